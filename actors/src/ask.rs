@@ -1,0 +1,121 @@
+//! Asking an actor: with a deadline, and with one flat error.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix::dev::ToEnvelope;
+use actix::prelude::*;
+use thiserror::Error;
+
+/// Why an actor gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum AskError {
+    /// It is down or coming back: asking again later may help.
+    #[error("{0} is not running at the moment")]
+    Unavailable(Arc<str>),
+    /// It did not answer in time.
+    #[error("{0} gave no answer within {1:?}")]
+    TimedOut(Arc<str>, Duration),
+    /// It crashed while it worked on this.
+    #[error("{0} crashed while it worked on this")]
+    Crashed(Arc<str>),
+}
+
+/// Whether a supervised actor is running, for everybody who holds a way to ask it.
+#[derive(Debug, Clone)]
+pub(crate) struct Liveness(Arc<AtomicBool>);
+
+impl Liveness {
+    pub(crate) fn up() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+
+    pub(crate) fn set(&self, up: bool) {
+        self.0.store(up, Ordering::Release);
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// A way to ask one kind of question of one actor, real or fake.
+///
+/// The address behind it survives restarts. While the actor is down, asking fails at once instead of
+/// queueing up behind a mailbox that nobody reads.
+pub struct Ask<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    name: Arc<str>,
+    recipient: Recipient<M>,
+    deadline: Duration,
+    liveness: Liveness,
+}
+
+impl<M> Ask<M>
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    /// Asks this actor, which nobody supervises: a fake in a test, say. `name` is for error messages.
+    pub fn new<A>(name: &str, actor: Addr<A>, deadline: Duration) -> Self
+    where
+        A: Actor + Handler<M>,
+        A::Context: ToEnvelope<A, M>,
+    {
+        Self::supervised(name.into(), actor.recipient(), deadline, Liveness::up())
+    }
+
+    pub(crate) fn supervised(
+        name: Arc<str>,
+        recipient: Recipient<M>,
+        deadline: Duration,
+        liveness: Liveness,
+    ) -> Self {
+        Self { name, recipient, deadline, liveness }
+    }
+
+    /// Sends the message and waits for the answer, at most until the deadline.
+    ///
+    /// # Errors
+    /// [`AskError`], naming the actor.
+    pub async fn ask(&self, message: M) -> Result<M::Result, AskError> {
+        if !self.liveness.is_up() {
+            return Err(AskError::Unavailable(self.name.clone()));
+        }
+        self.recipient.send(message).timeout(self.deadline).await.map_err(|error| match error {
+            MailboxError::Timeout => AskError::TimedOut(self.name.clone(), self.deadline),
+            MailboxError::Closed if self.recipient.connected() => AskError::Crashed(self.name.clone()),
+            MailboxError::Closed => AskError::Unavailable(self.name.clone()),
+        })
+    }
+}
+
+impl<M> Clone for Ask<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    fn clone(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            recipient: self.recipient.clone(),
+            deadline: self.deadline,
+            liveness: self.liveness.clone(),
+        }
+    }
+}
+
+impl<M> fmt::Debug for Ask<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ask({})", self.name)
+    }
+}

@@ -1,0 +1,239 @@
+//! Duty: publishes and finds through one DHT node, and keeps that node running.
+//!
+//! Asks nobody. It holds the engine, whose tasks run elsewhere: a handler only passes the request on
+//! and returns a future, so no measurement waits for this actor's thread.
+//! Stops when told to ([`Stop`]). Crashes when the engine dies; its supervisor brings it back, and it
+//! starts a new engine then. An engine that outlived a crash of the actor is kept.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix::prelude::*;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use parsec_dht::{Dht, DhtError, Readiness};
+use parsec_measure::{Cid, Measured};
+use thiserror::Error;
+use tracing::{info, warn};
+
+use crate::ask::Ask;
+use crate::stop::Stop;
+use crate::supervise::Child;
+
+/// How many operations may run at once on one node. A scheduler has one under way; more than this would
+/// measure each other.
+const MAX_OPERATIONS: usize = 64;
+
+/// How long readiness may take to answer: longer than the engine's own limit for a sign of life.
+const READINESS_DEADLINE: Duration = Duration::from_secs(12);
+
+/// What an operation may take beyond its own time limit before asking gives up.
+const OPERATION_SLACK: Duration = Duration::from_secs(5);
+
+/// Publish a provider record for this key.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Measured, OperationError>")]
+pub struct Provide(pub Cid);
+
+/// Look for the first provider of this key.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Measured, OperationError>")]
+pub struct Retrieve(pub Cid);
+
+/// Can this node measure?
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<Readiness, OperationError>")]
+pub struct GetReadiness;
+
+/// An operation that did not take place.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum OperationError {
+    /// The engine is being started again.
+    #[error("the DHT node is being started")]
+    Starting,
+    /// As many operations as allowed are under way.
+    #[error("{0} operations are under way, no more are taken on")]
+    Busy(usize),
+    /// The engine failed.
+    #[error(transparent)]
+    Dht(#[from] DhtError),
+}
+
+/// How others publish and find: through the real node or through a fake.
+#[derive(Debug, Clone)]
+pub struct DhtHandle {
+    /// Publishes.
+    pub provide: Ask<Provide>,
+    /// Finds.
+    pub retrieve: Ask<Retrieve>,
+    /// Says whether it can.
+    pub readiness: Ask<GetReadiness>,
+}
+
+impl DhtHandle {
+    /// A handle on any actor that answers the three questions.
+    pub fn new<A>(actor: &Addr<A>, operation_timeout: Duration) -> Self
+    where
+        A: Actor<Context = Context<A>> + Handler<Provide> + Handler<Retrieve> + Handler<GetReadiness>,
+    {
+        let name = "DHT node";
+        let deadline = operation_timeout + OPERATION_SLACK;
+        Self {
+            provide: Ask::new(name, actor.clone(), deadline),
+            retrieve: Ask::new(name, actor.clone(), deadline),
+            readiness: Ask::new(name, actor.clone(), READINESS_DEADLINE),
+        }
+    }
+
+    /// A handle on a supervised node.
+    pub fn of<A>(child: &Child<A>, operation_timeout: Duration) -> Self
+    where
+        A: Actor<Context = Context<A>> + Handler<Provide> + Handler<Retrieve> + Handler<GetReadiness>,
+    {
+        let deadline = operation_timeout + OPERATION_SLACK;
+        Self {
+            provide: child.ask(deadline),
+            retrieve: child.ask(deadline),
+            readiness: child.ask(READINESS_DEADLINE),
+        }
+    }
+}
+
+/// Starts a new engine in place of one that died.
+pub type StartDht = Arc<dyn Fn() -> BoxFuture<'static, Result<Arc<dyn Dht>, String>> + Send + Sync>;
+
+/// See the module's documentation.
+pub struct DhtNode {
+    start: StartDht,
+    engine: Option<Arc<dyn Dht>>,
+    running: Arc<AtomicUsize>,
+}
+
+impl fmt::Debug for DhtNode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DhtNode").field("engine", &self.engine.is_some()).field("running", &self.running).finish()
+    }
+}
+
+impl DhtNode {
+    /// Works with `engine`, and with another one from `start` should it die.
+    pub fn new(engine: Arc<dyn Dht>, start: StartDht) -> Self {
+        Self { start, engine: Some(engine), running: Arc::default() }
+    }
+
+    fn watch(&self, engine: Arc<dyn Dht>, context: &mut Context<Self>) {
+        let watching = async move { engine.died().await };
+        context.spawn(watching.into_actor(self).map(|reason, actor, _| {
+            // Stopped on purpose, the engine is nobody's any more.
+            assert!(actor.engine.is_none(), "the DHT engine died: {reason}");
+        }));
+    }
+
+    fn operate<F>(
+        &self,
+        operation: impl FnOnce(Arc<dyn Dht>) -> F + 'static,
+    ) -> ResponseFuture<Result<Measured, OperationError>>
+    where
+        F: Future<Output = Result<Measured, DhtError>> + 'static,
+    {
+        let Some(engine) = self.engine.clone() else { return Box::pin(async { Err(OperationError::Starting) }) };
+        let Some(place) = Place::take(&self.running) else {
+            return Box::pin(async { Err(OperationError::Busy(MAX_OPERATIONS)) });
+        };
+        Box::pin(async move {
+            let result = operation(engine).await;
+            drop(place);
+            Ok(result?)
+        })
+    }
+}
+
+impl Actor for DhtNode {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        if let Some(engine) = self.engine.clone() {
+            return self.watch(engine, context);
+        }
+        let starting = (self.start)();
+        context.spawn(starting.into_actor(self).map(|started, actor, context| match started {
+            Ok(engine) => {
+                info!("DHT engine started again");
+                actor.engine = Some(Arc::clone(&engine));
+                actor.watch(engine, context);
+            }
+            Err(reason) => panic!("the DHT engine does not start: {reason}"),
+        }));
+    }
+}
+
+impl Supervised for DhtNode {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        let alive = |engine: &Arc<dyn Dht>| engine.died().now_or_never().is_none();
+        let engine = self.engine.take().filter(alive);
+        // Operations outlive a crash as their engine does: they still count.
+        *self = Self { start: Arc::clone(&self.start), engine, running: Arc::clone(&self.running) };
+    }
+}
+
+impl Handler<Provide> for DhtNode {
+    type Result = ResponseFuture<Result<Measured, OperationError>>;
+
+    fn handle(&mut self, Provide(cid): Provide, _: &mut Self::Context) -> Self::Result {
+        self.operate(|engine| async move { engine.provide(cid).await })
+    }
+}
+
+impl Handler<Retrieve> for DhtNode {
+    type Result = ResponseFuture<Result<Measured, OperationError>>;
+
+    fn handle(&mut self, Retrieve(cid): Retrieve, _: &mut Self::Context) -> Self::Result {
+        self.operate(|engine| async move { engine.retrieve(cid).await })
+    }
+}
+
+impl Handler<GetReadiness> for DhtNode {
+    type Result = ResponseFuture<Result<Readiness, OperationError>>;
+
+    fn handle(&mut self, _: GetReadiness, _: &mut Self::Context) -> Self::Result {
+        let Some(engine) = self.engine.clone() else { return Box::pin(async { Err(OperationError::Starting) }) };
+        Box::pin(async move { Ok(engine.readiness().await?) })
+    }
+}
+
+impl Handler<Stop> for DhtNode {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
+        let engine = self.engine.take();
+        let running = self.running.load(Ordering::Relaxed);
+        if running > 0 {
+            warn!(running, "stopping while operations are under way");
+        }
+        let stopping = async move {
+            if let Some(engine) = engine {
+                engine.stop().await;
+            }
+        };
+        Box::pin(stopping.into_actor(self).map(|(), _, context| context.stop()))
+    }
+}
+
+/// One of the places for operations, given back when dropped.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(running: &Arc<AtomicUsize>) -> Option<Self> {
+        let below_limit = |count: usize| (count < MAX_OPERATIONS).then_some(count + 1);
+        running.fetch_update(Ordering::Relaxed, Ordering::Relaxed, below_limit).ok()?;
+        Some(Self(Arc::clone(running)))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

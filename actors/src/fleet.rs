@@ -1,0 +1,257 @@
+//! Duty: plays the rounds of one fleet group, on time, one after the other.
+//!
+//! Before each round it asks the store who is alive and each of those servers whether it is ready; then
+//! one server publishes and the others look it up (module [`round`](crate::round)). Every attempt goes to
+//! the recorder as soon as it has ended. Told to stop ([`Stop`]), it cuts the round under way off and
+//! records it as interrupted. A database that is away does not keep it from measuring: it goes on with
+//! the nodes it knows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::Mutex;
+use parsec_measure::{
+    Attempt, Content, Due, FleetGroup, Node, Rotation, Round, RoundId, RoundOutcome, Schedule, SchedulerId, TooFewNodes,
+};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::round::{self, Mustered, RoundTools};
+use crate::stop::Stop;
+
+/// The pauses between tries to register with a database that is away: doubling between these.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// A round has ended: an event for whoever watches.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct RoundFinished {
+    /// The fleets.
+    pub group: FleetGroup,
+    /// The round, with its end.
+    pub round: Round,
+    /// Its attempts, each with the node that was asked.
+    pub attempts: Vec<(Node, Attempt)>,
+}
+
+/// What a fleet needs. `scheduler` is shared, so that a restarted actor goes on under its old number.
+#[derive(Clone)]
+pub struct FleetConfig {
+    /// The fleets that it goes round.
+    pub group: FleetGroup,
+    /// How often a round is due.
+    pub interval: Duration,
+    /// What it was built from, for its row in the database.
+    pub dependencies: serde_json::Value,
+    /// Makes the content reproducible.
+    pub seed: Option<u64>,
+    /// What rounds are played with.
+    pub tools: RoundTools,
+    /// Its row in the database, once it has one.
+    pub scheduler: Arc<Mutex<Option<SchedulerId>>>,
+    /// Hears of every round that has ended.
+    pub watcher: Option<Recipient<RoundFinished>>,
+}
+
+/// See the module's documentation.
+pub struct Fleet {
+    config: FleetConfig,
+    epoch: Instant,
+    schedule: Schedule,
+    rotation: Rotation,
+    rng: StdRng,
+    /// The nodes that the database listed last.
+    known: Vec<Node>,
+    database_is_away: bool,
+    too_few: Option<TooFewNodes>,
+    playing: watch::Sender<bool>,
+    stopping: watch::Sender<bool>,
+}
+
+impl std::fmt::Debug for Fleet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fleet").field("group", &self.config.group).field("known", &self.known.len()).finish()
+    }
+}
+
+impl Fleet {
+    /// A fleet whose first round is due at once.
+    pub fn new(config: FleetConfig) -> Self {
+        let rng = config.seed.map_or_else(|| StdRng::from_rng(&mut rand::rng()), StdRng::seed_from_u64);
+        Self {
+            epoch: Instant::now(),
+            schedule: Schedule::new(Duration::ZERO, config.interval),
+            rotation: Rotation::default(),
+            rng,
+            known: Vec::new(),
+            database_is_away: false,
+            too_few: None,
+            playing: watch::channel(false).0,
+            stopping: watch::channel(false).0,
+            config,
+        }
+    }
+
+    /// Gets a number from the database, and then begins with the rounds.
+    fn register(&self, pause: Duration, context: &mut Context<Self>) {
+        if let Some(scheduler) = *self.config.scheduler.lock() {
+            return self.wait_for_round(scheduler, context);
+        }
+        let FleetConfig { group, dependencies, tools, .. } = self.config.clone();
+        let registering = async move { tools.store.register_scheduler(&group, dependencies, Utc::now()).await };
+        context.spawn(registering.into_actor(self).map(move |result, actor, context| match result {
+            Ok(scheduler) => {
+                info!(fleet = %actor.config.group, scheduler = scheduler.0, "round loop registered");
+                *actor.config.scheduler.lock() = Some(scheduler);
+                actor.wait_for_round(scheduler, context);
+            }
+            Err(error) => {
+                if pause == RETRY.0 {
+                    warn!(fleet = %actor.config.group, %error, "round loop not registered yet");
+                }
+                let next = (pause * 2).min(RETRY.1);
+                context.run_later(pause, move |actor, context| actor.register(next, context));
+            }
+        }));
+    }
+
+    fn wait_for_round(&self, scheduler: SchedulerId, context: &mut Context<Self>) {
+        let now = self.epoch.elapsed();
+        let next = self.schedule.peek();
+        context.run_later(next.saturating_sub(now), move |actor, context| actor.muster(scheduler, context));
+    }
+
+    fn muster(&mut self, scheduler: SchedulerId, context: &mut Context<Self>) {
+        if *self.stopping.borrow() {
+            return;
+        }
+        let now = self.epoch.elapsed();
+        let due = self.schedule.next(now);
+        if due.skipped > 0 {
+            warn!(fleet = %self.config.group, skipped = due.skipped, "rounds left out: the one before took too long");
+            self.config.tools.metrics.rounds_skipped(&self.config.group.to_string(), due.skipped);
+        }
+        let due_at = Utc::now() - TimeDelta::from_std(now.saturating_sub(due.at)).unwrap_or_default();
+        self.playing.send_replace(true);
+        let tools = self.config.tools.clone();
+        let (group, known, stopping) = (self.config.group.clone(), self.known.clone(), self.stopping.subscribe());
+        let mustering = async move { round::muster(&tools, &group, known, stopping).await };
+        context.spawn(mustering.into_actor(self).map(move |mustered, actor, context| {
+            actor.play(scheduler, due, due_at, mustered, context);
+        }));
+    }
+
+    fn play(
+        &mut self,
+        scheduler: SchedulerId,
+        due: Due,
+        due_at: DateTime<Utc>,
+        mustered: Mustered,
+        context: &mut Context<Self>,
+    ) {
+        self.note_database(&mustered);
+        self.known.clone_from(&mustered.listed);
+        let ready = mustered.ready.len();
+        self.config.tools.metrics.active_nodes(&self.config.group.to_string(), ready);
+        let plan = self.rotation.plan(mustered.ready.clone());
+        self.note_too_few(plan.as_ref().err().copied(), &mustered);
+        let round = Round {
+            id: RoundId::fresh(),
+            scheduler,
+            fleets: self.config.group.clone(),
+            provider: plan.as_ref().ok().map(|plan| plan.provider.id()),
+            nodes_listed: count(mustered.listed.len()),
+            nodes_ready: count(ready),
+            skipped_before: due.skipped,
+            due: due_at,
+            started: mustered.started,
+            ended: None,
+        };
+        let content = Content::random(&mut self.rng);
+        let (tools, stopping) = (self.config.tools.clone(), self.stopping.subscribe());
+        let playing = async move {
+            match plan {
+                Ok(plan) => round::play(&tools, round, plan, mustered.left_out, content, stopping).await,
+                Err(TooFewNodes { .. }) => {
+                    // Asked while the process stops, nobody is ready: that says nothing about the nodes.
+                    let outcome =
+                        if *stopping.borrow() { RoundOutcome::Interrupted } else { RoundOutcome::TooFewNodes };
+                    round::end(&tools, round, outcome, vec![]).await
+                }
+            }
+        };
+        context.spawn(playing.into_actor(self).map(move |finished, actor, context| {
+            actor.playing.send_replace(false);
+            if let Some(watcher) = &actor.config.watcher
+                && let Err(error) = watcher.try_send(finished)
+            {
+                warn!(%error, "whoever watches the rounds does not keep up");
+            }
+            actor.wait_for_round(scheduler, context);
+        }));
+    }
+
+    /// Says once that the database is away, and once that it is back.
+    fn note_database(&mut self, mustered: &Mustered) {
+        let fleet = &self.config.group;
+        match &mustered.database {
+            Err(error) if !self.database_is_away => {
+                warn!(%fleet, %error, nodes = self.known.len(), "the database lists no nodes; going on with those known");
+            }
+            Ok(()) if self.database_is_away => info!(%fleet, "the database lists nodes again"),
+            _ => {}
+        }
+        self.database_is_away = mustered.database.is_err();
+    }
+
+    /// Says once that there are too few nodes, again when their number changes, and once that there are enough.
+    fn note_too_few(&mut self, too_few: Option<TooFewNodes>, mustered: &Mustered) {
+        if self.too_few == too_few {
+            return;
+        }
+        let (fleet, listed) = (&self.config.group, mustered.listed.len());
+        match too_few {
+            Some(reason) => warn!(%fleet, listed, %reason, "rounds wait for nodes"),
+            None => info!(%fleet, listed, ready = mustered.ready.len(), "enough nodes are ready again"),
+        }
+        self.too_few = too_few;
+    }
+}
+
+fn count(nodes: usize) -> u32 {
+    u32::try_from(nodes).unwrap_or(u32::MAX)
+}
+
+impl Actor for Fleet {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        self.register(RETRY.0, context);
+    }
+}
+
+impl Supervised for Fleet {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        *self = Self::new(self.config.clone());
+        // The round that crashed it is over; the next one is due on the grid, not at once.
+        self.schedule = Schedule::new(self.config.interval, self.config.interval);
+    }
+}
+
+impl Handler<Stop> for Fleet {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
+        self.stopping.send_replace(true);
+        let mut playing = self.playing.subscribe();
+        let over = async move {
+            let _ = playing.wait_for(|playing| !playing).await;
+        };
+        Box::pin(over.into_actor(self).map(|(), _, context| context.stop()))
+    }
+}

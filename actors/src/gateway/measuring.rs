@@ -1,0 +1,129 @@
+//! The measuring API (contract, part 1).
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::web::{self, Bytes, Data, Path, PayloadConfig, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use parsec_api::wire::{Answer, MAX_BODY_BYTES, ProvideRequest, SCHEDULER_ID_HEADER, Target};
+use parsec_dht::Readiness;
+use parsec_measure::{Cid, Measured, OperationKind};
+use tracing::{Instrument, info, info_span, warn};
+
+use crate::ask::AskError;
+use crate::dht_node::{DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
+use crate::metrics::Metrics;
+
+/// What the measuring routes work with.
+#[derive(Debug, Clone)]
+pub struct Measuring {
+    /// Publishes and finds.
+    pub dht: DhtHandle,
+    /// Counts requests and durations.
+    pub metrics: Arc<Metrics>,
+    /// This server's fleet, for metrics and logs.
+    pub fleet: String,
+}
+
+pub(super) fn configure(config: &mut ServiceConfig) {
+    config
+        .app_data(PayloadConfig::new(MAX_BODY_BYTES))
+        .service(web::resource("/provide").route(web::post().to(provide)))
+        .service(web::resource("/retrieve/{cid}").route(web::post().to(retrieve)))
+        .service(
+            web::resource("/readiness").route(web::get().to(readiness)).route(web::head().to(readiness)),
+        );
+}
+
+async fn provide(
+    request: HttpRequest,
+    measuring: Data<Measuring>,
+    body: Result<Bytes, actix_web::Error>,
+) -> HttpResponse {
+    let scheduler = scheduler_id(&request);
+    measuring.metrics.http_request("POST", "provide", &scheduler);
+    let content = match body {
+        Ok(body) => ProvideRequest::decode(&body),
+        Err(error) => return bad_request(format!("request body: {error} (at most {MAX_BODY_BYTES} bytes are read)")),
+    };
+    let cid = match content {
+        Ok((content, Target::Dht)) => content.cid(),
+        Ok((_, Target::Ipni)) => return bad_request("target `IPNI` is not served here; this server serves `DHT`"),
+        Err(error) => return bad_request(error.to_string()),
+    };
+    let publishing = measuring.dht.provide.ask(Provide(cid.clone()));
+    finish(&measuring, OperationKind::Provide, &scheduler, cid.to_string(), publishing).await
+}
+
+async fn retrieve(request: HttpRequest, measuring: Data<Measuring>, text: Path<String>) -> HttpResponse {
+    let scheduler = scheduler_id(&request);
+    measuring.metrics.http_request("POST", "retrieve", &scheduler);
+    let cid: Cid = match text.parse() {
+        Ok(cid) => cid,
+        Err(error) => return bad_request(error.to_string()),
+    };
+    let searching = measuring.dht.retrieve.ask(Retrieve(cid));
+    finish(&measuring, OperationKind::Retrieve, &scheduler, text.into_inner(), searching).await
+}
+
+async fn readiness(request: HttpRequest, measuring: Data<Measuring>) -> HttpResponse {
+    measuring.metrics.http_request("GET", "readiness", &scheduler_id(&request));
+    match measuring.dht.readiness.ask(GetReadiness).await {
+        Ok(Ok(Readiness::Ready { .. })) => text(StatusCode::OK, "ready"),
+        Ok(Ok(Readiness::NotReady(reason))) => text(StatusCode::SERVICE_UNAVAILABLE, reason),
+        Ok(Err(error)) => text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+        Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+    }
+}
+
+/// Waits for the measurement, counts it, logs it, and answers with it.
+async fn finish(
+    measuring: &Measuring,
+    kind: OperationKind,
+    scheduler: &str,
+    cid: String,
+    operation: impl Future<Output = Result<Result<Measured, OperationError>, AskError>>,
+) -> HttpResponse {
+    let span = info_span!("operation", kind = kind.as_str(), fleet = measuring.fleet, scheduler, cid);
+    async {
+        let measured = match operation.await {
+            Ok(Ok(measured)) => measured,
+            Ok(Err(error)) => return refused(error.to_string()),
+            Err(error @ AskError::Crashed(_)) => {
+                warn!(%error, "not measured");
+                return text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
+            }
+            Err(error) => return refused(error.to_string()),
+        };
+        measuring.metrics.measured(kind, &measuring.fleet, scheduler, &measured);
+        info!(
+            outcome = measured.class.as_str(),
+            duration_seconds = measured.duration.as_secs_f64(),
+            error = measured.error,
+            "measured"
+        );
+        let answer = Answer::from_measured(&cid, &measured, kind);
+        HttpResponse::Ok().content_type("application/json").body(answer.encode())
+    }
+    .instrument(span)
+    .await
+}
+
+/// The header may say anything; what cannot be a label is dropped.
+fn scheduler_id(request: &HttpRequest) -> String {
+    let value = request.headers().get(SCHEDULER_ID_HEADER).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default().to_owned()
+}
+
+fn refused(reason: String) -> HttpResponse {
+    warn!(reason, "not measured");
+    text(StatusCode::SERVICE_UNAVAILABLE, reason)
+}
+
+fn bad_request(reason: impl Into<String>) -> HttpResponse {
+    text(StatusCode::BAD_REQUEST, reason)
+}
+
+fn text(status: StatusCode, reason: impl Into<String>) -> HttpResponse {
+    HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(reason.into())
+}

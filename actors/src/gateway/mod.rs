@@ -1,0 +1,129 @@
+//! Duty: serves HTTP on one listening socket. It translates, nothing more: parse, ask an actor, serialise.
+//!
+//! What it serves is given by its [`Routes`]: the measuring API of a server, or the telemetry of any
+//! process. The socket is bound once, outside, and survives a crash of this actor. Told to stop
+//! ([`Stop`]), it accepts nothing new, lets requests in flight finish, and ends.
+
+mod measuring;
+mod telemetry;
+
+use std::fmt;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpServer, web};
+use tracing::{debug, warn};
+
+pub use measuring::Measuring;
+
+use crate::stop::{GATEWAY_STOP, Stop};
+
+/// How many threads serve requests. They only pass messages on; the measuring happens elsewhere.
+const WORKERS: usize = 1;
+
+/// How many connections may be open at once: dozens of schedulers, and a bound on strangers.
+const MAX_CONNECTIONS: usize = 256;
+
+/// How long a client may take to send its request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a gateway serves.
+#[derive(Clone)]
+pub struct Routes(Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>);
+
+impl Routes {
+    /// The API of a measuring server: `/provide`, `/retrieve/{cid}`, `/readiness`.
+    pub fn measuring(measuring: Measuring) -> Self {
+        let data = web::Data::new(measuring);
+        Self(Arc::new(move |config| {
+            config.app_data(data.clone()).configure(measuring::configure);
+        }))
+    }
+
+    /// What operators read: `/metrics`.
+    pub fn telemetry(scrape: crate::ask::Ask<crate::telemetry::Scrape>) -> Self {
+        let data = web::Data::new(scrape);
+        Self(Arc::new(move |config| {
+            config.app_data(data.clone()).configure(telemetry::configure);
+        }))
+    }
+}
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Routes")
+    }
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Gateway {
+    listener: Arc<TcpListener>,
+    routes: Routes,
+    server: Option<ServerHandle>,
+}
+
+impl Gateway {
+    /// Serves these routes on a socket that listens already.
+    pub fn new(listener: Arc<TcpListener>, routes: Routes) -> Self {
+        Self { listener, routes, server: None }
+    }
+}
+
+impl Actor for Gateway {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let routes = self.routes.clone();
+        let listener = self.listener.try_clone().expect("a listening socket can be cloned");
+        let server = HttpServer::new(move || App::new().configure(|config| routes.0(config)))
+            .workers(WORKERS)
+            .max_connections(MAX_CONNECTIONS)
+            .client_request_timeout(HEAD_TIMEOUT)
+            .shutdown_timeout(GATEWAY_STOP.as_secs())
+            .disable_signals()
+            .listen(listener)
+            .expect("a socket that listens can be served on")
+            .run();
+        self.server = Some(server.handle());
+        // Not a future of this actor's own: it must be polled while the actor goes down.
+        let serving = actix::spawn(server);
+        context.spawn(serving.into_actor(self).map(|end, actor, _| {
+            assert!(actor.server.is_none(), "the HTTP server ended by itself: {end:?}");
+        }));
+        debug!(address = ?self.listener.local_addr(), "serving HTTP");
+    }
+}
+
+impl Supervised for Gateway {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        *self = Self::new(Arc::clone(&self.listener), self.routes.clone());
+    }
+}
+
+impl Drop for Gateway {
+    /// After a crash the old server must go, or it would share the socket with its successor.
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            drop(server.stop(false));
+        }
+    }
+}
+
+impl Handler<Stop> for Gateway {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
+        let server = self.server.take();
+        let stopping = async move {
+            match server {
+                Some(server) => server.stop(true).await,
+                None => warn!("asked to stop, and does not serve"),
+            }
+        };
+        Box::pin(stopping.into_actor(self).map(|(), _, context| context.stop()))
+    }
+}

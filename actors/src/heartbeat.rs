@@ -1,0 +1,143 @@
+//! Duty: keeps the node's row in the database alive.
+//!
+//! After the start-up delay it asks the DHT node whether it is ready, and from the first yes on writes
+//! a heartbeat every minute. Told to stop ([`Stop`]), it marks the node offline.
+//! A database or DHT node that does not answer is no reason to crash: the next beat tries again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use chrono::Utc;
+use parsec_dht::Readiness;
+use parsec_measure::NodeId;
+use parsec_store::Store;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::ask::Ask;
+use crate::dht_node::GetReadiness;
+use crate::stop::Stop;
+
+/// How often the row is refreshed (the seed: every minute). Schedulers put up with one missed beat.
+pub const BEAT: Duration = Duration::from_secs(60);
+
+/// How soon an unready node, or a database that failed, is tried again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// What the heartbeat needs.
+#[derive(Clone)]
+pub struct HeartbeatConfig {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The row to keep alive.
+    pub node: NodeId,
+    /// When the node may be offered to schedulers, at the earliest.
+    pub startup_delay: Duration,
+    /// Asks the DHT node whether it can measure.
+    pub readiness: Ask<GetReadiness>,
+}
+
+/// See the module's documentation.
+pub struct Heartbeat {
+    config: HeartbeatConfig,
+    first_beat_at: Instant,
+    has_beaten: bool,
+    /// Why the last try failed: said once, and again when it changes.
+    trouble: Option<String>,
+    /// Whether the node has been marked offline for good. Whoever writes the row holds the lock: a beat
+    /// that ended after the farewell would offer a node that is gone.
+    farewell: Arc<Mutex<bool>>,
+}
+
+impl std::fmt::Debug for Heartbeat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Heartbeat").field("node", &self.config.node).field("trouble", &self.trouble).finish()
+    }
+}
+
+impl Heartbeat {
+    /// A heartbeat for one row.
+    pub fn new(config: HeartbeatConfig) -> Self {
+        let first_beat_at = Instant::now() + config.startup_delay;
+        Self { config, first_beat_at, has_beaten: false, trouble: None, farewell: Arc::default() }
+    }
+
+    fn beat_in(&self, pause: Duration, context: &mut Context<Self>) {
+        context.run_later(pause, |actor, context| {
+            let beat = beat(actor.config.clone(), actor.has_beaten, Arc::clone(&actor.farewell));
+            context.spawn(beat.into_actor(actor).map(Self::after_beat));
+        });
+    }
+
+    fn after_beat(result: Result<(), String>, actor: &mut Self, context: &mut Context<Self>) {
+        let pause = match result {
+            Ok(()) => {
+                if !actor.has_beaten || actor.trouble.is_some() {
+                    info!(node = %actor.config.node, "offered to schedulers");
+                }
+                actor.has_beaten = true;
+                actor.trouble = None;
+                BEAT
+            }
+            Err(reason) => {
+                if actor.trouble.as_ref() != Some(&reason) {
+                    warn!(node = %actor.config.node, reason, "no heartbeat");
+                }
+                actor.trouble = Some(reason);
+                RETRY
+            }
+        };
+        actor.beat_in(pause, context);
+    }
+}
+
+/// One beat. Readiness gates the first one only: later, a scheduler asks for itself before each round.
+async fn beat(config: HeartbeatConfig, has_beaten: bool, farewell: Arc<Mutex<bool>>) -> Result<(), String> {
+    if !has_beaten {
+        match config.readiness.ask(GetReadiness).await {
+            Ok(Ok(Readiness::Ready { .. })) => {}
+            Ok(Ok(Readiness::NotReady(reason))) => return Err(reason),
+            Ok(Err(error)) => return Err(error.to_string()),
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    let farewell = farewell.lock().await;
+    if *farewell {
+        return Ok(());
+    }
+    config.store.heartbeat(config.node, Utc::now()).await.map_err(|error| error.to_string())
+}
+
+impl Actor for Heartbeat {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        self.beat_in(self.first_beat_at.saturating_duration_since(Instant::now()), context);
+    }
+}
+
+impl Supervised for Heartbeat {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        // The start-up delay counts from the start of the process, not of this actor.
+        *self = Self { first_beat_at: self.first_beat_at, ..Self::new(self.config.clone()) };
+    }
+}
+
+impl Handler<Stop> for Heartbeat {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
+        let HeartbeatConfig { store, node, .. } = self.config.clone();
+        let farewell = Arc::clone(&self.farewell);
+        let marking = async move {
+            let mut farewell = farewell.lock().await;
+            *farewell = true;
+            if let Err(error) = store.mark_offline(node, Utc::now()).await {
+                warn!(%node, %error, "node not marked offline; its heartbeat will run out");
+            }
+        };
+        Box::pin(marking.into_actor(self).map(|(), _, context| context.stop()))
+    }
+}

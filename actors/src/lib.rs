@@ -1,0 +1,30 @@
+//! The living parts: whatever lives long, owns state or can crash is an actor, one to a file.
+//!
+//! | actor | duty | asks | supervised by |
+//! |---|---|---|---|
+//! | [`Root`](root::Root) | the root of a process | – | the process |
+//! | [`DhtNode`](dht_node::DhtNode) | publishes and finds | – | root |
+//! | [`Heartbeat`](heartbeat::Heartbeat) | keeps the node's row alive | `DhtNode` | root |
+//! | [`Gateway`](gateway::Gateway) | serves HTTP | `DhtNode`, or `Telemetry` | root |
+//! | [`Telemetry`](telemetry::Telemetry) | tells the metrics | – | root |
+//! | [`Recorder`](recorder::Recorder) | writes what was measured | – | root |
+//! | [`Scheduler`](scheduler::Scheduler) | keeps the fleets going | `Fleet` | root |
+//! | [`Fleet`](fleet::Fleet) | plays the rounds of a group | `Recorder` | scheduler |
+//!
+//! Others hold [`Ask`](ask::Ask)s, not addresses, so that a fake can stand in for any of them.
+//! [`supervise`] brings back what crashes, [`stop`] ends a process in order.
+
+pub mod ask;
+pub mod dht_node;
+pub mod fleet;
+pub mod gateway;
+pub mod heartbeat;
+pub mod metrics;
+pub mod recorder;
+pub mod root;
+pub mod round;
+pub mod scheduler;
+pub mod stop;
+pub mod summary;
+pub mod supervise;
+pub mod telemetry;

@@ -1,0 +1,275 @@
+//! What parsec counts about itself, under the names that dashboards of the original read, and under better ones beside them.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use parsec_measure::{Measured, OperationKind, OutcomeClass};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::summary::SlidingSummary;
+
+/// How many different schedulers get series of their own; a stranger who invents more lands in `other`.
+const MAX_SCHEDULERS: usize = 16;
+
+/// Upper bounds of the duration histogram, in seconds: from a warm lookup on one host to the limit of an operation.
+const DURATION_BUCKETS: [f64; 16] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 180.0];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HttpLabels {
+    method: String,
+    path: String,
+    scheduler: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SuccessLabels {
+    success: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OperationLabels {
+    operation: String,
+    outcome: String,
+    fleet: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ActorLabels {
+    actor: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FleetLabels {
+    fleet: String,
+}
+
+/// Every metric of a parsec process. Shared by all actors; each update is a few atomic operations.
+pub struct Metrics {
+    registry: Registry,
+    durations: SlidingSummary<3>,
+    schedulers: Mutex<BTreeSet<String>>,
+    http_requests: Family<HttpLabels, Counter>,
+    active_nodes: Family<FleetLabels, Gauge>,
+    issued_provides: Family<SuccessLabels, Counter>,
+    issued_retrievals: Family<SuccessLabels, Counter>,
+    operations: Family<OperationLabels, Histogram>,
+    routing_table: Gauge,
+    restarts: Family<ActorLabels, Counter>,
+    backlog: Gauge,
+    rows_written: Counter,
+    rows_lost: Counter,
+    rounds_skipped: Family<FleetLabels, Counter>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Metrics {
+    /// All metrics at zero. `version` and `commit` stand in `parsec_build_info`.
+    pub fn new(version: &'static str, commit: &'static str) -> Self {
+        let histogram: fn() -> Histogram = || Histogram::new(DURATION_BUCKETS);
+        let mut metrics = Self {
+            registry: Registry::default(),
+            durations: SlidingSummary::new(
+                "parsec_durations",
+                "Durations of successful and failed operations in seconds, over 24 hours",
+                ["type", "success", "scheduler"],
+            ),
+            schedulers: Mutex::default(),
+            http_requests: Family::default(),
+            active_nodes: Family::default(),
+            issued_provides: Family::default(),
+            issued_retrievals: Family::default(),
+            operations: Family::new_with_constructor(histogram),
+            routing_table: Gauge::default(),
+            restarts: Family::default(),
+            backlog: Gauge::default(),
+            rows_written: Counter::default(),
+            rows_lost: Counter::default(),
+            rounds_skipped: Family::default(),
+        };
+        metrics.register(version, commit);
+        metrics
+    }
+
+    fn register(&mut self, version: &'static str, commit: &'static str) {
+        let registry = &mut self.registry;
+        registry.register("parsec_build", "What this process was built from", Info::new([("version", version), ("commit", commit)]));
+        registry.register("parsec_http_requests", "HTTP requests served", self.http_requests.clone());
+        registry.register("parsec_active_nodes", "Nodes ready to measure in the newest round", self.active_nodes.clone());
+        registry.register("parsec_issued_provides", "Publications asked for", self.issued_provides.clone());
+        registry.register("parsec_issued_retrievals", "Lookups asked for", self.issued_retrievals.clone());
+        // The original keeps its provider records on disk; ours are in memory.
+        registry.register("parsec_datastore_disk_usage", "Bytes on disk that hold provider records", Gauge::<i64>::default());
+        registry.register_with_unit(
+            "parsec_operation_duration",
+            "Durations of operations by outcome",
+            Unit::Seconds,
+            self.operations.clone(),
+        );
+        registry.register("parsec_routing_table_peers", "Peers in the routing table at the newest operation", self.routing_table.clone());
+        registry.register("parsec_actor_restarts", "Restarts after a crash", self.restarts.clone());
+        registry.register("parsec_recorder_backlog_rows", "Rows that wait to be written", self.backlog.clone());
+        registry.register("parsec_recorder_rows_written", "Rows written to the database", self.rows_written.clone());
+        registry.register("parsec_recorder_rows_lost", "Rows that could not be kept or written", self.rows_lost.clone());
+        registry.register("parsec_rounds_skipped", "Rounds left out because an earlier one took too long", self.rounds_skipped.clone());
+    }
+
+    /// A scheduler's label: itself, or `other` once there are too many different ones.
+    fn scheduler_label(&self, id: &str) -> String {
+        let mut known = self.schedulers.lock();
+        if known.contains(id) {
+            return id.to_owned();
+        }
+        // The longest list of fleets that makes sense as a label.
+        if known.len() >= MAX_SCHEDULERS || id.chars().count() > 128 {
+            return "other".to_owned();
+        }
+        known.insert(id.to_owned());
+        id.to_owned()
+    }
+
+    /// A request was served. `path` is the route's name, not what the client wrote.
+    pub fn http_request(&self, method: &'static str, path: &'static str, scheduler: &str) {
+        let scheduler = self.scheduler_label(scheduler);
+        let labels = HttpLabels { method: method.to_owned(), path: path.to_owned(), scheduler };
+        self.http_requests.get_or_create(&labels).inc();
+    }
+
+    /// This server has measured something.
+    pub fn measured(&self, kind: OperationKind, fleet: &str, scheduler: &str, result: &Measured) {
+        let seconds = result.duration.as_secs_f64();
+        let name = match kind {
+            OperationKind::Provide => "provide_duration",
+            OperationKind::Retrieve => "retrieval_ttfpr",
+        };
+        let success = if result.class == OutcomeClass::Ok { "true" } else { "false" };
+        self.durations.observe([name, success, &self.scheduler_label(scheduler)], seconds);
+        self.routing_table.set(i64::from(result.routing_table_size));
+        self.operation(kind, fleet, result.class, result.duration);
+    }
+
+    /// A scheduler has had something measured.
+    pub fn issued(&self, kind: OperationKind, fleet: &str, result: &Measured) {
+        let success = SuccessLabels { success: (result.class == OutcomeClass::Ok).to_string() };
+        match kind {
+            OperationKind::Provide => self.issued_provides.get_or_create(&success).inc(),
+            OperationKind::Retrieve => self.issued_retrievals.get_or_create(&success).inc(),
+        };
+        self.operation(kind, fleet, result.class, result.duration);
+    }
+
+    fn operation(&self, kind: OperationKind, fleet: &str, class: OutcomeClass, duration: Duration) {
+        let labels = OperationLabels {
+            operation: kind.as_str().to_owned(),
+            outcome: class.as_str().to_owned(),
+            fleet: fleet.to_owned(),
+        };
+        self.operations.get_or_create(&labels).observe(duration.as_secs_f64());
+    }
+
+    /// So many nodes of a group are ready.
+    pub fn active_nodes(&self, group: &str, count: usize) {
+        let labels = FleetLabels { fleet: group.to_owned() };
+        self.active_nodes.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// So many rounds of a group were left out.
+    pub fn rounds_skipped(&self, group: &str, count: u32) {
+        self.rounds_skipped.get_or_create(&FleetLabels { fleet: group.to_owned() }).inc_by(u64::from(count));
+    }
+
+    /// An actor crashed and comes back.
+    pub fn restarted(&self, actor: &str) {
+        self.restarts.get_or_create(&ActorLabels { actor: actor.to_owned() }).inc();
+    }
+
+    /// So many rows wait to be written.
+    pub fn backlog(&self, rows: usize) {
+        self.backlog.set(i64::try_from(rows).unwrap_or(i64::MAX));
+    }
+
+    /// Rows have reached the database.
+    pub fn rows_written(&self, rows: usize) {
+        self.rows_written.inc_by(rows as u64);
+    }
+
+    /// Rows have been lost.
+    pub fn rows_lost(&self, rows: usize) {
+        self.rows_lost.inc_by(rows as u64);
+    }
+
+    /// Everything in OpenMetrics text.
+    pub fn encode(&self) -> Result<String, fmt::Error> {
+        let mut out = String::new();
+        encode_registry(&mut out, &self.registry)?;
+        self.durations.encode(&mut out)?;
+        encode_eof(&mut out)?;
+        Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ok(ms: u64) -> Measured {
+        Measured {
+            routing_table_size: 202,
+            ..Measured::unmeasured(OutcomeClass::Ok, Duration::from_millis(ms), "")
+        }
+    }
+
+    #[test]
+    fn the_series_of_the_original_are_there() {
+        let metrics = Metrics::new("0.1.0", "abc");
+        metrics.http_request("POST", "provide", "default");
+        metrics.measured(OperationKind::Provide, "default", "default", &ok(1500));
+        metrics.measured(OperationKind::Retrieve, "default", "default", &ok(300));
+        metrics.active_nodes("default", 7);
+        metrics.issued(OperationKind::Provide, "default", &ok(1500));
+        metrics.issued(OperationKind::Retrieve, "default", &ok(300));
+        let text = metrics.encode().unwrap();
+        for line in [
+            "parsec_http_requests_total{method=\"POST\",path=\"provide\",scheduler=\"default\"} 1",
+            "# TYPE parsec_durations summary",
+            "parsec_durations_count{type=\"provide_duration\",success=\"true\",scheduler=\"default\"} 1",
+            "parsec_durations_count{type=\"retrieval_ttfpr\",success=\"true\",scheduler=\"default\"} 1",
+            "parsec_active_nodes{fleet=\"default\"} 7",
+            "parsec_issued_provides_total{success=\"true\"} 1",
+            "parsec_issued_retrievals_total{success=\"true\"} 1",
+            "parsec_datastore_disk_usage 0",
+            "parsec_routing_table_peers 202",
+            "parsec_build_info{version=\"0.1.0\",commit=\"abc\"} 1",
+            "parsec_operation_duration_seconds_count{operation=\"provide\",outcome=\"ok\",fleet=\"default\"} 2",
+        ] {
+            assert!(text.contains(line), "no {line} in\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn strangers_cannot_grow_the_number_of_series() {
+        let metrics = Metrics::new("0.1.0", "abc");
+        for i in 0..1_000 {
+            metrics.http_request("POST", "provide", &format!("stranger-{i}"));
+            metrics.measured(OperationKind::Provide, "default", &"x".repeat(i), &ok(1));
+        }
+        let text = metrics.encode().unwrap();
+        let series = text.lines().filter(|line| line.starts_with("parsec_http_requests_total")).count();
+        assert_eq!(series, MAX_SCHEDULERS + 1);
+    }
+}

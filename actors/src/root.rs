@@ -1,0 +1,50 @@
+//! Duty: the root of a process's supervision tree.
+//!
+//! Logs and counts the crashes of the actors below it. When one of them crashes too often to be kept
+//! alive, it reports so; the process then ends, and whoever started the process takes over.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use tokio::sync::watch;
+
+use crate::metrics::Metrics;
+use crate::supervise::{ChildEvent, ChildState};
+
+/// How many reports may wait: every actor of a process crashing several times in one breath.
+const MAILBOX: usize = 256;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Root {
+    metrics: Arc<Metrics>,
+    fatal: watch::Sender<Option<String>>,
+}
+
+impl Root {
+    /// A root, and the place where it reports what cannot be mended: a sentence that names the actor.
+    pub fn new(metrics: Arc<Metrics>) -> (Self, watch::Receiver<Option<String>>) {
+        let (fatal, receiver) = watch::channel(None);
+        (Self { metrics, fatal }, receiver)
+    }
+}
+
+impl Actor for Root {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.set_mailbox_capacity(MAILBOX);
+    }
+}
+
+impl Handler<ChildEvent> for Root {
+    type Result = ();
+
+    fn handle(&mut self, event: ChildEvent, _: &mut Self::Context) {
+        event.note(&self.metrics);
+        if let ChildState::Down { reason, crashes } = event.state {
+            let child = event.child;
+            self.fatal.send_replace(Some(format!("{child} crashed {crashes} times in a short time, last: {reason}")));
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! One round: who is there, who publishes, who looks it up, and what became of each attempt.
+//!
+//! Plain functions that the actor [`Fleet`](crate::fleet::Fleet) runs as futures. They measure nothing
+//! themselves: the servers do. Here every attempt gets a row, whatever became of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures::future::join_all;
+use parsec_api::client::{Answered, CallError, ServerApi};
+use parsec_measure::{
+    ACTIVE_WITHIN, Attempt, AttemptId, Cid, Content, FleetGroup, Measured, Node, OperationKind, OutcomeClass,
+    ReadyNode, Round, RoundOutcome, RoundPlan,
+};
+use parsec_store::{Row, Store, StoreError};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::{Instrument, Span, info, info_span, warn};
+
+use crate::fleet::RoundFinished;
+use crate::metrics::Metrics;
+use crate::recorder::RecorderHandle;
+
+/// What rounds are played with.
+#[derive(Clone)]
+pub struct RoundTools {
+    /// Calls the servers.
+    pub servers: Arc<dyn ServerApi>,
+    /// Lists the nodes, and notes who is offline.
+    pub store: Arc<dyn Store>,
+    /// Takes what was measured.
+    pub recorder: RecorderHandle,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// How often each node looks the content up.
+    pub probes: u32,
+}
+
+/// Who turned up for a round.
+#[derive(Debug)]
+pub(crate) struct Mustered {
+    pub(crate) started: DateTime<Utc>,
+    pub(crate) listed: Vec<Node>,
+    pub(crate) ready: Vec<ReadyNode>,
+    pub(crate) left_out: Vec<LeftOut>,
+    /// Whether the list is the database's, or what was known before.
+    pub(crate) database: Result<(), StoreError>,
+}
+
+/// A node that is listed and cannot take part.
+#[derive(Debug)]
+pub(crate) struct LeftOut {
+    node: Node,
+    asked: DateTime<Utc>,
+    answered: DateTime<Utc>,
+    result: Measured,
+}
+
+/// True once the process is stopping.
+type Stopping = watch::Receiver<bool>;
+
+/// Waits for `work`, unless the process stops first.
+async fn unless_stopping<T>(mut stopping: Stopping, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        // Work that is done counts, even if the stop came in the same moment.
+        biased;
+        result = work => Some(result),
+        _ = stopping.wait_for(|stopping| *stopping) => None,
+    }
+}
+
+/// Lists the nodes of the group and asks each whether it is ready. Without the database, `known` are asked.
+pub(crate) async fn muster(tools: &RoundTools, group: &FleetGroup, known: Vec<Node>, stopping: Stopping) -> Mustered {
+    let started = Utc::now();
+    let listing = tools.store.active_nodes(group.fleets(), started - ACTIVE_WITHIN);
+    let (listed, database) = match unless_stopping(stopping.clone(), listing).await {
+        Some(Ok(nodes)) => (nodes, Ok(())),
+        Some(Err(error)) => (known, Err(error)),
+        None => (Vec::new(), Ok(())),
+    };
+    let asked = listed.iter().map(|node| async {
+        let (asked, clock) = (Utc::now(), Instant::now());
+        let readiness = unless_stopping(stopping.clone(), tools.servers.readiness(&node.endpoint)).await;
+        let (answered, took) = (Utc::now(), clock.elapsed());
+        let result = match readiness {
+            Some(Ok(())) => return Ok(node.clone().ready()),
+            Some(Err(error)) => {
+                mark_offline_if_gone(tools, node, &error, stopping.clone()).await;
+                unanswered(&error, took)
+            }
+            None => stopped(took),
+        };
+        Err(LeftOut { node: node.clone(), asked, answered, result })
+    });
+    let mut mustered =
+        Mustered { started, ready: Vec::new(), left_out: Vec::new(), database, listed: Vec::new() };
+    for answer in join_all(asked).await {
+        match answer {
+            Ok(ready) => mustered.ready.push(ready),
+            Err(left_out) => mustered.left_out.push(left_out),
+        }
+    }
+    mustered.listed = listed;
+    mustered
+}
+
+fn stopped(took: Duration) -> Measured {
+    Measured::unmeasured(OutcomeClass::Cancelled, took, "the scheduler was stopping")
+}
+
+fn unanswered(error: &CallError, took: Duration) -> Measured {
+    Measured::unmeasured(error.class(), took, error.to_string())
+}
+
+/// A server that cannot be reached is offline until its next heartbeat.
+async fn mark_offline_if_gone(tools: &RoundTools, node: &Node, error: &CallError, stopping: Stopping) {
+    if error.class() != OutcomeClass::ServerUnreachable {
+        return;
+    }
+    warn!(node = %node.id, region = node.region, endpoint = %node.endpoint, %error, "server unreachable, marked offline");
+    if let Some(Err(error)) = unless_stopping(stopping, tools.store.mark_offline(node.id, Utc::now())).await {
+        warn!(node = %node.id, %error, "not marked offline");
+    }
+}
+
+/// Plays a planned round to its end.
+pub(crate) async fn play(
+    tools: &RoundTools,
+    round: Round,
+    plan: RoundPlan,
+    left_out: Vec<LeftOut>,
+    content: Content,
+    stopping: Stopping,
+) -> RoundFinished {
+    let span = info_span!("round", fleet = %round.fleets, round = %round.id.0);
+    let playing = Play { tools, round, scheduler_id: String::new(), stopping };
+    playing.run(plan, left_out, content).instrument(span).await
+}
+
+/// Notes the end of a round.
+pub(crate) async fn end(
+    tools: &RoundTools,
+    mut round: Round,
+    outcome: RoundOutcome,
+    attempts: Vec<(Node, Attempt)>,
+) -> RoundFinished {
+    round.ended = Some((Utc::now(), outcome));
+    tools.recorder.record(vec![Row::Round(round.clone())]).await;
+    RoundFinished { group: round.fleets.clone(), round, attempts }
+}
+
+struct Play<'a> {
+    tools: &'a RoundTools,
+    round: Round,
+    scheduler_id: String,
+    stopping: Stopping,
+}
+
+impl Play<'_> {
+    async fn run(mut self, plan: RoundPlan, left_out: Vec<LeftOut>, content: Content) -> RoundFinished {
+        self.scheduler_id = self.round.fleets.scheduler_id();
+        self.tools.recorder.record(vec![Row::Round(self.round.clone())]).await;
+
+        let provider = plan.provider.node().clone();
+        let cid = content.cid().to_string();
+        let publishing = self.tools.servers.provide(&provider.endpoint, &self.scheduler_id, &content);
+        let published = self.attempt(&provider, OperationKind::Provide, 0, self.round.due, &cid, publishing).await;
+        let outcome = match published.result.class {
+            OutcomeClass::Ok => RoundOutcome::Complete,
+            OutcomeClass::Cancelled => RoundOutcome::Interrupted,
+            _ => RoundOutcome::ProvideFailed,
+        };
+        // The provider may write the same key in another way; the others look up what it says.
+        let cid = published.cid.clone();
+        let mut attempts = vec![(provider, published)];
+        attempts.extend(self.record_left_out(left_out, &cid).await);
+        if outcome == RoundOutcome::Complete {
+            let due = Utc::now();
+            let searches = plan.retrievers.iter().map(|node| self.look_up(node.node(), &cid, due));
+            attempts.extend(join_all(searches).await.into_iter().flatten());
+        }
+        let cut_off = attempts.iter().any(|(_, attempt)| attempt.result.class == OutcomeClass::Cancelled);
+        let outcome = if cut_off { RoundOutcome::Interrupted } else { outcome };
+        end(self.tools, self.round, outcome, attempts).await
+    }
+
+    async fn look_up(&self, node: &Node, cid: &str, due: DateTime<Utc>) -> Vec<(Node, Attempt)> {
+        let mut attempts = Vec::new();
+        for probe in 0..self.tools.probes {
+            let searching = self.tools.servers.retrieve(&node.endpoint, &self.scheduler_id, cid);
+            let attempt = self.attempt(node, OperationKind::Retrieve, probe, due, cid, searching).await;
+            attempts.push((node.clone(), attempt));
+        }
+        attempts
+    }
+
+    /// Makes one call, and records what became of it.
+    async fn attempt(
+        &self,
+        node: &Node,
+        kind: OperationKind,
+        probe: u32,
+        due: DateTime<Utc>,
+        cid: &str,
+        call: impl Future<Output = Result<Answered, CallError>>,
+    ) -> Attempt {
+        let span = info_span!("operation", kind = kind.as_str(), node = %node.id, region = node.region);
+        let id = AttemptId::fresh();
+        let (started, clock) = (Utc::now(), Instant::now());
+        let answer = unless_stopping(self.stopping.clone(), call).instrument(span.clone()).await;
+        let (ended, took) = (Utc::now(), clock.elapsed());
+        let (cid, result) = match answer {
+            Some(Ok(answered)) => credit(answered, cid, took),
+            Some(Err(error)) => {
+                mark_offline_if_gone(self.tools, node, &error, self.stopping.clone()).await;
+                (cid.to_owned(), unanswered(&error, took))
+            }
+            None => (cid.to_owned(), stopped(took)),
+        };
+        let attempt = Attempt {
+            id,
+            round: self.round.id,
+            scheduler: self.round.scheduler,
+            node: node.id,
+            kind,
+            probe,
+            cid,
+            due,
+            started,
+            ended,
+            result,
+        };
+        self.record(node, &attempt, &span).await;
+        attempt
+    }
+
+    async fn record(&self, node: &Node, attempt: &Attempt, span: &Span) {
+        let Attempt { cid, result, .. } = attempt;
+        span.in_scope(|| {
+            info!(
+                cid,
+                outcome = result.class.as_str(),
+                duration_seconds = result.duration.as_secs_f64(),
+                error = result.error,
+                "attempt ended"
+            );
+        });
+        self.tools.metrics.issued(attempt.kind, node.fleet.as_str(), result);
+        self.tools.recorder.record(vec![Row::Attempt(attempt.clone())]).await;
+    }
+
+    /// A node that could not take part has failed its part of the round: looking the content up.
+    async fn record_left_out(&self, left_out: Vec<LeftOut>, cid: &str) -> Vec<(Node, Attempt)> {
+        let mut attempts = Vec::new();
+        for LeftOut { node, asked, answered, result } in left_out {
+            let attempt = Attempt {
+                id: AttemptId::fresh(),
+                round: self.round.id,
+                scheduler: self.round.scheduler,
+                node: node.id,
+                kind: OperationKind::Retrieve,
+                probe: 0,
+                cid: cid.to_owned(),
+                due: self.round.due,
+                started: asked,
+                ended: answered,
+                result,
+            };
+            self.record(&node, &attempt, &Span::current()).await;
+            attempts.push((node, attempt));
+        }
+        attempts
+    }
+}
+
+/// Takes an answer for what was asked, and only for that: the same multihash, in whichever form the server writes it.
+fn credit(answered: Answered, cid: &str, took: Duration) -> (String, Measured) {
+    let multihash = |text: &str| text.parse::<Cid>().ok().map(|cid| cid.multihash());
+    if multihash(&answered.cid).is_some_and(|theirs| Some(theirs) == multihash(cid)) {
+        return (answered.cid, answered.measured);
+    }
+    let error = format!("the server answered for `{}`, which is not what it was asked for", answered.cid);
+    (cid.to_owned(), Measured::unmeasured(OutcomeClass::ServerError, took, error))
+}

@@ -1,0 +1,89 @@
+//! Duty: keeps one [`Fleet`] actor alive for each fleet group.
+//!
+//! A fleet that crashes comes back by itself. One that crashes too often takes the scheduler down with
+//! it, whose own supervisor then starts all fleets anew, or ends the process. Told to stop ([`Stop`]),
+//! it stops every fleet first.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use futures::future::join_all;
+use parsec_measure::RestartPolicy;
+
+use crate::fleet::{Fleet, FleetConfig};
+use crate::metrics::Metrics;
+use crate::stop::{SCHEDULER_STOP, Stop};
+use crate::supervise::{Child, ChildEvent, ChildState, supervise};
+
+/// What a scheduler needs.
+#[derive(Clone)]
+pub struct SchedulerConfig {
+    /// One for each round loop.
+    pub fleets: Vec<FleetConfig>,
+    /// How fleets are restarted.
+    pub restart: RestartPolicy,
+    /// Counts the fleets' crashes.
+    pub metrics: Arc<Metrics>,
+}
+
+/// See the module's documentation.
+pub struct Scheduler {
+    config: SchedulerConfig,
+    fleets: Vec<Child<Fleet>>,
+}
+
+impl std::fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scheduler").field("fleets", &self.fleets.len()).finish()
+    }
+}
+
+impl Scheduler {
+    /// A scheduler for these fleets.
+    pub fn new(config: SchedulerConfig) -> Self {
+        Self { config, fleets: Vec::new() }
+    }
+}
+
+impl Actor for Scheduler {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let parent = context.address().recipient();
+        for fleet in &self.config.fleets {
+            let name = format!("fleet {}", fleet.group);
+            let fleet = Fleet::new(fleet.clone());
+            self.fleets.push(supervise(&name, self.config.restart, parent.clone(), fleet));
+        }
+    }
+}
+
+impl Supervised for Scheduler {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        *self = Self::new(self.config.clone());
+    }
+}
+
+impl Handler<ChildEvent> for Scheduler {
+    type Result = ();
+
+    fn handle(&mut self, event: ChildEvent, _: &mut Self::Context) {
+        event.note(&self.config.metrics);
+        if let ChildState::Down { reason, crashes } = event.state {
+            panic!("{} crashed {crashes} times in a short time, last: {reason}", event.child);
+        }
+    }
+}
+
+impl Handler<Stop> for Scheduler {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
+        let fleets: Vec<_> = self.fleets.iter().map(|fleet| fleet.ask(SCHEDULER_STOP)).collect();
+        let stopping = async move {
+            // A fleet that does not answer has nothing left that waiting would save.
+            join_all(fleets.iter().map(|fleet| fleet.ask(Stop))).await;
+        };
+        Box::pin(stopping.into_actor(self).map(|(), _, context| context.stop()))
+    }
+}

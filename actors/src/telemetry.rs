@@ -1,0 +1,41 @@
+//! Duty: says how the process is doing.
+//!
+//! Asks nobody: it reads the shared [`Metrics`]. Stops with its parent.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use crate::metrics::Metrics;
+
+/// All metrics, please, as OpenMetrics text.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<String, std::fmt::Error>")]
+pub struct Scrape;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Telemetry {
+    metrics: Arc<Metrics>,
+}
+
+impl Telemetry {
+    /// Speaks for these metrics.
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics }
+    }
+}
+
+impl Actor for Telemetry {
+    type Context = Context<Self>;
+}
+
+impl Supervised for Telemetry {}
+
+impl Handler<Scrape> for Telemetry {
+    type Result = Result<String, std::fmt::Error>;
+
+    fn handle(&mut self, _: Scrape, _: &mut Self::Context) -> Self::Result {
+        self.metrics.encode()
+    }
+}

@@ -1,0 +1,120 @@
+// In the form that `diesel print-schema` gives with the settings in diesel.toml.
+
+diesel::table! {
+    nodes_ecs (id) {
+        id -> Int4,
+        cpu -> Int4,
+        memory -> Int4,
+        peer_id -> Text,
+        region -> Text,
+        cmd -> Text,
+        fleet -> Text,
+        dependencies -> Jsonb,
+        ip_address -> Inet,
+        server_port -> Int2,
+        peer_port -> Int2,
+        last_heartbeat -> Nullable<Timestamptz>,
+        offline_since -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    operations (id) {
+        id -> Uuid,
+        round_id -> Uuid,
+        scheduler_id -> Int4,
+        node_id -> Int4,
+        kind -> Text,
+        probe -> Int4,
+        cid -> Text,
+        outcome -> Text,
+        error -> Nullable<Text>,
+        due_at -> Timestamptz,
+        started_at -> Timestamptz,
+        ended_at -> Timestamptz,
+        duration_seconds -> Float8,
+        routing_table_size -> Int4,
+        holders_stored -> Nullable<Int4>,
+        rpcs -> Nullable<Int4>,
+        rpcs_failed -> Nullable<Int4>,
+        dials -> Nullable<Int4>,
+        dials_failed -> Nullable<Int4>,
+        trace_id -> Nullable<Uuid>,
+        provide_id -> Nullable<Int4>,
+        retrieval_id -> Nullable<Int4>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    provides_ecs (id) {
+        id -> Int4,
+        scheduler_id -> Int4,
+        node_id -> Int4,
+        rt_size -> Int4,
+        duration -> Float8,
+        cid -> Text,
+        error -> Nullable<Text>,
+        created_at -> Timestamptz,
+        step -> Text,
+    }
+}
+
+diesel::table! {
+    retrievals_ecs (id) {
+        id -> Int4,
+        scheduler_id -> Int4,
+        node_id -> Int4,
+        rt_size -> Int4,
+        duration -> Float8,
+        cid -> Text,
+        error -> Nullable<Text>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    rounds (id) {
+        id -> Uuid,
+        scheduler_id -> Int4,
+        fleets -> Text,
+        provider_node_id -> Nullable<Int4>,
+        nodes_listed -> Int4,
+        nodes_ready -> Int4,
+        skipped_before -> Int4,
+        due_at -> Timestamptz,
+        started_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        outcome -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    schedulers_ecs (id) {
+        id -> Int4,
+        fleets -> Array<Nullable<Text>>,
+        dependencies -> Jsonb,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::joinable!(operations -> nodes_ecs (node_id));
+diesel::joinable!(operations -> provides_ecs (provide_id));
+diesel::joinable!(operations -> retrievals_ecs (retrieval_id));
+diesel::joinable!(operations -> schedulers_ecs (scheduler_id));
+diesel::joinable!(provides_ecs -> nodes_ecs (node_id));
+diesel::joinable!(provides_ecs -> schedulers_ecs (scheduler_id));
+diesel::joinable!(retrievals_ecs -> nodes_ecs (node_id));
+diesel::joinable!(retrievals_ecs -> schedulers_ecs (scheduler_id));
+diesel::joinable!(rounds -> nodes_ecs (provider_node_id));
+diesel::joinable!(rounds -> schedulers_ecs (scheduler_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    nodes_ecs,
+    operations,
+    provides_ecs,
+    retrievals_ecs,
+    rounds,
+    schedulers_ecs,
+);

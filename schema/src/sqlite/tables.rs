@@ -1,0 +1,120 @@
+// Kept by hand in the form that `diesel print-schema` gives.
+
+diesel::table! {
+    nodes_ecs (id) {
+        id -> Integer,
+        cpu -> Integer,
+        memory -> Integer,
+        peer_id -> Text,
+        region -> Text,
+        cmd -> Text,
+        fleet -> Text,
+        dependencies -> Json,
+        ip_address -> Text,
+        server_port -> SmallInt,
+        peer_port -> SmallInt,
+        last_heartbeat -> Nullable<TimestamptzSqlite>,
+        offline_since -> Nullable<TimestamptzSqlite>,
+        created_at -> TimestamptzSqlite,
+    }
+}
+
+diesel::table! {
+    operations (id) {
+        id -> Text,
+        round_id -> Text,
+        scheduler_id -> Integer,
+        node_id -> Integer,
+        kind -> Text,
+        probe -> Integer,
+        cid -> Text,
+        outcome -> Text,
+        error -> Nullable<Text>,
+        due_at -> TimestamptzSqlite,
+        started_at -> TimestamptzSqlite,
+        ended_at -> TimestamptzSqlite,
+        duration_seconds -> Double,
+        routing_table_size -> Integer,
+        holders_stored -> Nullable<Integer>,
+        rpcs -> Nullable<Integer>,
+        rpcs_failed -> Nullable<Integer>,
+        dials -> Nullable<Integer>,
+        dials_failed -> Nullable<Integer>,
+        trace_id -> Nullable<Text>,
+        provide_id -> Nullable<Integer>,
+        retrieval_id -> Nullable<Integer>,
+        created_at -> TimestamptzSqlite,
+    }
+}
+
+diesel::table! {
+    provides_ecs (id) {
+        id -> Integer,
+        scheduler_id -> Integer,
+        node_id -> Integer,
+        rt_size -> Integer,
+        duration -> Double,
+        cid -> Text,
+        error -> Nullable<Text>,
+        created_at -> TimestamptzSqlite,
+        step -> Text,
+    }
+}
+
+diesel::table! {
+    retrievals_ecs (id) {
+        id -> Integer,
+        scheduler_id -> Integer,
+        node_id -> Integer,
+        rt_size -> Integer,
+        duration -> Double,
+        cid -> Text,
+        error -> Nullable<Text>,
+        created_at -> TimestamptzSqlite,
+    }
+}
+
+diesel::table! {
+    rounds (id) {
+        id -> Text,
+        scheduler_id -> Integer,
+        fleets -> Text,
+        provider_node_id -> Nullable<Integer>,
+        nodes_listed -> Integer,
+        nodes_ready -> Integer,
+        skipped_before -> Integer,
+        due_at -> TimestamptzSqlite,
+        started_at -> TimestamptzSqlite,
+        ended_at -> Nullable<TimestamptzSqlite>,
+        outcome -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    schedulers_ecs (id) {
+        id -> Integer,
+        fleets -> Text,
+        dependencies -> Json,
+        created_at -> TimestamptzSqlite,
+    }
+}
+
+diesel::joinable!(operations -> nodes_ecs (node_id));
+diesel::joinable!(operations -> provides_ecs (provide_id));
+diesel::joinable!(operations -> retrievals_ecs (retrieval_id));
+diesel::joinable!(operations -> schedulers_ecs (scheduler_id));
+diesel::joinable!(provides_ecs -> nodes_ecs (node_id));
+diesel::joinable!(provides_ecs -> schedulers_ecs (scheduler_id));
+diesel::joinable!(retrievals_ecs -> nodes_ecs (node_id));
+diesel::joinable!(retrievals_ecs -> schedulers_ecs (scheduler_id));
+diesel::joinable!(rounds -> nodes_ecs (provider_node_id));
+diesel::joinable!(rounds -> schedulers_ecs (scheduler_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    nodes_ecs,
+    operations,
+    provides_ecs,
+    retrievals_ecs,
+    rounds,
+    schedulers_ecs,
+);

@@ -1,0 +1,148 @@
+//! The client over HTTP.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parsec_measure::{Content, Endpoint, OperationKind};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
+
+use super::{Answered, CallError, ServerApi};
+use crate::text::cut;
+use crate::wire::{Answer, BadAnswer, MAX_ANSWER_BYTES, ProvideRequest, SCHEDULER_ID_HEADER};
+
+/// How much of the body of a failure is read: it is only repeated in a message.
+const MAX_FAILURE_BYTES: usize = 4 * 1024;
+
+/// How long a scheduler waits for a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a connection. Servers stand in the scheduler's own network: a second is generous, five outlast one lost
+    /// and repeated packet.
+    pub connect: Duration,
+    /// For the answer whether a server is ready, connection included: no work is done for it.
+    pub readiness: Duration,
+    /// For the answer to an operation, connection included. Longer than the server's own limit, so that it is the
+    /// server who says that an operation took too long.
+    pub operation: Duration,
+}
+
+impl Default for Timeouts {
+    /// 5 s, 5 s, and the 3 minutes that contract and servers give an operation plus 10 s for the way.
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            readiness: Duration::from_secs(5),
+            operation: Duration::from_secs(3 * 60 + 10),
+        }
+    }
+}
+
+/// Calls servers over plain HTTP.
+///
+/// Each call has a connection of its own: a kept one that the server closes at the moment of the next call would be
+/// recorded as a failure of the server, and the handshake is no part of what the server measures. No call is
+/// repeated: the second answer would be of a warm lookup.
+#[derive(Debug, Clone)]
+pub struct HttpClient {
+    http: reqwest::Client,
+    timeouts: Timeouts,
+}
+
+impl HttpClient {
+    /// A client with these limits.
+    ///
+    /// # Errors
+    /// If the HTTP library cannot be set up on this machine.
+    pub fn new(timeouts: Timeouts) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .pool_max_idle_per_host(0)
+            .connect_timeout(timeouts.connect)
+            .build()?;
+        Ok(Self { http, timeouts })
+    }
+
+    async fn operation(
+        &self,
+        url: Url,
+        scheduler_id: &str,
+        body: Vec<u8>,
+        kind: OperationKind,
+    ) -> Result<Answered, CallError> {
+        let limit = self.timeouts.operation;
+        let request = self
+            .http
+            .post(url)
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header(SCHEDULER_ID_HEADER, scheduler_id)
+            .body(body);
+        let mut response = send(request, limit).await?;
+        let (body, complete) = read(&mut response, MAX_ANSWER_BYTES, limit).await?;
+        if !complete {
+            return Err(BadAnswer::TooLarge.into());
+        }
+        let answer = Answer::decode(&body)?;
+        let cid = answer.cid().to_owned();
+        Ok(Answered { cid, measured: answer.into_measured(kind)? })
+    }
+}
+
+#[async_trait]
+impl ServerApi for HttpClient {
+    async fn readiness(&self, server: &Endpoint) -> Result<(), CallError> {
+        // The body of a yes says nothing: one blank from JavaScript servers, anything from others.
+        send(self.http.get(url(server, &["readiness"])), self.timeouts.readiness).await.map(drop)
+    }
+
+    async fn provide(&self, server: &Endpoint, scheduler_id: &str, content: &Content) -> Result<Answered, CallError> {
+        let body = ProvideRequest::encode(content);
+        self.operation(url(server, &["provide"]), scheduler_id, body, OperationKind::Provide).await
+    }
+
+    async fn retrieve(&self, server: &Endpoint, scheduler_id: &str, cid: &str) -> Result<Answered, CallError> {
+        let body = b"{}".to_vec();
+        self.operation(url(server, &["retrieve", cid]), scheduler_id, body, OperationKind::Retrieve).await
+    }
+}
+
+fn url(server: &Endpoint, path: &[&str]) -> Url {
+    let mut url = Url::parse(&format!("http://{server}/")).expect("an address with a port is a valid authority");
+    url.path_segments_mut().expect("http URLs have a path").clear().extend(path);
+    url
+}
+
+/// Sends a request and sorts out every answer that is no success.
+async fn send(request: RequestBuilder, limit: Duration) -> Result<Response, CallError> {
+    let sent = request.timeout(limit).send().await;
+    let mut response = sent.map_err(|error| CallError::from_reqwest(&error, limit))?;
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let (body, _) = read(&mut response, MAX_FAILURE_BYTES, limit).await?;
+    let text = cut(String::from_utf8_lossy(&body).trim());
+    Err(match status {
+        StatusCode::SERVICE_UNAVAILABLE => CallError::NotReady { reason: text },
+        _ => CallError::Status { code: status.as_u16(), text },
+    })
+}
+
+/// At most `max` bytes of the body, and whether that is all of it. `limit` is what the request was sent with.
+async fn read(response: &mut Response, max: usize, limit: Duration) -> Result<(Vec<u8>, bool), CallError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| CallError::from_reqwest(&error, limit))? {
+        let room = max - body.len();
+        if chunk.len() > room {
+            body.extend_from_slice(&chunk[..room]);
+            return Ok((body, false));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok((body, true))
+}
+
+#[cfg(test)]
+mod tests;

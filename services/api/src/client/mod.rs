@@ -1,0 +1,45 @@
+//! How a scheduler calls a server.
+//!
+//! Every call is bounded: the connection, the wait for an answer, and the size of its body. What fails on the
+//! way becomes a [`CallError`] with an [`OutcomeClass`](parsec_measure::OutcomeClass), so that the attempt is recorded like every other one.
+
+mod error;
+mod http;
+
+use async_trait::async_trait;
+use parsec_measure::{Content, Endpoint, Measured};
+
+pub use error::CallError;
+pub use http::{HttpClient, Timeouts};
+
+/// A server's answer: what it measured, and on what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The identifier that the answer is about. Not yet compared with the one that was asked for: that is up to the
+    /// caller, who knows it (of a publication, by its multihash: JavaScript servers answer a CIDv1).
+    pub cid: String,
+    /// The measurement.
+    pub measured: Measured,
+}
+
+/// What a scheduler asks of a server.
+#[async_trait]
+pub trait ServerApi: Send + Sync {
+    /// Whether the server can measure now.
+    ///
+    /// # Errors
+    /// [`CallError::NotReady`] with the server's reason if it cannot, else why it could not be asked.
+    async fn readiness(&self, server: &Endpoint) -> Result<(), CallError>;
+
+    /// Lets the server publish `content`. A publication that failed is an answer, not an error.
+    ///
+    /// # Errors
+    /// Why there is no measurement.
+    async fn provide(&self, server: &Endpoint, scheduler_id: &str, content: &Content) -> Result<Answered, CallError>;
+
+    /// Lets the server find a provider of `cid`. A lookup that found none is an answer, not an error.
+    ///
+    /// # Errors
+    /// Why there is no measurement.
+    async fn retrieve(&self, server: &Endpoint, scheduler_id: &str, cid: &str) -> Result<Answered, CallError>;
+}

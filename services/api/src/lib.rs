@@ -1,0 +1,10 @@
+//! The HTTP contract between schedulers and servers.
+//!
+//! [`wire`] holds the shapes of requests and answers as they travel, in both generations that the field
+//! speaks (2023 and 2026), and translates them to and from the domain; no shape leaves this crate as a
+//! domain type. [`client`] is how a scheduler calls a server, with a bound on every wait and every body.
+
+pub mod client;
+pub mod wire;
+
+mod text;

@@ -1,0 +1,127 @@
+//! Multiaddresses as they come in from the wire and from configuration.
+
+use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, PeerId};
+
+/// How many addresses of one peer are kept. Go peers announce up to a dozen (two transports, IPv4 and IPv6, a few
+/// ports, relays); more than this is noise or malice.
+pub(crate) const MAX_PER_PEER: usize = 16;
+
+/// Splits `…/p2p/ID` into the address to dial and the peer that should answer there.
+pub(crate) fn split_peer(address: &Multiaddr) -> Option<(PeerId, Multiaddr)> {
+    let mut rest = address.clone();
+    match rest.pop() {
+        Some(Protocol::P2p(peer)) => Some((peer, rest)),
+        _ => None,
+    }
+}
+
+/// Whether our transports can dial this at all: TCP or QUIC, neither relays nor browsers' transports.
+pub(crate) fn is_dialable(address: &Multiaddr) -> bool {
+    if address.iter().any(|part| matches!(part, Protocol::P2pCircuit)) {
+        return false;
+    }
+    let mut parts = address.iter();
+    let host = matches!(
+        parts.next(),
+        Some(
+            Protocol::Ip4(_)
+                | Protocol::Ip6(_)
+                | Protocol::Dns(_)
+                | Protocol::Dns4(_)
+                | Protocol::Dns6(_)
+                | Protocol::Dnsaddr(_)
+        )
+    );
+    host && match parts.next() {
+        Some(Protocol::Tcp(_)) => matches!(parts.next(), None | Some(Protocol::P2p(_))),
+        Some(Protocol::Udp(_)) => {
+            matches!(parts.next(), Some(Protocol::QuicV1)) && matches!(parts.next(), None | Some(Protocol::P2p(_)))
+        }
+        None | Some(Protocol::P2p(_)) => is_dnsaddr(address),
+        _ => false,
+    }
+}
+
+/// Whether an address stands for whatever a DNS record lists.
+pub(crate) fn is_dnsaddr(address: &Multiaddr) -> bool {
+    matches!(address.iter().next(), Some(Protocol::Dnsaddr(_)))
+}
+
+/// Whether a listener is bound to every interface, so that its address means nothing to others.
+pub(crate) fn is_unspecified(address: &Multiaddr) -> bool {
+    match address.iter().next() {
+        Some(Protocol::Ip4(ip)) => ip.is_unspecified(),
+        Some(Protocol::Ip6(ip)) => ip.is_unspecified(),
+        _ => false,
+    }
+}
+
+/// How many peers must have seen us under an address before we announce it (Go: `ActivationThresh` of its observed addresses).
+const OBSERVERS_NEEDED: usize = 4;
+
+/// How many addresses are weighed at once. Behind a NAT that gives each connection a port of its own, every
+/// observation is another address; the oldest give way.
+const MAX_CANDIDATES: usize = 64;
+
+/// What peers say our address is. A node that listens on every interface, or behind a NAT, learns it from them.
+#[derive(Debug, Default)]
+pub(crate) struct Observed {
+    candidates: Vec<(Multiaddr, Vec<PeerId>)>,
+}
+
+impl Observed {
+    /// Counts one peer's observation; true if the address has just become credible.
+    pub(crate) fn note(&mut self, address: Multiaddr, by: PeerId) -> bool {
+        if let Some((_, observers)) = self.candidates.iter_mut().find(|(known, _)| *known == address) {
+            if observers.len() >= OBSERVERS_NEEDED || observers.contains(&by) {
+                return false;
+            }
+            observers.push(by);
+            return observers.len() == OBSERVERS_NEEDED;
+        }
+        if self.candidates.len() == MAX_CANDIDATES {
+            self.candidates.remove(0);
+        }
+        self.candidates.push((address, vec![by]));
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tcp_and_quic_are_dialable_and_relays_are_not() {
+        let dialable = |text: &str| is_dialable(&text.parse().unwrap());
+        for yes in [
+            "/ip4/1.2.3.4/tcp/4001",
+            "/ip6/::1/udp/4001/quic-v1",
+            "/dns4/example.org/tcp/4001",
+            "/dnsaddr/bootstrap.libp2p.io",
+        ] {
+            assert!(dialable(yes), "{yes}");
+        }
+        for no in [
+            "/ip4/1.2.3.4/udp/4001/quic-v1/webtransport",
+            "/ip4/1.2.3.4/tcp/4001/ws",
+            "/ip4/1.2.3.4/udp/4001/quic",
+            "/ip4/1.2.3.4/tcp/4001/p2p/QmaCpDMGvV2BGHeYERUEnRQAwe3N8SzbUtfsmvsqQLuvuJ/p2p-circuit",
+            "/memory/7",
+        ] {
+            assert!(!dialable(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn an_observed_address_needs_four_different_peers() {
+        let address: Multiaddr = "/ip4/1.2.3.4/tcp/4001".parse().unwrap();
+        let peers: Vec<_> = (0..5).map(|_| PeerId::random()).collect();
+        let mut observed = Observed::default();
+        let mut credible = |peer: usize| observed.note(address.clone(), peers[peer]);
+        assert_eq!([0, 1, 1, 2].map(&mut credible), [false; 4]);
+        assert!(credible(3), "the fourth peer settles it");
+        assert!(!credible(4), "and it is said once");
+    }
+}

@@ -1,0 +1,260 @@
+//! The task that owns a node's swarm.
+//!
+//! It does three things: it lets the swarm work, it answers what operations need to know of the
+//! routing table, and it keeps that table: a peer that answered a request goes in, one that did not
+//! goes out, as in go-libp2p-kad-dht. It runs on the multi-thread runtime, away from the actors.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use libp2p::kad::{KBucketDistance, KBucketKey, ProviderRecord, RecordKey, store::RecordStore};
+use libp2p::swarm::SwarmEvent;
+use libp2p::{Multiaddr, PeerId, Swarm, identify, kad};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{debug, info, warn};
+
+use crate::addresses::{self, Observed};
+use crate::rpc::client::RpcClient;
+use crate::swarm::{Behaviour, BehaviourEvent};
+use crate::wire::NamedPeer;
+
+/// How many commands may wait for the task. Notes about peers are dropped beyond it, questions wait.
+const QUEUE: usize = 1_024;
+
+/// How often idle streams are swept and libp2p-kad's own queries ended.
+const HOUSEKEEPING: Duration = Duration::from_secs(5);
+
+/// What an operation starts from.
+#[derive(Debug)]
+pub(crate) struct Start {
+    /// The closest peers of the routing table, closest first.
+    pub(crate) seeds: Vec<NamedPeer>,
+    pub(crate) table_size: usize,
+    /// Who provides the key according to our own records.
+    pub(crate) local_providers: Vec<PeerId>,
+    /// Ourselves, with the addresses to announce.
+    pub(crate) local: NamedPeer,
+}
+
+/// The node's state at a glance.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Status {
+    pub(crate) table_size: usize,
+    /// The deepest bucket in use: the longest common prefix with any peer of the table.
+    pub(crate) deepest_bucket: u32,
+}
+
+enum Command {
+    Start { key: Vec<u8>, count: usize, reply: oneshot::Sender<Start> },
+    Status { reply: oneshot::Sender<Status> },
+    AddLocalRecord { key: Vec<u8> },
+    Answered(NamedPeer),
+    Unresponsive(PeerId),
+    Forget(PeerId),
+    Stop { done: oneshot::Sender<()> },
+}
+
+/// The driver's task has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gone;
+
+/// How others talk to the task.
+#[derive(Debug, Clone)]
+pub(crate) struct DriverHandle {
+    commands: mpsc::Sender<Command>,
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Command")
+    }
+}
+
+impl DriverHandle {
+    /// What an operation on `key` starts from: at most `count` seeds.
+    pub(crate) async fn start(&self, key: Vec<u8>, count: usize) -> Result<Start, Gone> {
+        self.question(|reply| Command::Start { key, count, reply }).await
+    }
+
+    pub(crate) async fn status(&self) -> Result<Status, Gone> {
+        self.question(|reply| Command::Status { reply }).await
+    }
+
+    /// Notes that we provide a key, so that we answer so when asked.
+    pub(crate) async fn add_local_record(&self, key: Vec<u8>) {
+        let _ = self.commands.send(Command::AddLocalRecord { key }).await;
+    }
+
+    /// Closes the connections to a peer and forgets its addresses.
+    pub(crate) async fn forget(&self, peer: PeerId) {
+        let _ = self.commands.send(Command::Forget(peer)).await;
+    }
+
+    /// The peer answered a request: it belongs into the routing table. Lost when the task is swamped; the next answer will do.
+    pub(crate) fn answered(&self, peer: NamedPeer) {
+        let _ = self.commands.try_send(Command::Answered(peer));
+    }
+
+    /// The peer did not answer a request: it has no place in the routing table.
+    pub(crate) fn unresponsive(&self, peer: PeerId) {
+        let _ = self.commands.try_send(Command::Unresponsive(peer));
+    }
+
+    /// Ends the task and closes every connection.
+    pub(crate) async fn stop(&self) -> Result<(), Gone> {
+        self.question(|done| Command::Stop { done }).await
+    }
+
+    async fn question<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Gone> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.map_err(|_| Gone)?;
+        answer.await.map_err(|_| Gone)
+    }
+}
+
+/// Owns the swarm; see the module's documentation.
+pub(crate) struct Driver {
+    swarm: Swarm<Behaviour>,
+    rpc: RpcClient,
+    commands: mpsc::Receiver<Command>,
+    observed: Observed,
+}
+
+impl Driver {
+    pub(crate) fn new(swarm: Swarm<Behaviour>, rpc: RpcClient) -> (Self, DriverHandle) {
+        let (sender, commands) = mpsc::channel(QUEUE);
+        (Self { swarm, rpc, commands, observed: Observed::default() }, DriverHandle { commands: sender })
+    }
+
+    /// Runs until it is told to stop or every handle is gone.
+    pub(crate) async fn run(mut self) {
+        let mut housekeeping = interval(HOUSEKEEPING);
+        housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                command = self.commands.recv() => match command {
+                    None => return,
+                    Some(Command::Stop { done }) => {
+                        // The port must be free when the answer arrives: the swarm goes first.
+                        drop(self.swarm);
+                        let _ = done.send(());
+                        return;
+                    }
+                    Some(command) => self.carry_out(command),
+                },
+                event = self.swarm.select_next_some() => self.take_in(event),
+                _ = housekeeping.tick() => {
+                    self.rpc.sweep();
+                    self.end_foreign_queries();
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Start { key, count, reply } => {
+                let _ = reply.send(self.start(&key, count));
+            }
+            Command::Status { reply } => {
+                let _ = reply.send(self.status());
+            }
+            Command::AddLocalRecord { key } => {
+                let record =
+                    ProviderRecord::new(RecordKey::from(key), *self.swarm.local_peer_id(), Vec::<Multiaddr>::new());
+                if let Err(error) = self.swarm.behaviour_mut().kad.store_mut().add_provider(record) {
+                    debug!(%error, "own provider record not held");
+                }
+            }
+            Command::Answered(peer) => self.add_to_table(peer),
+            Command::Unresponsive(peer) => {
+                self.swarm.behaviour_mut().kad.remove_peer(&peer);
+            }
+            Command::Forget(peer) => {
+                self.swarm.behaviour_mut().kad.remove_peer(&peer);
+                let _ = self.swarm.disconnect_peer_id(peer);
+            }
+            Command::Stop { .. } => unreachable!("ends the loop before it gets here"),
+        }
+    }
+
+    fn add_to_table(&mut self, peer: NamedPeer) {
+        let kad = &mut self.swarm.behaviour_mut().kad;
+        for address in peer.addresses {
+            kad.add_address(&peer.id, address);
+        }
+    }
+
+    fn start(&mut self, key: &[u8], count: usize) -> Start {
+        let local = NamedPeer { id: *self.swarm.local_peer_id(), addresses: announced(&self.swarm) };
+        let kad = &mut self.swarm.behaviour_mut().kad;
+        let key = RecordKey::new(&key);
+        let local_providers = kad.store_mut().providers(&key).into_iter().map(|record| record.provider).collect();
+        let nearest: Vec<KBucketKey<PeerId>> = kad.get_closest_local_peers(&KBucketKey::new(key)).take(count).collect();
+        let seeds = nearest.into_iter().map(|near| addresses_of(kad, near)).collect();
+        Start { seeds, table_size: table_size(kad), local_providers, local }
+    }
+
+    fn status(&mut self) -> Status {
+        let kad = &mut self.swarm.behaviour_mut().kad;
+        let nearest = kad.kbuckets().find(|bucket| bucket.num_entries() > 0).map(|bucket| bucket.range().0);
+        Status { table_size: table_size(kad), deepest_bucket: nearest.map_or(0, common_prefix) }
+    }
+
+    fn take_in(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        match event {
+            SwarmEvent::Behaviour(BehaviourEvent::Kad(kad::Event::OutboundQueryProgressed { .. })) => {
+                self.end_foreign_queries();
+            }
+            SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. })) => {
+                if self.observed.note(info.observed_addr.clone(), peer_id) {
+                    info!(address = %info.observed_addr, "address confirmed by peers");
+                    self.swarm.add_external_address(info.observed_addr);
+                }
+            }
+            SwarmEvent::NewListenAddr { address, .. } => debug!(%address, "listening"),
+            SwarmEvent::ListenerClosed { addresses, reason: Err(error), .. } => {
+                warn!(?addresses, %error, "listener closed");
+            }
+            SwarmEvent::ListenerError { error, .. } => debug!(%error, "listener error"),
+            _ => {}
+        }
+    }
+
+    /// libp2p-kad starts a bootstrap of its own while the table has fewer than 20 peers, which no option turns off.
+    /// It would compete with what is being measured.
+    fn end_foreign_queries(&mut self) {
+        for mut query in self.swarm.behaviour_mut().kad.iter_queries_mut() {
+            query.finish();
+        }
+    }
+}
+
+/// Under which addresses others should find us: the confirmed and configured ones, else those we listen on.
+fn announced(swarm: &Swarm<Behaviour>) -> Vec<Multiaddr> {
+    let external: Vec<Multiaddr> = swarm.external_addresses().cloned().collect();
+    if !external.is_empty() {
+        return external.into_iter().take(addresses::MAX_PER_PEER).collect();
+    }
+    let listening = swarm.listeners().filter(|address| !addresses::is_unspecified(address));
+    listening.take(addresses::MAX_PER_PEER).cloned().collect()
+}
+
+fn table_size(kad: &mut kad::Behaviour<crate::records::ProviderStore>) -> usize {
+    kad.kbuckets().map(|bucket| bucket.num_entries()).sum()
+}
+
+fn addresses_of(kad: &mut kad::Behaviour<crate::records::ProviderStore>, key: KBucketKey<PeerId>) -> NamedPeer {
+    let id = key.into_preimage();
+    let entry = kad.kbucket(id).and_then(|bucket| {
+        let entry = bucket.iter().find(|entry| *entry.node.key.preimage() == id)?;
+        Some(entry.node.value.iter().cloned().collect())
+    });
+    NamedPeer { id, addresses: entry.unwrap_or_default() }
+}
+
+/// The number of leading zero bits of the least distance in a bucket.
+fn common_prefix(distance: KBucketDistance) -> u32 {
+    distance.ilog2().map_or(256, |highest| 255 - highest)
+}

@@ -1,0 +1,28 @@
+//! The DHT: measuring nodes that are real libp2p Kademlia peers, and local networks of such peers.
+//!
+//! This crate alone knows libp2p. Others hold a [`Dht`] and speak of CIDs, texts and
+//! [`Measured`](parsec_measure::Measured) results.
+//!
+//! From the inside out: [`key`] is the keyspace, `wire` the messages, `rpc` one request to one
+//! peer, [`strategy`] the decisions as pure machines, `operation` drives a strategy over the
+//! network, `report` turns its end into a measurement. `driver` owns the swarm, `refresh` keeps its
+//! routing table, [`Node`] ties them together, `local` is a network to try them on.
+
+mod addresses;
+mod driver;
+pub mod key;
+mod local;
+mod network;
+mod node;
+mod operation;
+mod records;
+mod refresh;
+mod report;
+mod rpc;
+pub mod strategy;
+mod swarm;
+mod wire;
+
+pub use local::{LOCAL_PROTOCOL, LocalConfig, LocalError, LocalNetwork, LocalTransport};
+pub use network::{Network, UnknownNetwork};
+pub use node::{Dht, DhtError, Identity, Node, NodeConfig, Readiness, StartError};

@@ -1,0 +1,372 @@
+//! A measuring node: a real DHT peer that publishes and finds on request.
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use libp2p::core::transport::ListenerId;
+use libp2p::kad::Mode;
+use libp2p::multiaddr::Protocol;
+use libp2p::swarm::SwarmEvent;
+use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, identity};
+use parsec_measure::{Cid, Measured};
+use rand::RngExt;
+use thiserror::Error;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinHandle};
+use tokio::time::timeout;
+
+use crate::addresses;
+use crate::driver::Driver;
+use crate::operation::Tools;
+use crate::refresh::Refresh;
+use crate::report;
+use crate::strategy::LookupConfig;
+use crate::swarm::{self, Behaviour};
+use crate::wire::NamedPeer;
+
+/// How long the listeners may take to come up.
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where a free port is looked for: below the range from which Linux takes the ports of outgoing connections, so that
+/// none of those can take it between two starts, and within the SMALLINT of the original's database.
+const FREE_PORTS: RangeInclusive<u16> = 16_384..=32_767;
+
+/// How many taken ports are put up with before giving up on finding a free one.
+const FREE_PORT_TRIES: usize = 100;
+
+/// How long the swarm's task may take to answer a simple question before it counts as stuck.
+const PROGRESS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A node's private key, and with it its peer id.
+#[derive(Debug, Clone)]
+pub struct Identity(identity::Keypair);
+
+impl Identity {
+    /// A new Ed25519 key.
+    pub fn generate() -> Self {
+        Self(identity::Keypair::generate_ed25519())
+    }
+
+    /// The key that belongs to these 32 secret bytes, for networks that shall be the same in every run.
+    pub fn from_seed(seed: [u8; 32]) -> Self {
+        Self(identity::Keypair::ed25519_from_bytes(seed).expect("any 32 bytes are an Ed25519 secret key"))
+    }
+
+    /// The peer id as text.
+    pub fn peer_id(&self) -> String {
+        self.0.public().to_peer_id().to_string()
+    }
+
+    pub(crate) fn keypair(&self) -> &identity::Keypair {
+        &self.0
+    }
+}
+
+/// How a node takes part in a DHT.
+#[derive(Debug, Clone)]
+pub struct NodeConfig {
+    /// Its key.
+    pub identity: Identity,
+    /// The address to listen on, TCP and QUIC.
+    pub listen_ip: IpAddr,
+    /// The port to listen on, TCP and UDP; 0 for a free one that fits into the original's database.
+    pub listen_port: u16,
+    /// Addresses to announce instead of those that listeners and peers suggest.
+    pub external_addresses: Vec<String>,
+    /// The Kademlia protocol id.
+    pub protocol: String,
+    /// Peers that let us in, `/p2p/…` included.
+    pub bootstrap: Vec<String>,
+    /// Whether to answer the requests of others and hold their records, or only to ask.
+    pub server_mode: bool,
+    /// How many requests a lookup may have under way.
+    pub alpha: usize,
+    /// How long one publication or search may take.
+    pub operation_timeout: Duration,
+}
+
+/// Why a node could not be started.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// An address that is none, or lacks what it needs.
+    #[error("{what} `{address}`: {reason}")]
+    Address {
+        /// Which list it stands in.
+        what: &'static str,
+        /// As given.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A protocol id that is none.
+    #[error("protocol id `{0}` must begin with `/`, for example /ipfs/kad/1.0.0")]
+    Protocol(String),
+    /// The port is taken, or the address not ours.
+    #[error("cannot listen on {address}: {reason}")]
+    Listen {
+        /// The multiaddress.
+        address: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// The swarm could not be built.
+    #[error("cannot set up libp2p: {0}")]
+    Setup(String),
+}
+
+/// The node has stopped, or its task has died.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum DhtError {
+    /// The swarm's task is gone.
+    #[error("the DHT node is not running")]
+    Stopped,
+    /// The swarm's task does not answer.
+    #[error("the DHT node gave no sign of life within {} s", .0.as_secs())]
+    Stuck(Duration),
+    /// The operation's own task died.
+    #[error("the operation crashed: {0}")]
+    Crashed(String),
+}
+
+/// Whether a node can measure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// It can.
+    Ready {
+        /// Peers in its routing table.
+        routing_table_size: u32,
+    },
+    /// It cannot yet, and why.
+    NotReady(String),
+}
+
+/// Publishing and finding, as the actors see it.
+#[async_trait]
+pub trait Dht: Send + Sync + 'static {
+    /// Publishes a provider record. A failed publication is a result, not an error.
+    async fn provide(&self, cid: Cid) -> Result<Measured, DhtError>;
+    /// Looks for the first provider. A failed search is a result, not an error.
+    async fn retrieve(&self, cid: Cid) -> Result<Measured, DhtError>;
+    /// Whether the node can measure; also the sign of life that a supervisor asks for.
+    async fn readiness(&self) -> Result<Readiness, DhtError>;
+    /// Returns when the node has died by itself, with the reason.
+    async fn died(&self) -> String;
+    /// Stops the node; its port is free afterwards.
+    async fn stop(&self);
+}
+
+/// A running node. Dropping it ends its tasks.
+#[derive(Debug)]
+pub struct Node {
+    peer: PeerId,
+    port: u16,
+    tools: Tools,
+    config: LookupConfig,
+    operation_timeout: Duration,
+    refreshed: watch::Receiver<bool>,
+    died: watch::Receiver<Option<String>>,
+    refresh: JoinHandle<()>,
+    /// Operations run on this runtime, however busy the caller's thread is.
+    runtime: Handle,
+    driver_task: AbortHandle,
+}
+
+impl Node {
+    /// Starts listening and begins to fill the routing table. Must be called within the runtime that shall carry the node.
+    ///
+    /// # Errors
+    /// [`StartError`] names the address or setting that does not work.
+    pub async fn start(config: NodeConfig) -> Result<Self, StartError> {
+        let protocol = StreamProtocol::try_from_owned(config.protocol.clone())
+            .map_err(|_| StartError::Protocol(config.protocol.clone()))?;
+        let bootstrap = parse_bootstrap(&config.bootstrap)?;
+        let external = parse_external(&config.external_addresses)?;
+        let keypair = config.identity.keypair();
+        let peer = keypair.public().to_peer_id();
+        let mode = if config.server_mode { Mode::Server } else { Mode::Client };
+        let (mut swarm, rpc) =
+            swarm::build(keypair, protocol, mode).map_err(|error| StartError::Setup(error.to_string()))?;
+        let port = listen(&mut swarm, config.listen_ip, config.listen_port).await?;
+        for address in external {
+            swarm.add_external_address(address);
+        }
+
+        let (driver, handle) = Driver::new(swarm, rpc.clone());
+        let tools = Tools { rpc, driver: handle };
+        let (died, driver_task) = watch_over(driver);
+        let lookup = LookupConfig { alpha: config.alpha, ..LookupConfig::default() };
+        let (done, refreshed) = watch::channel(false);
+        let refresh = Refresh { tools: tools.clone(), local: peer, bootstrap, config: lookup };
+        Ok(Self {
+            peer,
+            port,
+            tools,
+            config: lookup,
+            operation_timeout: config.operation_timeout,
+            refreshed,
+            died,
+            refresh: tokio::spawn(refresh.run(done)),
+            runtime: Handle::current(),
+            driver_task,
+        })
+    }
+
+    /// The peer id as text.
+    pub fn peer_id(&self) -> String {
+        self.peer.to_string()
+    }
+
+    /// The TCP port that the node listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    async fn on_runtime<F>(&self, operation: impl FnOnce(report::Context) -> F) -> Result<Measured, DhtError>
+    where
+        F: Future<Output = Result<Measured, DhtError>> + Send + 'static,
+    {
+        let context = report::Context {
+            tools: self.tools.clone(),
+            local: self.peer,
+            config: self.config,
+            timeout: self.operation_timeout,
+        };
+        let task = self.runtime.spawn(operation(context));
+        task.await.unwrap_or_else(|error| Err(DhtError::Crashed(error.to_string())))
+    }
+}
+
+#[async_trait]
+impl Dht for Node {
+    async fn provide(&self, cid: Cid) -> Result<Measured, DhtError> {
+        self.on_runtime(|context| context.provide(cid.multihash())).await
+    }
+
+    async fn retrieve(&self, cid: Cid) -> Result<Measured, DhtError> {
+        self.on_runtime(|context| context.retrieve(cid.multihash())).await
+    }
+
+    async fn readiness(&self) -> Result<Readiness, DhtError> {
+        let asked = timeout(PROGRESS_TIMEOUT, self.tools.driver.status()).await;
+        let status = asked.map_err(|_| DhtError::Stuck(PROGRESS_TIMEOUT))?.map_err(|_| DhtError::Stopped)?;
+        if status.table_size == 0 {
+            return Ok(Readiness::NotReady("the routing table is empty".into()));
+        }
+        if !*self.refreshed.borrow() {
+            let peers = status.table_size;
+            return Ok(Readiness::NotReady(format!("the routing table is being filled, {peers} peers so far")));
+        }
+        Ok(Readiness::Ready { routing_table_size: u32::try_from(status.table_size).unwrap_or(u32::MAX) })
+    }
+
+    async fn died(&self) -> String {
+        let mut died = self.died.clone();
+        match died.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            Err(_) => "the watch over the swarm's task ended".to_owned(),
+        }
+    }
+
+    async fn stop(&self) {
+        self.refresh.abort();
+        let _ = timeout(PROGRESS_TIMEOUT, self.tools.driver.stop()).await;
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.refresh.abort();
+        self.driver_task.abort();
+    }
+}
+
+/// Runs the driver in a task of its own, and says why it ended.
+fn watch_over(driver: Driver) -> (watch::Receiver<Option<String>>, AbortHandle) {
+    let (sender, died) = watch::channel(None);
+    let task = tokio::spawn(driver.run());
+    let abort = task.abort_handle();
+    tokio::spawn(async move {
+        let reason = match task.await {
+            Ok(()) => "the swarm's task was stopped".to_owned(),
+            Err(error) => format!("the swarm's task died: {error}"),
+        };
+        sender.send_replace(Some(reason));
+    });
+    (died, abort)
+}
+
+fn parse_bootstrap(addresses: &[String]) -> Result<Vec<NamedPeer>, StartError> {
+    let what = "bootstrap peer";
+    let mut peers: Vec<NamedPeer> = Vec::new();
+    for text in addresses {
+        let address = parse(what, text)?;
+        let Some((id, address)) = addresses::split_peer(&address) else {
+            let reason = "must end with /p2p/ and the peer's id".to_owned();
+            return Err(StartError::Address { what, address: text.clone(), reason });
+        };
+        // A dnsaddr names many peers: keep the id in it, so that the resolver picks this one's addresses.
+        let dialled = if addresses::is_dnsaddr(&address) { address.with(Protocol::P2p(id)) } else { address };
+        match peers.iter_mut().find(|peer| peer.id == id) {
+            Some(peer) => peer.addresses.push(dialled),
+            None => peers.push(NamedPeer { id, addresses: vec![dialled] }),
+        }
+    }
+    Ok(peers)
+}
+
+fn parse_external(addresses: &[String]) -> Result<Vec<Multiaddr>, StartError> {
+    addresses.iter().map(|text| parse("external address", text)).collect()
+}
+
+fn parse(what: &'static str, text: &str) -> Result<Multiaddr, StartError> {
+    text.parse().map_err(|error: libp2p::multiaddr::Error| StartError::Address {
+        what,
+        address: text.to_owned(),
+        reason: format!("{error} (expected something like /ip4/203.0.113.7/tcp/4001)"),
+    })
+}
+
+/// Listens on TCP and on QUIC, on the same port number; returns it.
+async fn listen(swarm: &mut Swarm<Behaviour>, ip: IpAddr, port: u16) -> Result<u16, StartError> {
+    if port != 0 {
+        return listen_on_both(swarm, ip, port).await;
+    }
+    let mut tries = 0;
+    loop {
+        let port = rand::rng().random_range(FREE_PORTS);
+        match listen_on_both(swarm, ip, port).await {
+            Err(_) if tries < FREE_PORT_TRIES => tries += 1,
+            result => return result,
+        }
+    }
+}
+
+async fn listen_on_both(swarm: &mut Swarm<Behaviour>, ip: IpAddr, port: u16) -> Result<u16, StartError> {
+    let tcp = listen_on(swarm, Multiaddr::from(ip).with(Protocol::Tcp(port))).await?;
+    let quic = Multiaddr::from(ip).with(Protocol::Udp(port)).with(Protocol::QuicV1);
+    if let Err(error) = listen_on(swarm, quic).await {
+        swarm.remove_listener(tcp);
+        return Err(error);
+    }
+    Ok(port)
+}
+
+async fn listen_on(swarm: &mut Swarm<Behaviour>, address: Multiaddr) -> Result<ListenerId, StartError> {
+    let failed = |reason: String| StartError::Listen { address: address.to_string(), reason };
+    let id = swarm.listen_on(address.clone()).map_err(|error| failed(error.to_string()))?;
+    let listening = async {
+        loop {
+            match futures::StreamExt::select_next_some(swarm).await {
+                SwarmEvent::NewListenAddr { listener_id, .. } if listener_id == id => return Ok(id),
+                SwarmEvent::ListenerClosed { listener_id, reason, .. } if listener_id == id => {
+                    return Err(failed(reason.err().map_or_else(|| "closed".into(), |error| error.to_string())));
+                }
+                _ => {}
+            }
+        }
+    };
+    timeout(LISTEN_TIMEOUT, listening).await.unwrap_or_else(|_| Err(failed("no listener came up".into())))
+}

@@ -1,0 +1,134 @@
+//! Fills the routing table at start and keeps it fresh: asks the bootstrap peers, then looks up ourselves and a random
+//! key in every bucket, every ten minutes, as go-libp2p-kad-dht does.
+
+use std::time::Duration;
+
+use libp2p::PeerId;
+use rand::Rng;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+use tracing::{debug, info, warn};
+
+use crate::driver::Gone;
+use crate::key::{Contact, Key};
+use crate::operation::{Operation, Tools};
+use crate::rpc::Stopwatch;
+use crate::strategy::{Lookup, LookupConfig, Request};
+use crate::wire::{self, NamedPeer};
+
+/// How often the table is refreshed (Go: `amino.DefaultRoutingTableRefreshPeriod`).
+const INTERVAL: Duration = Duration::from_secs(600);
+
+/// How long one lookup of a refresh may take (Go: `amino.DefaultRoutingTableRefreshQueryTimeout`).
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Below this many peers the bootstrap peers are asked again (Go: `minRTRefreshThreshold`).
+const BOOTSTRAP_BELOW: usize = 10;
+
+/// The deepest bucket that is refreshed on purpose (Go: `maxCplForRefresh`): a random key in bucket c takes 2^c hashes to find.
+const MAX_BUCKET: u32 = 15;
+
+/// The pauses while nobody could be reached: doubling between these.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// Whom to refresh for.
+#[derive(Debug, Clone)]
+pub(crate) struct Refresh {
+    pub(crate) tools: Tools,
+    pub(crate) local: PeerId,
+    pub(crate) bootstrap: Vec<NamedPeer>,
+    pub(crate) config: LookupConfig,
+}
+
+impl Refresh {
+    /// Refreshes for ever; `done` turns true when the table has been filled for the first time.
+    pub(crate) async fn run(self, done: watch::Sender<bool>) {
+        let mut pause = RETRY.0;
+        loop {
+            let started = Instant::now();
+            match self.once().await {
+                Err(Gone) => return,
+                Ok(0) => {
+                    warn!(retry_seconds = pause.as_secs_f64(), "routing table is empty: no bootstrap peer answered");
+                    sleep(pause).await;
+                    pause = (pause * 2).min(RETRY.1);
+                }
+                Ok(peers) => {
+                    let duration_seconds = started.elapsed().as_secs_f64();
+                    if !done.send_replace(true) {
+                        info!(peers, duration_seconds, "routing table filled");
+                    } else {
+                        debug!(peers, duration_seconds, "routing table refreshed");
+                    }
+                    pause = RETRY.0;
+                    sleep(INTERVAL).await;
+                }
+            }
+        }
+    }
+
+    /// One refresh; the number of peers in the table after it.
+    async fn once(&self) -> Result<usize, Gone> {
+        if self.tools.driver.status().await?.table_size < BOOTSTRAP_BELOW {
+            self.ask_bootstrap_peers().await;
+        }
+        self.look_up(self.local.to_bytes()).await?;
+        for bucket in 0..=MAX_BUCKET {
+            if bucket > self.tools.driver.status().await?.deepest_bucket {
+                break;
+            }
+            let key = random_key_in_bucket(&self.local.key(), bucket, &mut rand::rng());
+            self.look_up(key).await?;
+        }
+        Ok(self.tools.driver.status().await?.table_size)
+    }
+
+    async fn ask_bootstrap_peers(&self) {
+        let request = wire::Request::FindNode { key: self.local.to_bytes() };
+        let asked = self.bootstrap.iter().map(|peer| async {
+            let stopwatch = Stopwatch::default();
+            match self.tools.rpc.ask(peer.id, peer.addresses.clone(), &request, &stopwatch).await {
+                Ok(_) => self.tools.driver.answered(peer.clone()),
+                Err(error) => debug!(peer = %peer.id, %error, "bootstrap peer did not answer"),
+            }
+        });
+        futures::future::join_all(asked).await;
+    }
+
+    async fn look_up(&self, key: Vec<u8>) -> Result<(), Gone> {
+        let start = self.tools.driver.start(key.clone(), self.config.k).await?;
+        let seeds = start.seeds.iter().map(|seed| seed.id).collect();
+        let lookup = Lookup::new(Key::of(&key), self.local, seeds, Request::FindNode, self.config);
+        let started = Instant::now();
+        let operation = Operation { key, local: start.local, started, deadline: started + LOOKUP_TIMEOUT };
+        operation.drive(&self.tools, lookup, start.seeds).await;
+        Ok(())
+    }
+}
+
+/// Bytes whose point in the keyspace shares exactly `bucket` leading bits with `local`.
+fn random_key_in_bucket(local: &Key, bucket: u32, rng: &mut impl Rng) -> Vec<u8> {
+    let mut bytes = vec![0; 32];
+    loop {
+        rng.fill_bytes(&mut bytes);
+        if Key::of(&bytes).distance(local).common_prefix() == bucket {
+            return bytes;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+
+    #[test]
+    fn a_random_key_falls_into_the_bucket_asked_for() {
+        let mut rng = rand::rngs::StdRng::seed_from_u64(1);
+        let local = Key::of(b"me");
+        for bucket in 0..=10 {
+            let key = random_key_in_bucket(&local, bucket, &mut rng);
+            assert_eq!(Key::of(&key).distance(&local).common_prefix(), bucket);
+        }
+    }
+}

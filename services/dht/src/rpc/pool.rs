@@ -1,0 +1,46 @@
+//! Streams that have carried a request and its answer, kept for the next request to the same peer.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use libp2p::{PeerId, Stream};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+/// How long an unused stream is kept. Go servers close a stream after one idle minute; half of it leaves a margin.
+const MAX_IDLE: Duration = Duration::from_secs(30);
+
+/// How many streams are kept at most: several lookups' worth of peers. Each pins its connection.
+const MAX_STREAMS: usize = 1_024;
+
+/// At most one idle stream for each peer.
+#[derive(Debug, Default)]
+pub(crate) struct StreamPool {
+    idle: Mutex<HashMap<PeerId, (Instant, Stream)>>,
+}
+
+impl StreamPool {
+    /// Takes the peer's idle stream, if there is a young one.
+    pub(crate) fn take(&self, peer: &PeerId) -> Option<Stream> {
+        let (since, stream) = self.idle.lock().remove(peer)?;
+        (since.elapsed() < MAX_IDLE).then_some(stream)
+    }
+
+    /// Keeps a stream on which nothing is outstanding. One too many is closed instead.
+    pub(crate) fn keep(&self, peer: PeerId, stream: Stream) {
+        let mut idle = self.idle.lock();
+        if idle.len() < MAX_STREAMS {
+            idle.insert(peer, (Instant::now(), stream));
+        }
+    }
+
+    /// Closes the peer's idle stream: its connection is gone, or should be.
+    pub(crate) fn forget(&self, peer: &PeerId) {
+        self.idle.lock().remove(peer);
+    }
+
+    /// Closes what has been idle too long, so that connections nobody uses can end.
+    pub(crate) fn sweep(&self) {
+        self.idle.lock().retain(|_, (since, _)| since.elapsed() < MAX_IDLE);
+    }
+}

@@ -1,0 +1,84 @@
+//! Strategies: how to publish and how to find, as pure machines.
+//!
+//! A strategy never touches a socket, a clock or a random source. Whoever drives it calls
+//! [`Strategy::advance`] until it answers [`Step::Wait`] or [`Step::Done`], performs the steps, and
+//! feeds each answer back. The driver of a real node does so over the network; a test does the same
+//! with a map of who knows whom.
+
+mod classic;
+mod lookup;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub use classic::{FindProviders, Found, ProvideClassic, Provided};
+pub use lookup::{Lookup, LookupConfig, Nearest, Walked};
+
+/// What to ask a peer. The key is the operation's own and known to the driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Request {
+    /// Which peers are closest to the key?
+    FindNode,
+    /// Who provides the key, and which peers are closest to it?
+    GetProviders,
+    /// Note that we provide the key.
+    AddProvider,
+}
+
+/// What came of asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply<P> {
+    /// The peer answered.
+    Answered {
+        /// Peers that it names as closer to the key.
+        closer: Vec<P>,
+        /// Peers that it names as providers of the key.
+        providers: Vec<P>,
+    },
+    /// ADD_PROVIDER was written to the peer. As in Go, nothing comes back that could confirm it.
+    Stored,
+    /// No connection, no stream, no answer, or none that makes sense.
+    Failed,
+    /// The dial was given up because [`Step::CancelDials`] was asked for: the peer itself is not to blame.
+    Cancelled,
+}
+
+/// The reply of one peer to the last request that it was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer<P> {
+    /// Who was asked.
+    pub peer: P,
+    /// What came of it.
+    pub reply: Reply<P>,
+}
+
+/// What a strategy wants next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step<P, O> {
+    /// Send this request to this peer.
+    Ask {
+        /// Whom to ask.
+        peer: P,
+        /// What to ask.
+        request: Request,
+    },
+    /// Give up every request whose peer is not connected yet; each of them is answered with [`Reply::Cancelled`].
+    CancelDials,
+    /// Nothing until the next answer, or until this time on the clock of `advance`.
+    Wait(Option<Duration>),
+    /// The operation has ended; requests still under way are dropped.
+    Done(O),
+}
+
+/// A publication or a lookup as a machine.
+pub trait Strategy<P> {
+    /// What it ends with.
+    type Outcome;
+
+    /// Takes in an answer, if there is a new one, and says what to do next.
+    ///
+    /// `now` is the time since the operation began. Called again and again without an answer, it hands out one
+    /// step after another, and comes to [`Step::Wait`] or [`Step::Done`] after finitely many.
+    fn advance(&mut self, answer: Option<Answer<P>>, now: Duration) -> Step<P, Self::Outcome>;
+}

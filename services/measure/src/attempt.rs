@@ -1,0 +1,112 @@
+//! Rounds and the attempts in them, as they are recorded.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::{FleetGroup, Measured, NodeId, OperationKind};
+
+/// The identity of an attempt, made before it starts, so that a replayed row is recognised as the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AttemptId(pub Uuid);
+
+/// The identity of a round, made before it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RoundId(pub Uuid);
+
+impl AttemptId {
+    /// A new identity, ordered by time (UUIDv7), so that the newest rows stand together in an index.
+    pub fn fresh() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl RoundId {
+    /// A new identity, ordered by time (UUIDv7).
+    pub fn fresh() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+/// The database's number of one round loop: `schedulers_ecs.id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SchedulerId(pub i32);
+
+/// One attempt to publish or to find, whatever became of it.
+///
+/// The three times are wall-clock, to be joined with other data; `result.duration` is the measurement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    /// Its identity.
+    pub id: AttemptId,
+    /// The round it belongs to.
+    pub round: RoundId,
+    /// The loop that asked for it.
+    pub scheduler: SchedulerId,
+    /// The node that was asked.
+    pub node: NodeId,
+    /// Publishing or finding.
+    pub kind: OperationKind,
+    /// Which look of this node at the same key, from 0: the first is cold, later ones find warm connections.
+    pub probe: u32,
+    /// The key.
+    pub cid: String,
+    /// When it should have started.
+    pub due: DateTime<Utc>,
+    /// When it started.
+    pub started: DateTime<Utc>,
+    /// When the scheduler had its answer, or gave up.
+    pub ended: DateTime<Utc>,
+    /// What became of it.
+    pub result: Measured,
+}
+
+/// What became of a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RoundOutcome {
+    /// Everything planned was attempted (attempts may have failed).
+    Complete,
+    /// The publication failed, so there was nothing to look up.
+    ProvideFailed,
+    /// Fewer than two nodes were ready.
+    TooFewNodes,
+    /// The process stopped in the middle.
+    Interrupted,
+}
+
+impl RoundOutcome {
+    /// The name in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::ProvideFailed => "provide_failed",
+            Self::TooFewNodes => "too_few_nodes",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// One round. Recorded when it begins, with neither `ended` nor `outcome`, and again when it ends:
+/// a round that was cut off stays visibly unfinished.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Round {
+    /// Its identity.
+    pub id: RoundId,
+    /// The loop that it belongs to.
+    pub scheduler: SchedulerId,
+    /// The fleets that took part.
+    pub fleets: FleetGroup,
+    /// Who published; `None` if nobody could be chosen.
+    pub provider: Option<NodeId>,
+    /// How many nodes the database listed as alive.
+    pub nodes_listed: u32,
+    /// How many of them said that they can measure.
+    pub nodes_ready: u32,
+    /// How many rounds before this one were left out because an earlier one took too long.
+    pub skipped_before: u32,
+    /// When it should have started.
+    pub due: DateTime<Utc>,
+    /// When it started.
+    pub started: DateTime<Utc>,
+    /// When and how it ended; `None` while it runs.
+    pub ended: Option<(DateTime<Utc>, RoundOutcome)>,
+}

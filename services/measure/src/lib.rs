@@ -1,0 +1,25 @@
+//! parsec's domain: what is measured, on whom, in which order, and what can become of it.
+//!
+//! Everything here is pure: no clock, no socket, no task, no file. Time comes in as an argument and
+//! randomness as a generator, so that each rule is tested with small values and holds in virtual
+//! time as it does in the field.
+
+mod attempt;
+mod content;
+mod fleet;
+mod node;
+mod outcome;
+mod plan;
+mod restart;
+mod schedule;
+mod summary;
+
+pub use attempt::{Attempt, AttemptId, Round, RoundId, RoundOutcome, SchedulerId};
+pub use content::{CONTENT_BYTES, Cid, Content, ParseCidError};
+pub use fleet::{Fleet, FleetGroup, ParseFleetError};
+pub use node::{ACTIVE_WITHIN, Endpoint, Node, NodeId, ReadyNode};
+pub use outcome::{Effort, Measured, Measurement, OperationKind, OutcomeClass, UnknownName};
+pub use plan::{MIN_READY_NODES, Rotation, RoundPlan, TooFewNodes};
+pub use restart::{RestartDecision, RestartHistory, RestartPolicy};
+pub use schedule::{Due, Schedule};
+pub use summary::{Tally, quantile};

@@ -1,0 +1,220 @@
+//! What becomes of a publication or a lookup: the class of its outcome and what it took.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// A name from a database or an answer that this version does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("unknown {what} `{name}`")]
+pub struct UnknownName {
+    /// Of which list the name should have been.
+    pub what: &'static str,
+    /// The name that was found.
+    pub name: String,
+}
+
+/// The two things that parsec times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum OperationKind {
+    /// Publishing a provider record.
+    Provide,
+    /// Finding the first provider record.
+    Retrieve,
+}
+
+impl OperationKind {
+    /// Both kinds, in the order of a round.
+    pub const ALL: [Self; 2] = [Self::Provide, Self::Retrieve];
+
+    /// The name in the database, in metrics and in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Provide => "provide",
+            Self::Retrieve => "retrieve",
+        }
+    }
+
+    /// The step name of the 2026 wire, and of `provides_ecs.step`.
+    pub fn wire_step(self) -> &'static str {
+        match self {
+            Self::Provide => "provide",
+            Self::Retrieve => "retrieval",
+        }
+    }
+}
+
+impl fmt::Display for OperationKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for OperationKind {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
+            .ok_or_else(|| UnknownName { what: "operation", name: name.to_owned() })
+    }
+}
+
+/// What became of one attempt. Every attempt has exactly one class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum OutcomeClass {
+    /// Published to at least one holder, or a provider found.
+    Ok,
+    /// The lookup ended in good order without a provider.
+    NotFound,
+    /// The DHT operation ran past its time limit.
+    Timeout,
+    /// The routing table was empty: there was nobody to ask.
+    NoPeers,
+    /// No peer could be connected to.
+    DialFailed,
+    /// Peers were reached, and none of them answered as the protocol wants it.
+    Protocol,
+    /// The server's HTTP API could not be reached, or gave no answer in time.
+    ServerUnreachable,
+    /// The server said that it cannot measure yet.
+    ServerNotReady,
+    /// The server answered with something that is not a measurement.
+    ServerError,
+    /// Given up on because the process was stopping.
+    Cancelled,
+    /// Begun, and its result lost in a crash of the measuring process.
+    RecordLost,
+}
+
+impl OutcomeClass {
+    /// Every class, in the order of the documentation.
+    pub const ALL: [Self; 11] = [
+        Self::Ok,
+        Self::NotFound,
+        Self::Timeout,
+        Self::NoPeers,
+        Self::DialFailed,
+        Self::Protocol,
+        Self::ServerUnreachable,
+        Self::ServerNotReady,
+        Self::ServerError,
+        Self::Cancelled,
+        Self::RecordLost,
+    ];
+
+    /// The name in the database, on the wire and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::NotFound => "not_found",
+            Self::Timeout => "timeout",
+            Self::NoPeers => "no_peers",
+            Self::DialFailed => "dial_failed",
+            Self::Protocol => "protocol",
+            Self::ServerUnreachable => "server_unreachable",
+            Self::ServerNotReady => "server_not_ready",
+            Self::ServerError => "server_error",
+            Self::Cancelled => "cancelled",
+            Self::RecordLost => "record_lost",
+        }
+    }
+
+    /// Whether a server measured this, so that the original's tables have a shape for it.
+    pub fn is_measured(self) -> bool {
+        matches!(self, Self::Ok | Self::NotFound | Self::Timeout | Self::NoPeers | Self::DialFailed | Self::Protocol)
+    }
+}
+
+impl fmt::Display for OutcomeClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for OutcomeClass {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|class| class.as_str() == name)
+            .ok_or_else(|| UnknownName { what: "outcome class", name: name.to_owned() })
+    }
+}
+
+/// One timed step of an operation, as the 2026 wire reports it. A DHT operation has one, an IPNI publication four.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Measurement {
+    /// `provide`, `retrieval`, `announce`, `index_ad`, `index_entries` or `availability`.
+    pub step: String,
+    /// How long the step took, on the server's monotonic clock.
+    pub duration: Duration,
+    /// Why it failed; `None` is success.
+    pub error: Option<String>,
+}
+
+/// What an operation cost, counted by the server that ran it. A server of another make does not say: then `None`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// Requests sent to peers.
+    pub rpcs: Option<u32>,
+    /// Those of them that ended without a proper answer.
+    pub rpcs_failed: Option<u32>,
+    /// Connections that had to be dialled for them.
+    pub dials: Option<u32>,
+    /// Those of them that could not be established.
+    pub dials_failed: Option<u32>,
+    /// Peers that the provider record was written to.
+    pub holders_stored: Option<u32>,
+}
+
+/// The result of one operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Measured {
+    /// What became of it.
+    pub class: OutcomeClass,
+    /// How long it took, start to end, on the server's monotonic clock.
+    pub duration: Duration,
+    /// In words, why it failed; `None` exactly when `class` is [`OutcomeClass::Ok`].
+    pub error: Option<String>,
+    /// Peers in the server's routing table when it began; for fullrt, peers found by the crawl.
+    pub routing_table_size: u32,
+    /// The timed steps, at least one if a server measured it.
+    pub steps: Vec<Measurement>,
+    /// What it cost.
+    pub effort: Effort,
+}
+
+impl Measured {
+    /// An attempt that no server measured: what became of it, after how long, and why.
+    pub fn unmeasured(class: OutcomeClass, duration: Duration, error: impl Into<String>) -> Self {
+        Self {
+            class,
+            duration,
+            error: Some(error.into()),
+            routing_table_size: 0,
+            steps: Vec::new(),
+            effort: Effort::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_read_back() {
+        for class in OutcomeClass::ALL {
+            assert_eq!(class.as_str().parse(), Ok(class));
+        }
+        for kind in OperationKind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+        }
+        assert_eq!("splendid".parse::<OutcomeClass>().unwrap_err().to_string(), "unknown outcome class `splendid`");
+    }
+}

@@ -1,0 +1,46 @@
+//! Notes what the binary is built from: the commit, and the versions of the crates that matter to a measurement.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+/// Crates whose version can change what is measured.
+const CRATES: [&str; 8] =
+    ["actix", "actix-web", "diesel", "libp2p", "libp2p-kad", "libp2p-quic", "libp2p-tcp", "tokio"];
+
+fn main() {
+    let workspace = Path::new("../..");
+    let lock = workspace.join("Cargo.lock");
+    println!("cargo:rerun-if-changed={}", lock.display());
+    println!("cargo:rerun-if-changed={}", workspace.join(".git/logs/HEAD").display());
+    println!("cargo:rerun-if-env-changed=PARSEC_GIT_COMMIT");
+
+    let versions = std::fs::read_to_string(lock).map(|text| versions(&text)).unwrap_or_default();
+    println!("cargo:rustc-env=PARSEC_CRATES={versions}");
+    println!("cargo:rustc-env=PARSEC_COMMIT={}", commit().unwrap_or_else(|| "unknown".to_owned()));
+}
+
+/// `name=version` pairs, separated by commas, of the crates above.
+fn versions(lock: &str) -> String {
+    let mut found = String::new();
+    let mut lines = lock.lines();
+    while let Some(line) = lines.next() {
+        let Some(name) = line.strip_prefix("name = ").map(|name| name.trim_matches('"')) else { continue };
+        let version = lines.next().and_then(|line| line.strip_prefix("version = ")).map(|text| text.trim_matches('"'));
+        if let (true, Some(version)) = (CRATES.contains(&name), version) {
+            let separator = if found.is_empty() { "" } else { "," };
+            let _ = write!(found, "{separator}{name}={version}");
+        }
+    }
+    found
+}
+
+/// The variable is for builds without a checkout, such as in a container.
+fn commit() -> Option<String> {
+    if let Some(commit) = std::env::var_os("PARSEC_GIT_COMMIT") {
+        return commit.into_string().ok();
+    }
+    let output = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
+}

@@ -1,0 +1,133 @@
+use super::*;
+use crate::config::{DatabaseTarget, LogLevel};
+
+fn run(line: &str) -> Result<(Command, Vec<Warning>), CliError> {
+    parse(line.split_whitespace().map(OsString::from), &BTreeMap::new())
+}
+
+fn server(line: &str) -> ServerConfig {
+    match run(line) {
+        Ok((Command::Server(config), _)) => *config,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+/// The text of a refusal, with its exit code.
+fn refusal(line: &str) -> (String, u8) {
+    let error = run(line).unwrap_err();
+    (error.to_string(), error.exit_code())
+}
+
+#[test]
+fn a_bare_server_means_the_server_of_the_dht() {
+    assert_eq!(server("parsec server --fullrt --fleet x"), server("parsec server dht --fullrt --fleet x"));
+    assert_eq!(server("parsec server --fullrt --fleet x"), server("parsec server --fleet x dht --fullrt"));
+}
+
+#[test]
+fn global_flags_stand_before_or_after_the_subcommand_and_the_later_wins() {
+    let before = server("parsec --debug --db-port 1 server");
+    assert_eq!(before, server("parsec server --debug --db-port 1"));
+    assert_eq!(before, server("parsec --db-port 2 server --db-port 1 dht --debug"));
+    assert_eq!(before.common.log.level, LogLevel::Debug);
+}
+
+#[test]
+fn a_switch_needs_no_value_and_takes_one() {
+    for (flag, expected) in [("--fullrt", true), ("--fullrt=true", true), ("--fullrt=0", false), ("", false)] {
+        assert_eq!(server(&format!("parsec server {flag}")).dht.fullrt, expected, "{flag}");
+    }
+    let (message, code) = refusal("parsec server --fullrt=maybe");
+    assert_eq!(message, "error: flag --fullrt: cannot use `maybe`: expected true or false (or 1 or 0)\n");
+    assert_eq!(code, 2);
+}
+
+#[test]
+fn a_list_is_separated_by_commas_or_repeated() {
+    let fleets = |line: &str| match run(line) {
+        Ok((Command::Scheduler(config), _)) => config.fleets.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(fleets("parsec scheduler --fleets a,b+c"), ["a", "b+c"]);
+    assert_eq!(fleets("parsec scheduler --fleets a --fleets b+c"), ["a", "b+c"]);
+}
+
+#[test]
+fn the_health_question_needs_to_know_whom_to_ask() {
+    let Ok((Command::Health(config), _)) = run("parsec health localhost:7070") else { panic!("it is a command") };
+    assert_eq!(config.server.to_string(), "localhost:7070");
+    let (message, code) = refusal("parsec health localhost");
+    assert!(message.contains("argument HOST:PORT: cannot use `localhost`: expected HOST:PORT, such as"), "{message}");
+    assert_eq!(code, 2);
+    assert_eq!(refusal("parsec health").1, 2);
+}
+
+#[test]
+fn help_and_version_are_no_failures_and_nonsense_is_one() {
+    for line in ["parsec --help", "parsec --version", "parsec server --help", "parsec help demo"] {
+        let error = run(line).unwrap_err();
+        assert_eq!((error.exit_code(), error.is_failure()), (0, false), "{line}");
+    }
+    for line in ["parsec", "parsec dance", "parsec server --fulrt", "parsec server --fleet", "parsec demo --fleet x"] {
+        let error = run(line).unwrap_err();
+        assert_eq!((error.exit_code(), error.is_failure()), (2, true), "{line}");
+    }
+    assert!(refusal("parsec --version").0.starts_with(concat!("parsec ", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn the_help_of_a_subcommand_shows_every_setting_it_uses() {
+    for program in Program::ALL {
+        let (help, _) = refusal(&format!("parsec {} --help", program.name()));
+        for section in SECTIONS {
+            let used = section.used_by.contains(&program);
+            for key in section.keys {
+                // Two subcommands may have flags of one name; the name of the variable is unique.
+                assert_eq!(help.contains(&format!("[env: {}", key.variable)), used, "{program:?}: {}", key.name);
+                if used {
+                    assert!(help.contains(&format!("--{}", key.flag)) && help.contains(key.help), "{help}");
+                    assert!(key.variables().all(|name| help.contains(name)), "{help}");
+                    assert!(
+                        help.contains(&format!("[default: {}]", key.default.unwrap_or_default()))
+                            || key.default.is_none_or(str::is_empty),
+                        "{help}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_examples_in_the_help_work() {
+    for program in Program::ALL {
+        let (help, _) = refusal(&format!("parsec {} --help", program.name()));
+        let example = help.lines().map(str::trim).rfind(|line| line.starts_with("parsec ")).unwrap();
+        // The file with the password is not here; that the flag was understood shows in the message.
+        match run(example) {
+            Ok(_) => {}
+            Err(CliError::Config(ConfigError::File { path, .. })) => assert!(example.contains(path.to_str().unwrap())),
+            Err(error) => panic!("{example}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn a_flag_that_a_subcommand_has_no_use_for_is_pointed_out() {
+    let (_, warnings) = run("parsec --db-host db.internal demo").unwrap();
+    assert_eq!(warnings, [Warning::UnusedFlag { flag: "db-host", program: "demo" }]);
+    assert_eq!(warnings[0].to_string(), "flag --db-host has no effect on `demo`");
+    assert_eq!(run("parsec --db-host db.internal server").unwrap().1, []);
+}
+
+#[test]
+fn the_url_of_the_database_wins_over_its_parts() {
+    let config = server("parsec server --db-host elsewhere --database-url sqlite:/var/lib/parsec.db");
+    let DatabaseTarget::Url(url) = config.database.target else { panic!("{:?}", config.database) };
+    assert_eq!(url.expose(), "sqlite:/var/lib/parsec.db");
+}
+
+#[test]
+fn the_command_line_definition_is_sound() {
+    command_line().debug_assert();
+}

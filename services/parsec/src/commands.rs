@@ -1,0 +1,156 @@
+//! The commands that serve a deployment: `server`, `scheduler`, `health`. Each turns its configuration into the parts
+//! that it names, runs them until it is told to stop, and stops them in order.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use parsec_api::client::{HttpClient, ServerApi, Timeouts};
+use parsec_dht::{Identity, Network, NodeConfig};
+use parsec_measure::Endpoint;
+use parsec_store::{Store, StoreConfig};
+use tracing::warn;
+
+use crate::config::{DhtConfig, HealthConfig, HostPort, SchedulerConfig, ServerConfig, redacted};
+use crate::database::{self, DryRun};
+use crate::machine;
+use crate::output;
+use crate::process::{self, Process};
+use crate::scheduler::{self, SchedulerSetup};
+use crate::server::{self, ServerSetup};
+
+/// The region of a server that was not told where it runs.
+const NO_REGION: &str = "local";
+
+/// `parsec server dht`.
+pub(crate) async fn run_server(config: ServerConfig, args: Vec<OsString>) -> anyhow::Result<()> {
+    let process = Process::start();
+    let dht = dht_node(&config)?;
+    let http = process::bind("HTTP API", &config.api)?;
+    let telemetry = process::bind("telemetry", &config.telemetry.listen)?;
+    let target = database::target(&config.database)?;
+    let store: Arc<dyn Store> = if config.dry_run {
+        Arc::new(DryRun { nodes: None })
+    } else {
+        database::open(&target, config.database.wait).await?
+    };
+    let bound = http.local_addr().context("the HTTP socket has no address")?.ip();
+    let setup = ServerSetup {
+        dht,
+        http,
+        store,
+        fleet: config.fleet,
+        region: config.region.unwrap_or_else(|| NO_REGION.to_owned()),
+        advertised_ip: config.advertise_ip.unwrap_or_else(|| advertised_ip(bound, &target)),
+        startup_delay: config.startup_delay,
+        cmd: redacted(args),
+    };
+    let server = server::start(&process, setup).await?;
+    let telemetry = process.serve_telemetry(telemetry);
+    let ended = process.wait_for_end().await;
+    let stopped = process::stop(server.stop_steps()).await;
+    drop(telemetry);
+    ended.and(stopped)
+}
+
+/// A socket bound to one address can be reached there alone. One bound to all of them is reached the
+/// way that we reach the database.
+fn advertised_ip(bound: IpAddr, database: &StoreConfig) -> IpAddr {
+    match database {
+        StoreConfig::Postgres { host, port, .. } if bound.is_unspecified() => {
+            machine::address_towards(host, *port).unwrap_or(IpAddr::from([127, 0, 0, 1]))
+        }
+        _ if bound.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
+        _ => bound,
+    }
+}
+
+fn dht_node(config: &ServerConfig) -> anyhow::Result<NodeConfig> {
+    let dht = &config.dht;
+    for (asked, flag) in [(dht.fullrt, "--fullrt"), (dht.optprov, "--optprov")] {
+        if asked {
+            bail!("{flag}: this version measures with the classic strategy only; start the server without {flag}");
+        }
+    }
+    let (protocol, bootstrap) = network(dht)?;
+    let listen = config.peer.resolve().with_context(|| format!("libp2p host `{}`", config.peer.host))?;
+    Ok(NodeConfig {
+        identity: Identity::generate(),
+        listen_ip: listen.ip(),
+        listen_port: listen.port(),
+        external_addresses: dht.external_addresses.clone(),
+        protocol,
+        bootstrap,
+        server_mode: dht.server_mode,
+        alpha: usize::from(dht.alpha),
+        operation_timeout: config.operation_timeout,
+    })
+}
+
+/// Protocol id and bootstrap peers: those configured, else those of the network by its name.
+fn network(dht: &DhtConfig) -> anyhow::Result<(String, Vec<String>)> {
+    let (configured, bootstrap) = (dht.protocol_id.clone(), dht.bootstrap_peers.clone());
+    let (protocol, known) = match configured {
+        Some(protocol) => (protocol, Vec::new()),
+        None => {
+            let network = Network::named(&dht.project, &dht.network)?;
+            (network.protocol, network.bootstrap)
+        }
+    };
+    let bootstrap = if bootstrap.is_empty() { known } else { bootstrap };
+    if bootstrap.is_empty() {
+        warn!(
+            protocol,
+            "no bootstrap peers are known for this network (--bootstrap-peers): waiting for others to connect"
+        );
+    }
+    Ok((protocol, bootstrap))
+}
+
+/// `parsec scheduler`.
+pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()> {
+    let process = Process::start();
+    let telemetry = process::bind("telemetry", &config.telemetry.listen)?;
+    let store = database::open(&database::target(&config.database)?, config.database.wait).await?;
+    let store: Arc<dyn Store> = if config.dry_run { Arc::new(DryRun { nodes: Some(store) }) } else { store };
+    let timeouts = Timeouts { operation: config.operation_timeout, ..Timeouts::default() };
+    let setup = SchedulerSetup {
+        store,
+        servers: Arc::new(HttpClient::new(timeouts).context("cannot set up the HTTP client")?),
+        groups: config.fleets,
+        interval: config.interval,
+        probes: config.probes,
+        seed: None,
+        watcher: None,
+    };
+    let scheduler = scheduler::start(&process, setup);
+    let telemetry = process.serve_telemetry(telemetry);
+    let ended = process.wait_for_end().await;
+    let stopped = process::stop(scheduler.stop_steps()).await;
+    drop(telemetry);
+    ended.and(stopped)
+}
+
+/// `parsec health HOST:PORT`: `OK` and 0, or the reason and 1.
+pub(crate) async fn run_health(config: HealthConfig) -> anyhow::Result<ExitCode> {
+    let HealthConfig { server, .. } = config;
+    match ask_for_health(&server).await {
+        Ok(()) => {
+            output::line("OK")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(reason) => {
+            output::line(&reason)?;
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+async fn ask_for_health(server: &HostPort) -> Result<(), String> {
+    let address = server.resolve().map_err(|error| format!("{server}: {error}"))?;
+    let client = HttpClient::new(Timeouts::default()).map_err(|error| error.to_string())?;
+    let endpoint = Endpoint::new(address.ip(), address.port());
+    client.readiness(&endpoint).await.map_err(|error| error.to_string())
+}

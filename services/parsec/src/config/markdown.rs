@@ -1,0 +1,44 @@
+//! The table of settings as it stands in the README, and the test that it does.
+
+use std::fmt::Write as _;
+
+use super::{Key, SECTIONS};
+
+const BEGIN: &str = "<!-- configuration:begin -->\n";
+const END: &str = "<!-- configuration:end -->";
+
+/// The whole table as Markdown, one table for each section.
+fn markdown() -> String {
+    let mut text = String::new();
+    for section in SECTIONS {
+        let programs: Vec<_> = section.used_by.iter().map(|program| format!("`{}`", program.name())).collect();
+        let _ = writeln!(text, "\n**{}** ({})\n", section.heading, programs.join(", "));
+        let _ = writeln!(text, "| flag | environment | file | default | meaning |\n| --- | --- | --- | --- | --- |");
+        for key in section.keys {
+            let _ = writeln!(text, "{}", row(key));
+        }
+    }
+    text + "\n"
+}
+
+fn row(key: &Key) -> String {
+    let variables: Vec<_> = key.variables().map(|name| format!("`{name}`")).collect();
+    let default = match key.default {
+        None => "–".to_owned(),
+        Some("") => "empty".to_owned(),
+        Some(default) => format!("`{default}`"),
+    };
+    let name = if key.name == super::rows::CONFIG { "–".to_owned() } else { format!("`{}`", key.name) };
+    let help = key.help.replace('|', "\\|");
+    format!("| `--{}` | {} | {name} | {default} | {help} |", key.flag, variables.join(", "))
+}
+
+#[test]
+fn the_readme_shows_the_table() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+    let readme = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = readme.split_once(BEGIN).expect("the README marks where the table begins");
+    let (shown, _) = rest.split_once(END).expect("the README marks where the table ends");
+    let table = markdown();
+    assert!(shown == table, "the README is behind the table of settings; between the markers belongs:\n{table}");
+}

@@ -1,0 +1,32 @@
+//! Configuration: one table of settings, four places to set them, typed values out.
+//!
+//! A flag wins over the environment, the environment over the configuration file, the file over the default.
+//! [`table`] lists every setting once: command line, environment names, file keys, help and the table in the README
+//! are all generated from it. [`sources`] merges the four places and remembers where each value came from,
+//! [`values`] reads single values, and [`typed`] makes the settings of one command of them. Nobody here reads the
+//! process environment: it is handed in.
+
+mod error;
+#[cfg(test)]
+mod markdown;
+mod redact;
+mod rows;
+mod sources;
+mod table;
+#[cfg(test)]
+mod tests;
+mod typed;
+mod values;
+mod warnings;
+
+pub(crate) use error::ConfigError;
+pub(crate) use redact::redacted;
+pub(crate) use rows::SECTIONS;
+pub(crate) use sources::{Flags, Sources};
+pub(crate) use table::{Key, Kind, Program};
+pub(crate) use typed::{
+    DatabaseConfig, DatabaseParts, DatabaseTarget, DemoConfig, DhtConfig, HealthConfig, LogConfig, SchedulerConfig,
+    ServerConfig,
+};
+pub(crate) use values::{HostPort, LogLevel, OutputFormat, SslMode};
+pub(crate) use warnings::{Warning, warnings};

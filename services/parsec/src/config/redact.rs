@@ -1,0 +1,92 @@
+//! Command lines and values without their secrets.
+
+use std::ffi::OsString;
+
+use super::table::{Secrecy, keys};
+
+/// What stands where a secret was.
+pub(super) const BLANK: &str = "***";
+
+/// The command line as it may be stored and shown: the values of secret flags are blanked, and so is
+/// every password in a URL, wherever it stands.
+pub(crate) fn redacted(args: impl IntoIterator<Item = OsString>) -> String {
+    let mut shown = Vec::new();
+    let mut secret_follows = false;
+    for arg in args {
+        let arg = arg.to_string_lossy();
+        if std::mem::take(&mut secret_follows) {
+            shown.push(BLANK.to_owned());
+            continue;
+        }
+        match arg.strip_prefix("--").map(|flag| flag.split_once('=').unwrap_or((flag, ""))) {
+            Some((flag, _)) if is_secret(flag) && arg.contains('=') => shown.push(format!("--{flag}={BLANK}")),
+            Some((flag, _)) if is_secret(flag) => {
+                secret_follows = true;
+                shown.push(arg.into_owned());
+            }
+            _ => shown.push(mask_url(&arg).unwrap_or_else(|| arg.into_owned())),
+        }
+    }
+    shown.join(" ")
+}
+
+fn is_secret(flag: &str) -> bool {
+    keys().any(|key| key.flag == flag && key.secrecy == Secrecy::Secret)
+}
+
+/// `text` with the passwords blanked that it holds if it is a URL; `None` if it is no URL.
+///
+/// A password may hold any character, also ones that a URL should not: everything up to the last `@` is taken for it.
+pub(super) fn mask_url(text: &str) -> Option<String> {
+    if text.starts_with("sqlite:") {
+        return Some(text.to_owned());
+    }
+    let (scheme, rest) = text.split_once("://")?;
+    let rest = match rest.rsplit_once('@').map(|(login, host)| (login.split_once(':'), host)) {
+        Some((Some((user, _)), host)) => format!("{user}:{BLANK}@{host}"),
+        _ => rest.to_owned(),
+    };
+    Some(format!("{scheme}://{}", mask_parameters(&rest)))
+}
+
+/// PostgreSQL takes a password as a parameter of the URL too.
+fn mask_parameters(url: &str) -> String {
+    let Some((address, query)) = url.split_once('?') else { return url.to_owned() };
+    let masked = query.split('&').map(|parameter| match parameter.split_once('=') {
+        Some((name, _)) if name.to_ascii_lowercase().contains("password") => format!("{name}={BLANK}"),
+        _ => parameter.to_owned(),
+    });
+    format!("{address}?{}", masked.collect::<Vec<_>>().join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_of_the_command_line_are_blanked_wherever_they_stand() {
+        for (line, shown) in [
+            ("parsec --db-password geheim server", "parsec --db-password *** server"),
+            ("parsec server --db-password=geheim --fleet x", "parsec server --db-password=*** --fleet x"),
+            ("parsec server --db-password=a=geheim", "parsec server --db-password=***"),
+            ("parsec server --db-password --geheim", "parsec server --db-password ***"),
+            ("parsec server --db-password", "parsec server --db-password"),
+            ("parsec server --db-password-file /run/x", "parsec server --db-password-file /run/x"),
+            ("--database-url postgres://u:geheim@h:1/n", "--database-url postgres://u:***@h:1/n"),
+            ("--database-url=postgres://u:geheim@h/n", "--database-url=postgres://u:***@h/n"),
+            ("--database-url=postgres://u:ge@he:/im@h/n?x=1", "--database-url=postgres://u:***@h/n?x=1"),
+            ("--database-url=postgres://h/n?password=geheim&x=1", "--database-url=postgres://h/n?password=***&x=1"),
+            ("--database-url=postgres://u@h/n", "--database-url=postgres://u@h/n"),
+            ("--database-url sqlite:/var/p.db", "--database-url sqlite:/var/p.db"),
+            ("typo postgres://u:geheim@h/n", "typo postgres://u:***@h/n"),
+            (
+                "server --alpha=3 --external-addresses /ip4/1.2.3.4/tcp/1",
+                "server --alpha=3 --external-addresses /ip4/1.2.3.4/tcp/1",
+            ),
+        ] {
+            let result = redacted(line.split(' ').map(OsString::from));
+            assert_eq!(result, shown);
+            assert!(!result.contains("geheim"));
+        }
+    }
+}

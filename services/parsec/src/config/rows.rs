@@ -1,0 +1,161 @@
+//! The table of settings. Where the original has a setting, its names (of both generations) and its default are kept.
+
+use super::table::Program::{Demo, Health, Scheduler, Server};
+use super::table::{Key, Secrecy, Section};
+
+/// Every setting of every subcommand.
+pub(crate) const SECTIONS: &[Section] = &[
+    Section { heading: "General", global: true, used_by: &[Server, Scheduler, Health, Demo], keys: GENERAL },
+    Section { heading: "Telemetry", global: true, used_by: &[Server, Scheduler], keys: TELEMETRY },
+    Section { heading: "Database", global: true, used_by: &[Server, Scheduler], keys: DATABASE },
+    Section { heading: "Place", global: true, used_by: &[Server], keys: PLACE },
+    Section { heading: "Server", global: false, used_by: &[Server], keys: SERVER },
+    Section { heading: "DHT of a server", global: false, used_by: &[Server], keys: DHT },
+    Section { heading: "Scheduler", global: false, used_by: &[Scheduler], keys: SCHEDULER },
+    Section { heading: "Demo", global: false, used_by: &[Demo], keys: DEMO },
+];
+
+/// The path of the configuration file, the one setting that cannot stand in it.
+pub(super) const CONFIG: &str = "config";
+
+const GENERAL: &[Key] = &[
+    Key::text(CONFIG, "config", "PARSEC_CONFIG", "FILE").help("Configuration file, .toml or .yaml"),
+    Key::switch("log.debug", "debug", "PARSEC_DEBUG").help("Log at level 5 at least"),
+    Key::number("log.level", "log-level", "PARSEC_LOG_LEVEL", "LEVEL")
+        .default("4")
+        .help("How much to log: 0 to 2 errors only, 3 warnings, 4 info, 5 debug, 6 trace"),
+    Key::text("log.format", "log-format", "PARSEC_LOG_FORMAT", "FORMAT")
+        .default("text")
+        .help("Log lines as text or json"),
+];
+
+const TELEMETRY: &[Key] = &[
+    Key::text("telemetry.host", "telemetry-host", "PARSEC_TELEMETRY_HOST", "HOST")
+        .default("localhost")
+        .help("Address on which Prometheus finds /metrics"),
+    Key::number("telemetry.port", "telemetry-port", "PARSEC_TELEMETRY_PORT", "PORT")
+        .default("6666")
+        .help("Port of /metrics; 0 takes a free one"),
+];
+
+const DATABASE: &[Key] = &[
+    Key::switch("dry_run", "dry-run", "PARSEC_SCHEDULE_DRY_RUN").help("Measure, but store nothing"),
+    Key::text("database.url", "database-url", "PARSEC_DATABASE_URL", "URL")
+        .secrecy(Secrecy::SecretInUrl)
+        .help("sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME; wins over the single parts"),
+    Key::text("database.host", "db-host", "PARSEC_DATABASE_HOST", "HOST")
+        .default("localhost")
+        .help("Host of the PostgreSQL server"),
+    Key::number("database.port", "db-port", "PARSEC_DATABASE_PORT", "PORT")
+        .default("5432")
+        .help("Port of the PostgreSQL server"),
+    Key::text("database.name", "db-name", "PARSEC_DATABASE_NAME", "NAME")
+        .default("parsec")
+        .help("Name of the database"),
+    Key::text("database.password", "db-password", "PARSEC_DATABASE_PASSWORD", "PASSWORD")
+        .default("password")
+        .secrecy(Secrecy::Secret)
+        .help("Password for the database"),
+    Key::text("database.password_file", "db-password-file", "PARSEC_DATABASE_PASSWORD_FILE", "FILE")
+        .help("File that holds the password, instead of the password itself"),
+    Key::text("database.user", "db-user", "PARSEC_DATABASE_USER", "USER")
+        .default("parsec")
+        .help("User of the database"),
+    Key::text("database.sslmode", "db-sslmode", "PARSEC_DATABASE_SSL_MODE", "MODE")
+        .default("disable")
+        .help("TLS to the database: disable, prefer, require, verify-ca or verify-full"),
+    Key::text("database.wait", "database-wait", "PARSEC_DATABASE_WAIT", "DURATION")
+        .default("1m")
+        .help("How long to wait at the start for a database that is not there yet"),
+];
+
+const PLACE: &[Key] =
+    &[Key::text("aws.region", "aws-region", "AWS_REGION", "REGION").help("Region that the server says it runs in")];
+
+const SERVER: &[Key] = &[
+    Key::text("server.server_host", "server-host", "PARSEC_SERVER_SERVER_HOST", "HOST")
+        .default("localhost")
+        .help("Address on which the HTTP API listens"),
+    Key::number("server.server_port", "server-port", "PARSEC_SERVER_SERVER_PORT", "PORT")
+        .default("7070")
+        .help("Port of the HTTP API, up to 32767; 0 takes a free one"),
+    Key::text("server.peer_host", "peer-host", "PARSEC_SERVER_PEER_HOST", "HOST")
+        .default("127.0.0.1")
+        .help("Address on which the libp2p host listens"),
+    Key::number("server.peer_port", "peer-port", "PARSEC_SERVER_PEER_PORT", "PORT")
+        .default("4001")
+        .help("Port of the libp2p host, up to 32767; 0 takes a free one"),
+    Key::text("server.fleet", "fleet", "PARSEC_SERVER_FLEET", "FLEET")
+        .default("")
+        .help("Fleet that the server belongs to"),
+    Key::text("server.startup_delay", "startup-delay", "PARSEC_SERVER_STARTUP_DELAY", "DURATION")
+        .default("1m")
+        .help("How long after the start the server first says that it is there"),
+    Key::text("server.operation_timeout", "operation-timeout", "PARSEC_SERVER_OPERATION_TIMEOUT", "DURATION")
+        .default("3m")
+        .help("How long a publication or a lookup may take"),
+    Key::text("server.advertise_ip", "advertise-ip", "PARSEC_SERVER_ADVERTISE_IP", "IP")
+        .help("Address that schedulers reach the HTTP API at; found out if not given"),
+];
+
+const DHT: &[Key] = &[
+    Key::text("server.dht.project", "project", "PARSEC_SERVER_DHT_PROJECT", "PROJECT")
+        .default("ipfs")
+        .help("Project whose network to join"),
+    Key::text("server.dht.network", "network", "PARSEC_SERVER_DHT_NETWORK", "NETWORK")
+        .default("amino")
+        .help("Network of the project"),
+    Key::switch("server.dht.fullrt", "fullrt", "PARSEC_SERVER_DHT_FULLRT")
+        .older(&["PARSEC_SERVER_FULLRT"])
+        .help("Know the whole network from a crawl (accelerated client)"),
+    Key::switch("server.dht.optprov", "optprov", "PARSEC_SERVER_DHT_OPTPROV")
+        .older(&["PARSEC_SERVER_OPTPROV"])
+        .help("Publish optimistically"),
+    Key::switch("server.dht.server_mode", "server-mode", "PARSEC_SERVER_DHT_SERVER_MODE")
+        .older(&["PARSEC_SERVER_DHT_SERVER"])
+        .help("Also answer the requests of other peers"),
+    Key::number("server.dht.alpha", "alpha", "PARSEC_SERVER_DHT_ALPHA", "N")
+        .default("10")
+        .help("How many peers a lookup asks at the same time"),
+    Key::list("server.dht.bootstrap_peers", "bootstrap-peers", "PARSEC_SERVER_DHT_BOOTSTRAP_PEERS", "MULTIADDRS")
+        .help("Peers to join through, instead of the network's own"),
+    Key::text("server.dht.protocol_id", "protocol-id", "PARSEC_SERVER_DHT_PROTOCOL_ID", "PROTOCOL")
+        .help("Protocol of the DHT, instead of the network's own"),
+    Key::list(
+        "server.dht.external_addresses",
+        "external-addresses",
+        "PARSEC_SERVER_DHT_EXTERNAL_ADDRESSES",
+        "MULTIADDRS",
+    )
+    .help("Addresses to announce to other peers"),
+];
+
+const SCHEDULER: &[Key] = &[
+    Key::list("scheduler.fleets", "fleets", "PARSEC_SCHEDULER_FLEETS", "FLEETS")
+        .help("Fleets to measure: a comma separates loops of rounds, a plus joins fleets into one loop; required"),
+    Key::text("scheduler.interval", "interval", "PARSEC_SCHEDULER_INTERVAL", "DURATION")
+        .default("1m")
+        .help("Time from the start of one round to the start of the next"),
+    Key::number("scheduler.probes", "probes", "PARSEC_SCHEDULER_PROBES", "N")
+        .default("1")
+        .help("How often each node looks up what was published"),
+    Key::text("scheduler.operation_timeout", "operation-timeout", "PARSEC_SCHEDULER_OPERATION_TIMEOUT", "DURATION")
+        .default("3m10s")
+        .help("How long to wait for the answer of a server; longer than the server's own limit"),
+];
+
+const DEMO: &[Key] = &[
+    Key::number("demo.peers", "peers", "PARSEC_DEMO_PEERS", "N").default("100").help("Peers of the local DHT"),
+    Key::number("demo.servers", "servers", "PARSEC_DEMO_SERVERS", "N")
+        .default("5")
+        .help("Servers that measure it, at least 2"),
+    Key::number("demo.rounds", "rounds", "PARSEC_DEMO_ROUNDS", "N")
+        .help("End after so many rounds; without it, at Ctrl-C"),
+    Key::text("demo.interval", "interval", "PARSEC_DEMO_INTERVAL", "DURATION")
+        .default("5s")
+        .help("Time from the start of one round to the start of the next"),
+    Key::text("demo.data_dir", "data-dir", "PARSEC_DEMO_DATA_DIR", "DIR")
+        .help("Where the measurements are kept; without it, in a new temporary directory"),
+    Key::text("demo.format", "format", "PARSEC_DEMO_FORMAT", "FORMAT").default("text").help("Results as text or json"),
+    Key::number("demo.seed", "seed", "PARSEC_DEMO_SEED", "N").help("Makes the random choices of the demo repeatable"),
+];

@@ -1,0 +1,184 @@
+//! What a row of the table of settings says.
+
+use super::redact::mask_url;
+
+/// A subcommand of the binary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// `parsec server`.
+    Server,
+    /// `parsec scheduler`.
+    Scheduler,
+    /// `parsec health`.
+    Health,
+    /// `parsec demo`.
+    Demo,
+}
+
+impl Program {
+    /// Every subcommand, in the order of the help.
+    pub(crate) const ALL: [Self; 4] = [Self::Server, Self::Scheduler, Self::Health, Self::Demo];
+
+    /// Its name on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Scheduler => "scheduler",
+            Self::Health => "health",
+            Self::Demo => "demo",
+        }
+    }
+}
+
+/// How a value is written on the command line and in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Text; in a file it stands in quotes, so that `0123` keeps its zero and `no` stays a word.
+    Text,
+    /// A whole number.
+    Number,
+    /// True or false; as a flag it needs no value.
+    Switch,
+    /// Several texts: separated by commas, as a flag also by repeating it, in a file also as an array.
+    List,
+}
+
+/// How much of a value may be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secrecy {
+    /// All of it.
+    Open,
+    /// Nothing.
+    Secret,
+    /// A URL, all but the password in it.
+    SecretInUrl,
+}
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// Its path in a configuration file.
+    pub(crate) name: &'static str,
+    /// Its flag, without the dashes.
+    pub(crate) flag: &'static str,
+    /// Its current environment variable.
+    pub(crate) variable: &'static str,
+    /// Names that the variable had in earlier generations, still read.
+    pub(crate) older_variables: &'static [&'static str],
+    /// How it is written.
+    pub(crate) kind: Kind,
+    /// What stands for the value in the help.
+    pub(crate) placeholder: &'static str,
+    /// What it means.
+    pub(crate) help: &'static str,
+    /// What it is when nobody sets it, as one would write it.
+    pub(crate) default: Option<&'static str>,
+    /// How much of its value may be shown.
+    pub(crate) secrecy: Secrecy,
+}
+
+/// Settings that belong together, with the programs that use them.
+#[derive(Debug)]
+pub(crate) struct Section {
+    /// The heading in the help and in the README.
+    pub(crate) heading: &'static str,
+    /// Whether the flags may also stand before the subcommand.
+    pub(crate) global: bool,
+    /// Who has a use for these settings.
+    pub(crate) used_by: &'static [Program],
+    /// The settings.
+    pub(crate) keys: &'static [Key],
+}
+
+impl Key {
+    const fn new(
+        kind: Kind,
+        name: &'static str,
+        flag: &'static str,
+        variable: &'static str,
+        placeholder: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            flag,
+            variable,
+            older_variables: &[],
+            kind,
+            placeholder,
+            help: "",
+            default: None,
+            secrecy: Secrecy::Open,
+        }
+    }
+
+    pub(super) const fn text(
+        name: &'static str,
+        flag: &'static str,
+        variable: &'static str,
+        placeholder: &'static str,
+    ) -> Self {
+        Self::new(Kind::Text, name, flag, variable, placeholder)
+    }
+
+    pub(super) const fn number(
+        name: &'static str,
+        flag: &'static str,
+        variable: &'static str,
+        placeholder: &'static str,
+    ) -> Self {
+        Self::new(Kind::Number, name, flag, variable, placeholder)
+    }
+
+    pub(super) const fn list(
+        name: &'static str,
+        flag: &'static str,
+        variable: &'static str,
+        placeholder: &'static str,
+    ) -> Self {
+        Self::new(Kind::List, name, flag, variable, placeholder)
+    }
+
+    pub(super) const fn switch(name: &'static str, flag: &'static str, variable: &'static str) -> Self {
+        Self::new(Kind::Switch, name, flag, variable, "BOOL").default("false")
+    }
+
+    pub(super) const fn default(self, default: &'static str) -> Self {
+        Self { default: Some(default), ..self }
+    }
+
+    pub(super) const fn older(self, older_variables: &'static [&'static str]) -> Self {
+        Self { older_variables, ..self }
+    }
+
+    pub(super) const fn secrecy(self, secrecy: Secrecy) -> Self {
+        Self { secrecy, ..self }
+    }
+
+    pub(super) const fn help(self, help: &'static str) -> Self {
+        Self { help, ..self }
+    }
+
+    /// Every environment variable that sets this, the current name first.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &'static str> + use<> {
+        std::iter::once(self.variable).chain(self.older_variables.iter().copied())
+    }
+
+    /// `value` as it may be shown.
+    pub(crate) fn shown(&self, value: &str) -> String {
+        match self.secrecy {
+            Secrecy::Open => value.to_owned(),
+            Secrecy::Secret => super::redact::BLANK.to_owned(),
+            Secrecy::SecretInUrl => mask_url(value).unwrap_or_else(|| super::redact::BLANK.to_owned()),
+        }
+    }
+}
+
+/// Every setting, in the order of the table.
+pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
+    super::SECTIONS.iter().flat_map(|section| section.keys)
+}
+
+/// The row of the setting `name`.
+pub(super) fn key(name: &str) -> &'static Key {
+    keys().find(|key| key.name == name).unwrap_or_else(|| panic!("`{name}` is no row of the table of settings"))
+}

@@ -1,0 +1,346 @@
+//! The settings of each command as typed values: all that the wiring gets to see.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use parsec_measure::{Fleet, FleetGroup};
+
+use super::error::ConfigError;
+use super::sources::Sources;
+use super::values::{self, HostPort, LogLevel, OutputFormat, Secret, SslMode};
+
+/// The most lookups by one node in one round. Each waits for the one before it, and a round has to end.
+const MAX_PROBES: u32 = 1_000;
+
+/// The most peers that a lookup asks at the same time: the size of many buckets, far beyond any use.
+const MAX_ALPHA: u16 = 256;
+
+/// The most peers of a demo: each costs sockets and memory of this one process.
+const MAX_DEMO_PEERS: u32 = 10_000;
+
+/// The most servers of a demo, for the same reason.
+const MAX_DEMO_SERVERS: u32 = 1_000;
+
+/// What every command has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CommonConfig {
+    /// The configuration file that was read, if any.
+    pub(crate) file: Option<PathBuf>,
+    /// What is logged, and how.
+    pub(crate) log: LogConfig,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LogConfig {
+    /// How much.
+    pub(crate) level: LogLevel,
+    /// In which form.
+    pub(crate) format: OutputFormat,
+}
+
+/// Where the metrics are offered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TelemetryConfig {
+    /// Where `/metrics` listens.
+    pub(crate) listen: HostPort,
+}
+
+/// Where the measurements go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DatabaseConfig {
+    /// The database.
+    pub(crate) target: DatabaseTarget,
+    /// How long to wait at the start for a database that is not there yet.
+    pub(crate) wait: Duration,
+}
+
+/// How to find the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum DatabaseTarget {
+    /// `sqlite:PATH` or `postgres://…`, which may hold a password.
+    Url(Secret),
+    /// PostgreSQL, in the original's parts.
+    Parts(DatabaseParts),
+}
+
+/// A PostgreSQL database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DatabaseParts {
+    /// Host name or address.
+    pub(crate) host: String,
+    /// Port.
+    pub(crate) port: u16,
+    /// Name of the database.
+    pub(crate) name: String,
+    /// User.
+    pub(crate) user: String,
+    /// Password, given directly or in a file.
+    pub(crate) password: Secret,
+    /// TLS.
+    pub(crate) ssl_mode: SslMode,
+}
+
+/// `parsec server`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ServerConfig {
+    /// What every command has.
+    pub(crate) common: CommonConfig,
+    /// Where the metrics are offered.
+    pub(crate) telemetry: TelemetryConfig,
+    /// Where the node is registered.
+    pub(crate) database: DatabaseConfig,
+    /// Whether nothing is to be stored.
+    pub(crate) dry_run: bool,
+    /// The region that it says it runs in.
+    pub(crate) region: Option<String>,
+    /// Where the HTTP API listens.
+    pub(crate) api: HostPort,
+    /// Where the libp2p host listens.
+    pub(crate) peer: HostPort,
+    /// Its fleet; the empty name if none was given.
+    pub(crate) fleet: Fleet,
+    /// How long after the start the first heartbeat comes.
+    pub(crate) startup_delay: Duration,
+    /// How long an operation may take.
+    pub(crate) operation_timeout: Duration,
+    /// The address for schedulers; `None` is to be found out.
+    pub(crate) advertise_ip: Option<IpAddr>,
+    /// Its part in the DHT.
+    pub(crate) dht: DhtConfig,
+}
+
+/// A server's part in the DHT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DhtConfig {
+    /// The project, such as `ipfs`.
+    pub(crate) project: String,
+    /// The project's network, such as `amino`.
+    pub(crate) network: String,
+    /// Whether to crawl the network and know all of it.
+    pub(crate) fullrt: bool,
+    /// Whether to publish optimistically.
+    pub(crate) optprov: bool,
+    /// Whether to answer other peers' requests.
+    pub(crate) server_mode: bool,
+    /// How many peers a lookup asks at the same time, at least 1.
+    pub(crate) alpha: u16,
+    /// Multiaddrs with a peer id; empty means the network's own.
+    pub(crate) bootstrap_peers: Vec<String>,
+    /// The protocol; `None` is the network's own.
+    pub(crate) protocol_id: Option<String>,
+    /// Multiaddrs to announce.
+    pub(crate) external_addresses: Vec<String>,
+}
+
+/// `parsec scheduler`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SchedulerConfig {
+    /// What every command has.
+    pub(crate) common: CommonConfig,
+    /// Where the metrics are offered.
+    pub(crate) telemetry: TelemetryConfig,
+    /// Where the nodes are found and the measurements go.
+    pub(crate) database: DatabaseConfig,
+    /// Whether nothing is to be stored.
+    pub(crate) dry_run: bool,
+    /// One loop of rounds for each group.
+    pub(crate) fleets: Vec<FleetGroup>,
+    /// From the start of a round to the start of the next.
+    pub(crate) interval: Duration,
+    /// How often each node looks up, at least once.
+    pub(crate) probes: u32,
+    /// How long to wait for the answer of a server.
+    pub(crate) operation_timeout: Duration,
+}
+
+/// `parsec health`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HealthConfig {
+    /// What every command has.
+    pub(crate) common: CommonConfig,
+    /// The server to ask.
+    pub(crate) server: HostPort,
+}
+
+/// `parsec demo`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DemoConfig {
+    /// What every command has.
+    pub(crate) common: CommonConfig,
+    /// Peers of the local DHT.
+    pub(crate) peers: u32,
+    /// Servers that measure it.
+    pub(crate) servers: u32,
+    /// After how many rounds to end; `None` goes on until it is stopped.
+    pub(crate) rounds: Option<u32>,
+    /// From the start of a round to the start of the next.
+    pub(crate) interval: Duration,
+    /// Where the measurements are kept; `None` is a new temporary directory.
+    pub(crate) data_dir: Option<PathBuf>,
+    /// How results are written.
+    pub(crate) format: OutputFormat,
+    /// Makes random choices repeatable.
+    pub(crate) seed: Option<u64>,
+}
+
+impl CommonConfig {
+    fn read(from: &Sources) -> Result<Self, ConfigError> {
+        let level = from.required("log.level", LogLevel::read)?;
+        let debug = from.required("log.debug", values::switch)?;
+        let level = if debug { level.max(LogLevel::Debug) } else { level };
+        let format = from.required("log.format", OutputFormat::read)?;
+        Ok(Self { file: from.file().map(Path::to_owned), log: LogConfig { level, format } })
+    }
+}
+
+impl TelemetryConfig {
+    fn read(from: &Sources) -> Result<Self, ConfigError> {
+        let host = from.required("telemetry.host", values::host)?;
+        let port = from.required("telemetry.port", values::within(0..=u16::MAX))?;
+        Ok(Self { listen: HostPort { host, port } })
+    }
+}
+
+impl DatabaseConfig {
+    fn read(from: &Sources) -> Result<Self, ConfigError> {
+        let target = match from.optional("database.url", values::database_url)? {
+            Some(url) => DatabaseTarget::Url(url),
+            None => DatabaseTarget::Parts(DatabaseParts::read(from)?),
+        };
+        Ok(Self { target, wait: from.required("database.wait", values::duration)? })
+    }
+}
+
+impl DatabaseParts {
+    fn read(from: &Sources) -> Result<Self, ConfigError> {
+        Ok(Self {
+            host: from.required("database.host", values::text)?,
+            port: from.required("database.port", values::within(1..=u16::MAX))?,
+            name: from.required("database.name", values::text)?,
+            user: from.required("database.user", values::text)?,
+            password: password(from)?,
+            ssl_mode: from.required("database.sslmode", SslMode::read)?,
+        })
+    }
+}
+
+/// The password itself or the one in the file, whichever was set in the place that wins.
+fn password(from: &Sources) -> Result<Secret, ConfigError> {
+    let (direct, in_file) = (from.origin("database.password"), from.origin("database.password_file"));
+    if in_file.rank() > direct.rank() {
+        if let Some(secret) = from.secret_in_file("database.password_file")? {
+            return Ok(secret);
+        }
+    } else if in_file.rank() > 0 && in_file.rank() == direct.rank() {
+        return Err(ConfigError::Both(direct.clone(), in_file.clone()));
+    }
+    from.required("database.password", values::any_text).map(Secret::new)
+}
+
+impl ServerConfig {
+    /// Reads what `parsec server` needs.
+    ///
+    /// # Errors
+    /// Names the first setting that cannot be used.
+    pub(crate) fn read(from: &Sources) -> Result<Self, ConfigError> {
+        Ok(Self {
+            common: CommonConfig::read(from)?,
+            telemetry: TelemetryConfig::read(from)?,
+            database: DatabaseConfig::read(from)?,
+            dry_run: from.required("dry_run", values::switch)?,
+            region: from.optional("aws.region", values::text)?,
+            api: HostPort {
+                host: from.required("server.server_host", values::host)?,
+                port: from.required("server.server_port", values::stored_port("server_port"))?,
+            },
+            peer: HostPort {
+                host: from.required("server.peer_host", values::host)?,
+                port: from.required("server.peer_port", values::stored_port("peer_port"))?,
+            },
+            fleet: from.required("server.fleet", values::parsed)?,
+            startup_delay: from.required("server.startup_delay", values::duration)?,
+            operation_timeout: from.required("server.operation_timeout", values::positive_duration)?,
+            advertise_ip: from.optional("server.advertise_ip", |text| {
+                text.parse().map_err(|_| "expected an IP address such as 10.0.2.100".to_owned())
+            })?,
+            dht: DhtConfig::read(from)?,
+        })
+    }
+}
+
+impl DhtConfig {
+    fn read(from: &Sources) -> Result<Self, ConfigError> {
+        Ok(Self {
+            project: from.required("server.dht.project", values::text)?,
+            network: from.required("server.dht.network", values::text)?,
+            fullrt: from.required("server.dht.fullrt", values::switch)?,
+            optprov: from.required("server.dht.optprov", values::switch)?,
+            server_mode: from.required("server.dht.server_mode", values::switch)?,
+            alpha: from.required("server.dht.alpha", values::within(1..=MAX_ALPHA))?,
+            bootstrap_peers: from
+                .optional("server.dht.bootstrap_peers", values::list(values::peer_multiaddr))?
+                .unwrap_or_default(),
+            protocol_id: from.optional("server.dht.protocol_id", values::protocol_id)?,
+            external_addresses: from
+                .optional("server.dht.external_addresses", values::list(values::multiaddr))?
+                .unwrap_or_default(),
+        })
+    }
+}
+
+impl SchedulerConfig {
+    /// Reads what `parsec scheduler` needs.
+    ///
+    /// # Errors
+    /// Names the first setting that cannot be used.
+    pub(crate) fn read(from: &Sources) -> Result<Self, ConfigError> {
+        Ok(Self {
+            common: CommonConfig::read(from)?,
+            telemetry: TelemetryConfig::read(from)?,
+            database: DatabaseConfig::read(from)?,
+            dry_run: from.required("dry_run", values::switch)?,
+            fleets: from
+                .required("scheduler.fleets", |list| FleetGroup::parse_list(list).map_err(|error| error.to_string()))?,
+            interval: from.required("scheduler.interval", values::positive_duration)?,
+            probes: from.required("scheduler.probes", values::within(1..=MAX_PROBES))?,
+            operation_timeout: from.required("scheduler.operation_timeout", values::positive_duration)?,
+        })
+    }
+}
+
+impl HealthConfig {
+    /// Reads what `parsec health` needs; `server` is its argument.
+    ///
+    /// # Errors
+    /// Names the first setting that cannot be used.
+    pub(crate) fn read(from: &Sources, server: &str) -> Result<Self, ConfigError> {
+        let server = values::host_port(server).map_err(|reason| ConfigError::Value {
+            origin: super::error::Origin::Argument("HOST:PORT"),
+            value: server.to_owned(),
+            reason,
+        })?;
+        Ok(Self { common: CommonConfig::read(from)?, server })
+    }
+}
+
+impl DemoConfig {
+    /// Reads what `parsec demo` needs.
+    ///
+    /// # Errors
+    /// Names the first setting that cannot be used.
+    pub(crate) fn read(from: &Sources) -> Result<Self, ConfigError> {
+        let least_servers = parsec_measure::MIN_READY_NODES as u32;
+        Ok(Self {
+            common: CommonConfig::read(from)?,
+            peers: from.required("demo.peers", values::within(1..=MAX_DEMO_PEERS))?,
+            servers: from.required("demo.servers", values::within(least_servers..=MAX_DEMO_SERVERS))?,
+            rounds: from.optional("demo.rounds", values::within(1..=u32::MAX))?,
+            interval: from.required("demo.interval", values::positive_duration)?,
+            data_dir: from.optional("demo.data_dir", values::text)?.map(PathBuf::from),
+            format: from.required("demo.format", OutputFormat::read)?,
+            seed: from.optional("demo.seed", values::within(0..=u64::MAX))?,
+        })
+    }
+}

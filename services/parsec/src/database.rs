@@ -1,0 +1,107 @@
+//! Opens the database that the configuration names, and waits for it if it is not there yet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use parsec_measure::{Fleet, FleetGroup, Node, NodeId, SchedulerId};
+use parsec_store::{NewNode, Password, Row, SslMode, Store, StoreConfig, StoreError};
+use tokio::time::{Instant, sleep};
+use tracing::{info, warn};
+
+use crate::config::{DatabaseConfig, DatabaseTarget};
+
+/// The pauses between two tries: doubling between these.
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
+
+/// The database in the store's own terms.
+pub(crate) fn target(config: &DatabaseConfig) -> anyhow::Result<StoreConfig> {
+    match &config.target {
+        DatabaseTarget::Url(url) => url.expose().parse().context("database URL"),
+        DatabaseTarget::Parts(parts) => Ok(StoreConfig::Postgres {
+            host: parts.host.clone(),
+            port: parts.port,
+            name: parts.name.clone(),
+            user: parts.user.clone(),
+            password: Password::from(parts.password.expose().to_owned()),
+            ssl: parts.ssl_mode.as_str().parse::<SslMode>().context("database sslmode")?,
+            root_cert: None,
+        }),
+    }
+}
+
+/// Opens the database and brings its schema up to date. One that is not there is waited for, up to `wait`.
+pub(crate) async fn open(config: &StoreConfig, wait: Duration) -> anyhow::Result<Arc<dyn Store>> {
+    let (started, mut pause) = (Instant::now(), RETRY.0);
+    loop {
+        let error = match connect_and_migrate(config).await {
+            Ok(store) => return Ok(store),
+            Err(error @ StoreError::Unavailable(_)) => error,
+            Err(error) => return Err(error).with_context(|| format!("database {config}")),
+        };
+        let left = wait.saturating_sub(started.elapsed());
+        if left.is_zero() {
+            let waited = humantime::format_duration(wait);
+            return Err(anyhow!(error)).with_context(|| format!("database {config}, waited for {waited}"));
+        }
+        let giving_up_in_seconds = left.as_secs();
+        warn!(database = %config, %error, giving_up_in_seconds, "database is not there yet; trying again");
+        sleep(pause.min(left)).await;
+        pause = (pause * 2).min(RETRY.1);
+    }
+}
+
+async fn connect_and_migrate(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
+    let store = parsec_store::connect(config).await?;
+    store.migrate().await?;
+    info!(database = %config, "database is ready");
+    Ok(store)
+}
+
+/// A store for `--dry-run`: reads nodes from the real database where there is one, and writes nothing.
+pub(crate) struct DryRun {
+    /// Where nodes are read from.
+    pub(crate) nodes: Option<Arc<dyn Store>>,
+}
+
+#[async_trait]
+impl Store for DryRun {
+    async fn migrate(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn register_node(&self, node: NewNode) -> Result<NodeId, StoreError> {
+        info!(peer_id = node.peer_id, "dry run: node not registered");
+        Ok(NodeId(0))
+    }
+
+    async fn heartbeat(&self, _: NodeId, _: DateTime<Utc>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn mark_offline(&self, _: NodeId, _: DateTime<Utc>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<Vec<Node>, StoreError> {
+        match &self.nodes {
+            Some(store) => store.active_nodes(fleets, since).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn register_scheduler(
+        &self,
+        _: &FleetGroup,
+        _: serde_json::Value,
+        _: DateTime<Utc>,
+    ) -> Result<SchedulerId, StoreError> {
+        Ok(SchedulerId(0))
+    }
+
+    async fn record(&self, _: &[Row]) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

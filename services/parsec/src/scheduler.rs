@@ -1,0 +1,77 @@
+//! A scheduler: a round loop for each fleet group, and the recorder of what they measure.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use parsec_actors::fleet::{FleetConfig, RoundFinished};
+use parsec_actors::recorder::{Backlog, RECORD_DEADLINE, Recorder, RecorderConfig, RecorderHandle};
+use parsec_actors::round::RoundTools;
+use parsec_actors::scheduler::{Scheduler, SchedulerConfig};
+use parsec_actors::stop::{RECORDER_STOP, SCHEDULER_STOP, StopStep};
+use parsec_actors::supervise::Child;
+use parsec_api::client::ServerApi;
+use parsec_measure::{FleetGroup, RestartPolicy};
+use parsec_store::Store;
+
+use crate::process::Process;
+use crate::provenance;
+
+/// Everything a scheduler is made of.
+pub(crate) struct SchedulerSetup {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) servers: Arc<dyn ServerApi>,
+    pub(crate) groups: Vec<FleetGroup>,
+    pub(crate) interval: Duration,
+    pub(crate) probes: u32,
+    pub(crate) seed: Option<u64>,
+    /// Hears of every round that has ended.
+    pub(crate) watcher: Option<Recipient<RoundFinished>>,
+}
+
+/// A scheduler that runs. Dropping it stops its actors without ceremony.
+pub(crate) struct RunningScheduler {
+    scheduler: Child<Scheduler>,
+    recorder: Child<Recorder>,
+}
+
+/// Starts the recorder, and then the round loops.
+pub(crate) fn start(process: &Process, setup: SchedulerSetup) -> RunningScheduler {
+    let SchedulerSetup { store, servers, groups, interval, probes, seed, watcher } = setup;
+    let metrics = Arc::clone(&process.metrics);
+    let recording = RecorderConfig {
+        store: Arc::clone(&store),
+        backlog: Arc::new(Backlog::default()),
+        metrics: Arc::clone(&metrics),
+    };
+    let recorder = process.supervise("recorder", Recorder::new(recording));
+    let tools = RoundTools {
+        servers,
+        store,
+        recorder: RecorderHandle::new(recorder.ask(RECORD_DEADLINE), Arc::clone(&metrics)),
+        metrics: Arc::clone(&metrics),
+        probes,
+    };
+    let fleet = |group| FleetConfig {
+        group,
+        interval,
+        dependencies: provenance::dependencies(&[]),
+        seed,
+        tools: tools.clone(),
+        scheduler: Arc::default(),
+        watcher: watcher.clone(),
+    };
+    let fleets = groups.into_iter().map(fleet).collect();
+    let config = SchedulerConfig { fleets, restart: RestartPolicy::default(), metrics };
+    RunningScheduler { scheduler: process.supervise("scheduler", Scheduler::new(config)), recorder }
+}
+
+impl RunningScheduler {
+    /// How to stop it: no new rounds first, then everything measured is written.
+    pub(crate) fn stop_steps(&self) -> Vec<StopStep> {
+        vec![
+            StopStep { name: "scheduler", ask: self.scheduler.ask(SCHEDULER_STOP + Duration::from_secs(1)) },
+            StopStep { name: "recorder", ask: self.recorder.ask(RECORDER_STOP) },
+        ]
+    }
+}

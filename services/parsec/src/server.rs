@@ -1,0 +1,99 @@
+//! A measuring server: a DHT node, its HTTP API, its row in the database and its heartbeat.
+
+use std::net::{IpAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono::Utc;
+use futures::FutureExt;
+use parsec_actors::dht_node::{DhtHandle, DhtNode, StartDht};
+use parsec_actors::gateway::{Gateway, Measuring, Routes};
+use parsec_actors::heartbeat::{Heartbeat, HeartbeatConfig};
+use parsec_actors::stop::{DHT_STOP, GATEWAY_STOP, HEARTBEAT_STOP, StopStep};
+use parsec_actors::supervise::Child;
+use parsec_dht::{Dht, Node, NodeConfig};
+use parsec_measure::Fleet;
+use parsec_store::{NewNode, ServerPort, Store};
+use tracing::info;
+
+use crate::machine;
+use crate::process::Process;
+use crate::provenance;
+
+/// Everything a server is made of, resolved and bound.
+pub(crate) struct ServerSetup {
+    pub(crate) dht: NodeConfig,
+    pub(crate) http: TcpListener,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) fleet: Fleet,
+    pub(crate) region: String,
+    /// Under which address schedulers reach the HTTP API.
+    pub(crate) advertised_ip: IpAddr,
+    pub(crate) startup_delay: Duration,
+    /// The command line for the database, secrets blanked.
+    pub(crate) cmd: String,
+}
+
+/// A server that runs. Dropping it stops its actors without ceremony.
+pub(crate) struct RunningServer {
+    dht: Child<DhtNode>,
+    gateway: Child<Gateway>,
+    heartbeat: Child<Heartbeat>,
+}
+
+/// Starts a server: first the DHT node, then its row in the database, then the actors around it.
+pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Result<RunningServer> {
+    let ServerSetup { dht: config, http, store, fleet, region, advertised_ip, startup_delay, cmd } = setup;
+    let http_port = http.local_addr().context("the HTTP socket has no address")?.port();
+    let operation_timeout = config.operation_timeout;
+    let node = Node::start(config.clone()).await.context("cannot start the DHT node")?;
+    let (peer_id, peer_port) = (node.peer_id(), node.port());
+    let id = store
+        .register_node(NewNode {
+            cpu: machine::cores(),
+            memory: machine::memory_mb(),
+            peer_id: peer_id.clone(),
+            region: region.clone(),
+            cmd,
+            fleet: fleet.clone(),
+            dependencies: provenance::dependencies(&[("strategy", "classic")]),
+            ip_address: advertised_ip,
+            server_port: ServerPort::try_from(http_port).context("HTTP port")?,
+            peer_port: ServerPort::try_from(peer_port).context("libp2p port")?,
+            created_at: Utc::now(),
+        })
+        .await
+        .context("cannot register in the database")?;
+    info!(node = %id, peer_id, %fleet, region, http_port, peer_port, "server started");
+
+    // A successor listens where its predecessor did: that port is in the database.
+    let restart: StartDht = Arc::new(move || start_again(NodeConfig { listen_port: peer_port, ..config.clone() }));
+    let dht = process.supervise("DHT node", DhtNode::new(Arc::new(node), restart));
+    let handle = DhtHandle::of(&dht, operation_timeout);
+    let measuring = Measuring { dht: handle.clone(), metrics: Arc::clone(&process.metrics), fleet: fleet.to_string() };
+    let gateway = process.supervise("gateway", Gateway::new(Arc::new(http), Routes::measuring(measuring)));
+    let heartbeat = HeartbeatConfig { store, node: id, startup_delay, readiness: handle.readiness };
+    let heartbeat = process.supervise("heartbeat", Heartbeat::new(heartbeat));
+    Ok(RunningServer { dht, gateway, heartbeat })
+}
+
+fn start_again(config: NodeConfig) -> futures::future::BoxFuture<'static, Result<Arc<dyn Dht>, String>> {
+    async move {
+        let node = Node::start(config).await.map_err(|error| error.to_string())?;
+        Ok(Arc::new(node) as Arc<dyn Dht>)
+    }
+    .boxed()
+}
+
+impl RunningServer {
+    /// How to stop it: nothing new is accepted first; nobody is sent to it last.
+    pub(crate) fn stop_steps(&self) -> Vec<StopStep> {
+        vec![
+            // The gateway needs its own time for requests in flight, and a little more to say so.
+            StopStep { name: "gateway", ask: self.gateway.ask(GATEWAY_STOP + Duration::from_secs(1)) },
+            StopStep { name: "heartbeat", ask: self.heartbeat.ask(HEARTBEAT_STOP) },
+            StopStep { name: "DHT node", ask: self.dht.ask(DHT_STOP) },
+        ]
+    }
+}

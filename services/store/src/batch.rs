@@ -1,0 +1,226 @@
+//! Measurements as rows, before any database is involved: each once, in one order, with values that the tables hold.
+
+use std::collections::{BTreeMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use parsec_measure::{Attempt, Measured, OperationKind, OutcomeClass, Round};
+
+use crate::Row;
+use crate::columns::{Key, count, micros, text};
+
+/// What one call of `record` writes.
+///
+/// Both lists are ordered by key: two programs that write the same rows at once then wait for each other in the same
+/// order, and never both.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Batch {
+    pub(crate) rounds: Vec<RoundRow>,
+    pub(crate) attempts: Vec<AttemptRow>,
+    /// When all this was handed over.
+    pub(crate) written: DateTime<Utc>,
+}
+
+/// One row of `rounds`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RoundRow {
+    pub(crate) id: Key,
+    pub(crate) scheduler: i32,
+    pub(crate) fleets: String,
+    pub(crate) provider: Option<i32>,
+    pub(crate) nodes_listed: i32,
+    pub(crate) nodes_ready: i32,
+    pub(crate) skipped_before: i32,
+    pub(crate) due: DateTime<Utc>,
+    pub(crate) started: DateTime<Utc>,
+    pub(crate) ended: Option<DateTime<Utc>>,
+    pub(crate) outcome: Option<&'static str>,
+}
+
+/// One row of `operations`, and what belongs into the original's tables.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct AttemptRow {
+    pub(crate) id: Key,
+    pub(crate) round: Key,
+    pub(crate) scheduler: i32,
+    pub(crate) node: i32,
+    pub(crate) kind: &'static str,
+    pub(crate) probe: i32,
+    pub(crate) cid: String,
+    pub(crate) outcome: &'static str,
+    pub(crate) error: Option<String>,
+    pub(crate) due: DateTime<Utc>,
+    pub(crate) started: DateTime<Utc>,
+    pub(crate) ended: DateTime<Utc>,
+    pub(crate) seconds: f64,
+    pub(crate) routing_table_size: i32,
+    pub(crate) holders_stored: Option<i32>,
+    pub(crate) rpcs: Option<i32>,
+    pub(crate) rpcs_failed: Option<i32>,
+    pub(crate) dials: Option<i32>,
+    pub(crate) dials_failed: Option<i32>,
+    /// Rows of `provides_ecs`.
+    pub(crate) provides: Vec<StepRow>,
+    /// The row of `retrievals_ecs`.
+    pub(crate) retrieval: Option<StepRow>,
+}
+
+/// What a row of `provides_ecs` or `retrievals_ecs` says of its own; the rest it shares with the attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StepRow {
+    pub(crate) step: String,
+    pub(crate) seconds: f64,
+    pub(crate) error: Option<String>,
+}
+
+/// The rows of the original's tables that belong to an attempt.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Links {
+    /// The last step of a publication: the one that tells when it was done.
+    pub(crate) provide: Option<i32>,
+    pub(crate) retrieval: Option<i32>,
+}
+
+impl Batch {
+    /// Takes each round and each attempt once: of a round the first end, or else the last that is known of it.
+    pub(crate) fn new(rows: &[Row], written: DateTime<Utc>) -> Self {
+        let mut rounds: BTreeMap<Key, RoundRow> = BTreeMap::new();
+        let mut attempts: BTreeMap<Key, AttemptRow> = BTreeMap::new();
+        for row in rows {
+            match row {
+                Row::Round(round) => {
+                    let row = RoundRow::from(round);
+                    if rounds.get(&row.id).is_none_or(|earlier| earlier.ended.is_none()) {
+                        rounds.insert(row.id, row);
+                    }
+                }
+                Row::Attempt(attempt) => {
+                    attempts.entry(Key(attempt.id.0)).or_insert_with(|| AttemptRow::from(attempt));
+                }
+            }
+        }
+        let written = micros(written);
+        Self { rounds: rounds.into_values().collect(), attempts: attempts.into_values().collect(), written }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rounds.is_empty() && self.attempts.is_empty()
+    }
+}
+
+/// The attempts that are not among the recorded ones.
+pub(crate) fn unrecorded<'a>(attempts: &'a [AttemptRow], recorded: &HashSet<Key>) -> Vec<&'a AttemptRow> {
+    attempts.iter().filter(|attempt| !recorded.contains(&attempt.id)).collect()
+}
+
+/// The rows of `provides_ecs` that these attempts need, in their order.
+pub(crate) fn provide_steps<'a>(attempts: &[&'a AttemptRow]) -> Vec<(&'a AttemptRow, &'a StepRow)> {
+    attempts.iter().flat_map(|attempt| attempt.provides.iter().map(|step| (*attempt, step))).collect()
+}
+
+/// The rows of `retrievals_ecs` that these attempts need, in their order.
+pub(crate) fn lookups<'a>(attempts: &[&'a AttemptRow]) -> Vec<(&'a AttemptRow, &'a StepRow)> {
+    attempts.iter().filter_map(|attempt| Some((*attempt, attempt.retrieval.as_ref()?))).collect()
+}
+
+/// Hands out the numbers of freshly inserted rows to the attempts they were inserted for.
+///
+/// A statement numbers its rows in the order in which it was given them, whatever order it returns them in: so the
+/// numbers are sorted, and go to the attempts in turn. `None` if there are not exactly as many as there should be.
+pub(crate) fn link(attempts: &[&AttemptRow], provides: Vec<i32>, retrievals: Vec<i32>) -> Option<Vec<Links>> {
+    let in_order = |mut ids: Vec<i32>| {
+        ids.sort_unstable();
+        ids.into_iter()
+    };
+    let (mut provides, mut retrievals) = (in_order(provides), in_order(retrievals));
+    let mut links = Vec::with_capacity(attempts.len());
+    for attempt in attempts {
+        let mut of_this = Links::default();
+        for _ in &attempt.provides {
+            of_this.provide = Some(provides.next()?);
+        }
+        if attempt.retrieval.is_some() {
+            of_this.retrieval = Some(retrievals.next()?);
+        }
+        links.push(of_this);
+    }
+    (provides.next().is_none() && retrievals.next().is_none()).then_some(links)
+}
+
+impl From<&Round> for RoundRow {
+    fn from(round: &Round) -> Self {
+        Self {
+            id: Key(round.id.0),
+            scheduler: round.scheduler.0,
+            fleets: round.fleets.to_string(),
+            provider: round.provider.map(|node| node.0),
+            nodes_listed: count(round.nodes_listed),
+            nodes_ready: count(round.nodes_ready),
+            skipped_before: count(round.skipped_before),
+            due: micros(round.due),
+            started: micros(round.started),
+            ended: round.ended.map(|(at, _)| micros(at)),
+            outcome: round.ended.map(|(_, outcome)| outcome.as_str()),
+        }
+    }
+}
+
+impl From<&Attempt> for AttemptRow {
+    fn from(attempt: &Attempt) -> Self {
+        let Attempt { id, round, scheduler, node, kind, probe, cid, due, started, ended, result } = attempt;
+        let Measured { class, duration, routing_table_size, effort, .. } = result;
+        let (provides, retrieval) = upstream_rows(*kind, result);
+        Self {
+            id: Key(id.0),
+            round: Key(round.0),
+            scheduler: scheduler.0,
+            node: node.0,
+            kind: kind.as_str(),
+            probe: count(*probe),
+            cid: text(cid),
+            outcome: class.as_str(),
+            error: error_text(*class, result.error.as_deref()),
+            due: micros(*due),
+            started: micros(*started),
+            ended: micros(*ended),
+            seconds: duration.as_secs_f64(),
+            routing_table_size: count(*routing_table_size),
+            holders_stored: effort.holders_stored.map(count),
+            rpcs: effort.rpcs.map(count),
+            rpcs_failed: effort.rpcs_failed.map(count),
+            dials: effort.dials.map(count),
+            dials_failed: effort.dials_failed.map(count),
+            provides,
+            retrieval,
+        }
+    }
+}
+
+/// What the original's tables get to see: nothing of an attempt that no server measured.
+fn upstream_rows(kind: OperationKind, result: &Measured) -> (Vec<StepRow>, Option<StepRow>) {
+    let whole = StepRow {
+        step: kind.wire_step().to_owned(),
+        seconds: result.duration.as_secs_f64(),
+        error: error_text(result.class, result.error.as_deref()),
+    };
+    match kind {
+        _ if !result.class.is_measured() => (Vec::new(), None),
+        OperationKind::Retrieve => (Vec::new(), Some(whole)),
+        OperationKind::Provide if result.steps.is_empty() => (vec![whole], None),
+        OperationKind::Provide => {
+            let rows = result.steps.iter().map(|step| StepRow {
+                step: text(&step.step),
+                seconds: step.duration.as_secs_f64(),
+                error: step.error.as_deref().map(text),
+            });
+            (rows.collect(), None)
+        }
+    }
+}
+
+/// In the tables an error of NULL is success, for every report there is: so a failure always has a text.
+fn error_text(class: OutcomeClass, error: Option<&str>) -> Option<String> {
+    (class != OutcomeClass::Ok).then(|| text(error.unwrap_or(class.as_str())))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! Runs each call as a task of its own.
+//!
+//! A caller may be an actor that dies, or may stop waiting. Dropping a running SQLite query panics on single-threaded
+//! runtimes and blocks on others, and a PostgreSQL connection dropped in the middle is lost to the pool: so what a
+//! caller drops is only the wish to hear of the result.
+
+use std::ops::DerefMut;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use diesel::QueryResult;
+use diesel::result::{DatabaseErrorKind, Error as QueryError};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use parsec_measure::{Endpoint, Fleet, FleetGroup, Node, NodeId, SchedulerId};
+use tokio::runtime::Handle;
+use tokio::task::JoinError;
+use tokio::time::timeout;
+
+use crate::batch::Batch;
+use crate::columns::{Address, Names, micros, text};
+use crate::queries::{ListedNode, NodeRow, Queries};
+use crate::{NewNode, Row, Store, StoreError};
+
+/// How long a caller waits: longer than a connection and a statement may take (each back end says how long), so that
+/// they report their own reasons, and short enough to notice a machine that vanished.
+const CALL_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a caller waits for the schema: longer than the back ends' own limits for it.
+const MIGRATION_LIMIT: Duration = Duration::from_secs(15 * 60);
+
+/// One kind of database: how to get a connection and how to bring the schema up to date.
+pub(crate) trait Backend: Send + Sync + 'static {
+    type Connection: Queries;
+    type Guard: DerefMut<Target = Self::Connection> + Send;
+
+    /// A connection that worked a moment ago.
+    fn connection(&self) -> impl Future<Output = Result<Self::Guard, StoreError>> + Send;
+    fn migrate(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Whether `message`, which came without a reason that diesel knows, only says "not now".
+    fn says_not_now(message: &str) -> bool;
+}
+
+/// A store whose work is done in tasks on one runtime.
+pub(crate) struct Detached<B> {
+    backend: Arc<B>,
+    runtime: Handle,
+}
+
+impl<B: Backend> Detached<B> {
+    /// Takes the runtime it is called on, and makes sure that the database answers.
+    pub(crate) async fn open(backend: B) -> Result<Self, StoreError> {
+        let this = Self { backend: Arc::new(backend), runtime: Handle::current() };
+        this.query(|conn| conn.ping().boxed()).await?;
+        Ok(this)
+    }
+
+    /// Runs one query.
+    async fn query<T, F>(&self, query: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut B::Connection) -> BoxFuture<'c, QueryResult<T>> + Send + 'static,
+    {
+        let backend = Arc::clone(&self.backend);
+        let call = async move {
+            let mut conn = backend.connection().await?;
+            match query(&mut conn).await {
+                Ok(value) => Ok(value),
+                Err(error) => Err(explain::<B>(error, &mut conn).await),
+            }
+        };
+        self.detach(CALL_LIMIT, call).await
+    }
+
+    async fn detach<T, F>(&self, limit: Duration, call: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        match timeout(limit, self.runtime.spawn(call)).await {
+            Ok(joined) => result_of(joined),
+            Err(_) => Err(StoreError::Unavailable(format!("no answer within {} s", limit.as_secs()))),
+        }
+    }
+}
+
+/// The result of a task. Its panic goes on in the caller: it is a bug, and belongs before whoever supervises.
+pub(crate) fn result_of<T>(joined: Result<Result<T, StoreError>, JoinError>) -> Result<T, StoreError> {
+    match joined.map_err(JoinError::try_into_panic) {
+        Ok(result) => result,
+        Err(Ok(panic)) => resume_unwind(panic),
+        Err(Err(_cancelled)) => Err(StoreError::Unavailable("the runtime of its connections has ended".to_owned())),
+    }
+}
+
+/// Tells a database that is going away from one that refuses: diesel does not say, so ask it for something trivial.
+async fn explain<B: Backend>(error: QueryError, conn: &mut B::Connection) -> StoreError {
+    match &error {
+        QueryError::DatabaseError(DatabaseErrorKind::Unknown, information) => {
+            let message = information.message().to_owned();
+            if B::says_not_now(&message) || conn.ping().await.is_err() {
+                StoreError::Unavailable(message)
+            } else {
+                error.into()
+            }
+        }
+        _ => error.into(),
+    }
+}
+
+#[async_trait]
+impl<B: Backend> Store for Detached<B> {
+    async fn migrate(&self) -> Result<(), StoreError> {
+        let backend = Arc::clone(&self.backend);
+        self.detach(MIGRATION_LIMIT, async move { backend.migrate().await }).await
+    }
+
+    async fn register_node(&self, node: NewNode) -> Result<NodeId, StoreError> {
+        let row = NodeRow {
+            cpu: node.cpu,
+            memory: node.memory,
+            peer_id: text(&node.peer_id),
+            region: text(&node.region),
+            cmd: text(&node.cmd),
+            fleet: node.fleet.as_str().to_owned(),
+            dependencies: node.dependencies,
+            address: Address(node.ip_address.into()),
+            server_port: node.server_port.column(),
+            peer_port: node.peer_port.column(),
+            created: micros(node.created_at),
+        };
+        self.query(|conn| conn.insert_node(row).boxed()).await.map(NodeId)
+    }
+
+    async fn heartbeat(&self, node: NodeId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let found = self.query(move |conn| conn.heartbeat(node.0, micros(at)).boxed()).await?;
+        if found { Ok(()) } else { Err(StoreError::NoSuchNode(node)) }
+    }
+
+    async fn mark_offline(&self, node: NodeId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let found = self.query(move |conn| conn.mark_offline(node.0, micros(at)).boxed()).await?;
+        if found { Ok(()) } else { Err(StoreError::NoSuchNode(node)) }
+    }
+
+    async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<Vec<Node>, StoreError> {
+        let names = fleets.iter().map(|fleet| fleet.as_str().to_owned()).collect();
+        let listed = self.query(move |conn| conn.active_nodes(names, micros(since)).boxed()).await?;
+        listed.into_iter().map(node).collect()
+    }
+
+    async fn register_scheduler(
+        &self,
+        fleets: &FleetGroup,
+        dependencies: serde_json::Value,
+        at: DateTime<Utc>,
+    ) -> Result<SchedulerId, StoreError> {
+        let names = Names(fleets.fleets().iter().map(|fleet| fleet.as_str().to_owned()).collect());
+        let id = self.query(move |conn| conn.insert_scheduler(names, dependencies, micros(at)).boxed()).await?;
+        Ok(SchedulerId(id))
+    }
+
+    async fn record(&self, rows: &[Row]) -> Result<(), StoreError> {
+        let batch = Batch::new(rows, Utc::now());
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.query(|conn| async move { conn.record(&batch).await }.boxed()).await
+    }
+}
+
+/// A port that a Go server let wrap around comes back as what it was.
+fn node(listed: ListedNode) -> Result<Node, StoreError> {
+    let fleet = listed.fleet.parse::<Fleet>();
+    Ok(Node {
+        id: NodeId(listed.id),
+        peer_id: listed.peer_id,
+        region: listed.region,
+        fleet: fleet.map_err(|error| StoreError::BadRow(format!("nodes_ecs {}: {error}", listed.id)))?,
+        endpoint: Endpoint::new(listed.address.0.ip(), listed.server_port.cast_unsigned()),
+    })
+}

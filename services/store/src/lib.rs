@@ -1,0 +1,46 @@
+//! The database: what parsec writes and reads there, on PostgreSQL or in one SQLite file.
+//!
+//! This crate alone knows diesel. Others hold an `Arc<dyn Store>`, which [`connect`] gives them.
+//!
+//! - [`Store`]: what can be asked of the database, and the rows that go in: [`NewNode`], [`Row`], [`ServerPort`]
+//! - [`StoreConfig`]: which database, how to reach it, as a value or as a URL
+//! - [`StoreError`]: what can go wrong, told apart by what the caller should do
+//!
+//! Inside, from the outside in: `detached` runs each call as a task of its own, `queries` has each query once for both
+//! back ends, `batch` turns measurements into rows, `columns` holds the types that the back ends store differently;
+//! `postgres` and `sqlite` open connections and bring the schema up to date.
+
+mod batch;
+mod columns;
+mod config;
+mod detached;
+mod error;
+mod port;
+mod postgres;
+mod queries;
+mod sqlite;
+mod store;
+
+use std::sync::Arc;
+
+pub use config::{ParseStoreUrlError, Password, SslMode, StoreConfig, UnknownSslMode};
+pub use error::StoreError;
+pub use port::{PortTooHigh, ServerPort};
+pub use store::{NewNode, Row, Store};
+
+use detached::Detached;
+
+/// Opens the database and checks that it answers.
+///
+/// Connections, and the tasks that every later call runs in, live on the runtime that this is called from: call it on
+/// the multi-thread runtime of the process, not inside an arbiter whose runtime may end earlier.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] if nobody answers within 10 seconds, [`StoreError::Refused`] if somebody does and says
+/// no: wrong password, no such database, no TLS where TLS is asked for, a file that cannot be opened.
+pub async fn connect(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
+    match config {
+        StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
+        StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::new(path)?).await?)),
+    }
+}

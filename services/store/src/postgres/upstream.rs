@@ -1,0 +1,244 @@
+//! The original's part of a PostgreSQL schema: which version stands there, and what is missing.
+
+use std::ops::Range;
+
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{Array, BigInt, Bool, Text};
+use parsec_schema::upstream::{CREATE_VERSION_TABLE, STEPS, TABLES, USED_COLUMNS, VERSION, VERSION_TABLE};
+
+use super::migrate::{Connection, Place};
+use crate::StoreError;
+
+/// golang-migrate's `advisoryLockIDSalt` (its `database/util.go`).
+const LOCK_SALT: u32 = 1_486_364_155;
+
+/// The polynomial of CRC-32 as IEEE 802.3 has it, bits reversed.
+const CRC32_POLYNOMIAL: u32 = 0xEDB8_8320;
+
+/// What is there of the original's schema.
+#[derive(Debug, PartialEq, Eq)]
+enum Found {
+    /// No version table; these of the original's tables are there all the same.
+    Unversioned(Vec<String>),
+    /// The version table and its row. No row, as golang-migrate leaves it for a moment, is version 0.
+    Version { version: i64, dirty: bool },
+}
+
+#[derive(Debug, QueryableByName)]
+struct VersionRow {
+    #[diesel(sql_type = BigInt)]
+    version: i64,
+    #[diesel(sql_type = Bool)]
+    dirty: bool,
+}
+
+#[derive(Debug, QueryableByName)]
+struct TableRow {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+/// A column of a table that stands in the database.
+#[derive(Debug, QueryableByName)]
+struct Column {
+    #[diesel(sql_type = Text)]
+    table_name: String,
+    #[diesel(sql_type = Text)]
+    column_name: String,
+    /// Whether an INSERT must give it a value.
+    #[diesel(sql_type = Bool)]
+    required: bool,
+}
+
+/// Runs the steps that are missing and notes the version, as golang-migrate would.
+///
+/// # Errors
+/// [`StoreError::Refused`] if an earlier migration was cut off, or if the tables are not the ones that we know.
+pub(super) fn bring_up<C: Connection>(conn: &mut C, place: &Place) -> Result<(), StoreError> {
+    let found = find(conn, place.schema()?)?;
+    let steps = missing(&found, place)?;
+    if !steps.is_empty() {
+        place.must_be_creatable()?;
+        if matches!(found, Found::Unversioned(_)) {
+            conn.batch_execute(CREATE_VERSION_TABLE)?;
+        }
+        for step in steps {
+            conn.batch_execute(STEPS[step]).map_err(|error| {
+                let (from, to) = (step, step + 1);
+                StoreError::Refused(format!("migration of the original's tables from version {from} to {to}: {error}"))
+            })?;
+        }
+        let version = format!("DELETE FROM {VERSION_TABLE}; INSERT INTO {VERSION_TABLE} VALUES ({VERSION}, false)");
+        conn.batch_execute(&version)?;
+    }
+    check_columns(&columns(conn, place.schema()?)?)
+}
+
+fn find<C: Connection>(conn: &mut C, schema: &str) -> Result<Found, StoreError> {
+    let names: Vec<&str> = TABLES.into_iter().chain([VERSION_TABLE]).collect();
+    let tables =
+        sql_query("SELECT tablename::TEXT AS name FROM pg_tables WHERE schemaname = $1 AND tablename = ANY($2)")
+            .bind::<Text, _>(schema)
+            .bind::<Array<Text>, _>(names);
+    let mut tables: Vec<String> = tables.load::<TableRow>(conn)?.into_iter().map(|row| row.name).collect();
+    if !tables.iter().any(|name| name == VERSION_TABLE) {
+        tables.sort();
+        return Ok(Found::Unversioned(tables));
+    }
+    let row = sql_query(format!("SELECT version, dirty FROM {VERSION_TABLE} ORDER BY version DESC LIMIT 1"));
+    let row = row.get_result::<VersionRow>(conn).optional()?;
+    Ok(row.map_or(Found::Version { version: 0, dirty: false }, |row| Found::Version {
+        version: row.version,
+        dirty: row.dirty,
+    }))
+}
+
+/// Which of [`STEPS`] remain to be run.
+///
+/// A version above ours is a newer original. It is taken as it is, and [`check_columns`] decides whether we fit.
+fn missing(found: &Found, place: &Place) -> Result<Range<usize>, StoreError> {
+    let database = &place.database;
+    match found {
+        Found::Unversioned(tables) if tables.is_empty() => Ok(0..STEPS.len()),
+        Found::Unversioned(tables) => Err(StoreError::Refused(format!(
+            "database `{database}` has tables of parsec ({}) and no {VERSION_TABLE} that says of which version: \
+             use an empty database, or restore {VERSION_TABLE}",
+            tables.join(", ")
+        ))),
+        Found::Version { version, dirty: true } => Err(StoreError::Refused(format!(
+            "a migration of database `{database}` to version {version} was cut off ({VERSION_TABLE}.dirty is true): \
+             compare its tables with that version, repair them by hand, then \
+             UPDATE {VERSION_TABLE} SET dirty = false (and version to what stands there)"
+        ))),
+        Found::Version { version, .. } => {
+            let done = usize::try_from(*version).map_err(|_| {
+                StoreError::Refused(format!("{VERSION_TABLE} of database `{database}` has the version {version}"))
+            })?;
+            Ok(done.min(STEPS.len())..STEPS.len())
+        }
+    }
+}
+
+/// Reads the catalogue, not `information_schema`, which hides what a role has no rights to.
+fn columns<C: Connection>(conn: &mut C, schema: &str) -> Result<Vec<Column>, StoreError> {
+    let names: Vec<&str> = USED_COLUMNS.iter().map(|(table, _)| *table).collect();
+    let columns = sql_query(
+        "SELECT relname::TEXT AS table_name, attname::TEXT AS column_name, \
+                attnotnull AND NOT atthasdef AND attidentity = '' AS required \
+         FROM pg_attribute \
+         JOIN pg_class ON pg_class.oid = attrelid \
+         JOIN pg_namespace ON pg_namespace.oid = relnamespace \
+         WHERE nspname = $1 AND relname = ANY($2) AND attnum > 0 AND NOT attisdropped",
+    );
+    Ok(columns.bind::<Text, _>(schema).bind::<Array<Text>, _>(names).load(conn)?)
+}
+
+/// Whether we can write to these tables: they have every column we use, and ask for none that we do not know.
+fn check_columns(columns: &[Column]) -> Result<(), StoreError> {
+    let unfit = |table: &str, reason: String| {
+        Err(StoreError::Refused(format!(
+            "table {table} is not the one of version {VERSION} of the original: {reason}; \
+             use a version of parsec that knows it"
+        )))
+    };
+    for (table, used) in USED_COLUMNS {
+        let of_table = || columns.iter().filter(|column| column.table_name == table);
+        if let Some(lost) = used.iter().find(|name| !of_table().any(|column| column.column_name == **name)) {
+            return unfit(table, format!("column {lost} is missing"));
+        }
+        if let Some(new) = of_table().find(|column| column.required && !used.contains(&column.column_name.as_str())) {
+            return unfit(table, format!("column {} must be given a value", new.column_name));
+        }
+    }
+    Ok(())
+}
+
+/// The number of the lock that golang-migrate takes for a version table: names joined by NUL, CRC-32, times a salt.
+pub(super) fn lock_id(database: &str, schema: &str, table: &str) -> u32 {
+    crc32(format!("{schema}\0{table}\0{database}").as_bytes()).wrapping_mul(LOCK_SALT)
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
+            let carry = if sum & 1 == 1 { CRC32_POLYNOMIAL } else { 0 };
+            (sum >> 1) ^ carry
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> Place {
+        Place {
+            database: "parsec".to_owned(),
+            schema: Some("public".to_owned()),
+            role: "ann".to_owned(),
+            may_create: Some(true),
+        }
+    }
+
+    fn version(version: i64) -> Found {
+        Found::Version { version, dirty: false }
+    }
+
+    /// Every column we use, as the database would list it.
+    fn known() -> Vec<Column> {
+        let column = |table: &str, name: &str| Column {
+            table_name: table.to_owned(),
+            column_name: name.to_owned(),
+            required: name != "id",
+        };
+        USED_COLUMNS.iter().flat_map(|(table, used)| used.iter().map(|name| column(table, name))).collect()
+    }
+
+    #[test]
+    fn the_lock_has_the_number_that_golang_migrate_gives_it() {
+        // From its own tests of `GenerateAdvisoryLockId`.
+        assert_eq!(lock_id("database_name", "schema_name_1", "schema_name_2"), 3_743_845_847);
+        // The check value of CRC-32.
+        assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
+    }
+
+    #[test]
+    fn only_the_missing_steps_are_run() {
+        assert_eq!(missing(&Found::Unversioned(Vec::new()), &place()), Ok(0..6));
+        assert_eq!(missing(&version(0), &place()), Ok(0..6));
+        assert_eq!(missing(&version(5), &place()), Ok(5..6));
+        assert_eq!(missing(&version(6), &place()), Ok(6..6));
+        assert_eq!(missing(&version(9), &place()), Ok(6..6));
+    }
+
+    #[test]
+    fn what_cannot_be_migrated_is_refused_with_what_to_do() {
+        for (found, advice) in [
+            (Found::Unversioned(vec!["nodes_ecs".to_owned()]), "use an empty database"),
+            (Found::Version { version: 5, dirty: true }, "UPDATE schema_migrations SET dirty = false"),
+            (version(-1), "has the version -1"),
+        ] {
+            let message = missing(&found, &place()).unwrap_err().to_string();
+            assert!(message.contains(advice), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_newer_original_is_accepted_as_long_as_we_can_write_to_its_tables() {
+        assert_eq!(check_columns(&known()), Ok(()));
+        let with = |name: &str, required| {
+            let mut columns = known();
+            columns.push(Column { table_name: "provides_ecs".to_owned(), column_name: name.to_owned(), required });
+            check_columns(&columns)
+        };
+        assert_eq!(with("note", false), Ok(()));
+        let message = with("note", true).unwrap_err().to_string();
+        assert!(message.contains("table provides_ecs") && message.contains("column note must be given"), "{message}");
+
+        let mut columns = known();
+        columns.retain(|column| column.column_name != "fleet");
+        let message = check_columns(&columns).unwrap_err().to_string();
+        assert!(message.contains("table nodes_ecs") && message.contains("column fleet is missing"), "{message}");
+    }
+}

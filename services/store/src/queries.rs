@@ -1,0 +1,362 @@
+//! Every query, written once and expanded for each back end.
+//!
+//! The two differ in three places: the types of the tables, which statement begins a transaction that will write, and
+//! whether one statement may insert several rows (diesel's SQLite inserts one by one, which costs little in a file).
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use diesel::dsl::{exists, select};
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as QueryError};
+use diesel::upsert::excluded;
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+
+use crate::batch::{AttemptRow, Batch, Links, RoundRow, link, lookups, provide_steps, unrecorded};
+use crate::columns::{Address, Key, Names};
+
+/// A connection to an SQLite file.
+pub(crate) type AsyncSqliteConnection = SyncConnectionWrapper<SqliteConnection>;
+
+/// How many rows one statement names. PostgreSQL numbers parameters up to 65,535, SQLite up to 32,766; the widest row
+/// has 23.
+const ROWS_PER_STATEMENT: usize = 1_000;
+
+/// How often a batch is tried: somebody else may record one of its attempts between our look and our insert, and is
+/// seen at the next look.
+const RECORD_ATTEMPTS: usize = 3;
+
+/// One row of `nodes_ecs` to insert.
+#[derive(Debug)]
+pub(crate) struct NodeRow {
+    pub(crate) cpu: i32,
+    pub(crate) memory: i32,
+    pub(crate) peer_id: String,
+    pub(crate) region: String,
+    pub(crate) cmd: String,
+    pub(crate) fleet: String,
+    pub(crate) dependencies: serde_json::Value,
+    pub(crate) address: Address,
+    pub(crate) server_port: i16,
+    pub(crate) peer_port: i16,
+    pub(crate) created: DateTime<Utc>,
+}
+
+/// What a scheduler wants to know of a row of `nodes_ecs`.
+#[derive(Debug, Queryable)]
+pub(crate) struct ListedNode {
+    pub(crate) id: i32,
+    pub(crate) peer_id: String,
+    pub(crate) region: String,
+    pub(crate) fleet: String,
+    pub(crate) address: Address,
+    pub(crate) server_port: i16,
+}
+
+/// The queries of one connection. Futures must not be dropped half-way: see `detached`.
+pub(crate) trait Queries: Send {
+    /// Asks for nothing.
+    fn ping(&mut self) -> impl Future<Output = QueryResult<()>> + Send;
+    fn insert_node(&mut self, row: NodeRow) -> impl Future<Output = QueryResult<i32>> + Send;
+    /// Whether there is such a node.
+    fn heartbeat(&mut self, node: i32, at: DateTime<Utc>) -> impl Future<Output = QueryResult<bool>> + Send;
+    /// Whether there is such a node.
+    fn mark_offline(&mut self, node: i32, at: DateTime<Utc>) -> impl Future<Output = QueryResult<bool>> + Send;
+    fn active_nodes(
+        &mut self,
+        fleets: Vec<String>,
+        since: DateTime<Utc>,
+    ) -> impl Future<Output = QueryResult<Vec<ListedNode>>> + Send;
+    fn insert_scheduler(
+        &mut self,
+        fleets: Names,
+        dependencies: serde_json::Value,
+        at: DateTime<Utc>,
+    ) -> impl Future<Output = QueryResult<i32>> + Send;
+    /// Writes the batch in one transaction.
+    fn record_once(&mut self, batch: &Batch) -> impl Future<Output = QueryResult<()>> + Send;
+
+    /// Writes the batch, also if somebody else writes the same at the same time.
+    fn record(&mut self, batch: &Batch) -> impl Future<Output = QueryResult<()>> + Send {
+        async move {
+            for _ in 1..RECORD_ATTEMPTS {
+                match self.record_once(batch).await {
+                    Err(QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => continue,
+                    done => return done,
+                }
+            }
+            self.record_once(batch).await
+        }
+    }
+}
+
+/// Inserts rows, many in a statement or one by one, and gives back the value of a column of each if one is named.
+macro_rules! insert {
+    (many, $conn:expr, $table:expr, $rows:expr) => {{
+        let rows: Vec<_> = $rows.collect();
+        if !rows.is_empty() {
+            diesel::insert_into($table).values(rows).execute($conn).await?;
+        }
+    }};
+    (one_by_one, $conn:expr, $table:expr, $rows:expr) => {{
+        let rows: Vec<_> = $rows.collect();
+        for row in rows {
+            diesel::insert_into($table).values(row).execute($conn).await?;
+        }
+    }};
+    (many, $conn:expr, $table:expr, $rows:expr, returning $column:expr) => {{
+        let mut rest: Vec<_> = $rows.collect();
+        let mut returned: Vec<i32> = Vec::with_capacity(rest.len());
+        while !rest.is_empty() {
+            let later = rest.split_off(rest.len().min(ROWS_PER_STATEMENT));
+            let rows = std::mem::replace(&mut rest, later);
+            returned
+                .extend(diesel::insert_into($table).values(rows).returning($column).get_results::<i32>($conn).await?);
+        }
+        returned
+    }};
+    (one_by_one, $conn:expr, $table:expr, $rows:expr, returning $column:expr) => {{
+        let rows: Vec<_> = $rows.collect();
+        let mut returned: Vec<i32> = Vec::with_capacity(rows.len());
+        for row in rows {
+            returned.push(diesel::insert_into($table).values(row).returning($column).get_result($conn).await?);
+        }
+        returned
+    }};
+}
+
+macro_rules! implement_queries {
+    (
+        for $connection:ty,
+        on $schema:ident,
+        writing in $transaction:ident,
+        inserting $how_many:ident $(,)?
+    ) => {
+        const _: () = {
+            use parsec_schema::$schema::{nodes_ecs, operations, provides_ecs, retrievals_ecs, rounds, schedulers_ecs};
+
+            impl Queries for $connection {
+                async fn ping(&mut self) -> QueryResult<()> {
+                    select(1.into_sql::<diesel::sql_types::Integer>()).get_result::<i32>(self).await.map(drop)
+                }
+
+                async fn insert_node(&mut self, row: NodeRow) -> QueryResult<i32> {
+                    diesel::insert_into(nodes_ecs::table)
+                        .values((
+                            nodes_ecs::cpu.eq(row.cpu),
+                            nodes_ecs::memory.eq(row.memory),
+                            nodes_ecs::peer_id.eq(row.peer_id),
+                            nodes_ecs::region.eq(row.region),
+                            nodes_ecs::cmd.eq(row.cmd),
+                            nodes_ecs::fleet.eq(row.fleet),
+                            nodes_ecs::dependencies.eq(row.dependencies),
+                            nodes_ecs::ip_address.eq(row.address),
+                            nodes_ecs::server_port.eq(row.server_port),
+                            nodes_ecs::peer_port.eq(row.peer_port),
+                            nodes_ecs::created_at.eq(row.created),
+                        ))
+                        .returning(nodes_ecs::id)
+                        .get_result(self)
+                        .await
+                }
+
+                async fn heartbeat(&mut self, node: i32, at: DateTime<Utc>) -> QueryResult<bool> {
+                    let online =
+                        (nodes_ecs::last_heartbeat.eq(Some(at)), nodes_ecs::offline_since.eq(None::<DateTime<Utc>>));
+                    let updated = diesel::update(nodes_ecs::table.find(node)).set(online).execute(self).await?;
+                    Ok(updated > 0)
+                }
+
+                async fn mark_offline(&mut self, node: i32, at: DateTime<Utc>) -> QueryResult<bool> {
+                    let online = nodes_ecs::table.find(node).filter(nodes_ecs::offline_since.is_null());
+                    let offline = nodes_ecs::offline_since.eq(Some(at));
+                    if diesel::update(online).set(offline).execute(self).await? > 0 {
+                        return Ok(true);
+                    }
+                    select(exists(nodes_ecs::table.find(node))).get_result(self).await
+                }
+
+                async fn active_nodes(
+                    &mut self,
+                    fleets: Vec<String>,
+                    since: DateTime<Utc>,
+                ) -> QueryResult<Vec<ListedNode>> {
+                    nodes_ecs::table
+                        .filter(nodes_ecs::offline_since.is_null())
+                        .filter(nodes_ecs::last_heartbeat.ge(Some(since)))
+                        .filter(nodes_ecs::fleet.eq_any(fleets))
+                        .order(nodes_ecs::id)
+                        .select((
+                            nodes_ecs::id,
+                            nodes_ecs::peer_id,
+                            nodes_ecs::region,
+                            nodes_ecs::fleet,
+                            nodes_ecs::ip_address,
+                            nodes_ecs::server_port,
+                        ))
+                        .load(self)
+                        .await
+                }
+
+                async fn insert_scheduler(
+                    &mut self,
+                    fleets: Names,
+                    dependencies: serde_json::Value,
+                    at: DateTime<Utc>,
+                ) -> QueryResult<i32> {
+                    diesel::insert_into(schedulers_ecs::table)
+                        .values((
+                            schedulers_ecs::fleets.eq(fleets),
+                            schedulers_ecs::dependencies.eq(dependencies),
+                            schedulers_ecs::created_at.eq(at),
+                        ))
+                        .returning(schedulers_ecs::id)
+                        .get_result(self)
+                        .await
+                }
+
+                async fn record_once(&mut self, batch: &Batch) -> QueryResult<()> {
+                    self.$transaction(async |conn| {
+                        for round in &batch.rounds {
+                            upsert_round(conn, round).await?;
+                        }
+                        for attempts in batch.attempts.chunks(ROWS_PER_STATEMENT) {
+                            insert_attempts(conn, attempts, batch.written).await?;
+                        }
+                        Ok(())
+                    })
+                    .await
+                }
+            }
+
+            /// Writes what is known of a round, unless its end is written already.
+            async fn upsert_round(conn: &mut $connection, round: &RoundRow) -> QueryResult<()> {
+                use diesel::query_dsl::methods::FilterDsl;
+
+                diesel::insert_into(rounds::table)
+                    .values((
+                        rounds::id.eq(round.id),
+                        rounds::scheduler_id.eq(round.scheduler),
+                        rounds::fleets.eq(&round.fleets),
+                        rounds::provider_node_id.eq(round.provider),
+                        rounds::nodes_listed.eq(round.nodes_listed),
+                        rounds::nodes_ready.eq(round.nodes_ready),
+                        rounds::skipped_before.eq(round.skipped_before),
+                        rounds::due_at.eq(round.due),
+                        rounds::started_at.eq(round.started),
+                        rounds::ended_at.eq(round.ended),
+                        rounds::outcome.eq(round.outcome),
+                    ))
+                    .on_conflict(rounds::id)
+                    .do_update()
+                    .set((
+                        rounds::provider_node_id.eq(excluded(rounds::provider_node_id)),
+                        rounds::nodes_listed.eq(excluded(rounds::nodes_listed)),
+                        rounds::nodes_ready.eq(excluded(rounds::nodes_ready)),
+                        rounds::skipped_before.eq(excluded(rounds::skipped_before)),
+                        rounds::due_at.eq(excluded(rounds::due_at)),
+                        rounds::started_at.eq(excluded(rounds::started_at)),
+                        rounds::ended_at.eq(excluded(rounds::ended_at)),
+                        rounds::outcome.eq(excluded(rounds::outcome)),
+                    ))
+                    .filter(rounds::ended_at.is_null())
+                    .execute(conn)
+                    .await
+                    .map(drop)
+            }
+
+            /// Writes those attempts that are not there yet, the original's rows first: ours refer to them.
+            async fn insert_attempts(
+                conn: &mut $connection,
+                attempts: &[AttemptRow],
+                written: DateTime<Utc>,
+            ) -> QueryResult<()> {
+                let keys: Vec<Key> = attempts.iter().map(|attempt| attempt.id).collect();
+                let recorded = operations::table.filter(operations::id.eq_any(keys)).select(operations::id);
+                let recorded: HashSet<Key> = recorded.load(conn).await?.into_iter().collect();
+                let attempts = unrecorded(attempts, &recorded);
+
+                let provides = insert_provides(conn, &attempts).await?;
+                let retrievals = insert_retrievals(conn, &attempts).await?;
+                let Some(links) = link(&attempts, provides, retrievals) else {
+                    let reason = "the database returned another number of rows than it was given";
+                    return Err(QueryError::QueryBuilderError(reason.into()));
+                };
+                insert_operations(conn, &attempts, links, written).await
+            }
+
+            async fn insert_provides(conn: &mut $connection, attempts: &[&AttemptRow]) -> QueryResult<Vec<i32>> {
+                let steps = provide_steps(attempts);
+                let rows = steps.iter().map(|(attempt, step)| {
+                    (
+                        provides_ecs::scheduler_id.eq(attempt.scheduler),
+                        provides_ecs::node_id.eq(attempt.node),
+                        provides_ecs::rt_size.eq(attempt.routing_table_size),
+                        provides_ecs::duration.eq(step.seconds),
+                        provides_ecs::cid.eq(&attempt.cid),
+                        provides_ecs::error.eq(&step.error),
+                        provides_ecs::created_at.eq(attempt.ended),
+                        provides_ecs::step.eq(&step.step),
+                    )
+                });
+        Ok(insert!($how_many, conn, provides_ecs::table, rows, returning provides_ecs::id))
+            }
+
+            async fn insert_retrievals(conn: &mut $connection, attempts: &[&AttemptRow]) -> QueryResult<Vec<i32>> {
+                let lookups = lookups(attempts);
+                let rows = lookups.iter().map(|(attempt, lookup)| {
+                    (
+                        retrievals_ecs::scheduler_id.eq(attempt.scheduler),
+                        retrievals_ecs::node_id.eq(attempt.node),
+                        retrievals_ecs::rt_size.eq(attempt.routing_table_size),
+                        retrievals_ecs::duration.eq(lookup.seconds),
+                        retrievals_ecs::cid.eq(&attempt.cid),
+                        retrievals_ecs::error.eq(&lookup.error),
+                        retrievals_ecs::created_at.eq(attempt.ended),
+                    )
+                });
+        Ok(insert!($how_many, conn, retrievals_ecs::table, rows, returning retrievals_ecs::id))
+            }
+
+            async fn insert_operations(
+                conn: &mut $connection,
+                attempts: &[&AttemptRow],
+                links: Vec<Links>,
+                written: DateTime<Utc>,
+            ) -> QueryResult<()> {
+                let rows = attempts.iter().zip(links).map(|(attempt, Links { provide, retrieval })| {
+                    (
+                        operations::id.eq(attempt.id),
+                        operations::round_id.eq(attempt.round),
+                        operations::scheduler_id.eq(attempt.scheduler),
+                        operations::node_id.eq(attempt.node),
+                        operations::kind.eq(attempt.kind),
+                        operations::probe.eq(attempt.probe),
+                        operations::cid.eq(&attempt.cid),
+                        operations::outcome.eq(attempt.outcome),
+                        operations::error.eq(&attempt.error),
+                        operations::due_at.eq(attempt.due),
+                        operations::started_at.eq(attempt.started),
+                        operations::ended_at.eq(attempt.ended),
+                        operations::duration_seconds.eq(attempt.seconds),
+                        operations::routing_table_size.eq(attempt.routing_table_size),
+                        operations::holders_stored.eq(attempt.holders_stored),
+                        operations::rpcs.eq(attempt.rpcs),
+                        operations::rpcs_failed.eq(attempt.rpcs_failed),
+                        operations::dials.eq(attempt.dials),
+                        operations::dials_failed.eq(attempt.dials_failed),
+                        operations::provide_id.eq(provide),
+                        operations::retrieval_id.eq(retrieval),
+                        operations::created_at.eq(written),
+                    )
+                });
+                insert!($how_many, conn, operations::table, rows);
+                Ok(())
+            }
+        };
+    };
+}
+
+implement_queries!(for AsyncPgConnection, on postgres, writing in transaction, inserting many);
+implement_queries!(for AsyncSqliteConnection, on sqlite, writing in immediate_transaction, inserting one_by_one);

@@ -1,0 +1,116 @@
+//! One SQLite file: how it is opened, and how its schema is brought up to date.
+
+use std::path::Path;
+
+use diesel::prelude::*;
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use diesel_async::{AsyncConnection, SimpleAsyncConnection};
+use diesel_migrations::MigrationHarness;
+use futures::FutureExt;
+use parsec_schema::sqlite::MIGRATIONS;
+
+use crate::StoreError;
+use crate::detached::Backend;
+use crate::queries::AsyncSqliteConnection;
+
+/// One writes at a time, whatever their number; the others read meanwhile.
+const MAX_CONNECTIONS: usize = 4;
+
+/// How a connection is set up.
+///
+/// - `busy_timeout`: somebody else's transaction is waited for; a batch takes milliseconds.
+/// - WAL: readers and the writer do not wait for each other.
+/// - `synchronous = FULL`: what was committed survives a power failure, also in WAL mode.
+/// - `foreign_keys`: off unless asked for.
+const SET_UP: &str = "
+    PRAGMA busy_timeout = 15000;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = ON;
+";
+
+/// What SQLite says when a wait was in vain or its file system fails: it has one language, and diesel has no kinds
+/// for these.
+const NOT_NOW: [&str; 5] = [
+    "database is locked",
+    "database table is locked",
+    "disk I/O error",
+    "database or disk is full",
+    "unable to open database file",
+];
+
+/// One file.
+pub(crate) struct Sqlite {
+    pool: Pool<AsyncSqliteConnection>,
+}
+
+impl Sqlite {
+    /// Prepares connections; the file is not opened yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] if SQLite cannot be told such a path.
+    pub(crate) fn new(path: &Path) -> Result<Self, StoreError> {
+        let Some(text) = path.to_str() else {
+            return Err(StoreError::Refused(format!("sqlite file {}: its path is not UTF-8", path.display())));
+        };
+        // A path that begins with `file:` or `:` means something else to SQLite.
+        let file = if path.is_absolute() { text.to_owned() } else { format!("./{text}") };
+        let mut manager = ManagerConfig::default();
+        // A file does not go away like a server: asking before each use would only cost.
+        manager.recycling_method = RecyclingMethod::Fast;
+        manager.custom_setup = Box::new(|file| {
+            let file = file.to_owned();
+            async move { open(&file).await.map_err(StoreError::into_connection_error) }.boxed()
+        });
+        let manager = AsyncDieselConnectionManager::new_with_config(file, manager);
+        let pool = Pool::builder(manager).max_size(MAX_CONNECTIONS).build();
+        Ok(Self { pool: pool.expect("a pool without timeouts of its own needs no runtime") })
+    }
+}
+
+async fn open(file: &str) -> Result<AsyncSqliteConnection, StoreError> {
+    let refused = |error: &dyn std::fmt::Display| StoreError::Refused(format!("sqlite file {file}: {error}"));
+    let mut conn = AsyncSqliteConnection::establish(file).await.map_err(|error| refused(&error))?;
+    match conn.batch_execute(SET_UP).await {
+        Ok(()) => Ok(conn),
+        Err(error) if Sqlite::says_not_now(&error.to_string()) => {
+            Err(StoreError::Unavailable(format!("sqlite file {file}: {error}")))
+        }
+        Err(error) => Err(refused(&error)),
+    }
+}
+
+impl Backend for Sqlite {
+    type Connection = AsyncSqliteConnection;
+    type Guard = Object<AsyncSqliteConnection>;
+
+    /// Waits for as long as others use theirs, which `busy_timeout` bounds. No time limit here: what it would cut off
+    /// is a query under way.
+    async fn connection(&self) -> Result<Self::Guard, StoreError> {
+        Ok(self.pool.get().await?)
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        let mut conn = self.connection().await?;
+        // diesel's migrations have errors of their own, which are carried out as text.
+        let migrated = conn.spawn_blocking(|conn| Ok(migrate(conn)));
+        migrated.await?
+    }
+
+    fn says_not_now(message: &str) -> bool {
+        NOT_NOW.iter().any(|reason| message.contains(reason))
+    }
+}
+
+/// The write lock is taken at the beginning, so that two programs do not both see that something is missing.
+fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    conn.immediate_transaction(|conn| {
+        let done = conn.run_pending_migrations(MIGRATIONS);
+        done.map(drop).map_err(|error| StoreError::Refused(format!("migrations: {error}")))
+    })
+    .map_err(|error| match error {
+        StoreError::Query(reason) if Sqlite::says_not_now(&reason) => StoreError::Unavailable(reason),
+        other => other,
+    })
+}

@@ -1,0 +1,88 @@
+//! What can be asked of the database, in the terms of the domain.
+
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use parsec_measure::{Attempt, Fleet, FleetGroup, Node, NodeId, Round, SchedulerId};
+
+use crate::{ServerPort, StoreError};
+
+/// A server that announces itself: one row of `nodes_ecs`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewNode {
+    /// Cores that the server may use.
+    pub cpu: i32,
+    /// Memory that it may use, in MB.
+    pub memory: i32,
+    /// Its libp2p peer id as text.
+    pub peer_id: String,
+    /// The region it runs in.
+    pub region: String,
+    /// Its command line, secrets blanked.
+    pub cmd: String,
+    /// Its fleet.
+    pub fleet: Fleet,
+    /// What it was built from: package, version, commit, crates.
+    pub dependencies: serde_json::Value,
+    /// The address under which schedulers reach its HTTP API.
+    pub ip_address: IpAddr,
+    /// The port of its HTTP API.
+    pub server_port: ServerPort,
+    /// The port of its libp2p host.
+    pub peer_port: ServerPort,
+    /// When it started.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A row of measured data. Writing one twice leaves one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Row {
+    /// A round began, or ended. They may come in any order; the first end that arrives stays.
+    Round(Round),
+    /// An attempt ended.
+    Attempt(Attempt),
+}
+
+/// The database behind everything that is recorded.
+///
+/// Times are kept to the microsecond, which is what PostgreSQL has. Each call is safe to drop: the query it started
+/// goes on in a task of its own. Each call ends within a minute, except [`migrate`](Store::migrate), which may have to
+/// wait for another program and then rewrite a large table.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Brings the schema up to date; safe while other programs, Go's among them, do the same.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] if the tables are not ours to change (an interrupted migration, somebody else's tables,
+    /// no right to create any), with a sentence that says what to do.
+    async fn migrate(&self) -> Result<(), StoreError>;
+    /// Writes a server's row, without a heartbeat.
+    async fn register_node(&self, node: NewNode) -> Result<NodeId, StoreError>;
+    /// Notes that the node is alive at `at` and no longer offline.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchNode`] if its row is gone.
+    async fn heartbeat(&self, node: NodeId, at: DateTime<Utc>) -> Result<(), StoreError>;
+    /// Notes that the node is offline since `at`; one that is offline already keeps its time.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchNode`] if its row is gone.
+    async fn mark_offline(&self, node: NodeId, at: DateTime<Utc>) -> Result<(), StoreError>;
+    /// The nodes of these fleets that are not offline and have been heard of since `since`, by id.
+    async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<Vec<Node>, StoreError>;
+    /// Writes the row of a round loop.
+    async fn register_scheduler(
+        &self,
+        fleets: &FleetGroup,
+        dependencies: serde_json::Value,
+        at: DateTime<Utc>,
+    ) -> Result<SchedulerId, StoreError>;
+    /// Writes all rows in one transaction, each once however often it is offered.
+    ///
+    /// A measured attempt also gets its rows in the original's tables: a publication one per step, a lookup one.
+    ///
+    /// # Errors
+    /// [`StoreError::BadRow`] if one of them can never be written, e.g. because its node's row is gone: then none is.
+    async fn record(&self, rows: &[Row]) -> Result<(), StoreError>;
+}

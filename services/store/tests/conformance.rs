@@ -1,0 +1,77 @@
+//! What a store promises, tried on PostgreSQL and on SQLite.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+mod conformance {
+    pub(crate) mod attempts;
+    pub(crate) mod database;
+    pub(crate) mod nodes;
+    pub(crate) mod rounds;
+    pub(crate) mod samples;
+    pub(crate) mod schema;
+}
+
+use conformance::database::Database;
+use conformance::{attempts, nodes, rounds, schema};
+
+/// Makes each promise a test on each back end.
+macro_rules! promises {
+    ($($module:ident { $($promise:ident,)+ })+) => {
+        mod on_postgres {
+            $($(
+                #[tokio::test]
+                async fn $promise() {
+                    super::$module::$promise(&super::Database::postgres().await).await;
+                }
+            )+)+
+        }
+
+        mod on_sqlite {
+            $($(
+                #[tokio::test]
+                async fn $promise() {
+                    super::$module::$promise(&super::Database::sqlite().await).await;
+                }
+            )+)+
+        }
+    };
+}
+
+promises! {
+    schema {
+        migrating_again_changes_nothing,
+        eight_programs_may_migrate_at_once,
+        what_was_written_is_there_after_opening_it_again,
+    }
+    nodes {
+        a_node_is_listed_from_its_first_heartbeat_on,
+        a_node_is_listed_as_it_registered,
+        a_heartbeat_brings_a_node_back,
+        a_node_that_is_offline_keeps_the_time_since_when,
+        only_nodes_of_the_asked_fleets_are_listed_and_by_id,
+        a_node_whose_heartbeat_is_too_old_is_not_listed,
+        a_node_without_a_row_is_named,
+        a_port_that_another_program_let_wrap_is_read_as_it_was_meant,
+        a_round_loop_has_a_row_with_its_fleets,
+    }
+    rounds {
+        a_round_that_began_is_visibly_unfinished,
+        an_end_completes_the_row_of_the_beginning,
+        begin_and_end_may_come_in_any_order_and_twice,
+        every_outcome_can_be_recorded,
+    }
+    attempts {
+        an_attempt_is_recorded_once_however_often_it_is_offered,
+        eight_programs_may_record_the_same_at_once,
+        a_lookup_has_a_row_in_the_originals_table,
+        a_publication_has_a_row_per_step_in_the_originals_table,
+        an_attempt_that_no_server_measured_is_kept_in_our_own_table_only,
+        every_kind_and_class_can_be_recorded,
+        what_it_took_is_kept,
+        an_attempt_may_come_before_its_round,
+        a_batch_with_a_row_that_can_never_be_written_is_refused_as_a_whole,
+        any_text_can_be_an_error,
+        a_large_batch_is_recorded_whole,
+        removing_an_original_row_leaves_ours,
+        a_call_that_nobody_waits_for_is_done_all_the_same,
+    }
+}

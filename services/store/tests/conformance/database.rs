@@ -1,0 +1,91 @@
+//! A database to try promises on, and a way to look into it that is the same for both back ends.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use parsec_store::{Store, connect};
+use parsec_test_support::{SqliteFile, TestDatabase, database, sqlite_file};
+
+/// A migrated database.
+pub(crate) struct Database {
+    pub(crate) store: Arc<dyn Store>,
+    url: String,
+    place: Place,
+}
+
+enum Place {
+    Server(TestDatabase),
+    File(SqliteFile),
+}
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    line: String,
+}
+
+impl Database {
+    pub(crate) async fn postgres() -> Self {
+        let database = database().await;
+        Self::migrated(database.url().to_owned(), Place::Server(database)).await
+    }
+
+    pub(crate) async fn sqlite() -> Self {
+        let file = sqlite_file();
+        Self::migrated(file.url(), Place::File(file)).await
+    }
+
+    async fn migrated(url: String, place: Place) -> Self {
+        let store = connect(&url.parse().unwrap()).await.unwrap();
+        store.migrate().await.unwrap();
+        Self { store, url, place }
+    }
+
+    /// Another program's view of the same database.
+    pub(crate) async fn another_store(&self) -> Arc<dyn Store> {
+        connect(&self.url.parse().unwrap()).await.unwrap()
+    }
+
+    /// The values of a query of one text column. Times are in UTC.
+    pub(crate) async fn lines(&self, expression: &str, rest: &str) -> Vec<String> {
+        let sql = format!("SELECT CAST({expression} AS TEXT) AS line FROM {rest}");
+        match &self.place {
+            Place::Server(database) => {
+                let client = database.client().await;
+                client.batch_execute("SET TIME ZONE 'UTC'").await.unwrap();
+                let rows = client.query(&sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+                rows.iter().map(|row| row.get(0)).collect()
+            }
+            Place::File(file) => {
+                let mut conn = open(file.path());
+                let rows = diesel::sql_query(&sql).load::<Line>(&mut conn);
+                rows.unwrap_or_else(|error| panic!("{sql}: {error}")).into_iter().map(|row| row.line).collect()
+            }
+        }
+    }
+
+    /// How many rows a table has.
+    pub(crate) async fn count(&self, table: &str) -> usize {
+        self.lines("count(*)", table).await[0].parse().unwrap()
+    }
+
+    /// Changes something behind the store's back.
+    pub(crate) async fn execute(&self, sql: &str) {
+        match &self.place {
+            Place::Server(database) => database.client().await.batch_execute(sql).await.unwrap(),
+            Place::File(file) => {
+                let mut conn = open(file.path());
+                diesel::connection::SimpleConnection::batch_execute(&mut conn, sql).unwrap();
+            }
+        }
+    }
+}
+
+fn open(path: PathBuf) -> SqliteConnection {
+    let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    let set_up = "PRAGMA busy_timeout = 15000; PRAGMA foreign_keys = ON";
+    diesel::connection::SimpleConnection::batch_execute(&mut conn, set_up).unwrap();
+    conn
+}

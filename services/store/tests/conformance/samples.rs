@@ -1,0 +1,114 @@
+//! Values to record.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use parsec_measure::{
+    Attempt, AttemptId, Effort, Measured, Measurement, NodeId, OperationKind, OutcomeClass, Round, RoundId,
+    RoundOutcome, SchedulerId,
+};
+use parsec_store::{NewNode, Row, ServerPort};
+use uuid::Uuid;
+
+use super::database::Database;
+
+/// A moment with more digits than PostgreSQL keeps.
+pub(crate) fn at(second: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_760_000_000 + second, 123_456_789).unwrap()
+}
+
+/// The same moment as the tables show it: up to the microsecond.
+pub(crate) fn shown(time: DateTime<Utc>) -> String {
+    time.format("%F %T%.6f").to_string()
+}
+
+pub(crate) fn new_node(fleet: &str) -> NewNode {
+    NewNode {
+        cpu: 2,
+        memory: 4_096,
+        peer_id: "12D3KooWSample".to_owned(),
+        region: "eu-central-1".to_owned(),
+        cmd: "parsec server".to_owned(),
+        fleet: fleet.parse().unwrap(),
+        dependencies: serde_json::json!({ "package": "parsec", "crates": { "libp2p": "0.57.1" } }),
+        ip_address: "192.0.2.7".parse().unwrap(),
+        server_port: ServerPort::try_from(7_070).unwrap(),
+        peer_port: ServerPort::try_from(4_001).unwrap(),
+        created_at: at(0),
+    }
+}
+
+pub(crate) async fn register_node(database: &Database, fleet: &str) -> NodeId {
+    database.store.register_node(new_node(fleet)).await.unwrap()
+}
+
+pub(crate) async fn register_scheduler(database: &Database) -> SchedulerId {
+    let dependencies = serde_json::json!({ "package": "parsec" });
+    database.store.register_scheduler(&"default".parse().unwrap(), dependencies, at(0)).await.unwrap()
+}
+
+/// A scheduler, a node, and attempts of theirs.
+#[derive(Clone, Copy)]
+pub(crate) struct Pair {
+    pub(crate) scheduler: SchedulerId,
+    pub(crate) node: NodeId,
+}
+
+impl Pair {
+    pub(crate) async fn registered(database: &Database) -> Self {
+        Self { scheduler: register_scheduler(database).await, node: register_node(database, "default").await }
+    }
+
+    pub(crate) fn round(self, ended: Option<RoundOutcome>) -> Round {
+        Round {
+            id: RoundId(Uuid::from_u128(1)),
+            scheduler: self.scheduler,
+            fleets: "default+fullrt".parse().unwrap(),
+            provider: Some(self.node),
+            nodes_listed: 7,
+            nodes_ready: 6,
+            skipped_before: 1,
+            due: at(10),
+            started: at(11),
+            ended: ended.map(|outcome| (at(19), outcome)),
+        }
+    }
+
+    /// An attempt that was measured and went well, in one step.
+    pub(crate) fn attempt(self, id: u128, kind: OperationKind) -> Attempt {
+        Attempt {
+            id: AttemptId(Uuid::from_u128(id)),
+            round: RoundId(Uuid::from_u128(1)),
+            scheduler: self.scheduler,
+            node: self.node,
+            kind,
+            probe: 0,
+            cid: format!("Qm{id}"),
+            due: at(11),
+            started: at(12),
+            ended: at(14),
+            result: Measured {
+                class: OutcomeClass::Ok,
+                duration: Duration::from_millis(1_500),
+                error: None,
+                routing_table_size: 202,
+                steps: vec![step(kind.wire_step(), 1_500, None)],
+                effort: Effort::default(),
+            },
+        }
+    }
+
+    /// The same, gone wrong.
+    pub(crate) fn failed(self, id: u128, kind: OperationKind, class: OutcomeClass) -> Attempt {
+        let result = Measured::unmeasured(class, Duration::from_millis(250), "went wrong");
+        Attempt { result, ..self.attempt(id, kind) }
+    }
+}
+
+pub(crate) fn step(name: &str, ms: u64, error: Option<&str>) -> Measurement {
+    Measurement { step: name.to_owned(), duration: Duration::from_millis(ms), error: error.map(str::to_owned) }
+}
+
+pub(crate) fn rows(attempts: impl IntoIterator<Item = Attempt>) -> Vec<Row> {
+    attempts.into_iter().map(Row::Attempt).collect()
+}

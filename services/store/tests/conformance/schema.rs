@@ -1,0 +1,42 @@
+//! The schema as a whole.
+
+use futures::future::join_all;
+
+use super::database::Database;
+use super::samples::{Pair, at, register_node, rows};
+use parsec_measure::OperationKind::Retrieve;
+
+pub(crate) async fn migrating_again_changes_nothing(database: &Database) {
+    let pair = Pair::registered(database).await;
+    database.store.record(&rows([pair.attempt(1, Retrieve)])).await.unwrap();
+    database.store.migrate().await.unwrap();
+    database.another_store().await.migrate().await.unwrap();
+    assert_eq!(database.count("operations").await, 1);
+}
+
+pub(crate) async fn eight_programs_may_migrate_at_once(database: &Database) {
+    // Back to nothing: the suite's databases are migrated when they are handed out.
+    for table in ["operations", "rounds", "provides_ecs", "retrievals_ecs", "nodes_ecs", "schedulers_ecs"] {
+        database.execute(&format!("DROP TABLE {table}")).await;
+    }
+    for table in ["provides", "retrievals", "nodes", "runs", "__diesel_schema_migrations"] {
+        database.execute(&format!("DROP TABLE {table}")).await;
+    }
+    database.execute("DROP TABLE IF EXISTS schema_migrations").await;
+
+    let stores = join_all((0..8).map(|_| database.another_store())).await;
+    let programs = stores.into_iter().map(|store| tokio::spawn(async move { store.migrate().await }));
+    for migrated in join_all(programs).await {
+        migrated.unwrap().unwrap();
+    }
+    register_node(database, "default").await;
+}
+
+pub(crate) async fn what_was_written_is_there_after_opening_it_again(database: &Database) {
+    let node = register_node(database, "default").await;
+    database.store.heartbeat(node, at(5)).await.unwrap();
+    let reopened = database.another_store().await;
+    reopened.migrate().await.unwrap();
+    let nodes = reopened.active_nodes(&["default".parse().unwrap()], at(0)).await.unwrap();
+    assert_eq!(nodes.iter().map(|listed| listed.id).collect::<Vec<_>>(), [node]);
+}

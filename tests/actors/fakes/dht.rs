@@ -1,0 +1,227 @@
+//! DHT nodes without a network: an engine for the real actor, and an actor in its place.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use parsec_actors::ask::AskError;
+use parsec_actors::dht_node::{DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
+use parsec_api::client::{Answered, CallError, ServerApi};
+use parsec_dht::{Dht, DhtError, Readiness};
+use parsec_measure::{Cid, Content, Endpoint, Measured, OutcomeClass};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::{How, measured, until};
+
+/// What an engine does, and what was done with it.
+#[derive(Debug, Default)]
+pub(crate) struct Engine {
+    pub(crate) how: How,
+    pub(crate) died: Option<String>,
+    pub(crate) stopped: bool,
+    /// Operations that have begun.
+    pub(crate) begun: usize,
+}
+
+/// An engine for the real [`DhtNode`](parsec_actors::dht_node::DhtNode). Its operations take no time.
+#[derive(Debug)]
+pub(crate) struct FakeDht {
+    engine: watch::Sender<Engine>,
+}
+
+impl FakeDht {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { engine: watch::channel(Engine::default()).0 })
+    }
+
+    pub(crate) fn is(&self, how: How) {
+        self.change(|engine| engine.how = how);
+    }
+
+    pub(crate) fn dies(&self, reason: &str) {
+        self.change(|engine| engine.died = Some(reason.to_owned()));
+    }
+
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Engine) -> T) -> T {
+        read(&self.engine.borrow())
+    }
+
+    pub(crate) async fn until(&self, what: &str, condition: impl FnMut(&Engine) -> bool) {
+        until(&self.engine, what, condition).await;
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Engine)) {
+        self.engine.send_modify(change);
+    }
+
+    async fn take(&self) -> How {
+        self.change(|engine| engine.begun += 1);
+        let how = {
+            let mut engine = self.engine.subscribe();
+            let awake = engine.wait_for(|engine| engine.how != How::Hangs).await;
+            awake.expect("the sender is a part of self").how
+        };
+        match how {
+            How::Slow(duration) => sleep(duration).await,
+            How::Panics => panic!("the engine broke"),
+            _ => {}
+        }
+        how
+    }
+
+    async fn operate(&self) -> Result<Measured, DhtError> {
+        match self.take().await {
+            How::Measures(class) => Ok(measured(class, Duration::from_millis(7))),
+            How::Unreachable => Err(DhtError::Stopped),
+            _ => Ok(measured(OutcomeClass::Ok, Duration::from_millis(7))),
+        }
+    }
+}
+
+#[async_trait]
+impl Dht for FakeDht {
+    async fn provide(&self, _: Cid) -> Result<Measured, DhtError> {
+        self.operate().await
+    }
+
+    async fn retrieve(&self, _: Cid) -> Result<Measured, DhtError> {
+        self.operate().await
+    }
+
+    async fn readiness(&self) -> Result<Readiness, DhtError> {
+        match self.take().await {
+            How::NotReady => Ok(Readiness::NotReady("the routing table is empty, as ordered".to_owned())),
+            How::Unreachable => Err(DhtError::Stopped),
+            _ => Ok(Readiness::Ready { routing_table_size: 202 }),
+        }
+    }
+
+    async fn died(&self) -> String {
+        let mut engine = self.engine.subscribe();
+        let dead = engine.wait_for(|engine| engine.died.is_some()).await;
+        dead.ok().and_then(|engine| engine.died.clone()).unwrap_or_default()
+    }
+
+    async fn stop(&self) {
+        self.change(|engine| {
+            engine.stopped = true;
+            engine.died = Some("it was stopped".to_owned());
+        });
+    }
+}
+
+/// The provider records of a network: multihashes.
+pub(crate) type Records = Arc<Mutex<BTreeSet<Vec<u8>>>>;
+
+/// An actor that answers like a DHT node: what one has published, another one of the same records finds.
+#[derive(Debug)]
+pub(crate) struct MockDht {
+    records: Records,
+    takes: Duration,
+    ready: bool,
+}
+
+impl MockDht {
+    /// A node that is ready, and takes this long for an operation.
+    pub(crate) fn new(records: &Records, takes: Duration) -> Self {
+        Self { records: Arc::clone(records), takes, ready: true }
+    }
+
+    fn operation(&self, class: OutcomeClass) -> ResponseFuture<Result<Measured, OperationError>> {
+        let takes = self.takes;
+        Box::pin(async move {
+            sleep(takes).await;
+            Ok(measured(class, takes))
+        })
+    }
+}
+
+impl Actor for MockDht {
+    type Context = Context<Self>;
+}
+
+impl Handler<Provide> for MockDht {
+    type Result = ResponseFuture<Result<Measured, OperationError>>;
+
+    fn handle(&mut self, Provide(cid): Provide, _: &mut Self::Context) -> Self::Result {
+        self.records.lock().insert(cid.multihash());
+        self.operation(OutcomeClass::Ok)
+    }
+}
+
+impl Handler<Retrieve> for MockDht {
+    type Result = ResponseFuture<Result<Measured, OperationError>>;
+
+    fn handle(&mut self, Retrieve(cid): Retrieve, _: &mut Self::Context) -> Self::Result {
+        let found = self.records.lock().contains(&cid.multihash());
+        self.operation(if found { OutcomeClass::Ok } else { OutcomeClass::NotFound })
+    }
+}
+
+impl Handler<GetReadiness> for MockDht {
+    type Result = Result<Readiness, OperationError>;
+
+    fn handle(&mut self, _: GetReadiness, _: &mut Self::Context) -> Self::Result {
+        let not_ready = || Readiness::NotReady("the routing table is empty".to_owned());
+        Ok(if self.ready { Readiness::Ready { routing_table_size: 202 } } else { not_ready() })
+    }
+}
+
+/// From now on, say that you are ready, or that you are not.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct BeReady(pub(crate) bool);
+
+impl Handler<BeReady> for MockDht {
+    type Result = ();
+
+    fn handle(&mut self, BeReady(ready): BeReady, _: &mut Self::Context) {
+        self.ready = ready;
+    }
+}
+
+/// Servers without sockets: what a scheduler asks of an endpoint goes to an actor.
+#[derive(Debug)]
+pub(crate) struct MockServers(pub(crate) BTreeMap<String, DhtHandle>);
+
+impl MockServers {
+    fn behind(&self, server: &Endpoint) -> Result<&DhtHandle, CallError> {
+        let reason = || format!("nobody listens at {server}");
+        self.0.get(&server.to_string()).ok_or_else(|| CallError::Unreachable { reason: reason() })
+    }
+}
+
+/// Answers as the gateway would over HTTP.
+fn answered(cid: &str, answer: Result<Result<Measured, OperationError>, AskError>) -> Result<Answered, CallError> {
+    match answer {
+        Ok(Ok(measured)) => Ok(Answered { cid: cid.to_owned(), measured }),
+        Ok(Err(error)) => Err(CallError::NotReady { reason: error.to_string() }),
+        Err(error) => Err(CallError::Status { code: 500, text: error.to_string() }),
+    }
+}
+
+#[async_trait]
+impl ServerApi for MockServers {
+    async fn readiness(&self, server: &Endpoint) -> Result<(), CallError> {
+        match self.behind(server)?.readiness.ask(GetReadiness).await {
+            Ok(Ok(Readiness::Ready { .. })) => Ok(()),
+            Ok(Ok(Readiness::NotReady(reason))) => Err(CallError::NotReady { reason }),
+            Ok(Err(error)) => Err(CallError::NotReady { reason: error.to_string() }),
+            Err(error) => Err(CallError::NotReady { reason: error.to_string() }),
+        }
+    }
+
+    async fn provide(&self, server: &Endpoint, _: &str, content: &Content) -> Result<Answered, CallError> {
+        let cid = content.cid();
+        answered(&cid.to_string(), self.behind(server)?.provide.ask(Provide(cid.clone())).await)
+    }
+
+    async fn retrieve(&self, server: &Endpoint, _: &str, cid: &str) -> Result<Answered, CallError> {
+        let key = cid.parse().expect("schedulers ask for CIDs");
+        answered(cid, self.behind(server)?.retrieve.ask(Retrieve(key)).await)
+    }
+}

@@ -1,0 +1,93 @@
+//! Stand-ins for everything that the actors ask: database, servers, DHT. They keep virtual time, remember
+//! what they were asked, and fail when told to.
+//!
+//! The unit tests of `parsec-actors` include this folder too.
+#![allow(dead_code, reason = "each of the test programs that share this folder uses a part of it")]
+
+mod dht;
+mod servers;
+mod store;
+mod witness;
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parsec_actors::metrics::Metrics;
+use parsec_measure::{Cid, Content, Endpoint, Measured, Measurement, Node, NodeId, OutcomeClass, RestartPolicy};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+pub(crate) use dht::{Engine, FakeDht, MockDht, MockServers, Records};
+pub(crate) use servers::{FakeServers, How, Question};
+pub(crate) use store::{Call, FakeStore, Mood};
+pub(crate) use witness::{Bystander, Bystanding, Witness};
+
+/// In virtual time, far longer than anything here takes: reached only when a state never comes about.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(6 * 3600);
+
+/// Back after at most a second; down after the fourth crash within ten seconds.
+pub(crate) const POLICY: RestartPolicy = RestartPolicy {
+    backoff_min: Duration::from_millis(250),
+    backoff_max: Duration::from_secs(1),
+    max_restarts: 3,
+    window: Duration::from_secs(10),
+};
+
+pub(crate) fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(crate) fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Waits for a state, not for a time.
+pub(crate) async fn until<T>(states: &watch::Sender<T>, what: &str, condition: impl FnMut(&T) -> bool) {
+    let mut states = states.subscribe();
+    let waited = timeout(PATIENCE, states.wait_for(condition)).await;
+    assert!(waited.is_ok(), "never came about: {what}");
+}
+
+pub(crate) fn metrics() -> Arc<Metrics> {
+    Arc::new(Metrics::new("0.0.0", "test"))
+}
+
+/// The value of one series, 0 if nothing has been counted in it.
+pub(crate) fn counted(metrics: &Metrics, series: &str) -> f64 {
+    let text = metrics.encode().unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ').map(str::to_owned));
+    line.map_or(0.0, |value| value.parse().unwrap())
+}
+
+/// A CID that is another one for each number.
+pub(crate) fn cid(number: u64) -> Cid {
+    Content::from(number.to_be_bytes().to_vec()).cid()
+}
+
+/// Node `id` of a fleet, at an endpoint of its own.
+pub(crate) fn node(id: u8, fleet: &str) -> Node {
+    Node {
+        id: NodeId(i32::from(id)),
+        peer_id: format!("peer-{id}"),
+        region: "eu-test-1".to_owned(),
+        fleet: fleet.parse().unwrap(),
+        endpoint: endpoint(id),
+    }
+}
+
+/// Where node `id` is reached.
+pub(crate) fn endpoint(id: u8) -> Endpoint {
+    Endpoint::new(Ipv4Addr::new(10, 0, 0, id).into(), 7070)
+}
+
+/// A measurement as a server makes it.
+pub(crate) fn measured(class: OutcomeClass, duration: Duration) -> Measured {
+    let error = (class != OutcomeClass::Ok).then(|| format!("this {class} was ordered"));
+    Measured {
+        error: error.clone(),
+        routing_table_size: 202,
+        steps: vec![Measurement { step: "retrieval".to_owned(), duration, error }],
+        ..Measured::unmeasured(class, duration, "")
+    }
+}

@@ -1,0 +1,164 @@
+//! Servers as a scheduler sees them, each failing in its own way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parsec_api::client::{Answered, CallError, ServerApi};
+use parsec_measure::{Cid, Content, Endpoint, OutcomeClass};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::{cid, endpoint, measured, until};
+
+/// The three endpoints of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Question {
+    Readiness,
+    Provide,
+    Retrieve,
+}
+
+/// How a server takes a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum How {
+    #[default]
+    Works,
+    /// It works, and takes this long.
+    Slow(Duration),
+    NotReady,
+    Unreachable,
+    /// It gives no answer until this changes.
+    Hangs,
+    /// It measures an operation that fails.
+    Measures(OutcomeClass),
+    /// It answers for content that nobody asked about.
+    OtherContent,
+    /// It works, and writes the key as a CIDv1, as JavaScript servers do.
+    VersionOne,
+    /// Whoever asks it panics.
+    Panics,
+}
+
+/// One call, as it came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) server: Endpoint,
+    pub(crate) question: Question,
+    pub(crate) scheduler: String,
+    pub(crate) cid: String,
+    pub(crate) at: Instant,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    how: BTreeMap<(String, Question), How>,
+    asked: Vec<Asked>,
+    under_way: usize,
+    /// Multihashes that have been published.
+    published: BTreeSet<Vec<u8>>,
+}
+
+impl State {
+    fn how(&self, server: &Endpoint, question: Question) -> How {
+        self.how.get(&(server.to_string(), question)).copied().unwrap_or_default()
+    }
+}
+
+/// All servers. Those of whom nothing else was said work at once.
+#[derive(Debug)]
+pub(crate) struct FakeServers {
+    state: watch::Sender<State>,
+}
+
+impl FakeServers {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { state: watch::channel(State::default()).0 })
+    }
+
+    /// From now on, node `id` takes this question like that.
+    pub(crate) fn takes(&self, id: u8, question: Question, how: How) {
+        self.state.send_modify(|state| {
+            state.how.insert((endpoint(id).to_string(), question), how);
+        });
+    }
+
+    /// The calls of one kind, in the order in which they came.
+    pub(crate) fn asked(&self, question: Question) -> Vec<Asked> {
+        self.state.borrow().asked.iter().filter(|asked| asked.question == question).cloned().collect()
+    }
+
+    /// Waits until node `id` has been asked this `times` times.
+    pub(crate) async fn until_asked(&self, id: u8, question: Question, times: usize) {
+        let it = |asked: &&Asked| asked.server == endpoint(id) && asked.question == question;
+        let condition = |state: &State| state.asked.iter().filter(it).count() >= times;
+        until(&self.state, &format!("node {id} is asked for {question:?} {times} times"), condition).await;
+    }
+
+    async fn take(&self, server: &Endpoint, question: Question, scheduler: &str, cid: &str) -> Result<How, CallError> {
+        let at = Instant::now();
+        let (scheduler, cid) = (scheduler.to_owned(), cid.to_owned());
+        self.state.send_modify(|state| state.asked.push(Asked { server: *server, question, scheduler, cid, at }));
+        let how = {
+            let mut states = self.state.subscribe();
+            let awake = states.wait_for(|state| state.how(server, question) != How::Hangs).await;
+            awake.expect("the sender is a part of self").how(server, question)
+        };
+        match how {
+            How::Slow(duration) => sleep(duration).await,
+            How::NotReady => return Err(CallError::NotReady { reason: "not ready, as ordered".to_owned() }),
+            How::Unreachable => return Err(CallError::Unreachable { reason: "gone, as ordered".to_owned() }),
+            How::Panics => panic!("the call to {server} broke"),
+            _ => {}
+        }
+        Ok(how)
+    }
+
+    fn answer(key: &Cid, how: How, class: OutcomeClass) -> Answered {
+        let (class, duration) = match how {
+            How::Measures(class) => (class, Duration::from_millis(20)),
+            How::Slow(duration) => (class, duration),
+            _ => (class, Duration::from_millis(20)),
+        };
+        let cid = match how {
+            How::OtherContent => cid(0).to_string(),
+            How::VersionOne => version_one(key),
+            _ => key.to_string(),
+        };
+        Answered { cid, measured: measured(class, duration) }
+    }
+}
+
+/// The same key as a CIDv1 of raw bytes: multibase base32, version, codec, multihash.
+fn version_one(key: &Cid) -> String {
+    let bytes: Vec<u8> = [vec![1, 0x55], key.multihash()].concat();
+    let bit = |index: usize| bytes.get(index / 8).map_or(0, |byte| byte >> (7 - index % 8) & 1);
+    let symbol = |place: usize| (0..5).fold(0, |symbol, offset| symbol << 1 | bit(5 * place + offset));
+    let text: String =
+        (0..(bytes.len() * 8).div_ceil(5)).map(|place| char::from(b"abcdefghijklmnopqrstuvwxyz234567"[usize::from(symbol(place))])).collect();
+    format!("b{text}")
+}
+
+#[async_trait]
+impl ServerApi for FakeServers {
+    async fn readiness(&self, server: &Endpoint) -> Result<(), CallError> {
+        self.take(server, Question::Readiness, "", "").await.map(drop)
+    }
+
+    async fn provide(&self, server: &Endpoint, scheduler_id: &str, content: &Content) -> Result<Answered, CallError> {
+        let key = content.cid();
+        let how = self.take(server, Question::Provide, scheduler_id, &key.to_string()).await?;
+        self.state.send_modify(|state| {
+            state.published.insert(key.multihash());
+        });
+        Ok(Self::answer(&key, how, OutcomeClass::Ok))
+    }
+
+    async fn retrieve(&self, server: &Endpoint, scheduler_id: &str, cid: &str) -> Result<Answered, CallError> {
+        let how = self.take(server, Question::Retrieve, scheduler_id, cid).await?;
+        let key: Cid = cid.parse().expect("schedulers ask for CIDs");
+        let found = self.state.borrow().published.contains(&key.multihash());
+        Ok(Self::answer(&key, how, if found { OutcomeClass::Ok } else { OutcomeClass::NotFound }))
+    }
+}

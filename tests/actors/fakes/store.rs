@@ -1,0 +1,237 @@
+//! A database in memory that can be away, hang, or break.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use parsec_measure::{Attempt, AttemptId, Fleet, FleetGroup, Node, NodeId, Round, SchedulerId};
+use parsec_store::{NewNode, Row, Store, StoreError};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::until;
+
+/// How the database takes a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Mood {
+    #[default]
+    Works,
+    /// It cannot be reached.
+    Away,
+    /// It gives no answer until its mood changes.
+    Hangs,
+    /// The call panics.
+    Panics,
+}
+
+/// What can be asked of it here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Call {
+    RegisterScheduler,
+    ActiveNodes,
+    Heartbeat,
+    MarkOffline,
+    Record,
+}
+
+impl Call {
+    const ALL: [Self; 5] =
+        [Self::RegisterScheduler, Self::ActiveNodes, Self::Heartbeat, Self::MarkOffline, Self::Record];
+}
+
+#[derive(Debug, Default)]
+struct Plan {
+    /// For the next calls, one each.
+    next: VecDeque<Mood>,
+    /// For all after them.
+    then: Mood,
+}
+
+/// What the database holds, and what it was asked.
+#[derive(Debug, Default)]
+pub(crate) struct Content {
+    plans: BTreeMap<Call, Plan>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) offline: Vec<NodeId>,
+    pub(crate) schedulers: Vec<FleetGroup>,
+    /// Every row, once, in the order in which they were written.
+    pub(crate) rows: Vec<Row>,
+    /// How many rows each successful [`Store::record`] was given.
+    pub(crate) batches: Vec<usize>,
+    /// Attempts that it takes for bad rows.
+    pub(crate) refused: Vec<AttemptId>,
+    /// Every call as it came in.
+    pub(crate) asked: Vec<(Call, Instant)>,
+    /// Every call that succeeded, as it ended.
+    pub(crate) done: Vec<(Call, Instant)>,
+}
+
+impl Content {
+    pub(crate) fn asked(&self, call: Call) -> Vec<Instant> {
+        self.asked.iter().filter(|(asked, _)| *asked == call).map(|(_, at)| *at).collect()
+    }
+
+    pub(crate) fn done(&self, call: Call) -> Vec<Instant> {
+        self.done.iter().filter(|(done, _)| *done == call).map(|(_, at)| *at).collect()
+    }
+
+    pub(crate) fn attempts(&self) -> Vec<Attempt> {
+        let attempt = |row: &Row| if let Row::Attempt(attempt) = row { Some(attempt.clone()) } else { None };
+        self.rows.iter().filter_map(attempt).collect()
+    }
+
+    /// The rows of rounds that began.
+    pub(crate) fn begun(&self) -> Vec<Round> {
+        self.rounds().filter(|round| round.ended.is_none()).collect()
+    }
+
+    /// The rows of rounds that ended, in the order in which they did.
+    pub(crate) fn ended(&self) -> Vec<Round> {
+        self.rounds().filter(|round| round.ended.is_some()).collect()
+    }
+
+    fn rounds(&self) -> impl Iterator<Item = Round> {
+        self.rows.iter().filter_map(|row| if let Row::Round(round) = row { Some(round.clone()) } else { None })
+    }
+
+    fn holds(&self, row: &Row) -> bool {
+        self.rows.iter().any(|held| match (held, row) {
+            (Row::Attempt(held), Row::Attempt(row)) => held.id == row.id,
+            (Row::Round(held), Row::Round(row)) => held.id == row.id && held.ended.is_some() == row.ended.is_some(),
+            _ => false,
+        })
+    }
+
+    fn is_active(&self, node: &Node, fleets: &[Fleet]) -> bool {
+        fleets.contains(&node.fleet) && !self.offline.contains(&node.id)
+    }
+}
+
+/// The database.
+#[derive(Debug)]
+pub(crate) struct FakeStore {
+    content: watch::Sender<Content>,
+}
+
+impl FakeStore {
+    /// A database that lists these nodes.
+    pub(crate) fn with(nodes: Vec<Node>) -> Arc<Self> {
+        Arc::new(Self { content: watch::channel(Content { nodes, ..Content::default() }).0 })
+    }
+
+    /// From now on, every call is taken like this.
+    pub(crate) fn is(&self, mood: Mood) {
+        Call::ALL.map(|call| self.takes(call, [], mood));
+    }
+
+    /// The next calls of this kind are taken like `next`, one each, and those after them like `then`.
+    pub(crate) fn takes<const N: usize>(&self, call: Call, next: [Mood; N], then: Mood) {
+        self.change(|content| {
+            content.plans.insert(call, Plan { next: next.into(), then });
+        });
+    }
+
+    /// Changes what it holds.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Content)) {
+        self.content.send_modify(change);
+    }
+
+    /// Looks at what it holds.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Content) -> T) -> T {
+        read(&self.content.borrow())
+    }
+
+    /// Waits for what it shall hold.
+    pub(crate) async fn until(&self, what: &str, condition: impl FnMut(&Content) -> bool) {
+        until(&self.content, what, condition).await;
+    }
+
+    /// Takes a call as planned.
+    async fn take(&self, call: Call) -> Result<(), StoreError> {
+        let mut mood = Mood::default();
+        self.change(|content| {
+            content.asked.push((call, Instant::now()));
+            let plan = content.plans.entry(call).or_default();
+            mood = plan.next.pop_front().unwrap_or(plan.then);
+        });
+        if mood == Mood::Hangs {
+            let mut content = self.content.subscribe();
+            let woken = |content: &Content| content.plans.get(&call).is_some_and(|plan| plan.then != Mood::Hangs);
+            let content = content.wait_for(woken).await.expect("the sender is a part of self");
+            mood = content.plans.get(&call).map_or(Mood::Works, |plan| plan.then);
+        }
+        match mood {
+            Mood::Away => Err(StoreError::Unavailable("away, as ordered".to_owned())),
+            Mood::Panics => panic!("the database broke in {call:?}"),
+            Mood::Works | Mood::Hangs => Ok(()),
+        }
+    }
+
+    fn finish(&self, call: Call, change: impl FnOnce(&mut Content)) {
+        self.change(|content| {
+            change(content);
+            content.done.push((call, Instant::now()));
+        });
+    }
+}
+
+#[async_trait]
+impl Store for FakeStore {
+    async fn migrate(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn register_node(&self, _: NewNode) -> Result<NodeId, StoreError> {
+        Err(StoreError::Refused("no actor registers nodes".to_owned()))
+    }
+
+    async fn heartbeat(&self, node: NodeId, _: DateTime<Utc>) -> Result<(), StoreError> {
+        self.take(Call::Heartbeat).await?;
+        self.finish(Call::Heartbeat, |content| content.offline.retain(|offline| *offline != node));
+        Ok(())
+    }
+
+    async fn mark_offline(&self, node: NodeId, _: DateTime<Utc>) -> Result<(), StoreError> {
+        self.take(Call::MarkOffline).await?;
+        self.finish(Call::MarkOffline, |content| content.offline.push(node));
+        Ok(())
+    }
+
+    async fn active_nodes(&self, fleets: &[Fleet], _: DateTime<Utc>) -> Result<Vec<Node>, StoreError> {
+        self.take(Call::ActiveNodes).await?;
+        self.finish(Call::ActiveNodes, |_| {});
+        Ok(self.read(|content| content.nodes.iter().filter(|node| content.is_active(node, fleets)).cloned().collect()))
+    }
+
+    async fn register_scheduler(
+        &self,
+        fleets: &FleetGroup,
+        _: serde_json::Value,
+        _: DateTime<Utc>,
+    ) -> Result<SchedulerId, StoreError> {
+        self.take(Call::RegisterScheduler).await?;
+        self.finish(Call::RegisterScheduler, |content| content.schedulers.push(fleets.clone()));
+        let number = self.read(|content| content.schedulers.len());
+        Ok(SchedulerId(i32::try_from(number).expect("few schedulers")))
+    }
+
+    async fn record(&self, rows: &[Row]) -> Result<(), StoreError> {
+        self.take(Call::Record).await?;
+        let is_bad = |row: &Row| {
+            matches!(row, Row::Attempt(attempt) if self.read(|content| content.refused.contains(&attempt.id)))
+        };
+        if rows.iter().any(is_bad) {
+            return Err(StoreError::BadRow("refused, as ordered".to_owned()));
+        }
+        self.finish(Call::Record, |content| {
+            content.batches.push(rows.len());
+            for row in rows {
+                if !content.holds(row) {
+                    content.rows.push(row.clone());
+                }
+            }
+        });
+        Ok(())
+    }
+}

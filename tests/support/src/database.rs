@@ -1,0 +1,114 @@
+//! A PostgreSQL database per test.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio_postgres::{Client, NoTls};
+use url::Url;
+
+use crate::cluster;
+
+/// The environment variable that names a server to use instead of starting one, as
+/// `postgres://user:password@host:port/database`. The user must be allowed to create databases.
+pub const SERVER_VARIABLE: &str = "PARSEC_TEST_DATABASE_URL";
+
+/// A database of one test.
+#[derive(Debug)]
+pub struct TestDatabase {
+    url: Url,
+    name: String,
+    /// The server it stands on, if that outlives this process: then the database is dropped with this value.
+    lasting_server: Option<Url>,
+}
+
+/// A new, empty database.
+///
+/// # Panics
+/// If there is no PostgreSQL, with a sentence that says what to install; or if the server refuses.
+pub async fn database() -> TestDatabase {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let lasting_server = server_from_environment();
+    let server = lasting_server.clone().unwrap_or_else(throwaway_server);
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    // Unique on a server that several processes, also of other machines, test against.
+    let name = format!("parsec_test_{}_{}_{count}", std::process::id(), since_epoch.as_micros());
+    execute(&server, &format!("CREATE DATABASE {name}")).await;
+    let mut url = server;
+    url.set_path(&name);
+    TestDatabase { url, name, lasting_server }
+}
+
+impl TestDatabase {
+    /// `postgres://…`, without TLS.
+    pub fn url(&self) -> &str {
+        self.url.as_str()
+    }
+
+    /// The same for another role, which must be able to log in without a password.
+    pub fn url_as(&self, role: &str) -> String {
+        let mut url = self.url.clone();
+        let changed = url.set_username(role).and_then(|()| url.set_password(None));
+        changed.expect("a URL with a host can name a user");
+        url.into()
+    }
+
+    /// Its name on the server.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A connection for a test that looks at the tables itself.
+    pub async fn client(&self) -> Client {
+        connect(&self.url).await
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let Some(server) = self.lasting_server.take() else { return };
+        let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        // A thread and a runtime of its own: this may run inside any runtime, or in none.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a test can make a runtime").block_on(execute(&server, &statement));
+        });
+        if dropped.join().is_err() && !std::thread::panicking() {
+            panic!("test database {} could not be dropped", self.name);
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests have no command line: the server is the one thing they are told")]
+fn server_from_environment() -> Option<Url> {
+    let text = std::env::var(SERVER_VARIABLE).ok()?;
+    let url = Url::parse(&text).ok().filter(|url| ["postgres", "postgresql"].contains(&url.scheme()));
+    // Not the value itself: it may hold a password.
+    Some(
+        url.unwrap_or_else(|| {
+            panic!("{SERVER_VARIABLE} is not a URL like postgres://user:password@host:5432/postgres")
+        }),
+    )
+}
+
+fn throwaway_server() -> Url {
+    let url = format!("postgres://parsec@127.0.0.1:{}/postgres?sslmode=disable", cluster::shared().port);
+    Url::parse(&url).expect("a port makes a valid URL")
+}
+
+async fn execute(server: &Url, statement: &str) {
+    let client = connect(server).await;
+    client.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+}
+
+async fn connect(url: &Url) -> Client {
+    let address = format!("{}:{}", url.host_str().unwrap_or_default(), url.port().unwrap_or(5432));
+    match tokio_postgres::connect(url.as_str(), NoTls).await {
+        Ok((client, connection)) => {
+            // Ends with the client.
+            tokio::spawn(connection);
+            client
+        }
+        Err(error) => panic!("cannot connect to the test server at {address}: {error}"),
+    }
+}

@@ -1,0 +1,34 @@
+# Runs one throwaway PostgreSQL for as long as the other end of standard input is open, then removes it. A process
+# that ends in whatever way, also by SIGKILL, closes its pipes: that is the signal.
+#
+# Usage: sh keeper.sh PROGRAMS DIRECTORY   (the settings stand in DIRECTORY/settings; see cluster.rs)
+
+programs=$1
+directory=$2
+data=$directory/data
+
+remove() {
+    [ -f "$data/postmaster.pid" ] && "$programs/pg_ctl" --pgdata="$data" --mode=immediate --wait stop
+    rm -rf "$directory"
+}
+trap remove EXIT
+trap 'exit 1' HUP INT TERM
+# The tests may be gone before they could be told that the server is ready.
+trap '' PIPE
+
+start() {
+    "$programs/initdb" --pgdata="$data" --username=parsec --auth=trust --encoding=UTF8 --locale=C --no-sync &&
+        cat "$directory/settings" >>"$data/postgresql.conf" &&
+        "$programs/pg_ctl" --pgdata="$data" --log="$directory/log" --timeout=60 --wait start
+}
+
+exec 3>&1 >"$directory/log" 2>&1
+if start 3>&-; then
+    echo ready >&3
+else
+    echo failed >&3
+fi
+exec 3>&-
+
+# Ends with the file: nobody ever writes.
+cat >/dev/null

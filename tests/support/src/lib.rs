@@ -1,0 +1,37 @@
+//! What tests need around them: databases to throw away.
+//!
+//! [`database()`] gives each test a PostgreSQL database of its own, [`sqlite_file`] a place for an SQLite file. Neither
+//! is ever skipped: where PostgreSQL is neither installed nor pointed at, the test fails and says what to install.
+
+mod cluster;
+mod database;
+mod programs;
+
+use std::path::PathBuf;
+
+pub use database::{SERVER_VARIABLE, TestDatabase, database};
+use tempfile::TempDir;
+
+/// A directory for one SQLite file, removed with this value.
+#[derive(Debug)]
+pub struct SqliteFile {
+    directory: TempDir,
+}
+
+impl SqliteFile {
+    /// Where the file will be, once somebody opens it.
+    pub fn path(&self) -> PathBuf {
+        self.directory.path().join("parsec.db")
+    }
+
+    /// The same as a URL.
+    pub fn url(&self) -> String {
+        format!("sqlite:{}", self.path().display())
+    }
+}
+
+/// A place for an SQLite file that does not exist yet.
+pub fn sqlite_file() -> SqliteFile {
+    let directory = tempfile::Builder::new().prefix("parsec-sqlite-").tempdir();
+    SqliteFile { directory: directory.expect("tests can make a temporary directory") }
+}
