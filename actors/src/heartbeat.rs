@@ -23,7 +23,10 @@ use crate::stop::Stop;
 /// How often the row is refreshed (the seed: every minute). Schedulers put up with one missed beat.
 pub const BEAT: Duration = Duration::from_secs(60);
 
-/// How soon an unready node, or a database that failed, is tried again.
+/// How often a node that is still getting ready is asked: the question costs it nothing.
+const READINESS_POLL: Duration = Duration::from_millis(250);
+
+/// How soon a database that failed is tried again.
 const RETRY: Duration = Duration::from_secs(2);
 
 /// What the heartbeat needs.
@@ -39,13 +42,20 @@ pub struct HeartbeatConfig {
     pub readiness: Ask<GetReadiness>,
 }
 
+/// Why there was no beat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Missed {
+    NotReady(String),
+    Failed(String),
+}
+
 /// See the module's documentation.
 pub struct Heartbeat {
     config: HeartbeatConfig,
     first_beat_at: Instant,
     has_beaten: bool,
     /// Why the last try failed: said once, and again when it changes.
-    trouble: Option<String>,
+    trouble: Option<Missed>,
     /// Whether the node has been marked offline for good. Whoever writes the row holds the lock: a beat
     /// that ended after the farewell would offer a node that is gone.
     farewell: Arc<Mutex<bool>>,
@@ -71,43 +81,37 @@ impl Heartbeat {
         });
     }
 
-    fn after_beat(result: Result<(), String>, actor: &mut Self, context: &mut Context<Self>) {
-        let pause = match result {
-            Ok(()) => {
-                if !actor.has_beaten || actor.trouble.is_some() {
-                    info!(node = %actor.config.node, "offered to schedulers");
-                }
-                actor.has_beaten = true;
-                actor.trouble = None;
-                BEAT
-            }
-            Err(reason) => {
-                if actor.trouble.as_ref() != Some(&reason) {
-                    warn!(node = %actor.config.node, reason, "no heartbeat");
-                }
-                actor.trouble = Some(reason);
-                RETRY
-            }
+    fn after_beat(result: Result<(), Missed>, actor: &mut Self, context: &mut Context<Self>) {
+        let node = actor.config.node;
+        let (trouble, pause) = match result {
+            Ok(()) => (None, BEAT),
+            Err(missed @ Missed::NotReady(_)) => (Some(missed), READINESS_POLL),
+            Err(missed @ Missed::Failed(_)) => (Some(missed), RETRY),
         };
+        if trouble != actor.trouble || !actor.has_beaten && trouble.is_none() {
+            match &trouble {
+                None => info!(%node, "offered to schedulers"),
+                Some(Missed::NotReady(reason)) => info!(%node, reason, "not offered to schedulers yet"),
+                Some(Missed::Failed(reason)) => warn!(%node, reason, "no heartbeat"),
+            }
+        }
+        actor.has_beaten |= trouble.is_none();
+        actor.trouble = trouble;
         actor.beat_in(pause, context);
     }
 }
 
 /// One beat. Readiness gates the first one only: later, a scheduler asks for itself before each round.
-async fn beat(config: HeartbeatConfig, has_beaten: bool, farewell: Arc<Mutex<bool>>) -> Result<(), String> {
+async fn beat(config: HeartbeatConfig, has_beaten: bool) -> Result<(), Missed> {
     if !has_beaten {
         match config.readiness.ask(GetReadiness).await {
             Ok(Ok(Readiness::Ready { .. })) => {}
-            Ok(Ok(Readiness::NotReady(reason))) => return Err(reason),
-            Ok(Err(error)) => return Err(error.to_string()),
-            Err(error) => return Err(error.to_string()),
+            Ok(Ok(Readiness::NotReady(reason))) => return Err(Missed::NotReady(reason)),
+            Ok(Err(error)) => return Err(Missed::Failed(error.to_string())),
+            Err(error) => return Err(Missed::Failed(error.to_string())),
         }
     }
-    let farewell = farewell.lock().await;
-    if *farewell {
-        return Ok(());
-    }
-    config.store.heartbeat(config.node, Utc::now()).await.map_err(|error| error.to_string())
+    config.store.heartbeat(config.node, Utc::now()).await.map_err(|error| Missed::Failed(error.to_string()))
 }
 
 impl Actor for Heartbeat {

@@ -28,3 +28,12 @@ pub mod stop;
 pub mod summary;
 pub mod supervise;
 pub mod telemetry;
+
+// Unit tests and the tests in `tests/actors` share their fakes, which know this crate by its name.
+#[cfg(test)]
+extern crate self as parsec_actors;
+#[cfg(test)]
+#[path = "../../tests/actors/fakes/mod.rs"]
+mod fakes;
+#[cfg(test)]
+mod panics;

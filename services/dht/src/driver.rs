@@ -208,10 +208,7 @@ impl Driver {
                 self.end_foreign_queries();
             }
             SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. })) => {
-                if self.observed.note(info.observed_addr.clone(), peer_id) {
-                    info!(address = %info.observed_addr, "address confirmed by peers");
-                    self.swarm.add_external_address(info.observed_addr);
-                }
+                self.note_observation(peer_id, info.observed_addr);
             }
             SwarmEvent::NewListenAddr { address, .. } => debug!(%address, "listening"),
             SwarmEvent::ListenerClosed { addresses, reason: Err(error), .. } => {
@@ -219,6 +216,14 @@ impl Driver {
             }
             SwarmEvent::ListenerError { error, .. } => debug!(%error, "listener error"),
             _ => {}
+        }
+    }
+
+    /// A peer says under which address it sees us. Once enough of them agree, we announce it.
+    fn note_observation(&mut self, peer: PeerId, address: Multiaddr) {
+        if self.observed.note(address.clone(), peer) {
+            info!(%address, "address confirmed by peers");
+            self.swarm.add_external_address(address);
         }
     }
 

@@ -256,8 +256,7 @@ impl Dht for Node {
             return Ok(Readiness::NotReady("the routing table is empty".into()));
         }
         if !*self.refreshed.borrow() {
-            let peers = status.table_size;
-            return Ok(Readiness::NotReady(format!("the routing table is being filled, {peers} peers so far")));
+            return Ok(Readiness::NotReady("the routing table is being filled".into()));
         }
         Ok(Readiness::Ready { routing_table_size: u32::try_from(status.table_size).unwrap_or(u32::MAX) })
     }

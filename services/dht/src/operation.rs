@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use futures::StreamExt;
-use futures::future::{AbortHandle, Abortable, Aborted};
+use futures::future::{AbortHandle, Abortable};
 use futures::stream::FuturesUnordered;
 use libp2p::{Multiaddr, PeerId};
 use parsec_measure::Effort;
@@ -147,10 +147,8 @@ impl Operation {
                 Step::Wait(until) => {
                     let until = until.map_or(self.deadline, |until| self.deadline.min(self.started + until));
                     tokio::select! {
-                        Some(ended) = requests.next() => match ended {
-                            Ok(ended) => progress.take_in(tools, ended),
-                            Err(Aborted) => {} // answered for when it was cancelled
-                        },
+                        // One that was aborted was answered for when it was cancelled.
+                        Some(ended) = requests.next() => if let Ok(ended) = ended { progress.take_in(tools, ended) },
                         () = sleep_until(until) => if until == self.deadline { break None },
                     }
                 }

@@ -64,6 +64,7 @@ impl Process {
 
     /// Serves `/metrics`.
     pub(crate) fn serve_telemetry(&self, listener: TcpListener) -> (Child<Telemetry>, Child<Gateway>) {
+        info!(address = ?listener.local_addr().ok(), "serving /metrics");
         let telemetry = self.supervise("telemetry", Telemetry::new(Arc::clone(&self.metrics)));
         let routes = Routes::telemetry(telemetry.ask(SCRAPE_DEADLINE));
         let gateway = self.supervise("telemetry gateway", Gateway::new(Arc::new(listener), routes));

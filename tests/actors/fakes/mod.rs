@@ -18,7 +18,7 @@ use parsec_measure::{Cid, Content, Endpoint, Measured, Measurement, Node, NodeId
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-pub(crate) use dht::{Engine, FakeDht, MockDht, MockServers, Records};
+pub(crate) use dht::{BeReady, Engine, FakeDht, MockDht, MockServers, Records};
 pub(crate) use servers::{FakeServers, How, Question};
 pub(crate) use store::{Call, FakeStore, Mood};
 pub(crate) use witness::{Bystander, Bystanding, Witness};

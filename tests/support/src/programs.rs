@@ -13,6 +13,7 @@ const ACCOUNTS: [&str; 2] = ["postgres", "nobody"];
 
 /// The directory with `initdb`, `pg_ctl` and `postgres`: the newest version that Debian's packages installed, else
 /// wherever the search path has them.
+#[expect(clippy::disallowed_methods, reason = "where a test finds PostgreSQL is a property of the machine it runs on")]
 pub(crate) fn directory() -> Option<PathBuf> {
     let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir(DEBIAN_VERSIONS)
         .into_iter()

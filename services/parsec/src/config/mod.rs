@@ -25,8 +25,7 @@ pub(crate) use rows::SECTIONS;
 pub(crate) use sources::{Flags, Sources};
 pub(crate) use table::{Key, Kind, Program};
 pub(crate) use typed::{
-    DatabaseConfig, DatabaseParts, DatabaseTarget, DemoConfig, DhtConfig, HealthConfig, LogConfig, SchedulerConfig,
-    ServerConfig,
+    DatabaseConfig, DatabaseTarget, DemoConfig, DhtConfig, HealthConfig, LogConfig, SchedulerConfig, ServerConfig,
 };
-pub(crate) use values::{HostPort, LogLevel, OutputFormat, SslMode};
+pub(crate) use values::{HostPort, LogLevel, OutputFormat};
 pub(crate) use warnings::{Warning, warnings};

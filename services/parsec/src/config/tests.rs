@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::table::keys;
+use super::typed::DatabaseParts;
+use super::values::SslMode;
 use super::*;
 use crate::cli::{Command, parse};
 

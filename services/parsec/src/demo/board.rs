@@ -95,7 +95,7 @@ impl Board {
 
     fn table(&self) -> Table {
         let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+        table.load_style(presets::UTF8_BORDERS_ONLY);
         table.set_header(["fleet", "operation", "n", "failures", "p50", "p90", "p99", "routing table (peers)"]);
         for ((fleet, kind), tally) in &self.tallies {
             let [p50, p90, p99] = tally.quantiles(QUANTILES).map(in_words);

@@ -1,0 +1,158 @@
+//! When the node's row is refreshed, and when it is not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use parsec_actors::ask::Ask;
+use parsec_actors::heartbeat::{BEAT, Heartbeat, HeartbeatConfig};
+use parsec_actors::stop::{HEARTBEAT_STOP, Stop};
+use parsec_actors::supervise::{Child, supervise};
+use parsec_measure::NodeId;
+use tokio::time::{Instant, pause, sleep};
+
+use crate::fakes::{BeReady, Call, FakeStore, MockDht, Mood, POLICY, Records, Witness, millis, secs};
+
+const NODE: NodeId = NodeId(7);
+
+/// The tests' start-up delay, no multiple of anything else.
+const STARTUP_DELAY: Duration = Duration::from_secs(47);
+
+/// The longest pause between two tries.
+const RETRY: Duration = Duration::from_secs(2);
+
+struct Ward {
+    store: Arc<FakeStore>,
+    dht: Addr<MockDht>,
+    heartbeat: Child<Heartbeat>,
+    parent: Witness,
+    began: Instant,
+}
+
+impl Ward {
+    fn open() -> Self {
+        pause();
+        let store = FakeStore::with(vec![]);
+        let dht = MockDht::new(&Records::default(), Duration::ZERO).start();
+        let readiness = Ask::new("DHT node", dht.clone(), secs(12));
+        let config = HeartbeatConfig { store: store.clone(), node: NODE, startup_delay: STARTUP_DELAY, readiness };
+        let (parent, hears) = Witness::start_new();
+        let heartbeat = supervise("heartbeat", POLICY, hears, Heartbeat::new(config));
+        Self { store, dht, heartbeat, parent, began: Instant::now() }
+    }
+
+    async fn beats(&self, count: usize) -> Vec<Instant> {
+        self.store.until("the node's heart beats", |store| store.done(Call::Heartbeat).len() >= count).await;
+        self.store.read(|store| store.done(Call::Heartbeat))
+    }
+
+    fn stop(&self) -> Ask<Stop> {
+        self.heartbeat.ask(HEARTBEAT_STOP)
+    }
+}
+
+/// Whether a timer that was set to `nominal` may have fired after `time`: timers have milliseconds.
+fn is_about(time: Duration, nominal: Duration) -> bool {
+    (nominal..nominal + millis(50)).contains(&time)
+}
+
+#[actix::test]
+async fn there_is_no_beat_before_the_start_up_delay_is_over() {
+    let ward = Ward::open();
+    let first = ward.beats(1).await[0];
+    assert!(is_about(first - ward.began, STARTUP_DELAY), "{:?}", first - ward.began);
+}
+
+#[actix::test]
+async fn there_is_no_beat_before_the_node_is_ready() {
+    let ward = Ward::open();
+    ward.dht.send(BeReady(false)).await.unwrap();
+    sleep(secs(600)).await;
+    assert_eq!(ward.store.read(|store| store.asked(Call::Heartbeat)), []);
+    ward.dht.send(BeReady(true)).await.unwrap();
+    let ready = Instant::now();
+    assert!(ward.beats(1).await[0] - ready <= RETRY);
+}
+
+#[actix::test]
+async fn from_then_on_it_beats_every_minute() {
+    let ward = Ward::open();
+    let beats = ward.beats(5).await;
+    assert!(beats.windows(2).all(|two| is_about(two[1] - two[0], BEAT)), "{beats:?}");
+}
+
+#[actix::test]
+async fn a_node_that_is_not_ready_any_more_is_still_alive() {
+    let ward = Ward::open();
+    ward.beats(1).await;
+    ward.dht.send(BeReady(false)).await.unwrap();
+    let beats = ward.beats(3).await;
+    assert!(is_about(beats[2] - beats[1], BEAT));
+}
+
+#[actix::test]
+async fn a_database_that_is_away_is_tried_again_soon_and_does_not_stop_the_beats() {
+    let ward = Ward::open();
+    ward.beats(1).await;
+    ward.store.takes(Call::Heartbeat, [Mood::Away; 10], Mood::Works);
+    let beats = ward.beats(3).await;
+    assert!(is_about(beats[1] - beats[0], BEAT + 10 * RETRY), "{beats:?}");
+    assert!(is_about(beats[2] - beats[1], BEAT), "{beats:?}");
+    assert_eq!(ward.parent.heard(), []);
+}
+
+#[actix::test]
+async fn told_to_stop_it_marks_the_node_offline_and_beats_no_more() {
+    let ward = Ward::open();
+    ward.beats(2).await;
+    assert_eq!(ward.stop().ask(Stop).await, Ok(()));
+    assert_eq!(ward.store.read(|store| store.offline.clone()), [NODE]);
+    sleep(10 * BEAT).await;
+    assert_eq!(ward.beats(2).await.len(), 2);
+    assert!(!ward.heartbeat.addr().connected());
+}
+
+#[actix::test]
+async fn it_stops_before_the_first_beat_as_well() {
+    let ward = Ward::open();
+    assert_eq!(ward.stop().ask(Stop).await, Ok(()));
+    sleep(10 * BEAT).await;
+    ward.store.read(|store| {
+        assert_eq!((store.offline.clone(), store.done(Call::Heartbeat)), (vec![NODE], vec![]));
+    });
+}
+
+#[actix::test]
+async fn a_beat_that_is_under_way_does_not_undo_the_farewell() {
+    let ward = Ward::open();
+    ward.store.takes(Call::Heartbeat, [], Mood::Hangs);
+    ward.store.until("a beat is under way", |store| store.asked(Call::Heartbeat).len() == 1).await;
+    let stop = ward.stop();
+    let (stopped, ()) = futures::join!(stop.ask(Stop), async {
+        sleep(millis(100)).await;
+        ward.store.takes(Call::Heartbeat, [], Mood::Works);
+    });
+    assert_eq!(stopped, Ok(()));
+    let order: Vec<_> = ward.store.read(|store| store.done.iter().map(|(call, _)| *call).collect());
+    assert_eq!(order, [Call::Heartbeat, Call::MarkOffline]);
+    assert_eq!(ward.store.read(|store| store.offline.clone()), [NODE]);
+}
+
+#[actix::test]
+async fn it_stops_also_when_the_database_is_away() {
+    let ward = Ward::open();
+    ward.beats(1).await;
+    ward.store.is(Mood::Away);
+    assert_eq!(ward.stop().ask(Stop).await, Ok(()));
+    assert!(!ward.heartbeat.addr().connected());
+}
+
+#[actix::test]
+async fn after_a_crash_it_beats_again_without_a_second_start_up_delay() {
+    let ward = Ward::open();
+    ward.store.takes(Call::Heartbeat, [Mood::Works, Mood::Panics], Mood::Works);
+    let beats = ward.beats(3).await;
+    assert_eq!(ward.parent.restarts().len(), 1);
+    assert!(beats[1] - beats[0] <= BEAT + POLICY.backoff_min + millis(50), "{beats:?}");
+    assert!(is_about(beats[2] - beats[1], BEAT), "{beats:?}");
+}

@@ -1,0 +1,127 @@
+//! The house rules that a compiler does not check: who may know whom, where the environment is read, how long a file may be.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// The longest file that can still be read in one sitting.
+const MAX_LINES: usize = 500;
+
+/// For each crate of ours, the crates that it must not depend on (tests aside). `parsec-` alone stands for all of ours
+/// that are not listed after the exclamation mark.
+const FORBIDDEN: &[(&str, &[&str])] = &[
+    ("parsec-measure", &["parsec-", "tokio", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
+    ("parsec-schema", &["parsec-", "tokio", "actix", "actix-web", "libp2p"]),
+    ("parsec-dht", &["parsec-!parsec-measure", "actix", "actix-web", "diesel", "diesel-async"]),
+    ("parsec-api", &["parsec-!parsec-measure", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
+    ("parsec-store", &["parsec-!parsec-measure,parsec-schema", "actix", "actix-web", "libp2p"]),
+    ("parsec-actors", &["parsec-!parsec-measure,parsec-dht,parsec-api,parsec-store", "libp2p", "diesel", "diesel-async"]),
+    ("parsec", &["parsec-schema", "libp2p", "diesel", "diesel-async", "actix-web"]),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// The dependencies of each crate of the workspace, those for tests and builds left out.
+fn dependencies() -> BTreeMap<String, Vec<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let normal = |dependency: &&Value| dependency["kind"].is_null();
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    packages
+        .map(|package| {
+            let all = package["dependencies"].as_array().unwrap().iter();
+            (text(&package["name"]), all.filter(normal).map(|dependency| text(&dependency["name"])).collect())
+        })
+        .collect()
+}
+
+fn is_forbidden(rule: &str, dependency: &str) -> bool {
+    match rule.strip_prefix("parsec-").map(|rest| rest.strip_prefix('!').unwrap_or(rest)) {
+        Some(exceptions) if rule == "parsec-" || rule.starts_with("parsec-!") => {
+            dependency.starts_with("parsec-") && !exceptions.split(',').any(|exception| exception == dependency)
+        }
+        _ => rule == dependency,
+    }
+}
+
+#[test]
+fn each_crate_knows_only_whom_it_may_know() {
+    let dependencies = dependencies();
+    let mut broken = Vec::new();
+    for (name, rules) in FORBIDDEN {
+        let known = dependencies.get(*name).unwrap_or_else(|| panic!("no crate {name}: update this test"));
+        for dependency in known {
+            if rules.iter().any(|rule| is_forbidden(rule, dependency)) {
+                broken.push(format!("{name} depends on {dependency}"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+    for name in dependencies.keys().filter(|name| *name != "parsec-test-support") {
+        assert!(FORBIDDEN.iter().any(|(ruled, _)| ruled == name), "no rule for the crate {name}");
+    }
+}
+
+#[test]
+fn the_rules_themselves_tell_friend_from_stranger() {
+    assert!(is_forbidden("parsec-", "parsec-measure"));
+    assert!(is_forbidden("parsec-!parsec-measure", "parsec-store"));
+    assert!(!is_forbidden("parsec-!parsec-measure", "parsec-measure"));
+    assert!(is_forbidden("parsec-schema", "parsec-schema"));
+    assert!(!is_forbidden("parsec-schema", "parsec-measure"));
+    assert!(!is_forbidden("tokio", "tokio-postgres"));
+}
+
+/// Every Rust file of ours, with its path relative to the root.
+fn sources() -> Vec<(String, String)> {
+    let output = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard", "*.rs"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let files: Vec<_> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+    assert!(files.len() > 50, "git lists {} Rust files", files.len());
+    files.into_iter().filter_map(|file| Some((file.clone(), fs::read_to_string(root().join(&file)).ok()?))).collect()
+}
+
+fn offenders(is_offence: impl Fn(&str, &str) -> bool) -> Vec<String> {
+    sources().into_iter().filter(|(file, text)| is_offence(file, text)).map(|(file, _)| file).collect()
+}
+
+#[test]
+fn no_file_is_too_long_to_read() {
+    assert_eq!(offenders(|_, text| text.lines().count() > MAX_LINES), Vec::<String>::new());
+}
+
+#[test]
+fn actix_web_stays_in_the_gateway() {
+    let uses = |line: &str| line.contains("actix_web::") && !line.trim_start().starts_with("//");
+    let stray = offenders(|file, text| {
+        file.starts_with("actors/src/") && !file.starts_with("actors/src/gateway/") && text.lines().any(uses)
+    });
+    assert_eq!(stray, Vec::<String>::new());
+}
+
+#[test]
+fn the_environment_is_read_in_the_binary_alone() {
+    let reads = |line: &str| {
+        let code = !line.trim_start().starts_with("//");
+        code && ["env::var(", "env::vars(", "env::var_os(", "env::vars_os("].iter().any(|call| line.contains(call))
+    };
+    let stray = offenders(|file, text| {
+        let allowed = file.starts_with("services/parsec/") || file.starts_with("tests/") || file.ends_with("build.rs");
+        !allowed && text.lines().any(reads)
+    });
+    assert_eq!(stray, Vec::<String>::new());
+}
