@@ -36,6 +36,7 @@ fn versions(lock: &str) -> String {
 }
 
 /// The variable is for builds without a checkout, such as in a container.
+#[expect(clippy::disallowed_methods, reason = "a build script is told through the environment")]
 fn commit() -> Option<String> {
     if let Some(commit) = std::env::var_os("PARSEC_GIT_COMMIT") {
         return commit.into_string().ok();

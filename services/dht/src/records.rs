@@ -11,26 +11,67 @@ use libp2p::kad::{ProviderRecord, Record, RecordKey};
 
 /// How many keys are held before the oldest gives way. About 300 bytes each: 20 MB when full. libp2p's own store
 /// drops new records silently at 1,024 keys, which would make a busy server a holder in name only.
-pub(crate) const MAX_KEYS: usize = 65_536;
+const MAX_KEYS: usize = 65_536;
 
 /// How many providers of one key are held: as many as an answer has room for.
 const MAX_PROVIDERS: usize = 20;
 
-/// Provider records in memory, the newest [`MAX_KEYS`] of them.
+/// How many keys of our own are answered for. Others ask about a key within minutes of its publication, if at all.
+const MAX_OWN_KEYS: usize = 1_024;
+
+/// Provider records in memory: the newest [`MAX_KEYS`] keys of others, and the newest [`MAX_OWN_KEYS`] of ours.
 ///
 /// Value records are refused: parsec measures provider records only. Nothing is listed as "provided",
 /// so that libp2p-kad never republishes a measured key on its own.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ProviderStore {
+    local: PeerId,
+    own: Shelf,
+    others: Shelf,
+}
+
+impl ProviderStore {
+    pub(crate) fn new(local: PeerId) -> Self {
+        Self { local, own: Shelf::new(MAX_OWN_KEYS), others: Shelf::new(MAX_KEYS) }
+    }
+
+    fn shelf(&mut self, provider: &PeerId) -> &mut Shelf {
+        if *provider == self.local { &mut self.own } else { &mut self.others }
+    }
+}
+
+/// Records by key, the oldest key first to go.
+#[derive(Debug)]
+struct Shelf {
     records: HashMap<RecordKey, Vec<ProviderRecord>>,
     /// Keys in the order of their first record.
     order: VecDeque<RecordKey>,
     capacity: usize,
 }
 
-impl ProviderStore {
-    pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self { capacity, ..Self::default() }
+impl Shelf {
+    fn new(capacity: usize) -> Self {
+        Self { records: HashMap::new(), order: VecDeque::new(), capacity }
+    }
+
+    fn add(&mut self, record: ProviderRecord) -> Result<()> {
+        if !self.records.contains_key(&record.key) {
+            if self.order.len() >= self.capacity
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.records.remove(&oldest);
+            }
+            self.order.push_back(record.key.clone());
+        }
+        let providers = self.records.entry(record.key.clone()).or_default();
+        if let Some(known) = providers.iter_mut().find(|known| known.provider == record.provider) {
+            *known = record;
+        } else if providers.len() < MAX_PROVIDERS {
+            providers.push(record);
+        } else {
+            return Err(Error::MaxProvidedKeys);
+        }
+        Ok(())
     }
 }
 
@@ -53,28 +94,13 @@ impl RecordStore for ProviderStore {
     }
 
     fn add_provider(&mut self, record: ProviderRecord) -> Result<()> {
-        if !self.records.contains_key(&record.key) {
-            if self.order.len() >= self.capacity
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.records.remove(&oldest);
-            }
-            self.order.push_back(record.key.clone());
-        }
-        let providers = self.records.entry(record.key.clone()).or_default();
-        if let Some(known) = providers.iter_mut().find(|known| known.provider == record.provider) {
-            *known = record;
-        } else if providers.len() < MAX_PROVIDERS {
-            providers.push(record);
-        } else {
-            return Err(Error::MaxProvidedKeys);
-        }
-        Ok(())
+        self.shelf(&record.provider).add(record)
     }
 
     fn providers(&self, key: &RecordKey) -> Vec<ProviderRecord> {
         let now = Instant::now();
-        self.records.get(key).into_iter().flatten().filter(|record| !record.is_expired(now)).cloned().collect()
+        let held = [&self.own, &self.others].into_iter().filter_map(|shelf| shelf.records.get(key)).flatten();
+        held.filter(|record| !record.is_expired(now)).cloned().collect()
     }
 
     fn provided(&self) -> Self::ProvidedIter<'_> {
@@ -83,7 +109,7 @@ impl RecordStore for ProviderStore {
 
     fn remove_provider(&mut self, key: &RecordKey, provider: &PeerId) {
         // The key keeps its place in the order: an empty entry is as good as none and leaves by itself.
-        if let Some(providers) = self.records.get_mut(key) {
+        if let Some(providers) = self.shelf(provider).records.get_mut(key) {
             providers.retain(|record| &record.provider != provider);
         }
     }
@@ -93,34 +119,53 @@ impl RecordStore for ProviderStore {
 mod tests {
     use super::*;
 
-    fn record(key: u8, provider: PeerId) -> ProviderRecord {
-        ProviderRecord { key: RecordKey::new(&[key]), provider, expires: None, addresses: vec![] }
+    fn record(key: u32, provider: PeerId) -> ProviderRecord {
+        ProviderRecord { key: RecordKey::new(&key.to_be_bytes()), provider, expires: None, addresses: vec![] }
+    }
+
+    fn held(store: &ProviderStore, key: u32) -> usize {
+        store.providers(&RecordKey::new(&key.to_be_bytes())).len()
     }
 
     #[test]
     fn the_oldest_key_gives_way() {
-        let (mut store, peer) = (ProviderStore::with_capacity(2), PeerId::random());
+        let (mut shelf, peer) = (Shelf::new(2), PeerId::random());
         for key in [1, 2, 1, 3] {
-            store.add_provider(record(key, peer)).unwrap();
+            shelf.add(record(key, peer)).unwrap();
         }
-        let held: Vec<_> = [1, 2, 3].map(|key| store.providers(&RecordKey::new(&[key])).len()).into();
-        assert_eq!(held, [0, 1, 1]);
-        assert_eq!((store.records.len(), store.order.len()), (2, 2));
+        let kept: Vec<_> =
+            [1u32, 2, 3].map(|key| shelf.records.contains_key(&RecordKey::new(&key.to_be_bytes()))).into();
+        assert_eq!(kept, [false, true, true]);
+        assert_eq!((shelf.records.len(), shelf.order.len()), (2, 2));
+    }
+
+    #[test]
+    fn our_own_keys_take_no_room_from_those_of_others_and_are_bounded() {
+        let (local, other) = (PeerId::random(), PeerId::random());
+        let mut store = ProviderStore::new(local);
+        store.add_provider(record(0, other)).unwrap();
+        for key in 0..=MAX_OWN_KEYS as u32 {
+            store.add_provider(record(key, local)).unwrap();
+        }
+        assert_eq!((held(&store, 0), held(&store, 1)), (1, 1), "the oldest of ours is gone, the other's is not");
+        assert_eq!(store.own.records.len(), MAX_OWN_KEYS);
     }
 
     #[test]
     fn a_provider_counts_once_and_expires() {
-        let (mut store, peer) = (ProviderStore::with_capacity(2), PeerId::random());
+        let (mut store, peer) = (ProviderStore::new(PeerId::random()), PeerId::random());
         store.add_provider(record(1, peer)).unwrap();
+        store.add_provider(record(1, peer)).unwrap();
+        assert_eq!(held(&store, 1), 1);
         store.add_provider(ProviderRecord { expires: Some(Instant::now()), ..record(1, peer) }).unwrap();
-        assert_eq!(store.records[&RecordKey::new(&[1])].len(), 1);
-        assert_eq!(store.providers(&RecordKey::new(&[1])), vec![]);
+        assert_eq!(held(&store, 1), 0);
     }
 
     #[test]
     fn nothing_is_ever_republished() {
-        let mut store = ProviderStore::with_capacity(2);
-        store.add_provider(record(1, PeerId::random())).unwrap();
+        let local = PeerId::random();
+        let mut store = ProviderStore::new(local);
+        store.add_provider(record(1, local)).unwrap();
         assert_eq!(store.provided().count(), 0);
     }
 }

@@ -14,7 +14,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use thiserror::Error;
 
-use crate::records::{MAX_KEYS, ProviderStore};
+use crate::records::ProviderStore;
 use crate::rpc;
 use crate::wire::MAX_MESSAGE_BYTES;
 
@@ -64,7 +64,7 @@ pub(crate) fn kad(local: PeerId, protocol: StreamProtocol, mode: Mode) -> kad::B
         .set_provider_record_ttl(Some(RECORD_TTL))
         .set_kbucket_inserts(BucketInserts::Manual)
         .set_max_packet_size(MAX_MESSAGE_BYTES);
-    let mut kad = kad::Behaviour::with_config(local, ProviderStore::with_capacity(MAX_KEYS), config);
+    let mut kad = kad::Behaviour::with_config(local, ProviderStore::new(local), config);
     kad.set_mode(Some(mode));
     kad
 }
