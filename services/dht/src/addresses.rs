@@ -43,6 +43,15 @@ pub(crate) fn is_dialable(address: &Multiaddr) -> bool {
     }
 }
 
+/// Whether an address leads to the very machine that dials it.
+pub(crate) fn is_loopback(address: &Multiaddr) -> bool {
+    match address.iter().next() {
+        Some(Protocol::Ip4(ip)) => ip.is_loopback(),
+        Some(Protocol::Ip6(ip)) => ip.is_loopback(),
+        _ => false,
+    }
+}
+
 /// Whether an address stands for whatever a DNS record lists.
 pub(crate) fn is_dnsaddr(address: &Multiaddr) -> bool {
     matches!(address.iter().next(), Some(Protocol::Dnsaddr(_)))

@@ -15,7 +15,7 @@ use rand::RngExt;
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::addresses;
@@ -150,7 +150,7 @@ pub trait Dht: Send + Sync + 'static {
     async fn provide(&self, cid: Cid) -> Result<Measured, DhtError>;
     /// Looks for the first provider. A failed search is a result, not an error.
     async fn retrieve(&self, cid: Cid) -> Result<Measured, DhtError>;
-    /// Whether the node can measure; also the sign of life that a supervisor asks for.
+    /// Whether the node can measure; also the sign of life that its actor asks for now and then.
     async fn readiness(&self) -> Result<Readiness, DhtError>;
     /// Returns when the node has died by itself, with the reason.
     async fn died(&self) -> String;
@@ -166,12 +166,12 @@ pub struct Node {
     tools: Tools,
     config: LookupConfig,
     operation_timeout: Duration,
-    refreshed: watch::Receiver<bool>,
+    /// Turns true once the node has looked itself up, so that its table holds its neighbours.
+    has_found_itself: watch::Receiver<bool>,
     died: watch::Receiver<Option<String>>,
-    refresh: JoinHandle<()>,
+    tasks: [AbortHandle; 2],
     /// Operations run on this runtime, however busy the caller's thread is.
     runtime: Handle,
-    driver_task: AbortHandle,
 }
 
 impl Node {
@@ -187,8 +187,8 @@ impl Node {
         let keypair = config.identity.keypair();
         let peer = keypair.public().to_peer_id();
         let mode = if config.server_mode { Mode::Server } else { Mode::Client };
-        let (mut swarm, rpc) =
-            swarm::build(keypair, protocol, mode).map_err(|error| StartError::Setup(error.to_string()))?;
+        let (mut swarm, rpc) = swarm::build(keypair, protocol, mode, is_local(&bootstrap, config.listen_ip))
+            .map_err(|error| StartError::Setup(error.to_string()))?;
         let port = listen(&mut swarm, config.listen_ip, config.listen_port).await?;
         for address in external {
             swarm.add_external_address(address);
@@ -196,21 +196,20 @@ impl Node {
 
         let (driver, handle) = Driver::new(swarm, rpc.clone());
         let tools = Tools { rpc, driver: handle };
-        let (died, driver_task) = watch_over(driver);
         let lookup = LookupConfig { alpha: config.alpha, ..LookupConfig::default() };
-        let (done, refreshed) = watch::channel(false);
+        let (found_itself, has_found_itself) = watch::channel(false);
         let refresh = Refresh { tools: tools.clone(), local: peer, bootstrap, config: lookup };
+        let (died, tasks) = watch_over(driver.run(), refresh.run(found_itself));
         Ok(Self {
             peer,
             port,
             tools,
             config: lookup,
             operation_timeout: config.operation_timeout,
-            refreshed,
+            has_found_itself,
             died,
-            refresh: tokio::spawn(refresh.run(done)),
+            tasks,
             runtime: Handle::current(),
-            driver_task,
         })
     }
 
@@ -255,7 +254,7 @@ impl Dht for Node {
         if status.table_size == 0 {
             return Ok(Readiness::NotReady("the routing table is empty".into()));
         }
-        if !*self.refreshed.borrow() {
+        if !*self.has_found_itself.borrow() {
             return Ok(Readiness::NotReady("the routing table is being filled".into()));
         }
         Ok(Readiness::Ready { routing_table_size: u32::try_from(status.table_size).unwrap_or(u32::MAX) })
@@ -270,31 +269,43 @@ impl Dht for Node {
     }
 
     async fn stop(&self) {
-        self.refresh.abort();
         let _ = timeout(PROGRESS_TIMEOUT, self.tools.driver.stop()).await;
     }
 }
 
 impl Drop for Node {
     fn drop(&mut self) {
-        self.refresh.abort();
-        self.driver_task.abort();
+        self.tasks.iter().for_each(AbortHandle::abort);
     }
 }
 
-/// Runs the driver in a task of its own, and says why it ended.
-fn watch_over(driver: Driver) -> (watch::Receiver<Option<String>>, AbortHandle) {
+/// Runs the driver and the refresh of its routing table in tasks of their own, and says why the first of them ended:
+/// a node without either is no node.
+fn watch_over(
+    driver: impl Future<Output = ()> + Send + 'static,
+    refresh: impl Future<Output = ()> + Send + 'static,
+) -> (watch::Receiver<Option<String>>, [AbortHandle; 2]) {
     let (sender, died) = watch::channel(None);
-    let task = tokio::spawn(driver.run());
-    let abort = task.abort_handle();
+    let (driver, refresh) = (tokio::spawn(driver), tokio::spawn(refresh));
+    let tasks = [driver.abort_handle(), refresh.abort_handle()];
     tokio::spawn(async move {
-        let reason = match task.await {
-            Ok(()) => "the swarm's task was stopped".to_owned(),
-            Err(error) => format!("the swarm's task died: {error}"),
+        let (name, end) = tokio::select! {
+            end = driver => ("swarm's", end),
+            end = refresh => ("refresh", end),
+        };
+        let reason = match end {
+            Ok(()) => format!("the {name} task was stopped"),
+            Err(error) => format!("the {name} task died: {error}"),
         };
         sender.send_replace(Some(reason));
     });
-    (died, abort)
+    (died, tasks)
+}
+
+/// Whether the whole network lies within this machine: judged by the peers that let us in.
+fn is_local(bootstrap: &[NamedPeer], listen_ip: IpAddr) -> bool {
+    let mut addresses = bootstrap.iter().flat_map(|peer| &peer.addresses).peekable();
+    if addresses.peek().is_none() { listen_ip.is_loopback() } else { addresses.any(addresses::is_loopback) }
 }
 
 fn parse_bootstrap(addresses: &[String]) -> Result<Vec<NamedPeer>, StartError> {

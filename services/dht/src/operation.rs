@@ -9,6 +9,7 @@ use futures::stream::FuturesUnordered;
 use libp2p::{Multiaddr, PeerId};
 use parsec_measure::Effort;
 use tokio::time::{Instant, sleep_until};
+use tracing::trace;
 
 use crate::driver::DriverHandle;
 use crate::rpc::client::RpcClient;
@@ -42,12 +43,37 @@ pub(crate) enum End {
     Cancelled,
 }
 
+impl End {
+    fn is_failed_dial(&self) -> bool {
+        matches!(self, Self::Failed(error) if error.is_dial())
+    }
+}
+
 /// One request of an operation.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) request: Request,
     pub(crate) phases: Phases,
     pub(crate) end: End,
+}
+
+impl Entry {
+    /// Where the time of one request went, for `--log-level 6`. A phase that was not needed or not reached is missing.
+    fn trace(&self, peer: PeerId) {
+        let Phases { asked, dialled, connected, opened, written, ended } = self.phases;
+        let since_asked = |phase: Option<Instant>| Some((phase? - asked?).as_secs_f64());
+        trace!(
+            %peer,
+            request = ?self.request,
+            end = ?self.end,
+            dialled_seconds = since_asked(dialled),
+            connected_seconds = since_asked(connected),
+            opened_seconds = since_asked(opened),
+            written_seconds = since_asked(written),
+            ended_seconds = since_asked(ended),
+            "request ended"
+        );
+    }
 }
 
 /// Every request of an operation, in the order in which they ended.
@@ -61,10 +87,10 @@ impl Log {
             Some(u32::try_from(self.0.iter().filter(|entry| wanted(entry)).count()).unwrap_or(u32::MAX))
         };
         Effort {
-            rpcs: count(|entry| entry.end != End::Cancelled || entry.phases.written.is_some()),
-            rpcs_failed: count(|entry| matches!(entry.end, End::Failed(_))),
+            rpcs: count(|entry| entry.phases.written.is_some()),
+            rpcs_failed: count(|entry| entry.phases.written.is_some() && matches!(entry.end, End::Failed(_))),
             dials: count(|entry| entry.phases.dialled.is_some()),
-            dials_failed: count(|entry| matches!(&entry.end, End::Failed(error) if error.is_dial())),
+            dials_failed: count(|entry| entry.phases.dialled.is_some() && entry.end.is_failed_dial()),
             holders_stored: None,
         }
     }
@@ -136,7 +162,7 @@ impl Operation {
             match strategy.advance(progress.answers.pop_front(), self.started.elapsed()) {
                 Step::Ask { peer, request } => {
                     let addresses = progress.book.get(&peer).cloned().unwrap_or_default();
-                    let stopwatch = Stopwatch::default();
+                    let stopwatch = Stopwatch::start();
                     let (abort, registration) = AbortHandle::new_pair();
                     let asking = self.ask(tools, peer, addresses, request, stopwatch.clone());
                     requests.push(Abortable::new(asking, registration));
@@ -194,11 +220,16 @@ impl Progress {
                 (self.hear(response), End::Answered)
             }
             Err(error) => {
-                tools.driver.unresponsive(peer);
+                // As in Go, a put that fails is no verdict on the peer's place in the routing table.
+                if kind != Request::AddProvider {
+                    tools.driver.unresponsive(peer);
+                }
                 (Reply::Failed, End::Failed(error))
             }
         };
-        self.log.0.push(request.into_entry(end));
+        let entry = request.into_entry(end);
+        entry.trace(peer);
+        self.log.0.push(entry);
         self.answers.push_back(Answer { peer, reply });
     }
 

@@ -9,9 +9,14 @@ use libp2p::PeerId;
 use libp2p::kad::store::{Error, RecordStore, Result};
 use libp2p::kad::{ProviderRecord, Record, RecordKey};
 
-/// How many keys are held before the oldest gives way. About 300 bytes each: 20 MB when full. libp2p's own store
+use crate::addresses;
+
+/// How many keys are held before the oldest gives way. A record takes about 300 bytes, 20 MB when full. libp2p's own store
 /// drops new records silently at 1,024 keys, which would make a busy server a holder in name only.
 const MAX_KEYS: usize = 65_536;
+
+/// The longest key that is held (Go: `ProviderManager` takes 1 to 80 bytes).
+const MAX_KEY_BYTES: usize = 80;
 
 /// How many providers of one key are held: as many as an answer has room for.
 const MAX_PROVIDERS: usize = 20;
@@ -54,7 +59,12 @@ impl Shelf {
         Self { records: HashMap::new(), order: VecDeque::new(), capacity }
     }
 
-    fn add(&mut self, record: ProviderRecord) -> Result<()> {
+    /// A record comes as a stranger wrote it, up to 4 MiB long: what is kept of it is bounded.
+    fn add(&mut self, mut record: ProviderRecord) -> Result<()> {
+        if record.key.to_vec().len() > MAX_KEY_BYTES {
+            return Err(Error::ValueTooLarge);
+        }
+        record.addresses.truncate(addresses::MAX_PER_PEER);
         if !self.records.contains_key(&record.key) {
             if self.order.len() >= self.capacity
                 && let Some(oldest) = self.order.pop_front()
@@ -64,6 +74,8 @@ impl Shelf {
             self.order.push_back(record.key.clone());
         }
         let providers = self.records.entry(record.key.clone()).or_default();
+        let now = Instant::now();
+        providers.retain(|known| !known.is_expired(now));
         if let Some(known) = providers.iter_mut().find(|known| known.provider == record.provider) {
             *known = record;
         } else if providers.len() < MAX_PROVIDERS {
@@ -159,6 +171,17 @@ mod tests {
         assert_eq!(held(&store, 1), 1);
         store.add_provider(ProviderRecord { expires: Some(Instant::now()), ..record(1, peer) }).unwrap();
         assert_eq!(held(&store, 1), 0);
+    }
+
+    #[test]
+    fn what_a_stranger_sends_is_bounded() {
+        let (mut store, peer) = (ProviderStore::new(PeerId::random()), PeerId::random());
+        let long = ProviderRecord { key: RecordKey::new(&[7; MAX_KEY_BYTES + 1]), ..record(1, peer) };
+        assert!(store.add_provider(long).is_err());
+        let address: libp2p::Multiaddr = "/ip4/10.0.0.1/tcp/4001".parse().unwrap();
+        store.add_provider(ProviderRecord { addresses: vec![address; 1_000], ..record(1, peer) }).unwrap();
+        let kept = store.providers(&RecordKey::new(&1u32.to_be_bytes()));
+        assert_eq!(kept[0].addresses.len(), addresses::MAX_PER_PEER);
     }
 
     #[test]

@@ -19,6 +19,10 @@ use crate::wire::{self, NamedPeer};
 /// How often the table is refreshed (Go: `amino.DefaultRoutingTableRefreshPeriod`).
 const INTERVAL: Duration = Duration::from_secs(600);
 
+/// How often it is looked whether the table has lost half of its peers, as it does when the network goes away for a
+/// moment (Go: `periodicBootstrapInterval`, two minutes).
+const LOSS_CHECK: Duration = Duration::from_secs(30);
+
 /// How long one lookup of a refresh may take (Go: `amino.DefaultRoutingTableRefreshQueryTimeout`).
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -41,12 +45,12 @@ pub(crate) struct Refresh {
 }
 
 impl Refresh {
-    /// Refreshes for ever; `done` turns true when the table has been filled for the first time.
-    pub(crate) async fn run(self, done: watch::Sender<bool>) {
+    /// Refreshes for ever; `found_itself` turns true after the first lookup of ourselves that met anybody.
+    pub(crate) async fn run(self, found_itself: watch::Sender<bool>) {
         let mut pause = RETRY.0;
         loop {
             let started = Instant::now();
-            match self.once().await {
+            match self.once(&found_itself).await {
                 Err(Gone) => return,
                 Ok(0) => {
                     warn!(retry_seconds = pause.as_secs_f64(), "routing table is empty: no bootstrap peer answered");
@@ -54,25 +58,35 @@ impl Refresh {
                     pause = (pause * 2).min(RETRY.1);
                 }
                 Ok(peers) => {
-                    let duration_seconds = started.elapsed().as_secs_f64();
-                    if !done.send_replace(true) {
-                        info!(peers, duration_seconds, "routing table filled");
-                    } else {
-                        debug!(peers, duration_seconds, "routing table refreshed");
-                    }
+                    info!(peers, duration_seconds = started.elapsed().as_secs_f64(), "routing table refreshed");
                     pause = RETRY.0;
-                    sleep(INTERVAL).await;
+                    self.wait_for_next(peers).await;
                 }
             }
         }
     }
 
+    /// Waits until a refresh is due: in good time, or because half of the table has gone.
+    async fn wait_for_next(&self, peers: usize) {
+        let due = Instant::now() + INTERVAL;
+        while Instant::now() < due {
+            sleep(LOSS_CHECK).await;
+            match self.tools.driver.status().await {
+                Ok(status) if status.table_size * 2 >= peers => {}
+                _ => return,
+            }
+        }
+    }
+
     /// One refresh; the number of peers in the table after it.
-    async fn once(&self) -> Result<usize, Gone> {
+    async fn once(&self, found_itself: &watch::Sender<bool>) -> Result<usize, Gone> {
         if self.tools.driver.status().await?.table_size < BOOTSTRAP_BELOW {
             self.ask_bootstrap_peers().await;
         }
         self.look_up(self.local.to_bytes()).await?;
+        if self.tools.driver.status().await?.table_size > 0 {
+            found_itself.send_replace(true);
+        }
         for bucket in 0..=MAX_BUCKET {
             if bucket > self.tools.driver.status().await?.deepest_bucket {
                 break;
@@ -86,7 +100,7 @@ impl Refresh {
     async fn ask_bootstrap_peers(&self) {
         let request = wire::Request::FindNode { key: self.local.to_bytes() };
         let asked = self.bootstrap.iter().map(|peer| async {
-            let stopwatch = Stopwatch::default();
+            let stopwatch = Stopwatch::start();
             match self.tools.rpc.ask(peer.id, peer.addresses.clone(), &request, &stopwatch).await {
                 Ok(_) => self.tools.driver.answered(peer.clone()),
                 Err(error) => debug!(peer = %peer.id, %error, "bootstrap peer did not answer"),

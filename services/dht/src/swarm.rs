@@ -9,7 +9,9 @@ use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::kad::{self, BucketInserts, Mode};
 use libp2p::swarm::NetworkBehaviour;
-use libp2p::{PeerId, StreamProtocol, Swarm, Transport, autonat, dns, identify, noise, ping, quic, tcp, yamux};
+use libp2p::{
+    PeerId, StreamProtocol, Swarm, Transport, autonat, connection_limits, dns, identify, noise, ping, quic, tcp, yamux,
+};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use thiserror::Error;
@@ -27,6 +29,12 @@ const DIAL_ADDRESS_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a connection without streams stays open. Go keeps connections until there are too many of them; two minutes
 /// leave those of the routing table's neighbourhood warm from round to round and let all others go.
 const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How many connections others may have to us, established and being established, and how many one peer may have either
+/// way. About 50 KB each; Go trims above 192 unless told otherwise.
+const MAX_INCOMING: u32 = 1_024;
+const MAX_PENDING_INCOMING: u32 = 256;
+const MAX_PER_PEER: u32 = 8;
 
 /// How long a provider record is held (Go: `ProvideValidity`).
 const RECORD_TTL: Duration = Duration::from_secs(48 * 3600);
@@ -51,6 +59,7 @@ pub(crate) struct Behaviour {
     pub(crate) identify: identify::Behaviour,
     pub(crate) ping: ping::Behaviour,
     pub(crate) autonat: autonat::v2::client::Behaviour,
+    limits: connection_limits::Behaviour,
 }
 
 /// Kademlia as a measuring node needs it: serving, and never asking on its own.
@@ -90,10 +99,18 @@ pub(crate) fn build(
     keypair: &Keypair,
     protocol: StreamProtocol,
     mode: Mode,
+    dials_loopback: bool,
 ) -> Result<(Swarm<Behaviour>, rpc::client::RpcClient), BuildError> {
     let local = keypair.public().to_peer_id();
-    let (rpc, client) = rpc::client::RpcClient::new(protocol.clone());
-    let identify = identify::Config::new("/ipfs/0.1.0".into(), keypair.public()).with_agent_version(AGENT.into());
+    let (rpc, client) = rpc::client::RpcClient::new(protocol.clone(), dials_loopback);
+    // No address cache: what others say of themselves must not outlive the order to forget them.
+    let identify = identify::Config::new("/ipfs/0.1.0".into(), keypair.public())
+        .with_agent_version(AGENT.into())
+        .with_cache_size(0);
+    let limits = connection_limits::ConnectionLimits::default()
+        .with_max_pending_incoming(Some(MAX_PENDING_INCOMING))
+        .with_max_established_incoming(Some(MAX_INCOMING))
+        .with_max_established_per_peer(Some(MAX_PER_PEER));
     let autonat =
         autonat::v2::client::Behaviour::new(StdRng::from_rng(&mut rand::rng()), autonat::v2::client::Config::default());
     let behaviour = Behaviour {
@@ -102,7 +119,11 @@ pub(crate) fn build(
         identify: identify::Behaviour::new(identify),
         ping: ping::Behaviour::default(),
         autonat,
+        limits: connection_limits::Behaviour::new(limits),
     };
-    let config = libp2p::swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE_CONNECTION_TIMEOUT);
+    // Smart dialling is Go's: QUIC first, TCP 250 ms later, instead of everything at once.
+    let config = libp2p::swarm::Config::with_tokio_executor()
+        .with_idle_connection_timeout(IDLE_CONNECTION_TIMEOUT)
+        .with_smart_dial();
     Ok((Swarm::new(transport(keypair)?, behaviour, local, config), client))
 }

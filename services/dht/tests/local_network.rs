@@ -1,5 +1,7 @@
 //! Measuring nodes on a network of real peers, over loopback TCP and QUIC.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -56,7 +58,7 @@ async fn what_one_publishes_another_finds(transport: LocalTransport) {
     assert_eq!(provided.effort.holders_stored, Some(20));
     assert!(provided.effort.rpcs.unwrap() >= 40, "20 asked and 20 served: {:?}", provided.effort);
     assert_eq!((provided.effort.rpcs_failed, provided.effort.dials_failed), (Some(0), Some(0)));
-    assert!(provided.routing_table_size >= 20 && provided.duration > Duration::ZERO);
+    assert!(provided.routing_table_size > 0 && provided.duration > Duration::ZERO);
     assert_eq!(provided.steps[0].step, "provide");
 
     let found = finder.retrieve(cid).await.unwrap();
@@ -102,7 +104,7 @@ async fn what_a_node_provides_itself_it_finds_at_home() {
     let cid = fresh();
     node.provide(cid.clone()).await.unwrap();
     let found = node.retrieve(cid).await.unwrap();
-    assert_eq!((found.class, found.effort.rpcs), (OutcomeClass::Ok, None));
+    assert_eq!((found.class, found.effort.rpcs), (OutcomeClass::Ok, Some(0)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

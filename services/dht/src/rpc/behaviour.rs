@@ -18,8 +18,10 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol};
 use tokio::sync::{mpsc, oneshot};
 
+use super::backoff::DialBackoff;
 use super::pool::StreamPool;
 use super::{OPEN_TIMEOUT, RpcError, Stopwatch};
+use crate::addresses;
 
 /// How many requests may wait to be taken up by the swarm's task. A walk has at most a few dozen under way.
 const QUEUE: usize = 1_024;
@@ -57,7 +59,7 @@ impl Opener {
         let open = Open { peer, addresses, wish: Wish { stopwatch, reply } };
         self.queue.send(open).await.map_err(|_| RpcError::Stopping)?;
         // The handler drops the wish when its connection dies before the stream is open.
-        opened.await.unwrap_or_else(|_| Err(RpcError::Stream("the connection closed".into())))
+        opened.await.unwrap_or(Err(RpcError::Closed))
     }
 }
 
@@ -68,18 +70,24 @@ pub(crate) struct Behaviour {
     queue: mpsc::Receiver<Open>,
     connections: HashMap<PeerId, Vec<ConnectionId>>,
     dialling: HashMap<PeerId, Vec<Wish>>,
+    backoff: DialBackoff,
+    /// Peers announce their loopback addresses too. Dialled from another machine, they lead to whoever listens there,
+    /// ourselves perhaps, and the dial fails for the wrong reason. On a network within one machine there are no others.
+    dials_loopback: bool,
     events: VecDeque<ToSwarm<Infallible, Wish>>,
     pool: Arc<StreamPool>,
 }
 
 impl Behaviour {
-    pub(super) fn new(protocol: StreamProtocol, pool: Arc<StreamPool>) -> (Self, Opener) {
+    pub(super) fn new(protocol: StreamProtocol, dials_loopback: bool, pool: Arc<StreamPool>) -> (Self, Opener) {
         let (sender, queue) = mpsc::channel(QUEUE);
         let behaviour = Self {
             protocol,
             queue,
             connections: HashMap::new(),
             dialling: HashMap::new(),
+            backoff: DialBackoff::default(),
+            dials_loopback,
             events: VecDeque::new(),
             pool,
         };
@@ -94,7 +102,14 @@ impl Behaviour {
             wish.stopwatch.connected();
             return self.hand_over(peer, *connection, wish);
         }
+        if self.backoff.holds_back(&peer) {
+            let _ = wish.reply.send(Err(RpcError::BackOff));
+            return;
+        }
         wish.stopwatch.dialled();
+        // Written as libp2p-kad writes them, the same address is not dialled twice.
+        let usable = addresses.into_iter().filter(|address| self.dials_loopback || !addresses::is_loopback(address));
+        let addresses = usable.filter_map(|address| address.with_p2p(peer).ok()).collect();
         self.dialling.entry(peer).or_default().push(wish);
         let options = DialOpts::peer_id(peer)
             .condition(PeerCondition::DisconnectedAndNotDialing)
@@ -111,6 +126,7 @@ impl Behaviour {
 
     fn on_connected(&mut self, peer: PeerId, connection: ConnectionId) {
         self.connections.entry(peer).or_default().push(connection);
+        self.backoff.succeeded(&peer);
         for wish in self.dialling.remove(&peer).into_iter().flatten() {
             wish.stopwatch.connected();
             self.hand_over(peer, connection, wish);
@@ -131,6 +147,10 @@ impl Behaviour {
         // Somebody else's dial or connection is under way: its end is what we wait for.
         if matches!(error, DialError::DialPeerConditionFalse(_)) {
             return;
+        }
+        // Aborted by ourselves: nothing is known about the peer.
+        if !matches!(error, DialError::Aborted) {
+            self.backoff.failed(peer);
         }
         let reason = describe(error);
         for wish in self.dialling.remove(&peer).into_iter().flatten() {

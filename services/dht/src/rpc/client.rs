@@ -1,10 +1,11 @@
 //! Sends a request and waits for its answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::AsyncWriteExt;
 use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 
 use super::behaviour::{Behaviour, Opener};
 use super::pool::StreamPool;
@@ -20,9 +21,9 @@ pub(crate) struct RpcClient {
 
 impl RpcClient {
     /// The behaviour for the swarm, and the client that works through it.
-    pub(crate) fn new(protocol: StreamProtocol) -> (Behaviour, Self) {
+    pub(crate) fn new(protocol: StreamProtocol, dials_loopback: bool) -> (Behaviour, Self) {
         let pool = Arc::new(StreamPool::default());
-        let (behaviour, opener) = Behaviour::new(protocol, Arc::clone(&pool));
+        let (behaviour, opener) = Behaviour::new(protocol, dials_loopback, Arc::clone(&pool));
         (behaviour, Self { opener, pool })
     }
 
@@ -41,43 +42,55 @@ impl RpcClient {
         request: &Request,
         stopwatch: &Stopwatch,
     ) -> Result<Response, RpcError> {
-        let asking = self.ask_within_phases(peer, addresses, request, stopwatch);
+        let asking = self.ask_with_retry(peer, addresses, request, stopwatch);
         let result = if request.is_answered() {
             asking.await
         } else {
-            timeout(PUT_TIMEOUT, asking).await.unwrap_or(Err(RpcError::Timeout(PUT_TIMEOUT)))
+            timeout(PUT_TIMEOUT, asking).await.unwrap_or_else(|_| Err(timed_out(stopwatch, PUT_TIMEOUT)))
         };
         stopwatch.ended();
         result
     }
 
-    async fn ask_within_phases(
+    /// A request that was written or read in vain is tried once more on a fresh stream, as in Go
+    /// (`internal/net/message_manager.go`). A stream that could not be opened is not.
+    async fn ask_with_retry(
         &self,
         peer: PeerId,
         addresses: Vec<Multiaddr>,
         request: &Request,
         stopwatch: &Stopwatch,
     ) -> Result<Response, RpcError> {
-        if let Some(stream) = self.pool.take(&peer) {
-            stopwatch.connected();
-            match self.exchange(peer, stream, request, stopwatch).await {
-                // The other side has closed the idle stream, or the connection under it has gone:
-                // one more try on a fresh stream, as Go does.
-                Err(RpcError::Stream(_)) => {}
-                result => return result,
+        let stream = match self.pool.take(&peer) {
+            Some(stream) => {
+                stopwatch.connected();
+                stream
             }
+            None => self.open(peer, addresses.clone(), stopwatch).await?,
+        };
+        match self.exchange(peer, stream, request, stopwatch).await {
+            Err(RpcError::Stream(_) | RpcError::Timeout(_) | RpcError::Malformed(_)) => {
+                stopwatch.lost_connection();
+                let stream = self.open(peer, addresses, stopwatch).await?;
+                self.exchange(peer, stream, request, stopwatch).await
+            }
+            result => result,
         }
-        let stream = self.open(peer, addresses, stopwatch).await?;
-        self.exchange(peer, stream, request, stopwatch).await
     }
 
+    /// Opens a fresh stream. A connection that closes in that very moment is replaced once.
     async fn open(&self, peer: PeerId, addresses: Vec<Multiaddr>, stopwatch: &Stopwatch) -> Result<Stream, RpcError> {
-        let opening = self.opener.open(peer, addresses, stopwatch.clone());
-        let deadline = Instant::now() + DIAL_TIMEOUT + OPEN_TIMEOUT;
-        timeout_at(deadline, opening).await.unwrap_or_else(|_| {
-            let connected = stopwatch.read().connected.is_some();
-            Err(if connected { RpcError::Timeout(OPEN_TIMEOUT) } else { RpcError::DialTimeout(DIAL_TIMEOUT) })
-        })
+        let opening = async {
+            match self.opener.open(peer, addresses.clone(), stopwatch.clone()).await {
+                Err(RpcError::Closed) => {
+                    stopwatch.lost_connection();
+                    self.opener.open(peer, addresses, stopwatch.clone()).await
+                }
+                result => result,
+            }
+        };
+        let limit = DIAL_TIMEOUT + OPEN_TIMEOUT;
+        timeout(limit, opening).await.unwrap_or_else(|_| Err(timed_out(stopwatch, limit)))
     }
 
     async fn exchange(
@@ -108,4 +121,10 @@ impl RpcClient {
         }
         Ok(response)
     }
+}
+
+/// What ran out: the dial, or the time for an answer.
+fn timed_out(stopwatch: &Stopwatch, limit: Duration) -> RpcError {
+    let connected = stopwatch.read().connected.is_some();
+    if connected { RpcError::Timeout(limit) } else { RpcError::DialTimeout(limit) }
 }

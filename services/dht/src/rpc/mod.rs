@@ -4,6 +4,7 @@
 //! protocol name: [`behaviour`] dials and opens streams, [`client`] speaks on them, [`pool`] keeps a
 //! stream for the next request to the same peer.
 
+mod backoff;
 pub(crate) mod behaviour;
 pub(crate) mod client;
 mod pool;
@@ -30,6 +31,7 @@ pub(crate) const PUT_TIMEOUT: Duration = Duration::from_secs(30);
 /// When each phase of a request was reached, on the monotonic clock. A phase that was not needed or not reached is `None`.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Phases {
+    pub(crate) asked: Option<Instant>,
     /// A connection had to be dialled.
     pub(crate) dialled: Option<Instant>,
     pub(crate) connected: Option<Instant>,
@@ -45,6 +47,17 @@ pub(crate) struct Phases {
 pub(crate) struct Stopwatch(Arc<Mutex<Phases>>);
 
 impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        let stopwatch = Self::default();
+        stopwatch.note(|phases| &mut phases.asked);
+        stopwatch
+    }
+
+    /// The connection that seemed to stand does not: what follows may have to dial.
+    pub(crate) fn lost_connection(&self) {
+        self.0.lock().connected = None;
+    }
+
     fn note(&self, phase: impl FnOnce(&mut Phases) -> &mut Option<Instant>) {
         // Before the lock: waiting for it must not count.
         let now = Instant::now();
@@ -85,6 +98,9 @@ pub(crate) enum RpcError {
     /// The dial was given up on after this long.
     #[error("no connection within {} s", .0.as_secs())]
     DialTimeout(Duration),
+    /// An earlier dial failed, and it is too soon for another.
+    #[error("not dialled again so soon after a failed dial")]
+    BackOff,
     /// The peer does not speak the protocol, for instance because it is a client.
     #[error("the peer does not speak the protocol")]
     Unsupported,
@@ -94,6 +110,9 @@ pub(crate) enum RpcError {
     /// The connection or the stream broke.
     #[error("stream failed: {0}")]
     Stream(String),
+    /// The connection closed before a stream was open.
+    #[error("the connection closed")]
+    Closed,
     /// The answer was none.
     #[error("{0}")]
     Malformed(String),
@@ -105,6 +124,6 @@ pub(crate) enum RpcError {
 impl RpcError {
     /// Whether the peer was not even reached.
     pub(crate) fn is_dial(&self) -> bool {
-        matches!(self, Self::Dial(_) | Self::DialTimeout(_))
+        matches!(self, Self::Dial(_) | Self::DialTimeout(_) | Self::BackOff)
     }
 }

@@ -3,8 +3,10 @@
 //! It walks towards the key with at most alpha requests under way, until the beta closest peers that
 //! it has heard of, unreachable ones left aside, have all answered, or nobody is left to ask. Then
 //! dials that are under way are given up, requests under way are awaited, and whoever among the k
-//! closest has not been asked yet is asked at once (the follow-up). Semantics: `query.go` and
-//! `lookup.go` of go-libp2p-kad-dht v0.39.
+//! closest has not been asked yet is asked at once (the follow-up). Answers that come after the end of
+//! the walk change nothing about who is closest. Semantics: `query.go` and `lookup.go` of
+//! go-libp2p-kad-dht v0.39, with one difference: Go forgets that it has asked those whose answers came
+//! late, and asks them again in the follow-up. Here nobody is asked twice.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -39,8 +41,10 @@ enum Standing {
     Waiting,
     /// Has answered.
     Answered,
-    /// Could not be dialled, or gave no proper answer.
+    /// Could not be dialled, or gave no proper answer, during the walk: no longer counted among the closest.
     Unreachable,
+    /// The same after the walk, when it is settled who is closest.
+    Silent,
 }
 
 /// One of the closest peers at the end of a lookup.
@@ -124,13 +128,13 @@ impl<P: Contact> Lookup<P> {
         match answer.reply {
             Reply::Answered { closer, .. } => {
                 entry.standing = Standing::Answered;
-                // What the follow-up hears comes too late to change who is closest, as in Go.
-                if !matches!(self.phase, Phase::FollowUp(_)) {
+                if self.phase == Phase::Walking {
                     self.hear(closer);
                 }
             }
             Reply::Stored => entry.standing = Standing::Answered,
-            Reply::Failed => entry.standing = Standing::Unreachable,
+            Reply::Failed if self.phase == Phase::Walking => entry.standing = Standing::Unreachable,
+            Reply::Failed => entry.standing = Standing::Silent,
             Reply::Cancelled => entry.standing = Standing::Heard,
         }
     }
