@@ -1,5 +1,7 @@
 //! The house rules that a compiler does not check: who may know whom, where the environment is read, how long a file may be.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +20,10 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("parsec-dht", &["parsec-!parsec-measure", "actix", "actix-web", "diesel", "diesel-async"]),
     ("parsec-api", &["parsec-!parsec-measure", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
     ("parsec-store", &["parsec-!parsec-measure,parsec-schema", "actix", "actix-web", "libp2p"]),
-    ("parsec-actors", &["parsec-!parsec-measure,parsec-dht,parsec-api,parsec-store", "libp2p", "diesel", "diesel-async"]),
+    (
+        "parsec-actors",
+        &["parsec-!parsec-measure,parsec-dht,parsec-api,parsec-store", "libp2p", "diesel", "diesel-async"],
+    ),
     ("parsec", &["parsec-schema", "libp2p", "diesel", "diesel-async", "actix-web"]),
 ];
 

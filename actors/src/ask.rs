@@ -8,6 +8,11 @@ use std::time::Duration;
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
 use thiserror::Error;
+use tokio::sync::Semaphore;
+
+/// How many questions of one kind may wait for one actor. actix bounds a mailbox for `try_send` only: `send` always finds
+/// room. More than an HTTP gateway has connections, so that only a fault gets here.
+const MAX_WAITING: usize = 512;
 
 /// Why an actor gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -15,6 +20,9 @@ pub enum AskError {
     /// It is down or coming back: asking again later may help.
     #[error("{0} is not running at the moment")]
     Unavailable(Arc<str>),
+    /// As many questions as allowed wait for its answers.
+    #[error("{0} is busy: {MAX_WAITING} questions wait for it")]
+    Busy(Arc<str>),
     /// It did not answer in time.
     #[error("{0} gave no answer within {1:?}")]
     TimedOut(Arc<str>, Duration),
@@ -54,6 +62,7 @@ where
     recipient: Recipient<M>,
     deadline: Duration,
     liveness: Liveness,
+    places: Arc<Semaphore>,
 }
 
 impl<M> Ask<M>
@@ -70,13 +79,8 @@ where
         Self::supervised(name.into(), actor.recipient(), deadline, Liveness::up())
     }
 
-    pub(crate) fn supervised(
-        name: Arc<str>,
-        recipient: Recipient<M>,
-        deadline: Duration,
-        liveness: Liveness,
-    ) -> Self {
-        Self { name, recipient, deadline, liveness }
+    pub(crate) fn supervised(name: Arc<str>, recipient: Recipient<M>, deadline: Duration, liveness: Liveness) -> Self {
+        Self { name, recipient, deadline, liveness, places: Arc::new(Semaphore::new(MAX_WAITING)) }
     }
 
     /// Sends the message and waits for the answer, at most until the deadline.
@@ -87,6 +91,7 @@ where
         if !self.liveness.is_up() {
             return Err(AskError::Unavailable(self.name.clone()));
         }
+        let _place = self.places.try_acquire().map_err(|_| AskError::Busy(self.name.clone()))?;
         self.recipient.send(message).timeout(self.deadline).await.map_err(|error| match error {
             MailboxError::Timeout => AskError::TimedOut(self.name.clone(), self.deadline),
             MailboxError::Closed if self.recipient.connected() => AskError::Crashed(self.name.clone()),
@@ -106,6 +111,7 @@ where
             recipient: self.recipient.clone(),
             deadline: self.deadline,
             liveness: self.liveness.clone(),
+            places: Arc::clone(&self.places),
         }
     }
 }

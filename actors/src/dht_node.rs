@@ -3,7 +3,8 @@
 //! Asks nobody. It holds the engine, whose tasks run elsewhere: a handler only passes the request on
 //! and returns a future, so no measurement waits for this actor's thread.
 //! Stops when told to ([`Stop`]). Crashes when the engine dies; its supervisor brings it back, and it
-//! starts a new engine then. An engine that outlived a crash of the actor is kept.
+//! starts a new engine then. An engine that outlived a crash of the actor is kept. An engine that gives
+//! no sign of life counts as dead.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,6 +22,9 @@ use tracing::{info, warn};
 use crate::ask::Ask;
 use crate::stop::Stop;
 use crate::supervise::Child;
+
+/// How often the engine is asked for a sign of life.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How many operations may run at once on one node. A scheduler has one under way; more than this would
 /// measure each other.
@@ -93,11 +97,7 @@ impl DhtHandle {
         A: Actor<Context = Context<A>> + Handler<Provide> + Handler<Retrieve> + Handler<GetReadiness>,
     {
         let deadline = operation_timeout + OPERATION_SLACK;
-        Self {
-            provide: child.ask(deadline),
-            retrieve: child.ask(deadline),
-            readiness: child.ask(READINESS_DEADLINE),
-        }
+        Self { provide: child.ask(deadline), retrieve: child.ask(deadline), readiness: child.ask(READINESS_DEADLINE) }
     }
 }
 
@@ -131,6 +131,21 @@ impl DhtNode {
         }));
     }
 
+    /// Asks the engine for a sign of life, now and then.
+    fn watch_progress(&self, context: &mut Context<Self>) {
+        context.run_interval(PROGRESS_INTERVAL, |actor, context| {
+            let Some(engine) = actor.engine.clone() else { return };
+            let asking = async move { engine.readiness().await };
+            context.spawn(asking.into_actor(actor).map(|sign, actor, _| {
+                if let Err(error @ DhtError::Stuck(_)) = sign {
+                    // Not to be kept over the restart.
+                    actor.engine = None;
+                    panic!("{error}");
+                }
+            }));
+        });
+    }
+
     fn operate<F>(
         &self,
         operation: impl FnOnce(Arc<dyn Dht>) -> F + 'static,
@@ -154,6 +169,7 @@ impl Actor for DhtNode {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
+        self.watch_progress(context);
         if let Some(engine) = self.engine.clone() {
             return self.watch(engine, context);
         }

@@ -237,7 +237,9 @@ impl Actor for Fleet {
 
 impl Supervised for Fleet {
     fn restarting(&mut self, _: &mut Self::Context) {
-        *self = Self::new(self.config.clone());
+        // The generator goes on where it was: begun anew, it would publish the same content again.
+        let rng = std::mem::replace(&mut self.rng, StdRng::seed_from_u64(0));
+        *self = Self { rng, ..Self::new(self.config.clone()) };
         // The round that crashed it is over; the next one is due on the grid, not at once.
         self.schedule = Schedule::new(self.config.interval, self.config.interval);
     }

@@ -2,7 +2,8 @@
 //!
 //! After the start-up delay it asks the DHT node whether it is ready, and from the first yes on writes
 //! a heartbeat every minute. Told to stop ([`Stop`]), it marks the node offline.
-//! A database or DHT node that does not answer is no reason to crash: the next beat tries again.
+//! A database or DHT node that does not answer is no reason to crash: the next beat tries again. A row
+//! that somebody deleted is: it crashes until the process is given up on, and the next one registers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use actix::prelude::*;
 use chrono::Utc;
 use parsec_dht::Readiness;
 use parsec_measure::NodeId;
-use parsec_store::Store;
+use parsec_store::{Store, StoreError};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -47,6 +48,8 @@ pub struct HeartbeatConfig {
 enum Missed {
     NotReady(String),
     Failed(String),
+    /// Somebody deleted the row.
+    RowGone(String),
 }
 
 /// See the module's documentation.
@@ -87,12 +90,14 @@ impl Heartbeat {
             Ok(()) => (None, BEAT),
             Err(missed @ Missed::NotReady(_)) => (Some(missed), READINESS_POLL),
             Err(missed @ Missed::Failed(_)) => (Some(missed), RETRY),
+            // Nothing in this process writes another row. It has to end, so that the next one registers anew.
+            Err(Missed::RowGone(reason)) => panic!("{reason}"),
         };
         if trouble != actor.trouble || !actor.has_beaten && trouble.is_none() {
             match &trouble {
                 None => info!(%node, "offered to schedulers"),
                 Some(Missed::NotReady(reason)) => info!(%node, reason, "not offered to schedulers yet"),
-                Some(Missed::Failed(reason)) => warn!(%node, reason, "no heartbeat"),
+                Some(Missed::Failed(reason) | Missed::RowGone(reason)) => warn!(%node, reason, "no heartbeat"),
             }
         }
         actor.has_beaten |= trouble.is_none();
@@ -102,7 +107,7 @@ impl Heartbeat {
 }
 
 /// One beat. Readiness gates the first one only: later, a scheduler asks for itself before each round.
-async fn beat(config: HeartbeatConfig, has_beaten: bool) -> Result<(), Missed> {
+async fn beat(config: HeartbeatConfig, has_beaten: bool, farewell: Arc<Mutex<bool>>) -> Result<(), Missed> {
     if !has_beaten {
         match config.readiness.ask(GetReadiness).await {
             Ok(Ok(Readiness::Ready { .. })) => {}
@@ -111,7 +116,14 @@ async fn beat(config: HeartbeatConfig, has_beaten: bool) -> Result<(), Missed> {
             Err(error) => return Err(Missed::Failed(error.to_string())),
         }
     }
-    config.store.heartbeat(config.node, Utc::now()).await.map_err(|error| Missed::Failed(error.to_string()))
+    let farewell = farewell.lock().await;
+    if *farewell {
+        return Ok(());
+    }
+    config.store.heartbeat(config.node, Utc::now()).await.map_err(|error| match error {
+        StoreError::NoSuchNode(_) => Missed::RowGone(error.to_string()),
+        error => Missed::Failed(error.to_string()),
+    })
 }
 
 impl Actor for Heartbeat {
@@ -125,7 +137,8 @@ impl Actor for Heartbeat {
 impl Supervised for Heartbeat {
     fn restarting(&mut self, _: &mut Self::Context) {
         // The start-up delay counts from the start of the process, not of this actor.
-        *self = Self { first_beat_at: self.first_beat_at, ..Self::new(self.config.clone()) };
+        let (first_beat_at, farewell) = (self.first_beat_at, Arc::clone(&self.farewell));
+        *self = Self { first_beat_at, farewell, ..Self::new(self.config.clone()) };
     }
 }
 

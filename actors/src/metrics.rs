@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use parsec_measure::{Measured, OperationKind, OutcomeClass};
@@ -59,10 +58,13 @@ pub struct Metrics {
     durations: SlidingSummary<3>,
     schedulers: Mutex<BTreeSet<String>>,
     http_requests: Family<HttpLabels, Counter>,
-    active_nodes: Family<FleetLabels, Gauge>,
-    issued_provides: Family<SuccessLabels, Counter>,
-    issued_retrievals: Family<SuccessLabels, Counter>,
+    active_nodes: Gauge,
+    ready_nodes: Family<FleetLabels, Gauge>,
+    /// Counters, but under the original's names, which lack the `_total` that prometheus-client adds to a counter's.
+    issued_provides: Family<SuccessLabels, Gauge>,
+    issued_retrievals: Family<SuccessLabels, Gauge>,
     operations: Family<OperationLabels, Histogram>,
+    attempts: Family<OperationLabels, Histogram>,
     routing_table: Gauge,
     restarts: Family<ActorLabels, Counter>,
     backlog: Gauge,
@@ -90,10 +92,12 @@ impl Metrics {
             ),
             schedulers: Mutex::default(),
             http_requests: Family::default(),
-            active_nodes: Family::default(),
+            active_nodes: Gauge::default(),
+            ready_nodes: Family::default(),
             issued_provides: Family::default(),
             issued_retrievals: Family::default(),
             operations: Family::new_with_constructor(histogram),
+            attempts: Family::new_with_constructor(histogram),
             routing_table: Gauge::default(),
             restarts: Family::default(),
             backlog: Gauge::default(),
@@ -107,25 +111,56 @@ impl Metrics {
 
     fn register(&mut self, version: &'static str, commit: &'static str) {
         let registry = &mut self.registry;
-        registry.register("parsec_build", "What this process was built from", Info::new([("version", version), ("commit", commit)]));
+        registry.register(
+            "parsec_build",
+            "What this process was built from",
+            Info::new([("version", version), ("commit", commit)]),
+        );
         registry.register("parsec_http_requests", "HTTP requests served", self.http_requests.clone());
-        registry.register("parsec_active_nodes", "Nodes ready to measure in the newest round", self.active_nodes.clone());
+        registry.register(
+            "parsec_active_nodes",
+            "Nodes ready to measure in the newest round, all fleets together",
+            self.active_nodes.clone(),
+        );
+        registry.register("parsec_ready_nodes", "The same by group of fleets", self.ready_nodes.clone());
         registry.register("parsec_issued_provides", "Publications asked for", self.issued_provides.clone());
         registry.register("parsec_issued_retrievals", "Lookups asked for", self.issued_retrievals.clone());
         // The original keeps its provider records on disk; ours are in memory.
-        registry.register("parsec_datastore_disk_usage", "Bytes on disk that hold provider records", Gauge::<i64>::default());
+        registry.register(
+            "parsec_datastore_disk_usage",
+            "Bytes on disk that hold provider records",
+            Gauge::<i64>::default(),
+        );
         registry.register_with_unit(
             "parsec_operation_duration",
-            "Durations of operations by outcome",
+            "Durations of the operations of this server by outcome",
             Unit::Seconds,
             self.operations.clone(),
         );
-        registry.register("parsec_routing_table_peers", "Peers in the routing table at the newest operation", self.routing_table.clone());
+        registry.register_with_unit(
+            "parsec_attempt_duration",
+            "Durations of the attempts of this scheduler by outcome",
+            Unit::Seconds,
+            self.attempts.clone(),
+        );
+        registry.register(
+            "parsec_routing_table_peers",
+            "Peers in the routing table at the newest operation",
+            self.routing_table.clone(),
+        );
         registry.register("parsec_actor_restarts", "Restarts after a crash", self.restarts.clone());
         registry.register("parsec_recorder_backlog_rows", "Rows that wait to be written", self.backlog.clone());
         registry.register("parsec_recorder_rows_written", "Rows written to the database", self.rows_written.clone());
-        registry.register("parsec_recorder_rows_lost", "Rows that could not be kept or written", self.rows_lost.clone());
-        registry.register("parsec_rounds_skipped", "Rounds left out because an earlier one took too long", self.rounds_skipped.clone());
+        registry.register(
+            "parsec_recorder_rows_lost",
+            "Rows that could not be kept or written",
+            self.rows_lost.clone(),
+        );
+        registry.register(
+            "parsec_rounds_skipped",
+            "Rounds left out because an earlier one took too long",
+            self.rounds_skipped.clone(),
+        );
     }
 
     /// A scheduler's label: itself, or `other` once there are too many different ones.
@@ -159,7 +194,7 @@ impl Metrics {
         let success = if result.class == OutcomeClass::Ok { "true" } else { "false" };
         self.durations.observe([name, success, &self.scheduler_label(scheduler)], seconds);
         self.routing_table.set(i64::from(result.routing_table_size));
-        self.operation(kind, fleet, result.class, result.duration);
+        observe(&self.operations, kind, fleet, result);
     }
 
     /// A scheduler has had something measured.
@@ -169,22 +204,15 @@ impl Metrics {
             OperationKind::Provide => self.issued_provides.get_or_create(&success).inc(),
             OperationKind::Retrieve => self.issued_retrievals.get_or_create(&success).inc(),
         };
-        self.operation(kind, fleet, result.class, result.duration);
-    }
-
-    fn operation(&self, kind: OperationKind, fleet: &str, class: OutcomeClass, duration: Duration) {
-        let labels = OperationLabels {
-            operation: kind.as_str().to_owned(),
-            outcome: class.as_str().to_owned(),
-            fleet: fleet.to_owned(),
-        };
-        self.operations.get_or_create(&labels).observe(duration.as_secs_f64());
+        observe(&self.attempts, kind, fleet, result);
     }
 
     /// So many nodes of a group are ready.
     pub fn active_nodes(&self, group: &str, count: usize) {
         let labels = FleetLabels { fleet: group.to_owned() };
-        self.active_nodes.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let ready = self.ready_nodes.get_or_create(&labels);
+        self.active_nodes.inc_by(count - ready.set(count));
     }
 
     /// So many rounds of a group were left out.
@@ -222,15 +250,22 @@ impl Metrics {
     }
 }
 
+fn observe(family: &Family<OperationLabels, Histogram>, kind: OperationKind, fleet: &str, result: &Measured) {
+    let labels = OperationLabels {
+        operation: kind.as_str().to_owned(),
+        outcome: result.class.as_str().to_owned(),
+        fleet: fleet.to_owned(),
+    };
+    family.get_or_create(&labels).observe(result.duration.as_secs_f64());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn ok(ms: u64) -> Measured {
-        Measured {
-            routing_table_size: 202,
-            ..Measured::unmeasured(OutcomeClass::Ok, Duration::from_millis(ms), "")
-        }
+        Measured { routing_table_size: 202, ..Measured::unmeasured(OutcomeClass::Ok, Duration::from_millis(ms), "") }
     }
 
     #[test]
@@ -248,13 +283,15 @@ mod tests {
             "# TYPE parsec_durations summary",
             "parsec_durations_count{type=\"provide_duration\",success=\"true\",scheduler=\"default\"} 1",
             "parsec_durations_count{type=\"retrieval_ttfpr\",success=\"true\",scheduler=\"default\"} 1",
-            "parsec_active_nodes{fleet=\"default\"} 7",
-            "parsec_issued_provides_total{success=\"true\"} 1",
-            "parsec_issued_retrievals_total{success=\"true\"} 1",
+            "parsec_active_nodes 7",
+            "parsec_ready_nodes{fleet=\"default\"} 7",
+            "parsec_issued_provides{success=\"true\"} 1",
+            "parsec_issued_retrievals{success=\"true\"} 1",
             "parsec_datastore_disk_usage 0",
             "parsec_routing_table_peers 202",
             "parsec_build_info{version=\"0.1.0\",commit=\"abc\"} 1",
-            "parsec_operation_duration_seconds_count{operation=\"provide\",outcome=\"ok\",fleet=\"default\"} 2",
+            "parsec_operation_duration_seconds_count{operation=\"provide\",outcome=\"ok\",fleet=\"default\"} 1",
+            "parsec_attempt_duration_seconds_count{operation=\"provide\",outcome=\"ok\",fleet=\"default\"} 1",
         ] {
             assert!(text.contains(line), "no {line} in\n{text}");
         }
@@ -270,6 +307,8 @@ mod tests {
         }
         let text = metrics.encode().unwrap();
         let series = text.lines().filter(|line| line.starts_with("parsec_http_requests_total")).count();
-        assert_eq!(series, MAX_SCHEDULERS + 1);
+        assert!((2..=MAX_SCHEDULERS + 1).contains(&series), "{series} series of requests");
+        let series = text.lines().filter(|line| line.starts_with("parsec_durations_count")).count();
+        assert!((2..=MAX_SCHEDULERS + 1).contains(&series), "{series} series of durations");
     }
 }

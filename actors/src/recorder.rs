@@ -30,6 +30,10 @@ const LINGER: Duration = Duration::from_millis(100);
 /// The pauses after a failure: doubling between these.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
+/// How often a batch is offered to a database that answers and refuses it, before the fault is looked for in its rows:
+/// with back-off, about four minutes.
+const MAX_REFUSALS: u32 = 12;
+
 /// How long handing rows over may take.
 pub const RECORD_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -151,6 +155,8 @@ pub struct Recorder {
     /// A write is due at the end of the linger time.
     lingering: bool,
     pause: Duration,
+    /// How often in a row a database that answers has refused the oldest batch.
+    refusals: u32,
 }
 
 impl std::fmt::Debug for Recorder {
@@ -163,7 +169,7 @@ impl std::fmt::Debug for Recorder {
 impl Recorder {
     /// A recorder that goes on with whatever the backlog holds.
     pub fn new(config: RecorderConfig) -> Self {
-        Self { config, writing: false, lingering: false, pause: RETRY.0 }
+        Self { config, writing: false, lingering: false, pause: RETRY.0, refusals: 0 }
     }
 
     /// Writes at once if a batch is full, soon otherwise.
@@ -189,13 +195,14 @@ impl Recorder {
 
     fn write(&mut self, context: &mut Context<Self>) {
         self.writing = true;
-        let writing = write_batch(self.config.clone());
+        let writing = write_batch(self.config.clone(), self.refusals >= MAX_REFUSALS);
         context.spawn(writing.into_actor(self).map(|result, actor, context| match result {
             Ok(()) => {
                 if actor.pause > RETRY.0 {
                     info!(rows_waiting = actor.config.backlog.len(), "the database takes rows again");
                 }
                 actor.pause = RETRY.0;
+                actor.refusals = 0;
                 actor.writing = false;
                 actor.write_soon(context);
             }
@@ -206,6 +213,7 @@ impl Recorder {
                 } else {
                     debug!(%error, rows_waiting, "the database still takes no rows");
                 }
+                actor.refusals += u32::from(matches!(error, StoreError::Query(_)));
                 actor.pause = (pause * 2).min(RETRY.1);
                 context.run_later(pause, |actor, context| actor.write(context));
             }
@@ -213,20 +221,24 @@ impl Recorder {
     }
 }
 
-/// Writes the oldest rows. `Err` means that the database is away and everything is still in the backlog.
-async fn write_batch(config: RecorderConfig) -> Result<(), StoreError> {
+/// Writes the oldest rows. `Err` means that the database does not take them now; all are still in the backlog.
+/// With `impatient`, a query that fails counts as the fault of its row.
+async fn write_batch(config: RecorderConfig, impatient: bool) -> Result<(), StoreError> {
+    let for_good = |error: &StoreError| {
+        matches!(error, StoreError::BadRow(_)) || impatient && matches!(error, StoreError::Query(_))
+    };
     let RecorderConfig { store, backlog, metrics } = config;
     let (rows, end) = backlog.oldest(BATCH);
     match store.record(&rows).await {
         Ok(()) => metrics.rows_written(backlog.confirm(end)),
-        Err(error) if !matches!(error, StoreError::BadRow(_)) => return Err(error),
+        Err(error) if !for_good(&error) => return Err(error),
         // One bad row must not hold up all others: find it, and leave it out.
         Err(_) => {
             let first = end - rows.len() as u64;
             for (done, row) in (first + 1..).zip(&rows) {
                 match store.record(std::slice::from_ref(row)).await {
                     Ok(()) => metrics.rows_written(backlog.confirm(done)),
-                    Err(error) if !matches!(error, StoreError::BadRow(_)) => return Err(error),
+                    Err(error) if !for_good(&error) => return Err(error),
                     Err(error) => {
                         metrics.rows_lost(backlog.confirm(done));
                         error!(%error, ?row, "row refused by the database");
@@ -276,7 +288,7 @@ impl Handler<Stop> for Recorder {
         let config = self.config.clone();
         let writing = async move {
             while !config.backlog.is_empty() {
-                if let Err(error) = write_batch(config.clone()).await {
+                if let Err(error) = write_batch(config.clone(), false).await {
                     warn!(%error, rows_waiting = config.backlog.len(), "rows cannot be written while stopping");
                     tokio::time::sleep(RETRY.0).await;
                 }

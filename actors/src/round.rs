@@ -93,8 +93,7 @@ pub(crate) async fn muster(tools: &RoundTools, group: &FleetGroup, known: Vec<No
         };
         Err(LeftOut { node: node.clone(), asked, answered, result })
     });
-    let mut mustered =
-        Mustered { started, ready: Vec::new(), left_out: Vec::new(), database, listed: Vec::new() };
+    let mut mustered = Mustered { started, ready: Vec::new(), left_out: Vec::new(), database, listed: Vec::new() };
     for answer in join_all(asked).await {
         match answer {
             Ok(ready) => mustered.ready.push(ready),
@@ -174,8 +173,9 @@ impl Play<'_> {
         // The provider may write the same key in another way; the others look up what it says.
         let cid = published.cid.clone();
         let mut attempts = vec![(provider, published)];
-        attempts.extend(self.record_left_out(left_out, &cid).await);
+        // Lookups are due once there is something to look up; then also for those who cannot take part.
         if outcome == RoundOutcome::Complete {
+            attempts.extend(self.record_left_out(left_out, &cid).await);
             let due = Utc::now();
             let searches = plan.retrievers.iter().map(|node| self.look_up(node.node(), &cid, due));
             attempts.extend(join_all(searches).await.into_iter().flatten());
@@ -231,11 +231,12 @@ impl Play<'_> {
             ended,
             result,
         };
-        self.record(node, &attempt, &span).await;
+        self.tools.metrics.issued(kind, node.fleet.as_str(), &attempt.result);
+        self.record(&attempt, &span).await;
         attempt
     }
 
-    async fn record(&self, node: &Node, attempt: &Attempt, span: &Span) {
+    async fn record(&self, attempt: &Attempt, span: &Span) {
         let Attempt { cid, result, .. } = attempt;
         span.in_scope(|| {
             info!(
@@ -246,7 +247,6 @@ impl Play<'_> {
                 "attempt ended"
             );
         });
-        self.tools.metrics.issued(attempt.kind, node.fleet.as_str(), result);
         self.tools.recorder.record(vec![Row::Attempt(attempt.clone())]).await;
     }
 
@@ -267,7 +267,7 @@ impl Play<'_> {
                 ended: answered,
                 result,
             };
-            self.record(&node, &attempt, &Span::current()).await;
+            self.record(&attempt, &Span::current()).await;
             attempts.push((node, attempt));
         }
         attempts

@@ -69,6 +69,10 @@ impl Handler<ChildEvent> for Scheduler {
 
     fn handle(&mut self, event: ChildEvent, _: &mut Self::Context) {
         event.note(&self.config.metrics);
+        // News of a fleet from before our own restart: it is gone, and has a successor.
+        if !self.fleets.iter().any(|fleet| fleet.incarnation() == event.incarnation) {
+            return;
+        }
         if let ChildState::Down { reason, crashes } = event.state {
             panic!("{} crashed {crashes} times in a short time, last: {reason}", event.child);
         }

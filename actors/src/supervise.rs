@@ -15,6 +15,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 
@@ -29,12 +30,17 @@ use tracing::{error, info};
 use crate::ask::{Ask, Liveness};
 use crate::metrics::Metrics;
 
+/// Numbers the children of this process.
+static INCARNATIONS: AtomicU64 = AtomicU64::new(0);
+
 /// What a parent hears of a child.
 #[derive(Debug, Clone, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
 pub struct ChildEvent {
     /// The child's name.
     pub child: Arc<str>,
+    /// Which child of that name: a parent that was restarted has children of the same names as before.
+    pub incarnation: u64,
     /// What happened to it.
     pub state: ChildState,
 }
@@ -78,6 +84,7 @@ impl ChildEvent {
 /// A supervised actor, as its parent holds it. Dropping this stops the actor.
 pub struct Child<A: Actor> {
     name: Arc<str>,
+    incarnation: u64,
     addr: Addr<A>,
     liveness: Liveness,
     _link: oneshot::Sender<()>,
@@ -93,6 +100,11 @@ impl<A: Actor> Child<A> {
         M::Result: Send,
     {
         Ask::supervised(self.name.clone(), self.addr.clone().recipient(), deadline, self.liveness.clone())
+    }
+
+    /// Tells this child from others of its name, in [`ChildEvent::incarnation`].
+    pub fn incarnation(&self) -> u64 {
+        self.incarnation
     }
 
     /// The child's address, which survives restarts.
@@ -112,8 +124,10 @@ where
     let context = Context::new();
     let addr = context.address();
     let (liveness, name): (_, Arc<str>) = (Liveness::up(), name.into());
+    let incarnation = INCARNATIONS.fetch_add(1, Ordering::Relaxed);
     actix::spawn(Watch {
         name: name.clone(),
+        incarnation,
         actor: Box::pin(context.into_future(actor)),
         parent,
         parent_gone: Some(parent_gone),
@@ -122,12 +136,13 @@ where
         pause: None,
         liveness: liveness.clone(),
     });
-    Child { name, addr, liveness, _link: link }
+    Child { name, incarnation, addr, liveness, _link: link }
 }
 
 /// The task that a supervised actor runs in.
 struct Watch<A: Supervised + Actor<Context = Context<A>>> {
     name: Arc<str>,
+    incarnation: u64,
     actor: Pin<Box<ContextFut<A, Context<A>>>>,
     parent: Recipient<ChildEvent>,
     /// Resolves when the parent has dropped the child; `None` once it has.
@@ -147,7 +162,7 @@ enum End {
 
 impl<A: Supervised + Actor<Context = Context<A>>> Watch<A> {
     fn tell(&self, state: ChildState) {
-        let event = ChildEvent { child: self.name.clone(), state };
+        let event = ChildEvent { child: self.name.clone(), incarnation: self.incarnation, state };
         if let Err(error) = self.parent.try_send(event.clone()) {
             error!(actor = %self.name, ?event, %error, "the parent does not hear of its child");
         }

@@ -18,7 +18,10 @@ use parsec_measure::{Cid, OutcomeClass, quantile};
 use crate::fakes::{POLICY, Witness, cid, secs};
 
 /// How long the slow actor keeps the thread, each time.
-const BLOCKED: Duration = Duration::from_millis(50);
+const BLOCKED: Duration = Duration::from_millis(100);
+
+/// How long it leaves the thread to the others in between: just enough for all of them to have a turn.
+const LEFT_FREE: Duration = Duration::from_millis(1);
 
 const LOOKUPS: u64 = 20;
 
@@ -32,7 +35,7 @@ impl Actor for SlowActor {
         let busy = async {
             loop {
                 std::thread::sleep(BLOCKED);
-                tokio::task::yield_now().await;
+                tokio::time::sleep(LEFT_FREE).await;
             }
         };
         context.spawn(busy.into_actor(self));
@@ -52,8 +55,9 @@ async fn node(network: &LocalNetwork) -> Arc<Node> {
         operation_timeout: secs(60),
     };
     let node = Node::start(config).await.unwrap();
+    // A node tells its state only when asked.
     while let Readiness::NotReady(_) = node.readiness().await.unwrap() {
-        tokio::task::yield_now().await;
+        tokio::time::sleep(LEFT_FREE).await;
     }
     Arc::new(node)
 }

@@ -39,7 +39,11 @@ impl Host {
             let mut spares = spares.lock();
             let spare = if spares.is_empty() { Err("no engine is left".to_owned()) } else { spares.remove(0) };
             // Starting takes a while.
-            async { sleep(secs(1)).await; spare.map(|engine| engine as Arc<dyn Dht>) }.boxed()
+            async {
+                sleep(secs(1)).await;
+                spare.map(|engine| engine as Arc<dyn Dht>)
+            }
+            .boxed()
         });
         let engine = FakeDht::new();
         let (parent, hears) = Witness::start_new();
@@ -129,6 +133,28 @@ async fn the_replacement_is_watched_as_well() {
     assert!(host.is_ready().await);
     let reasons: Vec<_> = host.parent.restarts().into_iter().map(|(reason, _)| reason).collect();
     assert_eq!(reasons, ["the DHT engine died: first", "the DHT engine died: second"]);
+}
+
+#[actix::test]
+async fn an_engine_that_gives_no_sign_of_life_is_replaced_within_a_minute() {
+    let spare = FakeDht::new();
+    let host = Host::open(vec![Ok(spare.clone())]);
+    sleep(secs(600)).await;
+    assert_eq!(host.parent.heard(), []);
+    host.engine.is(How::Stuck);
+    sleep(secs(60)).await;
+    assert_eq!(host.parent.restarts()[0].0, "the DHT node gave no sign of life within 10 s");
+    assert!(host.is_ready().await && spare.read(|engine| engine.begun) > 0);
+    sleep(secs(600)).await;
+    assert_eq!(host.parent.heard().len(), 1);
+}
+
+#[actix::test]
+async fn an_engine_that_is_not_ready_is_alive() {
+    let host = Host::open(vec![]);
+    host.engine.is(How::NotReady);
+    sleep(secs(600)).await;
+    assert_eq!(host.parent.heard(), []);
 }
 
 #[actix::test]

@@ -7,7 +7,7 @@ use actix::prelude::*;
 use parsec_actors::ask::Ask;
 use parsec_actors::heartbeat::{BEAT, Heartbeat, HeartbeatConfig};
 use parsec_actors::stop::{HEARTBEAT_STOP, Stop};
-use parsec_actors::supervise::{Child, supervise};
+use parsec_actors::supervise::{Child, ChildState, supervise};
 use parsec_measure::NodeId;
 use tokio::time::{Instant, pause, sleep};
 
@@ -155,4 +155,14 @@ async fn after_a_crash_it_beats_again_without_a_second_start_up_delay() {
     assert_eq!(ward.parent.restarts().len(), 1);
     assert!(beats[1] - beats[0] <= BEAT + POLICY.backoff_min + millis(50), "{beats:?}");
     assert!(is_about(beats[2] - beats[1], BEAT), "{beats:?}");
+}
+
+#[actix::test]
+async fn a_row_that_was_deleted_ends_the_process_so_that_the_next_one_registers() {
+    let ward = Ward::open();
+    ward.beats(1).await;
+    ward.store.takes(Call::Heartbeat, [], Mood::RowGone);
+    ward.parent.until_heard(4).await;
+    let reason = "node 7 has no row in nodes_ecs; it must register again".to_owned();
+    assert_eq!(ward.parent.heard().last(), Some(&ChildState::Down { reason, crashes: 4 }));
 }

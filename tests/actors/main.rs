@@ -4,6 +4,7 @@
 //! One file to a subject; the name of each test is the rule that it checks. What takes a look inside an actor
 //! is tested in its crate: panics in every place of every actor, and the routes of the gateway. The exception
 //! to all of this is [`busy_thread`], which measures on a real network in real time.
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod busy_thread;
 mod dht_node;

@@ -6,7 +6,9 @@ use std::time::Duration;
 use chrono::Utc;
 use parsec_actors::ask::Ask;
 use parsec_actors::metrics::Metrics;
-use parsec_actors::recorder::{Backlog, BacklogFull, RECORD_DEADLINE, Record, Recorder, RecorderConfig, RecorderHandle};
+use parsec_actors::recorder::{
+    Backlog, BacklogFull, RECORD_DEADLINE, Record, Recorder, RecorderConfig, RecorderHandle,
+};
 use parsec_actors::stop::{RECORDER_STOP, Stop};
 use parsec_actors::supervise::{Child, supervise};
 use parsec_measure::{Attempt, AttemptId, NodeId, OperationKind, OutcomeClass, RoundId, SchedulerId};

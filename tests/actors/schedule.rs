@@ -50,7 +50,8 @@ async fn while_the_database_is_away_the_nodes_known_go_on() {
     rig.rounds(1).await;
     rig.store.is(Mood::Away);
     rig.until_heard(4).await;
-    let heard: Vec<_> = rig.finished.borrow().iter().map(|heard| (heard.round.provider, heard.attempts.len())).collect();
+    let heard: Vec<_> =
+        rig.finished.borrow().iter().map(|heard| (heard.round.provider, heard.attempts.len())).collect();
     assert_eq!(heard.iter().map(|(provider, _)| provider.unwrap().0).collect::<Vec<_>>(), [1, 2, 3, 1]);
     assert!(heard.iter().all(|(_, attempts)| *attempts == 3), "{heard:?}");
     assert_eq!(rig.played().len(), 1, "nothing can be written");

@@ -22,6 +22,15 @@ async fn a_fleet_that_crashed_goes_on_under_its_number() {
 }
 
 #[actix::test]
+async fn a_fleet_that_crashed_publishes_no_content_twice() {
+    let setup = Setup { seed: Some(7), ..Setup::of(2) };
+    setup.store.takes(Call::ActiveNodes, [Mood::Works, Mood::Panics], Mood::Works);
+    let rig = setup.play();
+    let keys: BTreeSet<_> = rig.rounds(4).await.iter().map(|round| round.attempts[0].cid.clone()).collect();
+    assert_eq!(keys.len(), 4);
+}
+
+#[actix::test]
 async fn the_round_that_crashed_a_fleet_stays_unfinished_and_is_not_tried_again_at_once() {
     let setup = Setup::of(3);
     setup.servers.takes(2, Question::Retrieve, How::Panics);
@@ -56,15 +65,20 @@ async fn a_fleet_that_stays_down_takes_the_scheduler_down_which_starts_all_of_th
     let nodes = [(1, "a"), (2, "a"), (3, "b"), (4, "b")];
     let setup = Setup { fleets: "a,b", ..Setup::with(nodes) };
     // One crash more than is put up with.
-    setup.store.takes(Call::RegisterScheduler, [Mood::Panics, Mood::Works, Mood::Panics, Mood::Panics, Mood::Panics], Mood::Works);
+    setup.store.takes(
+        Call::RegisterScheduler,
+        [Mood::Panics, Mood::Works, Mood::Panics, Mood::Panics, Mood::Panics],
+        Mood::Works,
+    );
     let rig = setup.play();
     rig.parent.until_heard(1).await;
     let (reason, _) = rig.parent.restarts().remove(0);
     assert_eq!(reason, "fleet a crashed 4 times in a short time, last: the database broke in RegisterScheduler");
-    rig.store.until("both play again", |store| {
-        store.ended().iter().map(|round| round.fleets.to_string()).collect::<BTreeSet<_>>().len() == 2
-    })
-    .await;
+    rig.store
+        .until("both play again", |store| {
+            store.ended().iter().map(|round| round.fleets.to_string()).collect::<BTreeSet<_>>().len() == 2
+        })
+        .await;
     let registered: Vec<_> = rig.store.read(|store| store.schedulers.iter().map(ToString::to_string).collect());
     assert_eq!(registered, ["b", "a"], "fleet b keeps its number");
 }
@@ -73,7 +87,11 @@ async fn a_fleet_that_stays_down_takes_the_scheduler_down_which_starts_all_of_th
 async fn old_fleets_play_no_more_once_the_scheduler_has_started_new_ones() {
     let nodes = [(1, "a"), (2, "a"), (3, "b"), (4, "b")];
     let setup = Setup { fleets: "a,b", ..Setup::with(nodes) };
-    setup.store.takes(Call::RegisterScheduler, [Mood::Panics, Mood::Works, Mood::Panics, Mood::Panics, Mood::Panics], Mood::Works);
+    setup.store.takes(
+        Call::RegisterScheduler,
+        [Mood::Panics, Mood::Works, Mood::Panics, Mood::Panics, Mood::Panics],
+        Mood::Works,
+    );
     let rig = setup.play();
     rig.parent.until_heard(1).await;
     tokio::time::sleep(10 * INTERVAL).await;

@@ -58,16 +58,31 @@ async fn a_stop_while_servers_are_asked_says_nothing_about_the_nodes() {
     assert_eq!((round.outcome(), round.attempts.len()), (RoundOutcome::Interrupted, 0));
 }
 
+/// Stops while a call to the database hangs.
+async fn stop_in_the_middle_of(call: Call) -> Vec<Played> {
+    let setup = Setup::of(3);
+    setup.servers.takes(3, Question::Readiness, How::Unreachable);
+    setup.store.takes(call, [], Mood::Hangs);
+    let rig = setup.play();
+    rig.store.until("the database hangs", |store| !store.asked(call).is_empty()).await;
+    stop(&rig).await
+}
+
 #[actix::test]
-async fn a_stop_does_not_wait_for_a_database_that_hangs() {
-    for call in [Call::RegisterScheduler, Call::ActiveNodes, Call::MarkOffline] {
-        let setup = Setup::of(3);
-        setup.servers.takes(3, Question::Readiness, How::Unreachable);
-        setup.store.takes(call, [], Mood::Hangs);
-        let rig = setup.play();
-        rig.store.until("the database hangs", |store| !store.asked(call).is_empty()).await;
-        stop(&rig).await;
-    }
+async fn a_stop_does_not_wait_for_a_database_that_gives_out_no_number() {
+    assert_eq!(stop_in_the_middle_of(Call::RegisterScheduler).await.len(), 0);
+}
+
+#[actix::test]
+async fn a_stop_does_not_wait_for_a_database_that_lists_no_nodes() {
+    let round = stop_in_the_middle_of(Call::ActiveNodes).await.remove(0);
+    assert_eq!((round.outcome(), round.attempts.len()), (RoundOutcome::Interrupted, 0));
+}
+
+#[actix::test]
+async fn a_stop_does_not_wait_for_a_database_that_marks_nobody_offline() {
+    let round = stop_in_the_middle_of(Call::MarkOffline).await.remove(0);
+    assert!(round.lookups().contains(&(3, OutcomeClass::ServerUnreachable)));
 }
 
 #[actix::test]
@@ -86,7 +101,9 @@ async fn a_stop_between_two_rounds_leaves_nothing_unfinished() {
 async fn all_groups_are_cut_off_at_once() {
     let nodes = [(1, "a"), (2, "a"), (3, "b"), (4, "b")];
     let setup = Setup { fleets: "a,b", ..Setup::with(nodes) };
-    [2, 4].map(|id| setup.servers.takes(id, Question::Retrieve, How::Hangs));
+    for id in [2, 4] {
+        setup.servers.takes(id, Question::Retrieve, How::Hangs);
+    }
     let rig = setup.play();
     rig.servers.until_asked(2, Question::Retrieve, 1).await;
     rig.servers.until_asked(4, Question::Retrieve, 1).await;

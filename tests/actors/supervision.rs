@@ -5,12 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
+use futures::future::join_all;
 use parsec_actors::ask::{Ask, AskError};
 use parsec_actors::root::Root;
 use parsec_actors::supervise::{Child, ChildState, supervise};
 use tokio::time::{Instant, pause, sleep};
 
 use crate::fakes::{POLICY, Witness, counted, metrics, millis, secs};
+
+/// How many questions of one kind may wait for one actor.
+const MAX_WAITING: usize = 512;
 
 /// Its life, seen from outside.
 #[derive(Debug, Default)]
@@ -234,6 +238,32 @@ async fn asking_has_a_deadline() {
     assert_eq!(error, AskError::TimedOut("kid".into(), secs(5)));
     assert_eq!(error.to_string(), "kid gave no answer within 5s");
     assert!(asked.elapsed() < secs(6));
+}
+
+#[actix::test]
+async fn so_many_questions_may_wait_and_not_one_more() {
+    let nursery = Nursery::open();
+    let ask: Ask<Ponder> = nursery.kid.ask(secs(60));
+    let waiting = ask.clone();
+    let many = actix::spawn(async move { join_all((0..MAX_WAITING).map(|_| waiting.ask(Ponder(secs(30))))).await });
+    sleep(secs(1)).await;
+    let asked = Instant::now();
+    let error = ask.ask(Ponder(Duration::ZERO)).await.unwrap_err();
+    assert_eq!(
+        (error.to_string().as_str(), asked.elapsed()),
+        ("kid is busy: 512 questions wait for it", Duration::ZERO)
+    );
+    assert!(many.await.unwrap().iter().all(Result::is_ok));
+    assert_eq!(ask.ask(Ponder(Duration::ZERO)).await, Ok(()));
+}
+
+#[actix::test]
+async fn whoever_gives_up_waiting_gives_the_place_back() {
+    let nursery = Nursery::open();
+    let ask: Ask<Ponder> = nursery.kid.ask(secs(60));
+    let many = join_all((0..MAX_WAITING).map(|_| ask.ask(Ponder(secs(30)))));
+    assert!(tokio::time::timeout(secs(1), many).await.is_err());
+    assert_eq!(ask.ask(Ponder(Duration::ZERO)).await, Ok(()));
 }
 
 #[actix::test]

@@ -7,7 +7,6 @@ use actix::prelude::*;
 use parsec_actors::dht_node::DhtHandle;
 use parsec_actors::stop::stop_in_order;
 use parsec_measure::{OperationKind, OutcomeClass, RoundOutcome};
-use tokio::time::pause;
 
 use crate::fakes::{BeReady, MockDht, MockServers, Records, endpoint, millis, secs};
 use crate::rig::{INTERVAL, Rig, Setup};
@@ -16,14 +15,14 @@ const OK: OutcomeClass = OutcomeClass::Ok;
 
 /// A fleet of actors: node `id` takes `id` times 100 ms for an operation.
 fn fleet(nodes: u8, networks: impl Fn(u8) -> Records) -> (Rig, Vec<Addr<MockDht>>) {
-    pause();
+    let setup = Setup::of(nodes);
     let dhts: Vec<_> = (1..=nodes).map(|id| MockDht::new(&networks(id), u32::from(id) * millis(100)).start()).collect();
     let handle = |(index, dht): (usize, &Addr<MockDht>)| {
         let id = u8::try_from(index + 1).expect("few nodes");
         (endpoint(id).to_string(), DhtHandle::new(dht, secs(180)))
     };
     let servers = MockServers(dhts.iter().enumerate().map(handle).collect());
-    (Setup { api: Some(Arc::new(servers)), ..Setup::of(nodes) }.play(), dhts)
+    (Setup { api: Some(Arc::new(servers)), ..setup }.play(), dhts)
 }
 
 #[actix::test]
@@ -69,7 +68,8 @@ async fn a_node_that_is_not_ready_for_a_while_misses_those_rounds_only() {
     rig.rounds(2).await;
     dhts[2].send(BeReady(true)).await.unwrap();
     let rounds = rig.rounds(3).await;
-    let of_three: Vec<_> = rounds.iter().flat_map(|round| &round.attempts).filter(|attempt| attempt.node.0 == 3).collect();
+    let of_three: Vec<_> =
+        rounds.iter().flat_map(|round| &round.attempts).filter(|attempt| attempt.node.0 == 3).collect();
     let classes: Vec<_> = of_three.iter().map(|attempt| attempt.result.class).collect();
     assert_eq!(classes, [OK, OutcomeClass::ServerNotReady, OK]);
 }

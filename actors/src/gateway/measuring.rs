@@ -1,18 +1,23 @@
 //! The measuring API (contract, part 1).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::web::{self, Bytes, Data, Path, PayloadConfig, ServiceConfig};
+use actix_web::web::{self, Bytes, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use parsec_api::wire::{Answer, MAX_BODY_BYTES, ProvideRequest, SCHEDULER_ID_HEADER, Target};
 use parsec_dht::Readiness;
 use parsec_measure::{Cid, Measured, OperationKind};
+use tokio::time::timeout;
 use tracing::{Instrument, info, info_span, warn};
 
 use crate::ask::AskError;
 use crate::dht_node::{DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
 use crate::metrics::Metrics;
+
+/// How long a request's body may take to arrive: a megabyte at the speed of a slow line.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What the measuring routes work with.
 #[derive(Debug, Clone)]
@@ -27,26 +32,19 @@ pub struct Measuring {
 
 pub(super) fn configure(config: &mut ServiceConfig) {
     config
-        .app_data(PayloadConfig::new(MAX_BODY_BYTES))
         .service(web::resource("/provide").route(web::post().to(provide)))
         .service(web::resource("/retrieve/{cid}").route(web::post().to(retrieve)))
-        .service(
-            web::resource("/readiness").route(web::get().to(readiness)).route(web::head().to(readiness)),
-        );
+        .service(web::resource("/readiness").route(web::get().to(readiness)).route(web::head().to(readiness)));
 }
 
-async fn provide(
-    request: HttpRequest,
-    measuring: Data<Measuring>,
-    body: Result<Bytes, actix_web::Error>,
-) -> HttpResponse {
+async fn provide(request: HttpRequest, measuring: Data<Measuring>, body: Payload) -> HttpResponse {
     let scheduler = scheduler_id(&request);
     measuring.metrics.http_request("POST", "provide", &scheduler);
-    let content = match body {
-        Ok(body) => ProvideRequest::decode(&body),
-        Err(error) => return bad_request(format!("request body: {error} (at most {MAX_BODY_BYTES} bytes are read)")),
+    let body = match read(body).await {
+        Ok(body) => body,
+        Err(reason) => return bad_request(reason),
     };
-    let cid = match content {
+    let cid = match ProvideRequest::decode(&body) {
         Ok((content, Target::Dht)) => content.cid(),
         Ok((_, Target::Ipni)) => return bad_request("target `IPNI` is not served here; this server serves `DHT`"),
         Err(error) => return bad_request(error.to_string()),
@@ -55,9 +53,24 @@ async fn provide(
     finish(&measuring, OperationKind::Provide, &scheduler, cid.to_string(), publishing).await
 }
 
-async fn retrieve(request: HttpRequest, measuring: Data<Measuring>, text: Path<String>) -> HttpResponse {
+/// The whole body, if it is neither too long nor too slow.
+async fn read(body: Payload) -> Result<Bytes, String> {
+    match timeout(BODY_TIMEOUT, body.to_bytes_limited(MAX_BODY_BYTES)).await {
+        Ok(Ok(Ok(bytes))) => Ok(bytes),
+        Ok(Ok(Err(error))) => Err(format!("request body cannot be read: {error}")),
+        Ok(Err(_)) => Err(format!("request body is longer than {MAX_BODY_BYTES} bytes")),
+        Err(_) => Err(format!("request body did not arrive within {} s", BODY_TIMEOUT.as_secs())),
+    }
+}
+
+/// The body says nothing. It is read all the same: the HTTP library closes a connection on which it was not, and a
+/// scheduler that keeps its connections would lose the next request.
+async fn retrieve(request: HttpRequest, measuring: Data<Measuring>, text: Path<String>, body: Payload) -> HttpResponse {
     let scheduler = scheduler_id(&request);
     measuring.metrics.http_request("POST", "retrieve", &scheduler);
+    if let Err(reason) = read(body).await {
+        return bad_request(reason);
+    }
     let cid: Cid = match text.parse() {
         Ok(cid) => cid,
         Err(error) => return bad_request(error.to_string()),
@@ -88,12 +101,10 @@ async fn finish(
     async {
         let measured = match operation.await {
             Ok(Ok(measured)) => measured,
+            Ok(Err(error @ OperationError::Dht(_))) => return failed(error.to_string()),
             Ok(Err(error)) => return refused(error.to_string()),
-            Err(error @ AskError::Crashed(_)) => {
-                warn!(%error, "not measured");
-                return text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
-            }
-            Err(error) => return refused(error.to_string()),
+            Err(error @ AskError::Unavailable(_)) => return refused(error.to_string()),
+            Err(error) => return failed(error.to_string()),
         };
         measuring.metrics.measured(kind, &measuring.fleet, scheduler, &measured);
         info!(
@@ -115,6 +126,13 @@ fn scheduler_id(request: &HttpRequest) -> String {
     value.unwrap_or_default().to_owned()
 }
 
+/// Something that asking again at once would not mend.
+fn failed(reason: String) -> HttpResponse {
+    warn!(reason, "not measured");
+    text(StatusCode::INTERNAL_SERVER_ERROR, reason)
+}
+
+/// Not now: the node is being started, or busy.
 fn refused(reason: String) -> HttpResponse {
     warn!(reason, "not measured");
     text(StatusCode::SERVICE_UNAVAILABLE, reason)

@@ -61,7 +61,9 @@ impl fmt::Debug for Routes {
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct Gateway {
-    listener: Arc<TcpListener>,
+    /// Let go of when stopping: as long as anybody holds the socket, the system takes connections that
+    /// nobody will serve.
+    listener: Option<Arc<TcpListener>>,
     routes: Routes,
     server: Option<ServerHandle>,
 }
@@ -69,7 +71,7 @@ pub struct Gateway {
 impl Gateway {
     /// Serves these routes on a socket that listens already.
     pub fn new(listener: Arc<TcpListener>, routes: Routes) -> Self {
-        Self { listener, routes, server: None }
+        Self { listener: Some(listener), routes, server: None }
     }
 }
 
@@ -77,8 +79,10 @@ impl Actor for Gateway {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        let routes = self.routes.clone();
-        let listener = self.listener.try_clone().expect("a listening socket can be cloned");
+        // Stopped, and crashed while it was stopping.
+        let Some(listener) = &self.listener else { return };
+        let (routes, address) = (self.routes.clone(), listener.local_addr());
+        let listener = listener.try_clone().expect("a listening socket can be cloned");
         let server = HttpServer::new(move || App::new().configure(|config| routes.0(config)))
             .workers(WORKERS)
             .max_connections(MAX_CONNECTIONS)
@@ -94,13 +98,13 @@ impl Actor for Gateway {
         context.spawn(serving.into_actor(self).map(|end, actor, _| {
             assert!(actor.server.is_none(), "the HTTP server ended by itself: {end:?}");
         }));
-        debug!(address = ?self.listener.local_addr(), "serving HTTP");
+        debug!(?address, "serving HTTP");
     }
 }
 
 impl Supervised for Gateway {
     fn restarting(&mut self, _: &mut Self::Context) {
-        *self = Self::new(Arc::clone(&self.listener), self.routes.clone());
+        *self = Self { listener: self.listener.take(), routes: self.routes.clone(), server: None };
     }
 }
 
@@ -118,6 +122,7 @@ impl Handler<Stop> for Gateway {
 
     fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
         let server = self.server.take();
+        self.listener = None;
         let stopping = async move {
             match server {
                 Some(server) => server.stop(true).await,
@@ -127,3 +132,6 @@ impl Handler<Stop> for Gateway {
         Box::pin(stopping.into_actor(self).map(|(), _, context| context.stop()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,6 @@
 //! A measuring node: a real DHT peer that publishes and finds on request.
 
 use std::net::IpAddr;
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,8 +9,9 @@ use libp2p::kad::Mode;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, identity};
-use parsec_measure::{Cid, Measured};
-use rand::RngExt;
+use parsec_measure::{Cid, Measured, port_candidates};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -29,13 +29,6 @@ use crate::wire::NamedPeer;
 
 /// How long the listeners may take to come up.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Where a free port is looked for: below the range from which Linux takes the ports of outgoing connections, so that
-/// none of those can take it between two starts, and within the SMALLINT of the original's database.
-const FREE_PORTS: RangeInclusive<u16> = 16_384..=32_767;
-
-/// How many taken ports are put up with before giving up on finding a free one.
-const FREE_PORT_TRIES: usize = 100;
 
 /// How long the swarm's task may take to answer a simple question before it counts as stuck.
 const PROGRESS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -344,14 +337,14 @@ async fn listen(swarm: &mut Swarm<Behaviour>, ip: IpAddr, port: u16) -> Result<u
     if port != 0 {
         return listen_on_both(swarm, ip, port).await;
     }
-    let mut tries = 0;
-    loop {
-        let port = rand::rng().random_range(FREE_PORTS);
+    let (mut failure, mut rng) = (None, StdRng::from_rng(&mut rand::rng()));
+    for port in port_candidates(&mut rng) {
         match listen_on_both(swarm, ip, port).await {
-            Err(_) if tries < FREE_PORT_TRIES => tries += 1,
-            result => return result,
+            Ok(port) => return Ok(port),
+            Err(error) => failure = Some(error),
         }
     }
+    Err(failure.unwrap_or_else(|| StartError::Setup("no port to listen on was tried".to_owned())))
 }
 
 async fn listen_on_both(swarm: &mut Swarm<Behaviour>, ip: IpAddr, port: u16) -> Result<u16, StartError> {

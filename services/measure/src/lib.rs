@@ -17,7 +17,7 @@ mod summary;
 pub use attempt::{Attempt, AttemptId, Round, RoundId, RoundOutcome, SchedulerId};
 pub use content::{CONTENT_BYTES, Cid, Content, ParseCidError};
 pub use fleet::{Fleet, FleetGroup, ParseFleetError};
-pub use node::{ACTIVE_WITHIN, Endpoint, Node, NodeId, ReadyNode};
+pub use node::{ACTIVE_WITHIN, Endpoint, Node, NodeId, ReadyNode, port_candidates};
 pub use outcome::{Effort, Measured, Measurement, OperationKind, OutcomeClass, UnknownName};
 pub use plan::{MIN_READY_NODES, Rotation, RoundPlan, TooFewNodes};
 pub use restart::{RestartDecision, RestartHistory, RestartPolicy};

@@ -19,17 +19,27 @@ use crate::machine;
 use crate::output;
 use crate::process::{self, Process};
 use crate::scheduler::{self, SchedulerSetup};
-use crate::server::{self, ServerSetup};
+use crate::server::{self, RunningServer, ServerSetup};
 
 /// The region of a server that was not told where it runs.
 const NO_REGION: &str = "local";
 
 /// `parsec server dht`.
 pub(crate) async fn run_server(config: ServerConfig, args: Vec<OsString>) -> anyhow::Result<()> {
-    let process = Process::start();
+    let process = Process::start()?;
+    let telemetry = process::bind("telemetry", &config.telemetry.listen)?;
+    let Some(server) = process.unless_stopped(start_server(&process, config, args)).await else { return Ok(()) };
+    let server = server?;
+    let telemetry = process.serve_telemetry(telemetry);
+    let ended = process.wait_for_end().await;
+    let stopped = process::stop(server.stop_steps()).await;
+    drop(telemetry);
+    ended.and(stopped)
+}
+
+async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsString>) -> anyhow::Result<RunningServer> {
     let dht = dht_node(&config)?;
     let http = process::bind("HTTP API", &config.api)?;
-    let telemetry = process::bind("telemetry", &config.telemetry.listen)?;
     let target = database::target(&config.database)?;
     let store: Arc<dyn Store> = if config.dry_run {
         Arc::new(DryRun { nodes: None })
@@ -47,12 +57,7 @@ pub(crate) async fn run_server(config: ServerConfig, args: Vec<OsString>) -> any
         startup_delay: config.startup_delay,
         cmd: redacted(args),
     };
-    let server = server::start(&process, setup).await?;
-    let telemetry = process.serve_telemetry(telemetry);
-    let ended = process.wait_for_end().await;
-    let stopped = process::stop(server.stop_steps()).await;
-    drop(telemetry);
-    ended.and(stopped)
+    server::start(process, setup).await
 }
 
 /// A socket bound to one address can be reached there alone. One bound to all of them is reached the
@@ -111,9 +116,12 @@ fn network(dht: &DhtConfig) -> anyhow::Result<(String, Vec<String>)> {
 
 /// `parsec scheduler`.
 pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()> {
-    let process = Process::start();
+    let process = Process::start()?;
     let telemetry = process::bind("telemetry", &config.telemetry.listen)?;
-    let store = database::open(&database::target(&config.database)?, config.database.wait).await?;
+    let target = database::target(&config.database)?;
+    let opening = database::open(&target, config.database.wait);
+    let Some(store) = process.unless_stopped(opening).await else { return Ok(()) };
+    let store = store?;
     let store: Arc<dyn Store> = if config.dry_run { Arc::new(DryRun { nodes: Some(store) }) } else { store };
     let timeouts = Timeouts { operation: config.operation_timeout, ..Timeouts::default() };
     let setup = SchedulerSetup {

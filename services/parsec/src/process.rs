@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -13,8 +12,7 @@ use parsec_actors::root::Root;
 use parsec_actors::stop::{StopStep, stop_in_order};
 use parsec_actors::supervise::{Child, ChildEvent, supervise};
 use parsec_actors::telemetry::Telemetry;
-use parsec_measure::RestartPolicy;
-use rand::RngExt;
+use parsec_measure::{RestartPolicy, port_candidates};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info};
@@ -44,14 +42,19 @@ pub(crate) struct Process {
     pub(crate) metrics: Arc<Metrics>,
     root: Recipient<ChildEvent>,
     fatal: watch::Receiver<Option<String>>,
+    signal: watch::Receiver<Option<&'static str>>,
 }
 
 impl Process {
     /// Must be called within the system.
-    pub(crate) fn start() -> Self {
+    ///
+    /// # Errors
+    /// If the system grants no handlers for signals.
+    pub(crate) fn start() -> anyhow::Result<Self> {
         let metrics = Arc::new(Metrics::new(provenance::VERSION, provenance::COMMIT));
         let (root, fatal) = Root::new(Arc::clone(&metrics));
-        Self { metrics, root: root.start().recipient(), fatal }
+        let signal = listen_for_signals()?;
+        Ok(Self { metrics, root: root.start().recipient(), fatal, signal })
     }
 
     /// Starts an actor below the root.
@@ -64,19 +67,34 @@ impl Process {
 
     /// Serves `/metrics`.
     pub(crate) fn serve_telemetry(&self, listener: TcpListener) -> (Child<Telemetry>, Child<Gateway>) {
-        info!(address = ?listener.local_addr().ok(), "serving /metrics");
+        if let Ok(address) = listener.local_addr() {
+            info!(%address, "serving /metrics");
+        }
         let telemetry = self.supervise("telemetry", Telemetry::new(Arc::clone(&self.metrics)));
         let routes = Routes::telemetry(telemetry.ask(SCRAPE_DEADLINE));
         let gateway = self.supervise("telemetry gateway", Gateway::new(Arc::new(listener), routes));
         (telemetry, gateway)
     }
 
+    /// Does something that may take a while, such as waiting for a database; `None` if the process is told to stop first.
+    pub(crate) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            // What is up already gets an orderly stop.
+            biased;
+            result = work => Some(result),
+            signal = self.signalled() => {
+                info!(signal, "stopping before everything is up");
+                None
+            }
+        }
+    }
+
     /// Waits for a signal to stop, or for an actor that cannot be kept alive: then that is the error.
     pub(crate) async fn wait_for_end(&self) -> anyhow::Result<()> {
         let mut fatal = self.fatal.clone();
         tokio::select! {
-            signal = stop_signal() => {
-                info!(signal = signal?, "stopping");
+            signal = self.signalled() => {
+                info!(signal, "stopping");
                 Ok(())
             }
             reason = fatal.wait_for(Option::is_some) => {
@@ -85,22 +103,30 @@ impl Process {
             }
         }
     }
+
+    async fn signalled(&self) -> &'static str {
+        let mut signal = self.signal.clone();
+        let first = signal.wait_for(Option::is_some).await.map(|signal| *signal);
+        first.ok().flatten().expect("whoever listens for signals keeps their channel open")
+    }
 }
 
-/// Waits for SIGTERM or SIGINT. From then on, another one ends the process at once.
-pub(crate) async fn stop_signal() -> anyhow::Result<&'static str> {
+/// Listens for SIGTERM and SIGINT, from the start of the process on: the first process of a container would not even
+/// notice one that it does not listen for. A second one ends the process at once.
+fn listen_for_signals() -> anyhow::Result<watch::Receiver<Option<&'static str>>> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    let first = tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    };
+    let (first, listener) = watch::channel(None);
     actix::spawn(async move {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        error!("second signal, ending at once");
+        let mut next = async || {
+            tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" }
+        };
+        first.send_replace(Some(next().await));
+        let signal = next().await;
+        error!(signal, "second signal, ending at once");
         std::process::exit(IMPATIENT);
     });
-    Ok(first)
+    Ok(listener)
 }
 
 /// Stops the parts in order; an unclean stop is an error.
@@ -112,13 +138,6 @@ pub(crate) async fn stop(steps: Vec<StopStep>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where a free port is looked for: it has to fit into the SMALLINT columns of the original's database, and the ports
-/// that the system hands out by itself do not.
-const FREE_PORTS: RangeInclusive<u16> = 16_384..=32_767;
-
-/// How many taken ports are put up with before giving up on finding a free one.
-const FREE_PORT_TRIES: usize = 100;
-
 /// Binds a socket for HTTP, once for the life of the process. Port 0 is a free one.
 pub(crate) fn bind(what: &str, place: &HostPort) -> anyhow::Result<TcpListener> {
     let address = place.resolve().with_context(|| format!("{what}: host `{}`", place.host))?;
@@ -126,7 +145,9 @@ pub(crate) fn bind(what: &str, place: &HostPort) -> anyhow::Result<TcpListener> 
     if address.port() != 0 {
         return bind(address);
     }
-    let mut candidates = std::iter::repeat_with(|| SocketAddr::new(address.ip(), rand::rng().random_range(FREE_PORTS)));
-    let free = candidates.by_ref().take(FREE_PORT_TRIES).find_map(|candidate| TcpListener::bind(candidate).ok());
+    let mut rng = rand::rng();
+    let mut candidates = port_candidates(&mut rng).map(|port| SocketAddr::new(address.ip(), port));
+    let free = candidates.find_map(|candidate| TcpListener::bind(candidate).ok());
+    // None was free: the system's own choice fails with a sentence if it does not fit into the database.
     free.map_or_else(|| bind(address), Ok)
 }

@@ -52,16 +52,17 @@ pub(crate) fn start(process: &Process, setup: SchedulerSetup) -> RunningSchedule
         metrics: Arc::clone(&metrics),
         probes,
     };
-    let fleet = |group| FleetConfig {
+    let fleet = |(index, group)| FleetConfig {
         group,
         interval,
         dependencies: provenance::dependencies(&[]),
-        seed,
+        // Two loops must not publish the same content.
+        seed: seed.map(|seed| seed.wrapping_add(index)),
         tools: tools.clone(),
         scheduler: Arc::default(),
         watcher: watcher.clone(),
     };
-    let fleets = groups.into_iter().map(fleet).collect();
+    let fleets = (0..).zip(groups).map(fleet).collect();
     let config = SchedulerConfig { fleets, restart: RestartPolicy::default(), metrics };
     RunningScheduler { scheduler: process.supervise("scheduler", Scheduler::new(config)), recorder }
 }

@@ -87,12 +87,12 @@ fn start_again(config: NodeConfig) -> futures::future::BoxFuture<'static, Result
 }
 
 impl RunningServer {
-    /// How to stop it: nothing new is accepted first; nobody is sent to it last.
+    /// How to stop it: nobody is sent to it any more first; then it answers what it was asked before.
     pub(crate) fn stop_steps(&self) -> Vec<StopStep> {
         vec![
+            StopStep { name: "heartbeat", ask: self.heartbeat.ask(HEARTBEAT_STOP) },
             // The gateway needs its own time for requests in flight, and a little more to say so.
             StopStep { name: "gateway", ask: self.gateway.ask(GATEWAY_STOP + Duration::from_secs(1)) },
-            StopStep { name: "heartbeat", ask: self.heartbeat.ask(HEARTBEAT_STOP) },
             StopStep { name: "DHT node", ask: self.dht.ask(DHT_STOP) },
         ]
     }

@@ -96,6 +96,7 @@ impl Dht for FakeDht {
         match self.take().await {
             How::NotReady => Ok(Readiness::NotReady("the routing table is empty, as ordered".to_owned())),
             How::Unreachable => Err(DhtError::Stopped),
+            How::Stuck => Err(DhtError::Stuck(Duration::from_secs(10))),
             _ => Ok(Readiness::Ready { routing_table_size: 202 }),
         }
     }

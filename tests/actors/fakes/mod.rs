@@ -2,7 +2,7 @@
 //! what they were asked, and fail when told to.
 //!
 //! The unit tests of `parsec-actors` include this folder too.
-#![allow(dead_code, reason = "each of the test programs that share this folder uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each of the test programs that share this folder uses a part of it")]
 
 mod dht;
 mod servers;
@@ -18,7 +18,7 @@ use parsec_measure::{Cid, Content, Endpoint, Measured, Measurement, Node, NodeId
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-pub(crate) use dht::{BeReady, Engine, FakeDht, MockDht, MockServers, Records};
+pub(crate) use dht::{BeReady, FakeDht, MockDht, MockServers, Records};
 pub(crate) use servers::{FakeServers, How, Question};
 pub(crate) use store::{Call, FakeStore, Mood};
 pub(crate) use witness::{Bystander, Bystanding, Witness};

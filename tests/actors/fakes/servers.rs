@@ -39,6 +39,8 @@ pub(crate) enum How {
     VersionOne,
     /// Whoever asks it panics.
     Panics,
+    /// It does its work, and gives no sign of life (engines only).
+    Stuck,
 }
 
 /// One call, as it came in.
@@ -135,8 +137,9 @@ fn version_one(key: &Cid) -> String {
     let bytes: Vec<u8> = [vec![1, 0x55], key.multihash()].concat();
     let bit = |index: usize| bytes.get(index / 8).map_or(0, |byte| byte >> (7 - index % 8) & 1);
     let symbol = |place: usize| (0..5).fold(0, |symbol, offset| symbol << 1 | bit(5 * place + offset));
-    let text: String =
-        (0..(bytes.len() * 8).div_ceil(5)).map(|place| char::from(b"abcdefghijklmnopqrstuvwxyz234567"[usize::from(symbol(place))])).collect();
+    let text: String = (0..(bytes.len() * 8).div_ceil(5))
+        .map(|place| char::from(b"abcdefghijklmnopqrstuvwxyz234567"[usize::from(symbol(place))]))
+        .collect();
     format!("b{text}")
 }
 

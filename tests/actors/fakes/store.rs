@@ -21,6 +21,8 @@ pub(crate) enum Mood {
     Away,
     /// It gives no answer until its mood changes.
     Hangs,
+    /// The node's row has been deleted.
+    RowGone,
     /// The call panics.
     Panics,
 }
@@ -122,7 +124,9 @@ impl FakeStore {
 
     /// From now on, every call is taken like this.
     pub(crate) fn is(&self, mood: Mood) {
-        Call::ALL.map(|call| self.takes(call, [], mood));
+        for call in Call::ALL {
+            self.takes(call, [], mood);
+        }
     }
 
     /// The next calls of this kind are taken like `next`, one each, and those after them like `then`.
@@ -163,6 +167,7 @@ impl FakeStore {
         }
         match mood {
             Mood::Away => Err(StoreError::Unavailable("away, as ordered".to_owned())),
+            Mood::RowGone => Err(StoreError::NoSuchNode(NodeId(7))),
             Mood::Panics => panic!("the database broke in {call:?}"),
             Mood::Works | Mood::Hangs => Ok(()),
         }
@@ -218,9 +223,7 @@ impl Store for FakeStore {
 
     async fn record(&self, rows: &[Row]) -> Result<(), StoreError> {
         self.take(Call::Record).await?;
-        let is_bad = |row: &Row| {
-            matches!(row, Row::Attempt(attempt) if self.read(|content| content.refused.contains(&attempt.id)))
-        };
+        let is_bad = |row: &Row| matches!(row, Row::Attempt(attempt) if self.read(|content| content.refused.contains(&attempt.id)));
         if rows.iter().any(is_bad) {
             return Err(StoreError::BadRow("refused, as ordered".to_owned()));
         }

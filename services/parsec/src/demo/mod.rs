@@ -51,7 +51,7 @@ const ROUNDS_WAITING: usize = 64;
 /// Runs the demonstration to its end: the number of rounds asked for, or a signal.
 pub(crate) async fn run(config: DemoConfig) -> anyhow::Result<()> {
     raise_file_limit();
-    let process = Process::start();
+    let process = Process::start()?;
     let mut board = Board::new(config.format, Board::can_be_live());
     let mut running = Running::default();
     let ended = tokio::select! {

@@ -1,0 +1,101 @@
+//! `parsec demo`, the first thing that anybody sees of parsec.
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::{Ended, Process};
+use crate::stage::Stage;
+
+/// As little as there can be rounds with.
+const SMALL: [&str; 4] = ["--peers", "25", "--servers", "2"];
+
+/// The demonstration in a hurry, with its files in `directory`.
+fn demo(stage: &Stage, directory: &TempDir, added: &[&str]) -> Process {
+    let directory = directory.path().to_str().expect("temporary directories have plain names");
+    Process::start(stage, &[&["demo", "--interval", "1s", "--data-dir", directory], added].concat())
+}
+
+fn parsed(ended: &Ended) -> Vec<Value> {
+    ended.out.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+}
+
+fn is_object(line: &str) -> bool {
+    serde_json::from_str(line).is_ok_and(|value: Value| value.is_object())
+}
+
+fn of_type<'a>(lines: &'a [Value], name: &str) -> Vec<&'a Value> {
+    lines.iter().filter(|line| line["type"] == name).collect()
+}
+
+#[tokio::test]
+async fn a_demo_of_two_rounds_measures_two_publications_and_four_lookups_and_none_fails() {
+    let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
+    let added = ["--peers", "40", "--servers", "3", "--rounds", "2", "--format", "json"];
+    let ended = demo(&stage, &directory, &added).end().await;
+
+    assert_eq!(ended.code(), 0);
+    let lines = parsed(&ended);
+    let attempts = of_type(&lines, "attempt");
+    let count = |operation: &str| attempts.iter().filter(|attempt| attempt["operation"] == operation).count();
+    assert_eq!((count("provide"), count("retrieve"), attempts.len()), (2, 4, 6));
+    for attempt in attempts {
+        assert_eq!((&attempt["outcome"], &attempt["error"]), (&"ok".into(), &Value::Null), "{attempt}");
+        assert!(attempt["duration_seconds"].as_f64().unwrap() > 0.0, "{attempt}");
+        assert!(attempt["routing_table_peers"].as_u64().unwrap() > 0, "{attempt}");
+    }
+    assert_eq!(of_type(&lines, "round").len(), 2);
+
+    let summary = lines.last().unwrap();
+    assert_eq!(summary["type"], "summary");
+    assert_eq!((&summary["rounds"], &summary["failures"]), (&2.into(), &0.into()), "{summary}");
+    let results: Vec<_> =
+        summary["results"].as_array().unwrap().iter().map(|row| (&row["operation"], &row["n"])).collect();
+    assert_eq!(results, [(&"provide".into(), &2.into()), (&"retrieve".into(), &4.into())], "{summary}");
+    assert_eq!(of_type(&lines, "summary").len(), 1);
+}
+
+#[tokio::test]
+async fn results_are_on_standard_output_alone_and_measurements_in_the_directory_asked_for() {
+    let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
+    let ended = demo(&stage, &directory, &[&SMALL[..], &["--rounds", "1", "--format", "json"]].concat()).end().await;
+    assert_eq!(ended.code(), 0);
+    assert!(!ended.err.lines().any(is_object), "{}", ended.err);
+    assert!(ended.out.iter().all(|line| is_object(line)), "{:#?}", ended.out);
+    let file = directory.path().join("parsec.db");
+    assert!(ended.err.contains(&format!("measurements go to {}", file.display())));
+    assert!(std::fs::read(&file).unwrap().starts_with(b"SQLite format 3"));
+}
+
+#[tokio::test]
+async fn people_are_shown_a_table_after_each_round_and_a_summary_at_the_end() {
+    let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
+    let ended = demo(&stage, &directory, &[&SMALL[..], &["--rounds", "2"]].concat()).end().await;
+    assert_eq!(ended.code(), 0);
+
+    let headers: Vec<_> = ended.out.iter().filter(|line| line.contains("routing table (peers)")).collect();
+    assert_eq!(headers.len(), 3, "one for each round, one at the end: {:#?}", ended.out);
+    for column in ["fleet", "operation", "n", "failures", "p50", "p90", "p99"] {
+        assert!(headers[0].contains(column), "no {column} in {}", headers[0]);
+    }
+    let summary =
+        ended.out.iter().position(|line| line.starts_with("2 rounds in ") && line.ends_with(" s, 0 failures"));
+    let table = ended.out[summary.expect("there is a summary")..].join("\n");
+    assert!(table.contains("provide") && table.contains("retrieve"), "{table}");
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_an_endless_demo_with_its_summary() {
+    let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
+    let demo = demo(&stage, &directory, &[&SMALL[..], &["--format", "json"]].concat());
+    demo.out("first round", |line| line.contains(r#""type":"round""#).then_some(())).await;
+    demo.signal(Signal::SIGINT);
+    let ended = demo.end().await;
+
+    assert_eq!(ended.code(), 0);
+    let lines = parsed(&ended);
+    let (summary, rounds) = (lines.last().unwrap(), of_type(&lines, "round").len());
+    assert_eq!(summary["type"], "summary");
+    assert_eq!(summary["rounds"], rounds, "{summary}");
+    assert!(rounds >= 1);
+}

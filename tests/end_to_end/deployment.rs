@@ -1,0 +1,104 @@
+//! Servers and schedulers as one deploys them, only quicker.
+
+use std::net::SocketAddr;
+
+use parsec_dht::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport};
+
+use crate::http::{self, Reply};
+use crate::process::Process;
+use crate::stage::Stage;
+
+/// How many peers the DHT of a test has: more than the 20 that hold a record, so that a lookup has to choose.
+const PEERS: usize = 30;
+
+/// Loopback, free ports, no start-up delay, and log lines that a test can read.
+const SERVER: &[&str] = &[
+    "server",
+    "dht",
+    "--log-format",
+    "json",
+    "--server-host",
+    "127.0.0.1",
+    "--server-port",
+    "0",
+    "--peer-port",
+    "0",
+    "--telemetry-port",
+    "0",
+    "--startup-delay",
+    "0s",
+    "--fleet",
+    "default",
+    "--protocol-id",
+    LOCAL_PROTOCOL,
+];
+
+/// A round every second, on a free port.
+const SCHEDULER: &[&str] =
+    &["scheduler", "--log-format", "json", "--telemetry-port", "0", "--fleets", "default", "--interval", "1s"];
+
+/// A DHT in this process.
+pub(crate) async fn network() -> LocalNetwork {
+    let config = LocalConfig { peers: PEERS, seed: 7, transport: LocalTransport::Tcp };
+    LocalNetwork::start(config).await.expect("loopback carries a small network")
+}
+
+/// How a server joins this network.
+pub(crate) fn joining(network: &LocalNetwork) -> [String; 2] {
+    ["--bootstrap-peers".to_owned(), network.bootstrap().join(",")]
+}
+
+/// Starts a server, with these arguments added, and does not wait for it.
+pub(crate) fn server(stage: &Stage, added: &[&str]) -> Process {
+    Process::start(stage, &[SERVER, added].concat())
+}
+
+/// Starts a scheduler of the fleet `default`, with these arguments added, and does not wait for it.
+pub(crate) fn scheduler(stage: &Stage, added: &[&str]) -> Process {
+    Process::start(stage, &[SCHEDULER, added].concat())
+}
+
+/// A server that has said where it is.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) process: Process,
+    /// Its HTTP API.
+    pub(crate) api: SocketAddr,
+    /// Its number in the database.
+    pub(crate) node: i32,
+    /// Its address in the DHT.
+    pub(crate) multiaddress: String,
+}
+
+impl Server {
+    /// Waits until a server says where it is.
+    pub(crate) async fn started(process: Process) -> Self {
+        let fields = process.log("server started").await;
+        let port = |name: &str| fields[name].as_u64().and_then(|port| u16::try_from(port).ok());
+        let port = |name: &str| port(name).unwrap_or_else(|| panic!("no {name} in {fields}"));
+        let text = |name: &str| fields[name].as_str().unwrap_or_else(|| panic!("no {name} in {fields}"));
+        Self {
+            api: ([127, 0, 0, 1], port("http_port")).into(),
+            node: text("node").parse().expect("nodes have numbers"),
+            multiaddress: format!("/ip4/127.0.0.1/tcp/{}/p2p/{}", port("peer_port"), text("peer_id")),
+            process,
+        }
+    }
+
+    /// Waits until it can measure.
+    pub(crate) async fn ready(self, stage: &Stage) -> Self {
+        let is_ready = async || (http::get(stage, self.api, "/readiness").await.status == 200).then_some(());
+        stage.eventually("server ready to measure", is_ready).await;
+        self
+    }
+}
+
+/// What a process offers to Prometheus.
+pub(crate) async fn metrics(stage: &Stage, process: &Process) -> String {
+    let fields = process.log("serving /metrics").await;
+    let address = fields["address"].as_str().and_then(|address| address.parse().ok());
+    let address = address.unwrap_or_else(|| panic!("no address in {fields}"));
+    let Reply { status, text } = http::get(stage, address, "/metrics").await;
+    assert_eq!(status, 200, "{text}");
+    text
+}

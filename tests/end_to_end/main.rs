@@ -1,0 +1,20 @@
+//! parsec as its operators meet it: real processes, started with real command lines, on loopback.
+//!
+//! Each test has a [`stage`](stage::Stage) of its own: what it starts there ends with it, every wait on it is for a
+//! state (a log line, a row, an answer) and is bounded by the one deadline of the test, and what the processes said is
+//! shown if the test fails. The DHT is a [`LocalNetwork`](parsec_dht::LocalNetwork) in the test's own process, or
+//! another server where a peer must be stopped in the middle of something.
+
+mod bad_input;
+mod demo;
+mod deployment;
+mod health;
+mod http;
+mod http_api;
+mod on_postgres;
+mod on_sqlite;
+mod process;
+mod stage;
+mod stopping;
+mod tables;
+mod transcript;

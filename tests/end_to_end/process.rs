@@ -1,0 +1,129 @@
+//! The binary, running.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::stage::Stage;
+use crate::transcript::{Stream, Transcript};
+
+/// What a process of ours inherits: where programs are, and where temporary files go.
+const INHERITED: [&str; 2] = ["PATH", "TMPDIR"];
+
+/// A process of ours; killed if it is dropped before it has ended.
+#[derive(Debug)]
+pub(crate) struct Process {
+    stage: Stage,
+    name: String,
+    child: Child,
+    said: Arc<Transcript>,
+}
+
+/// How a process ended, and what it said.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    status: ExitStatus,
+    /// The lines on standard output.
+    pub(crate) out: Vec<String>,
+    /// Standard error.
+    pub(crate) err: String,
+}
+
+impl Process {
+    /// Starts `parsec` with these arguments.
+    pub(crate) fn start(stage: &Stage, args: &[&str]) -> Self {
+        Self::start_with(stage, &[], args)
+    }
+
+    /// Starts `parsec` with these variables and arguments, and nothing else around it.
+    #[expect(clippy::disallowed_methods, reason = "the child gets an environment of its own, and these parts of ours")]
+    pub(crate) fn start_with(stage: &Stage, variables: &[(&str, &str)], args: &[&str]) -> Self {
+        let inherited = INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        let mut child = Command::new(env!("CARGO_BIN_EXE_parsec"))
+            .args(args)
+            .env_clear()
+            .envs(inherited)
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary under test can be started");
+        let name = format!("parsec {}", args.join(" "));
+        let out = child.stdout.take().expect("standard output was asked for");
+        let err = child.stderr.take().expect("standard error was asked for");
+        let said = Transcript::of(format!("{name} (process {})", child.id()), out, err);
+        stage.keep(Arc::clone(&said));
+        Self { stage: stage.clone(), name, child, said }
+    }
+
+    /// Waits for a line on standard output of which `pick` makes something.
+    pub(crate) async fn out<T>(&self, what: &str, pick: impl FnMut(&str) -> Option<T>) -> T {
+        self.line(Stream::Out, what, pick).await
+    }
+
+    /// Waits for a JSON log line with this message.
+    pub(crate) async fn log(&self, message: &str) -> Value {
+        self.logged(message, 1).await
+    }
+
+    /// Waits for the `count`th JSON log line with this message.
+    pub(crate) async fn logged(&self, message: &str, count: usize) -> Value {
+        let mut seen = 0;
+        let pick = |line: &str| {
+            let fields: Value = serde_json::from_str(line).ok()?;
+            seen += usize::from(fields["message"] == message);
+            (seen == count).then_some(fields)
+        };
+        self.line(Stream::Err, &format!("log line {count} `{message}`"), pick).await
+    }
+
+    async fn line<T>(&self, stream: Stream, what: &str, pick: impl FnMut(&str) -> Option<T>) -> T {
+        let what = format!("{what}, from {}", self.name);
+        let found = self.stage.in_time(&what, self.said.find(stream, pick)).await;
+        found.unwrap_or_else(|| panic!("it ended without this: {what}"))
+    }
+
+    /// Sends a signal. The process is still ours: it is reaped by [`Self::end`], which takes it away.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).expect("process ids are small");
+        kill(Pid::from_raw(pid), signal).expect("a child that is not reaped can be signalled");
+    }
+
+    /// Waits for the end.
+    pub(crate) async fn end(mut self) -> Ended {
+        let what = format!("end of {}", self.name);
+        let child = &mut self.child;
+        let ask = async || child.try_wait().expect("a child can be waited for");
+        let status = self.stage.eventually(&what, ask).await;
+        let out = self.stage.in_time(&what, self.said.all(Stream::Out)).await;
+        let err = self.said.all(Stream::Err).await.join("\n");
+        Ended { status, out, err }
+    }
+
+    /// Asks the process to stop as an operator does, and waits for the end.
+    pub(crate) async fn terminate(self) -> Ended {
+        self.signal(Signal::SIGTERM);
+        self.end().await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // An error says that it has ended already. Even a stopped process cannot ignore this signal.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Ended {
+    /// The exit code, as a shell shows it.
+    pub(crate) fn code(&self) -> i32 {
+        let signalled = self.status.signal().map(|signal| 128 + signal);
+        self.status.code().or(signalled).expect("a process ends by itself or by a signal")
+    }
+}

@@ -1,0 +1,85 @@
+//! How processes end when they are told to.
+//!
+//! The DHT of these tests is one peer: a server in server mode, in a process of its own. Frozen with SIGSTOP, it keeps
+//! whoever asks it waiting for as long as the test wants.
+
+use nix::sys::signal::Signal;
+use parsec_measure::Content;
+use parsec_test_support::database;
+use tokio::task::JoinHandle;
+
+use crate::deployment::{Server, metrics, scheduler, server};
+use crate::http::{Reply, post};
+use crate::stage::Stage;
+use crate::tables::Tables;
+
+/// A server with a lookup under way, which ends when the peer that it asks thaws.
+struct Scene {
+    tables: Tables,
+    peer: Server,
+    server: Server,
+    request: JoinHandle<Reply>,
+}
+
+async fn a_lookup_under_way(stage: &Stage) -> Scene {
+    let peer = Server::started(server(stage, &["--dry-run", "--server-mode"])).await;
+    let database = database().await;
+    let server = server(stage, &["--database-url", database.url(), "--bootstrap-peers", &peer.multiaddress]);
+    let server = Server::started(server).await.ready(stage).await;
+    let tables = Tables::of(stage, database).await;
+    peer.process.signal(Signal::SIGSTOP);
+
+    let path = format!("/retrieve/{}", Content::random(&mut rand::rng()).cid());
+    let request = {
+        let (stage, api) = (stage.clone(), server.api);
+        tokio::spawn(async move { post(&stage, api, &path, "{}").await })
+    };
+    let counted = r#"parsec_http_requests_total{method="POST",path="retrieve",scheduler=""} 1"#;
+    let has_arrived = async || metrics(stage, &server.process).await.contains(counted).then_some(());
+    stage.eventually("request at the server", has_arrived).await;
+    Scene { tables, peer, server, request }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_told_to_stop_is_offline_at_once_and_answers_what_it_was_asked_before() {
+    let stage = Stage::begin();
+    let Scene { tables, peer, server, request } = a_lookup_under_way(&stage).await;
+    server.process.signal(Signal::SIGTERM);
+    assert_eq!(server.process.log("stopping").await["signal"], "SIGTERM");
+    // Nobody is sent to it any more, while somebody still waits for it.
+    let gone = format!("nodes_ecs WHERE id = {} AND offline_since IS NOT NULL", server.node);
+    tables.wait_for(1, &gone).await;
+    peer.process.signal(Signal::SIGCONT);
+
+    let reply = request.await.unwrap();
+    assert_eq!((reply.status, reply.json()["Error"].as_str()), (200, Some("not found")), "{reply:?}");
+    let ended = server.process.end().await;
+    assert_eq!(ended.code(), 0);
+    assert!(ended.err.contains("stopped in good order"), "{}", ended.err);
+    assert_eq!(tables.count(&gone).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_a_server_at_once() {
+    let stage = Stage::begin();
+    let Scene { server, request, peer: _frozen, tables: _ } = a_lookup_under_way(&stage).await;
+    request.abort();
+    server.process.signal(Signal::SIGTERM);
+    server.process.log("stopping").await;
+    server.process.signal(Signal::SIGINT);
+    let ended = server.process.end().await;
+    assert_eq!(ended.code(), 130);
+    assert!(ended.err.contains("second signal, ending at once"), "{}", ended.err);
+}
+
+#[tokio::test]
+async fn who_still_waits_for_a_database_can_be_stopped_all_the_same() {
+    let stage = Stage::begin();
+    let nowhere = ["--database-url", "postgres://ann@127.0.0.1:1/measurements", "--database-wait", "1h"];
+    for process in [server(&stage, &nowhere), scheduler(&stage, &nowhere)] {
+        process.log("database is not there yet; trying again").await;
+        let ended = process.terminate().await;
+        assert_eq!(ended.code(), 0);
+        assert!(ended.err.contains("stopping before everything is up"), "{}", ended.err);
+    }
+}
