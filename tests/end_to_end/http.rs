@@ -32,19 +32,20 @@ pub(crate) async fn post(stage: &Stage, server: SocketAddr, path: &str, body: im
     send(stage, client().post(format!("http://{server}{path}")).body(body.into())).await
 }
 
-/// Sends the head of a request that announces a body of `length` bytes, and returns what the server says to that
-/// alone: one that wants to refuse the body does not wait for it.
-pub(crate) async fn announce(stage: &Stage, server: SocketAddr, path: &str, length: usize) -> String {
+/// Posts a body of `length` blanks to a server that may answer, and hang up, before it has read all of it.
+pub(crate) async fn post_blanks(stage: &Stage, server: SocketAddr, path: &str, length: usize) -> String {
     let head =
         format!("POST {path} HTTP/1.1\r\nHost: {server}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    let request = [head.into_bytes(), vec![b' '; length]].concat();
     let talking = async {
-        let mut stream = TcpStream::connect(server).await.expect("the server listens");
-        stream.write_all(head.as_bytes()).await.expect("the server reads the head of a request");
+        let stream = TcpStream::connect(server).await.expect("the server listens");
+        let (mut from, mut to) = stream.into_split();
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.expect("the server answers, and closes");
+        // What the server does not want to read or say any more is not our subject: what it has said is.
+        let _ = tokio::join!(to.write_all(&request), from.read_to_end(&mut answer));
         String::from_utf8(answer).expect("the answer is text")
     };
-    stage.in_time("answer to a request's head", talking).await
+    stage.in_time("answer to a body that is too long", talking).await
 }
 
 /// Each call has a client, and so a connection, of its own.

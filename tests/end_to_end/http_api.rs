@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::join;
 
 use crate::deployment::{Server, joining, network, server};
-use crate::http::{Reply, announce, get, post};
+use crate::http::{Reply, get, post, post_blanks};
 use crate::stage::Stage;
 
 /// The CIDv0 of the five bytes `hello`: base58btc of 0x12, 0x20 and their SHA2-256.
@@ -89,7 +89,7 @@ async fn what_is_no_request_gets_400_and_a_reason() {
         assert_eq!(reply.status, 400, "{path} {body}: {reply:?}");
         assert!(reply.text.contains(reason), "{path} {body}: {reply:?}");
     }
-    let answer = announce(&stage, server.api, "/provide", MAX_BODY_BYTES + 1).await;
+    let answer = post_blanks(&stage, server.api, "/provide", MAX_BODY_BYTES + 1).await;
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
-    assert!(answer.contains(&format!("at most {MAX_BODY_BYTES} bytes are read")), "{answer}");
+    assert!(answer.contains(&format!("longer than {MAX_BODY_BYTES} bytes")), "{answer}");
 }

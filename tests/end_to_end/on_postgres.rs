@@ -81,9 +81,10 @@ async fn check_health_and_metrics(stage: &Stage, servers: &[Server], scheduler: 
     }
     let text = metrics(stage, scheduler).await;
     for series in [
-        "parsec_active_nodes{fleet=\"default\"} ",
-        "parsec_issued_provides_total{success=\"true\"} ",
-        "parsec_issued_retrievals_total{success=\"true\"} ",
+        "parsec_active_nodes ",
+        "parsec_ready_nodes{fleet=\"default\"} ",
+        "parsec_issued_provides{success=\"true\"} ",
+        "parsec_issued_retrievals{success=\"true\"} ",
         "parsec_recorder_backlog_rows ",
         "parsec_build_info{",
     ] {

@@ -163,16 +163,16 @@ impl Driver {
             Command::AddLocalRecord { key } => {
                 let record =
                     ProviderRecord::new(RecordKey::from(key), *self.swarm.local_peer_id(), Vec::<Multiaddr>::new());
-                if let Err(error) = self.swarm.behaviour_mut().kad.store_mut().add_provider(record) {
+                if let Err(error) = self.swarm.behaviour_mut().kad.0.store_mut().add_provider(record) {
                     debug!(%error, "own provider record not held");
                 }
             }
             Command::Answered(peer) => self.add_to_table(peer),
             Command::Unresponsive(peer) => {
-                self.swarm.behaviour_mut().kad.remove_peer(&peer);
+                self.swarm.behaviour_mut().kad.0.remove_peer(&peer);
             }
             Command::Forget(peer) => {
-                self.swarm.behaviour_mut().kad.remove_peer(&peer);
+                self.swarm.behaviour_mut().kad.0.remove_peer(&peer);
                 let _ = self.swarm.disconnect_peer_id(peer);
             }
             Command::Stop { .. } => unreachable!("ends the loop before it gets here"),
@@ -180,7 +180,7 @@ impl Driver {
     }
 
     fn add_to_table(&mut self, peer: NamedPeer) {
-        let kad = &mut self.swarm.behaviour_mut().kad;
+        let kad = &mut self.swarm.behaviour_mut().kad.0;
         for address in peer.addresses {
             kad.add_address(&peer.id, address);
         }
@@ -188,7 +188,7 @@ impl Driver {
 
     fn start(&mut self, key: &[u8], count: usize) -> Start {
         let local = NamedPeer { id: *self.swarm.local_peer_id(), addresses: announced(&self.swarm) };
-        let kad = &mut self.swarm.behaviour_mut().kad;
+        let kad = &mut self.swarm.behaviour_mut().kad.0;
         let key = RecordKey::new(&key);
         let local_providers = kad.store_mut().providers(&key).into_iter().map(|record| record.provider).collect();
         let nearest: Vec<KBucketKey<PeerId>> = kad.get_closest_local_peers(&KBucketKey::new(key)).take(count).collect();
@@ -197,7 +197,7 @@ impl Driver {
     }
 
     fn status(&mut self) -> Status {
-        let kad = &mut self.swarm.behaviour_mut().kad;
+        let kad = &mut self.swarm.behaviour_mut().kad.0;
         let nearest = kad.kbuckets().find(|bucket| bucket.num_entries() > 0).map(|bucket| bucket.range().0);
         Status { table_size: table_size(kad), deepest_bucket: nearest.map_or(0, common_prefix) }
     }
@@ -230,7 +230,7 @@ impl Driver {
     /// libp2p-kad starts a bootstrap of its own while the table has fewer than 20 peers, which no option turns off.
     /// It would compete with what is being measured.
     fn end_foreign_queries(&mut self) {
-        for mut query in self.swarm.behaviour_mut().kad.iter_queries_mut() {
+        for mut query in self.swarm.behaviour_mut().kad.0.iter_queries_mut() {
             query.finish();
         }
     }

@@ -19,6 +19,7 @@ mod records;
 mod refresh;
 mod report;
 mod rpc;
+mod serving;
 pub mod strategy;
 mod swarm;
 mod wire;

@@ -17,7 +17,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 
 use crate::key::{Contact, Key};
-use crate::records::ProviderStore;
+use crate::serving::Serving;
 use crate::swarm::kad as kademlia;
 
 /// The protocol id of local networks: never that of a public one, so that nothing can leak into it.
@@ -72,7 +72,7 @@ pub struct LocalNetwork {
     _tasks: JoinSet<()>,
 }
 
-type LocalSwarm = Swarm<kad::Behaviour<ProviderStore>>;
+type LocalSwarm = Swarm<Serving>;
 
 impl LocalNetwork {
     /// Starts all peers and fills their tables. Must be called within a tokio runtime.
@@ -95,7 +95,7 @@ impl LocalNetwork {
         let mut tasks = JoinSet::new();
         for (index, mut swarm) in swarms.into_iter().enumerate() {
             for other in table(&keys, index, &mut rng) {
-                swarm.behaviour_mut().add_address(&peers[other].0, peers[other].1.clone());
+                swarm.behaviour_mut().0.add_address(&peers[other].0, peers[other].1.clone());
             }
             settle(&mut swarm);
             tasks.spawn(serve(swarm));
@@ -167,7 +167,7 @@ fn table(keys: &[Key], index: usize, rng: &mut impl Rng) -> Vec<usize> {
 /// Ends the bootstrap that libp2p-kad starts by itself while its table has fewer than 20 peers.
 fn settle(swarm: &mut LocalSwarm) {
     while swarm.next().now_or_never().is_some() {}
-    for mut query in swarm.behaviour_mut().iter_queries_mut() {
+    for mut query in swarm.behaviour_mut().0.iter_queries_mut() {
         query.finish();
     }
 }

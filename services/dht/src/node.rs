@@ -159,8 +159,8 @@ pub struct Node {
     tools: Tools,
     config: LookupConfig,
     operation_timeout: Duration,
-    /// Turns true once the node has looked itself up, so that its table holds its neighbours.
-    has_found_itself: watch::Receiver<bool>,
+    /// Turns true once the routing table has been filled.
+    filled: watch::Receiver<bool>,
     died: watch::Receiver<Option<String>>,
     tasks: [AbortHandle; 2],
     /// Operations run on this runtime, however busy the caller's thread is.
@@ -190,16 +190,16 @@ impl Node {
         let (driver, handle) = Driver::new(swarm, rpc.clone());
         let tools = Tools { rpc, driver: handle };
         let lookup = LookupConfig { alpha: config.alpha, ..LookupConfig::default() };
-        let (found_itself, has_found_itself) = watch::channel(false);
+        let (fills, filled) = watch::channel(false);
         let refresh = Refresh { tools: tools.clone(), local: peer, bootstrap, config: lookup };
-        let (died, tasks) = watch_over(driver.run(), refresh.run(found_itself));
+        let (died, tasks) = watch_over(driver.run(), refresh.run(fills));
         Ok(Self {
             peer,
             port,
             tools,
             config: lookup,
             operation_timeout: config.operation_timeout,
-            has_found_itself,
+            filled,
             died,
             tasks,
             runtime: Handle::current(),
@@ -247,7 +247,7 @@ impl Dht for Node {
         if status.table_size == 0 {
             return Ok(Readiness::NotReady("the routing table is empty".into()));
         }
-        if !*self.has_found_itself.borrow() {
+        if !*self.filled.borrow() {
             return Ok(Readiness::NotReady("the routing table is being filled".into()));
         }
         Ok(Readiness::Ready { routing_table_size: u32::try_from(status.table_size).unwrap_or(u32::MAX) })

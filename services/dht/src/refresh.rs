@@ -19,6 +19,10 @@ use crate::wire::{self, NamedPeer};
 /// How often the table is refreshed (Go: `amino.DefaultRoutingTableRefreshPeriod`).
 const INTERVAL: Duration = Duration::from_secs(600);
 
+/// A node measures once its table has been filled, lest it competes with itself; but no longer than this is waited for the
+/// slowest buckets. As long as the original waits before its first heartbeat.
+const FILL_PATIENCE: Duration = Duration::from_secs(60);
+
 /// How often it is looked whether the table has lost half of its peers, as it does when the network goes away for a
 /// moment (Go: `periodicBootstrapInterval`, two minutes).
 const LOSS_CHECK: Duration = Duration::from_secs(30);
@@ -45,12 +49,13 @@ pub(crate) struct Refresh {
 }
 
 impl Refresh {
-    /// Refreshes for ever; `found_itself` turns true after the first lookup of ourselves that met anybody.
-    pub(crate) async fn run(self, found_itself: watch::Sender<bool>) {
+    /// Refreshes for ever; `filled` turns true after the first refresh that met anybody, or after [`FILL_PATIENCE`].
+    pub(crate) async fn run(self, filled: watch::Sender<bool>) {
+        let begun = Instant::now();
         let mut pause = RETRY.0;
         loop {
             let started = Instant::now();
-            match self.once(&found_itself).await {
+            match self.once(&filled, begun).await {
                 Err(Gone) => return,
                 Ok(0) => {
                     warn!(retry_seconds = pause.as_secs_f64(), "routing table is empty: no bootstrap peer answered");
@@ -58,6 +63,7 @@ impl Refresh {
                     pause = (pause * 2).min(RETRY.1);
                 }
                 Ok(peers) => {
+                    filled.send_replace(true);
                     info!(peers, duration_seconds = started.elapsed().as_secs_f64(), "routing table refreshed");
                     pause = RETRY.0;
                     self.wait_for_next(peers).await;
@@ -79,17 +85,18 @@ impl Refresh {
     }
 
     /// One refresh; the number of peers in the table after it.
-    async fn once(&self, found_itself: &watch::Sender<bool>) -> Result<usize, Gone> {
+    async fn once(&self, filled: &watch::Sender<bool>, begun: Instant) -> Result<usize, Gone> {
         if self.tools.driver.status().await?.table_size < BOOTSTRAP_BELOW {
             self.ask_bootstrap_peers().await;
         }
         self.look_up(self.local.to_bytes()).await?;
-        if self.tools.driver.status().await?.table_size > 0 {
-            found_itself.send_replace(true);
-        }
         for bucket in 0..=MAX_BUCKET {
-            if bucket > self.tools.driver.status().await?.deepest_bucket {
+            let status = self.tools.driver.status().await?;
+            if bucket > status.deepest_bucket {
                 break;
+            }
+            if status.table_size > 0 && begun.elapsed() > FILL_PATIENCE {
+                filled.send_replace(true);
             }
             let key = random_key_in_bucket(&self.local.key(), bucket, &mut rand::rng());
             self.look_up(key).await?;

@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use crate::records::ProviderStore;
 use crate::rpc;
+use crate::serving::Serving;
 use crate::wire::MAX_MESSAGE_BYTES;
 
 /// How long a TCP handshake may take (Go: `tcp.defaultConnectTimeout`).
@@ -54,7 +55,7 @@ pub(crate) enum BuildError {
 /// libp2p-kad serves others and keeps the routing table; our own requests go through `rpc`.
 #[derive(NetworkBehaviour)]
 pub(crate) struct Behaviour {
-    pub(crate) kad: kad::Behaviour<ProviderStore>,
+    pub(crate) kad: Serving,
     pub(crate) rpc: rpc::behaviour::Behaviour,
     pub(crate) identify: identify::Behaviour,
     pub(crate) ping: ping::Behaviour,
@@ -63,7 +64,7 @@ pub(crate) struct Behaviour {
 }
 
 /// Kademlia as a measuring node needs it: serving, and never asking on its own.
-pub(crate) fn kad(local: PeerId, protocol: StreamProtocol, mode: Mode) -> kad::Behaviour<ProviderStore> {
+pub(crate) fn kad(local: PeerId, protocol: StreamProtocol, mode: Mode) -> Serving {
     let mut config = kad::Config::new(protocol);
     config
         .set_periodic_bootstrap_interval(None)
@@ -75,7 +76,7 @@ pub(crate) fn kad(local: PeerId, protocol: StreamProtocol, mode: Mode) -> kad::B
         .set_max_packet_size(MAX_MESSAGE_BYTES);
     let mut kad = kad::Behaviour::with_config(local, ProviderStore::new(local), config);
     kad.set_mode(Some(mode));
-    kad
+    Serving(kad)
 }
 
 /// TCP (noise, yamux) and QUIC, names resolved through the system's DNS.
