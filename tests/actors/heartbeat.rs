@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use parsec_actors::ask::Ask;
+use parsec_actors::ask::{Ask, AskError};
 use parsec_actors::heartbeat::{BEAT, Heartbeat, HeartbeatConfig};
 use parsec_actors::stop::{HEARTBEAT_STOP, Stop};
 use parsec_actors::supervise::{Child, ChildState, supervise};
@@ -165,4 +165,14 @@ async fn a_row_that_was_deleted_ends_the_process_so_that_the_next_one_registers(
     ward.parent.until_heard(4).await;
     let reason = "node 7 has no row in nodes_ecs; it must register again".to_owned();
     assert_eq!(ward.parent.heard().last(), Some(&ChildState::Down { reason, crashes: 4 }));
+}
+
+#[actix::test]
+async fn a_crash_in_the_middle_of_the_farewell_offers_the_node_no_more() {
+    let ward = Ward::open();
+    ward.beats(1).await;
+    ward.store.takes(Call::MarkOffline, [], Mood::Panics);
+    assert_eq!(ward.stop().ask(Stop).await, Err(AskError::Crashed("heartbeat".into())));
+    sleep(10 * BEAT).await;
+    assert_eq!((ward.beats(1).await.len(), ward.parent.restarts().len()), (1, 1));
 }

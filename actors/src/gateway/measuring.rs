@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::web::{self, Bytes, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use parsec_api::wire::{Answer, MAX_BODY_BYTES, ProvideRequest, SCHEDULER_ID_HEADER, Target};
@@ -40,7 +41,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 async fn provide(request: HttpRequest, measuring: Data<Measuring>, body: Payload) -> HttpResponse {
     let scheduler = scheduler_id(&request);
     measuring.metrics.http_request("POST", "provide", &scheduler);
-    let body = match read(body).await {
+    let body = match read(&request, body).await {
         Ok(body) => body,
         Err(reason) => return bad_request(reason),
     };
@@ -54,13 +55,22 @@ async fn provide(request: HttpRequest, measuring: Data<Measuring>, body: Payload
 }
 
 /// The whole body, if it is neither too long nor too slow.
-async fn read(body: Payload) -> Result<Bytes, String> {
+async fn read(request: &HttpRequest, body: Payload) -> Result<Bytes, String> {
+    let announced =
+        request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|bytes| bytes > MAX_BODY_BYTES) {
+        return Err(too_long());
+    }
     match timeout(BODY_TIMEOUT, body.to_bytes_limited(MAX_BODY_BYTES)).await {
         Ok(Ok(Ok(bytes))) => Ok(bytes),
         Ok(Ok(Err(error))) => Err(format!("request body cannot be read: {error}")),
-        Ok(Err(_)) => Err(format!("request body is longer than {MAX_BODY_BYTES} bytes")),
+        Ok(Err(_)) => Err(too_long()),
         Err(_) => Err(format!("request body did not arrive within {} s", BODY_TIMEOUT.as_secs())),
     }
+}
+
+fn too_long() -> String {
+    format!("request body is longer than {MAX_BODY_BYTES} bytes")
 }
 
 /// The body says nothing. It is read all the same: the HTTP library closes a connection on which it was not, and a
@@ -68,7 +78,7 @@ async fn read(body: Payload) -> Result<Bytes, String> {
 async fn retrieve(request: HttpRequest, measuring: Data<Measuring>, text: Path<String>, body: Payload) -> HttpResponse {
     let scheduler = scheduler_id(&request);
     measuring.metrics.http_request("POST", "retrieve", &scheduler);
-    if let Err(reason) = read(body).await {
+    if let Err(reason) = read(&request, body).await {
         return bad_request(reason);
     }
     let cid: Cid = match text.parse() {

@@ -279,6 +279,15 @@ fn serving() -> (Child<Gateway>, SocketAddr, Supervised, Witness) {
     (gateway, address, host, parent)
 }
 
+/// Waits until nobody takes connections any more.
+async fn until_refused(address: SocketAddr) {
+    let asked = Instant::now();
+    while TcpStream::connect(address).await.is_ok() {
+        assert!(asked.elapsed() < PATIENCE, "new connections are still taken");
+        actix::clock::sleep(millis(1)).await;
+    }
+}
+
 #[actix::test]
 async fn a_stop_lets_requests_in_flight_finish_and_takes_no_new_ones() {
     let (gateway, address, host, _parent) = serving();
@@ -293,11 +302,7 @@ async fn a_stop_lets_requests_in_flight_finish_and_takes_no_new_ones() {
     host.engine.until("the lookup is under way", |engine| engine.begun > begun).await;
     let stop: Ask<Stop> = gateway.ask(PATIENCE);
     let stopping = actix::spawn(async move { stop.ask(Stop).await });
-    let asked = Instant::now();
-    while TcpStream::connect(address).await.is_ok() {
-        assert!(asked.elapsed() < PATIENCE, "new connections are still taken");
-        actix::clock::sleep(millis(1)).await;
-    }
+    until_refused(address).await;
     assert!(!in_flight.is_finished() && !stopping.is_finished());
     host.engine.is(How::Works);
     let reply = in_flight.await.unwrap().unwrap();
@@ -349,4 +354,8 @@ async fn a_gateway_that_crashed_serves_again_on_the_same_socket() {
             assert!(asked.elapsed() < PATIENCE, "it does not serve again");
         }
     }
+    // No server of the crashed ones is left behind.
+    let stop: Ask<Stop> = gateway.ask(PATIENCE);
+    assert_eq!(stop.ask(Stop).await, Ok(()));
+    until_refused(address).await;
 }

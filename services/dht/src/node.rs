@@ -287,7 +287,8 @@ fn watch_over(
             end = refresh => ("refresh", end),
         };
         let reason = match end {
-            Ok(()) => format!("the {name} task was stopped"),
+            // Whichever of the two noticed first.
+            Ok(()) => "the node was stopped".to_owned(),
             Err(error) => format!("the {name} task died: {error}"),
         };
         sender.send_replace(Some(reason));

@@ -146,7 +146,7 @@ async fn a_stopped_node_frees_its_port_and_says_that_it_is_gone() {
     assert!(matches!(taken, StartError::Listen { .. }), "{taken}");
     assert!(taken.to_string().contains(&node.port().to_string()), "{taken}");
     node.stop().await;
-    assert_eq!(timeout(PATIENCE, node.died()).await.unwrap(), "the swarm's task was stopped");
+    assert_eq!(timeout(PATIENCE, node.died()).await.unwrap(), "the node was stopped");
     assert!(node.readiness().await.is_err());
     assert_eq!(Node::start(again).await.unwrap().port(), node.port());
 }

@@ -11,7 +11,7 @@ use parsec_api::client::{HttpClient, ServerApi, Timeouts};
 use parsec_dht::{Identity, Network, NodeConfig};
 use parsec_measure::Endpoint;
 use parsec_store::{Store, StoreConfig};
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::config::{DhtConfig, HealthConfig, HostPort, SchedulerConfig, ServerConfig, redacted};
 use crate::database::{self, DryRun};
@@ -32,9 +32,9 @@ pub(crate) async fn run_server(config: ServerConfig, args: Vec<OsString>) -> any
     let server = server?;
     let telemetry = process.serve_telemetry(telemetry);
     let ended = process.wait_for_end().await;
-    let stopped = process::stop(server.stop_steps()).await;
+    let stopped = server.stop().await;
     drop(telemetry);
-    ended.and(stopped)
+    concluded(ended, stopped)
 }
 
 async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsString>) -> anyhow::Result<RunningServer> {
@@ -58,6 +58,14 @@ async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsStrin
         cmd: redacted(args),
     };
     server::start(process, setup).await
+}
+
+/// Why it ended counts before how it stopped.
+fn concluded(ended: anyhow::Result<()>, stopped: anyhow::Result<()>) -> anyhow::Result<()> {
+    if stopped.is_ok() {
+        info!("stopped in good order");
+    }
+    ended.and(stopped)
 }
 
 /// A socket bound to one address can be reached there alone. One bound to all of them is reached the
@@ -136,9 +144,9 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
     let scheduler = scheduler::start(&process, setup);
     let telemetry = process.serve_telemetry(telemetry);
     let ended = process.wait_for_end().await;
-    let stopped = process::stop(scheduler.stop_steps()).await;
+    let stopped = scheduler.stop().await;
     drop(telemetry);
-    ended.and(stopped)
+    concluded(ended, stopped)
 }
 
 /// `parsec health HOST:PORT`: `OK` and 0, or the reason and 1.

@@ -134,7 +134,6 @@ pub(crate) async fn stop(steps: Vec<StopStep>) -> anyhow::Result<()> {
     if !stop_in_order(steps).await {
         bail!("not every part stopped in good order");
     }
-    info!("stopped in good order");
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use parsec_api::client::ServerApi;
 use parsec_measure::{FleetGroup, RestartPolicy};
 use parsec_store::Store;
 
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::provenance;
 
 /// Everything a scheduler is made of.
@@ -68,11 +68,12 @@ pub(crate) fn start(process: &Process, setup: SchedulerSetup) -> RunningSchedule
 }
 
 impl RunningScheduler {
-    /// How to stop it: no new rounds first, then everything measured is written.
-    pub(crate) fn stop_steps(&self) -> Vec<StopStep> {
-        vec![
+    /// Stops it in order: no new rounds first, then everything measured is written.
+    pub(crate) async fn stop(&self) -> anyhow::Result<()> {
+        process::stop(vec![
             StopStep { name: "scheduler", ask: self.scheduler.ask(SCHEDULER_STOP + Duration::from_secs(1)) },
             StopStep { name: "recorder", ask: self.recorder.ask(RECORDER_STOP) },
-        ]
+        ])
+        .await
     }
 }

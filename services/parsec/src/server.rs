@@ -18,7 +18,7 @@ use parsec_store::{NewNode, ServerPort, Store};
 use tracing::info;
 
 use crate::machine;
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::provenance;
 
 /// Everything a server is made of, resolved and bound.
@@ -87,13 +87,15 @@ fn start_again(config: NodeConfig) -> futures::future::BoxFuture<'static, Result
 }
 
 impl RunningServer {
-    /// How to stop it: nobody is sent to it any more first; then it answers what it was asked before.
-    pub(crate) fn stop_steps(&self) -> Vec<StopStep> {
-        vec![
-            StopStep { name: "heartbeat", ask: self.heartbeat.ask(HEARTBEAT_STOP) },
-            // The gateway needs its own time for requests in flight, and a little more to say so.
-            StopStep { name: "gateway", ask: self.gateway.ask(GATEWAY_STOP + Duration::from_secs(1)) },
-            StopStep { name: "DHT node", ask: self.dht.ask(DHT_STOP) },
-        ]
+    /// Stops it in order: the gateway accepts nothing new, and while it finishes what is in flight the heartbeat takes the
+    /// node off the schedulers' list; then the DHT node goes.
+    pub(crate) async fn stop(&self) -> anyhow::Result<()> {
+        // The gateway needs its own time for requests in flight, and a little more to say so.
+        let gateway = StopStep { name: "gateway", ask: self.gateway.ask(GATEWAY_STOP + Duration::from_secs(1)) };
+        let heartbeat = StopStep { name: "heartbeat", ask: self.heartbeat.ask(HEARTBEAT_STOP) };
+        let dht = StopStep { name: "DHT node", ask: self.dht.ask(DHT_STOP) };
+        let (gateway, heartbeat) = futures::join!(process::stop(vec![gateway]), process::stop(vec![heartbeat]));
+        let dht = process::stop(vec![dht]).await;
+        gateway.and(heartbeat).and(dht)
     }
 }

@@ -41,6 +41,11 @@ impl Board {
         std::io::stderr().is_terminal()
     }
 
+    /// Says something that stays to be read.
+    pub(crate) fn announce(&self, text: &str) -> std::io::Result<()> {
+        self.progress.suspend(|| writeln!(std::io::stderr(), "{text}"))
+    }
+
     /// Says where things stand: on the live line, or as a line of its own.
     pub(crate) fn say(&self, text: impl Into<String>) -> std::io::Result<()> {
         let text = text.into();

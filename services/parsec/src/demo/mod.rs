@@ -74,10 +74,10 @@ struct Running {
 impl Running {
     async fn stop(self) -> anyhow::Result<()> {
         let scheduler = match &self.scheduler {
-            Some(scheduler) => process::stop(scheduler.stop_steps()).await,
+            Some(scheduler) => scheduler.stop().await,
             None => Ok(()),
         };
-        let servers = self.servers.iter().map(|server| process::stop(server.stop_steps()));
+        let servers = self.servers.iter().map(RunningServer::stop);
         let servers: anyhow::Result<Vec<()>> = futures::future::join_all(servers).await.into_iter().collect();
         drop(self.network);
         scheduler.and(servers.map(|_| ()))
@@ -88,7 +88,7 @@ async fn play(process: &Process, config: &DemoConfig, board: &mut Board, running
     let started = Instant::now();
     let mut rng = config.seed.map_or_else(|| StdRng::from_rng(&mut rand::rng()), StdRng::seed_from_u64);
     let (store, file) = open_store(config.data_dir.as_deref()).await?;
-    board.say(format!("measurements go to {}", file.display()))?;
+    board.announce(&format!("measurements go to {}", file.display()))?;
 
     let local = LocalConfig { peers: config.peers as usize, seed: rng.random(), transport: LocalTransport::Tcp };
     let network = running.network.insert(LocalNetwork::start(local).await?);
