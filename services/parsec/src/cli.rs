@@ -13,6 +13,7 @@ use crate::config::{
     ConfigError, DemoConfig, Flags, HealthConfig, Key, Kind, Program, SECTIONS, SchedulerConfig, ServerConfig, Sources,
     Warning, warnings,
 };
+use crate::provenance;
 
 /// What the process was started to do, with everything that it needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,13 +197,9 @@ fn arg(key: &'static Key) -> Arg {
     }
 }
 
-/// The version of the package, and the commit that it was built from if the build was told.
+/// The version of the package, and the commit that it was built from.
 fn version() -> String {
-    let package = env!("CARGO_PKG_VERSION");
-    match option_env!("PARSEC_GIT_COMMIT") {
-        Some(commit) if !commit.is_empty() => format!("{package} ({commit})"),
-        _ => package.to_owned(),
-    }
+    format!("{} ({})", provenance::VERSION, provenance::COMMIT)
 }
 
 #[cfg(test)]
