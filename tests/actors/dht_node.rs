@@ -103,7 +103,7 @@ async fn an_engine_that_died_is_replaced() {
     assert_eq!(host.parent.restarts()[0].0, "the DHT engine died: the swarm's task died");
     let down = host.dht.provide.ask(Provide(cid(1))).await;
     assert_eq!(down, Err(AskError::Unavailable("DHT node".into())));
-    sleep(POLICY.backoff_min).await;
+    sleep(2 * POLICY.backoff_min).await;
     let (operation, readiness) = (host.dht.provide.ask(Provide(cid(1))), host.dht.readiness.ask(GetReadiness));
     assert_eq!(operation.await, Ok(Err(OperationError::Starting)));
     assert_eq!(readiness.await, Ok(Err(OperationError::Starting)));

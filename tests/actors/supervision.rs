@@ -213,7 +213,7 @@ async fn while_it_is_down_asking_fails_at_once() {
     assert_eq!(asked.elapsed(), Duration::ZERO);
     assert_eq!(error, AskError::Unavailable("kid".into()));
     assert_eq!(error.to_string(), "kid is not running at the moment");
-    sleep(POLICY.backoff_min).await;
+    sleep(2 * POLICY.backoff_min).await;
     assert_eq!(nursery.touch().ask(Touch).await, Ok(1));
 }
 
@@ -222,7 +222,7 @@ async fn whoever_was_being_answered_hears_of_the_crash() {
     let nursery = Nursery::open();
     let crash: Ask<Crash> = nursery.kid.ask(secs(60));
     assert_eq!(crash.ask(Crash).await, Err(AskError::Crashed("kid".into())));
-    sleep(POLICY.backoff_min).await;
+    sleep(2 * POLICY.backoff_min).await;
     let ponder: Ask<Ponder> = nursery.kid.ask(secs(60));
     let (pondered, crashed) = futures::join!(ponder.ask(Ponder(secs(30))), crash.ask(Crash));
     assert_eq!((pondered, crashed), (Err(AskError::Crashed("kid".into())), Err(AskError::Crashed("kid".into()))));
@@ -337,7 +337,7 @@ async fn the_root_counts_restarts_and_says_whom_it_lost() {
     let kid = supervise("kid", POLICY, root.start().recipient(), Kid { life: Arc::default(), touched: 0 });
     for _ in 0..3 {
         kid.addr().send(Crash).await.unwrap_err();
-        sleep(POLICY.backoff_max).await;
+        sleep(2 * POLICY.backoff_max).await;
         assert_eq!(*fatal.borrow(), None);
     }
     kid.addr().send(Crash).await.unwrap_err();

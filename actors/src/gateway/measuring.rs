@@ -113,7 +113,7 @@ async fn finish(
             Ok(Ok(measured)) => measured,
             Ok(Err(error @ OperationError::Dht(_))) => return failed(error.to_string()),
             Ok(Err(error)) => return refused(error.to_string()),
-            Err(error @ AskError::Unavailable(_)) => return refused(error.to_string()),
+            Err(error @ (AskError::Unavailable(_) | AskError::Busy(_))) => return refused(error.to_string()),
             Err(error) => return failed(error.to_string()),
         };
         measuring.metrics.measured(kind, &measuring.fleet, scheduler, &measured);

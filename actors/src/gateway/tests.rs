@@ -183,7 +183,7 @@ async fn a_node_that_breaks_or_is_down_or_starting_is_told_at_once() {
         down.is_refusal(StatusCode::SERVICE_UNAVAILABLE, "DHT node is not running at the moment");
     }
     assert_eq!(began.elapsed(), Duration::ZERO);
-    tokio::time::sleep(POLICY.backoff_min).await;
+    tokio::time::sleep(2 * POLICY.backoff_min).await;
     let starting = send(&host.routes, retrieve(&cid(1).to_string())).await;
     starting.is_refusal(StatusCode::SERVICE_UNAVAILABLE, "the DHT node is being started");
 }
