@@ -21,8 +21,9 @@ const MAX_KEY_BYTES: usize = 80;
 /// How many providers of one key are held: as many as an answer has room for.
 const MAX_PROVIDERS: usize = 20;
 
-/// How many keys of our own are answered for. Others ask about a key within minutes of its publication, if at all.
-const MAX_OWN_KEYS: usize = 1_024;
+/// How many keys of our own are answered for. Others ask about a key within minutes of its publication, if at all; at one
+/// publication a minute these are the last four hours.
+const MAX_OWN_KEYS: usize = 256;
 
 /// Provider records in memory: the newest [`MAX_KEYS`] keys of others, and the newest [`MAX_OWN_KEYS`] of ours.
 ///
