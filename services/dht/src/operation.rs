@@ -92,6 +92,8 @@ impl Log {
             dials: count(|entry| entry.phases.dialled.is_some()),
             dials_failed: count(|entry| entry.phases.dialled.is_some() && entry.end.is_failed_dial()),
             holders_stored: None,
+            holders_failed: None,
+            holders_pending: None,
         }
     }
 
@@ -178,7 +180,7 @@ impl Operation {
                         () = sleep_until(until) => if until == self.deadline { break None },
                     }
                 }
-                Step::Done(outcome) => break Some(outcome),
+                Step::Return(outcome) | Step::Done(outcome) => break Some(outcome),
             }
         };
         let took = self.started.elapsed();
@@ -230,7 +232,7 @@ impl Progress {
         let entry = request.into_entry(end);
         entry.trace(peer);
         self.log.0.push(entry);
-        self.answers.push_back(Answer { peer, reply });
+        self.answers.push_back(Answer { peer, request: kind, reply });
     }
 
     /// Notes the addresses in an answer, and leaves the strategy with the names.
@@ -254,8 +256,8 @@ impl Progress {
         for (peer, request) in cancelled {
             request.abort.abort();
             request.stopwatch.ended();
+            self.answers.push_back(Answer { peer, request: request.request, reply: Reply::Cancelled });
             self.log.0.push(request.into_entry(End::Cancelled));
-            self.answers.push_back(Answer { peer, reply: Reply::Cancelled });
         }
     }
 }

@@ -122,5 +122,5 @@ fn measured(
     };
     let step = Measurement { step: kind.wire_step().to_owned(), duration, error: error.clone() };
     let routing_table_size = u32::try_from(table_size).unwrap_or(u32::MAX);
-    Measured { class, duration, error, routing_table_size, steps: vec![step], effort }
+    Measured { error, routing_table_size, steps: vec![step], effort, ..Measured::unmeasured(class, duration, "") }
 }

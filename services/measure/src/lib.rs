@@ -13,6 +13,7 @@ mod plan;
 mod restart;
 mod schedule;
 mod summary;
+mod trace;
 
 pub use attempt::{Attempt, AttemptId, Round, RoundId, RoundOutcome, SchedulerId};
 pub use content::{CONTENT_BYTES, Cid, Content, ParseCidError};
@@ -23,3 +24,4 @@ pub use plan::{MIN_READY_NODES, Rotation, RoundPlan, TooFewNodes};
 pub use restart::{RestartDecision, RestartHistory, RestartPolicy};
 pub use schedule::{Due, Schedule};
 pub use summary::{Tally, quantile};
+pub use trace::{FollowUp, MAX_TRACED_REQUESTS, RequestEnd, RequestKind, StrategyKind, Trace, TracedRequest, Warmth};

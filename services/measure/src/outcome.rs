@@ -2,9 +2,12 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
+
+use crate::Trace;
 
 /// A name from a database or an answer that this version does not know.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -168,8 +171,12 @@ pub struct Effort {
     pub dials: Option<u32>,
     /// Those of them that could not be established.
     pub dials_failed: Option<u32>,
-    /// Peers that the provider record was written to.
+    /// Peers that the provider record was written to, by the time of the result.
     pub holders_stored: Option<u32>,
+    /// Peers that it could not be written to.
+    pub holders_failed: Option<u32>,
+    /// Peers that it was still being written to: the [`FollowUp`](crate::FollowUp) says what became of them.
+    pub holders_pending: Option<u32>,
 }
 
 /// The result of one operation.
@@ -187,6 +194,14 @@ pub struct Measured {
     pub steps: Vec<Measurement>,
     /// What it cost.
     pub effort: Effort,
+    /// How many peers the server believed the network to have when it began: estimated from its lookups, or counted by a crawl.
+    pub network_size: Option<u32>,
+    /// Why it was done the classic way although the server is meant to do better, for instance for want of an estimate.
+    pub fallback: Option<String>,
+    /// A search that the server answered from its own records, without asking anybody: no DHT was measured.
+    pub from_own_records: bool,
+    /// Request by request, what was done.
+    pub trace: Option<Arc<Trace>>,
 }
 
 impl Measured {
@@ -199,6 +214,10 @@ impl Measured {
             routing_table_size: 0,
             steps: Vec::new(),
             effort: Effort::default(),
+            network_size: None,
+            fallback: None,
+            from_own_records: false,
+            trace: None,
         }
     }
 }

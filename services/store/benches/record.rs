@@ -126,12 +126,11 @@ fn attempt(round: RoundId, scheduler: SchedulerId, node: NodeId, kind: Operation
         started: now,
         ended: now,
         result: Measured {
-            class: OutcomeClass::Ok,
-            duration,
             error: None,
             routing_table_size: 202,
             steps: vec![Measurement { step: kind.wire_step().to_owned(), duration, error: None }],
             effort: Effort { rpcs: Some(60), dials: Some(20), ..Effort::default() },
+            ..Measured::unmeasured(OutcomeClass::Ok, duration, "")
         },
     }
 }

@@ -121,7 +121,7 @@ impl Answer {
         if let Some(last) = steps.last_mut().filter(|_| silent) {
             last.error = Some(error.clone());
         }
-        let Effort { rpcs, rpcs_failed, dials, dials_failed, holders_stored } = measured.effort;
+        let Effort { rpcs, rpcs_failed, dials, dials_failed, holders_stored, .. } = measured.effort;
         Self {
             cid: cid.to_owned(),
             routing_table_size: Some(Count(measured.routing_table_size)),
@@ -175,8 +175,6 @@ impl Answer {
         let steps = if steps.is_empty() { vec![whole_step(kind, duration, error.clone())] } else { steps };
         let number = |count: Option<Count>| count.map(|Count(number)| number);
         Ok(Measured {
-            class,
-            duration,
             error,
             routing_table_size: number(self.routing_table_size).unwrap_or(0),
             steps,
@@ -186,7 +184,9 @@ impl Answer {
                 dials: number(self.dials),
                 dials_failed: number(self.dials_failed),
                 holders_stored: number(self.holders_stored),
+                ..Effort::default()
             },
+            ..Measured::unmeasured(class, duration, "")
         })
     }
 }

@@ -36,7 +36,7 @@ impl<P: Contact> ProvideClassic<P> {
         }
     }
 
-    fn take_in(&mut self, Answer { peer, reply }: Answer<P>) {
+    fn take_in(&mut self, Answer { peer, reply, .. }: Answer<P>) {
         self.under_way -= 1;
         match reply {
             // One specification has the record echoed: an answer proves as much as a written request.
@@ -70,6 +70,7 @@ impl<P: Contact> Strategy<P> for ProvideClassic<P> {
                 Step::Ask { peer, request } => return Step::Ask { peer, request },
                 Step::CancelDials => return Step::CancelDials,
                 Step::Wait(until) => return Step::Wait(until),
+                Step::Return(_) => unreachable!("a lookup has nothing to leave to the background"),
             }
         } else if let Some(answer) = answer {
             self.take_in(answer);
@@ -109,7 +110,7 @@ impl<P: Contact> Strategy<P> for FindProviders<P> {
     type Outcome = Found<P>;
 
     fn advance(&mut self, answer: Option<Answer<P>>, now: Duration) -> Step<P, Found<P>> {
-        if let Some(Answer { peer, reply: Reply::Answered { providers, .. } }) = &answer
+        if let Some(Answer { peer, reply: Reply::Answered { providers, .. }, .. }) = &answer
             && !providers.is_empty()
         {
             return Step::Done(Found::Providers { by: peer.clone(), providers: providers.clone() });
@@ -119,6 +120,7 @@ impl<P: Contact> Strategy<P> for FindProviders<P> {
             Step::Ask { peer, request } => Step::Ask { peer, request },
             Step::CancelDials => Step::CancelDials,
             Step::Wait(until) => Step::Wait(until),
+            Step::Return(_) => unreachable!("a lookup has nothing to leave to the background"),
         }
     }
 }

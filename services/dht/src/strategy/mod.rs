@@ -44,11 +44,13 @@ pub enum Reply<P> {
     Cancelled,
 }
 
-/// The reply of one peer to the last request that it was sent.
+/// The reply of one peer to a request that it was sent. A peer has at most one request of each kind under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer<P> {
     /// Who was asked.
     pub peer: P,
+    /// What it was asked.
+    pub request: Request,
     /// What came of it.
     pub reply: Reply<P>,
 }
@@ -63,11 +65,15 @@ pub enum Step<P, O> {
         /// What to ask.
         request: Request,
     },
-    /// Give up every request whose peer is not connected yet; each of them is answered with [`Reply::Cancelled`].
+    /// Give up every request, puts apart, whose peer is not connected yet; each of them is answered with
+    /// [`Reply::Cancelled`].
     CancelDials,
     /// Nothing until the next answer, or until this time on the clock of `advance`.
     Wait(Option<Duration>),
-    /// The operation has ended; requests still under way are dropped.
+    /// The operation has its outcome, and its caller need not wait for the rest: requests under way go on in the
+    /// background, and the machine is driven on to [`Step::Done`]. At most once.
+    Return(O),
+    /// Everything has ended; requests still under way are dropped.
     Done(O),
 }
 

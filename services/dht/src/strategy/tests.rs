@@ -84,8 +84,9 @@ impl World {
                     assert!(!under_way.is_empty(), "waits although nothing is under way");
                     seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                     let (peer, request) = under_way.remove((seed >> 33) as usize % under_way.len());
-                    answer = Some(Answer { peer, reply: self.reply(target, peer, request) });
+                    answer = Some(Answer { peer, request, reply: self.reply(target, peer, request) });
                 }
+                Step::Return(_) => {}
                 Step::Done(outcome) => return Run { outcome, asked, most_under_way_while_walking: most },
             }
         }
@@ -153,12 +154,14 @@ fn a_cancelled_dial_is_no_verdict_the_follow_up_asks_the_peer_again() {
     }
     assert_eq!(next(None), Step::Wait(None));
     let empty = Reply::Answered { closer: vec![], providers: vec![] };
-    assert_eq!(next(Some(Answer { peer: 1, reply: empty.clone() })), Step::CancelDials);
-    assert_eq!(next(Some(Answer { peer: 2, reply: Reply::Cancelled })), Step::Wait(None));
+    assert_eq!(next(Some(Answer { peer: 1, request: Request::FindNode, reply: empty.clone() })), Step::CancelDials);
+    assert_eq!(next(Some(Answer { peer: 2, request: Request::FindNode, reply: Reply::Cancelled })), Step::Wait(None));
     // 3 was connected already: its request is awaited, not dropped, before 2 is asked again.
-    assert_eq!(next(Some(Answer { peer: 3, reply: empty.clone() })), ask(2));
+    assert_eq!(next(Some(Answer { peer: 3, request: Request::FindNode, reply: empty.clone() })), ask(2));
     assert_eq!(next(None), Step::Wait(None));
-    let Step::Done(walked) = next(Some(Answer { peer: 2, reply: Reply::Failed })) else { panic!("not done") };
+    let Step::Done(walked) = next(Some(Answer { peer: 2, request: Request::FindNode, reply: Reply::Failed })) else {
+        panic!("not done")
+    };
     let answered: Vec<_> = walked.closest.iter().map(|nearest| (nearest.peer, nearest.answered)).collect();
     assert_eq!(answered, [(1, true), (2, false), (3, true)]);
 }

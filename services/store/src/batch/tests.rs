@@ -28,12 +28,11 @@ fn attempt(id: u128, kind: OperationKind, class: OutcomeClass, steps: usize) -> 
         started: at(2),
         ended: at(3),
         result: Measured {
-            class,
-            duration: Duration::from_millis(1_500),
             error: (class != OutcomeClass::Ok).then(|| "why".to_owned()),
             routing_table_size: 200,
             steps: steps.collect(),
             effort: Effort::default(),
+            ..Measured::unmeasured(class, Duration::from_millis(1_500), "")
         },
     }
 }

@@ -111,6 +111,7 @@ pub(crate) async fn what_it_took_is_kept(database: &Database) {
         dials: Some(25),
         dials_failed: Some(3),
         holders_stored: Some(20),
+        ..Effort::default()
     };
     database.store.record(&rows([known, pair.attempt(2, Provide)])).await.unwrap();
     let columns = "probe || ' ' || coalesce(rpcs, -1) || ' ' || coalesce(rpcs_failed, -1) || ' ' || coalesce(dials, -1) \

@@ -88,12 +88,11 @@ impl Pair {
             started: at(12),
             ended: at(14),
             result: Measured {
-                class: OutcomeClass::Ok,
-                duration: Duration::from_millis(1_500),
                 error: None,
                 routing_table_size: 202,
                 steps: vec![step(kind.wire_step(), 1_500, None)],
                 effort: Effort::default(),
+                ..Measured::unmeasured(OutcomeClass::Ok, Duration::from_millis(1_500), "")
             },
         }
     }

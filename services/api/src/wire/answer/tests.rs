@@ -15,12 +15,11 @@ fn step(step: &str, ms: u64, error: Option<&str>) -> Measurement {
 
 fn measured(class: OutcomeClass, ms: u64, error: Option<&str>) -> Measured {
     Measured {
-        class,
-        duration: Duration::from_millis(ms),
         error: error.map(str::to_owned),
         routing_table_size: 202,
         steps: vec![step("retrieval", ms, error)],
         effort: Effort::default(),
+        ..Measured::unmeasured(class, Duration::from_millis(ms), "")
     }
 }
 
@@ -177,6 +176,7 @@ fn any_measured() -> impl Strategy<Value = Measured> {
             dials,
             dials_failed,
             holders_stored,
+            ..Effort::default()
         },
     );
     let table = 0..=i32::MAX as u32;
@@ -190,7 +190,13 @@ fn any_measured() -> impl Strategy<Value = Measured> {
                 error: error.clone().filter(|_| failed || index == last),
             });
             let steps = steps.collect();
-            Measured { class, duration: Duration::from_nanos(nanos), error, routing_table_size, steps, effort }
+            Measured {
+                error,
+                routing_table_size,
+                steps,
+                effort,
+                ..Measured::unmeasured(class, Duration::from_nanos(nanos), "")
+            }
         },
     )
 }
