@@ -4,6 +4,8 @@
 //! routing table, and it keeps that table: a peer that answered a request goes in, one that did not
 //! goes out, as in go-libp2p-kad-dht. It runs on the multi-thread runtime, away from the actors.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -11,12 +13,14 @@ use libp2p::kad::{KBucketDistance, KBucketKey, ProviderRecord, RecordKey, store:
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId, Swarm, identify, kad};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tracing::{debug, info, warn};
 
 use crate::addresses::{self, Observed};
 use crate::rpc::client::RpcClient;
+use crate::strategy::Request;
 use crate::swarm::{Behaviour, BehaviourEvent};
+use crate::walk::{Progress, Tap, Walk, Walked};
 use crate::wire::NamedPeer;
 
 /// How many commands may wait for the task. Notes about peers are dropped beyond it, questions wait.
@@ -25,12 +29,20 @@ const QUEUE: usize = 1_024;
 /// How often idle streams are swept and libp2p-kad's own queries ended.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
 
+/// How long closing all connections may take.
+const HANG_UP_LIMIT: Duration = Duration::from_secs(5);
+
+/// How much of a peer's own description is kept.
+const MAX_AGENT_CHARS: usize = 64;
+
 /// What an operation starts from.
 #[derive(Debug)]
 pub(crate) struct Start {
     /// The closest peers of the routing table, closest first.
     pub(crate) seeds: Vec<NamedPeer>,
     pub(crate) table_size: usize,
+    /// How many peers of the table are in the bucket that the key falls into.
+    pub(crate) in_bucket: usize,
     /// Who provides the key according to our own records.
     pub(crate) local_providers: Vec<PeerId>,
     /// Ourselves, with the addresses to announce.
@@ -52,6 +64,11 @@ enum Command {
     Answered(NamedPeer),
     Unresponsive(PeerId),
     Forget(PeerId),
+    Disconnect(PeerId),
+    HangUp { done: oneshot::Sender<()> },
+    Walk { key: Vec<u8>, request: Request, reply: oneshot::Sender<Walked> },
+    EndWalk,
+    Agents { peers: Vec<PeerId>, reply: oneshot::Sender<HashMap<PeerId, Arc<str>>> },
     Stop { done: oneshot::Sender<()> },
 }
 
@@ -91,6 +108,32 @@ impl DriverHandle {
         let _ = self.commands.send(Command::Forget(peer)).await;
     }
 
+    /// Closes the connections to a peer that is needed no more.
+    pub(crate) async fn disconnect(&self, peer: PeerId) {
+        let _ = self.commands.send(Command::Disconnect(peer)).await;
+    }
+
+    /// Closes every connection, and forgets which peers could not be dialled.
+    pub(crate) async fn hang_up(&self) -> Result<(), Gone> {
+        self.question(|done| Command::HangUp { done }).await
+    }
+
+    /// Lets libp2p-kad look a key up by itself, asking everybody `request`. Until `deadline`; what was done by then is told.
+    pub(crate) async fn walk(&self, key: Vec<u8>, request: Request, deadline: Instant) -> Result<Walked, Gone> {
+        let (reply, mut walked) = oneshot::channel();
+        self.commands.send(Command::Walk { key, request, reply }).await.map_err(|_| Gone)?;
+        if let Ok(walked) = timeout_at(deadline, &mut walked).await {
+            return walked.map_err(|_| Gone);
+        }
+        self.commands.send(Command::EndWalk).await.map_err(|_| Gone)?;
+        walked.await.map_err(|_| Gone)
+    }
+
+    /// Which software these peers say they run, as far as they are connected and have said so.
+    pub(crate) async fn agents(&self, peers: Vec<PeerId>) -> Result<HashMap<PeerId, Arc<str>>, Gone> {
+        self.question(|reply| Command::Agents { peers, reply }).await
+    }
+
     /// The peer answered a request: it belongs into the routing table. Lost when the task is swamped; the next answer will do.
     pub(crate) fn answered(&self, peer: NamedPeer) {
         let _ = self.commands.try_send(Command::Answered(peer));
@@ -119,12 +162,19 @@ pub(crate) struct Driver {
     rpc: RpcClient,
     commands: mpsc::Receiver<Command>,
     observed: Observed,
+    /// What connected peers say they run.
+    agents: HashMap<PeerId, Arc<str>>,
+    /// The lookup of libp2p-kad's own that is being measured.
+    walk: Option<Walk>,
 }
 
 impl Driver {
     pub(crate) fn new(swarm: Swarm<Behaviour>, rpc: RpcClient) -> (Self, DriverHandle) {
         let (sender, commands) = mpsc::channel(QUEUE);
-        (Self { swarm, rpc, commands, observed: Observed::default() }, DriverHandle { commands: sender })
+        (
+            Self { swarm, rpc, commands, observed: Observed::default(), agents: HashMap::new(), walk: None },
+            DriverHandle { commands: sender },
+        )
     }
 
     /// Runs until it is told to stop or every handle is gone.
@@ -141,6 +191,10 @@ impl Driver {
                         let _ = done.send(());
                         return;
                     }
+                    Some(Command::HangUp { done }) => {
+                        self.hang_up().await;
+                        let _ = done.send(());
+                    }
                     Some(command) => self.carry_out(command),
                 },
                 event = self.swarm.select_next_some() => self.take_in(event),
@@ -149,6 +203,24 @@ impl Driver {
                     self.end_foreign_queries();
                 }
             }
+        }
+    }
+
+    async fn hang_up(&mut self) {
+        self.rpc.release_all();
+        self.swarm.behaviour_mut().rpc.forget_failures();
+        let connected: Vec<PeerId> = self.swarm.connected_peers().copied().collect();
+        for peer in connected {
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
+        let closing = async {
+            while self.swarm.connected_peers().next().is_some() {
+                let event = self.swarm.select_next_some().await;
+                self.take_in(event);
+            }
+        };
+        if timeout(HANG_UP_LIMIT, closing).await.is_err() {
+            debug!("some connections did not close in time");
         }
     }
 
@@ -163,24 +235,33 @@ impl Driver {
             Command::AddLocalRecord { key } => {
                 let record =
                     ProviderRecord::new(RecordKey::from(key), *self.swarm.local_peer_id(), Vec::<Multiaddr>::new());
-                if let Err(error) = self.swarm.behaviour_mut().kad.0.store_mut().add_provider(record) {
+                if let Err(error) = self.swarm.behaviour_mut().kad.kad.store_mut().add_provider(record) {
                     debug!(%error, "own provider record not held");
                 }
             }
             Command::Answered(peer) => self.add_to_table(peer),
             Command::Unresponsive(peer) => {
-                self.swarm.behaviour_mut().kad.0.remove_peer(&peer);
+                self.swarm.behaviour_mut().kad.kad.remove_peer(&peer);
             }
             Command::Forget(peer) => {
-                self.swarm.behaviour_mut().kad.0.remove_peer(&peer);
+                self.swarm.behaviour_mut().kad.kad.remove_peer(&peer);
                 let _ = self.swarm.disconnect_peer_id(peer);
             }
-            Command::Stop { .. } => unreachable!("ends the loop before it gets here"),
+            Command::Disconnect(peer) => {
+                let _ = self.swarm.disconnect_peer_id(peer);
+            }
+            Command::Walk { key, request, reply } => self.start_walk(key, request, reply),
+            Command::EndWalk => self.end_walk(Progress::default()),
+            Command::Agents { peers, reply } => {
+                let known = |peer: PeerId| Some((peer, Arc::clone(self.agents.get(&peer)?)));
+                let _ = reply.send(peers.into_iter().filter_map(known).collect());
+            }
+            Command::HangUp { .. } | Command::Stop { .. } => unreachable!("the loop sees to it"),
         }
     }
 
     fn add_to_table(&mut self, peer: NamedPeer) {
-        let kad = &mut self.swarm.behaviour_mut().kad.0;
+        let kad = &mut self.swarm.behaviour_mut().kad.kad;
         for address in peer.addresses {
             kad.add_address(&peer.id, address);
         }
@@ -188,27 +269,44 @@ impl Driver {
 
     fn start(&mut self, key: &[u8], count: usize) -> Start {
         let local = NamedPeer { id: *self.swarm.local_peer_id(), addresses: announced(&self.swarm) };
-        let kad = &mut self.swarm.behaviour_mut().kad.0;
+        let kad = &mut self.swarm.behaviour_mut().kad.kad;
         let key = RecordKey::new(&key);
+        let in_bucket = kad.kbucket(key.clone()).map_or(0, |bucket| bucket.num_entries());
         let local_providers = kad.store_mut().providers(&key).into_iter().map(|record| record.provider).collect();
         let nearest: Vec<KBucketKey<PeerId>> = kad.get_closest_local_peers(&KBucketKey::new(key)).take(count).collect();
         let seeds = nearest.into_iter().map(|near| addresses_of(kad, near)).collect();
-        Start { seeds, table_size: table_size(kad), local_providers, local }
+        Start { seeds, table_size: table_size(kad), in_bucket, local_providers, local }
     }
 
     fn status(&mut self) -> Status {
-        let kad = &mut self.swarm.behaviour_mut().kad.0;
+        let kad = &mut self.swarm.behaviour_mut().kad.kad;
         let nearest = kad.kbuckets().find(|bucket| bucket.num_entries() > 0).map(|bucket| bucket.range().0);
         Status { table_size: table_size(kad), deepest_bucket: nearest.map_or(0, common_prefix) }
     }
 
     fn take_in(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
-            SwarmEvent::Behaviour(BehaviourEvent::Kad(kad::Event::OutboundQueryProgressed { .. })) => {
+            SwarmEvent::Behaviour(BehaviourEvent::Kad(kad::Event::OutboundQueryProgressed {
+                id,
+                result,
+                step,
+                ..
+            })) => {
+                if self.walk.as_ref().is_some_and(|walk| walk.query == id) {
+                    let progress = Progress::of(result, step.last);
+                    if progress.ended {
+                        self.end_walk(progress);
+                    }
+                }
                 self.end_foreign_queries();
             }
             SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. })) => {
+                let agent: String = info.agent_version.chars().take(MAX_AGENT_CHARS).collect();
+                self.agents.insert(peer_id, agent.into());
                 self.note_observation(peer_id, info.observed_addr);
+            }
+            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
+                self.agents.remove(&peer_id);
             }
             SwarmEvent::NewListenAddr { address, .. } => debug!(%address, "listening"),
             SwarmEvent::ListenerClosed { addresses, reason: Err(error), .. } => {
@@ -230,9 +328,38 @@ impl Driver {
     /// libp2p-kad starts a bootstrap of its own while the table has fewer than 20 peers, which no option turns off.
     /// It would compete with what is being measured.
     fn end_foreign_queries(&mut self) {
-        for mut query in self.swarm.behaviour_mut().kad.0.iter_queries_mut() {
+        let ours = self.walk.as_ref().map(|walk| walk.query);
+        for mut query in self.swarm.behaviour_mut().kad.kad.iter_queries_mut() {
+            if Some(query.id()) != ours {
+                query.finish();
+            }
+        }
+    }
+
+    fn start_walk(&mut self, key: Vec<u8>, request: Request, reply: oneshot::Sender<Walked>) {
+        // Whoever asked before has gone, or it would have been told to wait.
+        self.end_walk(Progress::default());
+        self.end_foreign_queries();
+        let serving = &mut self.swarm.behaviour_mut().kad;
+        serving.tap = Some(Tap::new(request));
+        let query = match request {
+            Request::GetProviders => serving.kad.get_providers(RecordKey::from(key)),
+            Request::FindNode | Request::AddProvider => serving.kad.get_closest_peers(key),
+        };
+        self.walk = Some(Walk { query, reply });
+    }
+
+    fn end_walk(&mut self, progress: Progress) {
+        let at = Instant::now();
+        let serving = &mut self.swarm.behaviour_mut().kad;
+        let (Some(Walk { query, reply }), Some(tap)) = (self.walk.take(), serving.tap.take()) else { return };
+        if let Some(mut query) = serving.kad.query_mut(&query) {
             query.finish();
         }
+        let answered = std::mem::take(&mut serving.answered);
+        answered.into_iter().for_each(|peer| self.add_to_table(peer));
+        let Progress { complete, closest, providers, .. } = progress;
+        let _ = reply.send(Walked { at, complete, log: tap.into_log(), closest, providers });
     }
 }
 

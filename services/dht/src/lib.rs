@@ -9,9 +9,11 @@
 //! routing table, [`Node`] ties them together, `local` is a network to try them on.
 
 mod addresses;
+mod crawler;
 mod driver;
 pub mod key;
 mod local;
+mod log;
 mod network;
 mod node;
 mod operation;
@@ -20,8 +22,10 @@ mod refresh;
 mod report;
 mod rpc;
 mod serving;
+mod size;
 pub mod strategy;
 mod swarm;
+mod walk;
 mod wire;
 
 pub use local::{LOCAL_PROTOCOL, LocalConfig, LocalError, LocalNetwork, LocalTransport};

@@ -95,7 +95,7 @@ impl LocalNetwork {
         let mut tasks = JoinSet::new();
         for (index, mut swarm) in swarms.into_iter().enumerate() {
             for other in table(&keys, index, &mut rng) {
-                swarm.behaviour_mut().0.add_address(&peers[other].0, peers[other].1.clone());
+                swarm.behaviour_mut().kad.add_address(&peers[other].0, peers[other].1.clone());
             }
             settle(&mut swarm);
             tasks.spawn(serve(swarm));
@@ -167,7 +167,7 @@ fn table(keys: &[Key], index: usize, rng: &mut impl Rng) -> Vec<usize> {
 /// Ends the bootstrap that libp2p-kad starts by itself while its table has fewer than 20 peers.
 fn settle(swarm: &mut LocalSwarm) {
     while swarm.next().now_or_never().is_some() {}
-    for mut query in swarm.behaviour_mut().0.iter_queries_mut() {
+    for mut query in swarm.behaviour_mut().kad.iter_queries_mut() {
         query.finish();
     }
 }

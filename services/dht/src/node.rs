@@ -1,34 +1,45 @@
 //! A measuring node: a real DHT peer that publishes and finds on request.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use libp2p::core::transport::ListenerId;
 use libp2p::kad::Mode;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, identity};
-use parsec_measure::{Cid, Measured, port_candidates};
+use parsec_measure::{AttemptId, Cid, FollowUp, Measured, StrategyKind, port_candidates};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use thiserror::Error;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::addresses;
+use crate::crawler::{Census, CrawlNow, Crawler};
 use crate::driver::Driver;
 use crate::operation::Tools;
 use crate::refresh::Refresh;
-use crate::report;
+use crate::report::Context;
+use crate::size::NetworkSize;
 use crate::strategy::LookupConfig;
 use crate::swarm::{self, Behaviour};
 use crate::wire::NamedPeer;
 
 /// How long the listeners may take to come up.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many reports from the background wait to be taken; one too many is dropped with a warning.
+const FOLLOW_UPS: usize = 256;
+
+/// How many crawls may be asked for while one runs.
+const CRAWL_WISHES: usize = 4;
 
 /// How long the swarm's task may take to answer a simple question before it counts as stuck.
 const PROGRESS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -75,7 +86,10 @@ pub struct NodeConfig {
     pub bootstrap: Vec<String>,
     /// Whether to answer the requests of others and hold their records, or only to ask.
     pub server_mode: bool,
-    /// How many requests a lookup may have under way.
+    /// How it publishes and finds.
+    pub strategy: StrategyKind,
+    /// How many requests a lookup may have under way. A full routing table asks all 20 holders at once, and libp2p's own
+    /// lookups keep to their 3.
     pub alpha: usize,
     /// How long one publication or search may take.
     pub operation_timeout: Duration,
@@ -129,8 +143,10 @@ pub enum DhtError {
 pub enum Readiness {
     /// It can.
     Ready {
-        /// Peers in its routing table.
+        /// Peers in its routing table; with a full one, peers of the network.
         routing_table_size: u32,
+        /// How many peers it believes the network to have.
+        network_size: Option<u32>,
     },
     /// It cannot yet, and why.
     NotReady(String),
@@ -139,12 +155,16 @@ pub enum Readiness {
 /// Publishing and finding, as the actors see it.
 #[async_trait]
 pub trait Dht: Send + Sync + 'static {
-    /// Publishes a provider record. A failed publication is a result, not an error.
-    async fn provide(&self, cid: Cid) -> Result<Measured, DhtError>;
+    /// Publishes a provider record. A failed publication is a result, not an error. What it leaves to the background is
+    /// reported later, under `attempt`.
+    async fn provide(&self, cid: Cid, attempt: Option<AttemptId>) -> Result<Measured, DhtError>;
     /// Looks for the first provider. A failed search is a result, not an error.
     async fn retrieve(&self, cid: Cid) -> Result<Measured, DhtError>;
     /// Whether the node can measure; also the sign of life that its actor asks for now and then.
     async fn readiness(&self) -> Result<Readiness, DhtError>;
+    /// Waits until puts that a publication left to the background have ended, and says what became of them. Each is told
+    /// once; whoever asks first has it.
+    async fn next_follow_up(&self) -> FollowUp;
     /// Returns when the node has died by itself, with the reason.
     async fn died(&self) -> String;
     /// Stops the node; its port is free afterwards.
@@ -156,11 +176,12 @@ pub trait Dht: Send + Sync + 'static {
 pub struct Node {
     peer: PeerId,
     port: u16,
-    tools: Tools,
-    config: LookupConfig,
-    operation_timeout: Duration,
-    /// Turns true once the routing table has been filled.
+    context: Context,
+    /// Turns true once the routing table has been filled, or the network crawled.
     filled: watch::Receiver<bool>,
+    /// Asks for a crawl now.
+    crawls: mpsc::Sender<CrawlNow>,
+    follow_ups: Mutex<mpsc::Receiver<FollowUp>>,
     died: watch::Receiver<Option<String>>,
     tasks: [AbortHandle; 2],
     /// Operations run on this runtime, however busy the caller's thread is.
@@ -188,22 +209,43 @@ impl Node {
         }
 
         let (driver, handle) = Driver::new(swarm, rpc.clone());
-        let tools = Tools { rpc, driver: handle };
         let lookup = LookupConfig { alpha: config.alpha, ..LookupConfig::default() };
+        let tools = Tools::new(rpc, handle, NetworkSize::unknown(&peer, lookup.k));
         let (fills, filled) = watch::channel(false);
-        let refresh = Refresh { tools: tools.clone(), local: peer, bootstrap, config: lookup };
-        let (died, tasks) = watch_over(driver.run(), refresh.run(fills));
-        Ok(Self {
-            peer,
-            port,
-            tools,
+        let (follow_ups_to, follow_ups) = mpsc::channel(FOLLOW_UPS);
+        let (crawls, wishes) = mpsc::channel(CRAWL_WISHES);
+        let context = Context {
+            tools: tools.clone(),
+            local: peer,
+            strategy: config.strategy,
             config: lookup,
-            operation_timeout: config.operation_timeout,
-            filled,
-            died,
-            tasks,
-            runtime: Handle::current(),
-        })
+            timeout: config.operation_timeout,
+            census: Census::default(),
+            walking: Arc::default(),
+            follow_ups: follow_ups_to,
+        };
+        let upkeep: BoxFuture<'static, ()> = if config.strategy == StrategyKind::Fullrt {
+            let census = context.census.clone();
+            Crawler { tools, local: peer, bootstrap, census, wishes }.run(fills).boxed()
+        } else {
+            let needs_size = config.strategy == StrategyKind::Optprov;
+            Refresh { tools, local: peer, bootstrap, config: context.config, needs_size }.run(fills).boxed()
+        };
+        let (died, tasks) = watch_over(driver.run(), upkeep);
+        let (follow_ups, runtime) = (Mutex::new(follow_ups), Handle::current());
+        Ok(Self { peer, port, context, filled, crawls, follow_ups, died, tasks, runtime })
+    }
+
+    /// Closes every connection and forgets failed dials, so that the next operation starts as a stranger would.
+    pub async fn hang_up(&self) {
+        let _ = self.context.tools.driver.hang_up().await;
+    }
+
+    /// Crawls the network now, and says how many peers it met; `None` without a full routing table.
+    pub async fn crawl(&self) -> Option<usize> {
+        let (met, answer) = oneshot::channel();
+        self.crawls.send(met).await.ok()?;
+        answer.await.ok()
     }
 
     /// The peer id as text.
@@ -216,41 +258,50 @@ impl Node {
         self.port
     }
 
-    async fn on_runtime<F>(&self, operation: impl FnOnce(report::Context) -> F) -> Result<Measured, DhtError>
+    async fn on_runtime<F>(&self, operation: impl FnOnce(Context) -> F) -> Result<Measured, DhtError>
     where
         F: Future<Output = Result<Measured, DhtError>> + Send + 'static,
     {
-        let context = report::Context {
-            tools: self.tools.clone(),
-            local: self.peer,
-            config: self.config,
-            timeout: self.operation_timeout,
-        };
-        let task = self.runtime.spawn(operation(context));
+        let task = self.runtime.spawn(operation(self.context.clone()));
         task.await.unwrap_or_else(|error| Err(DhtError::Crashed(error.to_string())))
     }
 }
 
 #[async_trait]
 impl Dht for Node {
-    async fn provide(&self, cid: Cid) -> Result<Measured, DhtError> {
-        self.on_runtime(|context| context.provide(cid.multihash())).await
+    async fn provide(&self, cid: Cid, attempt: Option<AttemptId>) -> Result<Measured, DhtError> {
+        self.on_runtime(|context| context.provide(cid, attempt)).await
     }
 
     async fn retrieve(&self, cid: Cid) -> Result<Measured, DhtError> {
-        self.on_runtime(|context| context.retrieve(cid.multihash())).await
+        self.on_runtime(|context| context.retrieve(cid)).await
     }
 
     async fn readiness(&self) -> Result<Readiness, DhtError> {
-        let asked = timeout(PROGRESS_TIMEOUT, self.tools.driver.status()).await;
+        let asked = timeout(PROGRESS_TIMEOUT, self.context.tools.driver.status()).await;
         let status = asked.map_err(|_| DhtError::Stuck(PROGRESS_TIMEOUT))?.map_err(|_| DhtError::Stopped)?;
+        let ready = |peers: usize| Readiness::Ready {
+            routing_table_size: u32::try_from(peers).unwrap_or(u32::MAX),
+            network_size: self.context.tools.size.known(),
+        };
+        if self.context.strategy == StrategyKind::Fullrt {
+            let met = self.context.census.valid().filter(|_| *self.filled.borrow());
+            return Ok(met.map_or_else(|| Readiness::NotReady("the network is being crawled".into()), ready));
+        }
         if status.table_size == 0 {
             return Ok(Readiness::NotReady("the routing table is empty".into()));
         }
         if !*self.filled.borrow() {
             return Ok(Readiness::NotReady("the routing table is being filled".into()));
         }
-        Ok(Readiness::Ready { routing_table_size: u32::try_from(status.table_size).unwrap_or(u32::MAX) })
+        Ok(ready(status.table_size))
+    }
+
+    async fn next_follow_up(&self) -> FollowUp {
+        match self.follow_ups.lock().await.recv().await {
+            Some(follow_up) => follow_up,
+            None => std::future::pending().await,
+        }
     }
 
     async fn died(&self) -> String {
@@ -262,7 +313,7 @@ impl Dht for Node {
     }
 
     async fn stop(&self) {
-        let _ = timeout(PROGRESS_TIMEOUT, self.tools.driver.stop()).await;
+        let _ = timeout(PROGRESS_TIMEOUT, self.context.tools.driver.stop()).await;
     }
 }
 
@@ -272,19 +323,19 @@ impl Drop for Node {
     }
 }
 
-/// Runs the driver and the refresh of its routing table in tasks of their own, and says why the first of them ended:
+/// Runs the driver and the upkeep of its routing table in tasks of their own, and says why the first of them ended:
 /// a node without either is no node.
 fn watch_over(
     driver: impl Future<Output = ()> + Send + 'static,
-    refresh: impl Future<Output = ()> + Send + 'static,
+    upkeep: impl Future<Output = ()> + Send + 'static,
 ) -> (watch::Receiver<Option<String>>, [AbortHandle; 2]) {
     let (sender, died) = watch::channel(None);
-    let (driver, refresh) = (tokio::spawn(driver), tokio::spawn(refresh));
-    let tasks = [driver.abort_handle(), refresh.abort_handle()];
+    let (driver, upkeep) = (tokio::spawn(driver), tokio::spawn(upkeep));
+    let tasks = [driver.abort_handle(), upkeep.abort_handle()];
     tokio::spawn(async move {
         let (name, end) = tokio::select! {
             end = driver => ("swarm's", end),
-            end = refresh => ("refresh", end),
+            end = upkeep => ("routing table's", end),
         };
         let reason = match end {
             // Whichever of the two noticed first.

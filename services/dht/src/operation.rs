@@ -1,31 +1,58 @@
 //! Drives a strategy over the network: performs its steps, feeds back the answers, and keeps a log.
+//!
+//! An operation ends when its strategy is done. One that returns before leaves its puts to the
+//! background, where [`Background::finish`] drives it on.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use futures::future::{AbortHandle, Abortable};
+use futures::future::{AbortHandle, Abortable, BoxFuture};
 use futures::stream::FuturesUnordered;
 use libp2p::{Multiaddr, PeerId};
-use parsec_measure::Effort;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
-use tracing::trace;
 
 use crate::driver::DriverHandle;
+use crate::log::{End, Log, Origin, Snapshot};
 use crate::rpc::client::RpcClient;
-use crate::rpc::{Phases, RpcError, Stopwatch};
+use crate::rpc::{RpcError, Stopwatch};
+use crate::size::NetworkSize;
 use crate::strategy::{Answer, Reply, Request, Step, Strategy};
 use crate::wire::{self, NamedPeer, Response};
+
+/// How many puts of a node may be left to the background at once (Go: `defaultOptimisticProvideJobsPoolSize`).
+/// A publication that finds no room waits for its own puts until there is.
+const BACKGROUND_PUTS: usize = 60;
+
+/// How long what is left to the background may take: longer than any single put.
+const BACKGROUND_LIMIT: Duration = Duration::from_secs(90);
 
 /// What an operation works with.
 #[derive(Debug, Clone)]
 pub(crate) struct Tools {
     pub(crate) rpc: RpcClient,
     pub(crate) driver: DriverHandle,
+    pub(crate) size: NetworkSize,
+    room: Arc<Semaphore>,
+}
+
+impl Tools {
+    pub(crate) fn new(rpc: RpcClient, driver: DriverHandle, size: NetworkSize) -> Self {
+        Self { rpc, driver, size, room: Arc::new(Semaphore::new(BACKGROUND_PUTS)) }
+    }
+}
+
+/// How long one request of an operation may take, dial included. `None`: each phase has its own limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Limits {
+    pub(crate) ask: Option<Duration>,
+    pub(crate) put: Option<Duration>,
 }
 
 /// The fixed side of one operation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Operation {
     /// The key as it stands on the wire.
     pub(crate) key: Vec<u8>,
@@ -33,216 +60,228 @@ pub(crate) struct Operation {
     pub(crate) local: NamedPeer,
     pub(crate) started: Instant,
     pub(crate) deadline: Instant,
+    pub(crate) limits: Limits,
 }
 
-/// How one request ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum End {
-    Answered,
-    Failed(RpcError),
-    Cancelled,
-}
-
-impl End {
-    fn is_failed_dial(&self) -> bool {
-        matches!(self, Self::Failed(error) if error.is_dial())
-    }
-}
-
-/// One request of an operation.
-#[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    pub(crate) request: Request,
-    pub(crate) phases: Phases,
-    pub(crate) end: End,
-}
-
-impl Entry {
-    /// Where the time of one request went, for `--log-level 6`. A phase that was not needed or not reached is missing.
-    fn trace(&self, peer: PeerId) {
-        let Phases { asked, dialled, connected, opened, written, ended } = self.phases;
-        let since_asked = |phase: Option<Instant>| Some((phase? - asked?).as_secs_f64());
-        trace!(
-            %peer,
-            request = ?self.request,
-            end = ?self.end,
-            dialled_seconds = since_asked(dialled),
-            connected_seconds = since_asked(connected),
-            opened_seconds = since_asked(opened),
-            written_seconds = since_asked(written),
-            ended_seconds = since_asked(ended),
-            "request ended"
-        );
-    }
-}
-
-/// Every request of an operation, in the order in which they ended.
-#[derive(Debug, Default)]
-pub(crate) struct Log(pub(crate) Vec<Entry>);
-
-impl Log {
-    /// The counts that are reported with a measurement.
-    pub(crate) fn effort(&self) -> Effort {
-        let count = |wanted: fn(&Entry) -> bool| {
-            Some(u32::try_from(self.0.iter().filter(|entry| wanted(entry)).count()).unwrap_or(u32::MAX))
-        };
-        Effort {
-            rpcs: count(|entry| entry.phases.written.is_some()),
-            rpcs_failed: count(|entry| entry.phases.written.is_some() && matches!(entry.end, End::Failed(_))),
-            dials: count(|entry| entry.phases.dialled.is_some()),
-            dials_failed: count(|entry| entry.phases.dialled.is_some() && entry.end.is_failed_dial()),
-            holders_stored: None,
-            holders_failed: None,
-            holders_pending: None,
-        }
-    }
-
-    /// How many requests of this kind were answered; for ADD_PROVIDER, written.
-    pub(crate) fn answered(&self, request: Request) -> usize {
-        self.0.iter().filter(|entry| entry.request == request && entry.end == End::Answered).count()
-    }
-
-    /// The failures, in the order in which they happened.
-    pub(crate) fn failures(&self) -> impl Iterator<Item = &RpcError> {
-        self.0.iter().filter_map(|entry| match &entry.end {
-            End::Failed(error) => Some(error),
-            _ => None,
-        })
-    }
-}
-
-/// How a strategy was driven to its end.
-#[derive(Debug)]
-pub(crate) struct Driven<O> {
-    /// What the strategy ended with; `None` if the deadline came first.
-    pub(crate) outcome: Option<O>,
-    /// When it ended, before any clean-up.
+/// How a strategy was driven to its outcome.
+pub(crate) struct Driven<S: Strategy<PeerId>> {
+    /// What the strategy came to; `None` if the deadline came first.
+    pub(crate) outcome: Option<S::Outcome>,
+    /// When it did, before any clean-up.
     pub(crate) took: Duration,
-    pub(crate) log: Log,
+    pub(crate) log: Snapshot,
+    /// What goes on.
+    pub(crate) background: Option<Background<S>>,
+}
+
+impl Operation {
+    /// Drives `strategy` until it has its outcome or the deadline has come. `seeds` are the peers whose addresses are
+    /// known at first, and `log` is what was done before.
+    pub(crate) async fn drive<S: Strategy<PeerId>>(
+        self,
+        tools: &Tools,
+        strategy: S,
+        seeds: Vec<NamedPeer>,
+        log: Log,
+    ) -> Driven<S> {
+        let (started, deadline) = (self.started, self.deadline);
+        let mut running = Running::new(self, tools.clone(), strategy, seeds, log);
+        let event = running.advance(deadline).await;
+        let (outcome, room) = match event {
+            Event::Returned(outcome) => running.find_room(outcome, deadline).await,
+            Event::Done(outcome) => (Some(outcome), None),
+            Event::OutOfTime => (None, None),
+        };
+        let took = started.elapsed();
+        if room.is_none() {
+            running.cancel_all();
+        }
+        let log = running.log.snapshot();
+        Driven { outcome, took, log, background: room.map(|room| Background { running, _room: room }) }
+    }
+}
+
+/// What an operation left to the background when it returned.
+pub(crate) struct Background<S: Strategy<PeerId>> {
+    running: Running<S>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl<S: Strategy<PeerId>> Background<S> {
+    /// Drives it to its end; the log of the whole operation.
+    pub(crate) async fn finish(mut self) -> Snapshot {
+        let deadline = Instant::now() + BACKGROUND_LIMIT;
+        while let Event::Returned(_) = self.running.advance(deadline).await {}
+        self.running.cancel_all();
+        self.running.log.snapshot()
+    }
+}
+
+/// How far a strategy has come.
+enum Event<O> {
+    Returned(O),
+    Done(O),
+    OutOfTime,
 }
 
 struct Ended {
     peer: PeerId,
+    request: Request,
     result: Result<Response, RpcError>,
 }
 
 struct UnderWay {
-    request: Request,
+    place: usize,
     stopwatch: Stopwatch,
     abort: AbortHandle,
 }
 
-impl UnderWay {
-    fn into_entry(self, end: End) -> Entry {
-        Entry { request: self.request, phases: self.stopwatch.read(), end }
-    }
-}
-
-/// What changes while an operation runs.
-#[derive(Default)]
-struct Progress {
+/// A strategy, and all that changes while it is driven.
+struct Running<S> {
+    operation: Operation,
+    tools: Tools,
+    strategy: S,
     /// Addresses heard of, for dialling.
     book: HashMap<PeerId, Vec<Multiaddr>>,
-    under_way: HashMap<PeerId, UnderWay>,
+    /// Who named a peer first.
+    origins: HashMap<PeerId, Origin>,
+    requests: FuturesUnordered<Abortable<BoxFuture<'static, Ended>>>,
+    under_way: HashMap<(PeerId, Request), UnderWay>,
     /// Answers that the strategy has not taken in yet.
     answers: VecDeque<Answer<PeerId>>,
     log: Log,
 }
 
-impl Operation {
-    /// Drives `strategy` until it is done or the deadline has come. `seeds` are the peers whose addresses are known at first.
-    pub(crate) async fn drive<S: Strategy<PeerId>>(
-        &self,
-        tools: &Tools,
-        mut strategy: S,
-        seeds: Vec<NamedPeer>,
-    ) -> Driven<S::Outcome> {
-        let book = seeds.into_iter().map(|seed| (seed.id, seed.addresses)).collect();
-        let mut progress = Progress { book, ..Progress::default() };
-        let mut requests = FuturesUnordered::new();
-        let outcome = loop {
-            match strategy.advance(progress.answers.pop_front(), self.started.elapsed()) {
-                Step::Ask { peer, request } => {
-                    let addresses = progress.book.get(&peer).cloned().unwrap_or_default();
-                    let stopwatch = Stopwatch::start();
-                    let (abort, registration) = AbortHandle::new_pair();
-                    let asking = self.ask(tools, peer, addresses, request, stopwatch.clone());
-                    requests.push(Abortable::new(asking, registration));
-                    progress.under_way.insert(peer, UnderWay { request, stopwatch, abort });
-                }
-                Step::CancelDials => progress.cancel_dials(),
-                Step::Wait(_) if !progress.answers.is_empty() => {}
-                Step::Wait(until) => {
-                    let until = until.map_or(self.deadline, |until| self.deadline.min(self.started + until));
-                    tokio::select! {
-                        // One that was aborted was answered for when it was cancelled.
-                        Some(ended) = requests.next() => if let Ok(ended) = ended { progress.take_in(tools, ended) },
-                        () = sleep_until(until) => if until == self.deadline { break None },
-                    }
-                }
-                Step::Return(outcome) | Step::Done(outcome) => break Some(outcome),
-            }
-        };
-        let took = self.started.elapsed();
-        let Progress { under_way, mut log, .. } = progress;
-        log.0.extend(under_way.into_values().map(|request| request.into_entry(End::Cancelled)));
-        Driven { outcome, took, log }
+impl<S: Strategy<PeerId>> Running<S> {
+    fn new(operation: Operation, tools: Tools, strategy: S, seeds: Vec<NamedPeer>, log: Log) -> Self {
+        Self {
+            operation,
+            tools,
+            strategy,
+            origins: seeds.iter().map(|seed| (seed.id, Origin::default())).collect(),
+            book: seeds.into_iter().map(|seed| (seed.id, seed.addresses)).collect(),
+            requests: FuturesUnordered::new(),
+            under_way: HashMap::new(),
+            answers: VecDeque::new(),
+            log,
+        }
     }
 
-    async fn ask(
+    /// Performs steps until the strategy returns or is done, or the time is over.
+    async fn advance(&mut self, deadline: Instant) -> Event<S::Outcome> {
+        loop {
+            match self.strategy.advance(self.answers.pop_front(), self.operation.started.elapsed()) {
+                Step::Ask { peer, request } => self.ask(peer, request),
+                Step::CancelDials => self.cancel_dials(),
+                Step::Wait(_) if !self.answers.is_empty() => {}
+                Step::Wait(until) => {
+                    let until = until.map_or(deadline, |until| deadline.min(self.operation.started + until));
+                    if !self.wait(until).await && until == deadline {
+                        return Event::OutOfTime;
+                    }
+                }
+                Step::Return(outcome) => return Event::Returned(outcome),
+                Step::Done(outcome) => return Event::Done(outcome),
+            }
+        }
+    }
+
+    /// Waits for an answer; false if there was none by `until`.
+    async fn wait(&mut self, until: Instant) -> bool {
+        tokio::select! {
+            Some(ended) = self.requests.next() => {
+                // One that was aborted was answered for when it was cancelled.
+                if let Ok(ended) = ended {
+                    self.take_in(ended);
+                }
+                true
+            }
+            () = sleep_until(until) => false,
+        }
+    }
+
+    /// The background is bounded: the caller gets its outcome once what is left has found room there, or has ended.
+    async fn find_room(
+        &mut self,
+        outcome: S::Outcome,
+        deadline: Instant,
+    ) -> (Option<S::Outcome>, Option<OwnedSemaphorePermit>) {
+        // What a lookup still asks for would change nothing any more.
+        self.cancel(|request, _| request != Request::AddProvider);
+        loop {
+            let left = u32::try_from(self.under_way.len()).unwrap_or(u32::MAX);
+            if let Ok(room) = Arc::clone(&self.tools.room).try_acquire_many_owned(left) {
+                return (Some(outcome), Some(room));
+            }
+            if !self.wait(deadline).await {
+                return (Some(outcome), None);
+            }
+        }
+    }
+
+    fn ask(&mut self, peer: PeerId, request: Request) {
+        let addresses = self.book.get(&peer).cloned().unwrap_or_default();
+        let stopwatch = Stopwatch::start();
+        let origin = self.origins.get(&peer).copied().unwrap_or_default();
+        let place = self.log.begin(peer, request, origin, stopwatch.clone());
+        let (abort, registration) = AbortHandle::new_pair();
+        let asking = self.asking(peer, addresses, request, stopwatch.clone());
+        self.requests.push(Abortable::new(asking, registration));
+        self.under_way.insert((peer, request), UnderWay { place, stopwatch, abort });
+    }
+
+    fn asking(
         &self,
-        tools: &Tools,
         peer: PeerId,
         addresses: Vec<Multiaddr>,
         request: Request,
         stopwatch: Stopwatch,
-    ) -> Ended {
-        let key = self.key.clone();
-        let request = match request {
-            Request::FindNode => wire::Request::FindNode { key },
-            Request::GetProviders => wire::Request::GetProviders { key },
-            Request::AddProvider => wire::Request::AddProvider { key, provider: self.local.clone() },
+    ) -> BoxFuture<'static, Ended> {
+        let Operation { key, local, limits, .. } = &self.operation;
+        let key = key.clone();
+        let (message, limit) = match request {
+            Request::FindNode => (wire::Request::FindNode { key }, limits.ask),
+            Request::GetProviders => (wire::Request::GetProviders { key }, limits.ask),
+            Request::AddProvider => (wire::Request::AddProvider { key, provider: local.clone() }, limits.put),
         };
-        Ended { peer, result: tools.rpc.ask(peer, addresses, &request, &stopwatch).await }
+        let rpc = self.tools.rpc.clone();
+        Box::pin(
+            async move { Ended { peer, request, result: rpc.ask(peer, addresses, &message, &stopwatch, limit).await } },
+        )
     }
-}
 
-impl Progress {
-    fn take_in(&mut self, tools: &Tools, Ended { peer, result }: Ended) {
-        let Some(request) = self.under_way.remove(&peer) else { return };
-        let kind = request.request;
+    fn take_in(&mut self, Ended { peer, request, result }: Ended) {
+        let Some(UnderWay { place, .. }) = self.under_way.remove(&(peer, request)) else { return };
         let (reply, end) = match result {
-            Ok(response) if kind == Request::AddProvider => {
-                debug_assert_eq!(response, Response::default());
-                (Reply::Stored, End::Answered)
-            }
+            Ok(_) if request == Request::AddProvider => (Reply::Stored, End::Answered { closer: 0, providers: 0 }),
             Ok(response) => {
                 let addresses = self.book.get(&peer).cloned().unwrap_or_default();
-                tools.driver.answered(NamedPeer { id: peer, addresses });
-                (self.hear(response), End::Answered)
+                self.tools.driver.answered(NamedPeer { id: peer, addresses });
+                let end = End::Answered { closer: response.closer.len(), providers: response.providers.len() };
+                (self.hear(place, response), end)
             }
             Err(error) => {
                 // As in Go, a put that fails is no verdict on the peer's place in the routing table.
-                if kind != Request::AddProvider {
-                    tools.driver.unresponsive(peer);
+                if request != Request::AddProvider {
+                    self.tools.driver.unresponsive(peer);
                 }
                 (Reply::Failed, End::Failed(error))
             }
         };
-        let entry = request.into_entry(end);
-        entry.trace(peer);
-        self.log.0.push(entry);
-        self.answers.push_back(Answer { peer, request: kind, reply });
+        self.log.end(place, end);
+        self.answers.push_back(Answer { peer, request, reply });
     }
 
-    /// Notes the addresses in an answer, and leaves the strategy with the names.
-    fn hear(&mut self, response: Response) -> Reply<PeerId> {
+    /// Notes addresses and origins of those named in an answer, and leaves the strategy with the names.
+    fn hear(&mut self, place: usize, response: Response) -> Reply<PeerId> {
+        let origin = Origin { named_by: Some(place), hop: self.log.origin(place).hop + 1 };
         let mut names = |peers: Vec<NamedPeer>| -> Vec<PeerId> {
             let note = |peer: NamedPeer| {
                 let known = self.book.entry(peer.id).or_default();
                 if known.is_empty() {
                     *known = peer.addresses;
                 }
+                self.origins.entry(peer.id).or_insert(origin);
                 peer.id
             };
             peers.into_iter().map(note).collect()
@@ -251,13 +290,23 @@ impl Progress {
     }
 
     fn cancel_dials(&mut self) {
-        let not_connected = |request: &UnderWay| request.stopwatch.read().connected.is_none();
-        let cancelled: Vec<_> = self.under_way.extract_if(|_, request| not_connected(request)).collect();
-        for (peer, request) in cancelled {
-            request.abort.abort();
-            request.stopwatch.ended();
-            self.answers.push_back(Answer { peer, request: request.request, reply: Reply::Cancelled });
-            self.log.0.push(request.into_entry(End::Cancelled));
+        self.cancel(|request, underway| {
+            request != Request::AddProvider && underway.stopwatch.read().connected.is_none()
+        });
+    }
+
+    fn cancel_all(&mut self) {
+        self.cancel(|_, _| true);
+    }
+
+    fn cancel(&mut self, wanted: impl Fn(Request, &UnderWay) -> bool) {
+        let cancelled: Vec<_> =
+            self.under_way.extract_if(|(_, request), under_way| wanted(*request, under_way)).collect();
+        for ((peer, request), UnderWay { place, stopwatch, abort }) in cancelled {
+            abort.abort();
+            stopwatch.ended();
+            self.log.end(place, End::Cancelled);
+            self.answers.push_back(Answer { peer, request, reply: Reply::Cancelled });
         }
     }
 }

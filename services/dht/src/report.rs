@@ -1,28 +1,75 @@
 //! Runs one publication or search, and says what became of it in the terms of `parsec_measure`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use libp2p::PeerId;
-use parsec_measure::{Effort, Measured, Measurement, OperationKind, OutcomeClass};
+use parsec_measure::{
+    AttemptId, Cid, Effort, FollowUp, Measured, Measurement, OperationKind, OutcomeClass, StrategyKind,
+};
+use tokio::sync::{Mutex, mpsc};
 use tokio::time::Instant;
+use tracing::{debug, warn};
 
+use crate::crawler::Census;
 use crate::driver::{Gone, Start};
 use crate::key::Key;
+use crate::log::{Log, Snapshot};
 use crate::node::DhtError;
-use crate::operation::{Driven, Log, Operation, Tools};
-use crate::strategy::{FindProviders, Found, LookupConfig, ProvideClassic, Request};
+use crate::operation::{Background, Driven, Limits, Operation, Tools};
+use crate::strategy::{
+    FindFull, FindProviders, Found, LookupConfig, ProvideClassic, ProvideFull, ProvideOptimistic, Provided, Request,
+    Strategy,
+};
+use crate::walk::Walked;
+use crate::wire::NamedPeer;
+
+/// How long one ADD_PROVIDER may take, dial included (Go's classic provide allows each put 30 s).
+const CLASSIC_PUT: Limits = Limits { ask: None, put: Some(Duration::from_secs(30)) };
+
+/// The same for an optimistic publication (Go: `optimisticProvide` gives each put a minute).
+const OPTIMISTIC_PUT: Limits = Limits { ask: None, put: Some(Duration::from_secs(60)) };
+
+/// How long any request of a full routing table's operations may take (Go: `fullrt` `timeoutPerOp`).
+const FULL_ASK: Limits = Limits { ask: Some(Duration::from_secs(5)), put: Some(Duration::from_secs(5)) };
 
 /// What every operation of a node needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
     pub(crate) tools: Tools,
     pub(crate) local: PeerId,
+    pub(crate) strategy: StrategyKind,
     pub(crate) config: LookupConfig,
     pub(crate) timeout: Duration,
+    /// What the crawls found; filled for a full routing table only.
+    pub(crate) census: Census,
+    /// One walk of libp2p-kad's own at a time: what is seen of it from outside does not say whose it is.
+    pub(crate) walking: Arc<Mutex<()>>,
+    pub(crate) follow_ups: mpsc::Sender<FollowUp>,
 }
 
 /// Why an operation failed: the class, and the words for it.
 type Failure = (OutcomeClass, String);
+
+/// An operation that has begun, and what it starts from.
+struct Begun {
+    operation: Operation,
+    target: Key,
+    start: Start,
+    /// What was known of the network's size when it began.
+    network_size: Option<u32>,
+}
+
+/// What a publication brings along to its puts.
+#[derive(Default)]
+struct Preparation {
+    /// Why it is made the classic way although it should not be.
+    fallback: Option<String>,
+    /// Peers to begin with, other than those of the routing table.
+    seeds: Option<Vec<NamedPeer>>,
+    /// What was done before.
+    log: Log,
+}
 
 impl From<Gone> for DhtError {
     fn from(Gone: Gone) -> Self {
@@ -31,68 +78,223 @@ impl From<Gone> for DhtError {
 }
 
 impl Context {
-    /// Publishes `key`, a multihash.
-    pub(crate) async fn provide(self, key: Vec<u8>) -> Result<Measured, DhtError> {
-        let (operation, start) = self.begin(key.clone()).await?;
-        self.tools.driver.add_local_record(key).await;
-        let seeds = start.seeds.iter().map(|seed| seed.id).collect();
-        let strategy = ProvideClassic::new(Key::of(&operation.key), self.local, seeds, self.config);
-        let empty = start.seeds.is_empty();
-        let driven = operation.drive(&self.tools, strategy, start.seeds).await;
-        let stored = driven.log.answered(Request::AddProvider);
-        let result = if empty {
-            Err(nobody_to_ask())
-        } else if driven.outcome.is_none() {
-            Err((OutcomeClass::Timeout, self.ran_out(&format!("record stored at {stored} peers by then"))))
-        } else if stored == 0 {
-            Err(nobody_answered(&driven.log, "record stored at no peer"))
-        } else {
-            Ok(())
+    /// Publishes a provider record.
+    pub(crate) async fn provide(self, cid: Cid, attempt: Option<AttemptId>) -> Result<Measured, DhtError> {
+        let limits = match self.strategy {
+            StrategyKind::Optprov => OPTIMISTIC_PUT,
+            StrategyKind::Fullrt => FULL_ASK,
+            StrategyKind::Classic | StrategyKind::Libp2p => CLASSIC_PUT,
         };
-        let effort = Effort { holders_stored: u32::try_from(stored).ok(), ..driven.log.effort() };
-        Ok(measured(OperationKind::Provide, driven.took, start.table_size, result, effort))
+        let walking = Arc::clone(&self.walking);
+        let _alone = if self.strategy == StrategyKind::Libp2p { Some(walking.lock().await) } else { None };
+        let begun = self.begin(cid.multihash(), limits).await?;
+        self.tools.driver.add_local_record(cid.multihash()).await;
+        let (target, local, config, seeds) = (begun.target, self.local, self.config, begun.seeds());
+        let (follow_up, plain) = ((cid, attempt), Preparation::default());
+        let classic = |seeds| ProvideClassic::new(target, local, seeds, config);
+        Ok(match self.strategy {
+            StrategyKind::Classic => self.publish(begun, classic(seeds), follow_up, plain).await,
+            StrategyKind::Fullrt => self.publish(begun, ProvideFull::new(seeds), follow_up, plain).await,
+            StrategyKind::Libp2p => self.publish_by_libp2p(begun, follow_up).await?,
+            StrategyKind::Optprov => match self.tools.size.estimate() {
+                Ok(size) => {
+                    let strategy = ProvideOptimistic::new(target, local, seeds, config, size);
+                    self.publish(begun, strategy, follow_up, plain).await
+                }
+                Err(reason) => {
+                    let preparation = Preparation { fallback: Some(reason.to_string()), ..plain };
+                    self.publish(begun, classic(seeds), follow_up, preparation).await
+                }
+            },
+        })
     }
 
-    /// Looks for a provider of `key`, a multihash.
-    pub(crate) async fn retrieve(self, key: Vec<u8>) -> Result<Measured, DhtError> {
-        let (operation, start) = self.begin(key).await?;
-        if !start.local_providers.is_empty() {
-            let took = operation.started.elapsed();
+    /// Looks for a provider.
+    pub(crate) async fn retrieve(self, cid: Cid) -> Result<Measured, DhtError> {
+        let limits = if self.strategy == StrategyKind::Fullrt { FULL_ASK } else { Limits::default() };
+        let walking = Arc::clone(&self.walking);
+        let _alone = if self.strategy == StrategyKind::Libp2p { Some(walking.lock().await) } else { None };
+        let begun = self.begin(cid.multihash(), limits).await?;
+        if !begun.start.local_providers.is_empty() {
+            let took = begun.operation.started.elapsed();
             // Nobody had to be asked: said as zeros, so that it can be told from a server that does not count.
-            return Ok(measured(OperationKind::Retrieve, took, start.table_size, Ok(()), Log::default().effort()));
+            let effort = Snapshot::default().effort();
+            let result = Measured { from_own_records: true, ..self.measured(&begun, took, Ok(()), effort) };
+            return Ok(self.traced(result, &begun, took, &Snapshot::default()).await);
         }
-        let seeds = start.seeds.iter().map(|seed| seed.id).collect();
-        let strategy = FindProviders::new(Key::of(&operation.key), self.local, seeds, self.config);
-        let empty = start.seeds.is_empty();
-        let Driven { outcome, took, log } = operation.drive(&self.tools, strategy, start.seeds).await;
-        let result = match outcome {
-            _ if empty => Err(nobody_to_ask()),
-            None => Err((OutcomeClass::Timeout, self.ran_out("no provider named by then"))),
-            Some(Found::Providers { providers, .. }) => {
-                // The provider answers from its own store: left connected, it would make the next search too easy.
-                for provider in providers {
-                    self.tools.driver.forget(provider).await;
-                }
-                Ok(())
+        let (target, local, config, seeds) = (begun.target, self.local, self.config, begun.seeds());
+        match self.strategy {
+            StrategyKind::Fullrt => Ok(self.search(begun, FindFull::new(seeds)).await),
+            StrategyKind::Libp2p => self.search_by_libp2p(begun).await,
+            StrategyKind::Classic | StrategyKind::Optprov => {
+                Ok(self.search(begun, FindProviders::new(target, local, seeds, config)).await)
             }
-            Some(Found::Nobody) if log.answered(Request::GetProviders) == 0 => {
-                Err(nobody_answered(&log, "no peer answered"))
-            }
-            Some(Found::Nobody) => Err((OutcomeClass::NotFound, "not found".to_owned())),
-        };
-        Ok(measured(OperationKind::Retrieve, took, start.table_size, result, log.effort()))
+        }
     }
 
     /// The clock starts here: what the routing table takes to answer is part of the operation, as in Go.
-    async fn begin(&self, key: Vec<u8>) -> Result<(Operation, Start), DhtError> {
+    async fn begin(&self, key: Vec<u8>, limits: Limits) -> Result<Begun, DhtError> {
         let started = Instant::now();
-        let start = self.tools.driver.start(key.clone(), self.config.k).await?;
+        let mut start = self.tools.driver.start(key.clone(), self.config.k).await?;
+        let target = Key::of(&key);
+        if self.strategy == StrategyKind::Fullrt {
+            (start.seeds, start.table_size) = self.census.closest(&target, self.config.k);
+        }
         let local = start.local.clone();
-        Ok((Operation { key, local, started, deadline: started + self.timeout }, start))
+        let operation = Operation { key, local, started, deadline: started + self.timeout, limits };
+        Ok(Begun { operation, target, start, network_size: self.tools.size.known() })
+    }
+
+    async fn publish<S>(
+        self,
+        begun: Begun,
+        strategy: S,
+        follow_up: (Cid, Option<AttemptId>),
+        preparation: Preparation,
+    ) -> Measured
+    where
+        S: Strategy<PeerId, Outcome = Provided<PeerId>> + Send + 'static,
+    {
+        let Preparation { fallback, seeds, log } = preparation;
+        let seeds = seeds.unwrap_or_else(|| begun.start.seeds.clone());
+        let Driven { outcome, took, log, background } =
+            begun.operation.clone().drive(&self.tools, strategy, seeds, log).await;
+        if let Some(walked) = outcome.as_ref().and_then(|provided| provided.lookup.walked()) {
+            self.tools.size.track(&begun.target, walked, begun.start.in_bucket);
+        }
+        let effort = log.effort_of_publication();
+        let stored = effort.holders_stored.unwrap_or(0);
+        let result = if begun.start.seeds.is_empty() {
+            Err(nobody_to_ask())
+        } else if outcome.is_none() {
+            Err((OutcomeClass::Timeout, self.ran_out(&format!("record stored at {stored} peers by then"))))
+        } else if stored == 0 {
+            Err(nobody_answered(&log, "failed to complete provide: record stored at no peer"))
+        } else {
+            Ok(())
+        };
+        if let Some(background) = background.filter(|_| effort.holders_pending > Some(0)) {
+            let began = begun.operation.started;
+            tokio::spawn(follow(background, began, follow_up, self.follow_ups.clone()));
+        }
+        let measured = Measured { fallback, ..self.measured(&begun, took, result, effort) };
+        self.traced(measured, &begun, took, &log).await
+    }
+
+    async fn search<S>(self, begun: Begun, strategy: S) -> Measured
+    where
+        S: Strategy<PeerId, Outcome = Found<PeerId>>,
+    {
+        let (seeds, log) = (begun.start.seeds.clone(), Log::default());
+        let Driven { outcome, took, log, .. } = begun.operation.clone().drive(&self.tools, strategy, seeds, log).await;
+        let result = match outcome {
+            _ if begun.start.seeds.is_empty() => Err(nobody_to_ask()),
+            None => Err((OutcomeClass::Timeout, self.ran_out("no provider named by then"))),
+            Some(Found::Providers { providers, .. }) => {
+                self.leave(providers).await;
+                Ok(())
+            }
+            Some(Found::Nobody { walked }) => {
+                if let Some(walked) = walked {
+                    self.tools.size.track(&begun.target, &walked, begun.start.in_bucket);
+                }
+                Err(found_nobody(&log))
+            }
+        };
+        let measured = self.measured(&begun, took, result, log.effort());
+        self.traced(measured, &begun, took, &log).await
+    }
+
+    /// libp2p-kad finds the closest peers, we send them the records.
+    async fn publish_by_libp2p(self, begun: Begun, follow_up: (Cid, Option<AttemptId>)) -> Result<Measured, DhtError> {
+        let Operation { key, deadline, started, .. } = begun.operation.clone();
+        let walked = self.tools.driver.walk(key, Request::FindNode, deadline).await?;
+        if !walked.complete {
+            let (took, log) = (walked.at - started, walked.log.snapshot());
+            let failure = (OutcomeClass::Timeout, self.ran_out("record stored at 0 peers by then"));
+            let measured = self.measured(&begun, took, Err(failure), log.effort_of_publication());
+            return Ok(self.traced(measured, &begun, took, &log).await);
+        }
+        let closest = walked.closest.iter().map(|peer| peer.id).collect();
+        let strategy = ProvideClassic::to(begun.target, self.local, closest, self.config);
+        let preparation = Preparation { seeds: Some(walked.closest), log: walked.log, fallback: None };
+        Ok(self.publish(begun, strategy, follow_up, preparation).await)
+    }
+
+    async fn search_by_libp2p(self, begun: Begun) -> Result<Measured, DhtError> {
+        let Operation { key, deadline, started, .. } = begun.operation.clone();
+        let Walked { at, complete, log, providers, .. } =
+            self.tools.driver.walk(key, Request::GetProviders, deadline).await?;
+        let (took, log) = (at - started, log.snapshot());
+        let result = if begun.start.table_size == 0 {
+            Err(nobody_to_ask())
+        } else if !providers.is_empty() {
+            self.leave(providers).await;
+            Ok(())
+        } else if !complete {
+            Err((OutcomeClass::Timeout, self.ran_out("no provider named by then")))
+        } else {
+            Err(found_nobody(&log))
+        };
+        let measured = self.measured(&begun, took, result, log.effort());
+        Ok(self.traced(measured, &begun, took, &log).await)
+    }
+
+    /// The provider answers from its own store: left connected, it would make the next search too easy.
+    async fn leave(&self, providers: Vec<PeerId>) {
+        for provider in providers {
+            self.tools.driver.forget(provider).await;
+        }
+    }
+
+    fn measured(&self, begun: &Begun, duration: Duration, result: Result<(), Failure>, effort: Effort) -> Measured {
+        let kind = if effort.holders_stored.is_some() { OperationKind::Provide } else { OperationKind::Retrieve };
+        let (class, error) = match result {
+            Ok(()) => (OutcomeClass::Ok, None),
+            Err((class, error)) => (class, Some(error)),
+        };
+        let step = Measurement { step: kind.wire_step().to_owned(), duration, error: error.clone() };
+        Measured {
+            error,
+            routing_table_size: u32::try_from(begun.start.table_size).unwrap_or(u32::MAX),
+            steps: vec![step],
+            effort,
+            network_size: begun.network_size,
+            ..Measured::unmeasured(class, duration, "")
+        }
+    }
+
+    /// Adds the trace. The operation is over: asking who the peers are costs it nothing.
+    async fn traced(&self, measured: Measured, begun: &Begun, took: Duration, log: &Snapshot) -> Measured {
+        let agents = self.tools.driver.agents(log.peers()).await.unwrap_or_default();
+        let trace = log.trace(self.strategy, &begun.target, begun.operation.started, took, &agents);
+        Measured { trace: Some(Arc::new(trace)), ..measured }
     }
 
     fn ran_out(&self, detail: &str) -> String {
         format!("context deadline exceeded: ended after {} s, {detail}", self.timeout.as_secs_f64())
+    }
+}
+
+impl Begun {
+    fn seeds(&self) -> Vec<PeerId> {
+        self.start.seeds.iter().map(|NamedPeer { id, .. }| *id).collect()
+    }
+}
+
+/// Waits for the puts in the background, and reports what became of them.
+async fn follow<S: Strategy<PeerId>>(
+    background: Background<S>,
+    began: Instant,
+    (cid, attempt): (Cid, Option<AttemptId>),
+    follow_ups: mpsc::Sender<FollowUp>,
+) {
+    let effort = background.finish().await.effort_of_publication();
+    let (stored, failed) = (effort.holders_stored.unwrap_or(0), effort.holders_failed.unwrap_or(0));
+    let follow_up = FollowUp { attempt, cid: cid.to_string(), stored, failed, duration: began.elapsed() };
+    debug!(?follow_up, "publication ended in the background");
+    if follow_ups.try_send(follow_up).is_err() {
+        warn!(%cid, "what became of a publication in the background is not recorded: nobody takes it");
     }
 }
 
@@ -101,26 +303,18 @@ fn nobody_to_ask() -> Failure {
     (OutcomeClass::NoPeers, "failed to find any peer in table".to_owned())
 }
 
-fn nobody_answered(log: &Log, what: &str) -> Failure {
+/// Asked to the end, and no provider.
+fn found_nobody(log: &Snapshot) -> Failure {
+    if log.answered(Request::GetProviders) == 0 {
+        return nobody_answered(log, "no peer answered");
+    }
+    (OutcomeClass::NotFound, "not found".to_owned())
+}
+
+fn nobody_answered(log: &Snapshot, what: &str) -> Failure {
     let failures: Vec<_> = log.failures().collect();
     let reached = failures.iter().find(|error| !error.is_dial());
     let class = if reached.is_some() { OutcomeClass::Protocol } else { OutcomeClass::DialFailed };
     let example = reached.or(failures.last()).map_or_else(|| "no request was sent".to_owned(), |e| e.to_string());
     (class, format!("{what}, {} requests failed, for instance: {example}", failures.len()))
-}
-
-fn measured(
-    kind: OperationKind,
-    duration: Duration,
-    table_size: usize,
-    result: Result<(), Failure>,
-    effort: Effort,
-) -> Measured {
-    let (class, error) = match result {
-        Ok(()) => (OutcomeClass::Ok, None),
-        Err((class, error)) => (class, Some(error)),
-    };
-    let step = Measurement { step: kind.wire_step().to_owned(), duration, error: error.clone() };
-    let routing_table_size = u32::try_from(table_size).unwrap_or(u32::MAX);
-    Measured { error, routing_table_size, steps: vec![step], effort, ..Measured::unmeasured(class, duration, "") }
 }

@@ -1,25 +1,42 @@
-//! libp2p-kad as a server that never dials.
+//! libp2p-kad as a server that dials only when it is told to look something up.
 //!
 //! While its table has fewer than 20 peers, libp2p-kad starts a bootstrap of its own half a second after each new one,
 //! which no option turns off: a dozen dials for every bucket, in competition with what is being measured. Here it
-//! answers others and keeps the routing table; whoever is to be asked is asked through [`rpc`](crate::rpc).
+//! answers others and keeps the routing table; whoever is to be asked is asked through [`rpc`](crate::rpc). The exception
+//! is the strategy `libp2p`, which measures its own lookups: while one of them runs, a [`Tap`] is in place and dials pass.
 
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::kad;
+use libp2p::swarm::behaviour::DialFailure;
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId};
 
 use crate::records::ProviderStore;
+use crate::rpc::dial_error;
+use crate::walk::{Tap, is_question};
+use crate::wire::NamedPeer;
 
 type Kademlia = kad::Behaviour<ProviderStore>;
 
 /// See the module's documentation.
-pub(crate) struct Serving(pub(crate) Kademlia);
+pub(crate) struct Serving {
+    pub(crate) kad: Kademlia,
+    /// In place while a lookup of libp2p-kad's own is measured.
+    pub(crate) tap: Option<Tap>,
+    /// Peers that answered such a lookup.
+    pub(crate) answered: Vec<NamedPeer>,
+}
+
+impl Serving {
+    pub(crate) fn new(kad: Kademlia) -> Self {
+        Self { kad, tap: None, answered: Vec::new() }
+    }
+}
 
 impl NetworkBehaviour for Serving {
     type ConnectionHandler = <Kademlia as NetworkBehaviour>::ConnectionHandler;
@@ -31,7 +48,7 @@ impl NetworkBehaviour for Serving {
         local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<(), ConnectionDenied> {
-        self.0.handle_pending_inbound_connection(connection, local, remote)
+        self.kad.handle_pending_inbound_connection(connection, local, remote)
     }
 
     fn handle_established_inbound_connection(
@@ -41,7 +58,7 @@ impl NetworkBehaviour for Serving {
         local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.0.handle_established_inbound_connection(connection, peer, local, remote)
+        self.kad.handle_established_inbound_connection(connection, peer, local, remote)
     }
 
     fn handle_pending_outbound_connection(
@@ -51,7 +68,7 @@ impl NetworkBehaviour for Serving {
         addresses: &[Multiaddr],
         role: Endpoint,
     ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
-        self.0.handle_pending_outbound_connection(connection, peer, addresses, role)
+        self.kad.handle_pending_outbound_connection(connection, peer, addresses, role)
     }
 
     fn handle_established_outbound_connection(
@@ -62,24 +79,45 @@ impl NetworkBehaviour for Serving {
         role: Endpoint,
         port_use: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.0.handle_established_outbound_connection(connection, peer, address, role, port_use)
+        if let Some(tap) = &mut self.tap {
+            tap.connects(peer, address);
+        }
+        self.kad.handle_established_outbound_connection(connection, peer, address, role, port_use)
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
-        self.0.on_swarm_event(event);
+        if let (Some(tap), FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), error, .. })) =
+            (&mut self.tap, &event)
+        {
+            tap.fails_to_connect(*peer, dial_error(error));
+        }
+        self.kad.on_swarm_event(event);
     }
 
     fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, event: THandlerOutEvent<Self>) {
-        self.0.on_connection_handler_event(peer, connection, event);
+        if let Some(tap) = &mut self.tap {
+            self.answered.extend(tap.hears(peer, &event));
+        }
+        self.kad.on_connection_handler_event(peer, connection, event);
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
         loop {
-            match self.0.poll(context) {
+            let event = ready!(self.kad.poll(context));
+            match (&event, &mut self.tap) {
                 // Nobody waits for this dial: the query that wants it is ended as soon as it is seen.
-                Poll::Ready(ToSwarm::Dial { .. }) => {}
-                other => return other,
+                (ToSwarm::Dial { .. }, None) => continue,
+                (ToSwarm::Dial { opts }, Some(tap)) => {
+                    if let Some(peer) = opts.get_peer_id() {
+                        tap.dials(peer);
+                    }
+                }
+                (ToSwarm::NotifyHandler { peer_id, event, .. }, Some(tap)) if is_question(event) => {
+                    tap.sends(*peer_id);
+                }
+                _ => {}
             }
+            return Poll::Ready(event);
         }
     }
 }

@@ -76,7 +76,7 @@ pub(crate) fn kad(local: PeerId, protocol: StreamProtocol, mode: Mode) -> Servin
         .set_max_packet_size(MAX_MESSAGE_BYTES);
     let mut kad = kad::Behaviour::with_config(local, ProviderStore::new(local), config);
     kad.set_mode(Some(mode));
-    Serving(kad)
+    Serving::new(kad)
 }
 
 /// TCP (noise, yamux) and QUIC, names resolved through the system's DNS.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use parsec_dht::{
     Dht, Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, Readiness, StartError,
 };
-use parsec_measure::{Cid, Content, OutcomeClass};
+use parsec_measure::{AttemptId, Cid, Content, OutcomeClass, RequestKind, StrategyKind};
 use tokio::time::timeout;
 
 /// Far longer than anything here takes: reached only when something hangs.
@@ -27,6 +27,7 @@ fn config(bootstrap: Vec<String>) -> NodeConfig {
         protocol: LOCAL_PROTOCOL.to_owned(),
         bootstrap,
         server_mode: false,
+        strategy: StrategyKind::Classic,
         alpha: 10,
         operation_timeout: PATIENCE,
     }
@@ -53,7 +54,7 @@ async fn what_one_publishes_another_finds(transport: LocalTransport) {
     let (publisher, finder) = tokio::join!(ready(config(network.bootstrap())), ready(config(network.bootstrap())));
     let cid = fresh();
 
-    let provided = publisher.provide(cid.clone()).await.unwrap();
+    let provided = publisher.provide(cid.clone(), None).await.unwrap();
     assert_eq!((provided.class, &provided.error), (OutcomeClass::Ok, &None));
     assert_eq!(provided.effort.holders_stored, Some(20));
     assert!(provided.effort.rpcs.unwrap() >= 40, "20 asked and 20 served: {:?}", provided.effort);
@@ -77,6 +78,90 @@ async fn what_one_publishes_another_finds_over_quic() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_optimistic_publication_returns_early_and_reports_the_rest_later() {
+    let network = network(60, LocalTransport::Tcp).await;
+    let optimistic = NodeConfig { strategy: StrategyKind::Optprov, ..config(network.bootstrap()) };
+    let (publisher, finder) = tokio::join!(ready(optimistic), ready(config(network.bootstrap())));
+    let size = match publisher.readiness().await.unwrap() {
+        Readiness::Ready { network_size, .. } => network_size.unwrap(),
+        Readiness::NotReady(reason) => panic!("{reason}"),
+    };
+    assert!((30..=120).contains(&size), "60 peers, estimated {size}");
+    for _ in 0..10 {
+        let (cid, attempt) = (fresh(), Some(AttemptId::fresh()));
+        let provided = publisher.provide(cid.clone(), attempt).await.unwrap();
+        assert_eq!((provided.class, &provided.fallback), (OutcomeClass::Ok, &None), "{provided:?}");
+        assert!(provided.network_size.is_some());
+        let effort = provided.effort;
+        let [stored, failed, pending] =
+            [effort.holders_stored, effort.holders_failed, effort.holders_pending].map(Option::unwrap);
+        assert!(stored + failed >= 15 && stored + failed + pending >= 20, "{effort:?}");
+        assert_eq!(finder.retrieve(cid.clone()).await.unwrap().class, OutcomeClass::Ok);
+        if pending > 0 {
+            let follow_up = timeout(PATIENCE, publisher.next_follow_up()).await.unwrap();
+            assert_eq!((follow_up.cid, follow_up.attempt), (cid.to_string(), attempt));
+            assert_eq!(follow_up.stored + follow_up.failed, stored + failed + pending);
+            assert!(follow_up.duration >= provided.duration);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_size_an_optimistic_publication_is_made_the_classic_way_and_says_why() {
+    let network = network(12, LocalTransport::Tcp).await;
+    let optimistic = NodeConfig { strategy: StrategyKind::Optprov, ..config(network.bootstrap()) };
+    let provided = ready(optimistic).await.provide(fresh(), None).await.unwrap();
+    assert_eq!((provided.class, provided.effort.holders_stored), (OutcomeClass::Ok, Some(12)));
+    assert!(provided.fallback.unwrap().starts_with("network size unknown"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_routing_table_knows_everybody_before_it_is_ready_and_asks_the_closest_at_once() {
+    let network = network(60, LocalTransport::Tcp).await;
+    let full = || NodeConfig { strategy: StrategyKind::Fullrt, ..config(network.bootstrap()) };
+    let (publisher, finder) = tokio::join!(ready(full()), ready(full()));
+    let known = Readiness::Ready { routing_table_size: 60, network_size: Some(60) };
+    assert_eq!(publisher.readiness().await.unwrap(), known);
+    assert_eq!(publisher.crawl().await, Some(60), "and again on demand");
+
+    let cid = fresh();
+    let provided = publisher.provide(cid.clone(), None).await.unwrap();
+    assert_eq!((provided.class, &provided.error), (OutcomeClass::Ok, &None));
+    let trace = provided.trace.unwrap();
+    assert!(trace.requests.iter().all(|request| request.kind == RequestKind::AddProvider && request.hop == 0));
+    assert_eq!(trace.requests.len(), 20);
+    if provided.effort.holders_pending > Some(0) {
+        assert_eq!(timeout(PATIENCE, publisher.next_follow_up()).await.unwrap().stored, 20);
+    }
+    let found = finder.retrieve(cid).await.unwrap();
+    assert_eq!((found.class, found.routing_table_size), (OutcomeClass::Ok, 60));
+    assert_eq!(finder.retrieve(fresh()).await.unwrap().class, OutcomeClass::NotFound);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rust_libp2ps_own_lookups_are_measured_as_they_are_and_its_records_really_arrive() {
+    let network = network(60, LocalTransport::Tcp).await;
+    let own_walk = || NodeConfig { strategy: StrategyKind::Libp2p, ..config(network.bootstrap()) };
+    let (publisher, finder) = tokio::join!(ready(own_walk()), ready(own_walk()));
+    let cid = fresh();
+
+    let provided = publisher.provide(cid.clone(), None).await.unwrap();
+    assert_eq!((provided.class, &provided.error), (OutcomeClass::Ok, &None));
+    assert_eq!(provided.effort.holders_stored, Some(20));
+    let trace = provided.trace.unwrap();
+    let count = |kind| trace.requests.iter().filter(|request| request.kind == kind).count();
+    assert!(count(RequestKind::FindNode) >= 20, "libp2p asks until the 20 closest have answered: {trace:#?}");
+    assert_eq!(count(RequestKind::AddProvider), 20);
+    assert!(trace.requests.iter().all(|request| request.ended <= Some(trace.returned)), "{trace:#?}");
+
+    let found = finder.retrieve(cid).await.unwrap();
+    assert_eq!((found.class, &found.error), (OutcomeClass::Ok, &None));
+    assert!(found.trace.unwrap().requests.iter().all(|request| request.kind == RequestKind::GetProviders));
+    let missed = finder.retrieve(fresh()).await.unwrap();
+    assert_eq!((missed.class, missed.error.as_deref()), (OutcomeClass::NotFound, Some("not found")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_published_is_not_found() {
     let network = network(40, LocalTransport::Tcp).await;
     let node = ready(config(network.bootstrap())).await;
@@ -90,7 +175,7 @@ async fn a_measuring_node_in_server_mode_holds_the_records_of_others() {
     let address = format!("/ip4/127.0.0.1/tcp/{}/p2p/{}", server.port(), server.peer_id());
     let (publisher, finder) = tokio::join!(ready(config(vec![address.clone()])), ready(config(vec![address])));
     let cid = fresh();
-    assert_eq!(publisher.provide(cid.clone()).await.unwrap().effort.holders_stored, Some(1));
+    assert_eq!(publisher.provide(cid.clone(), None).await.unwrap().effort.holders_stored, Some(1));
     // ADD_PROVIDER has no answer: written is not yet held.
     timeout(PATIENCE, async { while finder.retrieve(cid.clone()).await.unwrap().class != OutcomeClass::Ok {} })
         .await
@@ -102,16 +187,17 @@ async fn what_a_node_provides_itself_it_finds_at_home() {
     let network = network(30, LocalTransport::Tcp).await;
     let node = ready(config(network.bootstrap())).await;
     let cid = fresh();
-    node.provide(cid.clone()).await.unwrap();
+    node.provide(cid.clone(), None).await.unwrap();
     let found = node.retrieve(cid).await.unwrap();
     assert_eq!((found.class, found.effort.rpcs), (OutcomeClass::Ok, Some(0)));
+    assert!(found.from_own_records);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_without_peers_is_not_ready_and_says_so_in_every_way() {
     let node = Node::start(config(vec![])).await.unwrap();
     assert_eq!(node.readiness().await.unwrap(), Readiness::NotReady("the routing table is empty".into()));
-    for result in [node.provide(fresh()).await.unwrap(), node.retrieve(fresh()).await.unwrap()] {
+    for result in [node.provide(fresh(), None).await.unwrap(), node.retrieve(fresh()).await.unwrap()] {
         assert_eq!(result.class, OutcomeClass::NoPeers);
         assert_eq!(result.error.as_deref(), Some("failed to find any peer in table"));
     }
@@ -122,7 +208,7 @@ async fn when_the_network_has_gone_the_failure_says_so() {
     let network = network(30, LocalTransport::Tcp).await;
     let node = ready(config(network.bootstrap())).await;
     drop(network);
-    let provided = node.provide(fresh()).await.unwrap();
+    let provided = node.provide(fresh(), None).await.unwrap();
     assert_ne!(provided.class, OutcomeClass::Ok, "{provided:?}");
     assert_eq!(provided.effort.holders_stored, Some(0));
     assert!(provided.error.unwrap().contains("record stored at no peer"));

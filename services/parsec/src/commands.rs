@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use parsec_api::client::{HttpClient, ServerApi, Timeouts};
 use parsec_dht::{Identity, Network, NodeConfig};
-use parsec_measure::Endpoint;
+use parsec_measure::{Endpoint, StrategyKind};
 use parsec_store::{Store, StoreConfig};
 use tracing::{info, warn};
 
@@ -97,6 +97,7 @@ fn dht_node(config: &ServerConfig) -> anyhow::Result<NodeConfig> {
         protocol,
         bootstrap,
         server_mode: dht.server_mode,
+        strategy: StrategyKind::Classic,
         alpha: usize::from(dht.alpha),
         operation_timeout: config.operation_timeout,
     })

@@ -94,6 +94,11 @@ impl Behaviour {
         (behaviour, Opener { queue: sender })
     }
 
+    /// Every peer may be dialled again.
+    pub(crate) fn forget_failures(&mut self) {
+        self.backoff = DialBackoff::default();
+    }
+
     fn take_up(&mut self, Open { peer, addresses, wish }: Open) {
         if wish.reply.is_closed() {
             return;
@@ -152,11 +157,17 @@ impl Behaviour {
         if !matches!(error, DialError::Aborted) {
             self.backoff.failed(peer);
         }
-        let reason = describe(error);
+        let error = dial_error(error);
         for wish in self.dialling.remove(&peer).into_iter().flatten() {
-            let _ = wish.reply.send(Err(RpcError::Dial(reason.clone())));
+            let _ = wish.reply.send(Err(error.clone()));
         }
     }
+}
+
+/// What a failed dial is to whoever wanted it.
+pub(crate) fn dial_error(error: &DialError) -> RpcError {
+    let reason = describe(error);
+    if is_timeout(&reason) { RpcError::DialUnanswered(reason) } else { RpcError::Dial(reason) }
 }
 
 /// The dial error in one line: libp2p's own text lists every address on lines of its own.
@@ -173,6 +184,13 @@ fn describe(error: &DialError) -> String {
         DialError::WrongPeerId { obtained, .. } => format!("another peer answered there: {obtained}"),
         other => other.to_string(),
     }
+}
+
+/// Each transport has its own type for it, buried under the types of those around it; the words are what they share
+/// (`TransportTimeoutError`, `quic::Error::HandshakeTimedOut`, `io::ErrorKind::TimedOut`).
+fn is_timeout(reason: &str) -> bool {
+    let reason = reason.to_lowercase();
+    reason.contains("timeout") || reason.contains("timed out")
 }
 
 fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::behaviour::{Behaviour, Opener};
 use super::pool::StreamPool;
-use super::{ANSWER_TIMEOUT, DIAL_TIMEOUT, OPEN_TIMEOUT, PUT_TIMEOUT, RpcError, Stopwatch};
+use super::{ANSWER_TIMEOUT, DIAL_TIMEOUT, OPEN_TIMEOUT, RpcError, Stopwatch};
 use crate::wire::{Request, Response, WireError};
 
 /// Sends requests to chosen peers. Clones share connections and streams.
@@ -34,22 +34,33 @@ impl RpcClient {
 
     /// Asks one peer, over a connection and a stream that stand or over new ones.
     ///
-    /// Every phase is noted on the stopwatch, whatever the end. Dropping the future cancels the request.
+    /// Every phase is noted on the stopwatch, whatever the end. Dropping the future cancels the request. With a `limit`,
+    /// the whole of it may take no longer; without, each phase has its own.
     pub(crate) async fn ask(
         &self,
         peer: PeerId,
         addresses: Vec<Multiaddr>,
         request: &Request,
         stopwatch: &Stopwatch,
+        limit: Option<Duration>,
     ) -> Result<Response, RpcError> {
         let asking = self.ask_with_retry(peer, addresses, request, stopwatch);
-        let result = if request.is_answered() {
-            asking.await
-        } else {
-            timeout(PUT_TIMEOUT, asking).await.unwrap_or_else(|_| Err(timed_out(stopwatch, PUT_TIMEOUT)))
+        let result = match limit {
+            None => asking.await,
+            Some(limit) => timeout(limit, asking).await.unwrap_or_else(|_| Err(timed_out(stopwatch, limit))),
         };
         stopwatch.ended();
         result
+    }
+
+    /// Closes every idle stream.
+    pub(crate) fn release_all(&self) {
+        self.pool.clear();
+    }
+
+    /// Closes the idle stream to a peer, so that its connection can end.
+    pub(crate) fn release(&self, peer: &PeerId) {
+        self.pool.forget(peer);
     }
 
     /// A request that was written or read in vain is tried once more on a fresh stream, as in Go
@@ -82,7 +93,7 @@ impl RpcClient {
     async fn open(&self, peer: PeerId, addresses: Vec<Multiaddr>, stopwatch: &Stopwatch) -> Result<Stream, RpcError> {
         let opening = async {
             match self.opener.open(peer, addresses.clone(), stopwatch.clone()).await {
-                Err(RpcError::Closed) => {
+                Err(RpcError::Closed | RpcError::Stream(_)) => {
                     stopwatch.lost_connection();
                     self.opener.open(peer, addresses, stopwatch.clone()).await
                 }

@@ -9,6 +9,8 @@ pub(crate) mod behaviour;
 pub(crate) mod client;
 mod pool;
 
+pub(crate) use behaviour::dial_error;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,9 +26,6 @@ pub(crate) const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a peer may take to answer (Go: `dhtReadMessageTimeout`).
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long one ADD_PROVIDER may take, dial included (Go's classic provide allows each put 30 s).
-pub(crate) const PUT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// When each phase of a request was reached, on the monotonic clock. A phase that was not needed or not reached is `None`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -95,8 +94,11 @@ pub(crate) enum RpcError {
     /// No connection could be made.
     #[error("dial failed: {0}")]
     Dial(String),
+    /// Nothing came back from any address, for as long as a dial may take.
+    #[error("dial failed: {0}")]
+    DialUnanswered(String),
     /// The dial was given up on after this long.
-    #[error("no connection within {} s", .0.as_secs())]
+    #[error("no connection within {} s", .0.as_secs_f64())]
     DialTimeout(Duration),
     /// An earlier dial failed, and it is too soon for another.
     #[error("not dialled again so soon after a failed dial")]
@@ -105,7 +107,7 @@ pub(crate) enum RpcError {
     #[error("the peer does not speak the protocol")]
     Unsupported,
     /// Connected, and then nothing for this long.
-    #[error("no answer within {} s", .0.as_secs())]
+    #[error("no answer within {} s", .0.as_secs_f64())]
     Timeout(Duration),
     /// The connection or the stream broke.
     #[error("stream failed: {0}")]
@@ -124,6 +126,6 @@ pub(crate) enum RpcError {
 impl RpcError {
     /// Whether the peer was not even reached.
     pub(crate) fn is_dial(&self) -> bool {
-        matches!(self, Self::Dial(_) | Self::DialTimeout(_) | Self::BackOff)
+        matches!(self, Self::Dial(_) | Self::DialUnanswered(_) | Self::DialTimeout(_) | Self::BackOff)
     }
 }

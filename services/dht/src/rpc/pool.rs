@@ -39,6 +39,11 @@ impl StreamPool {
         self.idle.lock().remove(peer);
     }
 
+    /// Closes all idle streams.
+    pub(crate) fn clear(&self) {
+        self.idle.lock().clear();
+    }
+
     /// Closes what has been idle too long, so that connections nobody uses can end.
     pub(crate) fn sweep(&self) {
         self.idle.lock().retain(|_, (since, _)| since.elapsed() < MAX_IDLE);

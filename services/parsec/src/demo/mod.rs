@@ -14,7 +14,7 @@ use anyhow::{Context as _, bail};
 use parsec_actors::fleet::RoundFinished;
 use parsec_api::client::{HttpClient, Timeouts};
 use parsec_dht::{Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport, NodeConfig};
-use parsec_measure::{ACTIVE_WITHIN, Fleet, FleetGroup};
+use parsec_measure::{ACTIVE_WITHIN, Fleet, FleetGroup, StrategyKind};
 use parsec_store::{Store, StoreConfig};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -147,6 +147,7 @@ fn server_setup(
             protocol: LOCAL_PROTOCOL.to_owned(),
             bootstrap: network.bootstrap(),
             server_mode: false,
+            strategy: StrategyKind::Classic,
             alpha: 10,
             operation_timeout: OPERATION_TIMEOUT,
         },

@@ -1,0 +1,201 @@
+//! Meets every peer of the network, once an hour and on demand: what a full routing table is made of.
+//!
+//! Each peer is asked for the peers closest to 16 targets, which share 0 to 15 leading bits with its own place: between
+//! them they name its whole routing table. Whoever answers is in the census, which is replaced as a whole when the crawl
+//! has ended. Numbers and order are those of go-libp2p-kad-dht (`crawler`, `fullrt`).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use libp2p::{Multiaddr, PeerId};
+use parking_lot::RwLock;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{debug, info, warn};
+
+use crate::key::{Contact, Key};
+use crate::operation::Tools;
+use crate::rpc::Stopwatch;
+use crate::strategy::{Crawl, CrawlConfig, CrawlStep, FullTable, Visited, prefix_targets};
+use crate::wire::{self, NamedPeer};
+
+/// From the start of one crawl to the start of the next (Go: `fullrt` `crawlerInterval`).
+const INTERVAL: Duration = Duration::from_secs(3_600);
+
+/// For how long a census is good: until the next crawl should have ended. Go takes the bare hour, and says "not ready"
+/// between it and the end of a crawl that takes a little longer than the one before.
+const VALID: Duration = Duration::from_secs(3_600 + 900);
+
+/// How long connecting, one answer, and a whole visit may take (Go: `defaultRTConnectTimeout`, `defaultMsgTimeout`,
+/// `peerTimeout`).
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+const VISIT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The pauses while nobody could be reached: doubling between these.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// Everybody that the last crawl met.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Census(Arc<RwLock<Option<Met>>>);
+
+#[derive(Debug)]
+struct Met {
+    peers: FullTable<PeerId>,
+    addresses: HashMap<PeerId, Vec<Multiaddr>>,
+    ended: Instant,
+}
+
+impl Census {
+    /// The `count` peers closest to a point, closest first, and how many there are in all.
+    pub(crate) fn closest(&self, target: &Key, count: usize) -> (Vec<NamedPeer>, usize) {
+        let met = self.0.read();
+        let Some(met) = &*met else { return (Vec::new(), 0) };
+        let named = |id: PeerId| NamedPeer { id, addresses: met.addresses.get(&id).cloned().unwrap_or_default() };
+        (met.peers.closest(target, count).into_iter().map(named).collect(), met.peers.len())
+    }
+
+    /// How many peers there are, if a crawl has ended lately enough.
+    pub(crate) fn valid(&self) -> Option<usize> {
+        let met = self.0.read();
+        met.as_ref().filter(|met| met.ended.elapsed() < VALID).map(|met| met.peers.len())
+    }
+
+    fn everybody(&self) -> Vec<NamedPeer> {
+        let met = self.0.read();
+        let named = |(id, addresses): (&PeerId, &Vec<Multiaddr>)| NamedPeer { id: *id, addresses: addresses.clone() };
+        met.as_ref().map(|met| met.addresses.iter().map(named).collect()).unwrap_or_default()
+    }
+}
+
+/// A wish for a crawl now; answered with the number of peers met.
+pub(crate) type CrawlNow = oneshot::Sender<usize>;
+
+/// Whom to crawl for.
+#[derive(Debug)]
+pub(crate) struct Crawler {
+    pub(crate) tools: Tools,
+    pub(crate) local: PeerId,
+    pub(crate) bootstrap: Vec<NamedPeer>,
+    pub(crate) census: Census,
+    pub(crate) wishes: mpsc::Receiver<CrawlNow>,
+}
+
+impl Crawler {
+    /// Crawls for ever; `filled` turns true after the first crawl that met enough peers.
+    pub(crate) async fn run(mut self, filled: watch::Sender<bool>) {
+        let mut pause = RETRY.0;
+        let mut asked: Option<CrawlNow> = None;
+        loop {
+            let started = Instant::now();
+            let met = self.crawl().await;
+            if let Some(asked) = asked.take() {
+                let _ = asked.send(met);
+            }
+            let next = if met > self.needed() {
+                filled.send_replace(true);
+                pause = RETRY.0;
+                started + INTERVAL
+            } else {
+                warn!(peers = met, retry_seconds = pause.as_secs_f64(), "the crawl met too few peers");
+                let next = Instant::now() + pause;
+                pause = (pause * 2).min(RETRY.1);
+                next
+            };
+            tokio::select! {
+                () = tokio::time::sleep_until(next) => {}
+                wish = self.wishes.recv() => match wish {
+                    Some(wish) => asked = Some(wish),
+                    None => sleep(next.saturating_duration_since(Instant::now())).await,
+                },
+            }
+        }
+    }
+
+    /// More than these make a crawl: Go wants more than its bootstrap peers and one; a network may be smaller than that.
+    fn needed(&self) -> usize {
+        self.bootstrap.len().min(1)
+    }
+
+    /// One crawl: the number of peers that answered.
+    async fn crawl(&self) -> usize {
+        let started = Instant::now();
+        let mut addresses: HashMap<PeerId, Vec<Multiaddr>> = HashMap::new();
+        let seeds = note(&mut addresses, self.bootstrap.iter().cloned().chain(self.census.everybody()));
+        let mut crawl = Crawl::new(self.local, seeds, CrawlConfig::default());
+        let mut visits = FuturesUnordered::new();
+        let mut visited = None;
+        let outcome = loop {
+            match crawl.advance(visited.take()) {
+                CrawlStep::Visit(peer) => {
+                    visits.push(self.visit(peer, addresses.get(&peer).cloned().unwrap_or_default()));
+                }
+                CrawlStep::Wait => {
+                    let Some((peer, answer)) = visits.next().await else { break None };
+                    visited = Some(match answer {
+                        Some(named) => Visited::Answered { peer, named: note(&mut addresses, named) },
+                        None => Visited::Failed { peer },
+                    });
+                }
+                CrawlStep::Done(outcome) => break Some(outcome),
+            }
+        };
+        let Some(outcome) = outcome else { return 0 };
+        let (met, unreachable) = (outcome.reachable.len(), outcome.unreachable.len());
+        info!(peers = met, unreachable, duration_seconds = started.elapsed().as_secs_f64(), "network crawled");
+        addresses.retain(|_, addresses| !addresses.is_empty());
+        let reachable = outcome.reachable.iter().map(|peer| (*peer, addresses.remove(peer).unwrap_or_default()));
+        let addresses = reachable.collect();
+        self.tools.size.counted(met);
+        *self.census.0.write() =
+            Some(Met { peers: FullTable::new(outcome.reachable), addresses, ended: Instant::now() });
+        met
+    }
+
+    /// Asks one peer for its whole routing table, and lets go of the connection if there was none before.
+    async fn visit(&self, peer: PeerId, addresses: Vec<Multiaddr>) -> (PeerId, Option<Vec<NamedPeer>>) {
+        let mut named = Vec::new();
+        let mut dialled = false;
+        let asking = async {
+            for (index, key) in prefix_targets(&peer.key()).into_iter().enumerate() {
+                let (request, stopwatch) = (wire::Request::FindNode { key }, Stopwatch::start());
+                let limit = if index == 0 { CONNECT_TIMEOUT + ANSWER_TIMEOUT } else { ANSWER_TIMEOUT };
+                let answer = self.tools.rpc.ask(peer, addresses.clone(), &request, &stopwatch, Some(limit)).await;
+                dialled |= stopwatch.read().dialled.is_some();
+                match answer {
+                    Ok(answer) => named.extend(answer.closer),
+                    Err(error) => {
+                        debug!(%peer, %error, "left out of the census");
+                        return None;
+                    }
+                }
+            }
+            Some(())
+        };
+        let complete = timeout(VISIT_TIMEOUT, asking).await.ok().flatten();
+        if dialled {
+            self.tools.rpc.release(&peer);
+            self.tools.driver.disconnect(peer).await;
+        }
+        if complete.is_some() {
+            self.tools.driver.answered(NamedPeer { id: peer, addresses });
+        }
+        (peer, complete.map(|()| named))
+    }
+}
+
+/// Notes addresses where none were known, and returns the names.
+fn note(book: &mut HashMap<PeerId, Vec<Multiaddr>>, peers: impl IntoIterator<Item = NamedPeer>) -> Vec<PeerId> {
+    let mut names = Vec::new();
+    for NamedPeer { id, addresses } in peers {
+        let known = book.entry(id).or_default();
+        if known.is_empty() {
+            *known = addresses;
+        }
+        names.push(id);
+    }
+    names
+}

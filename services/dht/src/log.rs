@@ -1,0 +1,216 @@
+//! What an operation did, request by request: the counts and the trace of its report come from here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use libp2p::PeerId;
+use parsec_measure::{Effort, MAX_TRACED_REQUESTS, RequestEnd, StrategyKind, Trace, TracedRequest};
+use tokio::time::Instant;
+use tracing::trace;
+
+use crate::key::{Contact, Key};
+use crate::rpc::{Phases, RpcError, Stopwatch};
+use crate::strategy::Request;
+
+/// How one request ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    /// With an answer that named so many closer peers and so many providers; for ADD_PROVIDER, written.
+    Answered {
+        closer: usize,
+        providers: usize,
+    },
+    Failed(RpcError),
+    Cancelled,
+}
+
+/// How an operation came upon a peer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The entry of the log whose answer named it first; `None`: known from the start.
+    pub(crate) named_by: Option<usize>,
+    /// How many answers led to it.
+    pub(crate) hop: u32,
+}
+
+/// One request of an operation.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) peer: PeerId,
+    pub(crate) request: Request,
+    pub(crate) origin: Origin,
+    pub(crate) stopwatch: Stopwatch,
+    /// `None` while it is under way.
+    pub(crate) end: Option<End>,
+}
+
+/// Every request of an operation, in the order in which they were made.
+#[derive(Debug, Default)]
+pub(crate) struct Log(Vec<Entry>);
+
+impl Log {
+    /// Notes that a request begins; its place in the log.
+    pub(crate) fn begin(&mut self, peer: PeerId, request: Request, origin: Origin, stopwatch: Stopwatch) -> usize {
+        self.0.push(Entry { peer, request, origin, stopwatch, end: None });
+        self.0.len() - 1
+    }
+
+    /// Notes how the request at `place` ended, and says so at `--log-level 6`.
+    pub(crate) fn end(&mut self, place: usize, end: End) {
+        let Some(entry) = self.0.get_mut(place) else { return };
+        let Phases { asked, dialled, connected, opened, written, ended } = entry.stopwatch.read();
+        let since_asked = |phase: Option<Instant>| Some((phase? - asked?).as_secs_f64());
+        trace!(
+            peer = %entry.peer,
+            request = ?entry.request,
+            ?end,
+            dialled_seconds = since_asked(dialled),
+            connected_seconds = since_asked(connected),
+            opened_seconds = since_asked(opened),
+            written_seconds = since_asked(written),
+            ended_seconds = since_asked(ended),
+            "request ended"
+        );
+        entry.end = Some(end);
+    }
+
+    /// How the peer behind the request at `place` was come upon.
+    pub(crate) fn origin(&self, place: usize) -> Origin {
+        self.0.get(place).map(|entry| entry.origin).unwrap_or_default()
+    }
+
+    /// The log as it stands, unmoved by what happens later.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot(self.0.iter().map(|entry| (entry.clone(), entry.stopwatch.read())).collect())
+    }
+}
+
+/// A log at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshot(Vec<(Entry, Phases)>);
+
+impl Snapshot {
+    fn count(&self, wanted: impl Fn(&Entry, &Phases) -> bool) -> u32 {
+        let count = self.0.iter().filter(|(entry, phases)| wanted(entry, phases)).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// The counts that are reported with a measurement; those of the puts only with a publication.
+    pub(crate) fn effort(&self) -> Effort {
+        let failed = |entry: &Entry| matches!(entry.end, Some(End::Failed(_)));
+        let failed_dial = |entry: &Entry| matches!(&entry.end, Some(End::Failed(error)) if error.is_dial());
+        Effort {
+            rpcs: Some(self.count(|_, phases| phases.written.is_some())),
+            rpcs_failed: Some(self.count(|entry, phases| phases.written.is_some() && failed(entry))),
+            dials: Some(self.count(|_, phases| phases.dialled.is_some())),
+            dials_failed: Some(self.count(|entry, phases| phases.dialled.is_some() && failed_dial(entry))),
+            ..Effort::default()
+        }
+    }
+
+    /// The same for a publication: what became of its puts included.
+    pub(crate) fn effort_of_publication(&self) -> Effort {
+        let puts = |entry: &Entry| entry.request == Request::AddProvider;
+        Effort {
+            holders_stored: Some(self.answered(Request::AddProvider)),
+            holders_failed: Some(
+                self.count(|entry, _| puts(entry) && matches!(entry.end, Some(End::Failed(_) | End::Cancelled))),
+            ),
+            holders_pending: Some(self.count(|entry, _| puts(entry) && entry.end.is_none())),
+            ..self.effort()
+        }
+    }
+
+    /// How many requests of this kind were answered; for ADD_PROVIDER, written.
+    pub(crate) fn answered(&self, request: Request) -> u32 {
+        self.count(|entry, _| entry.request == request && matches!(entry.end, Some(End::Answered { .. })))
+    }
+
+    /// The failures, in the order in which the requests were made.
+    pub(crate) fn failures(&self) -> impl Iterator<Item = &RpcError> {
+        self.0.iter().filter_map(|(entry, _)| match &entry.end {
+            Some(End::Failed(error)) => Some(error),
+            _ => None,
+        })
+    }
+
+    /// Whom the operation asked.
+    pub(crate) fn peers(&self) -> Vec<PeerId> {
+        self.0.iter().map(|(entry, _)| entry.peer).collect()
+    }
+
+    /// The document to keep: `began` is the start of the operation, `returned` how long it took.
+    pub(crate) fn trace(
+        &self,
+        strategy: StrategyKind,
+        target: &Key,
+        began: Instant,
+        returned: Duration,
+        agents: &HashMap<PeerId, Arc<str>>,
+    ) -> Trace {
+        let kept = self.0.iter().take(MAX_TRACED_REQUESTS);
+        let requests: Vec<_> = kept.map(|(entry, phases)| entry.traced(phases, target, began, agents)).collect();
+        let left_out = u32::try_from(self.0.len() - requests.len()).unwrap_or(u32::MAX);
+        Trace { strategy, returned, requests, left_out }
+    }
+}
+
+impl Entry {
+    fn traced(
+        &self,
+        phases: &Phases,
+        target: &Key,
+        began: Instant,
+        agents: &HashMap<PeerId, Arc<str>>,
+    ) -> TracedRequest {
+        let offset = |phase: Option<Instant>| Some(phase?.saturating_duration_since(began));
+        let (closer, providers) = match self.end {
+            Some(End::Answered { closer, providers }) => (closer, providers),
+            _ => (0, 0),
+        };
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let named_by = self.origin.named_by.filter(|place| *place < MAX_TRACED_REQUESTS).map(number);
+        TracedRequest {
+            peer: self.peer.to_string(),
+            agent: agents.get(&self.peer).map(|agent| agent.to_string()),
+            kind: self.request,
+            named_by,
+            hop: self.origin.hop,
+            common_prefix: self.peer.key().distance(target).common_prefix(),
+            asked: offset(phases.asked).unwrap_or_default(),
+            dialled: offset(phases.dialled),
+            connected: offset(phases.connected),
+            opened: offset(phases.opened),
+            written: offset(phases.written),
+            ended: offset(phases.ended),
+            end: self.end.as_ref().map_or(RequestEnd::Pending, End::class),
+            error: match &self.end {
+                Some(End::Failed(error)) => Some(error.to_string()),
+                _ => None,
+            },
+            closer: number(closer),
+            providers: number(providers),
+        }
+    }
+}
+
+impl End {
+    fn class(&self) -> RequestEnd {
+        match self {
+            Self::Answered { .. } => RequestEnd::Answered,
+            Self::Cancelled => RequestEnd::Cancelled,
+            Self::Failed(error) => match error {
+                RpcError::Dial(_) => RequestEnd::DialFailed,
+                RpcError::DialUnanswered(_) | RpcError::DialTimeout(_) => RequestEnd::DialTimeout,
+                RpcError::BackOff => RequestEnd::BackOff,
+                RpcError::Timeout(_) => RequestEnd::Timeout,
+                RpcError::Unsupported
+                | RpcError::Stream(_)
+                | RpcError::Closed
+                | RpcError::Malformed(_)
+                | RpcError::Stopping => RequestEnd::Protocol,
+            },
+        }
+    }
+}
