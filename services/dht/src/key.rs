@@ -28,10 +28,31 @@ impl Key {
         Distance(xor)
     }
 
+    /// Bit `index` of the point, 0 being the highest.
+    ///
+    /// # Panics
+    /// Beyond bit 255.
+    pub(crate) fn bit(&self, index: usize) -> bool {
+        self.0[index / 8] >> (7 - index % 8) & 1 == 1
+    }
+
+    /// The 16 highest bits.
+    pub(crate) fn head(&self) -> u16 {
+        u16::from_be_bytes([self.0[0], self.0[1]])
+    }
+
     #[cfg(test)]
     pub(crate) fn from_byte(first: u8) -> Self {
         let mut point = [0; 32];
         point[0] = first;
+        Self(point)
+    }
+
+    /// A point so close to zero that no honest network has anybody there.
+    #[cfg(test)]
+    pub(crate) fn near_zero(last: u16) -> Self {
+        let mut point = [0; 32];
+        [point[6], point[7]] = last.to_be_bytes();
         Self(point)
     }
 }
@@ -47,6 +68,13 @@ impl Distance {
             }
         }
         bits
+    }
+
+    /// The distance as a share of the keyspace: at least 0, less than 1, to 53 bits.
+    pub fn fraction(&self) -> f64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        let head = u64::from_be_bytes([a, b, c, d, e, f, g, h]) >> 11;
+        head as f64 / (1_u64 << 53) as f64
     }
 }
 
@@ -80,5 +108,20 @@ mod tests {
         assert_eq!(a.distance(&b).common_prefix(), 1);
         assert_eq!(a.distance(&c).common_prefix(), 0);
         assert_eq!(a.distance(&a).common_prefix(), 256);
+    }
+
+    #[test]
+    fn a_distance_is_a_share_of_the_keyspace_that_never_reaches_one() {
+        let zero = Key::from_byte(0);
+        let fraction = |first: u8| Key::from_byte(first).distance(&zero).fraction();
+        assert_eq!([fraction(0), fraction(1), fraction(0x80)], [0.0, 1.0 / 256.0, 0.5]);
+        assert!(Distance([0xff; 32]).fraction() < 1.0);
+    }
+
+    #[test]
+    fn bits_count_from_the_highest() {
+        let key = Key([0b1010_0000; 32]);
+        assert_eq!([0, 1, 2, 3, 255].map(|index| key.bit(index)), [true, false, true, false, false]);
+        assert_eq!(key.head(), 0b1010_0000_1010_0000);
     }
 }

@@ -75,10 +75,10 @@ impl Context {
                 }
                 Ok(())
             }
-            Some(Found::Nobody) if log.answered(Request::GetProviders) == 0 => {
+            Some(Found::Nobody { .. }) if log.answered(Request::GetProviders) == 0 => {
                 Err(nobody_answered(&log, "no peer answered"))
             }
-            Some(Found::Nobody) => Err((OutcomeClass::NotFound, "not found".to_owned())),
+            Some(Found::Nobody { .. }) => Err((OutcomeClass::NotFound, "not found".to_owned())),
         };
         Ok(measured(OperationKind::Retrieve, took, start.table_size, result, log.effort()))
     }

@@ -1,4 +1,4 @@
-//! The iterative lookup of go-libp2p-kad-dht, which classic publishing and finding share.
+//! The iterative lookup of go-libp2p-kad-dht, which classic and optimistic publishing and finding share.
 //!
 //! It walks towards the key with at most alpha requests under way, until the beta closest peers that
 //! it has heard of, unreachable ones left aside, have all answered, or nobody is left to ask. Then
@@ -59,8 +59,11 @@ pub struct Nearest<P> {
 /// How a lookup ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Walked<P> {
-    /// The closest peers, at most k, closest first.
+    /// The closest peers that are not known to be unreachable, at most k, closest first.
     pub closest: Vec<Nearest<P>>,
+    /// The closest of all peers that were heard of, unreachable ones included, at most k, closest first: who stands in
+    /// the tables of the network, alive or not. As in Go, this is what the network's size is estimated from.
+    pub named: Vec<P>,
 }
 
 #[derive(Debug)]
@@ -119,7 +122,11 @@ impl<P: Contact> Lookup<P> {
         }
     }
 
-    fn take_in(&mut self, answer: Answer<P>) {
+    /// Notes an answer, without going on yet.
+    pub(super) fn take_in(&mut self, answer: Answer<P>) {
+        if answer.request != self.request {
+            return;
+        }
         let Some(entry) = self.places.get(&answer.peer).and_then(|place| self.peers.get_mut(place)) else { return };
         if entry.standing != Standing::Waiting {
             return;
@@ -141,6 +148,25 @@ impl<P: Contact> Lookup<P> {
 
     fn reachable(&self) -> impl Iterator<Item = (&Distance, &Entry<P>)> {
         self.peers.iter().filter(|(_, entry)| entry.standing != Standing::Unreachable)
+    }
+
+    /// The closest peers that are not known to be unreachable, asked or not, at most k, closest first.
+    pub(super) fn nearest(&self) -> impl Iterator<Item = (&P, &Distance)> {
+        self.reachable().take(self.config.k).map(|(place, entry)| (&entry.peer, place))
+    }
+
+    /// How many requests are under way.
+    pub(super) fn under_way(&self) -> usize {
+        self.waiting
+    }
+
+    /// What to do next, once all answers have been noted.
+    pub(super) fn go_on(&mut self) -> Step<P, Walked<P>> {
+        match self.phase {
+            Phase::Walking => self.walk(),
+            Phase::Draining => self.drain(),
+            Phase::FollowUp(_) => self.follow_up(),
+        }
     }
 
     /// The walk has come to its end: the beta closest have answered, or there is nobody left to ask.
@@ -193,7 +219,8 @@ impl<P: Contact> Lookup<P> {
             .iter()
             .map(|place| &self.peers[place])
             .map(|entry| Nearest { peer: entry.peer.clone(), answered: entry.standing == Standing::Answered });
-        Step::Done(Walked { closest: closest.collect() })
+        let named = self.peers.values().take(self.config.k).map(|entry| entry.peer.clone());
+        Step::Done(Walked { closest: closest.collect(), named: named.collect() })
     }
 }
 
@@ -204,10 +231,6 @@ impl<P: Contact> Strategy<P> for Lookup<P> {
         if let Some(answer) = answer {
             self.take_in(answer);
         }
-        match self.phase {
-            Phase::Walking => self.walk(),
-            Phase::Draining => self.drain(),
-            Phase::FollowUp(_) => self.follow_up(),
-        }
+        self.go_on()
     }
 }

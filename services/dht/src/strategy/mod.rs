@@ -6,14 +6,30 @@
 //! with a map of who knows whom.
 
 mod classic;
+mod crawl;
+mod full_table;
+mod fullrt;
+mod gamma;
 mod lookup;
+mod optprov;
+mod prefixes;
+mod puts;
+mod size;
 #[cfg(test)]
 mod tests;
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-pub use classic::{FindProviders, Found, ProvideClassic, Provided};
+pub use classic::{FindProviders, Found, ProvideClassic};
+pub use crawl::{Crawl, CrawlConfig, CrawlOutcome, CrawlStep, Visited};
+pub use full_table::FullTable;
+pub use fullrt::{FindFull, ProvideFull};
 pub use lookup::{Lookup, LookupConfig, Nearest, Walked};
+pub use optprov::{ProvideOptimistic, Thresholds};
+pub use prefixes::{PREFIX_TARGETS, prefix_targets};
+pub use puts::{LookupEnd, Provided};
+pub use size::{NotEnough, SizeEstimate, SizeEstimator};
 
 /// What to ask a peer. The key is the operation's own and known to the driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -75,6 +91,20 @@ pub enum Step<P, O> {
     Return(O),
     /// Everything has ended; requests still under way are dropped.
     Done(O),
+}
+
+impl<P, O> Step<P, O> {
+    /// For a machine that drives this one, which has nothing to leave to the background: `Break` with its outcome, or
+    /// the step on the way there.
+    fn until_done<T>(self) -> ControlFlow<O, Step<P, T>> {
+        match self {
+            Self::Ask { peer, request } => ControlFlow::Continue(Step::Ask { peer, request }),
+            Self::CancelDials => ControlFlow::Continue(Step::CancelDials),
+            Self::Wait(until) => ControlFlow::Continue(Step::Wait(until)),
+            Self::Done(outcome) => ControlFlow::Break(outcome),
+            Self::Return(_) => unreachable!("a lookup has nothing to leave to the background"),
+        }
+    }
 }
 
 /// A publication or a lookup as a machine.

@@ -1,0 +1,112 @@
+//! The puts of a publication: whom the record goes to, and what came of it.
+
+use std::collections::{HashSet, VecDeque};
+
+use super::{Answer, Reply, Walked};
+use crate::key::Contact;
+
+/// What came of a publication, or has come of it so far: the same for every way to publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provided<P> {
+    /// Peers that the record was written to, in that order.
+    pub stored: Vec<P>,
+    /// Peers that it could not be written to, in the order in which that turned out.
+    pub failed: Vec<P>,
+    /// Peers that the record is under way to. Empty when everything has ended.
+    pub pending: Vec<P>,
+    /// How the lookup before it ended.
+    pub lookup: LookupEnd<P>,
+}
+
+/// How the lookup of a publication ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LookupEnd<P> {
+    /// It ran to its natural end.
+    Completed(Walked<P>),
+    /// It was stopped because k peers, each very probably among the k closest, had been sent the record by then.
+    EnoughServed,
+    /// It was stopped because the k closest peers that it knew were so close, taken together, that it would hardly
+    /// have found closer ones.
+    CloseEnough,
+    /// There was none: the closest peers were known beforehand.
+    NotNeeded,
+}
+
+impl<P> LookupEnd<P> {
+    /// The lookup's result if it ran to its natural end: only then does it tell the network's size.
+    pub fn walked(&self) -> Option<&Walked<P>> {
+        match self {
+            Self::Completed(walked) => Some(walked),
+            Self::EnoughServed | Self::CloseEnough | Self::NotNeeded => None,
+        }
+    }
+}
+
+/// Keeps the books on ADD_PROVIDER: nobody is sent the record twice.
+#[derive(Debug)]
+pub(super) struct Puts<P> {
+    chosen: HashSet<P>,
+    queue: VecDeque<P>,
+    under_way: Vec<P>,
+    stored: Vec<P>,
+    failed: Vec<P>,
+}
+
+impl<P: Contact> Puts<P> {
+    pub(super) fn new() -> Self {
+        let (chosen, queue) = (HashSet::new(), VecDeque::new());
+        Self { chosen, queue, under_way: Vec::new(), stored: Vec::new(), failed: Vec::new() }
+    }
+
+    /// The record shall go to this peer, unless it has been chosen before.
+    pub(super) fn choose(&mut self, peer: P) {
+        if self.chosen.insert(peer.clone()) {
+            self.queue.push_back(peer);
+        }
+    }
+
+    /// Whom to send the record next; from now on that put is under way.
+    pub(super) fn next(&mut self) -> Option<P> {
+        let peer = self.queue.pop_front()?;
+        self.under_way.push(peer.clone());
+        Some(peer)
+    }
+
+    pub(super) fn take_in(&mut self, Answer { peer, reply, .. }: Answer<P>) {
+        let Some(place) = self.under_way.iter().position(|other| *other == peer) else { return };
+        self.under_way.swap_remove(place);
+        match reply {
+            // One specification has the record echoed: an answer proves as much as a written request.
+            Reply::Stored | Reply::Answered { .. } => self.stored.push(peer),
+            Reply::Failed | Reply::Cancelled => self.failed.push(peer),
+        }
+    }
+
+    /// How many have been chosen, whatever became of it.
+    pub(super) fn chosen(&self) -> usize {
+        self.chosen.len()
+    }
+
+    /// How many have been chosen, failures left aside.
+    pub(super) fn promising(&self) -> usize {
+        self.chosen.len() - self.failed.len()
+    }
+
+    pub(super) fn stored(&self) -> usize {
+        self.stored.len()
+    }
+
+    /// How many have ended, well or badly.
+    pub(super) fn ended(&self) -> usize {
+        self.stored.len() + self.failed.len()
+    }
+
+    pub(super) fn have_all_ended(&self) -> bool {
+        self.ended() == self.chosen()
+    }
+
+    pub(super) fn provided(&self, lookup: LookupEnd<P>) -> Provided<P> {
+        let pending = self.under_way.iter().chain(&self.queue).cloned().collect();
+        Provided { stored: self.stored.clone(), failed: self.failed.clone(), pending, lookup }
+    }
+}
