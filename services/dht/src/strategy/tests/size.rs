@@ -123,11 +123,12 @@ fn estimate(size: u64, lookups: u64, seed: u64) -> SizeEstimate {
     let peer = |index: u64| Far(seed.wrapping_mul(1 << 32).wrapping_add(index));
     let local = peer(1 << 30).key();
     let network = FullTable::new((0..size).map(peer));
+    let in_buckets: Vec<u32> = network.iter().map(|peer| local.distance(&peer.key()).common_prefix()).collect();
     let mut estimator = SizeEstimator::new(local, K);
     for lookup in 0..lookups {
         let target = peer((1 << 31) + lookup).key();
         let bucket = local.distance(&target).common_prefix();
-        let in_bucket = network.iter().filter(|peer| local.distance(&peer.key()).common_prefix() == bucket).count();
+        let in_bucket = in_buckets.iter().filter(|other| **other == bucket).count();
         let closest: Vec<Key> = network.closest(&target, K).iter().map(Contact::key).collect();
         assert!(estimator.track(&target, &closest, in_bucket.min(K), ZERO));
     }
