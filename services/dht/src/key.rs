@@ -47,6 +47,14 @@ impl Key {
         point[0] = first;
         Self(point)
     }
+
+    /// A point so close to zero that no honest network has anybody there.
+    #[cfg(test)]
+    pub(crate) fn near_zero(last: u16) -> Self {
+        let mut point = [0; 32];
+        [point[6], point[7]] = last.to_be_bytes();
+        Self(point)
+    }
 }
 
 impl Distance {

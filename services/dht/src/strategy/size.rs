@@ -28,6 +28,9 @@ const MIN_SAMPLES: usize = 5;
 /// How many samples are kept, the latest (Go: `MaxMeasurementsThreshold`).
 const MAX_SAMPLES: usize = 150;
 
+/// Halvings of a weight beyond which it is as good as nothing, but still a number whose square is one.
+const MAX_HALVINGS: usize = 64;
+
 /// By what factor a sample may differ from the median.
 const MAX_RATIO: f64 = 2.0;
 
@@ -101,7 +104,7 @@ impl SizeEstimator {
         let bucket = |key: &Key| self.local.distance(key).common_prefix();
         let found = closest.iter().filter(|key| bucket(key) == bucket(target)).count();
         let missing = self.k.saturating_sub(in_bucket.max(found));
-        0.5_f64.powi(i32::try_from(missing).unwrap_or(i32::MAX))
+        0.5_f64.powf(missing.min(MAX_HALVINGS) as f64)
     }
 
     /// The size of the network as the lookups of the last two hours have it.
