@@ -162,9 +162,8 @@ async fn with_the_network_all_tasks_end_even_under_a_client_that_lives_on() {
     for transport in [LocalTransport::Tcp, LocalTransport::Quic, LocalTransport::Memory] {
         let network = LocalNetwork::start(config(transport)).await.unwrap();
         let client = network.client(&network.attach(Region::EuCentral1));
-        for peer in network.peers.iter().filter(|peer| peer.kind == Kind::Live) {
-            answered(&client, peer).await;
-        }
+        let live = network.peers.iter().filter(|peer| peer.kind == Kind::Live);
+        futures::future::join_all(live.map(|peer| answered(&client, peer))).await;
         drop(network);
         // The client's own task, and that of its socket.
         tasks_end(if transport == LocalTransport::Quic { 2 } else { 1 }).await;
