@@ -22,9 +22,7 @@ use parsec_actors::gateway::{Gateway, Measuring, Routes};
 use parsec_actors::metrics::Metrics;
 use parsec_actors::root::Root;
 use parsec_actors::supervise::{ChildEvent, supervise};
-use parsec_dht::{
-    Dht, Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, Readiness,
-};
+use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, Node, NodeConfig, Readiness, Underlay};
 use parsec_measure::{Cid, Content, Measured, Measurement, OutcomeClass, RestartPolicy, quantile};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -166,7 +164,7 @@ impl Actor for Busy {
 }
 
 async fn busy_and_idle(size: &Size, root: &Recipient<ChildEvent>) {
-    let config = LocalConfig { peers: PEERS, seed: 7, transport: LocalTransport::Tcp };
+    let config = LocalConfig { peers: PEERS, seed: 7, ..LocalConfig::default() };
     let network = LocalNetwork::start(config).await.unwrap();
     let (publisher, finder) = tokio::join!(node(&network), node(&network));
     let keys: Vec<_> = (0..size.retrievals as u64).map(key).collect();
@@ -198,6 +196,7 @@ fn print(case: &str, count: usize, (reported, seen): (Duration, Duration)) {
 async fn node(network: &LocalNetwork) -> Arc<Node> {
     let config = NodeConfig {
         identity: Identity::generate(),
+        underlay: Underlay::Internet,
         listen_ip: Ipv4Addr::LOCALHOST.into(),
         listen_port: 0,
         external_addresses: vec![],

@@ -10,9 +10,7 @@ use futures::FutureExt;
 use futures::future::join_all;
 use parsec_actors::dht_node::{DhtHandle, DhtNode, Retrieve, StartDht};
 use parsec_actors::supervise::supervise;
-use parsec_dht::{
-    Dht, Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, Readiness,
-};
+use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, Node, NodeConfig, Readiness, Underlay};
 use parsec_measure::{Cid, OutcomeClass, quantile};
 
 use crate::fakes::{POLICY, Witness, cid, secs};
@@ -45,6 +43,7 @@ impl Actor for SlowActor {
 async fn node(network: &LocalNetwork) -> Arc<Node> {
     let config = NodeConfig {
         identity: Identity::generate(),
+        underlay: Underlay::Internet,
         listen_ip: Ipv4Addr::LOCALHOST.into(),
         listen_port: 0,
         external_addresses: vec![],
@@ -91,7 +90,7 @@ async fn look_up(dht: DhtHandle, keys: Vec<Cid>) -> (Duration, Duration) {
 fn a_busy_actor_thread_is_no_part_of_what_is_measured() {
     let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     System::with_tokio_rt(runtime).block_on(async {
-        let network = LocalNetwork::start(LocalConfig { peers: 30, seed: 7, transport: LocalTransport::Tcp });
+        let network = LocalNetwork::start(LocalConfig { peers: 30, seed: 7, ..LocalConfig::default() });
         let network = network.await.unwrap();
         let (publisher, finder) = tokio::join!(node(&network), node(&network));
         let keys = publish(&publisher).await;

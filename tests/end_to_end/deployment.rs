@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use parsec_dht::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport};
+use parsec_dht::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork};
 
 use crate::http::{self, Reply};
 use crate::process::Process;
@@ -39,7 +39,7 @@ const SCHEDULER: &[&str] =
 
 /// A DHT in this process.
 pub(crate) async fn network() -> LocalNetwork {
-    let config = LocalConfig { peers: PEERS, seed: 7, transport: LocalTransport::Tcp };
+    let config = LocalConfig { peers: PEERS, seed: 7, ..LocalConfig::default() };
     LocalNetwork::start(config).await.expect("loopback carries a small network")
 }
 

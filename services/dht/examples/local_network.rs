@@ -10,12 +10,12 @@
 use std::error::Error;
 use std::io::{Read, Write, stdin, stdout};
 
-use parsec_dht::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport};
+use parsec_dht::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let peers = std::env::args().nth(1).unwrap_or_else(|| "100".to_owned()).parse()?;
-    let network = LocalNetwork::start(LocalConfig { peers, seed: 1, transport: LocalTransport::Tcp }).await?;
+    let network = LocalNetwork::start(LocalConfig { peers, ..LocalConfig::default() }).await?;
     writeln!(stdout(), "{LOCAL_PROTOCOL}\n{}", network.bootstrap().join(","))?;
     tokio::task::spawn_blocking(|| stdin().read_to_end(&mut Vec::new())).await??;
     Ok(())

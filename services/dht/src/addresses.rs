@@ -16,14 +16,19 @@ pub(crate) fn split_peer(address: &Multiaddr) -> Option<(PeerId, Multiaddr)> {
     }
 }
 
-/// Whether our transports can dial this at all: TCP or QUIC, neither relays nor browsers' transports.
+/// Whether our transports can dial this at all: TCP, QUIC or this process's own memory, neither relays nor browsers'
+/// transports.
 pub(crate) fn is_dialable(address: &Multiaddr) -> bool {
     if address.iter().any(|part| matches!(part, Protocol::P2pCircuit)) {
         return false;
     }
     let mut parts = address.iter();
+    let host = parts.next();
+    if let Some(Protocol::Memory(_)) = host {
+        return matches!(parts.next(), None | Some(Protocol::P2p(_)));
+    }
     let host = matches!(
-        parts.next(),
+        host,
         Some(
             Protocol::Ip4(_)
                 | Protocol::Ip6(_)
@@ -48,6 +53,7 @@ pub(crate) fn is_loopback(address: &Multiaddr) -> bool {
     match address.iter().next() {
         Some(Protocol::Ip4(ip)) => ip.is_loopback(),
         Some(Protocol::Ip6(ip)) => ip.is_loopback(),
+        Some(Protocol::Memory(_)) => true,
         _ => false,
     }
 }
@@ -109,6 +115,7 @@ mod tests {
             "/ip6/::1/udp/4001/quic-v1",
             "/dns4/example.org/tcp/4001",
             "/dnsaddr/bootstrap.libp2p.io",
+            "/memory/7",
         ] {
             assert!(dialable(yes), "{yes}");
         }
@@ -117,10 +124,19 @@ mod tests {
             "/ip4/1.2.3.4/tcp/4001/ws",
             "/ip4/1.2.3.4/udp/4001/quic",
             "/ip4/1.2.3.4/tcp/4001/p2p/QmaCpDMGvV2BGHeYERUEnRQAwe3N8SzbUtfsmvsqQLuvuJ/p2p-circuit",
-            "/memory/7",
+            "/memory/7/tcp/4001",
         ] {
             assert!(!dialable(no), "{no}");
         }
+    }
+
+    #[test]
+    fn loopback_and_memory_lead_nowhere_else() {
+        let leads_home = |text: &str| is_loopback(&text.parse().unwrap());
+        for yes in ["/ip4/127.0.0.1/tcp/4001", "/ip6/::1/udp/4001/quic-v1", "/memory/7"] {
+            assert!(leads_home(yes), "{yes}");
+        }
+        assert!(!leads_home("/ip4/1.2.3.4/tcp/4001"));
     }
 
     #[test]

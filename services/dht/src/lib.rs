@@ -28,6 +28,9 @@ mod swarm;
 mod walk;
 mod wire;
 
-pub use local::{LOCAL_PROTOCOL, LocalConfig, LocalError, LocalNetwork, LocalTransport};
+pub use local::{
+    Attachment, LOCAL_PROTOCOL, Latency, LatencyError, LocalConfig, LocalError, LocalNetwork, LocalPeer,
+    LocalTransport, Observer, Region, UnknownRegion,
+};
 pub use network::{Network, UnknownNetwork};
-pub use node::{Dht, DhtError, Identity, Node, NodeConfig, Readiness, StartError};
+pub use node::{Dht, DhtError, Identity, Node, NodeConfig, Readiness, StartError, Underlay};

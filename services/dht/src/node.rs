@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use crate::addresses;
 use crate::crawler::{Census, CrawlNow, Crawler};
 use crate::driver::Driver;
+use crate::local::Attachment;
 use crate::operation::Tools;
 use crate::refresh::Refresh;
 use crate::report::Context;
@@ -69,12 +70,24 @@ impl Identity {
     }
 }
 
+/// What carries a node's connections.
+#[derive(Debug, Clone, Default)]
+pub enum Underlay {
+    /// TCP and QUIC, names resolved by the system's DNS.
+    #[default]
+    Internet,
+    /// A local network, at a place in it.
+    Local(Attachment),
+}
+
 /// How a node takes part in a DHT.
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
     /// Its key.
     pub identity: Identity,
-    /// The address to listen on, TCP and QUIC.
+    /// What carries its connections.
+    pub underlay: Underlay,
+    /// The address to listen on, TCP and QUIC. A local network has one transport only; in memory there are no addresses.
     pub listen_ip: IpAddr,
     /// The port to listen on, TCP and UDP; 0 for a free one that fits into the original's database.
     pub listen_port: u16,
@@ -201,9 +214,10 @@ impl Node {
         let keypair = config.identity.keypair();
         let peer = keypair.public().to_peer_id();
         let mode = if config.server_mode { Mode::Server } else { Mode::Client };
-        let (mut swarm, rpc) = swarm::build(keypair, protocol, mode, is_local(&bootstrap, config.listen_ip))
+        let dials_loopback = matches!(config.underlay, Underlay::Local(_)) || is_local(&bootstrap, config.listen_ip);
+        let (mut swarm, rpc) = swarm::build(keypair, protocol, mode, dials_loopback, &config.underlay)
             .map_err(|error| StartError::Setup(error.to_string()))?;
-        let port = listen(&mut swarm, config.listen_ip, config.listen_port).await?;
+        let port = listen(&mut swarm, &config).await?;
         for address in external {
             swarm.add_external_address(address);
         }
@@ -384,14 +398,14 @@ fn parse(what: &'static str, text: &str) -> Result<Multiaddr, StartError> {
     })
 }
 
-/// Listens on TCP and on QUIC, on the same port number; returns it.
-async fn listen(swarm: &mut Swarm<Behaviour>, ip: IpAddr, port: u16) -> Result<u16, StartError> {
-    if port != 0 {
-        return listen_on_both(swarm, ip, port).await;
+/// Listens on every transport of the underlay, on the same port number; returns it.
+async fn listen(swarm: &mut Swarm<Behaviour>, config: &NodeConfig) -> Result<u16, StartError> {
+    if config.listen_port != 0 {
+        return listen_on_all(swarm, config, config.listen_port).await;
     }
     let (mut failure, mut rng) = (None, StdRng::from_rng(&mut rand::rng()));
     for port in port_candidates(&mut rng) {
-        match listen_on_both(swarm, ip, port).await {
+        match listen_on_all(swarm, config, port).await {
             Ok(port) => return Ok(port),
             Err(error) => failure = Some(error),
         }
@@ -399,12 +413,25 @@ async fn listen(swarm: &mut Swarm<Behaviour>, ip: IpAddr, port: u16) -> Result<u
     Err(failure.unwrap_or_else(|| StartError::Setup("no port to listen on was tried".to_owned())))
 }
 
-async fn listen_on_both(swarm: &mut Swarm<Behaviour>, ip: IpAddr, port: u16) -> Result<u16, StartError> {
-    let tcp = listen_on(swarm, Multiaddr::from(ip).with(Protocol::Tcp(port))).await?;
-    let quic = Multiaddr::from(ip).with(Protocol::Udp(port)).with(Protocol::QuicV1);
-    if let Err(error) = listen_on(swarm, quic).await {
-        swarm.remove_listener(tcp);
-        return Err(error);
+async fn listen_on_all(swarm: &mut Swarm<Behaviour>, config: &NodeConfig, port: u16) -> Result<u16, StartError> {
+    let ip = Multiaddr::from(config.listen_ip);
+    let addresses = match &config.underlay {
+        Underlay::Internet => {
+            vec![ip.clone().with(Protocol::Tcp(port)), ip.with(Protocol::Udp(port)).with(Protocol::QuicV1)]
+        }
+        Underlay::Local(attachment) => vec![attachment.listen_address(config.listen_ip, port)],
+    };
+    let mut listeners = Vec::new();
+    for address in addresses {
+        match listen_on(swarm, address).await {
+            Ok(listener) => listeners.push(listener),
+            Err(error) => {
+                listeners.into_iter().for_each(|listener| {
+                    swarm.remove_listener(listener);
+                });
+                return Err(error);
+            }
+        }
     }
     Ok(port)
 }

@@ -16,16 +16,18 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use thiserror::Error;
 
+use crate::local;
+use crate::node::Underlay;
 use crate::records::ProviderStore;
 use crate::rpc;
 use crate::serving::Serving;
 use crate::wire::MAX_MESSAGE_BYTES;
 
 /// How long a TCP handshake may take (Go: `tcp.defaultConnectTimeout`).
-const TCP_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const TCP_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long dialling one address may take, encryption and multiplexing included (Go: `swarm.defaultDialTimeout`).
-const DIAL_ADDRESS_TIMEOUT: Duration = Duration::from_secs(15);
+pub(crate) const DIAL_ADDRESS_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long a connection without streams stays open. Go keeps connections until there are too many of them; two minutes
 /// leave those of the routing table's neighbourhood warm from round to round and let all others go.
@@ -80,7 +82,7 @@ pub(crate) fn kad(local: PeerId, protocol: StreamProtocol, mode: Mode) -> Servin
 }
 
 /// TCP (noise, yamux) and QUIC, names resolved through the system's DNS.
-fn transport(keypair: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, BuildError> {
+fn internet(keypair: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, BuildError> {
     let tcp = tcp::tokio::Transport::new(tcp::Config::default());
     let tcp = TransportTimeout::with_outgoing_timeout(tcp, TCP_CONNECT_TIMEOUT)
         .upgrade(Version::V1Lazy)
@@ -101,6 +103,7 @@ pub(crate) fn build(
     protocol: StreamProtocol,
     mode: Mode,
     dials_loopback: bool,
+    underlay: &Underlay,
 ) -> Result<(Swarm<Behaviour>, rpc::client::RpcClient), BuildError> {
     let local = keypair.public().to_peer_id();
     let (rpc, client) = rpc::client::RpcClient::new(protocol.clone(), dials_loopback);
@@ -122,9 +125,12 @@ pub(crate) fn build(
         autonat,
         limits: connection_limits::Behaviour::new(limits),
     };
-    // Smart dialling is Go's: QUIC first, TCP 250 ms later, instead of everything at once.
-    let config = libp2p::swarm::Config::with_tokio_executor()
-        .with_idle_connection_timeout(IDLE_CONNECTION_TIMEOUT)
-        .with_smart_dial();
-    Ok((Swarm::new(transport(keypair)?, behaviour, local, config), client))
+    let config = libp2p::swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE_CONNECTION_TIMEOUT);
+    let (transport, config) = match underlay {
+        // Smart dialling is Go's: QUIC first, TCP 250 ms later, instead of everything at once.
+        Underlay::Internet => (internet(keypair)?, config.with_smart_dial()),
+        // Everybody has one address. Smart dialling lets one that is neither QUIC nor TCP wait 100 ms.
+        Underlay::Local(attachment) => (local::transport(attachment, keypair)?, config),
+    };
+    Ok((Swarm::new(transport, behaviour, local, config), client))
 }

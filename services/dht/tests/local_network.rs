@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use parsec_dht::{
     Dht, Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, Readiness, StartError,
+    Underlay,
 };
 use parsec_measure::{AttemptId, Cid, Content, OutcomeClass, RequestKind, StrategyKind};
 use tokio::time::timeout;
@@ -15,12 +16,13 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn network(peers: usize, transport: LocalTransport) -> LocalNetwork {
-    LocalNetwork::start(LocalConfig { peers, seed: 7, transport }).await.unwrap()
+    LocalNetwork::start(LocalConfig { peers, seed: 7, transport, ..LocalConfig::default() }).await.unwrap()
 }
 
 fn config(bootstrap: Vec<String>) -> NodeConfig {
     NodeConfig {
         identity: Identity::generate(),
+        underlay: Underlay::Internet,
         listen_ip: Ipv4Addr::LOCALHOST.into(),
         listen_port: 0,
         external_addresses: vec![],

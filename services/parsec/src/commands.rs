@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use parsec_api::client::{HttpClient, ServerApi, Timeouts};
-use parsec_dht::{Identity, Network, NodeConfig};
+use parsec_dht::{Identity, Network, NodeConfig, Underlay};
 use parsec_measure::{Endpoint, StrategyKind};
 use parsec_store::{Store, StoreConfig};
 use tracing::{info, warn};
@@ -91,6 +91,7 @@ fn dht_node(config: &ServerConfig) -> anyhow::Result<NodeConfig> {
     let listen = config.peer.resolve().with_context(|| format!("libp2p host `{}`", config.peer.host))?;
     Ok(NodeConfig {
         identity: Identity::generate(),
+        underlay: Underlay::Internet,
         listen_ip: listen.ip(),
         listen_port: listen.port(),
         external_addresses: dht.external_addresses.clone(),

@@ -13,7 +13,7 @@ use actix::prelude::*;
 use anyhow::{Context as _, bail};
 use parsec_actors::fleet::RoundFinished;
 use parsec_api::client::{HttpClient, Timeouts};
-use parsec_dht::{Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport, NodeConfig};
+use parsec_dht::{Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, NodeConfig, Underlay};
 use parsec_measure::{ACTIVE_WITHIN, Fleet, FleetGroup, StrategyKind};
 use parsec_store::{Store, StoreConfig};
 use rand::rngs::StdRng;
@@ -90,7 +90,7 @@ async fn play(process: &Process, config: &DemoConfig, board: &mut Board, running
     let (store, file) = open_store(config.data_dir.as_deref()).await?;
     board.announce(&format!("measurements go to {}", file.display()))?;
 
-    let local = LocalConfig { peers: config.peers as usize, seed: rng.random(), transport: LocalTransport::Tcp };
+    let local = LocalConfig { peers: config.peers as usize, seed: rng.random(), ..LocalConfig::default() };
     let network = running.network.insert(LocalNetwork::start(local).await?);
     let seconds = started.elapsed().as_secs_f64();
     board.say(format!("local DHT of {} peers is up after {seconds:.1} s", network.len()))?;
@@ -141,6 +141,7 @@ fn server_setup(
     Ok(ServerSetup {
         dht: NodeConfig {
             identity: Identity::from_seed(secret),
+            underlay: Underlay::Internet,
             listen_ip: localhost,
             listen_port: 0,
             external_addresses: Vec::new(),

@@ -1,0 +1,281 @@
+//! A DHT of many real peers in one process: for the demonstration, for benchmarks and for tests.
+//!
+//! Every live peer is a libp2p swarm with libp2p-kad in server mode. Their routing tables are filled from the outside,
+//! because bootstrapping hundreds of peers from one takes minutes of handshakes. Simulated is the world between them:
+//! peers stand in [`Region`]s, ways have a [`Latency`], some peers cannot be dialled and some never answer.
+//!
+//! From the inside out: `regions` and `latency` say how long a way is, `pipe` is a connection that takes as long, `roads`
+//! is the map that all share, `memory`, `tcp` with its prolonged connections and `quic` with its `relay`s are the
+//! transports, of which `transport` picks one; `peers` and `silent` are who lives here, [`Observer`] asks them.
+
+mod latency;
+mod memory;
+mod observer;
+mod peers;
+mod pipe;
+mod quic;
+mod regions;
+mod relay;
+mod roads;
+mod silent;
+mod tcp;
+#[cfg(test)]
+mod tests;
+mod transport;
+
+use std::sync::Arc;
+
+use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, PeerId, identity};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+pub use self::latency::{Latency, LatencyError};
+pub use self::observer::Observer;
+pub use self::regions::{Region, UnknownRegion};
+pub use self::roads::Attachment;
+pub(crate) use self::transport::transport;
+
+use self::peers::{Kind, Reserved};
+use self::roads::{Place, Roads};
+use crate::key::{Contact, Key};
+
+/// The protocol id of local networks: never that of a public one, so that nothing can leak into it.
+pub const LOCAL_PROTOCOL: &str = "/parsec/local/kad/1.0.0";
+
+/// How many peers are handed to newcomers as bootstrap peers.
+const BOOTSTRAP_PEERS: usize = 8;
+
+/// What carries the local peers' connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LocalTransport {
+    /// TCP on loopback, with noise and yamux.
+    Tcp,
+    /// QUIC on loopback.
+    Quic,
+    /// The process's own memory, with noise and yamux. Delays run on tokio's clock alone: on a current-thread runtime
+    /// whose clock is paused, they pass at once and are exact to the millisecond, however busy the machine.
+    Memory,
+}
+
+/// The shape of a local network.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LocalConfig {
+    /// How many peers, those included that cannot be dialled or never answer.
+    pub peers: usize,
+    /// Decides the peers' keys and so who is close to what, whom they know, and who of them is live.
+    pub seed: u64,
+    /// How they are reached.
+    pub transport: LocalTransport,
+    /// How long the ways between them are.
+    pub latency: Latency,
+    /// The share of peers, 0 to 1, that stand in the others' routing tables and cannot be dialled. Two thirds of them
+    /// refuse, one third never answers, so that the dial runs into TCP's time-out of 5 s.
+    pub undialable: f64,
+    /// The share of peers, 0 to 1, that accept connections and never answer a request.
+    pub silent: f64,
+}
+
+impl Default for LocalConfig {
+    fn default() -> Self {
+        Self {
+            peers: 100,
+            seed: 1,
+            transport: LocalTransport::Tcp,
+            latency: Latency::None,
+            undialable: 0.0,
+            silent: 0.0,
+        }
+    }
+}
+
+/// A local network that could not be started.
+#[derive(Debug, Error)]
+pub enum LocalError {
+    /// The shares leave nobody to answer, or are none.
+    #[error(
+        "{undialable} of {peers} peers undialable and {silent} silent: shares lie between 0 and 1 and leave at least one \
+         live peer"
+    )]
+    Shares {
+        /// How many peers.
+        peers: usize,
+        /// As configured.
+        undialable: f64,
+        /// As configured.
+        silent: f64,
+    },
+    /// A peer that cannot listen, for instance because the process may open no more files.
+    #[error("cannot start peer {index} of the local network: {reason}")]
+    Peer {
+        /// Which peer, from 0.
+        index: usize,
+        /// Why not.
+        reason: String,
+    },
+    /// The observer has no swarm.
+    #[error("cannot start an observer of the local network: {0}")]
+    Observer(String),
+}
+
+/// One peer of a local network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalPeer {
+    id: PeerId,
+    address: Multiaddr,
+    region: Region,
+    kind: Kind,
+}
+
+impl LocalPeer {
+    /// The peer id as text.
+    pub fn peer_id(&self) -> String {
+        self.id.to_string()
+    }
+
+    /// The address to dial, `/p2p/…` included.
+    pub fn address(&self) -> String {
+        self.address.clone().with(Protocol::P2p(self.id)).to_string()
+    }
+
+    /// Where it stands.
+    pub fn region(&self) -> Region {
+        self.region
+    }
+}
+
+/// A running local network. Dropping it ends its peers and closes the ways between all who are attached to it.
+#[derive(Debug)]
+pub struct LocalNetwork {
+    peers: Vec<LocalPeer>,
+    /// The live peers by their place in the keyspace.
+    live: Vec<(Key, usize)>,
+    map: Attachment,
+    _open: watch::Sender<()>,
+    _reserved: Vec<Reserved>,
+    _tasks: JoinSet<()>,
+}
+
+impl LocalNetwork {
+    /// Starts all peers and fills their tables. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// Shares that leave no live peer, or the first peer that cannot listen.
+    pub async fn start(config: LocalConfig) -> Result<Self, LocalError> {
+        check(&config)?;
+        let (open, closed) = watch::channel(());
+        let roads = Arc::new(Roads::new(config.transport, config.latency, closed));
+        let mut rng = StdRng::seed_from_u64(config.seed);
+        // Other shares of dead peers shall not change who the peers are.
+        let kinds = peers::deal(&config, &mut StdRng::seed_from_u64(!config.seed));
+        let (mut peers, mut swarms, mut reserved, mut tasks) = (vec![], vec![], vec![], JoinSet::new());
+        for (index, kind) in kinds.into_iter().enumerate() {
+            let failed = |reason: String| LocalError::Peer { index, reason };
+            let keypair = keypair(&mut rng);
+            let region = Region::ALL[index % Region::ALL.len()];
+            let at = Attachment { roads: Arc::clone(&roads), place: Place::In(region) };
+            let address = match kind {
+                Kind::Live => {
+                    let (swarm, address) = peers::live(&keypair, &at).await.map_err(failed)?;
+                    swarms.push((index, swarm));
+                    address
+                }
+                Kind::Silent => {
+                    let (swarm, address) = peers::silent(&keypair, &at).await.map_err(failed)?;
+                    tasks.spawn(peers::ignore(swarm));
+                    address
+                }
+                Kind::Undialable(fate) => {
+                    let (port, address) = peers::reserve(&at).map_err(|error| failed(error.to_string()))?;
+                    reserved.push(port);
+                    roads.enter(&address, at.place, fate);
+                    address
+                }
+            };
+            peers.push(LocalPeer { id: keypair.public().to_peer_id(), address, region, kind });
+        }
+        let keys: Vec<Key> = peers.iter().map(|peer| peer.id.key()).collect();
+        for (index, mut swarm) in swarms {
+            let known = peers::table(&keys, index, &mut rng).into_iter().map(|other| &peers[other]);
+            peers::introduce(&mut swarm, known.map(|peer| (&peer.id, &peer.address)));
+            tasks.spawn(peers::serve(swarm));
+        }
+        let live = (0..peers.len()).filter(|index| peers[*index].kind.is_live()).map(|index| (keys[index], index));
+        let map = Attachment { roads, place: Place::Everywhere };
+        Ok(Self { live: live.collect(), peers, map, _open: open, _reserved: reserved, _tasks: tasks })
+    }
+
+    /// Addresses, `/p2p/…` included, at which newcomers are let in: those of live peers.
+    pub fn bootstrap(&self) -> Vec<String> {
+        self.live.iter().take(BOOTSTRAP_PEERS).map(|(_, index)| self.peers[*index].address()).collect()
+    }
+
+    /// How many peers there are, dead ones included.
+    pub fn len(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.peers.is_empty()
+    }
+
+    /// How many peers can be dialled and answer.
+    pub fn live_peers(&self) -> usize {
+        self.live.len()
+    }
+
+    /// Where a peer (its id as text) stands; `None` if it is none of the network's own.
+    pub fn region_of(&self, peer_id: &str) -> Option<Region> {
+        let id: PeerId = peer_id.parse().ok()?;
+        self.peers.iter().find(|peer| peer.id == id).map(|peer| peer.region)
+    }
+
+    /// The truth about a key, a multihash: the `count` peers closest to it that can be dialled and answer, closest first.
+    /// Attached nodes do not count, even if they serve others.
+    pub fn closest_live(&self, key: &[u8], count: usize) -> Vec<LocalPeer> {
+        let key = Key::of(key);
+        let mut live: Vec<_> = self.live.iter().map(|(peer, index)| (key.distance(peer), *index)).collect();
+        if count < live.len() {
+            live.select_nth_unstable(count);
+            live.truncate(count);
+        }
+        live.sort_unstable();
+        live.into_iter().map(|(_, index)| self.peers[index].clone()).collect()
+    }
+
+    /// A place from which a node can take part, with the delays of a region.
+    pub fn attach(&self, region: Region) -> Attachment {
+        Attachment { place: Place::In(region), ..self.map.clone() }
+    }
+
+    /// A place from which everybody is near: no way from there has any delay.
+    pub fn attach_observer(&self) -> Attachment {
+        self.map.clone()
+    }
+
+    /// Somebody who asks peers directly what they hold.
+    ///
+    /// # Errors
+    /// [`LocalError::Observer`] if libp2p cannot be set up.
+    pub fn observer(&self) -> Result<Observer, LocalError> {
+        Observer::new(&self.map).map_err(LocalError::Observer)
+    }
+}
+
+fn check(config: &LocalConfig) -> Result<(), LocalError> {
+    let LocalConfig { peers, undialable, silent, .. } = *config;
+    let shares = [undialable, silent];
+    let dead = shares.map(|share| (share * peers as f64).round()).iter().sum::<f64>();
+    let sound = shares.iter().all(|share| (0.0..=1.0).contains(share)) && (peers == 0 || dead < peers as f64);
+    if sound { Ok(()) } else { Err(LocalError::Shares { peers, undialable, silent }) }
+}
+
+fn keypair(rng: &mut impl Rng) -> identity::Keypair {
+    let mut secret = [0; 32];
+    rng.fill_bytes(&mut secret);
+    identity::Keypair::ed25519_from_bytes(secret).expect("any 32 bytes are an Ed25519 secret key")
+}

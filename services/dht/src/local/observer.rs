@@ -1,0 +1,118 @@
+//! Somebody who asks peers of a local network directly, without being part of what is measured.
+
+use std::collections::HashSet;
+
+use futures::StreamExt;
+use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
+use libp2p::{PeerId, StreamProtocol, Swarm, identity};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::AbortHandle;
+
+use super::roads::Attachment;
+use super::{LOCAL_PROTOCOL, LocalPeer, peers};
+use crate::rpc::Stopwatch;
+use crate::rpc::client::RpcClient;
+use crate::wire::Request;
+
+/// How many connections may stand before all of them are closed: about 100 KB each, both ends counted. Up to then they
+/// save a handshake for the next key.
+const MAX_CONNECTIONS: usize = 512;
+
+/// How many peers are asked at once.
+const CONCURRENCY: usize = 64;
+
+/// Asks peers of a local network what they hold. All ways from it are without delay, so that on a paused clock asking
+/// takes no time at all, as long as those that are asked answer.
+#[derive(Debug)]
+pub struct Observer {
+    client: Client,
+    /// Whoever asks: connections are not closed under anybody's hands.
+    turn: Mutex<()>,
+}
+
+impl Observer {
+    pub(super) fn new(attachment: &Attachment) -> Result<Self, String> {
+        Ok(Self { client: Client::new(&identity::Keypair::generate_ed25519(), attachment)?, turn: Mutex::new(()) })
+    }
+
+    /// How many of these peers name `provider` (a peer id as text) when they are asked who provides `key`, a multihash.
+    /// A peer that does not answer does not hold the record.
+    pub async fn holders(&self, key: &[u8], provider: &str, peers: &[LocalPeer]) -> usize {
+        let _turn = self.turn.lock().await;
+        self.client.tidy().await;
+        let request = Request::GetProviders { key: key.to_vec() };
+        let asked = peers.iter().map(|peer| self.names(peer, &request, provider));
+        let answers: Vec<bool> = futures::stream::iter(asked).buffer_unordered(CONCURRENCY).collect().await;
+        answers.into_iter().filter(|names| *names).count()
+    }
+
+    async fn names(&self, peer: &LocalPeer, request: &Request, provider: &str) -> bool {
+        let stopwatch = Stopwatch::start();
+        let asking = self.client.rpc.ask(peer.id, vec![peer.address.clone()], request, &stopwatch, None);
+        asking.await.is_ok_and(|answer| answer.providers.iter().any(|named| named.id.to_string() == provider))
+    }
+}
+
+/// A peer that only asks: a swarm in a task of its own, and what sends requests through it. Dropping it ends the task.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) rpc: RpcClient,
+    tidy: mpsc::Sender<oneshot::Sender<()>>,
+    task: AbortHandle,
+}
+
+impl Client {
+    pub(super) fn new(keypair: &identity::Keypair, attachment: &Attachment) -> Result<Self, String> {
+        // Whoever is in a local network dials what belongs to this machine.
+        let (behaviour, rpc) = RpcClient::new(StreamProtocol::new(LOCAL_PROTOCOL), true);
+        let swarm = peers::swarm(keypair, attachment, behaviour)?;
+        let (tidy, orders) = mpsc::channel(1);
+        let task = tokio::spawn(run(swarm, orders)).abort_handle();
+        Ok(Self { rpc, tidy, task })
+    }
+
+    /// Closes all connections if there are too many of them.
+    async fn tidy(&self) {
+        let (done, tidied) = oneshot::channel();
+        if self.tidy.send(done).await.is_ok() {
+            let _ = tidied.await;
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn run<B: NetworkBehaviour>(mut swarm: Swarm<B>, mut orders: mpsc::Receiver<oneshot::Sender<()>>) {
+    let mut waiting: Option<oneshot::Sender<()>> = None;
+    let mut connected: HashSet<PeerId> = HashSet::new();
+    loop {
+        tokio::select! {
+            Some(done) = orders.recv() => {
+                if connected.len() > MAX_CONNECTIONS {
+                    connected.iter().for_each(|peer| {
+                        let _ = swarm.disconnect_peer_id(*peer);
+                    });
+                    waiting = Some(done);
+                } else {
+                    let _ = done.send(());
+                }
+            }
+            event = swarm.select_next_some() => match event {
+                SwarmEvent::ConnectionEstablished { peer_id, .. } => {
+                    connected.insert(peer_id);
+                }
+                SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
+                    connected.remove(&peer_id);
+                    if let Some(done) = waiting.take_if(|_| connected.is_empty()) {
+                        let _ = done.send(());
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The map of a local network: who stands where, how long the way is, and where no way leads.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use libp2p::Multiaddr;
+use libp2p::multiaddr::Protocol;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::LocalTransport;
+use super::latency::{Latency, Link};
+use super::memory::Caller;
+use super::regions::Region;
+use crate::swarm::TCP_CONNECT_TIMEOUT;
+
+/// The first of the memory ports that are given out; those below are for nodes, whose ports have 16 bits.
+const FIRST_FREE_PORT: u64 = 1 << 16;
+
+/// Where somebody stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    In(Region),
+    /// No delay to anybody.
+    Everywhere,
+}
+
+/// What becomes of a dial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It arrives, and somebody may be listening.
+    Arrives,
+    /// It is refused after a round trip.
+    Refused,
+    /// Nothing ever comes back.
+    Lost,
+}
+
+/// An address, as dials and listeners have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Spot {
+    Socket(SocketAddr),
+    Memory(u64),
+}
+
+impl Spot {
+    fn of(address: &Multiaddr) -> Option<Self> {
+        let mut parts = address.iter();
+        let ip = match parts.next()? {
+            Protocol::Memory(port) => return Some(Self::Memory(port)),
+            Protocol::Ip4(ip) => IpAddr::from(ip),
+            Protocol::Ip6(ip) => IpAddr::from(ip),
+            _ => return None,
+        };
+        match parts.next()? {
+            Protocol::Tcp(port) | Protocol::Udp(port) => Some(Self::Socket(SocketAddr::new(ip, port))),
+            _ => None,
+        }
+    }
+}
+
+/// The map. Everybody in a local network has the same one.
+pub(super) struct Roads {
+    pub(super) transport: LocalTransport,
+    latency: Latency,
+    spots: RwLock<HashMap<Spot, (Place, Fate)>>,
+    /// Who listens on which memory port.
+    listeners: Mutex<HashMap<u64, mpsc::Sender<Caller>>>,
+    free_port: AtomicU64,
+    /// Ends with the network.
+    open: watch::Receiver<()>,
+}
+
+/// The way from one place to one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Route {
+    pub(super) link: Link,
+    pub(super) fate: Fate,
+}
+
+impl Roads {
+    /// A map that is valid until the sender is dropped.
+    pub(super) fn new(transport: LocalTransport, latency: Latency, open: watch::Receiver<()>) -> Self {
+        Self {
+            transport,
+            latency,
+            spots: RwLock::default(),
+            listeners: Mutex::default(),
+            free_port: AtomicU64::new(FIRST_FREE_PORT),
+            open,
+        }
+    }
+
+    /// Enters an address into the map.
+    pub(super) fn enter(&self, address: &Multiaddr, place: Place, fate: Fate) {
+        if let Some(spot) = Spot::of(address) {
+            self.spots.write().insert(spot, (place, fate));
+        }
+    }
+
+    /// The way to an address. To one that is not on the map it is that of the machine.
+    pub(super) fn route(&self, from: Place, to: &Multiaddr) -> Route {
+        let entry = Spot::of(to).and_then(|spot| self.spots.read().get(&spot).copied());
+        let (place, fate) = entry.unwrap_or((Place::Everywhere, Fate::Arrives));
+        let round_trip = match (from, place) {
+            (Place::In(from), Place::In(to)) => self.latency.round_trip(from, to),
+            _ => std::time::Duration::ZERO,
+        };
+        Route { link: Link::of(round_trip), fate }
+    }
+
+    /// A memory port that nobody has.
+    pub(super) fn free_port(&self) -> u64 {
+        self.free_port.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Takes calls to a memory port from now on.
+    ///
+    /// # Errors
+    /// Somebody else does already.
+    pub(super) fn listen(&self, port: u64, callers: mpsc::Sender<Caller>) -> io::Result<()> {
+        let mut listeners = self.listeners.lock();
+        if listeners.contains_key(&port) {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        listeners.insert(port, callers);
+        Ok(())
+    }
+
+    pub(super) fn hang_up(&self, port: u64) {
+        self.listeners.lock().remove(&port);
+    }
+
+    pub(super) fn listener(&self, port: u64) -> Option<mpsc::Sender<Caller>> {
+        self.listeners.lock().get(&port).cloned()
+    }
+
+    /// Returns when the network has been dropped.
+    pub(super) fn closed(&self) -> impl Future<Output = ()> + use<> {
+        let mut open = self.open.clone();
+        // The sender never sends anything.
+        async move { while open.changed().await.is_ok() {} }
+    }
+}
+
+impl Route {
+    /// Opens a connection as TCP does: the answer to the dial, good or bad, comes after a round trip, and no answer is
+    /// waited for longer than TCP's time-out. Unlike libp2p's own this one runs on tokio's clock, which can be paused.
+    pub(super) async fn travel<T>(self, dial: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+        let answer = async {
+            let due = Instant::now() + self.link.round_trip();
+            let result = match self.fate {
+                Fate::Arrives | Fate::Refused => dial.await,
+                Fate::Lost => std::future::pending().await,
+            };
+            if Instant::now() < due {
+                sleep_until(due).await;
+            }
+            result
+        };
+        timeout(TCP_CONNECT_TIMEOUT, answer).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+/// A place in a local network from which a node can take part in it.
+#[derive(Clone)]
+pub struct Attachment {
+    pub(super) roads: Arc<Roads>,
+    pub(super) place: Place,
+}
+
+impl Attachment {
+    /// Where it stands; an observer stands nowhere.
+    pub fn region(&self) -> Option<Region> {
+        match self.place {
+            Place::In(region) => Some(region),
+            Place::Everywhere => None,
+        }
+    }
+
+    /// What to listen on for a given port.
+    pub(crate) fn listen_address(&self, ip: IpAddr, port: u16) -> Multiaddr {
+        match self.roads.transport {
+            LocalTransport::Tcp => Multiaddr::from(ip).with(Protocol::Tcp(port)),
+            LocalTransport::Quic => Multiaddr::from(ip).with(Protocol::Udp(port)).with(Protocol::QuicV1),
+            LocalTransport::Memory => Protocol::Memory(port.into()).into(),
+        }
+    }
+
+    /// The way from here to an address.
+    pub(super) fn route(&self, to: &Multiaddr) -> Route {
+        self.roads.route(self.place, to)
+    }
+
+    /// Notes that somebody at this place listens on an address.
+    pub(super) fn enter(&self, address: &Multiaddr) {
+        self.roads.enter(address, self.place, Fate::Arrives);
+    }
+}
+
+impl fmt::Debug for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Roads { transport, latency, .. } = &*self.roads;
+        write!(f, "Attachment({:?}, {transport:?}, {latency})", self.place)
+    }
+}

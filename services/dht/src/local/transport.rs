@@ -1,0 +1,41 @@
+//! The transport of whoever takes part in a local network.
+
+use libp2p::core::muxing::StreamMuxerBox;
+use libp2p::core::transport::Boxed;
+use libp2p::core::upgrade::Version;
+use libp2p::identity::Keypair;
+use libp2p::{PeerId, Transport, noise, yamux};
+
+use super::LocalTransport;
+use super::memory::MemoryTransport;
+use super::quic::QuicTransport;
+use super::roads::Attachment;
+use super::tcp::TcpTransport;
+use crate::swarm::DIAL_ADDRESS_TIMEOUT;
+
+/// Connections as on the real network, with noise and yamux on top of TCP and of memory.
+pub(crate) fn transport(
+    attachment: &Attachment,
+    keypair: &Keypair,
+) -> Result<Boxed<(PeerId, StreamMuxerBox)>, noise::Error> {
+    // The same for two types of transport, which a generic function would need a page of bounds for.
+    macro_rules! secured {
+        ($transport:expr) => {
+            $transport
+                .upgrade(Version::V1Lazy)
+                .authenticate(noise::Config::new(keypair)?)
+                .multiplex(yamux::Config::default())
+                .timeout(DIAL_ADDRESS_TIMEOUT)
+                .boxed()
+        };
+    }
+    let boxed = match attachment.roads.transport {
+        LocalTransport::Tcp => secured!(TcpTransport::new(attachment.clone())),
+        LocalTransport::Memory => secured!(MemoryTransport::new(attachment.clone())),
+        LocalTransport::Quic => {
+            let quic = QuicTransport::new(attachment.clone(), keypair);
+            quic.map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection))).boxed()
+        }
+    };
+    Ok(boxed)
+}

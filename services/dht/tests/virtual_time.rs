@@ -1,0 +1,160 @@
+//! Measuring nodes on a network whose clock stands still while anybody is busy: what they take is a matter of round
+//! trips, not of the machine.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use parsec_dht::{
+    Dht, Identity, LOCAL_PROTOCOL, Latency, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, Readiness,
+    Region, StartError, Underlay,
+};
+use parsec_measure::{Cid, Content, OutcomeClass, StrategyKind};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long a node may take to fill its table: several time-outs of black holes, one after the other.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+const ROUND_TRIP: Duration = Duration::from_millis(100);
+
+fn shape(peers: usize) -> LocalConfig {
+    let latency = Latency::Fixed(ROUND_TRIP);
+    LocalConfig { peers, seed: 7, transport: LocalTransport::Memory, latency, undialable: 0.0, silent: 0.0 }
+}
+
+fn config(network: &LocalNetwork, region: Region) -> NodeConfig {
+    NodeConfig {
+        identity: Identity::generate(),
+        underlay: Underlay::Local(network.attach(region)),
+        listen_ip: Ipv4Addr::LOCALHOST.into(),
+        listen_port: 0,
+        external_addresses: vec![],
+        protocol: LOCAL_PROTOCOL.to_owned(),
+        bootstrap: network.bootstrap(),
+        server_mode: false,
+        strategy: StrategyKind::Classic,
+        alpha: 10,
+        operation_timeout: PATIENCE,
+    }
+}
+
+async fn ready(config: NodeConfig) -> Node {
+    let node = Node::start(config).await.unwrap();
+    timeout(PATIENCE, async {
+        while let Readiness::NotReady(_) = node.readiness().await.unwrap() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .unwrap();
+    node
+}
+
+fn cid(seed: u64) -> Cid {
+    Content::random(&mut StdRng::seed_from_u64(seed)).cid()
+}
+
+/// ADD_PROVIDER has no answer: what has been written arrives half a round trip later.
+async fn records_arrive() {
+    sleep(ROUND_TRIP).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_publishes_another_finds_and_both_take_whole_round_trips() {
+    let network = LocalNetwork::start(shape(60)).await.unwrap();
+    let publisher = ready(config(&network, Region::EuCentral1)).await;
+    let finder = ready(config(&network, Region::UsWest1)).await;
+    let cid = cid(1);
+    let provided = publisher.provide(cid.clone(), None).await.unwrap();
+    records_arrive().await;
+    let found = finder.retrieve(cid).await.unwrap();
+    for measured in [provided, found] {
+        assert_eq!((measured.class, &measured.error), (OutcomeClass::Ok, &None));
+        let rest = measured.duration.as_nanos() % ROUND_TRIP.as_nanos();
+        assert_eq!(rest, 0, "{:?} is no multiple of a round trip", measured.duration);
+        assert!(measured.duration >= ROUND_TRIP && measured.duration < 20 * ROUND_TRIP, "{:?}", measured.duration);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_is_held_by_the_closest_live_peers_and_asking_them_takes_no_time() {
+    let dead = LocalConfig { undialable: 0.15, silent: 0.02, ..shape(100) };
+    let network = LocalNetwork::start(dead).await.unwrap();
+    let observer = network.observer().unwrap();
+    let publisher = ready(config(&network, Region::EuCentral1)).await;
+    let cid = cid(1);
+    let closest = network.closest_live(&cid.multihash(), 20);
+    let holders = async || observer.holders(&cid.multihash(), &publisher.peer_id(), &closest).await;
+    assert_eq!(holders().await, 0);
+
+    let provided = publisher.provide(cid.clone(), None).await.unwrap();
+    assert_eq!(provided.class, OutcomeClass::Ok, "{:?}", provided.error);
+    records_arrive().await;
+    let started = Instant::now();
+    assert!(holders().await >= 15, "{} hold the record: {provided:?}", holders().await);
+    assert_eq!(observer.holders(&cid.multihash(), &Identity::generate().peer_id(), &closest).await, 0);
+    assert_eq!(started.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_observer_that_has_asked_everybody_lets_go_and_still_asks() {
+    let network = LocalNetwork::start(shape(600)).await.unwrap();
+    let (observer, cid) = (network.observer().unwrap(), cid(1));
+    let everybody = network.closest_live(&cid.multihash(), 600);
+    let publisher = ready(config(&network, Region::EuCentral1)).await;
+    publisher.provide(cid.clone(), None).await.unwrap();
+    records_arrive().await;
+    for round in 0..3 {
+        let holders = observer.holders(&cid.multihash(), &publisher.peer_id(), &everybody).await;
+        assert_eq!(holders, 20, "round {round}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_have_ports_of_their_own_and_keep_those_they_ask_for() {
+    let network = LocalNetwork::start(shape(10)).await.unwrap();
+    let node = Node::start(config(&network, Region::EuCentral1)).await.unwrap();
+    assert!((1_024..=32_767).contains(&node.port()), "{}", node.port());
+    let again = NodeConfig { listen_port: node.port(), ..config(&network, Region::EuCentral1) };
+    let taken = Node::start(again.clone()).await.unwrap_err();
+    assert!(matches!(taken, StartError::Listen { .. }), "{taken}");
+    node.stop().await;
+    assert_eq!(Node::start(again).await.unwrap().port(), node.port());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_of_a_local_network_reach_each_other() {
+    let network = LocalNetwork::start(shape(0)).await.unwrap();
+    let serving = NodeConfig { server_mode: true, ..config(&network, Region::EuCentral1) };
+    let server = Node::start(serving).await.unwrap();
+    let address = format!("/memory/{}/p2p/{}", server.port(), server.peer_id());
+    let joining = || NodeConfig { bootstrap: vec![address.clone()], ..config(&network, Region::UsEast2) };
+    let (publisher, finder) = (ready(joining()).await, ready(joining()).await);
+    let cid = cid(1);
+    assert_eq!(publisher.provide(cid.clone(), None).await.unwrap().effort.holders_stored, Some(1));
+    records_arrive().await;
+    let found = finder.retrieve(cid).await.unwrap();
+    assert_eq!((found.class, found.duration.as_nanos() % ROUND_TRIP.as_nanos()), (OutcomeClass::Ok, 0));
+}
+
+/// The whole world over the loopback of this machine, in real time.
+#[tokio::test(flavor = "multi_thread")]
+async fn across_regions_a_node_is_slower_than_beside_its_peers() {
+    for transport in [LocalTransport::Tcp, LocalTransport::Quic] {
+        let mut took = Vec::new();
+        for latency in [Latency::None, Latency::Realistic] {
+            let network = LocalNetwork::start(LocalConfig { transport, latency, ..shape(30) }).await.unwrap();
+            let node = ready(config(&network, Region::SaEast1)).await;
+            let provided = node.provide(cid(1), None).await.unwrap();
+            assert_eq!((provided.class, &provided.error), (OutcomeClass::Ok, &None), "{transport:?}, {latency}");
+            took.push(provided.duration);
+        }
+        // Somebody in Sydney and in Cape Town is always asked: a lookup cannot be faster than a round trip to there.
+        let far = Region::SaEast1.round_trip(Region::AfSouth1);
+        assert!(took[1] >= far, "{transport:?}: {took:?}");
+        assert!(took[0] < took[1], "{transport:?}: {took:?}");
+    }
+}
