@@ -19,6 +19,9 @@ mod process;
 mod provenance;
 mod scheduler;
 mod server;
+#[cfg_attr(not(test), expect(dead_code, reason = "the commands that show traces come next"))]
+mod trace;
+mod words;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
