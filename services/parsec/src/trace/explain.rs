@@ -47,7 +47,7 @@ fn reason(part: &Part, trace: &Trace) -> String {
         Cause::Put => {
             let written = trace.requests.iter().filter(|request| is_written(request, trace.returned)).count();
             let records = words::count(written, "record", "records");
-            format!("writing {records}, what it waited for was {}{}", named(), phases(part))
+            format!("writing {records}, the last to {}{}", named(), phases(part))
         }
         Cause::Failed(end) => format!("{} ({})", failures(end, n), named()),
         Cause::UnderWay => {
@@ -143,7 +143,7 @@ mod tests {
             [
                 "2.10 of 2.60 s: 2 dial time-outs (…cccccc, …dddddd)",
                 "0.40 of 2.60 s: 2 hops of the lookup, 200 ms each",
-                "0.10 of 2.60 s: writing 20 records, what it waited for was …eeeeee",
+                "0.10 of 2.60 s: writing 20 records, the last to …eeeeee",
             ]
         );
     }

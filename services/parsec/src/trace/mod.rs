@@ -1,10 +1,11 @@
 //! Operations as people and programs see them: what became of one, what its time went to, and its waterfall.
 //!
-//! [`explain`] finds the words, `path` what they are about, `waterfall` draws.
+//! [`explain`] finds the words, `path` what they are about, `waterfall` draws; `recorded` is the command `parsec trace`.
 
 mod explain;
 mod path;
 mod phases;
+mod recorded;
 #[cfg(test)]
 mod testing;
 mod waterfall;
@@ -15,6 +16,7 @@ use parsec_measure::{OperationKind, OutcomeClass, Trace};
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::explain::explain;
+pub(crate) use self::recorded::run;
 pub(crate) use self::waterfall::Look;
 use crate::words;
 

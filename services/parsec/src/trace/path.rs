@@ -22,6 +22,9 @@ use super::phases::{Phase, Span, phases};
 /// Up to this apart, two events count as one: a node that reacts to an answer does so well within it.
 const AT_ONCE: Duration = Duration::from_millis(1);
 
+/// And up to this share of the whole, where a millisecond is long.
+const AT_ONCE_SHARE: u32 = 100;
+
 /// What a stretch of time went to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
@@ -94,7 +97,12 @@ impl Part {
 
 /// The path in the order of time, without stretches of no length.
 pub(super) fn stretches(trace: &Trace) -> Vec<Stretch> {
-    let mut walk = Walk { requests: &trace.requests, used: vec![false; trace.requests.len()], stretches: Vec::new() };
+    let mut walk = Walk {
+        requests: &trace.requests,
+        at_once: AT_ONCE.min(trace.returned / AT_ONCE_SHARE),
+        used: vec![false; trace.requests.len()],
+        stretches: Vec::new(),
+    };
     let mut at = trace.returned;
     let mut preferred = trace.requests.iter().position(|request| request.providers > 0);
     while let Some(trigger) = walk.trigger(at, preferred) {
@@ -112,6 +120,8 @@ pub(super) fn stretches(trace: &Trace) -> Vec<Stretch> {
 
 struct Walk<'a> {
     requests: &'a [TracedRequest],
+    /// How far apart two events are that count as one.
+    at_once: Duration,
     /// Each request triggers one thing at most, so that the walk ends.
     used: Vec<bool>,
     /// The last one first.
@@ -142,7 +152,7 @@ impl Walk<'_> {
         let possible = || self.triggers().filter(|trigger| trigger.ended <= at);
         let last = possible().max_by_key(|trigger| (trigger.ended, trigger.answered, Reverse(trigger.index)))?;
         let preferred = possible().find(|trigger| Some(trigger.index) == preferred);
-        Some(preferred.filter(|trigger| trigger.ended + AT_ONCE >= last.ended).unwrap_or(last))
+        Some(preferred.filter(|trigger| trigger.ended + self.at_once >= last.ended).unwrap_or(last))
     }
 
     /// Lets a request account for its time; returns from when on.
@@ -163,7 +173,7 @@ impl Walk<'_> {
 
     /// Accounts for a time in which nothing ended that the path knows of.
     fn wait(&mut self, gap: Span) {
-        if gap.length() <= AT_ONCE {
+        if gap.length() <= self.at_once {
             return self.push(Cause::Itself, Vec::new(), gap);
         }
         let mut under_way: Vec<(usize, Span)> = self
