@@ -42,6 +42,16 @@ const UNUSABLE_SETTINGS: &[Case] = &[
     (&[], "health localhost", &["argument HOST:PORT", "`localhost`", "localhost:7070"]),
     (&[], "demo --servers 1", &["flag --servers", "`1`", "from 2 to"]),
     (&[], "demo --peers 0", &["flag --peers", "`0`", "from 1 to"]),
+    (&[], "server --fullrt --strategy classic", &["flag --strategy and flag --fullrt are both set"]),
+    (&[], "provide --fullrt --optprov", &["flag --fullrt and flag --optprov are both set"]),
+    (&[], "provide --strategy fast", &["flag --strategy", "`fast`", "classic, optprov, fullrt, libp2p"]),
+    (&[], "provide --server-mode", &["unexpected argument '--server-mode'"]),
+    (&[], "retrieve", &["<CID>"]),
+    (&[], "retrieve Qmnonsense", &["argument CID", "`Qmnonsense`", "multibase CIDv1"]),
+    (&[], "trace newest", &["argument OPERATION_ID", "`newest`", "UUID"]),
+    (&[], "bench --undialable 1", &["flag --undialable", "`1`", "from 0 to 0.9"]),
+    (&[], "bench --strategies classic,classic", &["flag --strategies", "`classic` stands there twice"]),
+    (&[], "demo --latency slow", &["flag --latency", "`slow`", "realistic, none, or a duration"]),
     (&[], "measure", &["unrecognized subcommand 'measure'"]),
 ];
 
@@ -65,9 +75,17 @@ const STARTS_THAT_FAIL: &[Case] = &[
     (
         &[],
         "server --dry-run --telemetry-port 0 --server-port 0 --fullrt",
-        &["--fullrt", "classic strategy only", "start the server without"],
+        &["strategy fullrt", "classic strategy only", "start without --fullrt"],
     ),
-    (&[], "server --dry-run --telemetry-port 0 --server-port 0 --optprov", &["--optprov", "classic strategy only"]),
+    (
+        &[],
+        "server --dry-run --telemetry-port 0 --server-port 0 --optprov",
+        &["strategy optprov", "classic strategy only"],
+    ),
+    (&[], "provide --network nonet", &["unknown network `ipfs/nonet`", "filecoin/calibnet"]),
+    (&[], "provide --protocol-id /x/kad/1.0.0", &["no bootstrap peers are known", "/x/kad/1.0.0", "--bootstrap-peers"]),
+    (&[], "provide /nowhere/file", &["cannot read /nowhere/file", "No such file"]),
+    (&[], "trace --database-url sqlite:/nowhere/parsec.db", &["/nowhere/parsec.db", "no such file"]),
     (
         &[],
         "server --dry-run --telemetry-port 0 --server-port 0 --peer-port 0 --bootstrap-peers /ip4/127.0.0.1/tcp/4001/p2p/nobody",

@@ -13,6 +13,7 @@ mod http;
 mod http_api;
 mod on_postgres;
 mod on_sqlite;
+mod one_shot;
 mod process;
 mod stage;
 mod stopping;

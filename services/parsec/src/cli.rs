@@ -10,8 +10,8 @@ use std::fmt;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::config::{
-    ConfigError, DemoConfig, Flags, HealthConfig, Key, Kind, Program, SECTIONS, SchedulerConfig, ServerConfig, Sources,
-    Warning, warnings,
+    BenchConfig, ConfigError, DemoConfig, Flags, HealthConfig, Key, Kind, OneShotConfig, Program, SECTIONS,
+    SchedulerConfig, ServerConfig, Sources, TraceConfig, Warning, warnings,
 };
 use crate::provenance;
 
@@ -24,6 +24,12 @@ pub(crate) enum Command {
     Scheduler(SchedulerConfig),
     /// Ask a server whether it can measure.
     Health(HealthConfig),
+    /// Do one operation, and show what it did.
+    OneShot(Box<OneShotConfig>),
+    /// Show what an operation did that was recorded.
+    Trace(TraceConfig),
+    /// Compare strategies on a simulated network.
+    Bench(BenchConfig),
     /// Show everything at once, on this machine.
     Demo(DemoConfig),
 }
@@ -94,7 +100,11 @@ pub(crate) fn parse(
     let command = match program {
         Program::Server => Command::Server(Box::new(ServerConfig::read(&from)?)),
         Program::Scheduler => Command::Scheduler(SchedulerConfig::read(&from)?),
-        Program::Health => Command::Health(HealthConfig::read(&from, health_argument(&levels))?),
+        Program::Health => Command::Health(HealthConfig::read(&from, required_argument(&levels))?),
+        Program::Provide => Command::OneShot(Box::new(OneShotConfig::provide(&from, given_argument(&levels))?)),
+        Program::Retrieve => Command::OneShot(Box::new(OneShotConfig::retrieve(&from, required_argument(&levels))?)),
+        Program::Trace => Command::Trace(TraceConfig::read(&from, given_argument(&levels))?),
+        Program::Bench => Command::Bench(BenchConfig::read(&from)?),
         Program::Demo => Command::Demo(DemoConfig::read(&from)?),
     };
     Ok((command, warnings(program, &flags, environment)))
@@ -123,11 +133,31 @@ fn flags(levels: &[(&str, &ArgMatches)]) -> Flags {
     flags
 }
 
-const HEALTH_ARGUMENT: &str = "HOST:PORT";
+/// How clap knows the argument without a flag. No command has two.
+const ARGUMENT: &str = "argument";
 
-fn health_argument<'a>(levels: &[(&str, &'a ArgMatches)]) -> &'a str {
-    let given = levels.last().and_then(|(_, matches)| matches.get_one::<String>(HEALTH_ARGUMENT));
-    given.expect("clap asks for the argument of health")
+fn given_argument<'a>(levels: &[(&str, &'a ArgMatches)]) -> Option<&'a str> {
+    levels.last().and_then(|(_, matches)| matches.get_one::<String>(ARGUMENT)).map(String::as_str)
+}
+
+fn required_argument<'a>(levels: &[(&str, &'a ArgMatches)]) -> &'a str {
+    given_argument(levels).expect("clap asks for an argument that is required")
+}
+
+/// The argument of a command that has one.
+fn argument(program: Program) -> Option<Arg> {
+    let (name, required, help) = match program {
+        Program::Health => ("HOST:PORT", true, "HTTP API of the server"),
+        Program::Provide => (
+            "FILE",
+            false,
+            "File to publish by the sha2-256 of its bytes (`ipfs add` makes another CID); fresh random bytes if not given",
+        ),
+        Program::Retrieve => ("CID", true, "What to look for"),
+        Program::Trace => ("OPERATION_ID", false, "Operation to show; lists the newest if not given"),
+        Program::Server | Program::Scheduler | Program::Bench | Program::Demo => return None,
+    };
+    Some(Arg::new(ARGUMENT).value_name(name).required(required).help(help))
 }
 
 fn command_line() -> clap::Command {
@@ -144,33 +174,66 @@ fn command_line() -> clap::Command {
 }
 
 fn subcommand(program: Program) -> clap::Command {
-    let (about, example) = match program {
-        Program::Server => (
-            "Takes part in a DHT and measures it on request",
-            "parsec server --fleet default --server-host 0.0.0.0 --db-host db.internal --db-password-file /run/secrets/db",
-        ),
-        Program::Scheduler => (
-            "Lets the servers of fleets publish and look up, round after round, and stores what they measured",
-            "parsec scheduler --fleets default,optprov --interval 1m --database-url sqlite:parsec.db",
-        ),
-        Program::Health => (
-            "Asks a server whether it can measure: prints OK, or the reason and exits with 1",
-            "parsec health localhost:7070",
-        ),
-        Program::Demo => (
-            "Measures a DHT on this machine: peers, servers and scheduler in one process",
-            "parsec demo --peers 50 --rounds 10",
-        ),
-    };
+    let (about, examples) = about(program);
+    let heading = if examples.len() == 1 { "Example" } else { "Examples" };
     let plain = with_settings(clap::Command::new(program.name()).about(about), program)
-        .after_help(format!("Example:\n  {example}"));
+        .args(argument(program))
+        .after_help(format!("{heading}:\n  {}", examples.join("\n  ")));
     match program {
         Program::Server => {
             let dht = clap::Command::new("dht").about("Measures provider records in the DHT (the default)");
             plain.subcommand(with_settings(dht, program))
         }
-        Program::Health => plain.arg(Arg::new(HEALTH_ARGUMENT).required(true).help("HTTP API of the server")),
-        Program::Scheduler | Program::Demo => plain,
+        _ => plain,
+    }
+}
+
+/// What a command does, and how it is used.
+fn about(program: Program) -> (&'static str, &'static [&'static str]) {
+    match program {
+        Program::Server => (
+            "Takes part in a DHT and measures it on request",
+            &[
+                "parsec server --fleet default --server-host 0.0.0.0 --db-host db.internal --db-password-file /run/secrets/db",
+            ],
+        ),
+        Program::Scheduler => (
+            "Lets the servers of fleets publish and look up, round after round, and stores what they measured",
+            &["parsec scheduler --fleets default,optprov --interval 1m --database-url sqlite:parsec.db"],
+        ),
+        Program::Health => (
+            "Asks a server whether it can measure: prints OK, or the reason and exits with 1",
+            &["parsec health localhost:7070"],
+        ),
+        Program::Provide => (
+            "Publishes one provider record, and shows what that took; exits with 1 if it fails",
+            &["parsec provide --stay", "parsec provide README.md --strategy optprov --format json | jq .explanation"],
+        ),
+        Program::Retrieve => (
+            "Looks for one provider, and shows what that took; exits with 1 if it finds none",
+            &[
+                "parsec retrieve QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4",
+                "parsec retrieve QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4 --bootstrap-peers /ip4/127.0.0.1/tcp/4001/p2p/12D3KooWQnUASa11PcTJZQPR5AJq5o4BYqqzYVn4kuEnnJ7dSTvj --protocol-id /local/kad/1.0.0",
+            ],
+        ),
+        Program::Trace => (
+            "Shows what a recorded operation did, request by request, and what its time went to",
+            &[
+                "parsec trace --database-url sqlite:parsec.db",
+                "parsec trace 01890a5d-ac96-774b-bcce-b302099a8057 --database-url sqlite:parsec.db",
+            ],
+        ),
+        Program::Bench => (
+            "Compares strategies on a simulated network of real libp2p peers, on this machine",
+            &[
+                "parsec bench --strategies classic,optprov",
+                "parsec bench --peers 500 --rtt 100ms --undialable 0.15 --operations 100 --seed 1 --format csv > bench.csv",
+            ],
+        ),
+        Program::Demo => (
+            "Measures a DHT on this machine: peers, servers and scheduler in one process",
+            &["parsec demo --peers 50 --rounds 10"],
+        ),
     }
 }
 
@@ -193,7 +256,7 @@ fn arg(key: &'static Key) -> Arg {
     match key.kind {
         Kind::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
         Kind::List => arg.action(ArgAction::Append),
-        Kind::Text | Kind::Number => arg,
+        Kind::Text | Kind::Number | Kind::Decimal => arg,
     }
 }
 

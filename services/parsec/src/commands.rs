@@ -6,15 +6,16 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use parsec_api::client::{HttpClient, ServerApi, Timeouts};
-use parsec_dht::{Identity, Network, NodeConfig, Underlay};
-use parsec_measure::{Endpoint, StrategyKind};
+use parsec_dht::NodeConfig;
+use parsec_measure::Endpoint;
 use parsec_store::{Store, StoreConfig};
 use tracing::{info, warn};
 
-use crate::config::{DhtConfig, HealthConfig, HostPort, SchedulerConfig, ServerConfig, redacted};
+use crate::config::{HealthConfig, HostPort, SchedulerConfig, ServerConfig, redacted};
 use crate::database::{self, DryRun};
+use crate::dht;
 use crate::machine;
 use crate::output;
 use crate::process::{self, Process};
@@ -81,47 +82,15 @@ fn advertised_ip(bound: IpAddr, database: &StoreConfig) -> IpAddr {
 }
 
 fn dht_node(config: &ServerConfig) -> anyhow::Result<NodeConfig> {
-    let dht = &config.dht;
-    for (asked, flag) in [(dht.fullrt, "--fullrt"), (dht.optprov, "--optprov")] {
-        if asked {
-            bail!("{flag}: this version measures with the classic strategy only; start the server without {flag}");
-        }
-    }
-    let (protocol, bootstrap) = network(dht)?;
-    let listen = config.peer.resolve().with_context(|| format!("libp2p host `{}`", config.peer.host))?;
-    Ok(NodeConfig {
-        identity: Identity::generate(),
-        underlay: Underlay::Internet,
-        listen_ip: listen.ip(),
-        listen_port: listen.port(),
-        external_addresses: dht.external_addresses.clone(),
-        protocol,
-        bootstrap,
-        server_mode: dht.server_mode,
-        strategy: StrategyKind::Classic,
-        alpha: usize::from(dht.alpha),
-        operation_timeout: config.operation_timeout,
-    })
-}
-
-/// Protocol id and bootstrap peers: those configured, else those of the network by its name.
-fn network(dht: &DhtConfig) -> anyhow::Result<(String, Vec<String>)> {
-    let (configured, bootstrap) = (dht.protocol_id.clone(), dht.bootstrap_peers.clone());
-    let (protocol, known) = match configured {
-        Some(protocol) => (protocol, Vec::new()),
-        None => {
-            let network = Network::named(&dht.project, &dht.network)?;
-            (network.protocol, network.bootstrap)
-        }
-    };
-    let bootstrap = if bootstrap.is_empty() { known } else { bootstrap };
-    if bootstrap.is_empty() {
+    let node = dht::node_config(&config.dht, &config.peer, config.operation_timeout)?;
+    if node.bootstrap.is_empty() {
+        let protocol = node.protocol.as_str();
         warn!(
             protocol,
             "no bootstrap peers are known for this network (--bootstrap-peers): waiting for others to connect"
         );
     }
-    Ok((protocol, bootstrap))
+    Ok(node)
 }
 
 /// `parsec scheduler`.

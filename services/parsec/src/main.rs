@@ -4,21 +4,27 @@
 //!
 //! - [`cli`] and [`config`]: what was asked for, from flags, environment and file
 //! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them at once, on this machine
+//! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did; [`bench`]: strategies compared
 //! - [`server`], [`scheduler`]: which actors they are made of; [`process`]: what every process has
-//! - [`database`], [`machine`], [`provenance`], [`logging`], [`output`]: what the wiring needs
+//! - [`database`], [`dht`], [`machine`], [`provenance`], [`logging`], [`output`], [`words`]: what the wiring needs
 
+mod bench;
 mod cli;
 mod commands;
 mod config;
 mod database;
 mod demo;
+mod dht;
 mod logging;
 mod machine;
+mod oneshot;
 mod output;
 mod process;
 mod provenance;
 mod scheduler;
 mod server;
+mod trace;
+mod words;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -29,6 +35,7 @@ use tracing::{error, warn};
 
 use crate::cli::Command;
 use crate::config::{LogConfig, LogLevel};
+use crate::trace::Look;
 
 fn main() -> ExitCode {
     let (args, environment) = inputs();
@@ -42,12 +49,12 @@ fn main() -> ExitCode {
             return ExitCode::from(error.exit_code());
         }
     };
-    let colour = std::io::stderr().is_terminal() && environment.get("NO_COLOR").is_none_or(String::is_empty);
-    logging::init(&log_config(&command), colour);
+    let colours_unwanted = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+    logging::init(&log_config(&command), std::io::stderr().is_terminal() && !colours_unwanted);
     for warning in warnings {
         warn!("{warning}");
     }
-    match process::run(run(command, args)).and_then(|result| result) {
+    match process::run(run(command, args, output::look(colours_unwanted))).and_then(|result| result) {
         Ok(code) => code,
         Err(error) => {
             error!("{error:#}");
@@ -64,24 +71,31 @@ fn inputs() -> (Vec<OsString>, BTreeMap<String, String>) {
     (std::env::args_os().collect(), variables.collect())
 }
 
-/// The demonstration shows its results itself; its log keeps quiet unless it is asked to speak.
+/// What a command logs. Those that show their results themselves keep quiet unless they are asked to speak.
 fn log_config(command: &Command) -> LogConfig {
-    match command {
-        Command::Server(config) => config.common.log.clone(),
-        Command::Scheduler(config) => config.common.log.clone(),
-        Command::Health(config) => config.common.log.clone(),
-        Command::Demo(config) if config.common.log.level == LogLevel::Info => {
-            LogConfig { level: LogLevel::Warn, ..config.common.log.clone() }
-        }
-        Command::Demo(config) => config.common.log.clone(),
+    let (common, shows_itself) = match command {
+        Command::Server(config) => (&config.common, false),
+        Command::Scheduler(config) => (&config.common, false),
+        Command::Health(config) => (&config.common, false),
+        Command::OneShot(config) => (&config.common, true),
+        Command::Trace(config) => (&config.common, true),
+        Command::Bench(config) => (&config.common, true),
+        Command::Demo(config) => (&config.common, true),
+    };
+    match &common.log {
+        log if shows_itself && log.level == LogLevel::Info => LogConfig { level: LogLevel::Warn, ..log.clone() },
+        log => log.clone(),
     }
 }
 
-async fn run(command: Command, args: Vec<OsString>) -> anyhow::Result<ExitCode> {
+async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Result<ExitCode> {
     match command {
         Command::Server(config) => commands::run_server(*config, args).await?,
         Command::Scheduler(config) => commands::run_scheduler(config).await?,
         Command::Health(config) => return commands::run_health(config).await,
+        Command::OneShot(config) => return oneshot::run(*config, look).await,
+        Command::Trace(config) => return trace::run(config, look).await,
+        Command::Bench(config) => bench::run(config).await?,
         Command::Demo(config) => demo::run(config).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,5 +1,6 @@
 use super::*;
-use crate::config::{DatabaseTarget, LogLevel};
+use crate::config::{DatabaseTarget, LogLevel, OneShot};
+use parsec_measure::StrategyKind;
 
 fn run(line: &str) -> Result<(Command, Vec<Warning>), CliError> {
     parse(line.split_whitespace().map(OsString::from), &BTreeMap::new())
@@ -35,7 +36,7 @@ fn global_flags_stand_before_or_after_the_subcommand_and_the_later_wins() {
 #[test]
 fn a_switch_needs_no_value_and_takes_one() {
     for (flag, expected) in [("--fullrt", true), ("--fullrt=true", true), ("--fullrt=0", false), ("", false)] {
-        assert_eq!(server(&format!("parsec server {flag}")).dht.fullrt, expected, "{flag}");
+        assert_eq!(server(&format!("parsec server {flag}")).dht.strategy == StrategyKind::Fullrt, expected, "{flag}");
     }
     let (message, code) = refusal("parsec server --fullrt=maybe");
     assert_eq!(message, "error: flag --fullrt: cannot use `maybe`: expected true or false (or 1 or 0)\n");
@@ -102,14 +103,53 @@ fn the_help_of_a_subcommand_shows_every_setting_it_uses() {
 fn the_examples_in_the_help_work() {
     for program in Program::ALL {
         let (help, _) = refusal(&format!("parsec {} --help", program.name()));
-        let example = help.lines().map(str::trim).rfind(|line| line.starts_with("parsec ")).unwrap();
-        // The file with the password is not here; that the flag was understood shows in the message.
-        match run(example) {
-            Ok(_) => {}
-            Err(CliError::Config(ConfigError::File { path, .. })) => assert!(example.contains(path.to_str().unwrap())),
-            Err(error) => panic!("{example}: {error}"),
+        let examples: Vec<_> = help.lines().map(str::trim).filter(|line| line.starts_with("parsec ")).collect();
+        assert!(!examples.is_empty(), "{help}");
+        for example in examples {
+            // What the shell does with the output is its own business.
+            let line = example.split(['|', '>']).next().unwrap();
+            match run(line) {
+                Ok(_) => {}
+                // The file with the password is not here; that the flag was understood shows in the message.
+                Err(CliError::Config(ConfigError::File { path, .. })) => assert!(line.contains(path.to_str().unwrap())),
+                Err(error) => panic!("{line}: {error}"),
+            }
         }
     }
+}
+
+#[test]
+fn one_shots_take_what_they_are_about_without_a_flag() {
+    let operation = |line: &str| match run(line) {
+        Ok((Command::OneShot(config), _)) => config.operation,
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(operation("parsec provide"), OneShot::Provide { file: None, stay: false });
+    assert_eq!(
+        operation("parsec provide --stay README.md"),
+        OneShot::Provide { file: Some("README.md".into()), stay: true }
+    );
+    let cid = "QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4";
+    assert_eq!(operation(&format!("parsec retrieve {cid}")), OneShot::Retrieve(cid.parse().unwrap()));
+    assert_eq!(refusal("parsec retrieve").1, 2);
+    let (message, code) = refusal("parsec retrieve Qm");
+    assert!(message.starts_with("error: argument CID: cannot use `Qm`: "), "{message}");
+    assert!(message.ends_with("(expected `Qm…` or a multibase CIDv1)\n"), "{message}");
+    assert_eq!(code, 2);
+}
+
+#[test]
+fn a_trace_is_of_one_operation_or_the_newest_are_listed() {
+    let id = |line: &str| match run(line) {
+        Ok((Command::Trace(config), _)) => config.id.map(|id| id.0.to_string()),
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(id("parsec trace"), None);
+    let one = "01890a5d-ac96-774b-bcce-b302099a8057";
+    assert_eq!(id(&format!("parsec trace {one}")), Some(one.to_owned()));
+    let (message, code) = refusal("parsec trace seven");
+    assert!(message.starts_with("error: argument OPERATION_ID: cannot use `seven`: expected the id"), "{message}");
+    assert_eq!(code, 2);
 }
 
 #[test]

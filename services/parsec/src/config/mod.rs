@@ -3,8 +3,8 @@
 //! A flag wins over the environment, the environment over the configuration file, the file over the default.
 //! [`table`] lists every setting once: command line, environment names, file keys, help and the table in the README
 //! are all generated from it. [`sources`] merges the four places and remembers where each value came from,
-//! [`values`] reads single values, and [`typed`] makes the settings of one command of them. Nobody here reads the
-//! process environment: it is handed in.
+//! [`values`] reads single values, and [`typed`] and [`tools`] make the settings of one command of them.
+//! Nobody here reads the process environment: it is handed in.
 
 mod error;
 #[cfg(test)]
@@ -15,6 +15,7 @@ mod sources;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tools;
 mod typed;
 mod values;
 mod warnings;
@@ -24,8 +25,9 @@ pub(crate) use redact::redacted;
 pub(crate) use rows::SECTIONS;
 pub(crate) use sources::{Flags, Sources};
 pub(crate) use table::{Key, Kind, Program};
+pub(crate) use tools::{BenchConfig, OneShot, OneShotConfig, TraceConfig};
 pub(crate) use typed::{
     DatabaseConfig, DatabaseTarget, DemoConfig, DhtConfig, HealthConfig, LogConfig, SchedulerConfig, ServerConfig,
 };
-pub(crate) use values::{HostPort, LogLevel, OutputFormat};
+pub(crate) use values::{BenchFormat, BenchTransport, HostPort, LogLevel, OutputFormat};
 pub(crate) use warnings::{Warning, warnings};

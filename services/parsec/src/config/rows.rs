@@ -1,17 +1,22 @@
 //! The table of settings. Where the original has a setting, its names (of both generations) and its default are kept.
 
-use super::table::Program::{Demo, Health, Scheduler, Server};
+use super::table::Program::{self, Bench, Demo, Provide, Retrieve, Scheduler, Server, Trace};
 use super::table::{Key, Secrecy, Section};
 
 /// Every setting of every subcommand.
 pub(crate) const SECTIONS: &[Section] = &[
-    Section { heading: "General", global: true, used_by: &[Server, Scheduler, Health, Demo], keys: GENERAL },
+    Section { heading: "General", global: true, used_by: &Program::ALL, keys: GENERAL },
     Section { heading: "Telemetry", global: true, used_by: &[Server, Scheduler], keys: TELEMETRY },
-    Section { heading: "Database", global: true, used_by: &[Server, Scheduler], keys: DATABASE },
+    Section { heading: "Recording", global: true, used_by: &[Server, Scheduler], keys: RECORDING },
+    Section { heading: "Database", global: true, used_by: &[Server, Scheduler, Trace], keys: DATABASE },
     Section { heading: "Place", global: true, used_by: &[Server], keys: PLACE },
     Section { heading: "Server", global: false, used_by: &[Server], keys: SERVER },
-    Section { heading: "DHT of a server", global: false, used_by: &[Server], keys: DHT },
+    Section { heading: "DHT", global: false, used_by: &[Server, Provide, Retrieve], keys: DHT },
+    Section { heading: "One operation", global: false, used_by: &[Provide, Retrieve], keys: ONE_SHOT },
+    Section { heading: "Provide", global: false, used_by: &[Provide], keys: PROVIDE },
+    Section { heading: "Trace", global: false, used_by: &[Trace], keys: TRACE },
     Section { heading: "Scheduler", global: false, used_by: &[Scheduler], keys: SCHEDULER },
+    Section { heading: "Bench", global: false, used_by: &[Bench], keys: BENCH },
     Section { heading: "Demo", global: false, used_by: &[Demo], keys: DEMO },
 ];
 
@@ -38,8 +43,10 @@ const TELEMETRY: &[Key] = &[
         .help("Port of /metrics; 0 takes a free one"),
 ];
 
+const RECORDING: &[Key] =
+    &[Key::switch("dry_run", "dry-run", "PARSEC_SCHEDULE_DRY_RUN").help("Measure, but store nothing")];
+
 const DATABASE: &[Key] = &[
-    Key::switch("dry_run", "dry-run", "PARSEC_SCHEDULE_DRY_RUN").help("Measure, but store nothing"),
     Key::text("database.url", "database-url", "PARSEC_DATABASE_URL", "URL")
         .secrecy(Secrecy::SecretInUrl)
         .help("sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME; wins over the single parts"),
@@ -79,9 +86,6 @@ const SERVER: &[Key] = &[
     Key::number("server.server_port", "server-port", "PARSEC_SERVER_SERVER_PORT", "PORT")
         .default("7070")
         .help("Port of the HTTP API, up to 32767; 0 takes a free one"),
-    Key::text("server.peer_host", "peer-host", "PARSEC_SERVER_PEER_HOST", "HOST")
-        .default("127.0.0.1")
-        .help("Address on which the libp2p host listens"),
     Key::number("server.peer_port", "peer-port", "PARSEC_SERVER_PEER_PORT", "PORT")
         .default("4001")
         .help("Port of the libp2p host, up to 32767; 0 takes a free one"),
@@ -91,29 +95,34 @@ const SERVER: &[Key] = &[
     Key::text("server.startup_delay", "startup-delay", "PARSEC_SERVER_STARTUP_DELAY", "DURATION")
         .default("1m")
         .help("How long after the start the server first says that it is there"),
-    Key::text("server.operation_timeout", "operation-timeout", "PARSEC_SERVER_OPERATION_TIMEOUT", "DURATION")
-        .default("3m")
-        .help("How long a publication or a lookup may take"),
     Key::text("server.advertise_ip", "advertise-ip", "PARSEC_SERVER_ADVERTISE_IP", "IP")
         .help("Address that schedulers reach the HTTP API at; found out if not given"),
+    Key::switch("server.dht.server_mode", "server-mode", "PARSEC_SERVER_DHT_SERVER_MODE")
+        .older(&["PARSEC_SERVER_DHT_SERVER"])
+        .help("Also answer the requests of other peers"),
 ];
 
 const DHT: &[Key] = &[
+    Key::text("server.peer_host", "peer-host", "PARSEC_SERVER_PEER_HOST", "HOST")
+        .default("127.0.0.1")
+        .help("Address on which the libp2p host listens"),
+    Key::text("server.operation_timeout", "operation-timeout", "PARSEC_SERVER_OPERATION_TIMEOUT", "DURATION")
+        .default("3m")
+        .help("How long a publication or a lookup may take"),
     Key::text("server.dht.project", "project", "PARSEC_SERVER_DHT_PROJECT", "PROJECT")
         .default("ipfs")
         .help("Project whose network to join"),
     Key::text("server.dht.network", "network", "PARSEC_SERVER_DHT_NETWORK", "NETWORK")
         .default("amino")
         .help("Network of the project"),
+    Key::text("server.dht.strategy", "strategy", "PARSEC_SERVER_DHT_STRATEGY", "STRATEGY")
+        .help("How to publish and find: classic, optprov, fullrt or libp2p; classic if no setting says otherwise"),
     Key::switch("server.dht.fullrt", "fullrt", "PARSEC_SERVER_DHT_FULLRT")
         .older(&["PARSEC_SERVER_FULLRT"])
-        .help("Know the whole network from a crawl (accelerated client)"),
+        .help("Know the whole network from a crawl (accelerated client): --strategy fullrt"),
     Key::switch("server.dht.optprov", "optprov", "PARSEC_SERVER_DHT_OPTPROV")
         .older(&["PARSEC_SERVER_OPTPROV"])
-        .help("Publish optimistically"),
-    Key::switch("server.dht.server_mode", "server-mode", "PARSEC_SERVER_DHT_SERVER_MODE")
-        .older(&["PARSEC_SERVER_DHT_SERVER"])
-        .help("Also answer the requests of other peers"),
+        .help("Publish optimistically: --strategy optprov"),
     Key::number("server.dht.alpha", "alpha", "PARSEC_SERVER_DHT_ALPHA", "N")
         .default("10")
         .help("How many peers a lookup asks at the same time"),
@@ -130,6 +139,24 @@ const DHT: &[Key] = &[
     .help("Addresses to announce to other peers"),
 ];
 
+const ONE_SHOT: &[Key] = &[
+    Key::number("oneshot.peer_port", "peer-port", "PARSEC_ONESHOT_PEER_PORT", "PORT")
+        .default("0")
+        .help("Port of the libp2p host; 0 takes a free one"),
+    Key::text("oneshot.ready_timeout", "ready-timeout", "PARSEC_ONESHOT_READY_TIMEOUT", "DURATION")
+        .default("2m")
+        .help("How long joining the network may take"),
+    Key::text("oneshot.format", "format", "PARSEC_ONESHOT_FORMAT", "FORMAT")
+        .default("text")
+        .help("Result as text or json"),
+];
+
+const PROVIDE: &[Key] = &[Key::switch("provide.stay", "stay", "PARSEC_PROVIDE_STAY")
+    .help("Go on running until Ctrl-C, so that those who find the record find the provider too")];
+
+const TRACE: &[Key] =
+    &[Key::text("trace.format", "format", "PARSEC_TRACE_FORMAT", "FORMAT").default("text").help("As text or json")];
+
 const SCHEDULER: &[Key] = &[
     Key::list("scheduler.fleets", "fleets", "PARSEC_SCHEDULER_FLEETS", "FLEETS")
         .help("Fleets to measure: a comma separates loops of rounds, a plus joins fleets into one loop; required"),
@@ -142,6 +169,36 @@ const SCHEDULER: &[Key] = &[
     Key::text("scheduler.operation_timeout", "operation-timeout", "PARSEC_SCHEDULER_OPERATION_TIMEOUT", "DURATION")
         .default("3m10s")
         .help("How long to wait for the answer of a server; longer than the server's own limit"),
+];
+
+const BENCH: &[Key] = &[
+    Key::number("bench.peers", "peers", "PARSEC_BENCH_PEERS", "N").default("500").help("Peers of the local DHT"),
+    Key::text("bench.rtt", "rtt", "PARSEC_BENCH_RTT", "DURATION")
+        .default("100ms")
+        .help("Round-trip time between any two peers"),
+    Key::decimal("bench.undialable", "undialable", "PARSEC_BENCH_UNDIALABLE", "SHARE")
+        .default("0.15")
+        .help("Share of peers that cannot be dialled: two thirds refuse, one third never answers"),
+    Key::decimal("bench.silent", "silent", "PARSEC_BENCH_SILENT", "SHARE")
+        .default("0")
+        .help("Share of peers that accept connections and never answer"),
+    Key::number("bench.operations", "operations", "PARSEC_BENCH_OPERATIONS", "N")
+        .default("100")
+        .help("Publications of each strategy, and as many lookups"),
+    Key::list("bench.strategies", "strategies", "PARSEC_BENCH_STRATEGIES", "STRATEGIES")
+        .default("classic,optprov,fullrt,libp2p")
+        .help("Strategies to compare"),
+    Key::number("bench.seed", "seed", "PARSEC_BENCH_SEED", "N").help("Makes the random choices repeatable"),
+    Key::text("bench.format", "format", "PARSEC_BENCH_FORMAT", "FORMAT")
+        .default("table")
+        .help("Result as table, json or csv"),
+    Key::text("bench.transport", "transport", "PARSEC_BENCH_TRANSPORT", "TRANSPORT")
+        .default("memory")
+        .help("How peers are connected: memory (on a virtual clock), tcp or quic"),
+    Key::number("bench.alpha", "alpha", "PARSEC_BENCH_ALPHA", "N")
+        .default("10")
+        .help("How many peers a lookup asks at the same time"),
+    Key::switch("bench.warm", "warm", "PARSEC_BENCH_WARM").help("Keep connections from one operation to the next"),
 ];
 
 const DEMO: &[Key] = &[
@@ -158,4 +215,16 @@ const DEMO: &[Key] = &[
         .help("Where the measurements are kept; without it, in a new temporary directory"),
     Key::text("demo.format", "format", "PARSEC_DEMO_FORMAT", "FORMAT").default("text").help("Results as text or json"),
     Key::number("demo.seed", "seed", "PARSEC_DEMO_SEED", "N").help("Makes the random choices of the demo repeatable"),
+    Key::list("demo.fleets", "fleets", "PARSEC_DEMO_FLEETS", "NAMES")
+        .default("default,optprov,fullrt")
+        .help("Fleets side by side: default (the classic strategy), optprov, fullrt or libp2p"),
+    Key::text("demo.latency", "latency", "PARSEC_DEMO_LATENCY", "LATENCY")
+        .default("realistic")
+        .help("Round-trip time between peers: realistic (by their regions), none, or a duration"),
+    Key::decimal("demo.undialable", "undialable", "PARSEC_DEMO_UNDIALABLE", "SHARE")
+        .default("0.15")
+        .help("Share of peers that cannot be dialled"),
+    Key::decimal("demo.silent", "silent", "PARSEC_DEMO_SILENT", "SHARE")
+        .default("0.02")
+        .help("Share of peers that accept connections and never answer"),
 ];

@@ -11,13 +11,30 @@ pub(crate) enum Program {
     Scheduler,
     /// `parsec health`.
     Health,
+    /// `parsec provide`.
+    Provide,
+    /// `parsec retrieve`.
+    Retrieve,
+    /// `parsec trace`.
+    Trace,
+    /// `parsec bench`.
+    Bench,
     /// `parsec demo`.
     Demo,
 }
 
 impl Program {
     /// Every subcommand, in the order of the help.
-    pub(crate) const ALL: [Self; 4] = [Self::Server, Self::Scheduler, Self::Health, Self::Demo];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Server,
+        Self::Scheduler,
+        Self::Health,
+        Self::Provide,
+        Self::Retrieve,
+        Self::Trace,
+        Self::Bench,
+        Self::Demo,
+    ];
 
     /// Its name on the command line.
     pub(crate) fn name(self) -> &'static str {
@@ -25,6 +42,10 @@ impl Program {
             Self::Server => "server",
             Self::Scheduler => "scheduler",
             Self::Health => "health",
+            Self::Provide => "provide",
+            Self::Retrieve => "retrieve",
+            Self::Trace => "trace",
+            Self::Bench => "bench",
             Self::Demo => "demo",
         }
     }
@@ -37,6 +58,8 @@ pub(crate) enum Kind {
     Text,
     /// A whole number.
     Number,
+    /// A number with a decimal point.
+    Decimal,
     /// True or false; as a flag it needs no value.
     Switch,
     /// Several texts: separated by commas, as a flag also by repeating it, in a file also as an array.
@@ -127,6 +150,15 @@ impl Key {
         placeholder: &'static str,
     ) -> Self {
         Self::new(Kind::Number, name, flag, variable, placeholder)
+    }
+
+    pub(super) const fn decimal(
+        name: &'static str,
+        flag: &'static str,
+        variable: &'static str,
+        placeholder: &'static str,
+    ) -> Self {
+        Self::new(Kind::Decimal, name, flag, variable, placeholder)
     }
 
     pub(super) const fn list(

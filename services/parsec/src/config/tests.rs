@@ -3,6 +3,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use parsec_measure::StrategyKind;
+
 use super::table::keys;
 use super::typed::DatabaseParts;
 use super::values::SslMode;
@@ -70,7 +72,8 @@ fn a_flag_wins_over_the_environment_over_the_file_over_the_default() {
 #[test]
 fn an_empty_variable_is_as_good_as_none() {
     assert_eq!(server("", &[("PARSEC_SERVER_SERVER_PORT", ""), ("PARSEC_NONSENSE", "")]), server("", &[]));
-    assert!(server("", &[("PARSEC_SERVER_DHT_FULLRT", ""), ("PARSEC_SERVER_FULLRT", "1")]).dht.fullrt);
+    let older = server("", &[("PARSEC_SERVER_DHT_FULLRT", ""), ("PARSEC_SERVER_FULLRT", "1")]);
+    assert_eq!(older.dht.strategy, StrategyKind::Fullrt);
     assert_eq!(run("server", &[("PARSEC_NONSENSE", "")]).unwrap().1, []);
 }
 
@@ -78,7 +81,7 @@ fn an_empty_variable_is_as_good_as_none() {
 fn an_older_name_is_read_unless_the_current_one_is_set() {
     assert!(server("", &[("PARSEC_SERVER_DHT_SERVER", "true")]).dht.server_mode);
     let both = [("PARSEC_SERVER_FULLRT", "true"), ("PARSEC_SERVER_DHT_FULLRT", "false")];
-    assert!(!server("", &both).dht.fullrt);
+    assert_eq!(server("", &both).dht.strategy, StrategyKind::Classic);
     let (_, warnings) = run("server", &both).unwrap();
     assert_eq!(
         warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -275,6 +278,89 @@ fn the_password_may_stand_in_a_file_of_its_own() {
 }
 
 #[test]
+fn a_strategy_has_a_name_and_two_of_them_an_older_switch() {
+    let strategy = |line: &str, environment: &[(&str, &str)]| server(line, environment).dht.strategy;
+    assert_eq!(strategy("", &[]), StrategyKind::Classic);
+    for kind in StrategyKind::ALL {
+        assert_eq!(strategy(&format!("--strategy {kind}"), &[]), kind);
+    }
+    assert_eq!(strategy("--optprov", &[]), StrategyKind::Optprov);
+    assert_eq!(strategy("--fullrt --strategy fullrt", &[]), StrategyKind::Fullrt);
+    assert_eq!(strategy("--strategy classic", &[("PARSEC_SERVER_FULLRT", "true")]), StrategyKind::Classic, "flags win");
+}
+
+#[test]
+fn two_strategies_at_once_are_refused_by_their_names() {
+    for (line, both) in [
+        ("--fullrt --optprov", "flag --fullrt and flag --optprov"),
+        ("--fullrt --strategy classic", "flag --strategy and flag --fullrt"),
+        ("--strategy fullrt --optprov", "flag --strategy and flag --optprov"),
+    ] {
+        let message = format!("error: {both} are both set; set only one of them");
+        for program in ["server", "provide"] {
+            assert_eq!(run(&format!("{program} {line}"), &[]).unwrap_err(), message);
+        }
+    }
+    assert_eq!(
+        run("server --strategy fast", &[]).unwrap_err(),
+        "error: flag --strategy: cannot use `fast`: `fast` is none; expected one of: classic, optprov, fullrt, libp2p"
+    );
+}
+
+#[test]
+fn a_comparison_is_refused_what_would_not_be_one() {
+    for (line, message) in [
+        ("--peers 20", "flag --peers: cannot use `20`: expected a whole number from 21 to 10000"),
+        ("--operations 0", "flag --operations: cannot use `0`: expected a whole number from 1 to 100000"),
+        ("--rtt 11s", "flag --rtt: cannot use `11s`: expected at most 10s, such as 100ms"),
+        ("--undialable 0.95", "flag --undialable: cannot use `0.95`: expected a share from 0 to 0.9, such as 0.15"),
+        ("--undialable NaN", "flag --undialable: cannot use `NaN`: expected a share from 0 to 0.9, such as 0.15"),
+        (
+            "--undialable 0.5 --silent 0.5",
+            "flag --silent: cannot use `0.5`: with 0.5 undialable besides, expected at most 0.9 in all",
+        ),
+        (
+            "--strategies classic,classic",
+            "flag --strategies: cannot use `classic,classic`: `classic` stands there twice",
+        ),
+        ("--strategies ,", "flag --strategies: cannot use `,`: expected at least one name"),
+        ("--format text", "flag --format: cannot use `text`: expected one of: table, json, csv"),
+        ("--transport pigeon", "flag --transport: cannot use `pigeon`: expected one of: memory, tcp, quic"),
+    ] {
+        assert_eq!(run(&format!("bench {line}"), &[]).unwrap_err(), format!("error: {message}"));
+    }
+}
+
+#[test]
+fn a_demo_has_a_fleet_for_each_strategy_that_it_is_asked_for() {
+    let demo = |line: &str| match run(line, &[]) {
+        Ok((Command::Demo(config), _)) => config,
+        other => panic!("{line}: {other:?}"),
+    };
+    let fleets = |line: &str| demo(line).fleets.into_iter().map(|fleet| fleet.strategy).collect::<Vec<_>>();
+    assert_eq!(fleets("demo"), [StrategyKind::Classic, StrategyKind::Optprov, StrategyKind::Fullrt]);
+    assert_eq!(fleets("demo --fleets libp2p,default"), [StrategyKind::Libp2p, StrategyKind::Classic]);
+    assert_eq!(demo("demo --latency 50ms").latency, "50ms");
+    for (line, word) in [
+        ("--fleets default,default", "`default` stands there twice"),
+        ("--fleets fast", "expected one of: default, optprov, fullrt, libp2p"),
+        ("--latency soon", "expected realistic, none, or a duration up to 10s, such as 50ms"),
+    ] {
+        let message = run(&format!("demo {line}"), &[]).unwrap_err();
+        assert!(message.contains(word), "{message}");
+    }
+}
+
+#[test]
+fn a_share_stands_in_a_file_as_a_number() {
+    let (_dir, path) = file("parsec.toml", "[bench]\nundialable = 0.25\nsilent = 0\n");
+    let Ok((Command::Bench(config), _)) = run(&format!("bench --config {}", path.display()), &[]) else {
+        panic!("it is understood")
+    };
+    assert_eq!((config.undialable.get(), config.silent.get()), (0.25, 0.0));
+}
+
+#[test]
 fn the_more_talkative_of_debug_and_log_level_wins() {
     let level = |line: &str| server(line, &[]).common.log.level;
     assert_eq!(level("--debug"), LogLevel::Debug);
@@ -294,7 +380,9 @@ fn no_secret_is_shown_by_a_configuration() {
 fn sample(key: &Key, secret_file: &str) -> String {
     match (key.kind, key.placeholder) {
         (Kind::Switch, _) => "true".to_owned(),
+        (Kind::Number, _) if key.name == "bench.peers" => "60".to_owned(),
         (Kind::Number, _) => "6".to_owned(),
+        (Kind::Decimal, _) => "0.25".to_owned(),
         (_, "HOST" | "IP") => "10.1.2.3".to_owned(),
         (_, "DURATION") => "7s".to_owned(),
         (_, "URL") => "sqlite:x.db".to_owned(),
@@ -302,6 +390,10 @@ fn sample(key: &Key, secret_file: &str) -> String {
         (_, "FORMAT") => "json".to_owned(),
         (_, "FILE") => secret_file.to_owned(),
         (_, "MULTIADDRS") => "/ip4/1.2.3.4/tcp/1/p2p/12D3KooW".to_owned(),
+        (_, "STRATEGY" | "NAMES") => "fullrt".to_owned(),
+        (_, "STRATEGIES") => "libp2p,classic".to_owned(),
+        (_, "TRANSPORT") => "quic".to_owned(),
+        (_, "LATENCY") => "50ms".to_owned(),
         (_, "PROTOCOL") => "/x/kad/1.0.0".to_owned(),
         _ => "something-else".to_owned(),
     }
@@ -318,6 +410,7 @@ fn every_row_of_the_table_reaches_the_settings_by_each_of_its_names() {
             let base = match program {
                 Program::Scheduler if key.name != "scheduler.fleets" => "scheduler --fleets base",
                 Program::Health => "health localhost:7070",
+                Program::Retrieve => "retrieve QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4",
                 program => program.name(),
             };
             let untouched = run(base, &[]).map(|(command, _)| command);

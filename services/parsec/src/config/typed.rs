@@ -1,20 +1,21 @@
 //! The settings of each command as typed values: all that the wiring gets to see.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use parsec_measure::{Fleet, FleetGroup};
+use parsec_measure::{Fleet, FleetGroup, StrategyKind};
 
-use super::error::ConfigError;
+use super::error::{ConfigError, Origin};
 use super::sources::Sources;
-use super::values::{self, HostPort, LogLevel, OutputFormat, Secret, SslMode};
+use super::values::{self, HostPort, LogLevel, OutputFormat, Secret, Share, SslMode};
 
 /// The most lookups by one node in one round. Each waits for the one before it, and a round has to end.
 const MAX_PROBES: u32 = 1_000;
 
 /// The most peers that a lookup asks at the same time: the size of many buckets, far beyond any use.
-const MAX_ALPHA: u16 = 256;
+pub(super) const MAX_ALPHA: u16 = 256;
 
 /// The most peers of a demo: each costs sockets and memory of this one process.
 const MAX_DEMO_PEERS: u32 = 10_000;
@@ -111,17 +112,15 @@ pub(crate) struct ServerConfig {
     pub(crate) dht: DhtConfig,
 }
 
-/// A server's part in the DHT.
+/// A node's part in the DHT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DhtConfig {
     /// The project, such as `ipfs`.
     pub(crate) project: String,
     /// The project's network, such as `amino`.
     pub(crate) network: String,
-    /// Whether to crawl the network and know all of it.
-    pub(crate) fullrt: bool,
-    /// Whether to publish optimistically.
-    pub(crate) optprov: bool,
+    /// How to publish and find.
+    pub(crate) strategy: StrategyKind,
     /// Whether to answer other peers' requests.
     pub(crate) server_mode: bool,
     /// How many peers a lookup asks at the same time, at least 1.
@@ -183,10 +182,27 @@ pub(crate) struct DemoConfig {
     pub(crate) format: OutputFormat,
     /// Makes random choices repeatable.
     pub(crate) seed: Option<u64>,
+    /// The fleets that measure side by side, each with its own strategy.
+    pub(crate) fleets: Vec<DemoFleet>,
+    /// `realistic`, `none`, or a duration.
+    pub(crate) latency: String,
+    /// The share of peers that cannot be dialled.
+    pub(crate) undialable: Share,
+    /// The share of peers that accept connections and never answer.
+    pub(crate) silent: Share,
+}
+
+/// A fleet of the demo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DemoFleet {
+    /// Its name.
+    pub(crate) fleet: Fleet,
+    /// How its servers publish and find.
+    pub(crate) strategy: StrategyKind,
 }
 
 impl CommonConfig {
-    fn read(from: &Sources) -> Result<Self, ConfigError> {
+    pub(super) fn read(from: &Sources) -> Result<Self, ConfigError> {
         let level = from.required("log.level", LogLevel::read)?;
         let debug = from.required("log.debug", values::switch)?;
         let level = if debug { level.max(LogLevel::Debug) } else { level };
@@ -204,7 +220,7 @@ impl TelemetryConfig {
 }
 
 impl DatabaseConfig {
-    fn read(from: &Sources) -> Result<Self, ConfigError> {
+    pub(super) fn read(from: &Sources) -> Result<Self, ConfigError> {
         let target = match from.optional("database.url", values::database_url)? {
             Some(url) => DatabaseTarget::Url(url),
             None => DatabaseTarget::Parts(DatabaseParts::read(from)?),
@@ -265,19 +281,22 @@ impl ServerConfig {
             advertise_ip: from.optional("server.advertise_ip", |text| {
                 text.parse().map_err(|_| "expected an IP address such as 10.0.2.100".to_owned())
             })?,
-            dht: DhtConfig::read(from)?,
+            dht: DhtConfig {
+                server_mode: from.required("server.dht.server_mode", values::switch)?,
+                ..DhtConfig::read(from)?
+            },
         })
     }
 }
 
 impl DhtConfig {
-    fn read(from: &Sources) -> Result<Self, ConfigError> {
+    /// What every node needs to know. It answers nobody else's requests, unless it is told to.
+    pub(super) fn read(from: &Sources) -> Result<Self, ConfigError> {
         Ok(Self {
             project: from.required("server.dht.project", values::text)?,
             network: from.required("server.dht.network", values::text)?,
-            fullrt: from.required("server.dht.fullrt", values::switch)?,
-            optprov: from.required("server.dht.optprov", values::switch)?,
-            server_mode: from.required("server.dht.server_mode", values::switch)?,
+            strategy: strategy(from)?,
+            server_mode: false,
             alpha: from.required("server.dht.alpha", values::within(1..=MAX_ALPHA))?,
             bootstrap_peers: from
                 .optional("server.dht.bootstrap_peers", values::list(values::peer_multiaddr))?
@@ -287,6 +306,27 @@ impl DhtConfig {
                 .optional("server.dht.external_addresses", values::list(values::multiaddr))?
                 .unwrap_or_default(),
         })
+    }
+}
+
+/// The strategy that three settings can name, whichever was set in the place that wins.
+fn strategy(from: &Sources) -> Result<StrategyKind, ConfigError> {
+    let switched = |name, kind| Ok(from.required(name, values::switch)?.then_some((from.origin(name), kind)));
+    let named = from.optional("server.dht.strategy", values::strategy)?;
+    let mut asked: Vec<(&Origin, StrategyKind)> = [
+        named.map(|kind| (from.origin("server.dht.strategy"), kind)),
+        switched("server.dht.fullrt", StrategyKind::Fullrt)?,
+        switched("server.dht.optprov", StrategyKind::Optprov)?,
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let highest = asked.iter().map(|(origin, _)| origin.rank()).max();
+    asked.retain(|(origin, _)| Some(origin.rank()) == highest);
+    let Some((first, kind)) = asked.first() else { return Ok(StrategyKind::Classic) };
+    match asked.iter().find(|(_, other)| other != kind) {
+        Some((other, _)) => Err(ConfigError::Both((*first).clone(), (*other).clone())),
+        None => Ok(*kind),
     }
 }
 
@@ -332,6 +372,7 @@ impl DemoConfig {
     /// Names the first setting that cannot be used.
     pub(crate) fn read(from: &Sources) -> Result<Self, ConfigError> {
         let least_servers = parsec_measure::MIN_READY_NODES as u32;
+        let undialable = from.required("demo.undialable", Share::read)?;
         Ok(Self {
             common: CommonConfig::read(from)?,
             peers: from.required("demo.peers", values::within(1..=MAX_DEMO_PEERS))?,
@@ -341,6 +382,29 @@ impl DemoConfig {
             data_dir: from.optional("demo.data_dir", values::text)?.map(PathBuf::from),
             format: from.required("demo.format", OutputFormat::read)?,
             seed: from.optional("demo.seed", values::within(0..=u64::MAX))?,
+            fleets: from.required("demo.fleets", values::distinct(DemoFleet::read))?,
+            latency: from.required("demo.latency", values::latency)?,
+            undialable,
+            silent: from.required("demo.silent", Share::read_beside(undialable, "undialable"))?,
         })
+    }
+}
+
+impl DemoFleet {
+    fn read(name: &str) -> Result<Self, String> {
+        let strategy = match name {
+            "default" => StrategyKind::Classic,
+            "optprov" => StrategyKind::Optprov,
+            "fullrt" => StrategyKind::Fullrt,
+            "libp2p" => StrategyKind::Libp2p,
+            _ => return Err(format!("`{name}` is none; expected one of: default, optprov, fullrt, libp2p")),
+        };
+        Ok(Self { fleet: values::parsed(name)?, strategy })
+    }
+}
+
+impl fmt::Display for DemoFleet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fleet.fmt(f)
     }
 }

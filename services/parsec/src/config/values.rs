@@ -8,6 +8,8 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use parsec_measure::{AttemptId, Cid, ParseCidError, StrategyKind};
+
 /// What a reader makes of a text: the value, or what would have been right.
 pub(super) type Reading<T> = Result<T, String>;
 
@@ -70,6 +72,38 @@ impl fmt::Display for HostPort {
     }
 }
 
+/// A share of peers, from 0 to [`MAX_SHARE`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Share(f64);
+
+/// With fewer than a tenth of the peers in order, a DHT is none.
+const MAX_SHARE: f64 = 0.9;
+
+// It is never NaN.
+impl Eq for Share {}
+
+impl Share {
+    /// The share as a number.
+    pub(crate) fn get(self) -> f64 {
+        self.0
+    }
+
+    pub(super) fn read(text: &str) -> Reading<Self> {
+        let share = text.parse().ok().filter(|share| (0.0..=MAX_SHARE).contains(share));
+        share.map(Self).ok_or_else(|| format!("expected a share from 0 to {MAX_SHARE}, such as 0.15"))
+    }
+
+    /// Reads a share of what the share `other` leaves.
+    pub(super) fn read_beside(other: Self, name: &'static str) -> impl Fn(&str) -> Reading<Self> {
+        move |text| match Self::read(text)? {
+            Self(share) if share + other.0 > MAX_SHARE => {
+                Err(format!("with {} {name} besides, expected at most {MAX_SHARE} in all", other.0))
+            }
+            share => Ok(share),
+        }
+    }
+}
+
 /// Names that a setting is chosen from.
 macro_rules! choice {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
@@ -99,6 +133,30 @@ choice! {
         Text = "text",
         /// One JSON object on each line.
         Json = "json",
+    }
+}
+
+choice! {
+    /// How a comparison is written.
+    BenchFormat {
+        /// For people.
+        Table = "table",
+        /// One array of objects.
+        Json = "json",
+        /// Comma-separated, with a header.
+        Csv = "csv",
+    }
+}
+
+choice! {
+    /// How the peers of a comparison are connected.
+    BenchTransport {
+        /// Within the process, on a virtual clock.
+        Memory = "memory",
+        /// TCP on loopback.
+        Tcp = "tcp",
+        /// QUIC on loopback.
+        Quic = "quic",
     }
 }
 
@@ -216,6 +274,52 @@ pub(super) fn positive_duration(text: &str) -> Reading<Duration> {
 /// Reads what `item` reads, separated by commas; nothing at all is an empty list.
 pub(super) fn list<T>(item: impl Fn(&str) -> Reading<T>) -> impl Fn(&str) -> Reading<Vec<T>> {
     move |text| text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(&item).collect()
+}
+
+/// A list of at least one item, none of them twice.
+pub(super) fn distinct<T: PartialEq + fmt::Display>(
+    item: impl Fn(&str) -> Reading<T>,
+) -> impl Fn(&str) -> Reading<Vec<T>> {
+    let read = list(item);
+    move |text| {
+        let items = read(text)?;
+        let twice = (1..items.len()).find(|index| items[..*index].contains(&items[*index]));
+        match twice {
+            Some(index) => Err(format!("`{}` stands there twice", items[index])),
+            None if items.is_empty() => Err("expected at least one name".to_owned()),
+            None => Ok(items),
+        }
+    }
+}
+
+pub(super) fn strategy(text: &str) -> Reading<StrategyKind> {
+    let expected =
+        || format!("`{text}` is none; expected one of: {}", StrategyKind::ALL.map(StrategyKind::as_str).join(", "));
+    text.parse().map_err(|_| expected())
+}
+
+/// The time that a round trip takes on a simulated network: up to ten seconds, above which every request times out.
+pub(super) fn round_trip(text: &str) -> Reading<Duration> {
+    const MAX: Duration = Duration::from_secs(10);
+    duration(text)
+        .and_then(|rtt| if rtt > MAX { Err("expected at most 10s, such as 100ms".to_owned()) } else { Ok(rtt) })
+}
+
+pub(super) fn cid(text: &str) -> Reading<Cid> {
+    text.parse().map_err(|error: ParseCidError| format!("{} (expected `Qm…` or a multibase CIDv1)", error.reason))
+}
+
+pub(super) fn operation_id(text: &str) -> Reading<AttemptId> {
+    let expected = |_| "expected the id of an operation, a UUID such as `parsec trace` lists them".to_owned();
+    text.parse().map(AttemptId).map_err(expected)
+}
+
+pub(super) fn latency(text: &str) -> Reading<String> {
+    match text {
+        "realistic" | "none" => Ok(text.to_owned()),
+        _ if round_trip(text).is_ok() => Ok(text.to_owned()),
+        _ => Err("expected realistic, none, or a duration up to 10s, such as 50ms".to_owned()),
+    }
 }
 
 /// A multiaddr by its looks; what it says is for those to judge who know libp2p.

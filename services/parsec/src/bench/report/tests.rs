@@ -1,0 +1,111 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+
+use super::*;
+use crate::cli::{Command, parse};
+
+const RTT: Duration = Duration::from_millis(100);
+
+fn sample(ms: u64) -> Sample {
+    let effort =
+        Effort { rpcs: Some(40), rpcs_failed: Some(4), dials: Some(30), dials_failed: Some(3), ..Effort::default() };
+    Sample {
+        success: true,
+        duration: Duration::from_millis(ms),
+        effort,
+        network_size: None,
+        holders_at_return: Some(20),
+        holders_final: Some(20),
+        closest_found: Some(1.0),
+    }
+}
+
+fn provides(strategy: StrategyKind, ms: &[u64]) -> BenchRow {
+    let samples: Vec<_> = ms.iter().copied().map(sample).collect();
+    BenchRow::of(strategy, OperationKind::Provide, RTT, &samples)
+}
+
+#[test]
+fn a_row_sums_up_failures_apart_from_what_succeeded() {
+    let failed = Sample { success: false, holders_at_return: Some(0), closest_found: Some(0.5), ..sample(60_000) };
+    let estimated = Sample { network_size: Some(480), ..sample(400) };
+    let samples = [sample(200), sample(300), estimated, failed];
+    let row = BenchRow::of(StrategyKind::Optprov, OperationKind::Provide, RTT, &samples);
+    assert_eq!((row.n, row.successes), (4, 3));
+    assert_eq!((row.p50_seconds, row.p90_seconds, row.p99_seconds), (Some(0.3), Some(0.4), Some(0.4)));
+    assert_eq!(row.p90_round_trips.map(f64::round), Some(4.0));
+    assert_eq!((row.rpcs_mean, row.rpcs_failed_mean), (Some(40.0), Some(4.0)));
+    assert_eq!((row.dials_mean, row.dials_failed_mean), (Some(30.0), Some(3.0)));
+    assert_eq!((row.network_size_mean, row.holders_at_return_mean), (Some(480.0), Some(15.0)));
+    assert_eq!((row.holders_final_mean, row.closest_found_share), (Some(20.0), Some(0.875)));
+}
+
+#[test]
+fn nothing_is_made_up_of_what_was_not_measured() {
+    let row = BenchRow::of(StrategyKind::Classic, OperationKind::Retrieve, Duration::ZERO, &[]);
+    assert_eq!((row.n, row.p50_seconds, row.p50_round_trips, row.rpcs_mean), (0, None, None, None));
+    let row = BenchRow::of(StrategyKind::Classic, OperationKind::Retrieve, Duration::ZERO, &[sample(5)]);
+    assert_eq!((row.p50_seconds, row.p50_round_trips), (Some(0.005), None));
+    assert_eq!((row.holders_at_return_mean, row.holders_final_mean), (None, None), "nothing was published");
+}
+
+#[test]
+fn the_table_has_units_and_compares_publications_with_classic_ones() {
+    let rows = [
+        provides(StrategyKind::Classic, &[2_490, 4_800]),
+        BenchRow::of(StrategyKind::Classic, OperationKind::Retrieve, RTT, &[sample(400)]),
+        provides(StrategyKind::Optprov, &[300, 400]),
+        provides(StrategyKind::Libp2p, &[2_500, 5_760]),
+    ];
+    let text = table(&rows);
+    for word in ["p50 (s)", "p99 (RTT)", "RPCs/op", "network", "(peers)", "40.0 (4.0)", "2.490", "24.9"] {
+        assert!(text.contains(word), "no {word} in\n{text}");
+    }
+    let lines: Vec<_> = text.lines().filter(|line| line.contains("than classic")).collect();
+    assert_eq!(
+        lines,
+        [
+            "optprov provides 8.3x faster than classic at p50, 12.0x faster at p90",
+            "libp2p provides 1.0x slower than classic at p50, 1.2x slower at p90",
+        ]
+    );
+}
+
+#[test]
+fn without_classic_there_is_nothing_to_compare_with() {
+    assert!(!table(&[provides(StrategyKind::Optprov, &[300])]).contains("than classic"));
+}
+
+#[test]
+fn json_is_a_list_of_objects_with_the_names_of_the_columns() {
+    let rows: Value = serde_json::from_str(&json(&[provides(StrategyKind::Fullrt, &[200])])).unwrap();
+    let row = rows[0].as_object().unwrap();
+    let names: BTreeSet<_> = row.keys().map(String::as_str).collect();
+    assert_eq!(names, BTreeSet::from(COLUMNS));
+    assert_eq!((&row["strategy"], &row["operation"], &row["n"]), (&"fullrt".into(), &"provide".into(), &1.into()));
+    assert_eq!((&row["p50_seconds"], &row["network_size_mean"]), (&0.2.into(), &Value::Null));
+}
+
+#[test]
+fn csv_has_a_header_and_a_line_for_each_row() {
+    let text = csv(&[provides(StrategyKind::Classic, &[250])]);
+    let lines: Vec<_> = text.split("\r\n").collect();
+    assert_eq!(lines[0], COLUMNS.join(","));
+    assert_eq!(lines[1], "classic,provide,1,1,0.25,0.25,0.25,2.5,2.5,2.5,40.0,4.0,30.0,3.0,,20.0,20.0,1.0");
+    assert_eq!(lines[2..], [""]);
+    assert_eq!(field(&"a \"b\", c".into()), "\"a \"\"b\"\", c\"");
+}
+
+#[test]
+fn the_heading_says_under_which_circumstances() {
+    let heading = |line: &str| match parse(line.split(' ').map(OsString::from), &BTreeMap::new()) {
+        Ok((Command::Bench(config), _)) => heading(&config, 7),
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(
+        heading("parsec bench"),
+        "500 peers, RTT 100ms, 15 % undialable, 0 % silent, cold connections, alpha 10, seed 7, transport memory, virtual clock"
+    );
+    let tcp = heading("parsec bench --transport tcp --silent 0.025 --warm");
+    assert!(tcp.contains("2.5 % silent, warm connections") && tcp.ends_with("transport tcp, real clock"), "{tcp}");
+}

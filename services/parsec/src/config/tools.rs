@@ -1,0 +1,173 @@
+//! The settings of the commands that people use by hand: `provide`, `retrieve`, `trace`, `bench`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use parsec_measure::{AttemptId, Cid, StrategyKind};
+
+use super::error::{ConfigError, Origin};
+use super::sources::Sources;
+use super::typed::{CommonConfig, DatabaseConfig, DhtConfig, MAX_ALPHA};
+use super::values::{self, BenchFormat, BenchTransport, HostPort, OutputFormat, Reading, Share};
+
+/// The most peers of a comparison: each costs memory of this one process, about a megabyte.
+const MAX_BENCH_PEERS: u32 = 10_000;
+
+/// The fewest peers of a comparison: with one less, everybody holds every record.
+const MIN_BENCH_PEERS: u32 = 21;
+
+/// The most operations of a comparison: an hour or so of work for each strategy.
+const MAX_BENCH_OPERATIONS: u32 = 100_000;
+
+/// `parsec provide` and `parsec retrieve`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OneShotConfig {
+    /// What every command has.
+    pub(crate) common: CommonConfig,
+    /// Where the libp2p host listens.
+    pub(crate) peer: HostPort,
+    /// The node's part in the DHT.
+    pub(crate) dht: DhtConfig,
+    /// How long the operation may take.
+    pub(crate) operation_timeout: Duration,
+    /// How long it may take until the node can measure.
+    pub(crate) ready_timeout: Duration,
+    /// How the result is written.
+    pub(crate) format: OutputFormat,
+    /// What to do.
+    pub(crate) operation: OneShot,
+}
+
+/// One operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum OneShot {
+    /// Publish.
+    Provide {
+        /// The file whose content to publish; `None` is fresh random content.
+        file: Option<PathBuf>,
+        /// Whether to go on running afterwards.
+        stay: bool,
+    },
+    /// Find.
+    Retrieve(Cid),
+}
+
+/// `parsec trace`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TraceConfig {
+    /// What every command has.
+    pub(crate) common: CommonConfig,
+    /// Where the traces are.
+    pub(crate) database: DatabaseConfig,
+    /// The operation to show; `None` lists the newest.
+    pub(crate) id: Option<AttemptId>,
+    /// How it is written.
+    pub(crate) format: OutputFormat,
+}
+
+/// `parsec bench`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BenchConfig {
+    /// What every command has.
+    pub(crate) common: CommonConfig,
+    /// Peers of the local DHT.
+    pub(crate) peers: u32,
+    /// Between any two of them.
+    pub(crate) rtt: Duration,
+    /// The share of peers that cannot be dialled.
+    pub(crate) undialable: Share,
+    /// The share of peers that accept connections and never answer.
+    pub(crate) silent: Share,
+    /// Publications of each strategy, and as many lookups.
+    pub(crate) operations: u32,
+    /// What to compare, each once.
+    pub(crate) strategies: Vec<StrategyKind>,
+    /// Makes random choices repeatable.
+    pub(crate) seed: Option<u64>,
+    /// How the result is written.
+    pub(crate) format: BenchFormat,
+    /// How the peers are connected.
+    pub(crate) transport: BenchTransport,
+    /// How many peers a lookup asks at the same time, at least 1.
+    pub(crate) alpha: u16,
+    /// Whether connections are kept from one operation to the next.
+    pub(crate) warm: bool,
+}
+
+impl OneShotConfig {
+    /// Reads what `parsec provide` needs; `file` is its argument.
+    ///
+    /// # Errors
+    /// Names the first setting that cannot be used.
+    pub(crate) fn provide(from: &Sources, file: Option<&str>) -> Result<Self, ConfigError> {
+        let file = file.map(|path| argument("FILE", path, values::text)).transpose()?.map(PathBuf::from);
+        Self::read(from, OneShot::Provide { file, stay: from.required("provide.stay", values::switch)? })
+    }
+
+    /// Reads what `parsec retrieve` needs; `cid` is its argument.
+    ///
+    /// # Errors
+    /// Names the first setting that cannot be used.
+    pub(crate) fn retrieve(from: &Sources, cid: &str) -> Result<Self, ConfigError> {
+        Self::read(from, OneShot::Retrieve(argument("CID", cid, values::cid)?))
+    }
+
+    fn read(from: &Sources, operation: OneShot) -> Result<Self, ConfigError> {
+        Ok(Self {
+            common: CommonConfig::read(from)?,
+            peer: HostPort {
+                host: from.required("server.peer_host", values::host)?,
+                port: from.required("oneshot.peer_port", values::within(0..=u16::MAX))?,
+            },
+            dht: DhtConfig::read(from)?,
+            operation_timeout: from.required("server.operation_timeout", values::positive_duration)?,
+            ready_timeout: from.required("oneshot.ready_timeout", values::positive_duration)?,
+            format: from.required("oneshot.format", OutputFormat::read)?,
+            operation,
+        })
+    }
+}
+
+impl TraceConfig {
+    /// Reads what `parsec trace` needs; `id` is its argument.
+    ///
+    /// # Errors
+    /// Names the first setting that cannot be used.
+    pub(crate) fn read(from: &Sources, id: Option<&str>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            common: CommonConfig::read(from)?,
+            database: DatabaseConfig::read(from)?,
+            id: id.map(|id| argument("OPERATION_ID", id, values::operation_id)).transpose()?,
+            format: from.required("trace.format", OutputFormat::read)?,
+        })
+    }
+}
+
+impl BenchConfig {
+    /// Reads what `parsec bench` needs.
+    ///
+    /// # Errors
+    /// Names the first setting that cannot be used.
+    pub(crate) fn read(from: &Sources) -> Result<Self, ConfigError> {
+        let undialable = from.required("bench.undialable", Share::read)?;
+        Ok(Self {
+            common: CommonConfig::read(from)?,
+            peers: from.required("bench.peers", values::within(MIN_BENCH_PEERS..=MAX_BENCH_PEERS))?,
+            rtt: from.required("bench.rtt", values::round_trip)?,
+            undialable,
+            silent: from.required("bench.silent", Share::read_beside(undialable, "undialable"))?,
+            operations: from.required("bench.operations", values::within(1..=MAX_BENCH_OPERATIONS))?,
+            strategies: from.required("bench.strategies", values::distinct(values::strategy))?,
+            seed: from.optional("bench.seed", values::within(0..=u64::MAX))?,
+            format: from.required("bench.format", BenchFormat::read)?,
+            transport: from.required("bench.transport", BenchTransport::read)?,
+            alpha: from.required("bench.alpha", values::within(1..=MAX_ALPHA))?,
+            warm: from.required("bench.warm", values::switch)?,
+        })
+    }
+}
+
+fn argument<T>(name: &'static str, text: &str, read: impl Fn(&str) -> Reading<T>) -> Result<T, ConfigError> {
+    let wrong = |reason| ConfigError::Value { origin: Origin::Argument(name), value: text.to_owned(), reason };
+    read(text).map_err(wrong)
+}

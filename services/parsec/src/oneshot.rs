@@ -1,0 +1,291 @@
+//! `parsec provide` and `parsec retrieve`: one operation on any network, and everything that there is to say of it.
+//!
+//! The node is the same as a server's, without database and HTTP: it joins, does what it was asked to, and ends.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use parsec_dht::{Dht, Node, NodeConfig, Readiness};
+use parsec_measure::{CONTENT_BYTES, Cid, Content, FollowUp, Measured, OperationKind, OutcomeClass};
+use serde_json::{Map, Value, json};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::config::{OneShot, OneShotConfig, OutputFormat};
+use crate::process::Process;
+use crate::trace::{self, Heading, Look};
+use crate::{dht, output, words};
+
+/// How often it is looked whether the node can measure.
+const READY_POLL: Duration = Duration::from_millis(50);
+
+/// How long records that are still being written when the result is there are waited for.
+const BACKGROUND: Duration = Duration::from_secs(10);
+
+/// The largest file: far more than its hash is worth, and little enough to be held in memory.
+const MAX_FILE_BYTES: u64 = 256 << 20;
+
+/// How many bootstrap peers a message names.
+const MAX_NAMED: usize = 3;
+
+/// Runs `parsec provide` or `parsec retrieve`: 0 if the operation succeeded, 1 if it failed or could not be tried.
+pub(crate) async fn run(config: OneShotConfig, look: Look) -> anyhow::Result<ExitCode> {
+    let process = Process::start()?;
+    let (kind, cid) = subject(&config.operation)?;
+    let joining = join(&config, kind);
+    let Some(node) = process.unless_stopped(joining).await else { return Ok(ExitCode::FAILURE) };
+    let node = node?;
+    let ended = match process.unless_stopped(measure(&node, &config, kind, cid, look)).await {
+        Some(Ok(result)) if result.class == OutcomeClass::Ok => {
+            conclude(&process, &node, &config.operation, &result).await.map(|()| ExitCode::SUCCESS)
+        }
+        Some(Ok(_)) | None => Ok(ExitCode::FAILURE),
+        Some(Err(error)) => Err(error),
+    };
+    node.stop().await;
+    ended
+}
+
+fn subject(operation: &OneShot) -> anyhow::Result<(OperationKind, Cid)> {
+    Ok(match operation {
+        OneShot::Provide { file: Some(path), .. } => (OperationKind::Provide, content(path)?.cid()),
+        OneShot::Provide { file: None, .. } => (OperationKind::Provide, Content::random(&mut rand::rng()).cid()),
+        OneShot::Retrieve(cid) => (OperationKind::Retrieve, cid.clone()),
+    })
+}
+
+fn content(path: &Path) -> anyhow::Result<Content> {
+    let read = || {
+        let mut bytes = Vec::with_capacity(CONTENT_BYTES);
+        std::fs::File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map(|_| bytes)
+    };
+    let bytes = read().with_context(|| format!("cannot read {}", path.display()))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        bail!("{} has more than {MAX_FILE_BYTES} bytes; a smaller file measures the same", path.display());
+    }
+    Ok(Content::from(bytes))
+}
+
+/// Starts a node and waits until it can measure.
+async fn join(config: &OneShotConfig, kind: OperationKind) -> anyhow::Result<Node> {
+    let node_config = dht::node_config(&config.dht, &config.peer, config.operation_timeout)?;
+    if node_config.bootstrap.is_empty() {
+        bail!(
+            "no bootstrap peers are known for the network with {}: give some (--bootstrap-peers)",
+            node_config.protocol
+        );
+    }
+    let through = through(&node_config);
+    let node = Node::start(node_config).await.context("cannot start the DHT node")?;
+    output::note(&format!("{} joins the network {through}", node.peer_id()))?;
+    let missing = tokio::select! {
+        missing = wait_until_ready(&node, config.ready_timeout) => missing?,
+        reason = node.died() => bail!("the DHT node died: {reason}"),
+    };
+    match missing {
+        None => Ok(node),
+        Some(missing) => {
+            let waited = humantime::format_duration(config.ready_timeout);
+            bail!("cannot {kind} yet after {waited} (--ready-timeout): {missing}; tried to join {through}")
+        }
+    }
+}
+
+fn through(config: &NodeConfig) -> String {
+    let named: Vec<_> = config.bootstrap.iter().take(MAX_NAMED).map(String::as_str).collect();
+    let more = config.bootstrap.len() - named.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("with {} through {}{more}", config.protocol, named.join(", "))
+}
+
+/// Looks again and again whether the node can measure; after `limit`, what it still lacks.
+async fn wait_until_ready(node: &impl Dht, limit: Duration) -> anyhow::Result<Option<String>> {
+    let deadline = Instant::now() + limit;
+    loop {
+        let missing = match node.readiness().await? {
+            Readiness::Ready { .. } => return Ok(None),
+            Readiness::NotReady(missing) => missing,
+        };
+        if Instant::now() >= deadline {
+            return Ok(Some(missing));
+        }
+        sleep(READY_POLL).await;
+    }
+}
+
+/// Does the operation and prints the result.
+async fn measure(
+    node: &Node,
+    config: &OneShotConfig,
+    kind: OperationKind,
+    cid: Cid,
+    look: Look,
+) -> anyhow::Result<Measured> {
+    let result = match kind {
+        OperationKind::Provide => node.provide(cid.clone()).await,
+        OperationKind::Retrieve => node.retrieve(cid.clone()).await,
+    };
+    let result = result.with_context(|| format!("cannot {kind} {cid}"))?;
+    let heading = heading(kind, &cid, &result);
+    let trace = result.trace.as_deref();
+    output::line(&match config.format {
+        OutputFormat::Text => trace::text(&heading, &facts(kind, &result), trace, look),
+        OutputFormat::Json => trace::document(&heading, document(&node.peer_id(), config, &result), trace).to_string(),
+    })?;
+    Ok(result)
+}
+
+/// What is left to do after a success: a record that names this process is worth something only while it runs.
+async fn conclude(process: &Process, node: &Node, operation: &OneShot, result: &Measured) -> anyhow::Result<()> {
+    let OneShot::Provide { stay, .. } = operation else { return Ok(()) };
+    let pending = result.effort.holders_pending.unwrap_or(0);
+    if pending > 0 && !stay {
+        let seconds = BACKGROUND.as_secs();
+        output::note(&format!("{pending} records are still being written: waiting {seconds} s at most"))?;
+        match process.unless_stopped(timeout(BACKGROUND, follow_up(node))).await {
+            Some(Ok(end)) => output::note(&format!("records: {} stored, {} failed", end.stored, end.failed))?,
+            Some(Err(_)) | None => output::note("some of them are not written")?,
+        }
+    }
+    let record = format!("the record names this process, peer {}", node.peer_id());
+    if !stay {
+        return Ok(output::note(&format!("{record}, which ends now (--stay keeps it running)"))?);
+    }
+    output::note(&format!("{record}, which runs until Ctrl-C"))?;
+    tokio::select! {
+        ended = process.wait_for_end() => ended,
+        reason = node.died() => bail!("the DHT node died: {reason}"),
+    }
+}
+
+/// The end of the puts that a publication left to the background. No strategy of this version leaves any.
+async fn follow_up(_: &Node) -> FollowUp {
+    std::future::pending().await
+}
+
+fn heading(kind: OperationKind, cid: &Cid, result: &Measured) -> Heading {
+    Heading {
+        kind,
+        cid: cid.to_string(),
+        class: result.class,
+        error: result.error.clone(),
+        duration: result.duration,
+        fleet: None,
+        region: None,
+    }
+}
+
+/// What there is to say of a result besides its heading, for people.
+fn facts(kind: OperationKind, result: &Measured) -> Vec<String> {
+    let effort = &result.effort;
+    let known = |count: Option<u32>| count.map_or_else(|| "–".to_owned(), |count| count.to_string());
+    let mut facts = Vec::new();
+    if kind == OperationKind::Provide {
+        let (stored, failed) = (known(effort.holders_stored), effort.holders_failed.unwrap_or(0));
+        facts.push(format!(
+            "records: {stored} stored, {failed} failed, {} still being written",
+            effort.holders_pending.unwrap_or(0)
+        ));
+    }
+    facts.push(format!(
+        "requests: {} ({} failed), dials: {} ({} failed)",
+        known(effort.rpcs),
+        known(effort.rpcs_failed),
+        known(effort.dials),
+        known(effort.dials_failed)
+    ));
+    let size =
+        result.network_size.map_or_else(|| "not known".to_owned(), |size| words::count(size as usize, "peer", "peers"));
+    facts.push(format!(
+        "routing table: {}, network: {size}",
+        words::count(result.routing_table_size as usize, "peer", "peers")
+    ));
+    facts.extend(result.fallback.as_ref().map(|reason| format!("done the classic way: {reason}")));
+    if result.from_own_records {
+        facts.push("answered from the node's own records: no DHT was measured".to_owned());
+    }
+    facts
+}
+
+/// The same for programs, and what the node was.
+fn document(peer: &str, config: &OneShotConfig, result: &Measured) -> Map<String, Value> {
+    let effort = &result.effort;
+    let facts = json!({
+        "peer": peer,
+        "strategy": config.dht.strategy.as_str(),
+        "routing_table_peers": result.routing_table_size,
+        "network_size_peers": result.network_size,
+        "fallback": result.fallback,
+        "from_own_records": result.from_own_records,
+        "rpcs": effort.rpcs,
+        "rpcs_failed": effort.rpcs_failed,
+        "dials": effort.dials,
+        "dials_failed": effort.dials_failed,
+        "holders_stored": effort.holders_stored,
+        "holders_failed": effort.holders_failed,
+        "holders_pending": effort.holders_pending,
+    });
+    match facts {
+        Value::Object(facts) => facts,
+        _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parsec_measure::Effort;
+
+    use super::*;
+
+    fn result() -> Measured {
+        let effort = Effort {
+            rpcs: Some(45),
+            rpcs_failed: Some(3),
+            dials: Some(30),
+            dials_failed: Some(2),
+            holders_stored: Some(15),
+            holders_failed: Some(1),
+            holders_pending: Some(4),
+        };
+        let measured = Measured::unmeasured(OutcomeClass::Ok, Duration::from_millis(250), "");
+        Measured { error: None, routing_table_size: 29, effort, ..measured }
+    }
+
+    #[test]
+    fn what_a_publication_cost_is_said_in_full() {
+        assert_eq!(
+            facts(OperationKind::Provide, &result()),
+            [
+                "records: 15 stored, 1 failed, 4 still being written",
+                "requests: 45 (3 failed), dials: 30 (2 failed)",
+                "routing table: 29 peers, network: not known",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_makes_a_result_another_thing_is_said_too() {
+        let fallback = Some("no estimate of the network's size".to_owned());
+        let odd = Measured { network_size: Some(101), fallback, from_own_records: true, ..result() };
+        assert_eq!(
+            facts(OperationKind::Retrieve, &odd)[1..],
+            [
+                "routing table: 29 peers, network: 101 peers",
+                "done the classic way: no estimate of the network's size",
+                "answered from the node's own records: no DHT was measured",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_file_is_published_by_the_hash_of_its_bytes_unless_it_is_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hello");
+        std::fs::write(&path, "hello world").unwrap();
+        assert_eq!(content(&path).unwrap().cid().to_string(), "QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4");
+        let message = format!("{:#}", content(&dir.path().join("nowhere")).unwrap_err());
+        assert!(message.contains("nowhere: No such file"), "{message}");
+    }
+}

@@ -1,0 +1,202 @@
+//! What the time of an operation went to, in words.
+
+use std::time::Duration;
+
+use parsec_measure::{RequestEnd, RequestKind, Trace, TracedRequest};
+
+use super::path::{Cause, Part, parts};
+use super::phases::Phase;
+use crate::words;
+
+/// How many peers a sentence names; of more it gives the number.
+const MAX_NAMED: usize = 5;
+
+/// The letters at the end of a peer's id that tell it from others at a glance; its beginning is the same for many.
+const SHORT_PEER: usize = 6;
+
+/// Sentences about the time from the start to the return, the longest part first; the parts add up to the whole. They
+/// follow the critical path, whose definition stands with [`path`](super::path).
+pub(crate) fn explain(trace: &Trace) -> Vec<String> {
+    let mut sentences: Vec<String> = if trace.requests.is_empty() && trace.left_out == 0 {
+        vec![format!("{}: nobody was asked", words::duration(trace.returned))]
+    } else {
+        let parts = parts(trace);
+        parts
+            .iter()
+            .map(|part| format!("{}: {}", words::share(part.took, trace.returned), reason(part, trace)))
+            .collect()
+    };
+    sentences.extend(background(trace));
+    if trace.left_out > 0 {
+        let requests = words::count(trace.left_out as usize, "request is", "requests are");
+        sentences.push(format!("{requests} not in this trace: what they did counts as the node's own time"));
+    }
+    sentences
+}
+
+/// A peer's name where there is little room.
+pub(super) fn short(peer: &str) -> &str {
+    peer.char_indices().rev().nth(SHORT_PEER - 1).map_or(peer, |(start, _)| &peer[start..])
+}
+
+fn reason(part: &Part, trace: &Trace) -> String {
+    let n = part.requests.len();
+    let named = || peers(part, trace);
+    match part.cause {
+        Cause::Lookup => format!("{} of the lookup, {}{}", words::count(n, "hop", "hops"), each(part), phases(part)),
+        Cause::Put => {
+            let written = trace.requests.iter().filter(|request| is_written(request, trace.returned)).count();
+            let records = words::count(written, "record", "records");
+            format!("writing {records}, the last to {}{}", named(), phases(part))
+        }
+        Cause::Failed(end) => format!("{} ({})", failures(end, n), named()),
+        Cause::UnderWay => {
+            let requests = words::count(n, "request that was", "requests that were");
+            format!("waiting for {requests} still under way ({})", named())
+        }
+        Cause::Itself => "the node itself, with no request to wait for".to_owned(),
+    }
+}
+
+fn is_written(request: &TracedRequest, returned: Duration) -> bool {
+    let ended = request.ended.is_some_and(|ended| ended <= returned);
+    request.kind == RequestKind::AddProvider && request.end == RequestEnd::Answered && ended
+}
+
+fn failures(end: RequestEnd, n: usize) -> String {
+    let (one, many) = match end {
+        RequestEnd::DialTimeout => ("dial time-out", "dial time-outs"),
+        RequestEnd::DialFailed => ("failed dial", "failed dials"),
+        RequestEnd::BackOff => ("peer not dialled again so soon", "peers not dialled again so soon"),
+        RequestEnd::Timeout => ("connected peer that never answered", "connected peers that never answered"),
+        RequestEnd::Protocol => ("answer that was none", "answers that were none"),
+        RequestEnd::Cancelled | RequestEnd::Pending | RequestEnd::Answered => ("request", "requests"),
+    };
+    words::count(n, one, many)
+}
+
+/// `200 ms each`, or from where to where.
+fn each(part: &Part) -> String {
+    let took = || part.requests.iter().map(|(_, took)| *took);
+    let (least, most) = (took().min().unwrap_or_default(), took().max().unwrap_or_default());
+    let (least, most) = (words::duration(least), words::duration(most));
+    match part.requests.len() {
+        1 => most,
+        _ if least == most => format!("{most} each"),
+        _ => format!("{least} to {most} each"),
+    }
+}
+
+/// In brackets, what the requests waited for.
+fn phases(part: &Part) -> String {
+    let name = |phase| match phase {
+        Phase::Queued => "queued",
+        Phase::Dial => "dialling",
+        Phase::Open => "opening streams",
+        Phase::Wait => "waiting for answers",
+    };
+    let some = part.phases.iter().filter(|(_, took)| !took.is_zero());
+    let each: Vec<_> = some.map(|(phase, took)| format!("{} {}", words::duration(*took), name(*phase))).collect();
+    if each.len() > 1 { format!(" ({})", each.join(", ")) } else { String::new() }
+}
+
+fn peers(part: &Part, trace: &Trace) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for (index, _) in &part.requests {
+        let name = short(&trace.requests[*index].peer);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let more = names.len().saturating_sub(MAX_NAMED);
+    let named: Vec<_> = names.iter().take(MAX_NAMED).map(|name| format!("…{name}")).collect();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    named.join(", ") + &more
+}
+
+fn background(trace: &Trace) -> Option<String> {
+    let later = |request: &&TracedRequest| {
+        request.end == RequestEnd::Pending || request.ended.is_some_and(|ended| ended > trace.returned)
+    };
+    let later: Vec<_> = trace.requests.iter().filter(later).collect();
+    let last = later.iter().filter_map(|request| request.ended).filter(|ended| *ended > trace.returned).max();
+    let until = last.map(|last| format!(", until {}", words::duration(last))).unwrap_or_default();
+    let requests = words::count(later.len(), "request", "requests");
+    (!later.is_empty()).then(|| format!("{requests} went on in the background after the return{until}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::{arbitrary_trace, at, ending, hop, put, request, trace};
+    use super::*;
+
+    #[test]
+    fn dead_peers_are_named_before_what_took_less() {
+        let dead = |peer, ended| ending(RequestEnd::DialTimeout, request(peer, 0, ended));
+        let mut requests = vec![request("peer-aaaaaa", 0, 200), hop("peer-bbbbbb", 0, 200, 400)];
+        requests.extend([dead("peer-cccccc", 1_500), dead("peer-dddddd", 2_500)]);
+        requests.extend((0..20).map(|_| put("peer-eeeeee", 2_500, 2_600)));
+        assert_eq!(
+            explain(&trace(2_600, requests)),
+            [
+                "2.10 of 2.60 s: 2 dial time-outs (…cccccc, …dddddd)",
+                "0.40 of 2.60 s: 2 hops of the lookup, 200 ms each",
+                "0.10 of 2.60 s: writing 20 records, the last to …eeeeee",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_hop_tells_what_it_waited_for() {
+        let phases = TracedRequest {
+            dialled: at(0),
+            connected: at(200),
+            opened: at(300),
+            written: at(300),
+            ..request("p", 0, 400)
+        };
+        assert_eq!(
+            explain(&trace(400, vec![phases])),
+            [
+                "400 of 400 ms: 1 hop of the lookup, 400 ms (200 ms dialling, 100 ms opening streams, 100 ms waiting for answers)"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_answer_from_the_nodes_own_records_asked_nobody() {
+        let trace = Trace { returned: Duration::from_micros(120), ..trace(0, vec![]) };
+        assert_eq!(explain(&trace), ["0.12 ms: nobody was asked"]);
+    }
+
+    #[test]
+    fn what_goes_on_after_the_return_and_what_is_missing_are_told() {
+        let pending = ending(RequestEnd::Pending, TracedRequest { ended: None, ..put("c", 0, 0) });
+        let trace = Trace { left_out: 3, ..trace(100, vec![put("a", 0, 100), put("b", 0, 12_100), pending]) };
+        assert_eq!(
+            explain(&trace)[1..],
+            [
+                "2 requests went on in the background after the return, until 12.1 s",
+                "3 requests are not in this trace: what they did counts as the node's own time",
+            ]
+        );
+    }
+
+    #[test]
+    fn many_peers_are_not_all_named() {
+        let dead = |index: u64| ending(RequestEnd::DialFailed, request(&format!("peer-{index:06}"), 0, index * 100));
+        assert_eq!(
+            explain(&trace(800, (1..=8).map(dead).collect())),
+            ["800 of 800 ms: 8 failed dials (…000001, …000002, …000003, …000004, …000005 and 3 more)"]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_trace_is_beyond_explanation(trace in arbitrary_trace()) {
+            prop_assert!(trace.returned.is_zero() || !explain(&trace).is_empty());
+        }
+    }
+}

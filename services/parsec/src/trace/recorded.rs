@@ -1,0 +1,166 @@
+//! `parsec trace`: operations out of the database.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use async_trait::async_trait;
+use chrono::{DateTime, SecondsFormat, Utc};
+use parsec_measure::{AttemptId, Trace};
+use parsec_store::{Store, StoreConfig, StoreError};
+use serde_json::{Map, Value, json};
+
+use super::{Heading, Look, document, text};
+use crate::config::{OutputFormat, TraceConfig};
+use crate::{database, output, words};
+
+/// How many operations the list shows.
+const LISTED: u32 = 20;
+
+/// An operation as it was recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Recorded {
+    /// Its identity.
+    pub(crate) id: AttemptId,
+    /// When it started.
+    pub(crate) started: DateTime<Utc>,
+    /// What became of it.
+    pub(crate) heading: Heading,
+    /// What it did, if that was kept.
+    pub(crate) trace: Option<Trace>,
+}
+
+/// Where recorded operations are.
+#[async_trait]
+pub(crate) trait Recordings: Send + Sync {
+    /// The operation with this id.
+    async fn operation(&self, id: AttemptId) -> Result<Option<Recorded>, StoreError>;
+    /// The newest operations that have a trace, the newest first, at most `limit`.
+    async fn recent(&self, limit: u32) -> Result<Vec<Recorded>, StoreError>;
+}
+
+#[async_trait]
+impl Recordings for Arc<dyn Store> {
+    async fn operation(&self, _: AttemptId) -> Result<Option<Recorded>, StoreError> {
+        Ok(None)
+    }
+
+    async fn recent(&self, _: u32) -> Result<Vec<Recorded>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+/// Runs `parsec trace`.
+pub(crate) async fn run(config: TraceConfig, look: Look) -> anyhow::Result<ExitCode> {
+    let target = database::target(&config.database)?;
+    if let StoreConfig::Sqlite { path } = &target
+        && !path.exists()
+    {
+        bail!("database {}: there is no such file", path.display());
+    }
+    let store = database::open(&target, config.database.wait).await?;
+    show(&store, config.id, config.format, look).await
+}
+
+async fn show(
+    recordings: &impl Recordings,
+    id: Option<AttemptId>,
+    format: OutputFormat,
+    look: Look,
+) -> anyhow::Result<ExitCode> {
+    let Some(id) = id else {
+        let newest = recordings.recent(LISTED).await?;
+        output::line(&list(&newest, format))?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let recorded = recordings.operation(id).await?.with_context(|| format!("no operation {} is recorded", id.0))?;
+    output::line(&one(&recorded, format, look))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn one(recorded: &Recorded, format: OutputFormat, look: Look) -> String {
+    let Recorded { heading, trace, .. } = recorded;
+    let started = recorded.started.to_rfc3339_opts(SecondsFormat::Millis, true);
+    match format {
+        OutputFormat::Text => text(heading, &[format!("started {started}")], trace.as_ref(), look),
+        OutputFormat::Json => document(heading, identity(recorded), trace.as_ref()).to_string(),
+    }
+}
+
+fn list(newest: &[Recorded], format: OutputFormat) -> String {
+    let summary = |recorded: &Recorded| {
+        let Value::Object(mut all) = document(&recorded.heading, identity(recorded), None) else { return Value::Null };
+        all.retain(|name, _| name != "trace" && name != "explanation");
+        Value::Object(all)
+    };
+    match format {
+        OutputFormat::Json => Value::Array(newest.iter().map(summary).collect()).to_string(),
+        OutputFormat::Text if newest.is_empty() => "no operation with a trace is recorded".to_owned(),
+        OutputFormat::Text => newest.iter().map(line).collect::<Vec<_>>().join("\n"),
+    }
+}
+
+fn line(recorded: &Recorded) -> String {
+    let Heading { kind, class, duration, fleet, region, .. } = &recorded.heading;
+    let started = recorded.started.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let place: Vec<_> = [fleet, region].into_iter().flatten().map(String::as_str).collect();
+    let took = words::duration(*duration);
+    format!("{} {started} {kind:<8} {class:<12} {took:>8} {}", recorded.id.0, place.join(" ")).trim_end().to_owned()
+}
+
+fn identity(recorded: &Recorded) -> Map<String, Value> {
+    let started = recorded.started.to_rfc3339();
+    Map::from_iter([("id".to_owned(), json!(recorded.id.0.to_string())), ("started".to_owned(), json!(started))])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use parsec_measure::{OperationKind, OutcomeClass};
+
+    use super::super::testing::{request, trace};
+    use super::*;
+
+    fn recorded() -> Recorded {
+        Recorded {
+            id: AttemptId("01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap()),
+            started: "2026-01-02T03:04:05.678Z".parse().unwrap(),
+            heading: Heading {
+                kind: OperationKind::Provide,
+                cid: "QmX".to_owned(),
+                class: OutcomeClass::Ok,
+                error: None,
+                duration: Duration::from_millis(250),
+                fleet: Some("default".to_owned()),
+                region: Some("eu-central-1".to_owned()),
+            },
+            trace: Some(trace(250, vec![request("peer", 0, 250)])),
+        }
+    }
+
+    #[test]
+    fn the_newest_are_listed_with_what_it_takes_to_ask_for_one() {
+        assert_eq!(
+            list(&[recorded()], OutputFormat::Text),
+            "01890a5d-ac96-774b-bcce-b302099a8057 2026-01-02T03:04:05Z provide  ok             250 ms default eu-central-1"
+        );
+        let listed: Value = serde_json::from_str(&list(&[recorded()], OutputFormat::Json)).unwrap();
+        assert_eq!(listed[0]["id"], "01890a5d-ac96-774b-bcce-b302099a8057");
+        assert!(listed[0].get("trace").is_none());
+        assert_eq!(list(&[], OutputFormat::Text), "no operation with a trace is recorded");
+        assert_eq!(list(&[], OutputFormat::Json), "[]");
+    }
+
+    #[test]
+    fn one_operation_is_shown_whole() {
+        let look = Look { width: 100, colour: false };
+        let shown = one(&recorded(), OutputFormat::Text, look);
+        assert!(
+            shown.starts_with("provide QmX: ok after 250 ms, strategy classic, fleet default, region eu-central-1\n")
+        );
+        assert!(shown.contains("started 2026-01-02T03:04:05.678Z\n") && shown.contains("FIND_NODE"), "{shown}");
+        let document: Value = serde_json::from_str(&one(&recorded(), OutputFormat::Json, look)).unwrap();
+        assert_eq!((&document["operation"], &document["trace"]["returned"]), (&json!("provide"), &json!(250_000)));
+    }
+}

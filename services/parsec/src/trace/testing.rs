@@ -1,0 +1,98 @@
+//! Requests for the tests: by hand, and arbitrary.
+
+use std::time::Duration;
+
+use parsec_measure::{RequestEnd, RequestKind, StrategyKind, Trace, TracedRequest};
+use proptest::prelude::*;
+
+/// A phase's time stamp.
+pub(crate) fn at(ms: u64) -> Option<Duration> {
+    Some(Duration::from_millis(ms))
+}
+
+/// A search that is answered without its phases being known.
+pub(crate) fn request(peer: &str, asked: u64, ended: u64) -> TracedRequest {
+    TracedRequest {
+        peer: peer.to_owned(),
+        agent: None,
+        kind: RequestKind::FindNode,
+        named_by: None,
+        hop: 0,
+        common_prefix: 0,
+        asked: Duration::from_millis(asked),
+        dialled: None,
+        connected: None,
+        opened: None,
+        written: None,
+        ended: at(ended),
+        end: RequestEnd::Answered,
+        error: None,
+        closer: 20,
+        providers: 0,
+    }
+}
+
+/// The next hop, named by the request with this index.
+pub(crate) fn hop(peer: &str, named_by: u32, asked: u64, ended: u64) -> TracedRequest {
+    TracedRequest { named_by: Some(named_by), hop: 1, ..request(peer, asked, ended) }
+}
+
+/// A record that is written.
+pub(crate) fn put(peer: &str, asked: u64, ended: u64) -> TracedRequest {
+    TracedRequest { kind: RequestKind::AddProvider, closer: 0, ..request(peer, asked, ended) }
+}
+
+/// A request that comes to this end.
+pub(crate) fn ending(end: RequestEnd, request: TracedRequest) -> TracedRequest {
+    TracedRequest { end, closer: 0, ..request }
+}
+
+/// A trace of these requests.
+pub(crate) fn trace(returned: u64, requests: Vec<TracedRequest>) -> Trace {
+    Trace { strategy: StrategyKind::Classic, returned: Duration::from_millis(returned), requests, left_out: 0 }
+}
+
+const ENDS: [RequestEnd; 8] = [
+    RequestEnd::Answered,
+    RequestEnd::DialFailed,
+    RequestEnd::DialTimeout,
+    RequestEnd::BackOff,
+    RequestEnd::Timeout,
+    RequestEnd::Protocol,
+    RequestEnd::Cancelled,
+    RequestEnd::Pending,
+];
+
+const KINDS: [RequestKind; 3] = [RequestKind::FindNode, RequestKind::GetProviders, RequestKind::AddProvider];
+
+fn arbitrary_request() -> impl Strategy<Value = TracedRequest> {
+    // Few different times, so that they often coincide, as they do in virtual time.
+    let time = || (0..40u64).prop_map(|step| Duration::from_micros(step * 700));
+    let stamp = || proptest::option::of(time());
+    let stamps = (time(), stamp(), stamp(), stamp(), stamp(), stamp());
+    let what = (0..KINDS.len(), 0..ENDS.len(), proptest::option::of(0..30u32), 0..3u32);
+    (".{0,8}", stamps, what).prop_map(|(peer, (asked, dialled, connected, opened, written, ended), what)| {
+        let (kind, end, named_by, providers) = what;
+        TracedRequest {
+            kind: KINDS[kind],
+            end: ENDS[end],
+            named_by,
+            providers,
+            asked,
+            dialled,
+            connected,
+            opened,
+            written,
+            ended,
+            ..request(&peer, 0, 0)
+        }
+    })
+}
+
+/// Traces such as no node makes them, too: nothing in a stored document is certain.
+pub(crate) fn arbitrary_trace() -> impl Strategy<Value = Trace> {
+    let returned = (0..40u64).prop_map(|step| Duration::from_micros(step * 700));
+    (returned, proptest::collection::vec(arbitrary_request(), 0..25), 0..3u32).prop_map(
+        |(returned, requests, left_out)| Trace { strategy: StrategyKind::Optprov, returned, requests, left_out },
+    )
+}

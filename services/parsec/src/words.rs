@@ -1,0 +1,51 @@
+//! Numbers as people read them.
+
+use std::time::Duration;
+
+/// Three significant digits and the unit that suits them.
+pub(crate) fn duration(duration: Duration) -> String {
+    let (unit, digits) = unit(duration);
+    format!("{} {unit}", number(duration, unit, digits))
+}
+
+/// `part` of `whole`, both in the unit that suits the whole: `2.10 of 2.60 s`.
+pub(crate) fn share(part: Duration, whole: Duration) -> String {
+    let (unit, digits) = unit(whole);
+    format!("{} of {} {unit}", number(part, unit, digits), number(whole, unit, digits))
+}
+
+/// `1 peer`, `2 peers`.
+pub(crate) fn count(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+fn unit(duration: Duration) -> (&'static str, usize) {
+    match duration.as_secs_f64() * 1e3 {
+        ms if ms < 10.0 => ("ms", 2),
+        ms if ms < 100.0 => ("ms", 1),
+        ms if ms < 1_000.0 => ("ms", 0),
+        ms if ms < 10_000.0 => ("s", 2),
+        _ => ("s", 1),
+    }
+}
+
+fn number(duration: Duration, unit: &str, digits: usize) -> String {
+    let scale = if unit == "ms" { 1e3 } else { 1.0 };
+    format!("{:.digits$}", duration.as_secs_f64() * scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_three_digits_and_the_unit_that_suits_them() {
+        let words = [40, 1_234, 45_600, 999_400, 2_611_000, 61_000_000].map(|us| duration(Duration::from_micros(us)));
+        assert_eq!(words, ["0.04 ms", "1.23 ms", "45.6 ms", "999 ms", "2.61 s", "61.0 s"]);
+    }
+
+    #[test]
+    fn a_part_is_told_in_the_unit_of_the_whole() {
+        assert_eq!(share(Duration::from_millis(40), Duration::from_millis(2_600)), "0.04 of 2.60 s");
+    }
+}

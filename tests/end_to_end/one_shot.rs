@@ -1,0 +1,103 @@
+//! `parsec provide`, `parsec retrieve` and `parsec trace`: one operation, as somebody at a terminal does it.
+
+use nix::sys::signal::Signal;
+use parsec_dht::{LOCAL_PROTOCOL, LocalNetwork};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::deployment::{joining, network};
+use crate::process::{Ended, Process};
+use crate::stage::Stage;
+
+/// The sha2-256 of `hello world`, which nobody has published.
+const HELLO: &str = "QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4";
+
+fn start(stage: &Stage, network: &LocalNetwork, args: &[&str]) -> Process {
+    let [flag, peers] = joining(network);
+    Process::start(stage, &[args, &["--protocol-id", LOCAL_PROTOCOL, &flag, &peers]].concat())
+}
+
+fn document(ended: &Ended) -> Value {
+    serde_json::from_str(&ended.out.concat()).unwrap_or_else(|error| panic!("{error}: {:#?}", ended.out))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_process_provides_another_finds_while_the_first_stays() {
+    let (stage, network) = (Stage::begin(), network().await);
+    let provider = start(&stage, &network, &["provide", "--stay", "--format", "json"]);
+    let provided = provider.out("result", |line| serde_json::from_str::<Value>(line).ok()).await;
+    assert_eq!((&provided["operation"], &provided["outcome"]), (&"provide".into(), &"ok".into()), "{provided}");
+    assert_eq!((&provided["strategy"], &provided["holders_stored"]), (&"classic".into(), &20.into()), "{provided}");
+    assert!(provided["duration_seconds"].as_f64().unwrap() > 0.0, "{provided}");
+
+    let cid = provided["cid"].as_str().unwrap();
+    let found = start(&stage, &network, &["retrieve", cid, "--format", "json"]).end().await;
+    assert_eq!(found.code(), 0);
+    let found = document(&found);
+    assert_eq!((&found["outcome"], &found["cid"]), (&"ok".into(), &provided["cid"]), "{found}");
+    assert_eq!(found["from_own_records"], false, "{found}");
+
+    provider.signal(Signal::SIGINT);
+    let ended = provider.end().await;
+    assert_eq!((ended.code(), ended.out.len()), (0, 1));
+    let peer = provided["peer"].as_str().unwrap();
+    assert!(
+        ended.err.contains(&format!("the record names this process, peer {peer}, which runs until Ctrl-C")),
+        "{}",
+        ended.err
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_published_by_the_hash_of_its_bytes_and_the_result_is_told_to_people() {
+    let (stage, network, directory) = (Stage::begin(), network().await, TempDir::new().unwrap());
+    let file = directory.path().join("hello");
+    std::fs::write(&file, "hello world").unwrap();
+    let ended = start(&stage, &network, &["provide", file.to_str().unwrap()]).end().await;
+    assert_eq!(ended.code(), 0);
+    assert!(ended.out[0].starts_with(&format!("provide {HELLO}: ok after ")), "{:#?}", ended.out);
+    for part in ["records: 20 stored, 0 failed", "requests: ", "routing table: "] {
+        assert!(ended.out.iter().any(|line| line.starts_with(part)), "no `{part}` in {:#?}", ended.out);
+    }
+    assert!(ended.err.contains("which ends now (--stay keeps it running)"), "{}", ended.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_has_published_is_not_found_and_the_exit_code_says_so() {
+    let (stage, network) = (Stage::begin(), network().await);
+    let ended = start(&stage, &network, &["retrieve", HELLO]).end().await;
+    assert_eq!(ended.code(), 1);
+    assert!(ended.out[0].starts_with(&format!("retrieve {HELLO}: not_found after ")), "{:#?}", ended.out);
+    assert_eq!(ended.out[1], "not found");
+
+    let ended = start(&stage, &network, &["retrieve", HELLO, "--format", "json"]).end().await;
+    assert_eq!((ended.code(), &document(&ended)["outcome"]), (1, &"not_found".into()));
+}
+
+#[tokio::test]
+async fn a_network_that_lets_nobody_in_is_named_with_what_was_missing() {
+    let stage = Stage::begin();
+    // The port of tcpmux: below 1024, so that no test can be given it.
+    let nobody = "/ip4/127.0.0.1/tcp/1/p2p/12D3KooWQnUASa11PcTJZQPR5AJq5o4BYqqzYVn4kuEnnJ7dSTvj";
+    let args = ["retrieve", HELLO, "--ready-timeout", "1s", "--bootstrap-peers", nobody];
+    let ended = Process::start(&stage, &args).end().await;
+    assert_eq!((ended.code(), ended.out), (1, vec![]));
+    for part in ["cannot retrieve yet after 1s (--ready-timeout)", "the routing table is empty", nobody] {
+        assert!(ended.err.contains(part), "no `{part}` in {}", ended.err);
+    }
+}
+
+#[tokio::test]
+async fn an_operation_that_was_never_recorded_has_no_trace_to_show() {
+    let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
+    let path = directory.path().join("parsec.db");
+    std::fs::write(&path, "").unwrap();
+    let url = format!("sqlite:{}", path.display());
+    let ended = Process::start(&stage, &["trace", "--database-url", &url]).end().await;
+    assert_eq!((ended.code(), ended.out), (0, vec!["no operation with a trace is recorded".to_owned()]));
+
+    let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let ended = Process::start(&stage, &["trace", id, "--database-url", &url]).end().await;
+    assert_eq!((ended.code(), ended.out), (1, vec![]));
+    assert!(ended.err.contains(&format!("no operation {id} is recorded")), "{}", ended.err);
+}
