@@ -133,14 +133,17 @@ impl WithCancel for Vec<Step<u8, Provided<u8>>> {
 }
 
 #[test]
-fn a_put_that_failed_does_not_count_as_served() {
-    // The set threshold is out of reach: 200 peers are close together up to 6.8/256, alone up to 2.2/256.
-    let mut provide = provide(vec![2, 100, 110, 120], 200.0);
-    steps(&mut provide);
-    assert_eq!(feed(&mut provide, 2, Request::AddProvider, Reply::Failed), []);
-    let after = feed(&mut provide, 2, Request::FindNode, naming(vec![1]));
-    assert_eq!(after[0], ask(1, Request::AddProvider));
-    assert!(!after.contains(&ask(2, Request::AddProvider)), "and it is not sent the record again");
+fn a_put_that_failed_does_not_count_as_served_and_is_not_tried_again() {
+    let mut provide = provide(vec![11, 100, 200], 30.0);
+    assert_eq!(steps(&mut provide)[0], ask(11, Request::AddProvider));
+    assert_eq!(feed(&mut provide, 11, Request::AddProvider, Reply::Failed), []);
+    let after = feed(&mut provide, 11, Request::FindNode, naming(vec![12, 13, 14]));
+    assert_eq!(after, [12, 13, 14].map(|peer| ask(peer, Request::AddProvider)).to_vec().with_cancel());
+    assert_eq!(feed(&mut provide, 12, Request::AddProvider, Reply::Stored), []);
+    let after = feed(&mut provide, 13, Request::AddProvider, Reply::Stored);
+    let [Step::Return(provided)] = after.as_slice() else { panic!("{after:?}") };
+    // Three served are not enough; it is the four together that are close.
+    assert_eq!((&provided.lookup, &provided.failed), (&LookupEnd::CloseEnough, &vec![11]));
 }
 
 #[test]
