@@ -198,7 +198,7 @@ impl Handler<Provide> for DhtNode {
     type Result = ResponseFuture<Result<Measured, OperationError>>;
 
     fn handle(&mut self, Provide(cid): Provide, _: &mut Self::Context) -> Self::Result {
-        self.operate(|engine| async move { engine.provide(cid).await })
+        self.operate(|engine| async move { engine.provide(cid, None).await })
     }
 }
 

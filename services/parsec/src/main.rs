@@ -95,7 +95,7 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
         Command::Health(config) => return commands::run_health(config).await,
         Command::OneShot(config) => return oneshot::run(*config, look).await,
         Command::Trace(config) => return trace::run(config, look).await,
-        Command::Bench(config) => bench::run(config).await?,
+        Command::Bench(config) => tokio::task::spawn_blocking(move || bench::run(&config)).await??,
         Command::Demo(config) => demo::run(config).await?,
     }
     Ok(ExitCode::SUCCESS)

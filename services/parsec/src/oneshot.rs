@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use parsec_dht::{Dht, Node, NodeConfig, Readiness};
-use parsec_measure::{CONTENT_BYTES, Cid, Content, FollowUp, Measured, OperationKind, OutcomeClass};
+use parsec_measure::{CONTENT_BYTES, Cid, Content, Measured, OperationKind, OutcomeClass};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -124,7 +124,7 @@ async fn measure(
     look: Look,
 ) -> anyhow::Result<Measured> {
     let result = match kind {
-        OperationKind::Provide => node.provide(cid.clone()).await,
+        OperationKind::Provide => node.provide(cid.clone(), None).await,
         OperationKind::Retrieve => node.retrieve(cid.clone()).await,
     };
     let result = result.with_context(|| format!("cannot {kind} {cid}"))?;
@@ -144,7 +144,7 @@ async fn conclude(process: &Process, node: &Node, operation: &OneShot, result: &
     if pending > 0 && !stay {
         let seconds = BACKGROUND.as_secs();
         output::note(&format!("{pending} records are still being written: waiting {seconds} s at most"))?;
-        match process.unless_stopped(timeout(BACKGROUND, follow_up(node))).await {
+        match process.unless_stopped(timeout(BACKGROUND, node.next_follow_up())).await {
             Some(Ok(end)) => output::note(&format!("records: {} stored, {} failed", end.stored, end.failed))?,
             Some(Err(_)) | None => output::note("some of them are not written")?,
         }
@@ -158,11 +158,6 @@ async fn conclude(process: &Process, node: &Node, operation: &OneShot, result: &
         ended = process.wait_for_end() => ended,
         reason = node.died() => bail!("the DHT node died: {reason}"),
     }
-}
-
-/// The end of the puts that a publication left to the background. No strategy of this version leaves any.
-async fn follow_up(_: &Node) -> FollowUp {
-    std::future::pending().await
 }
 
 fn heading(kind: OperationKind, cid: &Cid, result: &Measured) -> Heading {

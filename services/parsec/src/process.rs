@@ -15,7 +15,7 @@ use parsec_actors::telemetry::Telemetry;
 use parsec_measure::{RestartPolicy, port_candidates};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::config::HostPort;
 use crate::provenance;
@@ -149,4 +149,14 @@ pub(crate) fn bind(what: &str, place: &HostPort) -> anyhow::Result<TcpListener> 
     let free = candidates.find_map(|candidate| TcpListener::bind(candidate).ok());
     // None was free: the system's own choice fails with a sentence if it does not fit into the database.
     free.map_or_else(|| bind(address), Ok)
+}
+
+/// Each peer and each connection is an open file of this one process: take as many as the system grants.
+pub(crate) fn raise_file_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised =
+        getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        warn!(%error, "the limit of open files stays as it is");
+    }
 }

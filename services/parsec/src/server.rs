@@ -57,7 +57,7 @@ pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Resu
             region: region.clone(),
             cmd,
             fleet: fleet.clone(),
-            dependencies: provenance::dependencies(&[("strategy", "classic")]),
+            dependencies: provenance::dependencies(&[("strategy", config.strategy.as_str())]),
             ip_address: advertised_ip,
             server_port: ServerPort::try_from(http_port).context("HTTP port")?,
             peer_port: ServerPort::try_from(peer_port).context("libp2p port")?,

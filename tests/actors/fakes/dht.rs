@@ -11,7 +11,7 @@ use parsec_actors::ask::AskError;
 use parsec_actors::dht_node::{DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
 use parsec_api::client::{Answered, CallError, ServerApi};
 use parsec_dht::{Dht, DhtError, Readiness};
-use parsec_measure::{Cid, Content, Endpoint, Measured, OutcomeClass};
+use parsec_measure::{AttemptId, Cid, Content, Endpoint, FollowUp, Measured, OutcomeClass};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -84,7 +84,11 @@ impl FakeDht {
 
 #[async_trait]
 impl Dht for FakeDht {
-    async fn provide(&self, _: Cid) -> Result<Measured, DhtError> {
+    async fn next_follow_up(&self) -> FollowUp {
+        std::future::pending().await
+    }
+
+    async fn provide(&self, _: Cid, _: Option<AttemptId>) -> Result<Measured, DhtError> {
         self.operate().await
     }
 

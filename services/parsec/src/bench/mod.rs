@@ -1,13 +1,74 @@
-//! `parsec bench`: strategies compared on a simulated network.
+//! `parsec bench`: what the strategies do on a local network, side by side.
 
-#[allow(dead_code, reason = "the runner is not there yet")]
 mod report;
+mod runner;
 
-use anyhow::bail;
+use std::io::IsTerminal;
+use std::sync::mpsc;
+use std::thread;
 
-use crate::config::BenchConfig;
+use anyhow::{Context as _, anyhow};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use parsec_measure::{OperationKind, StrategyKind};
+use rand::RngExt;
 
-/// Runs the comparison.
-pub(crate) async fn run(config: BenchConfig) -> anyhow::Result<()> {
-    bail!("this version cannot compare {} strategies yet", config.strategies.len())
+use self::report::BenchRow;
+use self::runner::Samples;
+use crate::config::{BenchConfig, BenchTransport};
+use crate::process;
+
+/// Runs the comparison and prints what it found. Each strategy has a thread and a network of its own, made from the
+/// same seed, and publishes the same keys.
+pub(crate) fn run(config: &BenchConfig) -> anyhow::Result<()> {
+    process::raise_file_limit();
+    let seed = config.seed.unwrap_or_else(|| rand::rng().random());
+    let progress = progress(u64::from(config.operations) * config.strategies.len() as u64);
+    let (done, dones) = mpsc::channel();
+    let counting = {
+        let progress = progress.clone();
+        thread::spawn(move || dones.iter().for_each(|()| progress.inc(1)))
+    };
+    let samples = all(config, seed, &done);
+    drop(done);
+    let _ = counting.join();
+    progress.finish_and_clear();
+    let mut rows = Vec::new();
+    for (strategy, (provided, found)) in samples? {
+        rows.push(BenchRow::of(strategy, OperationKind::Provide, config.rtt, &provided));
+        rows.push(BenchRow::of(strategy, OperationKind::Retrieve, config.rtt, &found));
+    }
+    Ok(report::print(config, seed, &rows)?)
+}
+
+/// As many strategies at once as there are processors: on a virtual clock that changes no result. On the real clock
+/// they would measure each other, so there it is one after the other.
+fn all(config: &BenchConfig, seed: u64, done: &mpsc::Sender<()>) -> anyhow::Result<Vec<(StrategyKind, Samples)>> {
+    let at_once = match config.transport {
+        BenchTransport::Memory => thread::available_parallelism().map_or(1, usize::from),
+        BenchTransport::Tcp | BenchTransport::Quic => 1,
+    };
+    let mut all = Vec::new();
+    for batch in config.strategies.chunks(at_once) {
+        let one = |strategy: StrategyKind| {
+            let done = done.clone();
+            move || runner::run(config, strategy, seed, &done)
+        };
+        let results: Vec<anyhow::Result<Samples>> = thread::scope(|scope| {
+            let running: Vec<_> = batch.iter().map(|strategy| scope.spawn(one(*strategy))).collect();
+            running.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(anyhow!("it crashed")))).collect()
+        });
+        for (strategy, result) in batch.iter().zip(results) {
+            all.push((*strategy, result.with_context(|| format!("strategy {strategy}"))?));
+        }
+    }
+    Ok(all)
+}
+
+fn progress(operations: u64) -> ProgressBar {
+    let target =
+        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let progress = ProgressBar::with_draw_target(Some(operations), target);
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} publications and searches, {elapsed}");
+    progress.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    progress
 }

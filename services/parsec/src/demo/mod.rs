@@ -50,7 +50,7 @@ const ROUNDS_WAITING: usize = 64;
 
 /// Runs the demonstration to its end: the number of rounds asked for, or a signal.
 pub(crate) async fn run(config: DemoConfig) -> anyhow::Result<()> {
-    raise_file_limit();
+    process::raise_file_limit();
     let process = Process::start()?;
     let mut board = Board::new(config.format, Board::can_be_live());
     let mut running = Running::default();
@@ -184,16 +184,6 @@ async fn wait_until_offered(store: &dyn Store, fleet: &Fleet, servers: usize) ->
             bail!("{offered} of {servers} servers are ready after {} s", READY_TIMEOUT.as_secs());
         }
         sleep(READY_POLL).await;
-    }
-}
-
-/// Each peer and each connection is an open file of this one process: take as many as the system grants.
-fn raise_file_limit() {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let raised =
-        getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
-    if let Err(error) = raised {
-        warn!(%error, "the limit of open files stays as it is");
     }
 }
 

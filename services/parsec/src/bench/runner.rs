@@ -1,0 +1,213 @@
+//! Runs the operations of one strategy on a local network of its own, and notes what came of each.
+//!
+//! In memory, everything runs on one thread whose clock stands still while there is work to do and jumps to the next
+//! event when there is none: a delay costs no time, and what is measured does not depend on the machine. Over TCP and
+//! QUIC, the clock is the real one.
+
+use std::collections::HashSet;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use parsec_dht::{
+    Dht, Identity, LOCAL_PROTOCOL, Latency, LocalConfig, LocalNetwork, LocalPeer, LocalTransport, Node, NodeConfig,
+    Observer, Readiness, Region, Underlay,
+};
+use parsec_measure::{Cid, Content, Measured, OutcomeClass, RequestKind, StrategyKind};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio::time::{Instant, sleep};
+
+use super::report::Sample;
+use crate::config::{BenchConfig, BenchTransport};
+
+/// How many peers shall hold a record (k of the specification).
+const HOLDERS: usize = 20;
+
+/// How long an operation may take: the server's own default.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(180);
+
+/// How long a node may take until it can measure, on the clock of the run.
+const READY_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How often it is looked whether it can.
+const READY_POLL: Duration = Duration::from_millis(50);
+
+/// How long a peer takes to put away a record that has come in, generously: on a virtual clock, none at all.
+const ARRIVAL: Duration = Duration::from_millis(1);
+
+/// How long the background of a publication may take to end: longer than its own limit.
+const FOLLOW_UP_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// What one strategy did: its publications and its searches.
+pub(super) type Samples = (Vec<Sample>, Vec<Sample>);
+
+/// Runs all operations of one strategy to their end. `done` hears of each pair of publication and search.
+pub(super) fn run(
+    config: &BenchConfig,
+    strategy: StrategyKind,
+    seed: u64,
+    done: &Sender<()>,
+) -> anyhow::Result<Samples> {
+    let mut builder = match config.transport {
+        BenchTransport::Memory => tokio::runtime::Builder::new_current_thread(),
+        BenchTransport::Tcp | BenchTransport::Quic => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let builder = builder.enable_all();
+    if config.transport == BenchTransport::Memory {
+        builder.start_paused(true);
+    }
+    let runtime = builder.build().context("cannot start a runtime")?;
+    let samples = runtime.block_on(async {
+        let mut bench = Bench::start(config, strategy, seed).await?;
+        bench.run(config.operations, done).await
+    });
+    // Peers that are being dropped have nothing to say that would be worth waiting for.
+    runtime.shutdown_background();
+    samples
+}
+
+fn transport(transport: BenchTransport) -> LocalTransport {
+    match transport {
+        BenchTransport::Memory => LocalTransport::Memory,
+        BenchTransport::Tcp => LocalTransport::Tcp,
+        BenchTransport::Quic => LocalTransport::Quic,
+    }
+}
+
+struct Bench {
+    network: LocalNetwork,
+    observer: Observer,
+    publisher: Node,
+    finder: Node,
+    warm: bool,
+    round_trip: Duration,
+    rng: StdRng,
+}
+
+impl Bench {
+    async fn start(config: &BenchConfig, strategy: StrategyKind, seed: u64) -> anyhow::Result<Self> {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let network = LocalNetwork::start(LocalConfig {
+            peers: config.peers as usize,
+            seed,
+            transport: transport(config.transport),
+            latency: Latency::Fixed(config.rtt),
+            undialable: config.undialable.get(),
+            silent: config.silent.get(),
+        })
+        .await?;
+        let observer = network.observer()?;
+        let [publisher, finder] =
+            [node(config, strategy, &network, &mut rng), node(config, strategy, &network, &mut rng)];
+        let (publisher, finder) = tokio::try_join!(ready(publisher), ready(finder))?;
+        let (round_trip, warm) = (config.rtt, config.warm);
+        Ok(Self { network, observer, publisher, finder, warm, round_trip, rng })
+    }
+
+    async fn run(&mut self, operations: u32, done: &Sender<()>) -> anyhow::Result<Samples> {
+        let mut samples = Samples::default();
+        for _ in 0..operations {
+            let [provided, found] = self.once().await?;
+            samples.0.push(provided);
+            samples.1.push(found);
+            let _ = done.send(());
+        }
+        Ok(samples)
+    }
+
+    /// One publication and the search for it.
+    async fn once(&mut self) -> anyhow::Result<[Sample; 2]> {
+        if !self.warm {
+            self.publisher.hang_up().await;
+            self.finder.hang_up().await;
+        }
+        let cid = Content::random(&mut self.rng).cid();
+        let provided = self.publisher.provide(cid.clone(), None).await?;
+        let closest = self.network.closest_live(&cid.multihash(), HOLDERS);
+        // What was written when the publication returned is on its way; what is written from now on arrives later.
+        sleep(self.round_trip / 2 + ARRIVAL).await;
+        let at_return = self.holders(&cid, &closest).await;
+        let found = self.finder.retrieve(cid.clone()).await?;
+        let in_the_end = self.holders_in_the_end(&cid, &closest, &provided).await?;
+        let closest_found = found_all(&provided, &closest);
+        Ok([
+            Sample {
+                holders_at_return: Some(at_return),
+                holders_final: Some(in_the_end),
+                closest_found,
+                ..sample(&provided)
+            },
+            sample(&found),
+        ])
+    }
+
+    async fn holders(&self, cid: &Cid, closest: &[LocalPeer]) -> u32 {
+        let holders = self.observer.holders(&cid.multihash(), &self.publisher.peer_id(), closest).await;
+        u32::try_from(holders).unwrap_or(u32::MAX)
+    }
+
+    /// Once nothing of the publication is under way any more, on a wire or in the background.
+    async fn holders_in_the_end(&self, cid: &Cid, closest: &[LocalPeer], provided: &Measured) -> anyhow::Result<u32> {
+        if provided.effort.holders_pending > Some(0) {
+            let waiting = tokio::time::timeout(FOLLOW_UP_TIMEOUT, self.publisher.next_follow_up()).await;
+            let follow_up = waiting.context("a publication did not end in the background")?;
+            ensure!(follow_up.cid == cid.to_string(), "the background reports {}, not {cid}", follow_up.cid);
+        }
+        // A record that was written has still to arrive: half a round trip, and room for a slow machine.
+        sleep(self.round_trip.max(READY_POLL)).await;
+        Ok(self.holders(cid, closest).await)
+    }
+}
+
+fn sample(measured: &Measured) -> Sample {
+    Sample {
+        success: measured.class == OutcomeClass::Ok,
+        duration: measured.duration,
+        effort: measured.effort,
+        network_size: measured.network_size,
+        holders_at_return: None,
+        holders_final: None,
+        closest_found: None,
+    }
+}
+
+/// 1 if the lookup passed over no live peer that is closer to the key than the farthest live one that it chose for a
+/// record; else 0. Dead peers take places among those chosen, so that fewer than 20 of the live ones are.
+fn found_all(provided: &Measured, closest: &[LocalPeer]) -> Option<f64> {
+    let trace = provided.trace.as_ref()?;
+    let puts = trace.requests.iter().filter(|request| request.kind == RequestKind::AddProvider);
+    let chosen: HashSet<&str> = puts.map(|request| request.peer.as_str()).collect();
+    let is_chosen: Vec<bool> = closest.iter().map(|peer| chosen.contains(peer.peer_id().as_str())).collect();
+    let live = is_chosen.iter().filter(|chosen| **chosen).count();
+    let all = live > 0 && is_chosen.iter().take(live).all(|chosen| *chosen);
+    Some(if all { 1.0 } else { 0.0 })
+}
+
+fn node(config: &BenchConfig, strategy: StrategyKind, network: &LocalNetwork, rng: &mut StdRng) -> NodeConfig {
+    let mut secret = [0; 32];
+    rng.fill_bytes(&mut secret);
+    NodeConfig {
+        identity: Identity::from_seed(secret),
+        underlay: Underlay::Local(network.attach(Region::ALL[0])),
+        listen_ip: std::net::Ipv4Addr::LOCALHOST.into(),
+        listen_port: 0,
+        external_addresses: Vec::new(),
+        protocol: LOCAL_PROTOCOL.to_owned(),
+        bootstrap: network.bootstrap(),
+        server_mode: false,
+        strategy,
+        alpha: usize::from(config.alpha),
+        operation_timeout: OPERATION_TIMEOUT,
+    }
+}
+
+async fn ready(config: NodeConfig) -> anyhow::Result<Node> {
+    let node = Node::start(config).await?;
+    let started = Instant::now();
+    while let Readiness::NotReady(reason) = node.readiness().await? {
+        ensure!(started.elapsed() < READY_TIMEOUT, "a node is not ready after {} s: {reason}", READY_TIMEOUT.as_secs());
+        sleep(READY_POLL).await;
+    }
+    Ok(node)
+}
