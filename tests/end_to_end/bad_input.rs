@@ -51,7 +51,7 @@ const UNUSABLE_SETTINGS: &[Case] = &[
     (&[], "trace newest", &["argument OPERATION_ID", "`newest`", "UUID"]),
     (&[], "bench --undialable 1", &["flag --undialable", "`1`", "from 0 to 0.9"]),
     (&[], "bench --strategies classic,classic", &["flag --strategies", "`classic` stands there twice"]),
-    (&[], "demo --latency slow", &["flag --latency", "`slow`", "realistic, none, or a duration"]),
+    (&[], "demo --latency slow", &["flag --latency", "`slow`", "`realistic`, `none`, or a round trip"]),
     (&[], "measure", &["unrecognized subcommand 'measure'"]),
 ];
 

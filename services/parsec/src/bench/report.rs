@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::config::{BenchConfig, BenchFormat, BenchTransport};
-use crate::output;
+use crate::{output, words};
 
 /// The quantiles of the durations of the operations that succeeded.
 const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
@@ -243,18 +243,9 @@ fn compared(row: &BenchRow, rows: &[BenchRow]) -> Option<String> {
         return None;
     }
     let classic = rows.iter().find(|row| is_provide(row) && is_classic(row))?;
-    let p50 = ratio(classic.p50_seconds?, row.p50_seconds?);
-    let p90 = ratio(classic.p90_seconds?, row.p90_seconds?);
+    let p50 = words::speed(classic.p50_seconds?, row.p50_seconds?);
+    let p90 = words::speed(classic.p90_seconds?, row.p90_seconds?);
     Some(format!("{} provides {p50} than classic at p50, {p90} at p90", row.strategy))
-}
-
-fn ratio(classic: f64, other: f64) -> String {
-    match (classic / other, other / classic) {
-        (faster, _) if faster >= 1.0 => format!("{faster:.1}x faster"),
-        (_, slower) if slower > 1.0 => format!("{slower:.1}x slower"),
-        // Neither took any time.
-        _ => "no faster".to_owned(),
-    }
 }
 
 /// For programs: a list of objects.

@@ -27,7 +27,8 @@ pub(crate) use sources::{Flags, Sources};
 pub(crate) use table::{Key, Kind, Program};
 pub(crate) use tools::{BenchConfig, OneShot, OneShotConfig, TraceConfig};
 pub(crate) use typed::{
-    DatabaseConfig, DatabaseTarget, DemoConfig, DhtConfig, HealthConfig, LogConfig, SchedulerConfig, ServerConfig,
+    DatabaseConfig, DatabaseTarget, DemoConfig, DemoFleet, DhtConfig, HealthConfig, LogConfig, SchedulerConfig,
+    ServerConfig,
 };
 pub(crate) use values::{BenchFormat, BenchTransport, HostPort, LogLevel, OutputFormat};
 pub(crate) use warnings::{Warning, warnings};

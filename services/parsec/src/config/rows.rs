@@ -205,9 +205,9 @@ const DEMO: &[Key] = &[
     Key::number("demo.peers", "peers", "PARSEC_DEMO_PEERS", "N").default("100").help("Peers of the local DHT"),
     Key::number("demo.servers", "servers", "PARSEC_DEMO_SERVERS", "N")
         .default("5")
-        .help("Servers that measure it, at least 2"),
+        .help("Servers of each fleet, at least 2"),
     Key::number("demo.rounds", "rounds", "PARSEC_DEMO_ROUNDS", "N")
-        .help("End after so many rounds; without it, at Ctrl-C"),
+        .help("End after so many rounds of each fleet; without it, at Ctrl-C"),
     Key::text("demo.interval", "interval", "PARSEC_DEMO_INTERVAL", "DURATION")
         .default("5s")
         .help("Time from the start of one round to the start of the next"),

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use parsec_dht::Latency;
 use parsec_measure::{Fleet, FleetGroup, StrategyKind};
 
 use super::error::{ConfigError, Origin};
@@ -170,9 +171,9 @@ pub(crate) struct DemoConfig {
     pub(crate) common: CommonConfig,
     /// Peers of the local DHT.
     pub(crate) peers: u32,
-    /// Servers that measure it.
+    /// Servers of each fleet.
     pub(crate) servers: u32,
-    /// After how many rounds to end; `None` goes on until it is stopped.
+    /// After how many rounds of each fleet to end; `None` goes on until it is stopped.
     pub(crate) rounds: Option<u32>,
     /// From the start of a round to the start of the next.
     pub(crate) interval: Duration,
@@ -184,8 +185,8 @@ pub(crate) struct DemoConfig {
     pub(crate) seed: Option<u64>,
     /// The fleets that measure side by side, each with its own strategy.
     pub(crate) fleets: Vec<DemoFleet>,
-    /// `realistic`, `none`, or a duration.
-    pub(crate) latency: String,
+    /// How long the ways between them are.
+    pub(crate) latency: Latency,
     /// The share of peers that cannot be dialled.
     pub(crate) undialable: Share,
     /// The share of peers that accept connections and never answer.
@@ -383,7 +384,7 @@ impl DemoConfig {
             format: from.required("demo.format", OutputFormat::read)?,
             seed: from.optional("demo.seed", values::within(0..=u64::MAX))?,
             fleets: from.required("demo.fleets", values::distinct(DemoFleet::read))?,
-            latency: from.required("demo.latency", values::latency)?,
+            latency: from.required("demo.latency", values::parsed)?,
             undialable,
             silent: from.required("demo.silent", Share::read_beside(undialable, "undialable"))?,
         })

@@ -314,14 +314,6 @@ pub(super) fn operation_id(text: &str) -> Reading<AttemptId> {
     text.parse().map(AttemptId).map_err(expected)
 }
 
-pub(super) fn latency(text: &str) -> Reading<String> {
-    match text {
-        "realistic" | "none" => Ok(text.to_owned()),
-        _ if round_trip(text).is_ok() => Ok(text.to_owned()),
-        _ => Err("expected realistic, none, or a duration up to 10s, such as 50ms".to_owned()),
-    }
-}
-
 /// A multiaddr by its looks; what it says is for those to judge who know libp2p.
 pub(super) fn multiaddr(text: &str) -> Reading<String> {
     if text.starts_with('/') && text.len() > 1 {

@@ -11,7 +11,7 @@ use parsec_measure::{Attempt, Node, OperationKind, Tally};
 use serde_json::{Value, json};
 
 use crate::config::OutputFormat;
-use crate::output;
+use crate::{output, words};
 
 /// Collects the results and shows them. Results go to stdout, everything else to stderr.
 pub(crate) struct Board {
@@ -22,6 +22,9 @@ pub(crate) struct Board {
     started: Instant,
     progress: ProgressBar,
 }
+
+/// The fleet that the others are compared with.
+const BASELINE: &str = "default";
 
 const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
 
@@ -68,9 +71,9 @@ impl Board {
         }
         match self.format {
             OutputFormat::Text => {
-                let text = format!("round {}\n{}", self.rounds, self.table());
+                let text = format!("round {}, fleet {}\n{}", self.rounds, finished.group, self.table());
                 self.print(&text)?;
-                self.say(format!("round {} done, {} failures so far; Ctrl-C ends", self.rounds, self.failures))
+                self.say(format!("{} rounds done, {} failures so far; Ctrl-C ends", self.rounds, self.failures))
             }
             OutputFormat::Json => {
                 for (node, attempt) in &finished.attempts {
@@ -88,7 +91,7 @@ impl Board {
             OutputFormat::Text => {
                 let seconds = self.started.elapsed().as_secs_f64();
                 let text = format!("{} rounds in {seconds:.1} s, {} failures", self.rounds, self.failures);
-                self.print(&format!("{text}\n{}", self.table()))
+                self.print(&format!("{text}\n{}{}", self.table(), self.comparison()))
             }
             OutputFormat::Json => self.print(&self.summary_json().to_string()),
         }
@@ -103,7 +106,8 @@ impl Board {
         table.load_style(presets::UTF8_BORDERS_ONLY);
         table.set_header(["fleet", "operation", "n", "failures", "p50", "p90", "p99", "routing table (peers)"]);
         for ((fleet, kind), tally) in &self.tallies {
-            let [p50, p90, p99] = tally.quantiles(QUANTILES).map(in_words);
+            let [p50, p90, p99] =
+                tally.quantiles(QUANTILES).map(|value| value.map_or_else(|| "–".to_owned(), words::duration));
             let counts = [tally.attempts(), tally.failures()].map(|count| count.to_string());
             let [n, failures] = counts;
             let size = tally.routing_table_size().to_string();
@@ -113,6 +117,20 @@ impl Board {
             column.set_cell_alignment(CellAlignment::Right);
         }
         table
+    }
+
+    /// How the fleets' publications compare with the classic ones.
+    fn comparison(&self) -> String {
+        let median = |fleet: &str| {
+            let tally = self.tallies.get(&(fleet.to_owned(), OperationKind::Provide))?;
+            Some(tally.quantiles([0.5])[0]?.as_secs_f64())
+        };
+        let Some(baseline) = median(BASELINE) else { return String::new() };
+        let others = self.tallies.keys().filter(|(fleet, kind)| fleet != BASELINE && *kind == OperationKind::Provide);
+        let lines = others.filter_map(|(fleet, _)| {
+            Some(format!("\n{fleet} publishes {} than {BASELINE} at p50", words::speed(baseline, median(fleet)?)))
+        });
+        lines.collect()
     }
 
     fn summary_json(&self) -> Value {
@@ -143,18 +161,6 @@ impl Board {
     }
 }
 
-/// Three significant digits and the unit that suits them.
-fn in_words(duration: Option<Duration>) -> String {
-    let Some(duration) = duration else { return "–".to_owned() };
-    let millis = duration.as_secs_f64() * 1e3;
-    match millis {
-        ms if ms < 10.0 => format!("{ms:.2} ms"),
-        ms if ms < 100.0 => format!("{ms:.1} ms"),
-        ms if ms < 1_000.0 => format!("{ms:.0} ms"),
-        ms => format!("{:.2} s", ms / 1e3),
-    }
-}
-
 fn attempt_json(node: &Node, attempt: &Attempt) -> Value {
     let result = &attempt.result;
     json!({
@@ -175,6 +181,11 @@ fn attempt_json(node: &Node, attempt: &Attempt) -> Value {
         "dials": result.effort.dials,
         "dials_failed": result.effort.dials_failed,
         "holders_stored": result.effort.holders_stored,
+        "holders_failed": result.effort.holders_failed,
+        "holders_pending": result.effort.holders_pending,
+        "network_size_peers": result.network_size,
+        "fallback": result.fallback,
+        "from_own_records": result.from_own_records,
         "started": attempt.started.to_rfc3339(),
     })
 }
@@ -192,16 +203,4 @@ fn round_json(finished: &RoundFinished) -> Value {
         "started": round.started.to_rfc3339(),
         "ended": round.ended.map(|(at, _)| at.to_rfc3339()),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_have_three_digits_and_a_unit() {
-        let shown = |micros| in_words(Some(Duration::from_micros(micros)));
-        assert_eq!(["3.14 ms", "31.4 ms", "314 ms", "3.14 s"], [3_141, 31_415, 314_159, 3_141_592].map(shown)[..]);
-        assert_eq!(in_words(None), "–");
-    }
 }

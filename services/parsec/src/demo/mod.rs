@@ -1,20 +1,23 @@
-//! `parsec demo`: a local DHT of real peers, real servers, a scheduler and a database, in one process.
+//! `parsec demo`: a local DHT of real peers, three fleets of real servers, their schedulers and a database, in one process.
 //!
 //! Only the processes are saved: each server has its own libp2p peer, its own HTTP API on its own port
 //! and its own row in the database, and the scheduler finds and calls them as it would across the world.
 
 mod board;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
 use anyhow::{Context as _, bail};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use parsec_actors::fleet::RoundFinished;
 use parsec_api::client::{HttpClient, Timeouts};
-use parsec_dht::{Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, NodeConfig, Underlay};
-use parsec_measure::{ACTIVE_WITHIN, Fleet, FleetGroup, StrategyKind};
+use parsec_dht::{Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, NodeConfig, Region, Underlay};
+use parsec_measure::{ACTIVE_WITHIN, Fleet, FleetGroup};
 use parsec_store::{Store, StoreConfig};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -23,27 +26,20 @@ use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use self::board::Board;
-use crate::config::{DemoConfig, HostPort};
+use crate::config::{DemoConfig, DemoFleet, HostPort};
 use crate::database;
 use crate::process::{self, Process};
 use crate::scheduler::{self, SchedulerSetup};
 use crate::server::{self, RunningServer, ServerSetup};
 
-/// The fleet that the servers are in.
-const FLEET: &str = "default";
-
-/// Where ProbeLab's servers stand; the demonstration borrows the names.
-const REGIONS: [&str; 7] =
-    ["eu-central-1", "us-east-2", "ap-southeast-2", "sa-east-1", "af-south-1", "us-west-1", "me-south-1"];
-
-/// How long the servers may take until all of them can measure.
-const READY_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long the servers of a fleet may take until all of them can measure.
+const READY_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// How often it is looked whether they can.
 const READY_POLL: Duration = Duration::from_millis(50);
 
-/// How long one publication or search may take: on one machine, nothing takes a tenth of it.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long one publication or search may take: with dead peers around, a classic publication takes ten seconds.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How many rounds may wait to be shown.
 const ROUNDS_WAITING: usize = 64;
@@ -68,19 +64,18 @@ pub(crate) async fn run(config: DemoConfig) -> anyhow::Result<()> {
 struct Running {
     network: Option<LocalNetwork>,
     servers: Vec<RunningServer>,
-    scheduler: Option<scheduler::RunningScheduler>,
+    /// By the name of their fleet.
+    schedulers: BTreeMap<String, scheduler::RunningScheduler>,
 }
 
 impl Running {
     async fn stop(self) -> anyhow::Result<()> {
-        let scheduler = match &self.scheduler {
-            Some(scheduler) => scheduler.stop().await,
-            None => Ok(()),
-        };
+        let schedulers = self.schedulers.values().map(scheduler::RunningScheduler::stop);
+        let schedulers: anyhow::Result<Vec<()>> = futures::future::join_all(schedulers).await.into_iter().collect();
         let servers = self.servers.iter().map(RunningServer::stop);
         let servers: anyhow::Result<Vec<()>> = futures::future::join_all(servers).await.into_iter().collect();
         drop(self.network);
-        scheduler.and(servers.map(|_| ()))
+        schedulers.and(servers).map(|_| ())
     }
 }
 
@@ -90,48 +85,98 @@ async fn play(process: &Process, config: &DemoConfig, board: &mut Board, running
     let (store, file) = open_store(config.data_dir.as_deref()).await?;
     board.announce(&format!("measurements go to {}", file.display()))?;
 
-    let local = LocalConfig { peers: config.peers as usize, seed: rng.random(), ..LocalConfig::default() };
-    let network = running.network.insert(LocalNetwork::start(local).await?);
-    let seconds = started.elapsed().as_secs_f64();
-    board.say(format!("local DHT of {} peers is up after {seconds:.1} s", network.len()))?;
-
-    let fleet: Fleet = FLEET.parse().expect("the demo's fleet has a valid name");
-    for index in 0..config.servers as usize {
-        let setup = server_setup(index, network, &fleet, Arc::clone(&store), &mut rng)?;
-        running.servers.push(server::start(process, setup).await?);
+    let network = running.network.insert(LocalNetwork::start(local_network(config, rng.random())).await?);
+    let (seconds, live) = (started.elapsed().as_secs_f64(), network.live_peers());
+    board.say(format!("local DHT of {} peers, {live} of them live, is up after {seconds:.1} s", network.len()))?;
+    for fleet in &config.fleets {
+        for region in Region::ALL.into_iter().cycle().take(config.servers as usize) {
+            let setup = server_setup(network, fleet, region, Arc::clone(&store), &mut rng)?;
+            running.servers.push(server::start(process, setup).await?);
+        }
     }
-    board.say(format!("{} servers fill their routing tables", config.servers))?;
-    wait_until_offered(store.as_ref(), &fleet, config.servers as usize).await?;
-    let seconds = started.elapsed().as_secs_f64();
-    board.say(format!("{} servers are ready after {seconds:.1} s, the first round begins", config.servers))?;
+    board.say(format!("{} servers of {} fleets join it", running.servers.len(), config.fleets.len()))?;
 
-    let (watcher, mut rounds) = Watcher::new();
-    let timeouts = Timeouts { operation: OPERATION_TIMEOUT + Duration::from_secs(10), ..Timeouts::default() };
-    running.scheduler = Some(scheduler::start(
-        process,
-        SchedulerSetup {
-            store,
+    let (watcher, rounds) = Watcher::new();
+    let schedulers = Schedulers { process, config, store, watcher: watcher.start().recipient(), started };
+    schedulers.run(board, running, rounds, &mut rng).await
+}
+
+/// Starts the scheduler of each fleet as soon as its servers can measure, and shows the rounds.
+struct Schedulers<'a> {
+    process: &'a Process,
+    config: &'a DemoConfig,
+    store: Arc<dyn Store>,
+    watcher: Recipient<RoundFinished>,
+    started: Instant,
+}
+
+impl Schedulers<'_> {
+    async fn run(
+        &self,
+        board: &mut Board,
+        running: &mut Running,
+        mut rounds: mpsc::Receiver<RoundFinished>,
+        rng: &mut StdRng,
+    ) -> anyhow::Result<()> {
+        let servers = self.config.servers as usize;
+        let fleets = self.config.fleets.iter().map(|DemoFleet { fleet, .. }| fleet);
+        let mut joining: FuturesUnordered<_> =
+            fleets.map(|fleet| wait_until_offered(self.store.as_ref(), fleet, servers)).collect();
+        let mut left: BTreeMap<String, Option<u32>> =
+            self.config.fleets.iter().map(|fleet| (fleet.to_string(), self.config.rounds)).collect();
+        while left.values().any(|rounds| *rounds != Some(0)) {
+            tokio::select! {
+                Some(ready) = joining.next() => {
+                    let fleet = ready?;
+                    let seconds = self.started.elapsed().as_secs_f64();
+                    board.say(format!("fleet {fleet} is ready after {seconds:.1} s, its first round begins"))?;
+                    running.schedulers.insert(fleet.to_string(), scheduler::start(self.process, self.setup(fleet, rng)?));
+                }
+                finished = rounds.recv() => {
+                    let finished = finished.context("the rounds ended by themselves")?;
+                    let fleet = finished.group.to_string();
+                    board.show(&finished)?;
+                    if let Some(Some(rounds)) = left.get_mut(&fleet) {
+                        *rounds = rounds.saturating_sub(1);
+                        if *rounds == 0 && let Some(scheduler) = running.schedulers.remove(&fleet) {
+                            scheduler.stop().await?;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn setup(&self, fleet: &Fleet, rng: &mut StdRng) -> anyhow::Result<SchedulerSetup> {
+        let timeouts = Timeouts { operation: OPERATION_TIMEOUT + Duration::from_secs(10), ..Timeouts::default() };
+        Ok(SchedulerSetup {
+            store: Arc::clone(&self.store),
             servers: Arc::new(HttpClient::new(timeouts).context("cannot set up the HTTP client")?),
-            groups: vec![FLEET.parse::<FleetGroup>().expect("the demo's fleet has a valid name")],
-            interval: config.interval,
+            groups: vec![fleet.as_str().parse::<FleetGroup>().context("a demo's fleet has a valid name")?],
+            interval: self.config.interval,
             probes: 1,
             seed: Some(rng.random()),
-            watcher: Some(watcher.start().recipient()),
-        },
-    ));
-    let mut shown = 0;
-    while config.rounds.is_none_or(|rounds| shown < rounds) {
-        let finished = rounds.recv().await.context("the rounds ended by themselves")?;
-        board.show(&finished)?;
-        shown += 1;
+            watcher: Some(self.watcher.clone()),
+        })
     }
-    Ok(())
+}
+
+fn local_network(config: &DemoConfig, seed: u64) -> LocalConfig {
+    LocalConfig {
+        peers: config.peers as usize,
+        seed,
+        latency: config.latency,
+        undialable: config.undialable.get(),
+        silent: config.silent.get(),
+        ..LocalConfig::default()
+    }
 }
 
 fn server_setup(
-    index: usize,
     network: &LocalNetwork,
-    fleet: &Fleet,
+    DemoFleet { fleet, strategy }: &DemoFleet,
+    region: Region,
     store: Arc<dyn Store>,
     rng: &mut StdRng,
 ) -> anyhow::Result<ServerSetup> {
@@ -141,21 +186,21 @@ fn server_setup(
     Ok(ServerSetup {
         dht: NodeConfig {
             identity: Identity::from_seed(secret),
-            underlay: Underlay::Internet,
+            underlay: Underlay::Local(network.attach(region)),
             listen_ip: localhost,
             listen_port: 0,
             external_addresses: Vec::new(),
             protocol: LOCAL_PROTOCOL.to_owned(),
             bootstrap: network.bootstrap(),
             server_mode: false,
-            strategy: StrategyKind::Classic,
+            strategy: *strategy,
             alpha: 10,
             operation_timeout: OPERATION_TIMEOUT,
         },
         http,
         store,
         fleet: fleet.clone(),
-        region: REGIONS[index % REGIONS.len()].to_owned(),
+        region: region.to_string(),
         advertised_ip: localhost,
         startup_delay: Duration::ZERO,
         cmd: "parsec demo".to_owned(),
@@ -172,16 +217,16 @@ async fn open_store(data_dir: Option<&Path>) -> anyhow::Result<(Arc<dyn Store>, 
     Ok((store, path))
 }
 
-/// Waits until schedulers would find all servers in the database.
-async fn wait_until_offered(store: &dyn Store, fleet: &Fleet, servers: usize) -> anyhow::Result<()> {
+/// Waits until schedulers would find all servers of a fleet in the database.
+async fn wait_until_offered<'a>(store: &dyn Store, fleet: &'a Fleet, servers: usize) -> anyhow::Result<&'a Fleet> {
     let started = Instant::now();
     loop {
         let offered = store.active_nodes(std::slice::from_ref(fleet), chrono::Utc::now() - ACTIVE_WITHIN).await?.len();
         if offered >= servers {
-            return Ok(());
+            return Ok(fleet);
         }
         if started.elapsed() > READY_TIMEOUT {
-            bail!("{offered} of {servers} servers are ready after {} s", READY_TIMEOUT.as_secs());
+            bail!("{offered} of {servers} servers of fleet {fleet} are ready after {} s", READY_TIMEOUT.as_secs());
         }
         sleep(READY_POLL).await;
     }

@@ -1,0 +1,143 @@
+//! How many round trips each operation takes: exactly those of the table in this crate's README.
+//!
+//! Real peers, 100 ms apart, on a clock that stands still while anybody is busy. Everybody is alive, and twenty peers make
+//! the network: all of them are known from the start and all of them shall hold the record, so that no hop is left to chance.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use parsec_dht::{
+    Dht, Identity, LOCAL_PROTOCOL, Latency, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, Readiness,
+    Region, Underlay,
+};
+use parsec_measure::{Cid, Content, Measured, OutcomeClass, RequestKind, StrategyKind, TracedRequest, Warmth};
+use tokio::time::sleep;
+
+const README: &str = include_str!("../README.md");
+const ROUND_TRIP: Duration = Duration::from_millis(100);
+
+/// Longer than an idle stream is kept, shorter than an idle connection.
+const STREAMS_CLOSE: Duration = Duration::from_secs(40);
+
+async fn network(peers: usize) -> LocalNetwork {
+    let (transport, latency) = (LocalTransport::Memory, Latency::Fixed(ROUND_TRIP));
+    LocalNetwork::start(LocalConfig { peers, seed: 7, transport, latency, ..LocalConfig::default() }).await.unwrap()
+}
+
+async fn ready(network: &LocalNetwork, strategy: StrategyKind) -> Node {
+    let node = Node::start(NodeConfig {
+        identity: Identity::generate(),
+        underlay: Underlay::Local(network.attach(Region::EuCentral1)),
+        listen_ip: Ipv4Addr::LOCALHOST.into(),
+        listen_port: 0,
+        external_addresses: vec![],
+        protocol: LOCAL_PROTOCOL.to_owned(),
+        bootstrap: network.bootstrap(),
+        server_mode: false,
+        strategy,
+        alpha: 10,
+        operation_timeout: Duration::from_secs(180),
+    });
+    let node = node.await.unwrap();
+    while let Readiness::NotReady(_) = node.readiness().await.unwrap() {
+        sleep(Duration::from_millis(10)).await;
+    }
+    node
+}
+
+fn fresh() -> Cid {
+    Content::random(&mut rand::rng()).cid()
+}
+
+fn round_trips(duration: Duration) -> u128 {
+    assert_eq!(duration.as_nanos() % ROUND_TRIP.as_nanos(), 0, "{duration:?} is no multiple of a round trip");
+    duration.as_nanos() / ROUND_TRIP.as_nanos()
+}
+
+/// Publishes, and lets the other one find it.
+async fn once(publisher: &Node, finder: &Node) -> [Measured; 2] {
+    let cid = fresh();
+    let provided = publisher.provide(cid.clone(), None).await.unwrap();
+    assert_eq!((provided.class, &provided.fallback), (OutcomeClass::Ok, &None), "{provided:?}");
+    // What has been written arrives half a round trip later.
+    sleep(ROUND_TRIP).await;
+    let found = finder.retrieve(cid).await.unwrap();
+    assert_eq!(found.class, OutcomeClass::Ok, "{found:?}");
+    [provided, found]
+}
+
+/// The rows of the README's table: strategy and operation, and its three figures: cold, on connections, on streams.
+fn promised() -> BTreeMap<String, Vec<u128>> {
+    let table = README.split("<!-- table:round-trips -->").nth(1).expect("the README marks its table");
+    let rows = table.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        (cells[0].replace('`', ""), cells[1..4].iter().map(|cell| cell.parse().unwrap()).collect())
+    })
+    .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_operation_takes_the_round_trips_that_the_readme_promises() {
+    let mut measured = BTreeMap::new();
+    for strategy in StrategyKind::ALL {
+        let network = network(20).await;
+        let (publisher, finder) = (ready(&network, strategy).await, ready(&network, strategy).await);
+        publisher.hang_up().await;
+        finder.hang_up().await;
+        let cold = once(&publisher, &finder).await;
+        sleep(STREAMS_CLOSE).await;
+        let on_connections = once(&publisher, &finder).await;
+        // A publication may put without asking before, which leaves no stream behind: a search does.
+        assert_eq!(publisher.retrieve(fresh()).await.unwrap().class, OutcomeClass::NotFound);
+        let on_streams = once(&publisher, &finder).await;
+        for (index, operation) in ["provide", "retrieve"].into_iter().enumerate() {
+            let durations = [&cold, &on_connections, &on_streams].map(|pair| round_trips(pair[index].duration));
+            measured.insert(format!("{strategy} {operation}"), durations.to_vec());
+        }
+    }
+    assert_eq!(measured, promised());
+}
+
+/// What one request costs, in round trips, by what it found standing.
+fn cost(request: &TracedRequest) -> u32 {
+    let put = request.kind == RequestKind::AddProvider;
+    match (request.warmth().unwrap(), put) {
+        (Warmth::Cold, false) => 4,
+        (Warmth::Cold, true) => 3,
+        (Warmth::Connection, false) => 2,
+        (Warmth::Connection, true) | (Warmth::Stream, false) => 1,
+        (Warmth::Stream, true) => 0,
+    }
+}
+
+/// Nothing is left unexplained: each request takes what it costs, and begins with the operation or at the end of another.
+fn explain(measured: &Measured) {
+    let trace = measured.trace.as_ref().unwrap();
+    let moments: Vec<Duration> = trace.requests.iter().filter_map(|request| request.ended).collect();
+    for request in trace.requests.iter().filter(|request| request.warmth().is_some()) {
+        assert!(request.asked.is_zero() || moments.contains(&request.asked), "{request:?} begins at no moment's end");
+        if let (true, Some(ended)) = (request.end == parsec_measure::RequestEnd::Answered, request.ended) {
+            // Two that want the same connection share its dial.
+            assert!(ended - request.asked <= ROUND_TRIP * cost(request), "{request:?}");
+            assert!(request.dialled.is_none() || ended - request.asked == ROUND_TRIP * cost(request), "{request:?}");
+        }
+    }
+    assert!(trace.returned.is_zero() || moments.contains(&trace.returned), "it returns at no moment's end: {trace:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_network_of_many_hops_every_moment_of_an_operation_is_explained_by_its_requests() {
+    let network = network(300).await;
+    for strategy in [StrategyKind::Classic, StrategyKind::Optprov, StrategyKind::Fullrt] {
+        let (publisher, finder) = (ready(&network, strategy).await, ready(&network, strategy).await);
+        for _ in 0..5 {
+            publisher.hang_up().await;
+            finder.hang_up().await;
+            once(&publisher, &finder).await.iter().for_each(explain);
+        }
+    }
+}
