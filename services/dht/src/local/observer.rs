@@ -39,7 +39,7 @@ impl Observer {
     /// A peer that does not answer does not hold the record.
     pub async fn holders(&self, key: &[u8], provider: &str, peers: &[LocalPeer]) -> usize {
         let _turn = self.turn.lock().await;
-        self.client.tidy().await;
+        self.client.tidy(MAX_CONNECTIONS).await;
         let request = Request::GetProviders { key: key.to_vec() };
         let asked = peers.iter().map(|peer| self.names(peer, &request, provider));
         let answers: Vec<bool> = futures::stream::iter(asked).buffer_unordered(CONCURRENCY).collect().await;
@@ -53,11 +53,18 @@ impl Observer {
     }
 }
 
+/// The order to close all connections if there are too many of them.
+#[derive(Debug)]
+struct Tidy {
+    limit: usize,
+    done: oneshot::Sender<()>,
+}
+
 /// A peer that only asks: a swarm in a task of its own, and what sends requests through it. Dropping it ends the task.
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) rpc: RpcClient,
-    tidy: mpsc::Sender<oneshot::Sender<()>>,
+    tidy: mpsc::Sender<Tidy>,
     task: AbortHandle,
 }
 
@@ -71,10 +78,10 @@ impl Client {
         Ok(Self { rpc, tidy, task })
     }
 
-    /// Closes all connections if there are too many of them.
-    async fn tidy(&self) {
+    /// Closes all connections if there are more than `limit`, and returns when they are closed.
+    pub(super) async fn tidy(&self, limit: usize) {
         let (done, tidied) = oneshot::channel();
-        if self.tidy.send(done).await.is_ok() {
+        if self.tidy.send(Tidy { limit, done }).await.is_ok() {
             let _ = tidied.await;
         }
     }
@@ -86,13 +93,13 @@ impl Drop for Client {
     }
 }
 
-async fn run<B: NetworkBehaviour>(mut swarm: Swarm<B>, mut orders: mpsc::Receiver<oneshot::Sender<()>>) {
+async fn run<B: NetworkBehaviour>(mut swarm: Swarm<B>, mut orders: mpsc::Receiver<Tidy>) {
     let mut waiting: Option<oneshot::Sender<()>> = None;
     let mut connected: HashSet<PeerId> = HashSet::new();
     loop {
         tokio::select! {
-            Some(done) = orders.recv() => {
-                if connected.len() > MAX_CONNECTIONS {
+            Some(Tidy { limit, done }) = orders.recv() => {
+                if connected.len() > limit {
                     connected.iter().for_each(|peer| {
                         let _ = swarm.disconnect_peer_id(*peer);
                     });
