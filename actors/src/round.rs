@@ -239,6 +239,7 @@ impl Play<'_> {
             started,
             ended,
             result,
+            why_kept: None,
         };
         self.tools.metrics.issued(kind, node.fleet.as_str(), &attempt.result);
         self.record(&attempt, &span).await;
@@ -275,6 +276,7 @@ impl Play<'_> {
                 started: asked,
                 ended: answered,
                 result,
+                why_kept: None,
             };
             self.record(&attempt, &Span::current()).await;
             attempts.push((node, attempt));
