@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
-use parsec_api::client::{Answered, CallError, ServerApi};
+use parsec_api::client::{Answered, CallError, Caller, ServerApi};
 use parsec_measure::{
     ACTIVE_WITHIN, Attempt, AttemptId, Cid, Content, FleetGroup, Measured, Node, OperationKind, OutcomeClass,
     ReadyNode, Round, RoundOutcome, RoundPlan,
@@ -149,6 +149,16 @@ pub(crate) async fn end(
     RoundFinished { group: round.fleets.clone(), round, attempts }
 }
 
+/// One look at one node, or one publication by it, before it has begun.
+struct Planned<'a> {
+    id: AttemptId,
+    node: &'a Node,
+    kind: OperationKind,
+    probe: u32,
+    due: DateTime<Utc>,
+    cid: &'a str,
+}
+
 struct Play<'a> {
     tools: &'a RoundTools,
     round: Round,
@@ -163,8 +173,10 @@ impl Play<'_> {
 
         let provider = plan.provider.node().clone();
         let cid = content.cid().to_string();
-        let publishing = self.tools.servers.provide(&provider.endpoint, &self.scheduler_id, &content);
-        let published = self.attempt(&provider, OperationKind::Provide, 0, self.round.due, &cid, publishing).await;
+        let (id, due) = (AttemptId::fresh(), self.round.due);
+        let planned = Planned { id, node: &provider, kind: OperationKind::Provide, probe: 0, due, cid: &cid };
+        let publishing = self.tools.servers.provide(&provider.endpoint, self.caller(id), &content);
+        let published = self.attempt(planned, publishing).await;
         let outcome = match published.result.class {
             OutcomeClass::Ok => RoundOutcome::Complete,
             OutcomeClass::Cancelled => RoundOutcome::Interrupted,
@@ -188,25 +200,22 @@ impl Play<'_> {
     async fn look_up(&self, node: &Node, cid: &str, due: DateTime<Utc>) -> Vec<(Node, Attempt)> {
         let mut attempts = Vec::new();
         for probe in 0..self.tools.probes {
-            let searching = self.tools.servers.retrieve(&node.endpoint, &self.scheduler_id, cid);
-            let attempt = self.attempt(node, OperationKind::Retrieve, probe, due, cid, searching).await;
-            attempts.push((node.clone(), attempt));
+            let id = AttemptId::fresh();
+            let searching = self.tools.servers.retrieve(&node.endpoint, self.caller(id), cid);
+            let planned = Planned { id, node, kind: OperationKind::Retrieve, probe, due, cid };
+            attempts.push((node.clone(), self.attempt(planned, searching).await));
         }
         attempts
     }
 
+    fn caller(&self, attempt: AttemptId) -> Caller<'_> {
+        Caller { scheduler_id: &self.scheduler_id, attempt }
+    }
+
     /// Makes one call, and records what became of it.
-    async fn attempt(
-        &self,
-        node: &Node,
-        kind: OperationKind,
-        probe: u32,
-        due: DateTime<Utc>,
-        cid: &str,
-        call: impl Future<Output = Result<Answered, CallError>>,
-    ) -> Attempt {
+    async fn attempt(&self, planned: Planned<'_>, call: impl Future<Output = Result<Answered, CallError>>) -> Attempt {
+        let Planned { id, node, kind, probe, due, cid } = planned;
         let span = info_span!("operation", kind = kind.as_str(), node = %node.id, region = node.region);
-        let id = AttemptId::fresh();
         let (started, clock) = (Utc::now(), Instant::now());
         let answer = unless_stopping(self.stopping.clone(), call).instrument(span.clone()).await;
         let (ended, took) = (Utc::now(), clock.elapsed());
@@ -230,6 +239,7 @@ impl Play<'_> {
             started,
             ended,
             result,
+            why_kept: None,
         };
         self.tools.metrics.issued(kind, node.fleet.as_str(), &attempt.result);
         self.record(&attempt, &span).await;
@@ -266,6 +276,7 @@ impl Play<'_> {
                 started: asked,
                 ended: answered,
                 result,
+                why_kept: None,
             };
             self.record(&attempt, &Span::current()).await;
             attempts.push((node, attempt));

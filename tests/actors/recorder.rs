@@ -96,6 +96,7 @@ fn attempt() -> Attempt {
         started: Utc::now(),
         ended: Utc::now(),
         result: measured(OutcomeClass::Ok, millis(20)),
+        why_kept: None,
     }
 }
 

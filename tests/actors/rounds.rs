@@ -95,6 +95,19 @@ async fn servers_are_told_who_asks_and_for_what() {
 }
 
 #[actix::test]
+async fn servers_are_told_under_which_attempt_their_answer_is_recorded() {
+    let rig = Setup { probes: 2, ..Setup::of(3) }.play();
+    let round = rig.rounds(1).await.remove(0);
+    let asked = [Question::Provide, Question::Retrieve].map(|question| rig.servers.asked(question)).concat();
+    let asked: BTreeSet<_> = asked.iter().map(|asked| (asked.server.to_string(), asked.attempt.unwrap())).collect();
+    let recorded = round.attempts.iter().map(|attempt| {
+        let node = u8::try_from(attempt.node.0).unwrap();
+        (crate::fakes::endpoint(node).to_string(), attempt.id)
+    });
+    assert_eq!((asked.len(), &asked), (5, &recorded.collect()));
+}
+
+#[actix::test]
 async fn a_group_of_two_fleets_is_one_loop_over_the_nodes_of_both() {
     let nodes = [(1, "default"), (2, "optprov"), (3, "elsewhere")];
     let rig = Setup { fleets: "default+optprov", ..Setup::with(nodes) }.play();

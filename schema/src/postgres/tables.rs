@@ -1,6 +1,20 @@
 // In the form that `diesel print-schema` gives with the settings in diesel.toml.
 
 diesel::table! {
+    follow_ups (id) {
+        id -> Uuid,
+        operation_id -> Nullable<Uuid>,
+        node_id -> Int4,
+        cid -> Text,
+        stored -> Int4,
+        failed -> Int4,
+        duration_seconds -> Float8,
+        ended_at -> Timestamptz,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     nodes_ecs (id) {
         id -> Int4,
         cpu -> Int4,
@@ -44,6 +58,11 @@ diesel::table! {
         provide_id -> Nullable<Int4>,
         retrieval_id -> Nullable<Int4>,
         created_at -> Timestamptz,
+        holders_failed -> Nullable<Int4>,
+        holders_pending -> Nullable<Int4>,
+        network_size -> Nullable<Int4>,
+        fallback -> Nullable<Text>,
+        from_own_records -> Bool,
     }
 }
 
@@ -99,6 +118,16 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    traces (id) {
+        id -> Uuid,
+        why_kept -> Text,
+        document -> Jsonb,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::joinable!(follow_ups -> nodes_ecs (node_id));
 diesel::joinable!(operations -> nodes_ecs (node_id));
 diesel::joinable!(operations -> provides_ecs (provide_id));
 diesel::joinable!(operations -> retrievals_ecs (retrieval_id));
@@ -109,12 +138,15 @@ diesel::joinable!(retrievals_ecs -> nodes_ecs (node_id));
 diesel::joinable!(retrievals_ecs -> schedulers_ecs (scheduler_id));
 diesel::joinable!(rounds -> nodes_ecs (provider_node_id));
 diesel::joinable!(rounds -> schedulers_ecs (scheduler_id));
+diesel::joinable!(traces -> operations (id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    follow_ups,
     nodes_ecs,
     operations,
     provides_ecs,
     retrievals_ecs,
     rounds,
     schedulers_ecs,
+    traces,
 );

@@ -1,6 +1,20 @@
 // Kept by hand in the form that `diesel print-schema` gives.
 
 diesel::table! {
+    follow_ups (id) {
+        id -> Text,
+        operation_id -> Nullable<Text>,
+        node_id -> Integer,
+        cid -> Text,
+        stored -> Integer,
+        failed -> Integer,
+        duration_seconds -> Double,
+        ended_at -> TimestamptzSqlite,
+        created_at -> TimestamptzSqlite,
+    }
+}
+
+diesel::table! {
     nodes_ecs (id) {
         id -> Integer,
         cpu -> Integer,
@@ -44,6 +58,11 @@ diesel::table! {
         provide_id -> Nullable<Integer>,
         retrieval_id -> Nullable<Integer>,
         created_at -> TimestamptzSqlite,
+        holders_failed -> Nullable<Integer>,
+        holders_pending -> Nullable<Integer>,
+        network_size -> Nullable<Integer>,
+        fallback -> Nullable<Text>,
+        from_own_records -> Bool,
     }
 }
 
@@ -99,6 +118,16 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    traces (id) {
+        id -> Text,
+        why_kept -> Text,
+        document -> Json,
+        created_at -> TimestamptzSqlite,
+    }
+}
+
+diesel::joinable!(follow_ups -> nodes_ecs (node_id));
 diesel::joinable!(operations -> nodes_ecs (node_id));
 diesel::joinable!(operations -> provides_ecs (provide_id));
 diesel::joinable!(operations -> retrievals_ecs (retrieval_id));
@@ -109,12 +138,15 @@ diesel::joinable!(retrievals_ecs -> nodes_ecs (node_id));
 diesel::joinable!(retrievals_ecs -> schedulers_ecs (scheduler_id));
 diesel::joinable!(rounds -> nodes_ecs (provider_node_id));
 diesel::joinable!(rounds -> schedulers_ecs (scheduler_id));
+diesel::joinable!(traces -> operations (id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    follow_ups,
     nodes_ecs,
     operations,
     provides_ecs,
     retrievals_ecs,
     rounds,
     schedulers_ecs,
+    traces,
 );

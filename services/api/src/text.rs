@@ -5,10 +5,20 @@ pub(crate) const MAX_TEXT_CHARS: usize = 300;
 
 /// At most [`MAX_TEXT_CHARS`] characters of `text`; what was cut off shows as `…`.
 pub(crate) fn cut(text: &str) -> String {
-    match text.char_indices().nth(MAX_TEXT_CHARS) {
+    cut_to(MAX_TEXT_CHARS, text)
+}
+
+/// At most `chars` characters of `text`; what was cut off shows as `…`.
+pub(crate) fn cut_to(chars: usize, text: &str) -> String {
+    match text.char_indices().nth(chars) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
+}
+
+/// Text that every database takes: PostgreSQL refuses the character NUL in a text.
+pub(crate) fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 #[cfg(test)]

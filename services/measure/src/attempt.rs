@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{FleetGroup, Measured, NodeId, OperationKind};
+use crate::{FleetGroup, Measured, NodeId, OperationKind, WhyKept};
 
 /// The identity of an attempt, made before it starts, so that a replayed row is recognised as the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,6 +58,8 @@ pub struct Attempt {
     pub ended: DateTime<Utc>,
     /// What became of it.
     pub result: Measured,
+    /// Why the trace in `result` is kept; `None` if it is not.
+    pub why_kept: Option<WhyKept>,
 }
 
 /// What became of a round.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use parsec_measure::{Fleet, FleetGroup, Node, NodeId, SchedulerId};
-use parsec_store::{NewNode, Password, Row, SslMode, Store, StoreConfig, StoreError};
+use parsec_measure::{AttemptId, Fleet, FleetGroup, Node, NodeId, SchedulerId};
+use parsec_store::{NewNode, Password, Row, SslMode, Store, StoreConfig, StoreError, StoredOperation};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
@@ -60,9 +60,9 @@ async fn connect_and_migrate(config: &StoreConfig) -> Result<Arc<dyn Store>, Sto
     Ok(store)
 }
 
-/// A store for `--dry-run`: reads nodes from the real database where there is one, and writes nothing.
+/// A store for `--dry-run`: reads from the real database where there is one, and writes nothing.
 pub(crate) struct DryRun {
-    /// Where nodes are read from.
+    /// What is read from.
     pub(crate) nodes: Option<Arc<dyn Store>>,
 }
 
@@ -103,5 +103,19 @@ impl Store for DryRun {
 
     async fn record(&self, _: &[Row]) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn operation(&self, id: AttemptId) -> Result<Option<StoredOperation>, StoreError> {
+        match &self.nodes {
+            Some(store) => store.operation(id).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn recent_operations(&self, limit: u32) -> Result<Vec<StoredOperation>, StoreError> {
+        match &self.nodes {
+            Some(store) => store.recent_operations(limit).await,
+            None => Ok(Vec::new()),
+        }
     }
 }

@@ -132,5 +132,6 @@ fn attempt(round: RoundId, scheduler: SchedulerId, node: NodeId, kind: Operation
             effort: Effort { rpcs: Some(60), dials: Some(20), ..Effort::default() },
             ..Measured::unmeasured(OutcomeClass::Ok, duration, "")
         },
+        why_kept: None,
     }
 }

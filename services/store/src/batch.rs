@@ -4,18 +4,20 @@ use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use parsec_measure::{Attempt, Measured, OperationKind, OutcomeClass, Round};
+use serde_json::Value;
 
-use crate::Row;
-use crate::columns::{Key, count, micros, text};
+use crate::columns::{Key, count, document, micros, text};
+use crate::{NodeFollowUp, Row};
 
 /// What one call of `record` writes.
 ///
-/// Both lists are ordered by key: two programs that write the same rows at once then wait for each other in the same
+/// The lists are ordered by key: two programs that write the same rows at once then wait for each other in the same
 /// order, and never both.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Batch {
     pub(crate) rounds: Vec<RoundRow>,
     pub(crate) attempts: Vec<AttemptRow>,
+    pub(crate) follow_ups: Vec<FollowUpRow>,
     /// When all this was handed over.
     pub(crate) written: DateTime<Utc>,
 }
@@ -54,14 +56,40 @@ pub(crate) struct AttemptRow {
     pub(crate) seconds: f64,
     pub(crate) routing_table_size: i32,
     pub(crate) holders_stored: Option<i32>,
+    pub(crate) holders_failed: Option<i32>,
+    pub(crate) holders_pending: Option<i32>,
     pub(crate) rpcs: Option<i32>,
     pub(crate) rpcs_failed: Option<i32>,
     pub(crate) dials: Option<i32>,
     pub(crate) dials_failed: Option<i32>,
+    pub(crate) network_size: Option<i32>,
+    pub(crate) fallback: Option<String>,
+    pub(crate) from_own_records: bool,
+    pub(crate) trace: Option<TraceRow>,
     /// Rows of `provides_ecs`.
     pub(crate) provides: Vec<StepRow>,
     /// The row of `retrievals_ecs`.
     pub(crate) retrieval: Option<StepRow>,
+}
+
+/// What a row of `traces` says of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TraceRow {
+    pub(crate) why_kept: &'static str,
+    pub(crate) document: Value,
+}
+
+/// One row of `follow_ups`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FollowUpRow {
+    pub(crate) id: Key,
+    pub(crate) operation: Option<Key>,
+    pub(crate) node: i32,
+    pub(crate) cid: String,
+    pub(crate) stored: i32,
+    pub(crate) failed: i32,
+    pub(crate) seconds: f64,
+    pub(crate) ended: DateTime<Utc>,
 }
 
 /// What a row of `provides_ecs` or `retrievals_ecs` says of its own; the rest it shares with the attempt.
@@ -81,10 +109,11 @@ pub(crate) struct Links {
 }
 
 impl Batch {
-    /// Takes each round and each attempt once: of a round the first end, or else the last that is known of it.
+    /// Takes each round, each attempt and each follow-up once: of a round the first end, or else the last that is known of it.
     pub(crate) fn new(rows: &[Row], written: DateTime<Utc>) -> Self {
         let mut rounds: BTreeMap<Key, RoundRow> = BTreeMap::new();
         let mut attempts: BTreeMap<Key, AttemptRow> = BTreeMap::new();
+        let mut follow_ups: BTreeMap<Key, FollowUpRow> = BTreeMap::new();
         for row in rows {
             match row {
                 Row::Round(round) => {
@@ -96,14 +125,21 @@ impl Batch {
                 Row::Attempt(attempt) => {
                     attempts.entry(Key(attempt.id.0)).or_insert_with(|| AttemptRow::from(attempt));
                 }
+                Row::FollowUp(follow_up) => {
+                    follow_ups.insert(Key(follow_up.id), FollowUpRow::from(follow_up));
+                }
             }
         }
-        let written = micros(written);
-        Self { rounds: rounds.into_values().collect(), attempts: attempts.into_values().collect(), written }
+        Self {
+            rounds: rounds.into_values().collect(),
+            attempts: attempts.into_values().collect(),
+            follow_ups: follow_ups.into_values().collect(),
+            written: micros(written),
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.rounds.is_empty() && self.attempts.is_empty()
+        self.rounds.is_empty() && self.attempts.is_empty() && self.follow_ups.is_empty()
     }
 }
 
@@ -120,6 +156,11 @@ pub(crate) fn provide_steps<'a>(attempts: &[&'a AttemptRow]) -> Vec<(&'a Attempt
 /// The rows of `retrievals_ecs` that these attempts need, in their order.
 pub(crate) fn lookups<'a>(attempts: &[&'a AttemptRow]) -> Vec<(&'a AttemptRow, &'a StepRow)> {
     attempts.iter().filter_map(|attempt| Some((*attempt, attempt.retrieval.as_ref()?))).collect()
+}
+
+/// The rows of `traces` that these attempts need.
+pub(crate) fn kept_traces<'a>(attempts: &[&'a AttemptRow]) -> Vec<(Key, &'a TraceRow)> {
+    attempts.iter().filter_map(|attempt| Some((attempt.id, attempt.trace.as_ref()?))).collect()
 }
 
 /// Hands out the numbers of freshly inserted rows to the attempts they were inserted for.
@@ -166,9 +207,10 @@ impl From<&Round> for RoundRow {
 
 impl From<&Attempt> for AttemptRow {
     fn from(attempt: &Attempt) -> Self {
-        let Attempt { id, round, scheduler, node, kind, probe, cid, due, started, ended, result } = attempt;
+        let Attempt { id, round, scheduler, node, kind, probe, cid, due, started, ended, result, why_kept } = attempt;
         let Measured { class, duration, routing_table_size, effort, .. } = result;
         let (provides, retrieval) = upstream_rows(*kind, result);
+        let trace = why_kept.zip(result.trace.as_deref());
         Self {
             id: Key(id.0),
             round: Key(round.0),
@@ -185,12 +227,33 @@ impl From<&Attempt> for AttemptRow {
             seconds: duration.as_secs_f64(),
             routing_table_size: count(*routing_table_size),
             holders_stored: effort.holders_stored.map(count),
+            holders_failed: effort.holders_failed.map(count),
+            holders_pending: effort.holders_pending.map(count),
             rpcs: effort.rpcs.map(count),
             rpcs_failed: effort.rpcs_failed.map(count),
             dials: effort.dials.map(count),
             dials_failed: effort.dials_failed.map(count),
+            network_size: result.network_size.map(count),
+            fallback: result.fallback.as_deref().map(text),
+            from_own_records: result.from_own_records,
+            trace: trace.map(|(why, trace)| TraceRow { why_kept: why.as_str(), document: document(trace) }),
             provides,
             retrieval,
+        }
+    }
+}
+
+impl From<&NodeFollowUp> for FollowUpRow {
+    fn from(NodeFollowUp { id, node, ended, follow_up }: &NodeFollowUp) -> Self {
+        Self {
+            id: Key(*id),
+            operation: follow_up.attempt.map(|attempt| Key(attempt.0)),
+            node: node.0,
+            cid: text(&follow_up.cid),
+            stored: count(follow_up.stored),
+            failed: count(follow_up.failed),
+            seconds: follow_up.duration.as_secs_f64(),
+            ended: micros(*ended),
         }
     }
 }

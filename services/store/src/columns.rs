@@ -8,6 +8,8 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{Array, Inet, Nullable, Text, Uuid as SqlUuid};
 use diesel::sqlite::{Sqlite, SqliteValue};
 use ipnetwork::IpNetwork;
+use parsec_measure::Trace;
+use serde_json::Value;
 use uuid::Uuid;
 
 /// Our own primary keys: UUID, or its usual text.
@@ -104,4 +106,20 @@ pub(crate) fn count(value: u32) -> i32 {
 /// Text as the database can hold it: PostgreSQL refuses the character NUL, and error messages of strangers may have it.
 pub(crate) fn text(value: &str) -> String {
     value.replace('\0', "\u{FFFD}")
+}
+
+/// A trace as the database can hold it: neither does JSONB take the character NUL.
+pub(crate) fn document(trace: &Trace) -> Value {
+    let mut document = serde_json::to_value(trace).expect("texts and numbers are always JSON");
+    clean(&mut document);
+    document
+}
+
+fn clean(value: &mut Value) {
+    match value {
+        Value::String(content) if content.contains('\0') => *content = text(content),
+        Value::Array(items) => items.iter_mut().for_each(clean),
+        Value::Object(members) => members.values_mut().for_each(clean),
+        _ => {}
+    }
 }

@@ -15,15 +15,16 @@ use diesel::QueryResult;
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use parsec_measure::{Endpoint, Fleet, FleetGroup, Node, NodeId, SchedulerId};
+use parsec_measure::{AttemptId, Endpoint, Fleet, FleetGroup, Node, NodeId, SchedulerId};
 use tokio::runtime::Handle;
 use tokio::task::JoinError;
 use tokio::time::timeout;
 
 use crate::batch::Batch;
-use crate::columns::{Address, Names, micros, text};
+use crate::columns::{Address, Key, Names, micros, text};
+use crate::operations::{OperationQueries, OperationRow, WholeOperation};
 use crate::queries::{ListedNode, NodeRow, Queries};
-use crate::{NewNode, Row, Store, StoreError};
+use crate::{MAX_LISTED_OPERATIONS, NewNode, Row, Store, StoreError, StoredOperation};
 
 /// How long a caller waits: longer than a connection and a statement may take (each back end says how long), so that
 /// they report their own reasons, and short enough to notice a machine that vanished.
@@ -34,7 +35,7 @@ const MIGRATION_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// One kind of database: how to get a connection and how to bring the schema up to date.
 pub(crate) trait Backend: Send + Sync + 'static {
-    type Connection: Queries;
+    type Connection: Queries + OperationQueries;
     type Guard: DerefMut<Target = Self::Connection> + Send;
 
     /// A connection that worked a moment ago.
@@ -168,6 +169,17 @@ impl<B: Backend> Store for Detached<B> {
             return Ok(());
         }
         self.query(|conn| async move { conn.record(&batch).await }.boxed()).await
+    }
+
+    async fn operation(&self, id: AttemptId) -> Result<Option<StoredOperation>, StoreError> {
+        let found = self.query(move |conn| conn.operation(Key(id.0)).boxed()).await?;
+        found.map(WholeOperation::read).transpose()
+    }
+
+    async fn recent_operations(&self, limit: u32) -> Result<Vec<StoredOperation>, StoreError> {
+        let limit = i64::from(limit.min(MAX_LISTED_OPERATIONS));
+        let rows = self.query(move |conn| conn.traced_operations(limit).boxed()).await?;
+        rows.into_iter().map(OperationRow::read).collect()
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! This crate alone knows diesel. Others hold an `Arc<dyn Store>`, which [`connect`] gives them.
 //!
-//! - [`Store`]: what can be asked of the database, and the rows that go in: [`NewNode`], [`Row`], [`ServerPort`]
+//! - [`Store`]: what can be asked of the database, the rows that go in: [`NewNode`], [`Row`], [`ServerPort`], and what
+//!   comes out again: [`StoredOperation`]
 //! - [`StoreConfig`]: which database, how to reach it, as a value or as a URL
 //! - [`StoreError`]: what can go wrong, told apart by what the caller should do
 //!
-//! Inside, from the outside in: `detached` runs each call as a task of its own, `queries` has each query once for both
-//! back ends, `batch` turns measurements into rows, `columns` holds the types that the back ends store differently;
+//! Inside, from the outside in: `detached` runs each call as a task of its own, `queries` and `operations` have
+//! each query once for both back ends, `batch` turns measurements into rows, `columns` holds the types that the back ends store differently;
 //! `postgres` and `sqlite` open connections and bring the schema up to date.
 
 mod batch;
@@ -15,6 +16,7 @@ mod columns;
 mod config;
 mod detached;
 mod error;
+mod operations;
 mod port;
 mod postgres;
 mod queries;
@@ -26,7 +28,7 @@ use std::sync::Arc;
 pub use config::{ParseStoreUrlError, Password, SslMode, StoreConfig, UnknownSslMode};
 pub use error::StoreError;
 pub use port::{PortTooHigh, ServerPort};
-pub use store::{NewNode, Row, Store};
+pub use store::{MAX_LISTED_OPERATIONS, NewNode, NodeFollowUp, Row, Store, StoredOperation};
 
 use detached::Detached;
 

@@ -13,14 +13,16 @@ use diesel::upsert::excluded;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
-use crate::batch::{AttemptRow, Batch, Links, RoundRow, link, lookups, provide_steps, unrecorded};
+use crate::batch::{
+    AttemptRow, Batch, FollowUpRow, Links, RoundRow, kept_traces, link, lookups, provide_steps, unrecorded,
+};
 use crate::columns::{Address, Key, Names};
 
 /// A connection to an SQLite file.
 pub(crate) type AsyncSqliteConnection = SyncConnectionWrapper<SqliteConnection>;
 
 /// How many rows one statement names. PostgreSQL numbers parameters up to 65,535, SQLite up to 32,766; the widest row
-/// has 23.
+/// has 28.
 const ROWS_PER_STATEMENT: usize = 1_000;
 
 /// How often a batch is tried: somebody else may record one of its attempts between our look and our insert, and is
@@ -134,7 +136,9 @@ macro_rules! implement_queries {
         inserting $how_many:ident $(,)?
     ) => {
         const _: () = {
-            use parsec_schema::$schema::{nodes_ecs, operations, provides_ecs, retrievals_ecs, rounds, schedulers_ecs};
+            use parsec_schema::$schema::{
+                follow_ups, nodes_ecs, operations, provides_ecs, retrievals_ecs, rounds, schedulers_ecs, traces,
+            };
 
             impl Queries for $connection {
                 async fn ping(&mut self) -> QueryResult<()> {
@@ -224,6 +228,9 @@ macro_rules! implement_queries {
                         for attempts in batch.attempts.chunks(ROWS_PER_STATEMENT) {
                             insert_attempts(conn, attempts, batch.written).await?;
                         }
+                        for follow_up in &batch.follow_ups {
+                            insert_follow_up(conn, follow_up, batch.written).await?;
+                        }
                         Ok(())
                     })
                     .await
@@ -283,7 +290,8 @@ macro_rules! implement_queries {
                     let reason = "the database returned another number of rows than it was given";
                     return Err(QueryError::QueryBuilderError(reason.into()));
                 };
-                insert_operations(conn, &attempts, links, written).await
+                insert_operations(conn, &attempts, links, written).await?;
+                insert_traces(conn, &attempts, written).await
             }
 
             async fn insert_provides(conn: &mut $connection, attempts: &[&AttemptRow]) -> QueryResult<Vec<i32>> {
@@ -346,13 +354,62 @@ macro_rules! implement_queries {
                         operations::rpcs_failed.eq(attempt.rpcs_failed),
                         operations::dials.eq(attempt.dials),
                         operations::dials_failed.eq(attempt.dials_failed),
+                        operations::trace_id.eq(attempt.trace.as_ref().map(|_| attempt.id)),
                         operations::provide_id.eq(provide),
                         operations::retrieval_id.eq(retrieval),
                         operations::created_at.eq(written),
+                        operations::holders_failed.eq(attempt.holders_failed),
+                        operations::holders_pending.eq(attempt.holders_pending),
+                        operations::network_size.eq(attempt.network_size),
+                        operations::fallback.eq(&attempt.fallback),
+                        operations::from_own_records.eq(attempt.from_own_records),
                     )
                 });
                 insert!($how_many, conn, operations::table, rows);
                 Ok(())
+            }
+
+            async fn insert_traces(
+                conn: &mut $connection,
+                attempts: &[&AttemptRow],
+                written: DateTime<Utc>,
+            ) -> QueryResult<()> {
+                let kept = kept_traces(attempts);
+                let rows = kept.iter().map(|(id, trace)| {
+                    (
+                        traces::id.eq(*id),
+                        traces::why_kept.eq(trace.why_kept),
+                        traces::document.eq(&trace.document),
+                        traces::created_at.eq(written),
+                    )
+                });
+                insert!($how_many, conn, traces::table, rows);
+                Ok(())
+            }
+
+            /// A server has one of these for a publication at most: too few for batches.
+            async fn insert_follow_up(
+                conn: &mut $connection,
+                row: &FollowUpRow,
+                written: DateTime<Utc>,
+            ) -> QueryResult<()> {
+                diesel::insert_into(follow_ups::table)
+                    .values((
+                        follow_ups::id.eq(row.id),
+                        follow_ups::operation_id.eq(row.operation),
+                        follow_ups::node_id.eq(row.node),
+                        follow_ups::cid.eq(&row.cid),
+                        follow_ups::stored.eq(row.stored),
+                        follow_ups::failed.eq(row.failed),
+                        follow_ups::duration_seconds.eq(row.seconds),
+                        follow_ups::ended_at.eq(row.ended),
+                        follow_ups::created_at.eq(written),
+                    ))
+                    .on_conflict(follow_ups::id)
+                    .do_nothing()
+                    .execute(conn)
+                    .await
+                    .map(drop)
             }
         };
     };

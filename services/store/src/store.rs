@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use parsec_measure::{Attempt, Fleet, FleetGroup, Node, NodeId, Round, SchedulerId};
+use parsec_measure::{Attempt, AttemptId, Fleet, FleetGroup, FollowUp, Node, NodeId, Round, SchedulerId};
+use uuid::Uuid;
 
 use crate::{ServerPort, StoreError};
 
@@ -41,7 +42,42 @@ pub enum Row {
     /// A round began, or ended. They may come in any order; the first end that arrives stays.
     Round(Round),
     /// An attempt ended.
+    ///
+    /// Its trace is written if it says why it is kept.
     Attempt(Attempt),
+    /// The last put that a publication had left to the background has ended.
+    FollowUp(NodeFollowUp),
+}
+
+/// A follow-up, and whose.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeFollowUp {
+    /// Its identity, made before it is first offered.
+    pub id: Uuid,
+    /// The node that published.
+    pub node: NodeId,
+    /// When the last put had ended.
+    pub ended: DateTime<Utc>,
+    /// What became of the puts.
+    pub follow_up: FollowUp,
+}
+
+/// How many operations can be listed at once.
+pub const MAX_LISTED_OPERATIONS: u32 = 1_000;
+
+/// An operation as the database has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredOperation {
+    /// The attempt. Its steps stand in the original's tables alone, and are not read back.
+    pub attempt: Attempt,
+    /// The peer id of the node that was asked.
+    pub peer_id: String,
+    /// The region of that node.
+    pub region: String,
+    /// Its fleet.
+    pub fleet: Fleet,
+    /// What became of the puts that it left to the background, if it did and if that is known yet.
+    pub follow_up: Option<FollowUp>,
 }
 
 /// The database behind everything that is recorded.
@@ -85,4 +121,15 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::BadRow`] if one of them can never be written, e.g. because its node's row is gone: then none is.
     async fn record(&self, rows: &[Row]) -> Result<(), StoreError>;
+    /// The operation of this attempt, with its trace if that was kept.
+    ///
+    /// # Errors
+    /// [`StoreError::BadRow`] if a newer version has written what this one cannot read.
+    async fn operation(&self, id: AttemptId) -> Result<Option<StoredOperation>, StoreError>;
+    /// The newest operations whose trace was kept, newest first, at most [`MAX_LISTED_OPERATIONS`] of them. Neither
+    /// their traces nor their follow-ups come with them.
+    ///
+    /// # Errors
+    /// As with [`operation`](Self::operation).
+    async fn recent_operations(&self, limit: u32) -> Result<Vec<StoredOperation>, StoreError>;
 }

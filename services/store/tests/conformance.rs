@@ -8,10 +8,11 @@ mod conformance {
     pub(crate) mod rounds;
     pub(crate) mod samples;
     pub(crate) mod schema;
+    pub(crate) mod traces;
 }
 
 use conformance::database::Database;
-use conformance::{attempts, nodes, rounds, schema};
+use conformance::{attempts, nodes, rounds, schema, traces};
 
 /// Makes each promise a test on each back end.
 macro_rules! promises {
@@ -39,6 +40,7 @@ macro_rules! promises {
 promises! {
     schema {
         migrating_again_changes_nothing,
+        a_database_from_before_traces_were_kept_keeps_its_rows,
         eight_programs_may_migrate_at_once,
         what_was_written_is_there_after_opening_it_again,
     }
@@ -73,5 +75,19 @@ promises! {
         a_large_batch_is_recorded_whole,
         removing_an_original_row_leaves_ours,
         a_call_that_nobody_waits_for_is_done_all_the_same,
+    }
+    traces {
+        a_trace_that_is_kept_is_read_back_with_its_operation,
+        an_operation_is_read_back_as_it_was_recorded,
+        an_operation_that_is_not_there_is_none,
+        a_trace_is_recorded_once_however_often_it_is_offered,
+        a_trace_without_a_reason_is_not_kept,
+        any_text_can_be_in_a_trace,
+        a_trace_goes_with_its_operation,
+        traced_operations_are_listed_newest_first,
+        a_follow_up_is_recorded_once_and_found_with_its_operation,
+        a_follow_up_may_come_before_its_operation_or_without_one,
+        a_follow_up_of_a_node_without_a_row_is_refused,
+        eight_programs_may_record_the_same_traces_and_follow_ups_at_once,
     }
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use parsec_actors::ask::AskError;
 use parsec_actors::dht_node::{DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
-use parsec_api::client::{Answered, CallError, ServerApi};
+use parsec_api::client::{Answered, CallError, Caller, ServerApi};
 use parsec_dht::{Dht, DhtError, Readiness};
 use parsec_measure::{AttemptId, Cid, Content, Endpoint, FollowUp, Measured, OutcomeClass};
 use tokio::sync::watch;
@@ -220,12 +220,12 @@ impl ServerApi for MockServers {
         }
     }
 
-    async fn provide(&self, server: &Endpoint, _: &str, content: &Content) -> Result<Answered, CallError> {
+    async fn provide(&self, server: &Endpoint, _: Caller<'_>, content: &Content) -> Result<Answered, CallError> {
         let cid = content.cid();
         answered(&cid.to_string(), self.behind(server)?.provide.ask(Provide(cid.clone())).await)
     }
 
-    async fn retrieve(&self, server: &Endpoint, _: &str, cid: &str) -> Result<Answered, CallError> {
+    async fn retrieve(&self, server: &Endpoint, _: Caller<'_>, cid: &str) -> Result<Answered, CallError> {
         let key = cid.parse().expect("schedulers ask for CIDs");
         answered(cid, self.behind(server)?.retrieve.ask(Retrieve(key)).await)
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use parsec_api::client::{Answered, CallError, ServerApi};
-use parsec_measure::{Cid, Content, Endpoint, OutcomeClass};
+use parsec_api::client::{Answered, CallError, Caller, ServerApi};
+use parsec_measure::{AttemptId, Cid, Content, Endpoint, OutcomeClass};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -49,6 +49,8 @@ pub(crate) struct Asked {
     pub(crate) server: Endpoint,
     pub(crate) question: Question,
     pub(crate) scheduler: String,
+    /// Under which attempt; nobody asks for readiness under one.
+    pub(crate) attempt: Option<AttemptId>,
     pub(crate) cid: String,
     pub(crate) at: Instant,
 }
@@ -98,10 +100,17 @@ impl FakeServers {
         until(&self.state, &format!("node {id} is asked for {question:?} {times} times"), condition).await;
     }
 
-    async fn take(&self, server: &Endpoint, question: Question, scheduler: &str, cid: &str) -> Result<How, CallError> {
-        let at = Instant::now();
-        let (scheduler, cid) = (scheduler.to_owned(), cid.to_owned());
-        self.state.send_modify(|state| state.asked.push(Asked { server: *server, question, scheduler, cid, at }));
+    async fn take(
+        &self,
+        server: &Endpoint,
+        question: Question,
+        caller: Option<Caller<'_>>,
+        cid: &str,
+    ) -> Result<How, CallError> {
+        let (attempt, at, cid) = (caller.map(|caller| caller.attempt), Instant::now(), cid.to_owned());
+        let scheduler = caller.map(|caller| caller.scheduler_id.to_owned()).unwrap_or_default();
+        let asked = Asked { server: *server, question, scheduler, attempt, cid, at };
+        self.state.send_modify(|state| state.asked.push(asked));
         let how = {
             let mut states = self.state.subscribe();
             let awake = states.wait_for(|state| state.how(server, question) != How::Hangs).await;
@@ -146,20 +155,20 @@ fn version_one(key: &Cid) -> String {
 #[async_trait]
 impl ServerApi for FakeServers {
     async fn readiness(&self, server: &Endpoint) -> Result<(), CallError> {
-        self.take(server, Question::Readiness, "", "").await.map(drop)
+        self.take(server, Question::Readiness, None, "").await.map(drop)
     }
 
-    async fn provide(&self, server: &Endpoint, scheduler_id: &str, content: &Content) -> Result<Answered, CallError> {
+    async fn provide(&self, server: &Endpoint, caller: Caller<'_>, content: &Content) -> Result<Answered, CallError> {
         let key = content.cid();
-        let how = self.take(server, Question::Provide, scheduler_id, &key.to_string()).await?;
+        let how = self.take(server, Question::Provide, Some(caller), &key.to_string()).await?;
         self.state.send_modify(|state| {
             state.published.insert(key.multihash());
         });
         Ok(Self::answer(&key, how, OutcomeClass::Ok))
     }
 
-    async fn retrieve(&self, server: &Endpoint, scheduler_id: &str, cid: &str) -> Result<Answered, CallError> {
-        let how = self.take(server, Question::Retrieve, scheduler_id, cid).await?;
+    async fn retrieve(&self, server: &Endpoint, caller: Caller<'_>, cid: &str) -> Result<Answered, CallError> {
+        let how = self.take(server, Question::Retrieve, Some(caller), cid).await?;
         let key: Cid = cid.parse().expect("schedulers ask for CIDs");
         let found = self.state.borrow().published.contains(&key.multihash());
         Ok(Self::answer(&key, how, if found { OutcomeClass::Ok } else { OutcomeClass::NotFound }))

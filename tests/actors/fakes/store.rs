@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use parsec_measure::{Attempt, AttemptId, Fleet, FleetGroup, Node, NodeId, Round, SchedulerId};
-use parsec_store::{NewNode, Row, Store, StoreError};
+use parsec_store::{NewNode, NodeFollowUp, Row, Store, StoreError, StoredOperation};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -83,6 +83,11 @@ impl Content {
         self.rows.iter().filter_map(attempt).collect()
     }
 
+    pub(crate) fn follow_ups(&self) -> Vec<NodeFollowUp> {
+        let follow_up = |row: &Row| if let Row::FollowUp(follow_up) = row { Some(follow_up.clone()) } else { None };
+        self.rows.iter().filter_map(follow_up).collect()
+    }
+
     /// The rows of rounds that began.
     pub(crate) fn begun(&self) -> Vec<Round> {
         self.rounds().filter(|round| round.ended.is_none()).collect()
@@ -100,6 +105,7 @@ impl Content {
     fn holds(&self, row: &Row) -> bool {
         self.rows.iter().any(|held| match (held, row) {
             (Row::Attempt(held), Row::Attempt(row)) => held.id == row.id,
+            (Row::FollowUp(held), Row::FollowUp(row)) => held.id == row.id,
             (Row::Round(held), Row::Round(row)) => held.id == row.id && held.ended.is_some() == row.ended.is_some(),
             _ => false,
         })
@@ -236,5 +242,13 @@ impl Store for FakeStore {
             }
         });
         Ok(())
+    }
+
+    async fn operation(&self, _: AttemptId) -> Result<Option<StoredOperation>, StoreError> {
+        Err(StoreError::Refused("no actor reads operations".to_owned()))
+    }
+
+    async fn recent_operations(&self, _: u32) -> Result<Vec<StoredOperation>, StoreError> {
+        Err(StoreError::Refused("no actor reads operations".to_owned()))
     }
 }

@@ -7,9 +7,12 @@ use parsec_measure::{Content, Endpoint, OperationKind};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 
-use super::{Answered, CallError, ServerApi};
+use super::{Answered, CallError, Caller, ServerApi};
 use crate::text::cut;
-use crate::wire::{Answer, BadAnswer, MAX_ANSWER_BYTES, ProvideRequest, SCHEDULER_ID_HEADER};
+use crate::wire::{
+    ATTEMPT_ID_HEADER, Answer, BadAnswer, MAX_ANSWER_BYTES, ProvideRequest, SCHEDULER_ID_HEADER, TRACE_HEADER,
+    TRACE_WANTED,
+};
 
 /// How much of the body of a failure is read: it is only repeated in a message.
 const MAX_FAILURE_BYTES: usize = 4 * 1024;
@@ -68,7 +71,7 @@ impl HttpClient {
     async fn operation(
         &self,
         url: Url,
-        scheduler_id: &str,
+        caller: Caller<'_>,
         body: Vec<u8>,
         kind: OperationKind,
     ) -> Result<Answered, CallError> {
@@ -77,7 +80,9 @@ impl HttpClient {
             .http
             .post(url)
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header(SCHEDULER_ID_HEADER, scheduler_id)
+            .header(SCHEDULER_ID_HEADER, caller.scheduler_id)
+            .header(ATTEMPT_ID_HEADER, caller.attempt.0.to_string())
+            .header(TRACE_HEADER, TRACE_WANTED)
             .body(body);
         let mut response = send(request, limit).await?;
         let (body, complete) = read(&mut response, MAX_ANSWER_BYTES, limit).await?;
@@ -97,14 +102,14 @@ impl ServerApi for HttpClient {
         send(self.http.get(url(server, &["readiness"])), self.timeouts.readiness).await.map(drop)
     }
 
-    async fn provide(&self, server: &Endpoint, scheduler_id: &str, content: &Content) -> Result<Answered, CallError> {
+    async fn provide(&self, server: &Endpoint, caller: Caller<'_>, content: &Content) -> Result<Answered, CallError> {
         let body = ProvideRequest::encode(content);
-        self.operation(url(server, &["provide"]), scheduler_id, body, OperationKind::Provide).await
+        self.operation(url(server, &["provide"]), caller, body, OperationKind::Provide).await
     }
 
-    async fn retrieve(&self, server: &Endpoint, scheduler_id: &str, cid: &str) -> Result<Answered, CallError> {
+    async fn retrieve(&self, server: &Endpoint, caller: Caller<'_>, cid: &str) -> Result<Answered, CallError> {
         let body = b"{}".to_vec();
-        self.operation(url(server, &["retrieve", cid]), scheduler_id, body, OperationKind::Retrieve).await
+        self.operation(url(server, &["retrieve", cid]), caller, body, OperationKind::Retrieve).await
     }
 }
 

@@ -7,7 +7,7 @@ mod error;
 mod http;
 
 use async_trait::async_trait;
-use parsec_measure::{Content, Endpoint, Measured};
+use parsec_measure::{AttemptId, Content, Endpoint, Measured};
 
 pub use error::CallError;
 pub use http::{HttpClient, Timeouts};
@@ -20,6 +20,15 @@ pub struct Answered {
     pub cid: String,
     /// The measurement.
     pub measured: Measured,
+}
+
+/// Who asks for an operation, and under which attempt it is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller<'a> {
+    /// The name that the scheduler gives itself.
+    pub scheduler_id: &'a str,
+    /// The attempt, for what the server reports later on.
+    pub attempt: AttemptId,
 }
 
 /// What a scheduler asks of a server.
@@ -35,11 +44,11 @@ pub trait ServerApi: Send + Sync {
     ///
     /// # Errors
     /// Why there is no measurement.
-    async fn provide(&self, server: &Endpoint, scheduler_id: &str, content: &Content) -> Result<Answered, CallError>;
+    async fn provide(&self, server: &Endpoint, caller: Caller<'_>, content: &Content) -> Result<Answered, CallError>;
 
     /// Lets the server find a provider of `cid`. A lookup that found none is an answer, not an error.
     ///
     /// # Errors
     /// Why there is no measurement.
-    async fn retrieve(&self, server: &Endpoint, scheduler_id: &str, cid: &str) -> Result<Answered, CallError>;
+    async fn retrieve(&self, server: &Endpoint, caller: Caller<'_>, cid: &str) -> Result<Answered, CallError>;
 }

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use parsec_measure::{Effort, Measured, Measurement, OperationKind, OutcomeClass};
+use parsec_measure::{Effort, Measured, Measurement, OperationKind, OutcomeClass, Trace};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::number::{Count, Nanos};
-use crate::text::cut;
+use super::trace::WireTrace;
+use crate::text::{cut, storable};
 
-/// The largest body of an answer. One of ours has about 500 bytes; an error text of Go can run to some kilobytes.
-pub const MAX_ANSWER_BYTES: usize = 64 * 1024;
+/// The largest body of an answer. One of ours has about 500 bytes, and 50 kB with the trace of a publication on a
+/// large network; the largest trace that we write stays below 1.5 MB. An error text of Go can run to some kilobytes.
+pub const MAX_ANSWER_BYTES: usize = 2 * 1024 * 1024;
 
 /// The most timed steps in an answer. An IPNI publication, the longest operation known, has four.
 pub const MAX_STEPS: usize = 16;
@@ -56,6 +58,18 @@ pub struct Answer {
     dials_failed: Option<Count>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     holders_stored: Option<Count>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    holders_failed: Option<Count>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    holders_pending: Option<Count>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    network_size: Option<Count>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fallback: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from_own_records: Option<bool>,
+    #[serde(default, skip_serializing_if = "WireTrace::is_none")]
+    trace: WireTrace,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +113,7 @@ pub enum BadAnswer {
 }
 
 impl Answer {
-    /// The answer that says what became of an operation on `cid`.
+    /// The answer that says what became of an operation on `cid`, without its trace.
     ///
     /// Readers of 2026 see a failure in the steps alone, so that one step at least carries it.
     pub fn from_measured(cid: &str, measured: &Measured, kind: OperationKind) -> Self {
@@ -121,7 +135,8 @@ impl Answer {
         if let Some(last) = steps.last_mut().filter(|_| silent) {
             last.error = Some(error.clone());
         }
-        let Effort { rpcs, rpcs_failed, dials, dials_failed, holders_stored, .. } = measured.effort;
+        let Effort { rpcs, rpcs_failed, dials, dials_failed, holders_stored, holders_failed, holders_pending } =
+            measured.effort;
         Self {
             cid: cid.to_owned(),
             routing_table_size: Some(Count(measured.routing_table_size)),
@@ -134,7 +149,19 @@ impl Answer {
             dials: dials.map(Count),
             dials_failed: dials_failed.map(Count),
             holders_stored: holders_stored.map(Count),
+            holders_failed: holders_failed.map(Count),
+            holders_pending: holders_pending.map(Count),
+            network_size: measured.network_size.map(Count),
+            fallback: measured.fallback.clone(),
+            from_own_records: measured.from_own_records.then_some(true),
+            trace: WireTrace::default(),
         }
+    }
+
+    /// The same with what was done request by request, for those who [ask for it](super::TRACE_HEADER).
+    #[must_use]
+    pub fn with_trace(self, trace: Option<&Trace>) -> Self {
+        Self { trace: WireTrace::written(trace), ..self }
     }
 
     /// Reads the body of an answer of any server in the field.
@@ -184,9 +211,15 @@ impl Answer {
                 dials: number(self.dials),
                 dials_failed: number(self.dials_failed),
                 holders_stored: number(self.holders_stored),
-                ..Effort::default()
+                holders_failed: number(self.holders_failed),
+                holders_pending: number(self.holders_pending),
             },
-            ..Measured::unmeasured(class, duration, "")
+            network_size: number(self.network_size),
+            fallback: self.fallback.as_deref().and_then(said).map(|reason| cut(&reason)),
+            from_own_records: self.from_own_records.unwrap_or(false),
+            trace: self.trace.into_inner(),
+            class,
+            duration,
         })
     }
 }
@@ -258,11 +291,6 @@ fn wire_error(class: OutcomeClass, detail: Option<&str>) -> String {
 fn said(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| storable(text))
-}
-
-/// Text that every database takes: PostgreSQL refuses the character NUL in a text.
-fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod answer;
 mod number;
 mod request;
+mod trace;
 
 pub use answer::{Answer, BadAnswer, DEADLINE_EXCEEDED, MAX_ANSWER_BYTES, MAX_STEPS, NOT_FOUND};
 pub use number::MAX_DURATION;
@@ -10,3 +11,14 @@ pub use request::{BadRequest, MAX_BODY_BYTES, MAX_CONTENT_BYTES, ProvideRequest,
 
 /// The optional request header in which a scheduler names itself.
 pub const SCHEDULER_ID_HEADER: &str = "x-scheduler-id";
+
+/// The optional request header that asks a server of ours for the trace of the operation, in the member `Trace` of its
+/// answer: [`TRACE_WANTED`]. Any other value asks for nothing.
+pub const TRACE_HEADER: &str = "x-parsec-trace";
+
+/// The value of [`TRACE_HEADER`] that asks for a trace.
+pub const TRACE_WANTED: &str = "1";
+
+/// The optional request header in which a scheduler of ours names the attempt, as a UUID: what a server reports later on,
+/// when the puts that it left to the background have ended, is then joined with the attempt.
+pub const ATTEMPT_ID_HEADER: &str = "x-parsec-attempt-id";

@@ -1,7 +1,11 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use parsec_measure::{AttemptId, Effort, FleetGroup, Measurement, NodeId, RoundId, RoundOutcome, SchedulerId};
+use parsec_measure::{
+    AttemptId, Effort, FleetGroup, Measurement, NodeId, RoundId, RoundOutcome, SchedulerId, StrategyKind, Trace,
+    WhyKept,
+};
 use uuid::Uuid;
 
 use super::*;
@@ -34,6 +38,7 @@ fn attempt(id: u128, kind: OperationKind, class: OutcomeClass, steps: usize) -> 
             effort: Effort::default(),
             ..Measured::unmeasured(class, Duration::from_millis(1_500), "")
         },
+        why_kept: None,
     }
 }
 
@@ -104,6 +109,22 @@ fn a_failure_always_has_a_text_and_a_success_never() {
     assert_eq!(error(OutcomeClass::Ok, None), None);
     assert_eq!(error(OutcomeClass::NotFound, None), Some("not_found".to_owned()));
     assert_eq!(error(OutcomeClass::Protocol, Some("bad\0byte")), Some("bad\u{FFFD}byte".to_owned()));
+}
+
+#[test]
+fn a_trace_becomes_a_row_if_it_says_why_it_is_kept() {
+    let trace = Trace { strategy: StrategyKind::Classic, returned: Duration::ZERO, requests: vec![], left_out: 0 };
+    for (trace, why_kept, kept) in [
+        (None, None, None),
+        (Some(trace.clone()), None, None),
+        (None, Some(WhyKept::Slow), None),
+        (Some(trace), Some(WhyKept::Slow), Some("slow")),
+    ] {
+        let mut attempt = attempt(1, OperationKind::Retrieve, OutcomeClass::Ok, 1);
+        attempt.result.trace = trace.map(Arc::new);
+        attempt.why_kept = why_kept;
+        assert_eq!(rows(&[attempt])[0].trace.as_ref().map(|trace| trace.why_kept), kept);
+    }
 }
 
 #[test]

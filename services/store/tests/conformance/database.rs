@@ -71,6 +71,17 @@ impl Database {
         self.lines("count(*)", table).await[0].parse().unwrap()
     }
 
+    /// Takes the schema back to before traces were kept.
+    pub(crate) async fn forget_traces(&self) {
+        let undo = match self.place {
+            Place::Server(_) => include_str!("../../../../schema/postgres/migrations/0002_traces/down.sql"),
+            Place::File(_) => include_str!("../../../../schema/sqlite/migrations/0003_traces/down.sql"),
+        };
+        let latest = "(SELECT max(version) FROM __diesel_schema_migrations)";
+        let uncount = format!("DELETE FROM __diesel_schema_migrations WHERE version = {latest}");
+        self.execute(&format!("{undo}; {uncount}")).await;
+    }
+
     /// Changes something behind the store's back.
     pub(crate) async fn execute(&self, sql: &str) {
         match &self.place {

@@ -1,11 +1,12 @@
 //! Values to record.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use parsec_measure::{
-    Attempt, AttemptId, Effort, Measured, Measurement, NodeId, OperationKind, OutcomeClass, Round, RoundId,
-    RoundOutcome, SchedulerId,
+    Attempt, AttemptId, Effort, Measured, Measurement, NodeId, OperationKind, OutcomeClass, RequestEnd, RequestKind,
+    Round, RoundId, RoundOutcome, SchedulerId, StrategyKind, Trace, TracedRequest, WhyKept,
 };
 use parsec_store::{NewNode, Row, ServerPort};
 use uuid::Uuid;
@@ -94,7 +95,15 @@ impl Pair {
                 effort: Effort::default(),
                 ..Measured::unmeasured(OutcomeClass::Ok, Duration::from_millis(1_500), "")
             },
+            why_kept: None,
         }
+    }
+
+    /// The same, with its trace.
+    pub(crate) fn traced(self, id: u128, kind: OperationKind, why_kept: WhyKept) -> Attempt {
+        let attempt = self.attempt(id, kind);
+        let result = Measured { trace: Some(Arc::new(trace())), ..attempt.result };
+        Attempt { why_kept: Some(why_kept), result, ..attempt }
     }
 
     /// The same, gone wrong.
@@ -102,6 +111,37 @@ impl Pair {
         let result = Measured::unmeasured(class, Duration::from_millis(250), "went wrong");
         Attempt { result, ..self.attempt(id, kind) }
     }
+}
+
+/// Two requests, the second one to a peer that the first one named.
+pub(crate) fn trace() -> Trace {
+    let asked = TracedRequest {
+        peer: "12D3KooWSample".to_owned(),
+        agent: Some("kubo/0.38.1/".to_owned()),
+        kind: RequestKind::GetProviders,
+        named_by: None,
+        hop: 0,
+        common_prefix: 7,
+        asked: Duration::from_micros(15),
+        dialled: Some(Duration::from_micros(16)),
+        connected: Some(Duration::from_micros(200_016)),
+        opened: Some(Duration::from_micros(300_016)),
+        written: Some(Duration::from_micros(300_020)),
+        ended: Some(Duration::from_micros(400_020)),
+        end: RequestEnd::Answered,
+        error: None,
+        closer: 20,
+        providers: 1,
+    };
+    let refused = TracedRequest {
+        named_by: Some(0),
+        hop: 1,
+        end: RequestEnd::DialFailed,
+        error: Some("connection refused".to_owned()),
+        ..asked.clone()
+    };
+    let returned = Duration::from_micros(1_500_000);
+    Trace { strategy: StrategyKind::Optprov, returned, requests: vec![asked, refused], left_out: 4 }
 }
 
 pub(crate) fn step(name: &str, ms: u64, error: Option<&str>) -> Measurement {

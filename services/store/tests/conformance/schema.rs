@@ -14,9 +14,28 @@ pub(crate) async fn migrating_again_changes_nothing(database: &Database) {
     assert_eq!(database.count("operations").await, 1);
 }
 
+pub(crate) async fn a_database_from_before_traces_were_kept_keeps_its_rows(database: &Database) {
+    let pair = Pair::registered(database).await;
+    database.store.record(&rows([pair.attempt(1, Retrieve)])).await.unwrap();
+    database.forget_traces().await;
+    database.store.migrate().await.unwrap();
+    let earlier = database.count("operations WHERE NOT from_own_records AND network_size IS NULL").await;
+    assert_eq!((earlier, database.count("traces").await), (1, 0));
+    database.store.record(&rows([pair.attempt(2, Retrieve)])).await.unwrap();
+}
+
 pub(crate) async fn eight_programs_may_migrate_at_once(database: &Database) {
     // Back to nothing: the suite's databases are migrated when they are handed out.
-    for table in ["operations", "rounds", "provides_ecs", "retrievals_ecs", "nodes_ecs", "schedulers_ecs"] {
+    for table in [
+        "traces",
+        "follow_ups",
+        "operations",
+        "rounds",
+        "provides_ecs",
+        "retrievals_ecs",
+        "nodes_ecs",
+        "schedulers_ecs",
+    ] {
         database.execute(&format!("DROP TABLE {table}")).await;
     }
     for table in ["provides", "retrievals", "nodes", "runs", "__diesel_schema_migrations"] {

@@ -1,7 +1,7 @@
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use parsec_measure::OutcomeClass;
+use parsec_measure::{AttemptId, OutcomeClass};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -12,6 +12,12 @@ const CID: &str = "QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4";
 
 /// Short enough for a test that waits for it, and far longer than a local answer takes.
 const SHORT: Duration = Duration::from_millis(300);
+
+const ATTEMPT: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+fn caller(scheduler_id: &str) -> Caller<'_> {
+    Caller { scheduler_id, attempt: AttemptId(ATTEMPT.parse().unwrap()) }
+}
 
 fn client() -> HttpClient {
     HttpClient::new(Timeouts::default()).unwrap()
@@ -81,13 +87,15 @@ async fn a_publication_goes_out_as_a_go_scheduler_sends_it() {
     let body = format!(r#"{{"CID":"{CID}","Duration":5000000,"Error":"","RoutingTableSize":3}}"#);
     let (server, served) = saying(response("200 OK", &body)).await;
     let content = Content::from(b"hello world".to_vec());
-    let answered = client().provide(&server, "default,fullrt", &content).await.unwrap();
+    let answered = client().provide(&server, caller("default,fullrt"), &content).await.unwrap();
     assert_eq!((answered.cid.as_str(), answered.measured.duration), (CID, Duration::from_millis(5)));
 
     let request = served.await.unwrap();
     assert!(request.starts_with("POST /provide HTTP/1.1\r\n"), "{request}");
     assert!(request.contains("content-type: application/json\r\n"), "{request}");
     assert!(request.contains("x-scheduler-id: default,fullrt\r\n"), "{request}");
+    assert!(request.contains(&format!("x-parsec-attempt-id: {ATTEMPT}\r\n")), "{request}");
+    assert!(request.contains("x-parsec-trace: 1\r\n"), "{request}");
     assert!(request.ends_with("\r\n\r\n{\"Content\":\"aGVsbG8gd29ybGQ=\"}"), "{request}");
 }
 
@@ -95,18 +103,19 @@ async fn a_publication_goes_out_as_a_go_scheduler_sends_it() {
 async fn a_lookup_names_the_cid_in_its_path() {
     let body = format!(r#"{{"CID":"{CID}","Duration":5000000,"Error":"not found"}}"#);
     let (server, served) = saying(response("200 OK", &body)).await;
-    let answered = client().retrieve(&server, "default", CID).await.unwrap();
+    let answered = client().retrieve(&server, caller("default"), CID).await.unwrap();
     assert_eq!(answered.measured.class, OutcomeClass::NotFound);
 
     let request = served.await.unwrap();
     assert!(request.starts_with(&format!("POST /retrieve/{CID} HTTP/1.1\r\n")), "{request}");
+    assert!(request.contains(&format!("x-parsec-attempt-id: {ATTEMPT}\r\n")), "{request}");
     assert!(request.ends_with("\r\n\r\n{}"), "{request}");
 }
 
 #[tokio::test]
 async fn text_that_is_no_cid_cannot_change_the_path() {
     let (server, served) = saying(response("400 Bad Request", "no CID")).await;
-    client().retrieve(&server, "default", "../provide?x#y").await.unwrap_err();
+    client().retrieve(&server, caller("default"), "../provide?x#y").await.unwrap_err();
     let request = served.await.unwrap();
     assert!(request.starts_with("POST /retrieve/..%2Fprovide%3Fx%23y HTTP/1.1\r\n"), "{request}");
 }
@@ -132,7 +141,7 @@ async fn a_server_that_is_not_ready_says_why() {
 async fn a_failure_is_told_with_its_status_and_the_beginning_of_its_text() {
     for status in ["500 Internal Server Error", "302 Found", "400 Bad Request"] {
         let (server, _served) = saying(response(status, &"x".repeat(100_000))).await;
-        let error = client().retrieve(&server, "default", CID).await.unwrap_err();
+        let error = client().retrieve(&server, caller("default"), CID).await.unwrap_err();
         let CallError::Status { code, text } = &error else { panic!("{status}: {error:?}") };
         assert!(status.starts_with(&code.to_string()));
         assert_eq!(*text, "x".repeat(300) + "…");
@@ -146,13 +155,13 @@ async fn an_answer_that_is_no_measurement_is_an_error() {
     let endless = format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}", "x".repeat(10 * MAX_ANSWER_BYTES));
     for (text, word) in [
         (response("200 OK", "<html>"), "not a measurement"),
-        (response("200 OK", &huge), "more than 65536 bytes"),
-        (endless, "more than 65536 bytes"),
+        (response("200 OK", &huge), "more than 2097152 bytes"),
+        (endless, "more than 2097152 bytes"),
         (response("200 OK", r#"{"CID":"Qm","Duration":-1}"#), "from 0 to 86400000000000"),
         ("SSH-2.0-OpenSSH_9.9\r\n".to_owned(), "not HTTP"),
     ] {
         let (server, _served) = saying(text).await;
-        let error = client().retrieve(&server, "default", CID).await.unwrap_err();
+        let error = client().retrieve(&server, caller("default"), CID).await.unwrap_err();
         assert!(matches!(&error, CallError::BadAnswer { reason } if reason.contains(word)), "{word}: {error:?}");
         assert_eq!(error.class(), OutcomeClass::ServerError);
     }
@@ -170,7 +179,7 @@ async fn silence_ends_with_the_limit_of_the_call() {
             drop(stream);
         })
         .await;
-        assert_eq!(impatient().retrieve(&server, "default", CID).await, Err(after.clone()));
+        assert_eq!(impatient().retrieve(&server, caller("default"), CID).await, Err(after.clone()));
         served.abort();
     }
 }
@@ -201,7 +210,7 @@ async fn a_connection_that_breaks_in_the_middle_is_no_measurement() {
     let cut_off = response("200 OK", &whole).replace(r#""Error":""}"#, "");
     for text in [cut_off, String::new()] {
         let (server, _served) = saying(text).await;
-        let error = client().retrieve(&server, "default", CID).await.unwrap_err();
+        let error = client().retrieve(&server, caller("default"), CID).await.unwrap_err();
         assert!(matches!(error, CallError::Unreachable { .. }), "{error:?}");
         assert_eq!(error.class(), OutcomeClass::ServerUnreachable);
     }
@@ -215,7 +224,7 @@ async fn a_reset_connection_is_no_measurement() {
         stream.set_zero_linger().unwrap();
     };
     let (endpoint, _served) = server(resetting).await;
-    let error = client().retrieve(&endpoint, "default", CID).await.unwrap_err();
+    let error = client().retrieve(&endpoint, caller("default"), CID).await.unwrap_err();
     assert!(matches!(error, CallError::Unreachable { .. }), "{error:?}");
 }
 

@@ -1,7 +1,11 @@
+use std::sync::Arc;
+
+use parsec_measure::StrategyKind;
 use proptest::prelude::*;
 
 use super::*;
 use crate::wire::MAX_DURATION;
+use crate::wire::trace::tests::any_trace;
 
 const CID: &str = "QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4";
 
@@ -101,7 +105,7 @@ fn what_is_no_measurement_is_refused_in_words() {
         (r#"{"CID":"Qm","Duration":1,"Outcome":"ok","Error":"x"}"#, "`Outcome` is `ok` and `Error` is `x`"),
         (r#"{"CID":"Qm","Duration":1,"Outcome":"timeout"}"#, "`Outcome` is `timeout` and `Error` is ``"),
         (&format!(r#"{{"CID":"Qm","Measurements":[{many}]}}"#), "17 `Measurements`"),
-        (&format!(r#"{{"CID":"{}"}}"#, "x".repeat(MAX_ANSWER_BYTES)), "more than 65536 bytes"),
+        (&format!(r#"{{"CID":"{}"}}"#, "x".repeat(MAX_ANSWER_BYTES)), "more than 2097152 bytes"),
     ] {
         let message = read(OperationKind::Provide, json).unwrap_err();
         assert!(message.contains(word), "{json}: {message}");
@@ -128,6 +132,40 @@ fn our_answer_is_the_superset_that_both_generations_read() {
          \"Outcome\":\"not_found\",\"RPCs\":9,\"RPCsFailed\":2,\"Dials\":7,\"DialsFailed\":1}}"
     );
     assert_eq!(String::from_utf8(answer.encode()).unwrap(), expected);
+}
+
+#[test]
+fn what_only_we_say_comes_last_and_only_if_there_is_something_to_say() {
+    let trace =
+        Trace { strategy: StrategyKind::Optprov, returned: Duration::from_millis(1), requests: vec![], left_out: 0 };
+    let plain = measured(OutcomeClass::Ok, 1, None);
+    let result = Measured {
+        effort: Effort {
+            holders_stored: Some(15),
+            holders_failed: Some(2),
+            holders_pending: Some(3),
+            ..Effort::default()
+        },
+        network_size: Some(7_000),
+        fallback: Some("no estimate yet".to_owned()),
+        from_own_records: true,
+        trace: Some(Arc::new(trace)),
+        ..plain.clone()
+    };
+    let written = |answer: Answer| String::from_utf8(answer.encode()).unwrap();
+    let before = written(Answer::from_measured(CID, &plain, OperationKind::Retrieve));
+    assert!(before.ends_with(r#","Duration":1000000,"Error":"","Outcome":"ok"}"#), "{before}");
+
+    let ours = concat!(
+        r#","HoldersStored":15,"HoldersFailed":2,"HoldersPending":3,"NetworkSize":7000,"#,
+        r#""Fallback":"no estimate yet","FromOwnRecords":true}"#
+    );
+    let before = before.trim_end_matches('}');
+    let answer = Answer::from_measured(CID, &result, OperationKind::Retrieve);
+    assert_eq!(written(answer.clone()), format!("{before}{ours}"));
+    let ours = ours.trim_end_matches('}');
+    let trace = r#","Trace":{"strategy":"optprov","returned":1000,"requests":[]}}"#;
+    assert_eq!(written(answer.with_trace(result.trace.as_deref())), format!("{before}{ours}{trace}"));
 }
 
 #[test]
@@ -167,21 +205,25 @@ fn any_measured() -> impl Strategy<Value = Measured> {
         OutcomeClass::ALL.into_iter().filter(|class| server_can_say(*class)).collect::<Vec<_>>(),
     );
     let count = || proptest::option::of(0..=i32::MAX as u32);
+    let reason = || proptest::option::of("[a-zé\"]{1,40}");
     let steps =
         proptest::collection::vec(("[a-z_]{1,12}", 0..=MAX_DURATION.as_nanos() as u64, any::<bool>()), 1..MAX_STEPS);
-    let effort = (count(), count(), count(), count(), count()).prop_map(
-        |(rpcs, rpcs_failed, dials, dials_failed, holders_stored)| Effort {
+    let effort = (count(), count(), count(), count(), count(), count(), count()).prop_map(
+        |(rpcs, rpcs_failed, dials, dials_failed, holders_stored, holders_failed, holders_pending)| Effort {
             rpcs,
             rpcs_failed,
             dials,
             dials_failed,
             holders_stored,
-            ..Effort::default()
+            holders_failed,
+            holders_pending,
         },
     );
     let table = 0..=i32::MAX as u32;
-    (class, 0..=MAX_DURATION.as_nanos() as u64, "[a-zé:\"\\\\]{1,40}", table, steps, effort).prop_map(
-        |(class, nanos, detail, routing_table_size, steps, effort)| {
+    let circumstances = (table, count(), reason(), any::<bool>(), proptest::option::of(any_trace()));
+    (class, 0..=MAX_DURATION.as_nanos() as u64, "[a-zé:\"\\\\]{1,40}", circumstances, steps, effort).prop_map(
+        |(class, nanos, detail, circumstances, steps, effort)| {
+            let (routing_table_size, network_size, fallback, from_own_records, trace) = circumstances;
             let error = Some(wire_error(class, Some(&detail))).filter(|text| !text.is_empty());
             let last = steps.len() - 1;
             let steps = steps.into_iter().enumerate().map(|(index, (step, nanos, failed))| Measurement {
@@ -191,11 +233,16 @@ fn any_measured() -> impl Strategy<Value = Measured> {
             });
             let steps = steps.collect();
             Measured {
+                class,
+                duration: Duration::from_nanos(nanos),
                 error,
                 routing_table_size,
                 steps,
                 effort,
-                ..Measured::unmeasured(class, Duration::from_nanos(nanos), "")
+                network_size,
+                fallback,
+                from_own_records,
+                trace: trace.map(Arc::new),
             }
         },
     )
@@ -205,7 +252,9 @@ proptest! {
     #[test]
     fn what_the_wire_can_say_is_read_back_as_it_was(result in any_measured(), kind in proptest::sample::select(OperationKind::ALL.to_vec())) {
         let answer = Answer::from_measured(CID, &result, kind);
-        let read = Answer::decode(&answer.encode()).unwrap();
+        let without = Answer::decode(&answer.clone().encode()).unwrap().into_measured(kind);
+        prop_assert_eq!(without, Ok(Measured { trace: None, ..result.clone() }));
+        let read = Answer::decode(&answer.with_trace(result.trace.as_deref()).encode()).unwrap();
         prop_assert_eq!(read.cid(), CID);
         prop_assert_eq!(read.into_measured(kind), Ok(result));
     }
@@ -216,7 +265,7 @@ proptest! {
     }
 
     #[test]
-    fn no_json_makes_the_reader_panic(fields in r#"(,"(Error|Duration|Outcome|Measurements|RPCs)":(null|"[a-z]{0,9}"|-?[0-9]{1,25}(\.[0-9]{1,5})?(e[0-9]{1,3})?|\[\]|\{\}))*"#) {
+    fn no_json_makes_the_reader_panic(fields in r#"(,"(Error|Duration|Outcome|Measurements|RPCs|NetworkSize|Fallback|FromOwnRecords|Trace)":(null|"[a-z]{0,9}"|-?[0-9]{1,25}(\.[0-9]{1,5})?(e[0-9]{1,3})?|\[\]|\{\}))*"#) {
         if let Ok(answer) = Answer::decode(format!(r#"{{"CID":"Qm"{fields}}}"#).as_bytes()) {
             let _ = answer.into_measured(OperationKind::Provide);
         }

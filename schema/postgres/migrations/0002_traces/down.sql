@@ -1,0 +1,9 @@
+DROP TABLE follow_ups;
+DROP INDEX operations_traced_idx;
+DROP TABLE traces;
+ALTER TABLE operations
+    DROP COLUMN holders_failed,
+    DROP COLUMN holders_pending,
+    DROP COLUMN network_size,
+    DROP COLUMN fallback,
+    DROP COLUMN from_own_records;

@@ -1,0 +1,219 @@
+//! Reading operations back: the queries, once for each back end, and what becomes of their rows.
+
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use parsec_measure::{Attempt, AttemptId, Effort, FollowUp, Measured, NodeId, RoundId, SchedulerId};
+
+use crate::columns::Key;
+use crate::queries::AsyncSqliteConnection;
+use crate::{StoreError, StoredOperation};
+
+/// A row of `operations`, with what is said of its node and of its trace.
+#[derive(Debug, Queryable)]
+pub(crate) struct OperationRow {
+    id: Key,
+    round: Key,
+    scheduler: i32,
+    node: i32,
+    kind: String,
+    probe: i32,
+    cid: String,
+    outcome: String,
+    error: Option<String>,
+    due: DateTime<Utc>,
+    started: DateTime<Utc>,
+    ended: DateTime<Utc>,
+    seconds: f64,
+    routing_table_size: i32,
+    rpcs: (Option<i32>, Option<i32>),
+    dials: (Option<i32>, Option<i32>),
+    holders: (Option<i32>, Option<i32>, Option<i32>),
+    network_size: Option<i32>,
+    fallback: Option<String>,
+    from_own_records: bool,
+    peer_id: String,
+    region: String,
+    fleet: String,
+    why_kept: Option<String>,
+}
+
+/// A row of `follow_ups`.
+#[derive(Debug, Queryable)]
+pub(crate) struct StoredFollowUp {
+    cid: String,
+    stored: i32,
+    failed: i32,
+    seconds: f64,
+}
+
+/// One operation with all that belongs to it.
+#[derive(Debug)]
+pub(crate) struct WholeOperation {
+    row: OperationRow,
+    trace: Option<serde_json::Value>,
+    follow_up: Option<StoredFollowUp>,
+}
+
+/// The queries of one connection. Futures must not be dropped half-way: see `detached`.
+pub(crate) trait OperationQueries: Send {
+    fn operation(&mut self, id: Key) -> impl Future<Output = QueryResult<Option<WholeOperation>>> + Send;
+    /// The newest ones that have a trace, newest first.
+    fn traced_operations(&mut self, limit: i64) -> impl Future<Output = QueryResult<Vec<OperationRow>>> + Send;
+}
+
+macro_rules! implement_operation_queries {
+    (for $connection:ty, on $schema:ident) => {
+        const _: () = {
+            use parsec_schema::$schema::{follow_ups, nodes_ecs, operations, traces};
+
+            macro_rules! rows {
+                () => {
+                    operations::table.inner_join(nodes_ecs::table).left_join(traces::table).select((
+                        operations::id,
+                        operations::round_id,
+                        operations::scheduler_id,
+                        operations::node_id,
+                        operations::kind,
+                        operations::probe,
+                        operations::cid,
+                        operations::outcome,
+                        operations::error,
+                        operations::due_at,
+                        operations::started_at,
+                        operations::ended_at,
+                        operations::duration_seconds,
+                        operations::routing_table_size,
+                        (operations::rpcs, operations::rpcs_failed),
+                        (operations::dials, operations::dials_failed),
+                        (operations::holders_stored, operations::holders_failed, operations::holders_pending),
+                        operations::network_size,
+                        operations::fallback,
+                        operations::from_own_records,
+                        nodes_ecs::peer_id,
+                        nodes_ecs::region,
+                        nodes_ecs::fleet,
+                        traces::why_kept.nullable(),
+                    ))
+                };
+            }
+
+            impl OperationQueries for $connection {
+                async fn operation(&mut self, id: Key) -> QueryResult<Option<WholeOperation>> {
+                    let found = rows!().filter(operations::id.eq(id)).first(self).await.optional()?;
+                    let Some(row) = found else { return Ok(None) };
+                    let document = traces::table.find(id).select(traces::document);
+                    let trace = document.first(self).await.optional()?;
+                    let follow_up = follow_ups::table
+                        .filter(follow_ups::operation_id.eq(Some(id)))
+                        .order(follow_ups::ended_at.desc())
+                        .select((follow_ups::cid, follow_ups::stored, follow_ups::failed, follow_ups::duration_seconds))
+                        .first(self)
+                        .await
+                        .optional()?;
+                    Ok(Some(WholeOperation { row, trace, follow_up }))
+                }
+
+                async fn traced_operations(&mut self, limit: i64) -> QueryResult<Vec<OperationRow>> {
+                    rows!()
+                        .filter(operations::trace_id.is_not_null())
+                        .order((operations::started_at.desc(), operations::id.desc()))
+                        .limit(limit)
+                        .load(self)
+                        .await
+                }
+            }
+        };
+    };
+}
+
+implement_operation_queries!(for AsyncPgConnection, on postgres);
+implement_operation_queries!(for AsyncSqliteConnection, on sqlite);
+
+impl WholeOperation {
+    /// In the terms of the domain.
+    ///
+    /// # Errors
+    /// [`StoreError::BadRow`] if another version has written what this one cannot read.
+    pub(crate) fn read(self) -> Result<StoredOperation, StoreError> {
+        let Self { row, trace, follow_up } = self;
+        let id = row.id;
+        let trace = trace.map(serde_json::from_value).transpose().map_err(|error| bad(id, &error))?;
+        let mut operation = row.read()?;
+        operation.attempt.result.trace = trace.map(Arc::new);
+        operation.follow_up = follow_up.map(|row| FollowUp {
+            attempt: Some(operation.attempt.id),
+            cid: row.cid,
+            stored: count(row.stored),
+            failed: count(row.failed),
+            duration: duration(row.seconds),
+        });
+        Ok(operation)
+    }
+}
+
+impl OperationRow {
+    /// The same as [`WholeOperation::read`], without trace and follow-up.
+    pub(crate) fn read(self) -> Result<StoredOperation, StoreError> {
+        let id = self.id;
+        let result = Measured {
+            class: name(id, &self.outcome)?,
+            duration: duration(self.seconds),
+            error: self.error,
+            routing_table_size: count(self.routing_table_size),
+            steps: Vec::new(),
+            effort: Effort {
+                rpcs: self.rpcs.0.map(count),
+                rpcs_failed: self.rpcs.1.map(count),
+                dials: self.dials.0.map(count),
+                dials_failed: self.dials.1.map(count),
+                holders_stored: self.holders.0.map(count),
+                holders_failed: self.holders.1.map(count),
+                holders_pending: self.holders.2.map(count),
+            },
+            network_size: self.network_size.map(count),
+            fallback: self.fallback,
+            from_own_records: self.from_own_records,
+            trace: None,
+        };
+        let attempt = Attempt {
+            id: AttemptId(id.0),
+            round: RoundId(self.round.0),
+            scheduler: SchedulerId(self.scheduler),
+            node: NodeId(self.node),
+            kind: name(id, &self.kind)?,
+            probe: count(self.probe),
+            cid: self.cid,
+            due: self.due,
+            started: self.started,
+            ended: self.ended,
+            result,
+            why_kept: self.why_kept.map(|why| name(id, &why)).transpose()?,
+        };
+        let fleet = name(id, &self.fleet)?;
+        Ok(StoredOperation { attempt, peer_id: self.peer_id, region: self.region, fleet, follow_up: None })
+    }
+}
+
+fn name<T: FromStr<Err: Display>>(id: Key, text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(|error| bad(id, &error))
+}
+
+fn bad(id: Key, error: &dyn Display) -> StoreError {
+    StoreError::BadRow(format!("operation {}: {error}", id.0))
+}
+
+/// Counts are not negative in any of the tables.
+fn count(value: i32) -> u32 {
+    u32::try_from(value).unwrap_or_default()
+}
+
+/// Neither are durations.
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
