@@ -15,7 +15,7 @@ use parsec_dht::{
 };
 use parsec_measure::{Cid, Content, Measured, OutcomeClass, RequestKind, StrategyKind};
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{Rng, RngExt, SeedableRng};
 use tokio::time::{Instant, sleep};
 
 use super::report::Sample;
@@ -87,10 +87,12 @@ struct Bench {
 
 impl Bench {
     async fn start(config: &BenchConfig, strategy: StrategyKind, seed: u64) -> anyhow::Result<Self> {
+        // Peers and nodes must not draw the same numbers: they would have the same keys.
         let mut rng = StdRng::seed_from_u64(seed);
+        let network_seed = rng.random();
         let network = LocalNetwork::start(LocalConfig {
             peers: config.peers as usize,
-            seed,
+            seed: network_seed,
             transport: transport(config.transport),
             latency: Latency::Fixed(config.rtt),
             undialable: config.undialable.get(),
