@@ -64,7 +64,7 @@ async fn node(network: &LocalNetwork) -> Arc<Node> {
 
 async fn publish(publisher: &Node) -> Vec<Cid> {
     let keys: Vec<_> = (0..LOOKUPS).map(cid).collect();
-    for published in join_all(keys.iter().map(|key| publisher.provide(key.clone()))).await {
+    for published in join_all(keys.iter().map(|key| publisher.provide(key.clone(), None))).await {
         assert_eq!(published.unwrap().class, OutcomeClass::Ok);
     }
     keys

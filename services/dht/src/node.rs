@@ -9,7 +9,7 @@ use libp2p::kad::Mode;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, identity};
-use parsec_measure::{Cid, Measured, port_candidates};
+use parsec_measure::{AttemptId, Cid, FollowUp, Measured, port_candidates};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use thiserror::Error;
@@ -131,6 +131,8 @@ pub enum Readiness {
     Ready {
         /// Peers in its routing table.
         routing_table_size: u32,
+        /// Peers that it believes the network to have, if it can tell.
+        network_size: Option<u32>,
     },
     /// It cannot yet, and why.
     NotReady(String),
@@ -139,12 +141,16 @@ pub enum Readiness {
 /// Publishing and finding, as the actors see it.
 #[async_trait]
 pub trait Dht: Send + Sync + 'static {
-    /// Publishes a provider record. A failed publication is a result, not an error.
-    async fn provide(&self, cid: Cid) -> Result<Measured, DhtError>;
+    /// Publishes a provider record. A failed publication is a result, not an error. One that returns before all its puts
+    /// have ended has a [follow-up](Self::next_follow_up), which names `attempt`.
+    async fn provide(&self, cid: Cid, attempt: Option<AttemptId>) -> Result<Measured, DhtError>;
     /// Looks for the first provider. A failed search is a result, not an error.
     async fn retrieve(&self, cid: Cid) -> Result<Measured, DhtError>;
     /// Whether the node can measure; also the sign of life that its actor asks for now and then.
     async fn readiness(&self) -> Result<Readiness, DhtError>;
+    /// Returns when the puts that a publication left to the background have ended, each time for the next publication;
+    /// never, if none does so. Safe to drop.
+    async fn next_follow_up(&self) -> FollowUp;
     /// Returns when the node has died by itself, with the reason.
     async fn died(&self) -> String;
     /// Stops the node; its port is free afterwards.
@@ -233,7 +239,7 @@ impl Node {
 
 #[async_trait]
 impl Dht for Node {
-    async fn provide(&self, cid: Cid) -> Result<Measured, DhtError> {
+    async fn provide(&self, cid: Cid, _: Option<AttemptId>) -> Result<Measured, DhtError> {
         self.on_runtime(|context| context.provide(cid.multihash())).await
     }
 
@@ -250,7 +256,12 @@ impl Dht for Node {
         if !*self.filled.borrow() {
             return Ok(Readiness::NotReady("the routing table is being filled".into()));
         }
-        Ok(Readiness::Ready { routing_table_size: u32::try_from(status.table_size).unwrap_or(u32::MAX) })
+        let routing_table_size = u32::try_from(status.table_size).unwrap_or(u32::MAX);
+        Ok(Readiness::Ready { routing_table_size, network_size: None })
+    }
+
+    async fn next_follow_up(&self) -> FollowUp {
+        std::future::pending().await
     }
 
     async fn died(&self) -> String {

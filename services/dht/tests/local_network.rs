@@ -53,7 +53,7 @@ async fn what_one_publishes_another_finds(transport: LocalTransport) {
     let (publisher, finder) = tokio::join!(ready(config(network.bootstrap())), ready(config(network.bootstrap())));
     let cid = fresh();
 
-    let provided = publisher.provide(cid.clone()).await.unwrap();
+    let provided = publisher.provide(cid.clone(), None).await.unwrap();
     assert_eq!((provided.class, &provided.error), (OutcomeClass::Ok, &None));
     assert_eq!(provided.effort.holders_stored, Some(20));
     assert!(provided.effort.rpcs.unwrap() >= 40, "20 asked and 20 served: {:?}", provided.effort);
@@ -90,7 +90,7 @@ async fn a_measuring_node_in_server_mode_holds_the_records_of_others() {
     let address = format!("/ip4/127.0.0.1/tcp/{}/p2p/{}", server.port(), server.peer_id());
     let (publisher, finder) = tokio::join!(ready(config(vec![address.clone()])), ready(config(vec![address])));
     let cid = fresh();
-    assert_eq!(publisher.provide(cid.clone()).await.unwrap().effort.holders_stored, Some(1));
+    assert_eq!(publisher.provide(cid.clone(), None).await.unwrap().effort.holders_stored, Some(1));
     // ADD_PROVIDER has no answer: written is not yet held.
     timeout(PATIENCE, async { while finder.retrieve(cid.clone()).await.unwrap().class != OutcomeClass::Ok {} })
         .await
@@ -102,7 +102,7 @@ async fn what_a_node_provides_itself_it_finds_at_home() {
     let network = network(30, LocalTransport::Tcp).await;
     let node = ready(config(network.bootstrap())).await;
     let cid = fresh();
-    node.provide(cid.clone()).await.unwrap();
+    node.provide(cid.clone(), None).await.unwrap();
     let found = node.retrieve(cid).await.unwrap();
     assert_eq!((found.class, found.effort.rpcs), (OutcomeClass::Ok, Some(0)));
 }
@@ -111,7 +111,7 @@ async fn what_a_node_provides_itself_it_finds_at_home() {
 async fn a_node_without_peers_is_not_ready_and_says_so_in_every_way() {
     let node = Node::start(config(vec![])).await.unwrap();
     assert_eq!(node.readiness().await.unwrap(), Readiness::NotReady("the routing table is empty".into()));
-    for result in [node.provide(fresh()).await.unwrap(), node.retrieve(fresh()).await.unwrap()] {
+    for result in [node.provide(fresh(), None).await.unwrap(), node.retrieve(fresh()).await.unwrap()] {
         assert_eq!(result.class, OutcomeClass::NoPeers);
         assert_eq!(result.error.as_deref(), Some("failed to find any peer in table"));
     }
@@ -122,7 +122,7 @@ async fn when_the_network_has_gone_the_failure_says_so() {
     let network = network(30, LocalTransport::Tcp).await;
     let node = ready(config(network.bootstrap())).await;
     drop(network);
-    let provided = node.provide(fresh()).await.unwrap();
+    let provided = node.provide(fresh(), None).await.unwrap();
     assert_ne!(provided.class, OutcomeClass::Ok, "{provided:?}");
     assert_eq!(provided.effort.holders_stored, Some(0));
     assert!(provided.error.unwrap().contains("record stored at no peer"));

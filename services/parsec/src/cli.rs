@@ -193,7 +193,7 @@ fn arg(key: &'static Key) -> Arg {
     match key.kind {
         Kind::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
         Kind::List => arg.action(ArgAction::Append),
-        Kind::Text | Kind::Number => arg,
+        Kind::Text | Kind::Number | Kind::Fraction => arg,
     }
 }
 

@@ -174,9 +174,11 @@ fn written(key: &Key, value: &Value) -> Reading<String> {
     match (key.kind, &value.kind) {
         (_, ValueKind::String(text)) => Ok(text.clone()),
         (Kind::Switch, ValueKind::Boolean(_)) => Ok(value.to_string()),
-        (Kind::Number, ValueKind::I64(_) | ValueKind::U64(_) | ValueKind::I128(_) | ValueKind::U128(_)) => {
-            Ok(value.to_string())
-        }
+        (
+            Kind::Number | Kind::Fraction,
+            ValueKind::I64(_) | ValueKind::U64(_) | ValueKind::I128(_) | ValueKind::U128(_),
+        )
+        | (Kind::Fraction, ValueKind::Float(_)) => Ok(value.to_string()),
         (Kind::List, ValueKind::Array(items)) => {
             let texts = items.iter().map(|item| match &item.kind {
                 ValueKind::String(text) => Ok(text.as_str()),
@@ -186,6 +188,7 @@ fn written(key: &Key, value: &Value) -> Reading<String> {
         }
         (Kind::Text, _) => Err("expected a text in quotes".to_owned()),
         (Kind::Number, _) => Err("expected a whole number".to_owned()),
+        (Kind::Fraction, _) => Err("expected a number".to_owned()),
         (Kind::Switch, _) => Err("expected true or false".to_owned()),
         (Kind::List, _) => Err("expected an array of texts, each in quotes".to_owned()),
     }

@@ -37,6 +37,8 @@ pub(crate) enum Kind {
     Text,
     /// A whole number.
     Number,
+    /// A number that need not be whole.
+    Fraction,
     /// True or false; as a flag it needs no value.
     Switch,
     /// Several texts: separated by commas, as a flag also by repeating it, in a file also as an array.
@@ -127,6 +129,15 @@ impl Key {
         placeholder: &'static str,
     ) -> Self {
         Self::new(Kind::Number, name, flag, variable, placeholder)
+    }
+
+    pub(super) const fn fraction(
+        name: &'static str,
+        flag: &'static str,
+        variable: &'static str,
+        placeholder: &'static str,
+    ) -> Self {
+        Self::new(Kind::Fraction, name, flag, variable, placeholder)
     }
 
     pub(super) const fn list(

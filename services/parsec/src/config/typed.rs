@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use parsec_measure::{Fleet, FleetGroup};
+use parsec_measure::{Fleet, FleetGroup, Share};
 
 use super::error::ConfigError;
 use super::sources::Sources;
@@ -153,6 +153,8 @@ pub(crate) struct SchedulerConfig {
     pub(crate) probes: u32,
     /// How long to wait for the answer of a server.
     pub(crate) operation_timeout: Duration,
+    /// Of how many ordinary operations the trace is kept.
+    pub(crate) trace_sample: Share,
 }
 
 /// `parsec health`.
@@ -306,6 +308,7 @@ impl SchedulerConfig {
             interval: from.required("scheduler.interval", values::positive_duration)?,
             probes: from.required("scheduler.probes", values::within(1..=MAX_PROBES))?,
             operation_timeout: from.required("scheduler.operation_timeout", values::positive_duration)?,
+            trace_sample: from.required("scheduler.trace_sample", values::share)?,
         })
     }
 }

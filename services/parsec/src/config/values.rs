@@ -8,6 +8,8 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use parsec_measure::Share;
+
 /// What a reader makes of a text: the value, or what would have been right.
 pub(super) type Reading<T> = Result<T, String>;
 
@@ -184,6 +186,11 @@ pub(super) fn within<T: FromStr + PartialOrd + fmt::Display>(range: RangeInclusi
     }
 }
 
+pub(super) fn share(text: &str) -> Reading<Share> {
+    let share = text.parse().ok().and_then(Share::new);
+    share.ok_or_else(|| "expected a number from 0 to 1, such as 0.01".to_owned())
+}
+
 pub(super) fn stored_port(column: &'static str) -> impl Fn(&str) -> Reading<u16> {
     move |text| match within(0..=u16::MAX)(text)? {
         port if port > MAX_STORED_PORT => Err(format!(
@@ -270,6 +277,16 @@ mod tests {
             assert!(duration(text).unwrap_err().contains("1m30s"), "{text}");
         }
         assert!(positive_duration("0s").unwrap_err().contains("longer than zero"));
+    }
+
+    #[test]
+    fn a_share_is_a_number_from_0_to_1() {
+        for (text, number) in [("0", 0.0), ("1", 1.0), ("0.01", 0.01), ("1e-3", 0.001)] {
+            assert_eq!(share(text).map(|share| share.get().to_bits()), Ok(f64::to_bits(number)), "{text}");
+        }
+        for text in ["", "1%", "-0.1", "1.01", "NaN", "inf", "0,5"] {
+            assert!(share(text).unwrap_err().contains("from 0 to 1"), "{text}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use anyhow::{Context as _, bail};
 use parsec_actors::fleet::RoundFinished;
 use parsec_api::client::{HttpClient, Timeouts};
 use parsec_dht::{Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport, NodeConfig};
-use parsec_measure::{ACTIVE_WITHIN, Fleet, FleetGroup};
+use parsec_measure::{ACTIVE_WITHIN, Fleet, FleetGroup, Share};
 use parsec_store::{Store, StoreConfig};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -44,6 +44,9 @@ const READY_POLL: Duration = Duration::from_millis(50);
 
 /// How long one publication or search may take: on one machine, nothing takes a tenth of it.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Of how many ordinary operations the trace is kept: as many as a scheduler does by itself.
+const TRACE_SAMPLE: Share = Share::new(0.01).expect("a hundredth is a share");
 
 /// How many rounds may wait to be shown.
 const ROUNDS_WAITING: usize = 64;
@@ -115,6 +118,7 @@ async fn play(process: &Process, config: &DemoConfig, board: &mut Board, running
             groups: vec![FLEET.parse::<FleetGroup>().expect("the demo's fleet has a valid name")],
             interval: config.interval,
             probes: 1,
+            trace_sample: TRACE_SAMPLE,
             seed: Some(rng.random()),
             watcher: Some(watcher.start().recipient()),
         },
