@@ -89,7 +89,7 @@ impl Handler<GetReadiness> for InstantDht {
     type Result = Result<Readiness, OperationError>;
 
     fn handle(&mut self, _: GetReadiness, _: &mut Self::Context) -> Self::Result {
-        Ok(Readiness::Ready { routing_table_size: 0 })
+        Ok(Readiness::Ready { routing_table_size: 0, network_size: None })
     }
 }
 
@@ -169,7 +169,7 @@ async fn busy_and_idle(size: &Size, root: &Recipient<ChildEvent>) {
     let (publisher, finder) = tokio::join!(node(&network), node(&network));
     let keys: Vec<_> = (0..size.retrievals as u64).map(key).collect();
     for key in &keys {
-        assert_eq!(publisher.provide(key.clone()).await.unwrap().class, OutcomeClass::Ok);
+        assert_eq!(publisher.provide(key.clone(), None).await.unwrap().class, OutcomeClass::Ok);
     }
     let start: StartDht = Arc::new(|| async { Err("the first engine must do".to_owned()) }.boxed());
     let actor = supervise("DHT node", RestartPolicy::default(), root.clone(), DhtNode::new(finder, start));
@@ -203,6 +203,7 @@ async fn node(network: &LocalNetwork) -> Arc<Node> {
         protocol: LOCAL_PROTOCOL.to_owned(),
         bootstrap: network.bootstrap(),
         server_mode: false,
+        strategy: parsec_measure::StrategyKind::Classic,
         alpha: 10,
         operation_timeout: OPERATION_TIMEOUT,
     };

@@ -1,7 +1,8 @@
 //! Duty: publishes and finds through one DHT node, and keeps that node running.
 //!
-//! Asks nobody. It holds the engine, whose tasks run elsewhere: a handler only passes the request on
-//! and returns a future, so no measurement waits for this actor's thread.
+//! It holds the engine, whose tasks run elsewhere: a handler only passes the request on and returns a
+//! future, so no measurement waits for this actor's thread. What the engine reports later of a publication
+//! that went on in the background it asks the recorder to keep.
 //! Stops when told to ([`Stop`]). Crashes when the engine dies; its supervisor brings it back, and it
 //! starts a new engine then. An engine that outlived a crash of the actor is kept. An engine that gives
 //! no sign of life counts as dead.
@@ -15,11 +16,13 @@ use actix::prelude::*;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parsec_dht::{Dht, DhtError, Readiness};
-use parsec_measure::{Cid, Measured};
+use parsec_measure::{AttemptId, Cid, Measured};
 use thiserror::Error;
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::ask::Ask;
+use crate::follow_ups::{Listener, Reports};
 use crate::stop::Stop;
 use crate::supervise::Child;
 
@@ -36,10 +39,18 @@ const READINESS_DEADLINE: Duration = Duration::from_secs(12);
 /// What an operation may take beyond its own time limit before asking gives up.
 const OPERATION_SLACK: Duration = Duration::from_secs(5);
 
-/// Publish a provider record for this key.
+/// How long a stop waits until what the engine reported last has been passed on.
+const LAST_REPORTS: Duration = Duration::from_secs(1);
+
+/// Publish a provider record.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<Measured, OperationError>")]
-pub struct Provide(pub Cid);
+pub struct Provide {
+    /// The key.
+    pub cid: Cid,
+    /// The attempt that the scheduler records it under, if it said so.
+    pub attempt: Option<AttemptId>,
+}
 
 /// Look for the first provider of this key.
 #[derive(Debug, Clone, Message)]
@@ -108,7 +119,10 @@ pub type StartDht = Arc<dyn Fn() -> BoxFuture<'static, Result<Arc<dyn Dht>, Stri
 pub struct DhtNode {
     start: StartDht,
     engine: Option<Arc<dyn Dht>>,
+    /// Lives as long as the engine is ours.
+    listener: Option<Listener>,
     running: Arc<AtomicUsize>,
+    reports: Option<Reports>,
 }
 
 impl fmt::Debug for DhtNode {
@@ -120,10 +134,19 @@ impl fmt::Debug for DhtNode {
 impl DhtNode {
     /// Works with `engine`, and with another one from `start` should it die.
     pub fn new(engine: Arc<dyn Dht>, start: StartDht) -> Self {
-        Self { start, engine: Some(engine), running: Arc::default() }
+        Self { start, engine: Some(engine), listener: None, running: Arc::default(), reports: None }
     }
 
-    fn watch(&self, engine: Arc<dyn Dht>, context: &mut Context<Self>) {
+    /// Passes on what the engine reports beside its answers.
+    #[must_use]
+    pub fn reporting(self, reports: Reports) -> Self {
+        Self { reports: Some(reports), ..self }
+    }
+
+    fn watch(&mut self, engine: Arc<dyn Dht>, context: &mut Context<Self>) {
+        if self.listener.is_none() {
+            self.listener = self.reports.clone().map(|reports| Listener::new(Arc::clone(&engine), reports));
+        }
         let watching = async move { engine.died().await };
         context.spawn(watching.into_actor(self).map(|reason, actor, _| {
             // Stopped on purpose, the engine is nobody's any more.
@@ -136,12 +159,18 @@ impl DhtNode {
         context.run_interval(PROGRESS_INTERVAL, |actor, context| {
             let Some(engine) = actor.engine.clone() else { return };
             let asking = async move { engine.readiness().await };
-            context.spawn(asking.into_actor(actor).map(|sign, actor, _| {
-                if let Err(error @ DhtError::Stuck(_)) = sign {
+            context.spawn(asking.into_actor(actor).map(|sign, actor, _| match sign {
+                Err(error @ DhtError::Stuck(_)) => {
                     // Not to be kept over the restart.
                     actor.engine = None;
                     panic!("{error}");
                 }
+                Ok(Readiness::Ready { network_size, .. }) => {
+                    if let Some(reports) = &actor.reports {
+                        reports.network_size(network_size);
+                    }
+                }
+                _ => {}
             }));
         });
     }
@@ -189,16 +218,18 @@ impl Supervised for DhtNode {
     fn restarting(&mut self, _: &mut Self::Context) {
         let alive = |engine: &Arc<dyn Dht>| engine.died().now_or_never().is_none();
         let engine = self.engine.take().filter(alive);
+        let listener = self.listener.take().filter(|_| engine.is_some());
         // Operations outlive a crash as their engine does: they still count.
-        *self = Self { start: Arc::clone(&self.start), engine, running: Arc::clone(&self.running) };
+        let (start, running) = (Arc::clone(&self.start), Arc::clone(&self.running));
+        *self = Self { start, engine, listener, running, reports: self.reports.clone() };
     }
 }
 
 impl Handler<Provide> for DhtNode {
     type Result = ResponseFuture<Result<Measured, OperationError>>;
 
-    fn handle(&mut self, Provide(cid): Provide, _: &mut Self::Context) -> Self::Result {
-        self.operate(|engine| async move { engine.provide(cid, None).await })
+    fn handle(&mut self, Provide { cid, attempt }: Provide, _: &mut Self::Context) -> Self::Result {
+        self.operate(move |engine| async move { engine.provide(cid, attempt).await })
     }
 }
 
@@ -223,7 +254,7 @@ impl Handler<Stop> for DhtNode {
     type Result = ResponseActFuture<Self, ()>;
 
     fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
-        let engine = self.engine.take();
+        let (engine, listener) = (self.engine.take(), self.listener.take());
         let running = self.running.load(Ordering::Relaxed);
         if running > 0 {
             warn!(running, "stopping while operations are under way");
@@ -231,6 +262,11 @@ impl Handler<Stop> for DhtNode {
         let stopping = async move {
             if let Some(engine) = engine {
                 engine.stop().await;
+            }
+            if let Some(listener) = listener
+                && timeout(LAST_REPORTS, listener.ended()).await.is_err()
+            {
+                warn!("what became of the last publications is not passed on in time");
             }
         };
         Box::pin(stopping.into_actor(self).map(|(), _, context| context.stop()))

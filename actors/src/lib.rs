@@ -3,7 +3,7 @@
 //! | actor | duty | asks | supervised by |
 //! |---|---|---|---|
 //! | [`Root`](root::Root) | the root of a process | – | the process |
-//! | [`DhtNode`](dht_node::DhtNode) | publishes and finds | – | root |
+//! | [`DhtNode`](dht_node::DhtNode) | publishes and finds | `Recorder` | root |
 //! | [`Heartbeat`](heartbeat::Heartbeat) | keeps the node's row alive | `DhtNode` | root |
 //! | [`Gateway`](gateway::Gateway) | serves HTTP | `DhtNode`, or `Telemetry` | root |
 //! | [`Telemetry`](telemetry::Telemetry) | tells the metrics | – | root |
@@ -17,6 +17,7 @@
 pub mod ask;
 pub mod dht_node;
 pub mod fleet;
+pub mod follow_ups;
 pub mod gateway;
 pub mod heartbeat;
 pub mod metrics;
@@ -28,6 +29,7 @@ pub mod stop;
 pub mod summary;
 pub mod supervise;
 pub mod telemetry;
+pub mod traces;
 
 // Unit tests and the tests in `tests/actors` share their fakes, which know this crate by its name.
 #[cfg(test)]

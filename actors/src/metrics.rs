@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use parking_lot::Mutex;
-use parsec_measure::{Measured, OperationKind, OutcomeClass};
+use parsec_measure::{FollowUp, Measured, OperationKind, OutcomeClass};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
@@ -43,6 +43,18 @@ struct OperationLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PutLabels {
+    outcome: String,
+    fleet: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FallbackLabels {
+    operation: String,
+    fleet: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ActorLabels {
     actor: String,
 }
@@ -66,10 +78,14 @@ pub struct Metrics {
     operations: Family<OperationLabels, Histogram>,
     attempts: Family<OperationLabels, Histogram>,
     routing_table: Gauge,
+    network_size: Family<FleetLabels, Gauge>,
+    background_puts: Family<PutLabels, Counter>,
+    fallbacks: Family<FallbackLabels, Counter>,
     restarts: Family<ActorLabels, Counter>,
     backlog: Gauge,
     rows_written: Counter,
     rows_lost: Counter,
+    traces_lost: Counter,
     rounds_skipped: Family<FleetLabels, Counter>,
 }
 
@@ -99,10 +115,14 @@ impl Metrics {
             operations: Family::new_with_constructor(histogram),
             attempts: Family::new_with_constructor(histogram),
             routing_table: Gauge::default(),
+            network_size: Family::default(),
+            background_puts: Family::default(),
+            fallbacks: Family::default(),
             restarts: Family::default(),
             backlog: Gauge::default(),
             rows_written: Counter::default(),
             rows_lost: Counter::default(),
+            traces_lost: Counter::default(),
             rounds_skipped: Family::default(),
         };
         metrics.register(version, commit);
@@ -148,6 +168,22 @@ impl Metrics {
             "Peers in the routing table at the newest operation",
             self.routing_table.clone(),
         );
+        registry.register(
+            "parsec_network_size_estimate",
+            "Peers that the newest node to say so believes the network to have, by fleet",
+            self.network_size.clone(),
+        );
+        registry.register(
+            "parsec_background_puts",
+            "Puts of publications that went on in the background, those from before their return included, counted when \
+             the last has ended",
+            self.background_puts.clone(),
+        );
+        registry.register(
+            "parsec_fallbacks",
+            "Operations of this server that were done the classic way although it is meant to do better",
+            self.fallbacks.clone(),
+        );
         registry.register("parsec_actor_restarts", "Restarts after a crash", self.restarts.clone());
         registry.register("parsec_recorder_backlog_rows", "Rows that wait to be written", self.backlog.clone());
         registry.register("parsec_recorder_rows_written", "Rows written to the database", self.rows_written.clone());
@@ -155,6 +191,11 @@ impl Metrics {
             "parsec_recorder_rows_lost",
             "Rows that could not be kept or written",
             self.rows_lost.clone(),
+        );
+        registry.register(
+            "parsec_recorder_traces_lost",
+            "Traces left out because too many waited to be written",
+            self.traces_lost.clone(),
         );
         registry.register(
             "parsec_rounds_skipped",
@@ -194,6 +235,11 @@ impl Metrics {
         let success = if result.class == OutcomeClass::Ok { "true" } else { "false" };
         self.durations.observe([name, success, &self.scheduler_label(scheduler)], seconds);
         self.routing_table.set(i64::from(result.routing_table_size));
+        self.network_size(fleet, result.network_size);
+        if result.fallback.is_some() {
+            let labels = FallbackLabels { operation: kind.as_str().to_owned(), fleet: fleet.to_owned() };
+            self.fallbacks.get_or_create(&labels).inc();
+        }
         observe(&self.operations, kind, fleet, result);
     }
 
@@ -204,7 +250,23 @@ impl Metrics {
             OperationKind::Provide => self.issued_provides.get_or_create(&success).inc(),
             OperationKind::Retrieve => self.issued_retrievals.get_or_create(&success).inc(),
         };
+        self.network_size(fleet, result.network_size);
         observe(&self.attempts, kind, fleet, result);
+    }
+
+    /// A node of a fleet believes the network to have so many peers, if it can tell.
+    pub fn network_size(&self, fleet: &str, peers: Option<u32>) {
+        if let Some(peers) = peers {
+            self.network_size.get_or_create(&FleetLabels { fleet: fleet.to_owned() }).set(i64::from(peers));
+        }
+    }
+
+    /// The puts that a publication left to the background have ended.
+    pub fn followed_up(&self, fleet: &str, follow_up: &FollowUp) {
+        for (outcome, puts) in [("stored", follow_up.stored), ("failed", follow_up.failed)] {
+            let labels = PutLabels { outcome: outcome.to_owned(), fleet: fleet.to_owned() };
+            self.background_puts.get_or_create(&labels).inc_by(u64::from(puts));
+        }
     }
 
     /// So many nodes of a group are ready.
@@ -238,6 +300,11 @@ impl Metrics {
     /// Rows have been lost.
     pub fn rows_lost(&self, rows: usize) {
         self.rows_lost.inc_by(rows as u64);
+    }
+
+    /// Traces have been left out of rows.
+    pub fn traces_lost(&self, traces: usize) {
+        self.traces_lost.inc_by(traces as u64);
     }
 
     /// Everything in OpenMetrics text.
@@ -296,6 +363,28 @@ mod tests {
             assert!(text.contains(line), "no {line} in\n{text}");
         }
         assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn what_a_server_knows_of_its_network_and_of_its_puts_is_told_by_fleet() {
+        let metrics = Metrics::new("0.1.0", "abc");
+        let fell_back = Measured { fallback: Some("no estimate".to_owned()), network_size: Some(7_000), ..ok(5) };
+        metrics.measured(OperationKind::Provide, "optprov", "default", &fell_back);
+        metrics.measured(OperationKind::Provide, "optprov", "default", &ok(5));
+        metrics.issued(OperationKind::Provide, "fullrt", &Measured { network_size: Some(6_900), ..fell_back });
+        let cid = "Qm".to_owned();
+        let follow_up = FollowUp { attempt: None, cid, stored: 18, failed: 2, duration: Duration::from_secs(9) };
+        metrics.followed_up("optprov", &follow_up);
+        let text = metrics.encode().unwrap();
+        for line in [
+            "parsec_network_size_estimate{fleet=\"optprov\"} 7000",
+            "parsec_network_size_estimate{fleet=\"fullrt\"} 6900",
+            "parsec_fallbacks_total{operation=\"provide\",fleet=\"optprov\"} 1",
+            "parsec_background_puts_total{outcome=\"stored\",fleet=\"optprov\"} 18",
+            "parsec_background_puts_total{outcome=\"failed\",fleet=\"optprov\"} 2",
+        ] {
+            assert!(text.contains(line), "no {line} in\n{text}");
+        }
     }
 
     #[test]

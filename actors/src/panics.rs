@@ -9,17 +9,17 @@ use actix::prelude::*;
 use futures::FutureExt;
 use parking_lot::Mutex;
 use parsec_dht::Readiness;
-use parsec_measure::{NodeId, RoundId, SchedulerId};
+use parsec_measure::{NodeId, RoundId, SchedulerId, Share};
 use parsec_store::Row;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, pause, sleep};
 
 use crate::ask::{Ask, AskError};
-use crate::dht_node::{DhtHandle, DhtNode, GetReadiness, OperationError, Provide, Retrieve, StartDht};
+use crate::dht_node::{DhtHandle, DhtNode, GetReadiness, OperationError, Retrieve, StartDht};
 use crate::fakes::{
     Bystander, Bystanding, Call, FakeDht, FakeServers, FakeStore, How, MockDht, POLICY, Question, Records, Witness,
-    cid, metrics, millis, node, secs,
+    cid, metrics, millis, node, publication, secs,
 };
 use crate::fleet::{Fleet, FleetConfig};
 use crate::gateway::{Gateway, Measuring, Routes};
@@ -29,6 +29,7 @@ use crate::round::RoundTools;
 use crate::scheduler::{Scheduler, SchedulerConfig};
 use crate::supervise::{Child, supervise};
 use crate::telemetry::{Scrape, Telemetry};
+use crate::traces::Traces;
 
 /// Something that is done with an actor, from inside.
 type Deed<A> = Box<dyn FnOnce(&mut A, &mut <A as Actor>::Context) + Send>;
@@ -185,7 +186,7 @@ fn dht_node_case() -> Case<DhtNode> {
     Case::new(DhtNode::new(FakeDht::new(), no_other_engine()), async |child: &Child<DhtNode>| {
         let dht = DhtHandle::of(child, secs(180));
         assert!(matches!(dht.readiness.ask(GetReadiness).await, Ok(Ok(Readiness::Ready { .. }))));
-        assert!(dht.provide.ask(Provide(cid(1))).await.unwrap().is_ok());
+        assert!(dht.provide.ask(publication(1)).await.unwrap().is_ok());
     })
 }
 
@@ -266,6 +267,7 @@ fn fleet_on(store: &Arc<FakeStore>, servers: &Arc<FakeServers>) -> FleetConfig {
         recorder: RecorderHandle::new(recorder, Arc::clone(&metrics)),
         metrics,
         probes: 1,
+        traces: Arc::new(Traces::new(Share::new(0.0).unwrap(), None)),
     };
     FleetConfig {
         group: "default".parse().unwrap(),
@@ -318,10 +320,10 @@ async fn an_engine_outlives_a_crash_of_its_actor_and_so_do_operations_and_their_
     engine.until("all of them have begun", |engine| engine.begun == 64).await;
     child.addr().send(Run::panicking()).await.unwrap_err();
     child.addr().send(Run::nothing()).await.unwrap();
-    assert_eq!(dht.provide.ask(Provide(cid(99))).await, Ok(Err(OperationError::Busy(64))));
+    assert_eq!(dht.provide.ask(publication(99)).await, Ok(Err(OperationError::Busy(64))));
     engine.is(How::Works);
     assert!(many.await.unwrap().into_iter().all(|answer| answer.unwrap().is_ok()));
-    assert!(dht.provide.ask(Provide(cid(99))).await.unwrap().is_ok());
+    assert!(dht.provide.ask(publication(99)).await.unwrap().is_ok());
     assert!(!engine.read(|engine| engine.stopped));
 }
 

@@ -24,6 +24,10 @@ const BATCH: usize = 500;
 /// How many rows may wait. Half a day of three fleets of seven at one round a minute; about 100 MB.
 const MAX_BACKLOG: usize = 100_000;
 
+/// How many of them may have a trace: a trace has 50 kB, so that these take as much as all rows without. Of an outage's
+/// failures the first ones say enough.
+const MAX_TRACES: usize = 2_000;
+
 /// How long a row waits for company.
 const LINGER: Duration = Duration::from_millis(100);
 
@@ -95,16 +99,40 @@ struct Queue {
     rows: VecDeque<Row>,
     /// How many rows have left the queue: the number of the first row in it.
     first: u64,
+    /// How many of the rows have a trace.
+    traces: usize,
+}
+
+/// Whether the row brings a trace with it.
+fn has_trace(row: &Row) -> bool {
+    matches!(row, Row::Attempt(attempt) if attempt.result.trace.is_some())
+}
+
+/// The row without its trace.
+fn bare(mut row: Row) -> Row {
+    if let Row::Attempt(attempt) = &mut row {
+        attempt.result.trace = None;
+        attempt.why_kept = None;
+    }
+    row
 }
 
 impl Backlog {
+    /// Keeps all of the rows or none. Returns how many had to go without their trace.
     fn push(&self, rows: Vec<Row>) -> Result<usize, BacklogFull> {
         let mut queue = self.rows.lock();
         if queue.rows.len() + rows.len() > MAX_BACKLOG {
             return Err(BacklogFull);
         }
-        queue.rows.extend(rows);
-        Ok(queue.rows.len())
+        let mut without = 0;
+        for row in rows {
+            let traced = has_trace(&row);
+            let room = queue.traces < MAX_TRACES;
+            queue.traces += usize::from(traced && room);
+            without += usize::from(traced && !room);
+            queue.rows.push_back(if room { row } else { bare(row) });
+        }
+        Ok(without)
     }
 
     /// The oldest rows, which stay until they are [confirmed](Self::confirm), and the number of the first one after them.
@@ -119,8 +147,11 @@ impl Backlog {
     fn confirm(&self, end: u64) -> usize {
         let mut queue = self.rows.lock();
         let mut news = 0;
-        while queue.first < end && queue.rows.pop_front().is_some() {
+        while queue.first < end
+            && let Some(row) = queue.rows.pop_front()
+        {
             queue.first += 1;
+            queue.traces -= usize::from(has_trace(&row));
             news += 1;
         }
         news
@@ -241,6 +272,7 @@ async fn write_batch(config: RecorderConfig, impatient: bool) -> Result<(), Stor
                     Err(error) if !for_good(&error) => return Err(error),
                     Err(error) => {
                         metrics.rows_lost(backlog.confirm(done));
+                        let row = bare(row.clone());
                         error!(%error, ?row, "row refused by the database");
                     }
                 }
@@ -271,9 +303,12 @@ impl Handler<Record> for Recorder {
     fn handle(&mut self, Record(rows): Record, context: &mut Self::Context) -> Self::Result {
         let count = rows.len();
         let kept = self.config.backlog.push(rows);
-        if kept.is_err() {
-            self.config.metrics.rows_lost(count);
-            error!(rows = count, "no room for rows while the database is away; they are lost");
+        match kept {
+            Ok(without) => self.config.metrics.traces_lost(without),
+            Err(BacklogFull) => {
+                self.config.metrics.rows_lost(count);
+                error!(rows = count, "no room for rows while the database is away; they are lost");
+            }
         }
         self.write_soon(context);
         kept.map(|_| ())

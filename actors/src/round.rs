@@ -11,7 +11,7 @@ use futures::future::join_all;
 use parsec_api::client::{Answered, CallError, Caller, ServerApi};
 use parsec_measure::{
     ACTIVE_WITHIN, Attempt, AttemptId, Cid, Content, FleetGroup, Measured, Node, OperationKind, OutcomeClass,
-    ReadyNode, Round, RoundOutcome, RoundPlan,
+    ReadyNode, Round, RoundOutcome, RoundPlan, WhyKept,
 };
 use parsec_store::{Row, Store, StoreError};
 use tokio::sync::watch;
@@ -21,6 +21,7 @@ use tracing::{Instrument, Span, info, info_span, warn};
 use crate::fleet::RoundFinished;
 use crate::metrics::Metrics;
 use crate::recorder::RecorderHandle;
+use crate::traces::Traces;
 
 /// What rounds are played with.
 #[derive(Clone)]
@@ -35,6 +36,8 @@ pub struct RoundTools {
     pub metrics: Arc<Metrics>,
     /// How often each node looks the content up.
     pub probes: u32,
+    /// Decides which traces are kept.
+    pub traces: Arc<Traces>,
 }
 
 /// Who turned up for a round.
@@ -219,7 +222,7 @@ impl Play<'_> {
         let (started, clock) = (Utc::now(), Instant::now());
         let answer = unless_stopping(self.stopping.clone(), call).instrument(span.clone()).await;
         let (ended, took) = (Utc::now(), clock.elapsed());
-        let (cid, result) = match answer {
+        let (cid, mut result) = match answer {
             Some(Ok(answered)) => credit(answered, cid, took),
             Some(Err(error)) => {
                 mark_offline_if_gone(self.tools, node, &error, self.stopping.clone()).await;
@@ -227,6 +230,7 @@ impl Play<'_> {
             }
             None => (cid.to_owned(), stopped(took)),
         };
+        let why_kept = self.tools.traces.sift(&node.fleet, kind, &mut result);
         let attempt = Attempt {
             id,
             round: self.round.id,
@@ -239,7 +243,7 @@ impl Play<'_> {
             started,
             ended,
             result,
-            why_kept: None,
+            why_kept,
         };
         self.tools.metrics.issued(kind, node.fleet.as_str(), &attempt.result);
         self.record(&attempt, &span).await;
@@ -247,13 +251,15 @@ impl Play<'_> {
     }
 
     async fn record(&self, attempt: &Attempt, span: &Span) {
-        let Attempt { cid, result, .. } = attempt;
+        let Attempt { id, cid, result, why_kept, .. } = attempt;
         span.in_scope(|| {
             info!(
+                attempt = %id.0,
                 cid,
                 outcome = result.class.as_str(),
                 duration_seconds = result.duration.as_secs_f64(),
                 error = result.error,
+                trace = why_kept.map(WhyKept::as_str),
                 "attempt ended"
             );
         });

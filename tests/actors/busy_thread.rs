@@ -50,6 +50,7 @@ async fn node(network: &LocalNetwork) -> Arc<Node> {
         protocol: LOCAL_PROTOCOL.to_owned(),
         bootstrap: network.bootstrap(),
         server_mode: false,
+        strategy: parsec_measure::StrategyKind::Classic,
         alpha: 10,
         operation_timeout: secs(60),
     };
@@ -63,7 +64,7 @@ async fn node(network: &LocalNetwork) -> Arc<Node> {
 
 async fn publish(publisher: &Node) -> Vec<Cid> {
     let keys: Vec<_> = (0..LOOKUPS).map(cid).collect();
-    for published in join_all(keys.iter().map(|key| publisher.provide(key.clone()))).await {
+    for published in join_all(keys.iter().map(|key| publisher.provide(key.clone(), None))).await {
         assert_eq!(published.unwrap().class, OutcomeClass::Ok);
     }
     keys

@@ -7,19 +7,21 @@ use futures::FutureExt;
 use futures::future::join_all;
 use parking_lot::Mutex;
 use parsec_actors::ask::AskError;
-use parsec_actors::dht_node::{DhtHandle, DhtNode, GetReadiness, OperationError, Provide, Retrieve, StartDht};
+use parsec_actors::dht_node::{DhtHandle, DhtNode, GetReadiness, OperationError, Retrieve, StartDht};
 use parsec_actors::stop::{DHT_STOP, Stop};
 use parsec_actors::supervise::{Child, supervise};
 use parsec_dht::{Dht, DhtError, Readiness};
 use parsec_measure::OutcomeClass;
 use tokio::time::{Instant, pause, sleep};
 
-use crate::fakes::{FakeDht, How, POLICY, Witness, cid, measured, millis, secs};
+use crate::fakes::{FakeDht, How, POLICY, Witness, cid, measured, millis, publication, secs};
 
 /// How many operations may run at once.
 const MAX_OPERATIONS: usize = 64;
 
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(180);
+
+const READY: Readiness = Readiness::Ready { routing_table_size: 202, network_size: Some(7_000) };
 
 /// What the start function gives out, one after the other.
 type Spares = Arc<Mutex<Vec<Result<Arc<FakeDht>, String>>>>;
@@ -60,7 +62,7 @@ impl Host {
 async fn it_passes_on_what_the_engine_measured() {
     let host = Host::open(vec![]);
     let ok = measured(OutcomeClass::Ok, millis(7));
-    assert_eq!(host.dht.provide.ask(Provide(cid(1))).await, Ok(Ok(ok)));
+    assert_eq!(host.dht.provide.ask(publication(1)).await, Ok(Ok(ok)));
     host.engine.is(How::Measures(OutcomeClass::NotFound));
     let not_found = measured(OutcomeClass::NotFound, millis(7));
     assert_eq!(host.dht.retrieve.ask(Retrieve(cid(1))).await, Ok(Ok(not_found)));
@@ -72,7 +74,7 @@ async fn it_passes_on_what_the_engine_measured() {
 #[actix::test]
 async fn it_says_whether_the_engine_is_ready() {
     let host = Host::open(vec![]);
-    assert_eq!(host.dht.readiness.ask(GetReadiness).await, Ok(Ok(Readiness::Ready { routing_table_size: 202 })));
+    assert_eq!(host.dht.readiness.ask(GetReadiness).await, Ok(Ok(READY)));
     host.engine.is(How::NotReady);
     assert!(!host.is_ready().await);
 }
@@ -86,11 +88,11 @@ async fn it_takes_on_so_many_operations_and_not_one_more() {
         join_all((0..MAX_OPERATIONS as u64).map(|number| dht.retrieve.ask(Retrieve(cid(number))))).await
     });
     host.engine.until("all of them have begun", |engine| engine.begun == MAX_OPERATIONS).await;
-    let busy = host.dht.provide.ask(Provide(cid(99))).await;
+    let busy = host.dht.provide.ask(publication(99)).await;
     assert_eq!(busy, Ok(Err(OperationError::Busy(MAX_OPERATIONS))));
     host.engine.is(How::Works);
     assert!(many.await.unwrap().into_iter().all(|answer| answer.unwrap().is_ok()));
-    assert!(host.dht.provide.ask(Provide(cid(99))).await.unwrap().is_ok());
+    assert!(host.dht.provide.ask(publication(99)).await.unwrap().is_ok());
 }
 
 #[actix::test]
@@ -101,14 +103,14 @@ async fn an_engine_that_died_is_replaced() {
     host.engine.dies("the swarm's task died");
     host.parent.until_heard(1).await;
     assert_eq!(host.parent.restarts()[0].0, "the DHT engine died: the swarm's task died");
-    let down = host.dht.provide.ask(Provide(cid(1))).await;
+    let down = host.dht.provide.ask(publication(1)).await;
     assert_eq!(down, Err(AskError::Unavailable("DHT node".into())));
     sleep(2 * POLICY.backoff_min).await;
-    let (operation, readiness) = (host.dht.provide.ask(Provide(cid(1))), host.dht.readiness.ask(GetReadiness));
+    let (operation, readiness) = (host.dht.provide.ask(publication(1)), host.dht.readiness.ask(GetReadiness));
     assert_eq!(operation.await, Ok(Err(OperationError::Starting)));
     assert_eq!(readiness.await, Ok(Err(OperationError::Starting)));
     sleep(secs(1)).await;
-    assert!(host.dht.provide.ask(Provide(cid(1))).await.unwrap().is_ok());
+    assert!(host.dht.provide.ask(publication(1)).await.unwrap().is_ok());
     assert_eq!(spare.read(|engine| engine.begun), 1);
 }
 
@@ -161,10 +163,10 @@ async fn an_engine_that_is_not_ready_is_alive() {
 async fn an_operation_that_panics_fails_alone() {
     let host = Host::open(vec![]);
     host.engine.is(How::Panics);
-    let crashed = host.dht.provide.ask(Provide(cid(1))).await;
+    let crashed = host.dht.provide.ask(publication(1)).await;
     assert_eq!(crashed, Err(AskError::Crashed("DHT node".into())));
     host.engine.is(How::Works);
-    assert!(host.dht.provide.ask(Provide(cid(1))).await.unwrap().is_ok());
+    assert!(host.dht.provide.ask(publication(1)).await.unwrap().is_ok());
     assert_eq!(host.parent.heard(), []);
 }
 
@@ -173,10 +175,10 @@ async fn a_panicking_operation_gives_its_place_back() {
     let host = Host::open(vec![]);
     host.engine.is(How::Panics);
     for number in 0..=MAX_OPERATIONS as u64 {
-        host.dht.provide.ask(Provide(cid(number))).await.unwrap_err();
+        host.dht.provide.ask(publication(number)).await.unwrap_err();
     }
     host.engine.is(How::Works);
-    assert!(host.dht.provide.ask(Provide(cid(1))).await.unwrap().is_ok());
+    assert!(host.dht.provide.ask(publication(1)).await.unwrap().is_ok());
 }
 
 #[actix::test]
@@ -184,7 +186,7 @@ async fn an_operation_that_never_ends_is_given_up_on() {
     let host = Host::open(vec![]);
     host.engine.is(How::Hangs);
     let began = Instant::now();
-    let answer = host.dht.provide.ask(Provide(cid(1))).await;
+    let answer = host.dht.provide.ask(publication(1)).await;
     assert!(matches!(answer, Err(AskError::TimedOut(..))), "{answer:?}");
     assert!(began.elapsed() > OPERATION_TIMEOUT && began.elapsed() < OPERATION_TIMEOUT + secs(10));
 }

@@ -9,6 +9,7 @@
 mod busy_thread;
 mod dht_node;
 mod fakes;
+mod follow_ups;
 mod heartbeat;
 mod recorder;
 mod rig;
@@ -19,3 +20,4 @@ mod scheduler;
 mod stopping;
 mod supervision;
 mod together;
+mod traces;

@@ -11,7 +11,7 @@ use parsec_actors::recorder::{
 };
 use parsec_actors::stop::{RECORDER_STOP, Stop};
 use parsec_actors::supervise::{Child, supervise};
-use parsec_measure::{Attempt, AttemptId, NodeId, OperationKind, OutcomeClass, RoundId, SchedulerId};
+use parsec_measure::{Attempt, AttemptId, NodeId, OperationKind, OutcomeClass, RoundId, SchedulerId, WhyKept};
 use parsec_store::Row;
 use tokio::time::{Instant, pause, sleep};
 
@@ -22,6 +22,9 @@ const LINGER: Duration = Duration::from_millis(100);
 
 /// How many rows go into one transaction.
 const BATCH: usize = 500;
+
+/// How many traces may wait.
+const MAX_TRACES: usize = 2_000;
 
 /// How many rows may wait.
 const MAX_BACKLOG: usize = 100_000;
@@ -219,6 +222,33 @@ async fn a_full_backlog_takes_no_more_says_so_and_counts() {
     assert_eq!((desk.backlog.len(), desk.rows_lost()), (MAX_BACKLOG, 2));
     desk.handle().record(rows(3)).await;
     assert_eq!((desk.backlog.len(), desk.rows_lost()), (MAX_BACKLOG, 5));
+}
+
+/// An attempt with a trace that is to be kept.
+fn traced() -> Row {
+    Row::Attempt(Attempt { why_kept: Some(WhyKept::Failed), ..attempt() })
+}
+
+fn has_trace(row: &Row) -> bool {
+    matches!(row, Row::Attempt(attempt) if attempt.result.trace.is_some() && attempt.why_kept.is_some())
+}
+
+#[actix::test]
+async fn so_many_traces_may_wait_and_then_rows_go_without() {
+    let desk = Desk::open();
+    desk.store.is(Mood::Away);
+    desk.record(vec![traced(); MAX_TRACES - 1]).await.unwrap();
+    let rows: Vec<_> = (0..3).map(|_| traced()).collect();
+    desk.record(rows.clone()).await.unwrap();
+    assert_eq!(desk.counts("parsec_recorder_traces_lost_total"), 2);
+    desk.store.is(Mood::Works);
+    // The store takes equal rows for one.
+    let written = desk.written(1 + rows.len()).await;
+    assert_eq!(written.iter().map(has_trace).collect::<Vec<_>>(), [true, true, false, false]);
+
+    let later = traced();
+    desk.record(vec![later.clone()]).await.unwrap();
+    assert_eq!(desk.written(5).await.last(), Some(&later), "there is room again");
 }
 
 #[actix::test]

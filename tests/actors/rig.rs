@@ -12,8 +12,9 @@ use parsec_actors::round::RoundTools;
 use parsec_actors::scheduler::{Scheduler, SchedulerConfig};
 use parsec_actors::stop::{RECORDER_STOP, SCHEDULER_STOP, Stop, StopStep};
 use parsec_actors::supervise::{Child, supervise};
+use parsec_actors::traces::Traces;
 use parsec_api::client::ServerApi;
-use parsec_measure::{Attempt, FleetGroup, OperationKind, OutcomeClass, Round, RoundOutcome};
+use parsec_measure::{Attempt, FleetGroup, OperationKind, OutcomeClass, Round, RoundOutcome, Share};
 use tokio::sync::watch;
 use tokio::time::{Instant, pause};
 
@@ -31,6 +32,7 @@ pub(crate) struct Setup {
     /// As on the command line.
     pub(crate) fleets: &'static str,
     pub(crate) probes: u32,
+    pub(crate) trace_sample: f64,
     pub(crate) seed: Option<u64>,
 }
 
@@ -45,7 +47,7 @@ impl Setup {
         pause();
         let nodes = nodes.into_iter().map(|(id, fleet)| node(id, fleet)).collect();
         let (store, servers) = (FakeStore::with(nodes), FakeServers::new());
-        Self { store, servers, api: None, fleets: "default", probes: 1, seed: None }
+        Self { store, servers, api: None, fleets: "default", probes: 1, trace_sample: 0.0, seed: None }
     }
 
     /// Begins with the rounds.
@@ -60,6 +62,7 @@ impl Setup {
             recorder: RecorderHandle::new(recorder.ask(RECORD_DEADLINE), Arc::clone(&metrics)),
             metrics: Arc::clone(&metrics),
             probes: self.probes,
+            traces: Arc::new(Traces::new(Share::new(self.trace_sample).unwrap(), self.seed)),
         };
         let finished = Arc::new(watch::channel(Vec::new()).0);
         let watcher = Watcher(Arc::clone(&finished)).start().recipient();

@@ -7,11 +7,14 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::web::{self, Bytes, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use parsec_api::wire::{Answer, MAX_BODY_BYTES, ProvideRequest, SCHEDULER_ID_HEADER, Target};
+use parsec_api::wire::{
+    ATTEMPT_ID_HEADER, Answer, MAX_BODY_BYTES, ProvideRequest, SCHEDULER_ID_HEADER, TRACE_HEADER, TRACE_WANTED, Target,
+};
 use parsec_dht::Readiness;
-use parsec_measure::{Cid, Measured, OperationKind};
+use parsec_measure::{AttemptId, Cid, Measured, OperationKind};
 use tokio::time::timeout;
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, field, info, info_span, warn};
+use uuid::Uuid;
 
 use crate::ask::AskError;
 use crate::dht_node::{DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
@@ -38,9 +41,28 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(web::resource("/readiness").route(web::get().to(readiness)).route(web::head().to(readiness)));
 }
 
+/// What a request's head says of whoever sends it.
+struct Caller {
+    scheduler: String,
+    attempt: Option<AttemptId>,
+    wants_trace: bool,
+}
+
+impl Caller {
+    /// The headers may say anything; what cannot be used is ignored.
+    fn of(request: &HttpRequest) -> Self {
+        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        Self {
+            scheduler: header(SCHEDULER_ID_HEADER).unwrap_or_default().to_owned(),
+            attempt: header(ATTEMPT_ID_HEADER).and_then(|id| Uuid::parse_str(id).ok()).map(AttemptId),
+            wants_trace: header(TRACE_HEADER) == Some(TRACE_WANTED),
+        }
+    }
+}
+
 async fn provide(request: HttpRequest, measuring: Data<Measuring>, body: Payload) -> HttpResponse {
-    let scheduler = scheduler_id(&request);
-    measuring.metrics.http_request("POST", "provide", &scheduler);
+    let caller = Caller::of(&request);
+    measuring.metrics.http_request("POST", "provide", &caller.scheduler);
     let body = match read(&request, body).await {
         Ok(body) => body,
         Err(reason) => return bad_request(reason),
@@ -50,8 +72,8 @@ async fn provide(request: HttpRequest, measuring: Data<Measuring>, body: Payload
         Ok((_, Target::Ipni)) => return bad_request("target `IPNI` is not served here; this server serves `DHT`"),
         Err(error) => return bad_request(error.to_string()),
     };
-    let publishing = measuring.dht.provide.ask(Provide(cid.clone()));
-    finish(&measuring, OperationKind::Provide, &scheduler, cid.to_string(), publishing).await
+    let publishing = measuring.dht.provide.ask(Provide { cid: cid.clone(), attempt: caller.attempt });
+    finish(&measuring, OperationKind::Provide, &caller, cid.to_string(), publishing).await
 }
 
 /// The whole body, if it is neither too long nor too slow.
@@ -76,8 +98,8 @@ fn too_long() -> String {
 /// The body says nothing. It is read all the same: the HTTP library closes a connection on which it was not, and a
 /// scheduler that keeps its connections would lose the next request.
 async fn retrieve(request: HttpRequest, measuring: Data<Measuring>, text: Path<String>, body: Payload) -> HttpResponse {
-    let scheduler = scheduler_id(&request);
-    measuring.metrics.http_request("POST", "retrieve", &scheduler);
+    let caller = Caller::of(&request);
+    measuring.metrics.http_request("POST", "retrieve", &caller.scheduler);
     if let Err(reason) = read(&request, body).await {
         return bad_request(reason);
     }
@@ -86,13 +108,16 @@ async fn retrieve(request: HttpRequest, measuring: Data<Measuring>, text: Path<S
         Err(error) => return bad_request(error.to_string()),
     };
     let searching = measuring.dht.retrieve.ask(Retrieve(cid));
-    finish(&measuring, OperationKind::Retrieve, &scheduler, text.into_inner(), searching).await
+    finish(&measuring, OperationKind::Retrieve, &caller, text.into_inner(), searching).await
 }
 
 async fn readiness(request: HttpRequest, measuring: Data<Measuring>) -> HttpResponse {
-    measuring.metrics.http_request("GET", "readiness", &scheduler_id(&request));
+    measuring.metrics.http_request("GET", "readiness", &Caller::of(&request).scheduler);
     match measuring.dht.readiness.ask(GetReadiness).await {
-        Ok(Ok(Readiness::Ready { .. })) => text(StatusCode::OK, "ready"),
+        Ok(Ok(Readiness::Ready { network_size, .. })) => {
+            measuring.metrics.network_size(&measuring.fleet, network_size);
+            text(StatusCode::OK, "ready")
+        }
         Ok(Ok(Readiness::NotReady(reason))) => text(StatusCode::SERVICE_UNAVAILABLE, reason),
         Ok(Err(error)) => text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
         Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
@@ -103,11 +128,13 @@ async fn readiness(request: HttpRequest, measuring: Data<Measuring>) -> HttpResp
 async fn finish(
     measuring: &Measuring,
     kind: OperationKind,
-    scheduler: &str,
+    caller: &Caller,
     cid: String,
     operation: impl Future<Output = Result<Result<Measured, OperationError>, AskError>>,
 ) -> HttpResponse {
-    let span = info_span!("operation", kind = kind.as_str(), fleet = measuring.fleet, scheduler, cid);
+    let Caller { scheduler, attempt, wants_trace } = caller;
+    let attempt = attempt.map(|attempt| field::display(attempt.0));
+    let span = info_span!("operation", kind = kind.as_str(), fleet = measuring.fleet, scheduler, attempt, cid);
     async {
         let measured = match operation.await {
             Ok(Ok(measured)) => measured,
@@ -123,17 +150,12 @@ async fn finish(
             error = measured.error,
             "measured"
         );
-        let answer = Answer::from_measured(&cid, &measured, kind);
+        let trace = measured.trace.as_deref().filter(|_| *wants_trace);
+        let answer = Answer::from_measured(&cid, &measured, kind).with_trace(trace);
         HttpResponse::Ok().content_type("application/json").body(answer.encode())
     }
     .instrument(span)
     .await
-}
-
-/// The header may say anything; what cannot be a label is dropped.
-fn scheduler_id(request: &HttpRequest) -> String {
-    let value = request.headers().get(SCHEDULER_ID_HEADER).and_then(|value| value.to_str().ok());
-    value.unwrap_or_default().to_owned()
 }
 
 /// Something that asking again at once would not mend.

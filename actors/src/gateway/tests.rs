@@ -4,15 +4,17 @@ use std::time::Instant;
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
-use parsec_api::wire::{MAX_BODY_BYTES, SCHEDULER_ID_HEADER};
-use parsec_measure::{Content, OutcomeClass};
+use parsec_api::wire::{ATTEMPT_ID_HEADER, MAX_BODY_BYTES, SCHEDULER_ID_HEADER, TRACE_HEADER};
+use parsec_measure::{AttemptId, Content, OutcomeClass};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::*;
 use crate::ask::Ask;
-use crate::dht_node::{DhtHandle, DhtNode, Provide, StartDht};
-use crate::fakes::{BeReady, FakeDht, How, MockDht, POLICY, Records, Witness, cid, counted, metrics, millis, secs};
+use crate::dht_node::{DhtHandle, DhtNode, StartDht};
+use crate::fakes::{
+    BeReady, FakeDht, How, MockDht, POLICY, Records, Witness, cid, counted, metrics, millis, publication, secs,
+};
 use crate::metrics::Metrics;
 use crate::supervise::{Child, supervise};
 use crate::telemetry::Telemetry;
@@ -194,7 +196,7 @@ async fn a_node_that_is_busy_takes_no_more() {
     host.engine.is(How::Hangs);
     let dht = host.dht.clone();
     let many = actix::spawn(async move {
-        futures::future::join_all((0..64).map(|number| dht.provide.ask(Provide(cid(number))))).await
+        futures::future::join_all((0..64).map(|number| dht.provide.ask(publication(number)))).await
     });
     host.engine.until("all of them have begun", |engine| engine.begun == 64).await;
     let busy = send(&host.routes, retrieve(&cid(1).to_string())).await;
@@ -245,6 +247,57 @@ async fn a_scheduler_that_gives_no_readable_name_has_none() {
     send(&routes, unreadable).await.json();
     let series = "parsec_http_requests_total{method=\"POST\",path=\"retrieve\",scheduler=\"\"}";
     assert!((counted(&metrics, series) - 1.0).abs() < f64::EPSILON);
+}
+
+#[actix::test]
+async fn a_trace_is_answered_to_those_who_ask_for_it_by_header() {
+    let host = supervised();
+    let plain = send(&host.routes, retrieve(&cid(1).to_string())).await;
+    assert!(!plain.body.contains("Trace"), "{plain:?}");
+    for wish in ["0", "true", ""] {
+        let request = retrieve(&cid(1).to_string()).insert_header((TRACE_HEADER, wish));
+        assert_eq!(send(&host.routes, request).await.body, plain.body, "`{wish}` asks for nothing");
+    }
+    for request in [retrieve(&cid(1).to_string()), provide(r#"{"Content": "aGVsbG8="}"#)] {
+        let traced = send(&host.routes, request.insert_header((TRACE_HEADER, "1"))).await.json();
+        assert_eq!(traced["Trace"], serde_json::json!({ "strategy": "classic", "returned": 7_000, "requests": [] }));
+    }
+}
+
+#[actix::test]
+async fn a_scheduler_of_the_original_is_answered_as_ever() {
+    let host = supervised();
+    let key = cid(1).to_string();
+    let found = send(&host.routes, retrieve(&key).insert_header((SCHEDULER_ID_HEADER, "default"))).await;
+    let expected = format!(
+        "{{\"CID\":\"{key}\",\"RoutingTableSize\":202,\
+         \"Measurements\":[{{\"Step\":\"retrieval\",\"Duration\":7000000,\"Error\":\"\"}}],\
+         \"Duration\":7000000,\"Error\":\"\",\"Outcome\":\"ok\",\"NetworkSize\":7000}}"
+    );
+    assert_eq!(found.body, expected);
+}
+
+#[actix::test]
+async fn the_attempt_is_passed_on_if_the_header_has_a_uuid() {
+    let host = supervised();
+    let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let body = r#"{"Content": "aGVsbG8="}"#;
+    for header in [id, "no-uuid", ""] {
+        send(&host.routes, provide(body).insert_header((ATTEMPT_ID_HEADER, header))).await.json();
+    }
+    send(&host.routes, provide(body)).await.json();
+    let attempt = AttemptId(id.parse().unwrap());
+    assert_eq!(host.engine.read(|engine| engine.attempts.clone()), [Some(attempt), None, None, None]);
+}
+
+#[actix::test]
+async fn the_size_of_the_network_is_told_with_every_answer_and_with_readiness() {
+    let size = |metrics: &Metrics| counted(metrics, "parsec_network_size_estimate{fleet=\"default\"}");
+    for request in [retrieve(&cid(1).to_string()), TestRequest::with_uri("/readiness")] {
+        let (host, metrics) = (supervised(), metrics());
+        assert!(send(&measuring(host.dht.clone(), &metrics), request).await.status.is_success());
+        assert!((size(&metrics) - 7_000.0).abs() < f64::EPSILON);
+    }
 }
 
 #[actix::test]

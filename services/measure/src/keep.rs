@@ -17,6 +17,25 @@ pub const LEAST_SEEN: usize = 20;
 /// What is slower than this share of its kind is among the slowest.
 pub const SLOW_FROM: f64 = 0.99;
 
+/// A part of a whole: a number from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Share(f64);
+
+impl Share {
+    /// `None` if the number is not from 0 to 1.
+    pub const fn new(part: f64) -> Option<Self> {
+        if part >= 0.0 && part <= 1.0 { Some(Self(part)) } else { None }
+    }
+
+    /// The number.
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+// It is never NaN.
+impl Eq for Share {}
+
 /// Why a trace was kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum WhyKept {
@@ -63,7 +82,7 @@ impl FromStr for WhyKept {
 /// 16 kB for each.
 #[derive(Debug, Clone)]
 pub struct TraceKeeper {
-    sample: f64,
+    sample: Share,
     /// [`REMEMBERED`].
     remembered: usize,
     /// Durations of the newest successes, oldest first. A failure may have run into a time limit, and a few of those
@@ -72,8 +91,8 @@ pub struct TraceKeeper {
 }
 
 impl TraceKeeper {
-    /// Keeps a share `sample`, from 0 to 1, of what is neither failed nor slow.
-    pub fn new(sample: f64) -> Self {
+    /// Keeps this share of what is neither failed nor slow.
+    pub fn new(sample: Share) -> Self {
         Self { sample, remembered: REMEMBERED, newest: BTreeMap::new() }
     }
 
@@ -86,7 +105,7 @@ impl TraceKeeper {
         } else if !result.from_own_records && self.is_slow(fleet, kind, result.duration) {
             Some(WhyKept::Slow)
         } else {
-            (draw < self.sample).then_some(WhyKept::Sampled)
+            (draw < self.sample.get()).then_some(WhyKept::Sampled)
         };
         why.filter(|_| result.trace.is_some())
     }
@@ -126,6 +145,10 @@ mod tests {
         result(OutcomeClass::Ok, ms)
     }
 
+    fn none_drawn() -> TraceKeeper {
+        TraceKeeper::new(Share::new(0.0).unwrap())
+    }
+
     fn fleet() -> Fleet {
         "default".parse().unwrap()
     }
@@ -134,6 +157,16 @@ mod tests {
     fn lookups(keeper: &mut TraceKeeper, results: impl IntoIterator<Item = Measured>) -> Vec<Option<WhyKept>> {
         let decide = |result| keeper.decide(&fleet(), OperationKind::Retrieve, &result, NEVER);
         results.into_iter().map(decide).collect()
+    }
+
+    #[test]
+    fn a_share_is_a_number_from_0_to_1() {
+        for number in [0.0, 0.01, 1.0] {
+            assert_eq!(Share::new(number).map(Share::get), Some(number));
+        }
+        for number in [-0.01, 1.01, f64::NAN, f64::INFINITY] {
+            assert_eq!(Share::new(number), None, "{number}");
+        }
     }
 
     #[test]
@@ -147,7 +180,7 @@ mod tests {
 
     #[test]
     fn every_failure_that_has_a_trace_is_kept() {
-        let mut keeper = TraceKeeper::new(0.0);
+        let mut keeper = none_drawn();
         for class in OutcomeClass::ALL.into_iter().filter(|class| *class != OutcomeClass::Ok) {
             assert_eq!(lookups(&mut keeper, [result(class, 1)]), [Some(WhyKept::Failed)]);
             assert_eq!(lookups(&mut keeper, [Measured { trace: None, ..result(class, 1) }]), [None]);
@@ -156,14 +189,14 @@ mod tests {
 
     #[test]
     fn the_slowest_are_kept_once_twenty_have_been_seen() {
-        let mut keeper = TraceKeeper::new(0.0);
+        let mut keeper = none_drawn();
         assert_eq!(lookups(&mut keeper, (0..19).map(|ms| ok(100 + ms))), [None; 19], "each is slower than all before");
         assert_eq!(lookups(&mut keeper, [ok(118), ok(118), ok(119)]), [None, None, Some(WhyKept::Slow)]);
     }
 
     #[test]
     fn slow_is_slower_than_99_of_100_of_the_same_kind_and_fleet() {
-        let mut keeper = TraceKeeper::new(0.0);
+        let mut keeper = none_drawn();
         lookups(&mut keeper, (1..=200).map(ok));
         let publication = keeper.decide(&fleet(), OperationKind::Provide, &ok(9_999), NEVER);
         let elsewhere = keeper.decide(&"fullrt".parse().unwrap(), OperationKind::Retrieve, &ok(9_999), NEVER);
@@ -174,7 +207,7 @@ mod tests {
 
     #[test]
     fn neither_failures_nor_what_measured_no_network_change_what_is_slow() {
-        let mut keeper = TraceKeeper::new(0.0);
+        let mut keeper = none_drawn();
         lookups(&mut keeper, vec![ok(50); 20]);
         lookups(&mut keeper, vec![result(OutcomeClass::Timeout, 180_000); 100]);
         let own = Measured { from_own_records: true, ..ok(0) };
@@ -184,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_network_that_became_slower_is_slow_no_more_after_a_while() {
-        let mut keeper = TraceKeeper::new(0.0);
+        let mut keeper = none_drawn();
         lookups(&mut keeper, vec![ok(50); REMEMBERED]);
         let slow = lookups(&mut keeper, vec![ok(80); REMEMBERED]).into_iter().flatten().count();
         assert_eq!(slow, 11, "until more than one in a hundred is as slow");
@@ -194,13 +227,13 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_neither_failed_nor_slow_is_kept_if_it_is_drawn(sample in 0.0..=1.0f64, draw in 0.0..1.0f64) {
-            let why = TraceKeeper::new(sample).decide(&fleet(), OperationKind::Provide, &ok(5), draw);
+            let why = TraceKeeper::new(Share::new(sample).unwrap()).decide(&fleet(), OperationKind::Provide, &ok(5), draw);
             prop_assert_eq!(why, (draw < sample).then_some(WhyKept::Sampled));
         }
 
         #[test]
         fn all_or_nothing_is_sampled_exactly(draw in 0.0..1.0f64) {
-            let decide = |sample| TraceKeeper::new(sample).decide(&fleet(), OperationKind::Provide, &ok(5), draw);
+            let decide = |sample| TraceKeeper::new(Share::new(sample).unwrap()).decide(&fleet(), OperationKind::Provide, &ok(5), draw);
             prop_assert_eq!((decide(0.0), decide(1.0)), (None, Some(WhyKept::Sampled)));
         }
 
@@ -209,7 +242,7 @@ mod tests {
             durations in proptest::collection::vec(0..50u64, 0..200),
             remembered in LEAST_SEEN..150,
         ) {
-            let mut keeper = TraceKeeper { remembered, ..TraceKeeper::new(0.0) };
+            let mut keeper = TraceKeeper { remembered, ..none_drawn() };
             for (seen, ms) in durations.iter().enumerate() {
                 let why = lookups(&mut keeper, [ok(*ms)]).remove(0);
                 let newest = &durations[seen.saturating_sub(remembered)..seen];

@@ -19,7 +19,7 @@ mod trace;
 pub use attempt::{Attempt, AttemptId, Round, RoundId, RoundOutcome, SchedulerId};
 pub use content::{CONTENT_BYTES, Cid, Content, ParseCidError};
 pub use fleet::{Fleet, FleetGroup, ParseFleetError};
-pub use keep::{LEAST_SEEN, REMEMBERED, SLOW_FROM, TraceKeeper, WhyKept};
+pub use keep::{LEAST_SEEN, REMEMBERED, SLOW_FROM, Share, TraceKeeper, WhyKept};
 pub use node::{ACTIVE_WITHIN, Endpoint, Node, NodeId, ReadyNode, port_candidates};
 pub use outcome::{Effort, Measured, Measurement, OperationKind, OutcomeClass, UnknownName};
 pub use plan::{MIN_READY_NODES, Rotation, RoundPlan, TooFewNodes};

@@ -109,6 +109,7 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
         groups: config.fleets,
         interval: config.interval,
         probes: config.probes,
+        trace_sample: config.trace_sample,
         seed: None,
         watcher: None,
     };

@@ -173,7 +173,7 @@ fn heading(kind: OperationKind, cid: &Cid, result: &Measured) -> Heading {
 }
 
 /// What there is to say of a result besides its heading, for people.
-fn facts(kind: OperationKind, result: &Measured) -> Vec<String> {
+pub(crate) fn facts(kind: OperationKind, result: &Measured) -> Vec<String> {
     let effort = &result.effort;
     let known = |count: Option<u32>| count.map_or_else(|| "–".to_owned(), |count| count.to_string());
     let mut facts = Vec::new();

@@ -10,8 +10,9 @@ use parsec_actors::round::RoundTools;
 use parsec_actors::scheduler::{Scheduler, SchedulerConfig};
 use parsec_actors::stop::{RECORDER_STOP, SCHEDULER_STOP, StopStep};
 use parsec_actors::supervise::Child;
+use parsec_actors::traces::Traces;
 use parsec_api::client::ServerApi;
-use parsec_measure::{FleetGroup, RestartPolicy};
+use parsec_measure::{FleetGroup, RestartPolicy, Share};
 use parsec_store::Store;
 
 use crate::process::{self, Process};
@@ -24,6 +25,8 @@ pub(crate) struct SchedulerSetup {
     pub(crate) groups: Vec<FleetGroup>,
     pub(crate) interval: Duration,
     pub(crate) probes: u32,
+    /// Of how many ordinary operations the trace is kept.
+    pub(crate) trace_sample: Share,
     pub(crate) seed: Option<u64>,
     /// Hears of every round that has ended.
     pub(crate) watcher: Option<Recipient<RoundFinished>>,
@@ -37,7 +40,7 @@ pub(crate) struct RunningScheduler {
 
 /// Starts the recorder, and then the round loops.
 pub(crate) fn start(process: &Process, setup: SchedulerSetup) -> RunningScheduler {
-    let SchedulerSetup { store, servers, groups, interval, probes, seed, watcher } = setup;
+    let SchedulerSetup { store, servers, groups, interval, probes, trace_sample, seed, watcher } = setup;
     let metrics = Arc::clone(&process.metrics);
     let recording = RecorderConfig {
         store: Arc::clone(&store),
@@ -51,6 +54,7 @@ pub(crate) fn start(process: &Process, setup: SchedulerSetup) -> RunningSchedule
         recorder: RecorderHandle::new(recorder.ask(RECORD_DEADLINE), Arc::clone(&metrics)),
         metrics: Arc::clone(&metrics),
         probes,
+        traces: Arc::new(Traces::new(trace_sample, seed)),
     };
     let fleet = |(index, group)| FleetConfig {
         group,

@@ -1,4 +1,5 @@
-//! A measuring server: a DHT node, its HTTP API, its row in the database and its heartbeat.
+//! A measuring server: a DHT node, its HTTP API, its row in the database and its heartbeat, and the recorder of what it
+//! learns of its publications later.
 
 use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
@@ -8,9 +9,11 @@ use anyhow::Context as _;
 use chrono::Utc;
 use futures::FutureExt;
 use parsec_actors::dht_node::{DhtHandle, DhtNode, StartDht};
+use parsec_actors::follow_ups::Reports;
 use parsec_actors::gateway::{Gateway, Measuring, Routes};
 use parsec_actors::heartbeat::{Heartbeat, HeartbeatConfig};
-use parsec_actors::stop::{DHT_STOP, GATEWAY_STOP, HEARTBEAT_STOP, StopStep};
+use parsec_actors::recorder::{Backlog, RECORD_DEADLINE, Recorder, RecorderConfig, RecorderHandle};
+use parsec_actors::stop::{DHT_STOP, GATEWAY_STOP, HEARTBEAT_STOP, RECORDER_STOP, StopStep};
 use parsec_actors::supervise::Child;
 use parsec_dht::{Dht, Node, NodeConfig};
 use parsec_measure::Fleet;
@@ -40,6 +43,7 @@ pub(crate) struct RunningServer {
     dht: Child<DhtNode>,
     gateway: Child<Gateway>,
     heartbeat: Child<Heartbeat>,
+    recorder: Child<Recorder>,
 }
 
 /// Starts a server: first the DHT node, then its row in the database, then the actors around it.
@@ -69,13 +73,19 @@ pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Resu
 
     // A successor listens where its predecessor did: that port is in the database.
     let restart: StartDht = Arc::new(move || start_again(NodeConfig { listen_port: peer_port, ..config.clone() }));
-    let dht = process.supervise("DHT node", DhtNode::new(Arc::new(node), restart));
+    let (metrics, fleet) = (Arc::clone(&process.metrics), fleet.to_string());
+    let backlog = Arc::new(Backlog::default());
+    let recording = RecorderConfig { store: Arc::clone(&store), backlog, metrics: Arc::clone(&metrics) };
+    let recorder = process.supervise("recorder", Recorder::new(recording));
+    let records = RecorderHandle::new(recorder.ask(RECORD_DEADLINE), Arc::clone(&metrics));
+    let reports = Reports { node: id, fleet: fleet.clone(), recorder: records, metrics: Arc::clone(&metrics) };
+    let dht = process.supervise("DHT node", DhtNode::new(Arc::new(node), restart).reporting(reports));
     let handle = DhtHandle::of(&dht, operation_timeout);
-    let measuring = Measuring { dht: handle.clone(), metrics: Arc::clone(&process.metrics), fleet: fleet.to_string() };
+    let measuring = Measuring { dht: handle.clone(), metrics, fleet };
     let gateway = process.supervise("gateway", Gateway::new(Arc::new(http), Routes::measuring(measuring)));
     let heartbeat = HeartbeatConfig { store, node: id, startup_delay, readiness: handle.readiness };
     let heartbeat = process.supervise("heartbeat", Heartbeat::new(heartbeat));
-    Ok(RunningServer { dht, gateway, heartbeat })
+    Ok(RunningServer { dht, gateway, heartbeat, recorder })
 }
 
 fn start_again(config: NodeConfig) -> futures::future::BoxFuture<'static, Result<Arc<dyn Dht>, String>> {
@@ -88,14 +98,15 @@ fn start_again(config: NodeConfig) -> futures::future::BoxFuture<'static, Result
 
 impl RunningServer {
     /// Stops it in order: the gateway accepts nothing new, and while it finishes what is in flight the heartbeat takes the
-    /// node off the schedulers' list; then the DHT node goes.
+    /// node off the schedulers' list; then the DHT node goes, and what it said last is written.
     pub(crate) async fn stop(&self) -> anyhow::Result<()> {
         // The gateway needs its own time for requests in flight, and a little more to say so.
         let gateway = StopStep { name: "gateway", ask: self.gateway.ask(GATEWAY_STOP + Duration::from_secs(1)) };
         let heartbeat = StopStep { name: "heartbeat", ask: self.heartbeat.ask(HEARTBEAT_STOP) };
         let dht = StopStep { name: "DHT node", ask: self.dht.ask(DHT_STOP) };
         let (gateway, heartbeat) = futures::join!(process::stop(vec![gateway]), process::stop(vec![heartbeat]));
-        let dht = process::stop(vec![dht]).await;
-        gateway.and(heartbeat).and(dht)
+        let recorder = StopStep { name: "recorder", ask: self.recorder.ask(RECORDER_STOP) };
+        let last = process::stop(vec![dht, recorder]).await;
+        gateway.and(heartbeat).and(last)
     }
 }

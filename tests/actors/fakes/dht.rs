@@ -1,6 +1,6 @@
 //! DHT nodes without a network: an engine for the real actor, and an actor in its place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,9 @@ use tokio::time::sleep;
 
 use super::{How, measured, until};
 
+/// What a node says that can measure.
+const READY: Readiness = Readiness::Ready { routing_table_size: 202, network_size: Some(7_000) };
+
 /// What an engine does, and what was done with it.
 #[derive(Debug, Default)]
 pub(crate) struct Engine {
@@ -25,6 +28,10 @@ pub(crate) struct Engine {
     pub(crate) stopped: bool,
     /// Operations that have begun.
     pub(crate) begun: usize,
+    /// Under which attempt each publication was asked for.
+    pub(crate) attempts: Vec<Option<AttemptId>>,
+    /// What it has to say of publications, the oldest first.
+    follow_ups: VecDeque<FollowUp>,
 }
 
 /// An engine for the real [`DhtNode`](parsec_actors::dht_node::DhtNode). Its operations take no time.
@@ -44,6 +51,11 @@ impl FakeDht {
 
     pub(crate) fn dies(&self, reason: &str) {
         self.change(|engine| engine.died = Some(reason.to_owned()));
+    }
+
+    /// The puts of a publication have ended.
+    pub(crate) fn follows_up(&self, follow_up: FollowUp) {
+        self.change(|engine| engine.follow_ups.push_back(follow_up));
     }
 
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Engine) -> T) -> T {
@@ -84,11 +96,8 @@ impl FakeDht {
 
 #[async_trait]
 impl Dht for FakeDht {
-    async fn next_follow_up(&self) -> FollowUp {
-        std::future::pending().await
-    }
-
-    async fn provide(&self, _: Cid, _: Option<AttemptId>) -> Result<Measured, DhtError> {
+    async fn provide(&self, _: Cid, attempt: Option<AttemptId>) -> Result<Measured, DhtError> {
+        self.change(|engine| engine.attempts.push(attempt));
         self.operate().await
     }
 
@@ -101,8 +110,19 @@ impl Dht for FakeDht {
             How::NotReady => Ok(Readiness::NotReady("the routing table is empty, as ordered".to_owned())),
             How::Unreachable => Err(DhtError::Stopped),
             How::Stuck => Err(DhtError::Stuck(Duration::from_secs(10))),
-            _ => Ok(Readiness::Ready { routing_table_size: 202 }),
+            _ => Ok(READY),
         }
+    }
+
+    async fn next_follow_up(&self) -> FollowUp {
+        let mut next = None;
+        while next.is_none() {
+            let mut engine = self.engine.subscribe();
+            let said = engine.wait_for(|engine| !engine.follow_ups.is_empty()).await.is_ok();
+            assert!(said, "the sender is a part of self");
+            self.change(|engine| next = engine.follow_ups.pop_front());
+        }
+        next.expect("the loop ends with one")
     }
 
     async fn died(&self) -> String {
@@ -152,7 +172,7 @@ impl Actor for MockDht {
 impl Handler<Provide> for MockDht {
     type Result = ResponseFuture<Result<Measured, OperationError>>;
 
-    fn handle(&mut self, Provide(cid): Provide, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Provide { cid, .. }: Provide, _: &mut Self::Context) -> Self::Result {
         self.records.lock().insert(cid.multihash());
         self.operation(OutcomeClass::Ok)
     }
@@ -172,7 +192,7 @@ impl Handler<GetReadiness> for MockDht {
 
     fn handle(&mut self, _: GetReadiness, _: &mut Self::Context) -> Self::Result {
         let not_ready = || Readiness::NotReady("the routing table is empty".to_owned());
-        Ok(if self.ready { Readiness::Ready { routing_table_size: 202 } } else { not_ready() })
+        Ok(if self.ready { READY } else { not_ready() })
     }
 }
 
@@ -220,9 +240,9 @@ impl ServerApi for MockServers {
         }
     }
 
-    async fn provide(&self, server: &Endpoint, _: Caller<'_>, content: &Content) -> Result<Answered, CallError> {
-        let cid = content.cid();
-        answered(&cid.to_string(), self.behind(server)?.provide.ask(Provide(cid.clone())).await)
+    async fn provide(&self, server: &Endpoint, caller: Caller<'_>, content: &Content) -> Result<Answered, CallError> {
+        let (cid, attempt) = (content.cid(), Some(caller.attempt));
+        answered(&cid.to_string(), self.behind(server)?.provide.ask(Provide { cid: cid.clone(), attempt }).await)
     }
 
     async fn retrieve(&self, server: &Endpoint, _: Caller<'_>, cid: &str) -> Result<Answered, CallError> {

@@ -13,8 +13,11 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parsec_actors::dht_node::Provide;
 use parsec_actors::metrics::Metrics;
-use parsec_measure::{Cid, Content, Endpoint, Measured, Measurement, Node, NodeId, OutcomeClass, RestartPolicy};
+use parsec_measure::{
+    Cid, Content, Endpoint, Measured, Measurement, Node, NodeId, OutcomeClass, RestartPolicy, StrategyKind, Trace,
+};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -65,6 +68,11 @@ pub(crate) fn cid(number: u64) -> Cid {
     Content::from(number.to_be_bytes().to_vec()).cid()
 }
 
+/// The wish to publish a key that is another one for each number, under no attempt.
+pub(crate) fn publication(number: u64) -> Provide {
+    Provide { cid: cid(number), attempt: None }
+}
+
 /// Node `id` of a fleet, at an endpoint of its own.
 pub(crate) fn node(id: u8, fleet: &str) -> Node {
     Node {
@@ -81,13 +89,16 @@ pub(crate) fn endpoint(id: u8) -> Endpoint {
     Endpoint::new(Ipv4Addr::new(10, 0, 0, id).into(), 7070)
 }
 
-/// A measurement as a server makes it.
+/// A measurement as a server makes it, with its trace.
 pub(crate) fn measured(class: OutcomeClass, duration: Duration) -> Measured {
+    let trace = Trace { strategy: StrategyKind::Classic, returned: duration, requests: vec![], left_out: 0 };
     let error = (class != OutcomeClass::Ok).then(|| format!("this {class} was ordered"));
     Measured {
         error: error.clone(),
         routing_table_size: 202,
         steps: vec![Measurement { step: "retrieval".to_owned(), duration, error }],
+        network_size: Some(7_000),
+        trace: Some(Arc::new(trace)),
         ..Measured::unmeasured(class, duration, "")
     }
 }

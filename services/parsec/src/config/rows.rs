@@ -169,6 +169,9 @@ const SCHEDULER: &[Key] = &[
     Key::text("scheduler.operation_timeout", "operation-timeout", "PARSEC_SCHEDULER_OPERATION_TIMEOUT", "DURATION")
         .default("3m10s")
         .help("How long to wait for the answer of a server; longer than the server's own limit"),
+    Key::decimal("scheduler.trace_sample", "trace-sample", "PARSEC_SCHEDULER_TRACE_SAMPLE", "SHARE")
+        .default("0.01")
+        .help("Share of the operations whose traces are kept, from 0 to 1; those of failures and of the slowest always are"),
 ];
 
 const BENCH: &[Key] = &[

@@ -181,6 +181,12 @@ fn a_message_names_the_place_the_value_and_what_would_be_right() {
             "0s",
             "cannot use `0s`: expected a duration longer than zero, such as 30s or 1m30s",
         ),
+        (
+            "scheduler --fleets a",
+            "PARSEC_SCHEDULER_TRACE_SAMPLE",
+            "1.5",
+            "cannot use `1.5`: expected a number from 0 to 1, such as 0.01",
+        ),
         ("demo", "PARSEC_DEMO_SERVERS", "1", "cannot use `1`: expected a whole number from 2 to 1000"),
     ] {
         let expected = format!("error: environment variable {variable}: {message}");
@@ -205,9 +211,8 @@ fn what_a_command_does_not_use_cannot_stop_it() {
 
 #[test]
 fn a_file_is_toml_or_yaml_and_writes_values_as_its_format_does() {
-    let toml =
-        "dry_run = true\n[scheduler]\nfleets = ['a', 'b+c']\nprobes = 3\ninterval = '2m'\n[database]\nname = '0123'\n";
-    let yaml = "dry_run: true\nscheduler:\n  fleets: [a, b+c]\n  probes: 3\n  interval: 2m\ndatabase: {name: '0123'}\n";
+    let toml = "dry_run = true\n[scheduler]\nfleets = ['a', 'b+c']\nprobes = 3\ninterval = '2m'\ntrace_sample = 0.25\n[database]\nname = '0123'\n";
+    let yaml = "dry_run: true\nscheduler:\n  fleets: [a, b+c]\n  probes: 3\n  interval: 2m\n  trace_sample: 0.25\ndatabase: {name: '0123'}\n";
     let [toml, yaml] = [("parsec.toml", toml), ("parsec.yaml", yaml)].map(|(name, content)| {
         let (_dir, path) = file(name, content);
         let Ok((Command::Scheduler(config), _)) = run(&format!("scheduler --config {}", path.display()), &[]) else {
@@ -217,6 +222,7 @@ fn a_file_is_toml_or_yaml_and_writes_values_as_its_format_does() {
     });
     assert_eq!((toml.probes, toml.fleets.len(), toml.dry_run, toml.interval), (3, 2, true, Duration::from_secs(120)));
     assert_eq!((&toml.fleets, &toml.database), (&yaml.fleets, &yaml.database));
+    assert_eq!([toml.trace_sample, yaml.trace_sample].map(Some), [parsec_measure::Share::new(0.25); 2]);
 }
 
 #[test]
@@ -247,6 +253,9 @@ fn what_is_wrong_with_a_file_is_said_with_its_name() {
         let message = run(&format!("server --config {}", path.display()), &[]).unwrap_err();
         assert!(message.contains(word) && message.contains(path.to_str().unwrap()), "{content}: {message}");
     }
+    let (_dir, path) = file("p.toml", "[scheduler]\ntrace_sample = true");
+    let message = run(&format!("scheduler --fleets a --config {}", path.display()), &[]).unwrap_err();
+    assert!(message.ends_with("key `scheduler.trace_sample`: cannot use `true`: expected a number"), "{message}");
     let message = run("server", &[("PARSEC_CONFIG", "/nowhere/p.toml")]).unwrap_err();
     assert!(
         message.contains("environment variable PARSEC_CONFIG: cannot read /nowhere/p.toml: No such file"),
@@ -340,7 +349,7 @@ fn a_demo_has_a_fleet_for_each_strategy_that_it_is_asked_for() {
     let fleets = |line: &str| demo(line).fleets.into_iter().map(|fleet| fleet.strategy).collect::<Vec<_>>();
     assert_eq!(fleets("demo"), [StrategyKind::Classic, StrategyKind::Optprov, StrategyKind::Fullrt]);
     assert_eq!(fleets("demo --fleets libp2p,default"), [StrategyKind::Libp2p, StrategyKind::Classic]);
-    assert_eq!(demo("demo --latency 50ms").latency, Latency::Fixed(Duration::from_millis(50)));
+    assert_eq!(demo("demo --latency 50ms").latency, parsec_dht::Latency::Fixed(Duration::from_millis(50)));
     for (line, word) in [
         ("--fleets default,default", "`default` stands there twice"),
         ("--fleets fast", "expected one of: default, optprov, fullrt, libp2p"),

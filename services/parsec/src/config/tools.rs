@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use parsec_measure::{AttemptId, Cid, StrategyKind};
+use parsec_measure::{AttemptId, Cid, Share, StrategyKind};
 
 use super::error::{ConfigError, Origin};
 use super::sources::Sources;
 use super::typed::{CommonConfig, DatabaseConfig, DhtConfig, MAX_ALPHA};
-use super::values::{self, BenchFormat, BenchTransport, HostPort, OutputFormat, Reading, Share};
+use super::values::{self, BenchFormat, BenchTransport, HostPort, OutputFormat, Reading};
 
 /// The most peers of a comparison: each costs memory of this one process, about a megabyte.
 const MAX_BENCH_PEERS: u32 = 10_000;
@@ -149,13 +149,13 @@ impl BenchConfig {
     /// # Errors
     /// Names the first setting that cannot be used.
     pub(crate) fn read(from: &Sources) -> Result<Self, ConfigError> {
-        let undialable = from.required("bench.undialable", Share::read)?;
+        let undialable = from.required("bench.undialable", values::dead_share)?;
         Ok(Self {
             common: CommonConfig::read(from)?,
             peers: from.required("bench.peers", values::within(MIN_BENCH_PEERS..=MAX_BENCH_PEERS))?,
             rtt: from.required("bench.rtt", values::round_trip)?,
             undialable,
-            silent: from.required("bench.silent", Share::read_beside(undialable, "undialable"))?,
+            silent: from.required("bench.silent", values::dead_share_beside(undialable, "undialable"))?,
             operations: from.required("bench.operations", values::within(1..=MAX_BENCH_OPERATIONS))?,
             strategies: from.required("bench.strategies", values::distinct(values::strategy))?,
             seed: from.optional("bench.seed", values::within(0..=u64::MAX))?,

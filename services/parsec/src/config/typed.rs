@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use parsec_dht::Latency;
-use parsec_measure::{Fleet, FleetGroup, StrategyKind};
+use parsec_measure::{Fleet, FleetGroup, Share, StrategyKind};
 
 use super::error::{ConfigError, Origin};
 use super::sources::Sources;
-use super::values::{self, HostPort, LogLevel, OutputFormat, Secret, Share, SslMode};
+use super::values::{self, HostPort, LogLevel, OutputFormat, Secret, SslMode};
 
 /// The most lookups by one node in one round. Each waits for the one before it, and a round has to end.
 const MAX_PROBES: u32 = 1_000;
@@ -153,6 +153,8 @@ pub(crate) struct SchedulerConfig {
     pub(crate) probes: u32,
     /// How long to wait for the answer of a server.
     pub(crate) operation_timeout: Duration,
+    /// Of how many ordinary operations the trace is kept.
+    pub(crate) trace_sample: Share,
 }
 
 /// `parsec health`.
@@ -347,6 +349,7 @@ impl SchedulerConfig {
             interval: from.required("scheduler.interval", values::positive_duration)?,
             probes: from.required("scheduler.probes", values::within(1..=MAX_PROBES))?,
             operation_timeout: from.required("scheduler.operation_timeout", values::positive_duration)?,
+            trace_sample: from.required("scheduler.trace_sample", values::share)?,
         })
     }
 }
@@ -373,7 +376,7 @@ impl DemoConfig {
     /// Names the first setting that cannot be used.
     pub(crate) fn read(from: &Sources) -> Result<Self, ConfigError> {
         let least_servers = parsec_measure::MIN_READY_NODES as u32;
-        let undialable = from.required("demo.undialable", Share::read)?;
+        let undialable = from.required("demo.undialable", values::dead_share)?;
         Ok(Self {
             common: CommonConfig::read(from)?,
             peers: from.required("demo.peers", values::within(1..=MAX_DEMO_PEERS))?,
@@ -386,7 +389,7 @@ impl DemoConfig {
             fleets: from.required("demo.fleets", values::distinct(DemoFleet::read))?,
             latency: from.required("demo.latency", values::parsed)?,
             undialable,
-            silent: from.required("demo.silent", Share::read_beside(undialable, "undialable"))?,
+            silent: from.required("demo.silent", values::dead_share_beside(undialable, "undialable"))?,
         })
     }
 }

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use parsec_measure::{AttemptId, Cid, ParseCidError, StrategyKind};
+use parsec_measure::{AttemptId, Cid, ParseCidError, Share, StrategyKind};
 
 /// What a reader makes of a text: the value, or what would have been right.
 pub(super) type Reading<T> = Result<T, String>;
@@ -72,35 +72,22 @@ impl fmt::Display for HostPort {
     }
 }
 
-/// A share of peers, from 0 to [`MAX_SHARE`].
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Share(f64);
-
 /// With fewer than a tenth of the peers in order, a DHT is none.
-const MAX_SHARE: f64 = 0.9;
+const MAX_DEAD: f64 = 0.9;
 
-// It is never NaN.
-impl Eq for Share {}
+/// A share of the peers that are out of order.
+pub(super) fn dead_share(text: &str) -> Reading<Share> {
+    let share = share(text).ok().filter(|share| share.get() <= MAX_DEAD);
+    share.ok_or_else(|| format!("expected a share from 0 to {MAX_DEAD}, such as 0.15"))
+}
 
-impl Share {
-    /// The share as a number.
-    pub(crate) fn get(self) -> f64 {
-        self.0
-    }
-
-    pub(super) fn read(text: &str) -> Reading<Self> {
-        let share = text.parse().ok().filter(|share| (0.0..=MAX_SHARE).contains(share));
-        share.map(Self).ok_or_else(|| format!("expected a share from 0 to {MAX_SHARE}, such as 0.15"))
-    }
-
-    /// Reads a share of what the share `other` leaves.
-    pub(super) fn read_beside(other: Self, name: &'static str) -> impl Fn(&str) -> Reading<Self> {
-        move |text| match Self::read(text)? {
-            Self(share) if share + other.0 > MAX_SHARE => {
-                Err(format!("with {} {name} besides, expected at most {MAX_SHARE} in all", other.0))
-            }
-            share => Ok(share),
+/// The same beside the share `other`, called `name`.
+pub(super) fn dead_share_beside(other: Share, name: &'static str) -> impl Fn(&str) -> Reading<Share> {
+    move |text| match dead_share(text)? {
+        share if share.get() + other.get() > MAX_DEAD => {
+            Err(format!("with {} {name} besides, expected at most {MAX_DEAD} in all", other.get()))
         }
+        share => Ok(share),
     }
 }
 
@@ -242,6 +229,11 @@ pub(super) fn within<T: FromStr + PartialOrd + fmt::Display>(range: RangeInclusi
     }
 }
 
+pub(super) fn share(text: &str) -> Reading<Share> {
+    let share = text.parse().ok().and_then(Share::new);
+    share.ok_or_else(|| "expected a number from 0 to 1, such as 0.01".to_owned())
+}
+
 pub(super) fn stored_port(column: &'static str) -> impl Fn(&str) -> Reading<u16> {
     move |text| match within(0..=u16::MAX)(text)? {
         port if port > MAX_STORED_PORT => Err(format!(
@@ -366,6 +358,16 @@ mod tests {
             assert!(duration(text).unwrap_err().contains("1m30s"), "{text}");
         }
         assert!(positive_duration("0s").unwrap_err().contains("longer than zero"));
+    }
+
+    #[test]
+    fn a_share_is_a_number_from_0_to_1() {
+        for (text, number) in [("0", 0.0), ("1", 1.0), ("0.01", 0.01), ("1e-3", 0.001)] {
+            assert_eq!(share(text).map(|share| share.get().to_bits()), Ok(f64::to_bits(number)), "{text}");
+        }
+        for text in ["", "1%", "-0.1", "1.01", "NaN", "inf", "0,5"] {
+            assert!(share(text).unwrap_err().contains("from 0 to 1"), "{text}");
+        }
     }
 
     #[test]

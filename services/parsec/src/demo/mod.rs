@@ -17,7 +17,7 @@ use futures::stream::FuturesUnordered;
 use parsec_actors::fleet::RoundFinished;
 use parsec_api::client::{HttpClient, Timeouts};
 use parsec_dht::{Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, NodeConfig, Region, Underlay};
-use parsec_measure::{ACTIVE_WITHIN, Fleet, FleetGroup};
+use parsec_measure::{ACTIVE_WITHIN, Fleet, FleetGroup, Share};
 use parsec_store::{Store, StoreConfig};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -40,6 +40,9 @@ const READY_POLL: Duration = Duration::from_millis(50);
 
 /// How long one publication or search may take: with dead peers around, a classic publication takes ten seconds.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Of how many ordinary operations the trace is kept: as many as a scheduler does by itself.
+const TRACE_SAMPLE: Share = Share::new(0.01).expect("a hundredth is a share");
 
 /// How many rounds may wait to be shown.
 const ROUNDS_WAITING: usize = 64;
@@ -156,6 +159,7 @@ impl Schedulers<'_> {
             groups: vec![fleet.as_str().parse::<FleetGroup>().context("a demo's fleet has a valid name")?],
             interval: self.config.interval,
             probes: 1,
+            trace_sample: TRACE_SAMPLE,
             seed: Some(rng.random()),
             watcher: Some(self.watcher.clone()),
         })

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
-use parsec_measure::{AttemptId, Trace};
-use parsec_store::{Store, StoreConfig, StoreError};
+use parsec_measure::{Attempt, AttemptId, FollowUp, Trace};
+use parsec_store::{Store, StoreConfig, StoreError, StoredOperation};
 use serde_json::{Map, Value, json};
 
 use super::{Heading, Look, document, text};
 use crate::config::{OutputFormat, TraceConfig};
+use crate::oneshot::facts;
 use crate::{database, output, words};
 
 /// How many operations the list shows.
@@ -26,6 +27,8 @@ pub(crate) struct Recorded {
     pub(crate) started: DateTime<Utc>,
     /// What became of it.
     pub(crate) heading: Heading,
+    /// What else there is to say of it.
+    pub(crate) facts: Vec<String>,
     /// What it did, if that was kept.
     pub(crate) trace: Option<Trace>,
 }
@@ -41,12 +44,32 @@ pub(crate) trait Recordings: Send + Sync {
 
 #[async_trait]
 impl Recordings for Arc<dyn Store> {
-    async fn operation(&self, _: AttemptId) -> Result<Option<Recorded>, StoreError> {
-        Ok(None)
+    async fn operation(&self, id: AttemptId) -> Result<Option<Recorded>, StoreError> {
+        Ok(self.as_ref().operation(id).await?.map(Recorded::from))
     }
 
-    async fn recent(&self, _: u32) -> Result<Vec<Recorded>, StoreError> {
-        Ok(Vec::new())
+    async fn recent(&self, limit: u32) -> Result<Vec<Recorded>, StoreError> {
+        Ok(self.as_ref().recent_operations(limit).await?.into_iter().map(Recorded::from).collect())
+    }
+}
+
+impl From<StoredOperation> for Recorded {
+    fn from(StoredOperation { attempt, region, fleet, follow_up, .. }: StoredOperation) -> Self {
+        let Attempt { id, kind, cid, started, result, .. } = attempt;
+        let mut facts = facts(kind, &result);
+        facts.extend(follow_up.map(|FollowUp { stored, failed, duration, .. }| {
+            format!("in the end: {stored} stored, {failed} failed after {}", words::duration(duration))
+        }));
+        let heading = Heading {
+            kind,
+            cid,
+            class: result.class,
+            error: result.error,
+            duration: result.duration,
+            fleet: Some(fleet.to_string()),
+            region: Some(region),
+        };
+        Self { id, started, heading, facts, trace: result.trace.map(Arc::unwrap_or_clone) }
     }
 }
 
@@ -79,10 +102,13 @@ async fn show(
 }
 
 fn one(recorded: &Recorded, format: OutputFormat, look: Look) -> String {
-    let Recorded { heading, trace, .. } = recorded;
+    let Recorded { heading, facts, trace, .. } = recorded;
     let started = recorded.started.to_rfc3339_opts(SecondsFormat::Millis, true);
     match format {
-        OutputFormat::Text => text(heading, &[format!("started {started}")], trace.as_ref(), look),
+        OutputFormat::Text => {
+            let facts: Vec<_> = [format!("started {started}")].into_iter().chain(facts.clone()).collect();
+            text(heading, &facts, trace.as_ref(), look)
+        }
         OutputFormat::Json => document(heading, identity(recorded), trace.as_ref()).to_string(),
     }
 }
@@ -135,6 +161,7 @@ mod tests {
                 fleet: Some("default".to_owned()),
                 region: Some("eu-central-1".to_owned()),
             },
+            facts: vec!["requests: 1 (0 failed), dials: 0 (0 failed)".to_owned()],
             trace: Some(trace(250, vec![request("peer", 0, 250)])),
         }
     }
