@@ -205,6 +205,7 @@ async fn node(network: &LocalNetwork) -> Arc<Node> {
         server_mode: false,
         strategy: parsec_measure::StrategyKind::Classic,
         alpha: 10,
+        cold: false,
         operation_timeout: OPERATION_TIMEOUT,
     };
     let node = Node::start(config).await.unwrap();

@@ -104,6 +104,9 @@ pub struct NodeConfig {
     /// How many requests a lookup may have under way. A full routing table asks all 20 holders at once, and libp2p's own
     /// lookups keep to their 3.
     pub alpha: usize,
+    /// Whether each operation starts without connections and knows of no failed dial, as a stranger would. Meant for small
+    /// networks, in which everybody is connected after a few operations; what else is under way at that moment fails.
+    pub cold: bool,
     /// How long one publication or search may take.
     pub operation_timeout: Duration,
 }
@@ -233,6 +236,7 @@ impl Node {
             local: peer,
             strategy: config.strategy,
             config: lookup,
+            cold: config.cold,
             timeout: config.operation_timeout,
             census: Census::default(),
             walking: Arc::default(),

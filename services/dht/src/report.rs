@@ -40,6 +40,7 @@ pub(crate) struct Context {
     pub(crate) local: PeerId,
     pub(crate) strategy: StrategyKind,
     pub(crate) config: LookupConfig,
+    pub(crate) cold: bool,
     pub(crate) timeout: Duration,
     /// What the crawls found; filled for a full routing table only.
     pub(crate) census: Census,
@@ -134,6 +135,9 @@ impl Context {
 
     /// The clock starts here: what the routing table takes to answer is part of the operation, as in Go.
     async fn begin(&self, key: Vec<u8>, limits: Limits) -> Result<Begun, DhtError> {
+        if self.cold {
+            self.tools.driver.hang_up().await?;
+        }
         let started = Instant::now();
         let mut start = self.tools.driver.start(key.clone(), self.config.k).await?;
         let target = Key::of(&key);

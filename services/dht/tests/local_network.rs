@@ -31,6 +31,7 @@ fn config(bootstrap: Vec<String>) -> NodeConfig {
         server_mode: false,
         strategy: StrategyKind::Classic,
         alpha: 10,
+        cold: false,
         operation_timeout: PATIENCE,
     }
 }

@@ -39,6 +39,7 @@ async fn ready(network: &LocalNetwork, strategy: StrategyKind) -> Node {
         server_mode: false,
         strategy,
         alpha: 10,
+        cold: false,
         operation_timeout: Duration::from_secs(180),
     });
     let node = node.await.unwrap();

@@ -37,6 +37,7 @@ fn config(network: &LocalNetwork, region: Region) -> NodeConfig {
         server_mode: false,
         strategy: StrategyKind::Classic,
         alpha: 10,
+        cold: false,
         operation_timeout: PATIENCE,
     }
 }

@@ -25,6 +25,7 @@ pub(crate) fn node_config(dht: &DhtConfig, peer: &HostPort, operation_timeout: D
         server_mode: dht.server_mode,
         strategy: dht.strategy,
         alpha: usize::from(dht.alpha),
+        cold: false,
         operation_timeout,
     })
 }

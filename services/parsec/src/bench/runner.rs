@@ -80,7 +80,6 @@ struct Bench {
     observer: Observer,
     publisher: Node,
     finder: Node,
-    warm: bool,
     round_trip: Duration,
     rng: StdRng,
 }
@@ -103,8 +102,8 @@ impl Bench {
         let [publisher, finder] =
             [node(config, strategy, &network, &mut rng), node(config, strategy, &network, &mut rng)];
         let (publisher, finder) = tokio::try_join!(ready(publisher), ready(finder))?;
-        let (round_trip, warm) = (config.rtt, config.warm);
-        Ok(Self { network, observer, publisher, finder, warm, round_trip, rng })
+        let round_trip = config.rtt;
+        Ok(Self { network, observer, publisher, finder, round_trip, rng })
     }
 
     async fn run(&mut self, operations: u32, done: &Sender<()>) -> anyhow::Result<Samples> {
@@ -120,10 +119,6 @@ impl Bench {
 
     /// One publication and the search for it.
     async fn once(&mut self) -> anyhow::Result<[Sample; 2]> {
-        if !self.warm {
-            self.publisher.hang_up().await;
-            self.finder.hang_up().await;
-        }
         let cid = Content::random(&mut self.rng).cid();
         let provided = self.publisher.provide(cid.clone(), None).await?;
         let closest = self.network.closest_live(&cid.multihash(), HOLDERS);
@@ -200,6 +195,7 @@ fn node(config: &BenchConfig, strategy: StrategyKind, network: &LocalNetwork, rn
         server_mode: false,
         strategy,
         alpha: usize::from(config.alpha),
+        cold: !config.warm,
         operation_timeout: OPERATION_TIMEOUT,
     }
 }

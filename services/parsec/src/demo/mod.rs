@@ -41,8 +41,8 @@ const READY_POLL: Duration = Duration::from_millis(50);
 /// How long one publication or search may take: with dead peers around, a classic publication takes ten seconds.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Of how many ordinary operations the trace is kept: as many as a scheduler does by itself.
-const TRACE_SAMPLE: Share = Share::new(0.01).expect("a hundredth is a share");
+/// The trace of every operation is kept: there are few, and they are what one wants to look at afterwards.
+const TRACE_SAMPLE: Share = Share::new(1.0).expect("the whole is a share");
 
 /// How many rounds may wait to be shown.
 const ROUNDS_WAITING: usize = 64;
@@ -199,6 +199,7 @@ fn server_setup(
             server_mode: false,
             strategy: *strategy,
             alpha: 10,
+            cold: true,
             operation_timeout: OPERATION_TIMEOUT,
         },
         http,
