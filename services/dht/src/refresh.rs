@@ -1,13 +1,16 @@
 //! Fills the routing table at start and keeps it fresh: asks the bootstrap peers, then looks up ourselves and a random
 //! key in every bucket, every ten minutes, as go-libp2p-kad-dht does.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::FusedFuture;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use libp2p::PeerId;
 use rand::Rng;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
 
 use crate::driver::Gone;
@@ -41,8 +44,9 @@ const MAX_BUCKET: u32 = 15;
 /// The pauses while nobody could be reached: doubling between these.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// How many lookups of the first fill run at once. Later refreshes make one after the other, to disturb measurements less.
-const FILL_PARALLELISM: usize = 8;
+/// How long the first lookup of ourselves runs before the others join it. By then it has met those closest to us; what it
+/// still waits for are dead peers. Later refreshes make one lookup after the other, to disturb measurements less.
+const HEAD_START: Duration = Duration::from_secs(2);
 
 /// How many lookups an optimistic publisher's first estimate of the network's size rests on. The 20 distances of one lookup
 /// have it right to about 1 in √20; 16 lookups bring that to 6 %.
@@ -116,17 +120,37 @@ impl Refresh {
             self.ask_bootstrap_peers().await;
         }
         // Ourselves first: those closest to us tell which buckets there are.
-        self.look_up(self.local.to_bytes()).await?;
-        let deepest = self.tools.driver.status().await?.deepest_bucket.min(MAX_BUCKET);
-        let local = self.local.key();
-        let mut keys: Vec<_> =
-            (0..=deepest).map(|bucket| random_key_in_bucket(&local, bucket, &mut rand::rng())).collect();
-        if self.needs_size && first {
+        let mut ourselves = pin!(self.look_up(self.local.to_bytes()).fuse());
+        if first {
+            let _ = timeout(HEAD_START, &mut ourselves).await;
+            let ourselves = async { if ourselves.is_terminated() { Ok(()) } else { ourselves.await } };
+            futures::future::try_join(ourselves, self.fill()).await?;
+        } else {
+            ourselves.await?;
+            self.look_up_all(self.keys_in_buckets().await?, 1).await?;
+        }
+        Ok(self.tools.driver.status().await?.table_size)
+    }
+
+    /// The buckets of a table that is just being filled, all at once.
+    async fn fill(&self) -> Result<(), Gone> {
+        let mut keys = self.keys_in_buckets().await?;
+        if self.needs_size {
             keys.resize_with(SIZE_LOOKUPS.max(keys.len()), || random_key(&mut rand::rng()));
         }
-        let parallelism = if first { FILL_PARALLELISM } else { 1 };
-        stream::iter(keys).map(Ok).try_for_each_concurrent(parallelism, |key| self.look_up(key)).await?;
-        Ok(self.tools.driver.status().await?.table_size)
+        let parallelism = keys.len();
+        self.look_up_all(keys, parallelism).await
+    }
+
+    /// A random key in each bucket that has peers, and in those before it.
+    async fn keys_in_buckets(&self) -> Result<Vec<Vec<u8>>, Gone> {
+        let deepest = self.tools.driver.status().await?.deepest_bucket.min(MAX_BUCKET);
+        let local = self.local.key();
+        Ok((0..=deepest).map(|bucket| random_key_in_bucket(&local, bucket, &mut rand::rng())).collect())
+    }
+
+    async fn look_up_all(&self, keys: Vec<Vec<u8>>, parallelism: usize) -> Result<(), Gone> {
+        stream::iter(keys).map(Ok).try_for_each_concurrent(parallelism, |key| self.look_up(key)).await
     }
 
     async fn ask_bootstrap_peers(&self) {
