@@ -72,16 +72,6 @@ const STARTS_THAT_FAIL: &[Case] = &[
         "server --dry-run --telemetry-port 0 --server-port 0 --network nonet",
         &["unknown network `ipfs/nonet`", "filecoin/calibnet"],
     ),
-    (
-        &[],
-        "server --dry-run --telemetry-port 0 --server-port 0 --fullrt",
-        &["strategy fullrt", "classic strategy only", "start without --fullrt"],
-    ),
-    (
-        &[],
-        "server --dry-run --telemetry-port 0 --server-port 0 --optprov",
-        &["strategy optprov", "classic strategy only"],
-    ),
     (&[], "provide --network nonet", &["unknown network `ipfs/nonet`", "filecoin/calibnet"]),
     (&[], "provide --protocol-id /x/kad/1.0.0", &["no bootstrap peers are known", "/x/kad/1.0.0", "--bootstrap-peers"]),
     (&[], "provide /nowhere/file", &["cannot read /nowhere/file", "No such file"]),

@@ -10,6 +10,9 @@ use crate::stage::Stage;
 /// As little as there can be rounds with.
 const SMALL: [&str; 4] = ["--peers", "25", "--servers", "2"];
 
+/// One fleet, in a world without distances in which everybody answers.
+const PLAIN: [&str; 8] = ["--latency", "none", "--undialable", "0", "--silent", "0", "--fleets", "default"];
+
 /// The demonstration in a hurry, with its files in `directory`.
 fn demo(stage: &Stage, directory: &TempDir, added: &[&str]) -> Process {
     let directory = directory.path().to_str().expect("temporary directories have plain names");
@@ -32,7 +35,7 @@ fn of_type<'a>(lines: &'a [Value], name: &str) -> Vec<&'a Value> {
 async fn a_demo_of_two_rounds_measures_two_publications_and_four_lookups_and_none_fails() {
     let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
     let added = ["--peers", "40", "--servers", "3", "--rounds", "2", "--format", "json"];
-    let ended = demo(&stage, &directory, &added).end().await;
+    let ended = demo(&stage, &directory, &[&PLAIN[..], &added].concat()).end().await;
 
     assert_eq!(ended.code(), 0);
     let lines = parsed(&ended);
@@ -58,7 +61,8 @@ async fn a_demo_of_two_rounds_measures_two_publications_and_four_lookups_and_non
 #[tokio::test]
 async fn results_are_on_standard_output_alone_and_measurements_in_the_directory_asked_for() {
     let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
-    let ended = demo(&stage, &directory, &[&SMALL[..], &["--rounds", "1", "--format", "json"]].concat()).end().await;
+    let ended =
+        demo(&stage, &directory, &[&SMALL[..], &PLAIN, &["--rounds", "1", "--format", "json"]].concat()).end().await;
     assert_eq!(ended.code(), 0);
     assert!(!ended.err.lines().any(is_object), "{}", ended.err);
     assert!(ended.out.iter().all(|line| is_object(line)), "{:#?}", ended.out);
@@ -70,7 +74,7 @@ async fn results_are_on_standard_output_alone_and_measurements_in_the_directory_
 #[tokio::test]
 async fn people_are_shown_a_table_after_each_round_and_a_summary_at_the_end() {
     let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
-    let ended = demo(&stage, &directory, &[&SMALL[..], &["--rounds", "2"]].concat()).end().await;
+    let ended = demo(&stage, &directory, &[&SMALL[..], &PLAIN, &["--rounds", "2"]].concat()).end().await;
     assert_eq!(ended.code(), 0);
 
     let headers: Vec<_> = ended.out.iter().filter(|line| line.contains("routing table (peers)")).collect();
@@ -87,7 +91,7 @@ async fn people_are_shown_a_table_after_each_round_and_a_summary_at_the_end() {
 #[tokio::test]
 async fn ctrl_c_ends_an_endless_demo_with_its_summary() {
     let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
-    let demo = demo(&stage, &directory, &[&SMALL[..], &["--format", "json"]].concat());
+    let demo = demo(&stage, &directory, &[&SMALL[..], &PLAIN, &["--format", "json"]].concat());
     demo.out("first round", |line| line.contains(r#""type":"round""#).then_some(())).await;
     demo.signal(Signal::SIGINT);
     let ended = demo.end().await;
