@@ -50,6 +50,11 @@ const UNUSABLE_SETTINGS: &[Case] = &[
     (&[], "retrieve Qmnonsense", &["argument CID", "`Qmnonsense`", "multibase CIDv1"]),
     (&[], "trace newest", &["argument OPERATION_ID", "`newest`", "UUID"]),
     (&[], "bench --undialable 1", &["flag --undialable", "`1`", "from 0 to 0.9"]),
+    (
+        &[],
+        "bench --strategies classic,nonsense",
+        &["flag --strategies", "`nonsense`", "classic, optprov, fullrt, libp2p"],
+    ),
     (&[], "bench --strategies classic,classic", &["flag --strategies", "`classic` stands there twice"]),
     (&[], "demo --latency slow", &["flag --latency", "`slow`", "`realistic`, `none`, or a round trip"]),
     (&[], "measure", &["unrecognized subcommand 'measure'"]),
