@@ -50,6 +50,11 @@ const UNUSABLE_SETTINGS: &[Case] = &[
     (&[], "retrieve Qmnonsense", &["argument CID", "`Qmnonsense`", "multibase CIDv1"]),
     (&[], "trace newest", &["argument OPERATION_ID", "`newest`", "UUID"]),
     (&[], "bench --undialable 1", &["flag --undialable", "`1`", "from 0 to 0.9"]),
+    (
+        &[],
+        "bench --strategies classic,nonsense",
+        &["flag --strategies", "`nonsense`", "classic, optprov, fullrt, libp2p"],
+    ),
     (&[], "bench --strategies classic,classic", &["flag --strategies", "`classic` stands there twice"]),
     (&[], "demo --latency slow", &["flag --latency", "`slow`", "`realistic`, `none`, or a round trip"]),
     (&[], "measure", &["unrecognized subcommand 'measure'"]),
@@ -71,16 +76,6 @@ const STARTS_THAT_FAIL: &[Case] = &[
         &[],
         "server --dry-run --telemetry-port 0 --server-port 0 --network nonet",
         &["unknown network `ipfs/nonet`", "filecoin/calibnet"],
-    ),
-    (
-        &[],
-        "server --dry-run --telemetry-port 0 --server-port 0 --fullrt",
-        &["strategy fullrt", "classic strategy only", "start without --fullrt"],
-    ),
-    (
-        &[],
-        "server --dry-run --telemetry-port 0 --server-port 0 --optprov",
-        &["strategy optprov", "classic strategy only"],
     ),
     (&[], "provide --network nonet", &["unknown network `ipfs/nonet`", "filecoin/calibnet"]),
     (&[], "provide --protocol-id /x/kad/1.0.0", &["no bootstrap peers are known", "/x/kad/1.0.0", "--bootstrap-peers"]),

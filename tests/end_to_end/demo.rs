@@ -10,6 +10,9 @@ use crate::stage::Stage;
 /// As little as there can be rounds with.
 const SMALL: [&str; 4] = ["--peers", "25", "--servers", "2"];
 
+/// One fleet, in a world without distances in which everybody answers.
+const PLAIN: [&str; 8] = ["--latency", "none", "--undialable", "0", "--silent", "0", "--fleets", "default"];
+
 /// The demonstration in a hurry, with its files in `directory`.
 fn demo(stage: &Stage, directory: &TempDir, added: &[&str]) -> Process {
     let directory = directory.path().to_str().expect("temporary directories have plain names");
@@ -32,7 +35,7 @@ fn of_type<'a>(lines: &'a [Value], name: &str) -> Vec<&'a Value> {
 async fn a_demo_of_two_rounds_measures_two_publications_and_four_lookups_and_none_fails() {
     let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
     let added = ["--peers", "40", "--servers", "3", "--rounds", "2", "--format", "json"];
-    let ended = demo(&stage, &directory, &added).end().await;
+    let ended = demo(&stage, &directory, &[&PLAIN[..], &added].concat()).end().await;
 
     assert_eq!(ended.code(), 0);
     let lines = parsed(&ended);
@@ -58,7 +61,8 @@ async fn a_demo_of_two_rounds_measures_two_publications_and_four_lookups_and_non
 #[tokio::test]
 async fn results_are_on_standard_output_alone_and_measurements_in_the_directory_asked_for() {
     let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
-    let ended = demo(&stage, &directory, &[&SMALL[..], &["--rounds", "1", "--format", "json"]].concat()).end().await;
+    let ended =
+        demo(&stage, &directory, &[&SMALL[..], &PLAIN, &["--rounds", "1", "--format", "json"]].concat()).end().await;
     assert_eq!(ended.code(), 0);
     assert!(!ended.err.lines().any(is_object), "{}", ended.err);
     assert!(ended.out.iter().all(|line| is_object(line)), "{:#?}", ended.out);
@@ -70,7 +74,7 @@ async fn results_are_on_standard_output_alone_and_measurements_in_the_directory_
 #[tokio::test]
 async fn people_are_shown_a_table_after_each_round_and_a_summary_at_the_end() {
     let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
-    let ended = demo(&stage, &directory, &[&SMALL[..], &["--rounds", "2"]].concat()).end().await;
+    let ended = demo(&stage, &directory, &[&SMALL[..], &PLAIN, &["--rounds", "2"]].concat()).end().await;
     assert_eq!(ended.code(), 0);
 
     let headers: Vec<_> = ended.out.iter().filter(|line| line.contains("routing table (peers)")).collect();
@@ -87,7 +91,7 @@ async fn people_are_shown_a_table_after_each_round_and_a_summary_at_the_end() {
 #[tokio::test]
 async fn ctrl_c_ends_an_endless_demo_with_its_summary() {
     let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
-    let demo = demo(&stage, &directory, &[&SMALL[..], &["--format", "json"]].concat());
+    let demo = demo(&stage, &directory, &[&SMALL[..], &PLAIN, &["--format", "json"]].concat());
     demo.out("first round", |line| line.contains(r#""type":"round""#).then_some(())).await;
     demo.signal(Signal::SIGINT);
     let ended = demo.end().await;
@@ -98,4 +102,59 @@ async fn ctrl_c_ends_an_endless_demo_with_its_summary() {
     assert_eq!(summary["type"], "summary");
     assert_eq!(summary["rounds"], rounds, "{summary}");
     assert!(rounds >= 1);
+}
+
+/// What the three fleets say, a round each, in a world that `added` describes and so many live peers belong to.
+async fn one_round_each(live: u64, added: &[&str]) -> Vec<Value> {
+    let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
+    let ended =
+        demo(&stage, &directory, &[&SMALL[..], &["--rounds", "1", "--format", "json"], added].concat()).end().await;
+    assert_eq!(ended.code(), 0);
+    for part in [&format!("local DHT of 25 peers, {live} of them live"), "6 servers of 3 fleets join it"] {
+        assert!(ended.err.contains(part), "no `{part}` in {}", ended.err);
+    }
+    let lines = parsed(&ended);
+    let fleets = |lines: Vec<&Value>, member: &str| {
+        let mut fleets: Vec<_> = lines.iter().map(|line| line[member].as_str().unwrap().to_owned()).collect();
+        fleets.sort_unstable();
+        fleets
+    };
+    assert_eq!(fleets(of_type(&lines, "round"), "fleets"), ["default", "fullrt", "optprov"]);
+    // A publication and a search each.
+    assert_eq!(
+        fleets(of_type(&lines, "attempt"), "fleet"),
+        ["default", "default", "fullrt", "fullrt", "optprov", "optprov"]
+    );
+    for attempt in of_type(&lines, "attempt") {
+        assert_eq!((&attempt["outcome"], &attempt["error"]), (&"ok".into(), &Value::Null), "{attempt}");
+        if attempt["fleet"] == "fullrt" {
+            assert_eq!(attempt["network_size_peers"], live, "{attempt}");
+        }
+    }
+    lines
+}
+
+#[tokio::test]
+async fn three_fleets_measure_side_by_side_each_in_its_own_rounds() {
+    let lines = one_round_each(25, &["--latency", "none", "--undialable", "0", "--silent", "0"]).await;
+    for attempt in of_type(&lines, "attempt").into_iter().filter(|attempt| attempt["operation"] == "provide") {
+        let holders =
+            ["holders_stored", "holders_failed", "holders_pending"].map(|count| attempt[count].as_u64().unwrap());
+        assert_eq!((holders.iter().sum::<u64>(), holders[1]), (20, 0), "{attempt}");
+        assert_eq!(attempt["dials_failed"], 0, "{attempt}");
+    }
+    let summary = lines.last().unwrap();
+    assert_eq!((&summary["rounds"], &summary["failures"]), (&3.into(), &0.into()), "{summary}");
+    assert_eq!(summary["results"].as_array().unwrap().len(), 6, "{summary}");
+}
+
+#[tokio::test]
+async fn distances_and_dead_peers_are_part_of_the_world_when_they_are_asked_for() {
+    // A tenth of 25 peers is rounded up.
+    let lines = one_round_each(22, &["--latency", "100ms", "--undialable", "0.1", "--silent", "0"]).await;
+    for attempt in of_type(&lines, "attempt") {
+        // Each begins with no connection, and making one takes more than a round trip before the request's own.
+        assert!(attempt["duration_seconds"].as_f64().unwrap() >= 0.3, "{attempt}");
+        assert!(attempt["dials"].as_u64().unwrap() > 0, "{attempt}");
+    }
 }

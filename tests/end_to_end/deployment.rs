@@ -27,15 +27,12 @@ const SERVER: &[&str] = &[
     "0",
     "--startup-delay",
     "0s",
-    "--fleet",
-    "default",
     "--protocol-id",
     LOCAL_PROTOCOL,
 ];
 
 /// A round every second, on a free port.
-const SCHEDULER: &[&str] =
-    &["scheduler", "--log-format", "json", "--telemetry-port", "0", "--fleets", "default", "--interval", "1s"];
+const SCHEDULER: &[&str] = &["scheduler", "--log-format", "json", "--telemetry-port", "0", "--interval", "1s"];
 
 /// A DHT in this process.
 pub(crate) async fn network() -> LocalNetwork {
@@ -48,14 +45,24 @@ pub(crate) fn joining(network: &LocalNetwork) -> [String; 2] {
     ["--bootstrap-peers".to_owned(), network.bootstrap().join(",")]
 }
 
-/// Starts a server, with these arguments added, and does not wait for it.
+/// Starts a server of the fleet `default`, with these arguments added, and does not wait for it.
 pub(crate) fn server(stage: &Stage, added: &[&str]) -> Process {
-    Process::start(stage, &[SERVER, added].concat())
+    server_of(stage, "default", added)
+}
+
+/// The same of another fleet.
+pub(crate) fn server_of(stage: &Stage, fleet: &str, added: &[&str]) -> Process {
+    Process::start(stage, &[SERVER, &["--fleet", fleet], added].concat())
 }
 
 /// Starts a scheduler of the fleet `default`, with these arguments added, and does not wait for it.
 pub(crate) fn scheduler(stage: &Stage, added: &[&str]) -> Process {
-    Process::start(stage, &[SCHEDULER, added].concat())
+    scheduler_of(stage, "default", added)
+}
+
+/// The same of other fleets.
+pub(crate) fn scheduler_of(stage: &Stage, fleets: &str, added: &[&str]) -> Process {
+    Process::start(stage, &[SCHEDULER, &["--fleets", fleets], added].concat())
 }
 
 /// A server that has said where it is.

@@ -32,6 +32,11 @@ pub(crate) async fn post(stage: &Stage, server: SocketAddr, path: &str, body: im
     send(stage, client().post(format!("http://{server}{path}")).body(body.into())).await
 }
 
+/// Posts an empty object with a header.
+pub(crate) async fn post_with(stage: &Stage, server: SocketAddr, path: &str, header: (&str, &str)) -> Reply {
+    send(stage, client().post(format!("http://{server}{path}")).header(header.0, header.1).body("{}")).await
+}
+
 /// Posts a body of `length` blanks to a server that may answer, and hang up, before it has read all of it.
 pub(crate) async fn post_blanks(stage: &Stage, server: SocketAddr, path: &str, length: usize) -> String {
     let head =

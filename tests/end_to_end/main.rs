@@ -6,6 +6,7 @@
 //! another server where a peer must be stopped in the middle of something.
 
 mod bad_input;
+mod bench;
 mod demo;
 mod deployment;
 mod health;
@@ -17,5 +18,7 @@ mod one_shot;
 mod process;
 mod stage;
 mod stopping;
+mod strategies;
 mod tables;
+mod traces;
 mod transcript;

@@ -56,10 +56,29 @@ async fn a_file_is_published_by_the_hash_of_its_bytes_and_the_result_is_told_to_
     let ended = start(&stage, &network, &["provide", file.to_str().unwrap()]).end().await;
     assert_eq!(ended.code(), 0);
     assert!(ended.out[0].starts_with(&format!("provide {HELLO}: ok after ")), "{:#?}", ended.out);
-    for part in ["records: 20 stored, 0 failed", "requests: ", "routing table: "] {
+    for part in ["records: 20 stored, 0 failed", "requests: ", "routing table: ", "what the time went to:"] {
         assert!(ended.out.iter().any(|line| line.starts_with(part)), "no `{part}` in {:#?}", ended.out);
     }
+    let written = ended.out.iter().filter(|line| line.contains(" ADD_PROVIDER ") && line.ends_with(" written"));
+    assert_eq!(written.count(), 20, "{:#?}", ended.out);
     assert!(ended.err.contains("which ends now (--stay keeps it running)"), "{}", ended.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publication_that_returns_early_stays_until_its_last_record_is_written() {
+    let (stage, network) = (Stage::begin(), network().await);
+    for (strategy, at_return) in [("--optprov", 15), ("--fullrt", 10)] {
+        let ended = start(&stage, &network, &["provide", strategy, "--format", "json"]).end().await;
+        assert_eq!(ended.code(), 0);
+        let provided = document(&ended);
+        assert_eq!(provided["strategy"], strategy[2..], "{provided}");
+        let [stored, pending] = ["holders_stored", "holders_pending"].map(|count| provided[count].as_u64().unwrap());
+        assert!(stored >= at_return && pending > 0 && stored + pending == 20, "{provided}");
+        let waited = format!("{pending} records are still being written: waiting 10 s at most");
+        for part in [&waited, "records: 20 stored, 0 failed"] {
+            assert!(ended.err.contains(part), "no `{part}` in {}", ended.err);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

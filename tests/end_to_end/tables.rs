@@ -23,6 +23,11 @@ impl Tables {
         self.sql.query(query, &[]).await.unwrap_or_else(|error| panic!("{query}: {error:?}"))
     }
 
+    /// Where the test plays.
+    pub(crate) fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
     /// How many rows there are `from` a table and on such conditions.
     pub(crate) async fn count(&self, from: &str) -> i64 {
         self.query(&format!("SELECT count(*) FROM {from}")).await[0].get(0)

@@ -109,7 +109,7 @@ impl BenchRow {
         let [p50, p90, p99] = QUANTILES.map(|q| quantile(&durations, q));
         let in_seconds = |duration: Option<Duration>| duration.map(|duration| duration.as_secs_f64());
         let in_round_trips = |duration: Option<Duration>| {
-            duration.filter(|_| !rtt.is_zero()).map(|duration| duration.as_secs_f64() / rtt.as_secs_f64())
+            duration.filter(|_| !rtt.is_zero()).map(|duration| duration.div_duration_f64(rtt))
         };
         let of_effort =
             |count: fn(&Effort) -> Option<u32>| mean(samples, |sample| count(&sample.effort).map(f64::from));
@@ -155,7 +155,7 @@ pub(crate) fn print(config: &BenchConfig, seed: u64, rows: &[BenchRow]) -> std::
     match config.format {
         BenchFormat::Table => output::line(&format!("{heading}\n{}", table(rows))),
         BenchFormat::Json => output::note(&heading).and_then(|()| output::line(&json(rows))),
-        BenchFormat::Csv => output::note(&heading).and_then(|()| output::line(csv(rows).trim_end_matches("\r\n"))),
+        BenchFormat::Csv => output::note(&heading).and_then(|()| output::line(csv(rows).trim_end_matches('\n'))),
     }
 }
 
