@@ -13,7 +13,7 @@ use futures::stream::FuturesUnordered;
 use libp2p::{Multiaddr, PeerId};
 use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{debug, info, warn};
 
 use crate::key::{Contact, Key};
@@ -34,6 +34,13 @@ const VALID: Duration = Duration::from_secs(3_600 + 900);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const VISIT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a crawl may take in all: what [`VALID`] leaves room for. The public network takes minutes; one that takes longer
+/// is fed invented peers.
+const CRAWL_LIMIT: Duration = Duration::from_secs(900);
+
+/// Of how many peers addresses are noted: twenty times the public network.
+const MAX_BOOK: usize = 200_000;
 
 /// The pauses while nobody could be reached: doubling between these.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -93,14 +100,17 @@ impl Crawler {
             let started = Instant::now();
             let met = self.crawl().await;
             if let Some(asked) = asked.take() {
-                let _ = asked.send(met);
+                let _ = asked.send(met.unwrap_or(0));
             }
-            let next = if met > self.needed() {
+            let next = if met.is_some() {
                 filled.send_replace(true);
                 pause = RETRY.0;
                 started + INTERVAL
             } else {
-                warn!(peers = met, retry_seconds = pause.as_secs_f64(), "the crawl met too few peers");
+                warn!(
+                    retry_seconds = pause.as_secs_f64(),
+                    "the crawl met too few peers: the one before it still counts"
+                );
                 let next = Instant::now() + pause;
                 pause = (pause * 2).min(RETRY.1);
                 next
@@ -115,13 +125,15 @@ impl Crawler {
         }
     }
 
-    /// More than these make a crawl: Go wants more than its bootstrap peers and one; a network may be smaller than that.
+    /// How many peers a crawl must have met to count: half of those of the last one that still counts, or half of the
+    /// bootstrap peers. Fewer mean that we were cut off, not that the network has gone. (Go takes any crawl, and is ready with
+    /// more than its bootstrap peers and one; a network may be smaller than that.)
     fn needed(&self) -> usize {
-        self.bootstrap.len().min(1)
+        self.census.valid().unwrap_or(self.bootstrap.len()).div_ceil(2).max(1)
     }
 
-    /// One crawl: the number of peers that answered.
-    async fn crawl(&self) -> usize {
+    /// One crawl: the number of peers that answered, if it counts.
+    async fn crawl(&self) -> Option<usize> {
         let started = Instant::now();
         let mut addresses: HashMap<PeerId, Vec<Multiaddr>> = HashMap::new();
         let seeds = note(&mut addresses, self.bootstrap.iter().cloned().chain(self.census.everybody()));
@@ -134,25 +146,33 @@ impl Crawler {
                     visits.push(self.visit(peer, addresses.get(&peer).cloned().unwrap_or_default()));
                 }
                 CrawlStep::Wait => {
-                    let Some((peer, answer)) = visits.next().await else { break None };
+                    let Ok(Some((peer, answer))) = timeout_at(started + CRAWL_LIMIT, visits.next()).await else {
+                        warn!(seconds = CRAWL_LIMIT.as_secs(), "the crawl has no end: taking what it has met so far");
+                        break crawl.into_outcome();
+                    };
                     visited = Some(match answer {
                         Some(named) => Visited::Answered { peer, named: note(&mut addresses, named) },
-                        None => Visited::Failed { peer },
+                        None => {
+                            addresses.remove(&peer);
+                            Visited::Failed { peer }
+                        }
                     });
                 }
-                CrawlStep::Done(outcome) => break Some(outcome),
+                CrawlStep::Done(outcome) => break outcome,
             }
         };
-        let Some(outcome) = outcome else { return 0 };
-        let (met, unreachable) = (outcome.reachable.len(), outcome.unreachable.len());
-        info!(peers = met, unreachable, duration_seconds = started.elapsed().as_secs_f64(), "network crawled");
-        addresses.retain(|_, addresses| !addresses.is_empty());
+        let (met, unreachable, left_out) = (outcome.reachable.len(), outcome.unreachable.len(), outcome.left_out);
+        let duration_seconds = started.elapsed().as_secs_f64();
+        info!(peers = met, unreachable, left_out, duration_seconds, "network crawled");
+        if met < self.needed() {
+            return None;
+        }
         let reachable = outcome.reachable.iter().map(|peer| (*peer, addresses.remove(peer).unwrap_or_default()));
         let addresses = reachable.collect();
         self.tools.size.counted(met);
         *self.census.0.write() =
             Some(Met { peers: FullTable::new(outcome.reachable), addresses, ended: Instant::now() });
-        met
+        Some(met)
     }
 
     /// Asks one peer for its whole routing table, and lets go of the connection if there was none before.
@@ -187,10 +207,13 @@ impl Crawler {
     }
 }
 
-/// Notes addresses where none were known, and returns the names.
+/// Notes addresses where none were known, and returns the names of those that found room.
 fn note(book: &mut HashMap<PeerId, Vec<Multiaddr>>, peers: impl IntoIterator<Item = NamedPeer>) -> Vec<PeerId> {
     let mut names = Vec::new();
     for NamedPeer { id, addresses } in peers {
+        if book.len() >= MAX_BOOK && !book.contains_key(&id) {
+            continue;
+        }
         let known = book.entry(id).or_default();
         if known.is_empty() {
             *known = addresses;

@@ -208,13 +208,14 @@ impl Driver {
 
     async fn hang_up(&mut self) {
         self.rpc.release_all();
-        self.swarm.behaviour_mut().rpc.forget_failures();
-        let connected: Vec<PeerId> = self.swarm.connected_peers().copied().collect();
-        for peer in connected {
+        // Dials under way would connect, or fail, in the middle of what comes next.
+        let mut peers = self.swarm.behaviour().rpc.dialling();
+        peers.extend(self.swarm.connected_peers().copied());
+        for peer in peers {
             let _ = self.swarm.disconnect_peer_id(peer);
         }
         let closing = async {
-            while self.swarm.connected_peers().next().is_some() {
+            while self.swarm.connected_peers().next().is_some() || !self.swarm.behaviour().rpc.dialling().is_empty() {
                 let event = self.swarm.select_next_some().await;
                 self.take_in(event);
             }
@@ -222,6 +223,7 @@ impl Driver {
         if timeout(HANG_UP_LIMIT, closing).await.is_err() {
             debug!("some connections did not close in time");
         }
+        self.swarm.behaviour_mut().rpc.forget_failures();
     }
 
     fn carry_out(&mut self, command: Command) {
@@ -239,6 +241,8 @@ impl Driver {
                     debug!(%error, "own provider record not held");
                 }
             }
+            // libp2p-kad dials for room in a full bucket: not while its dials are being watched.
+            Command::Answered(peer) if self.walk.is_some() => self.swarm.behaviour_mut().kad.answered.push(peer),
             Command::Answered(peer) => self.add_to_table(peer),
             Command::Unresponsive(peer) => {
                 self.swarm.behaviour_mut().kad.kad.remove_peer(&peer);
@@ -346,6 +350,7 @@ impl Driver {
             Request::GetProviders => serving.kad.get_providers(RecordKey::from(key)),
             Request::FindNode | Request::AddProvider => serving.kad.get_closest_peers(key),
         };
+        serving.query = Some(query);
         self.walk = Some(Walk { query, reply });
     }
 
@@ -353,6 +358,7 @@ impl Driver {
         let at = Instant::now();
         let serving = &mut self.swarm.behaviour_mut().kad;
         let (Some(Walk { query, reply }), Some(tap)) = (self.walk.take(), serving.tap.take()) else { return };
+        serving.query = None;
         if let Some(mut query) = serving.kad.query_mut(&query) {
             query.finish();
         }

@@ -19,6 +19,10 @@ impl Key {
         Self(Sha256::digest(wire).into())
     }
 
+    pub(crate) fn into_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// How far apart two points are.
     pub fn distance(&self, other: &Self) -> Distance {
         let mut xor = self.0;

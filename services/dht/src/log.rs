@@ -59,7 +59,7 @@ impl Log {
     /// Notes how the request at `place` ended, and says so at `--log-level 6`.
     pub(crate) fn end(&mut self, place: usize, end: End) {
         let Some(entry) = self.0.get_mut(place) else { return };
-        let Phases { asked, dialled, connected, opened, written, ended } = entry.stopwatch.read();
+        let Phases { asked, dialled, connected, opened, written, ended, .. } = entry.stopwatch.read();
         let since_asked = |phase: Option<Instant>| Some((phase? - asked?).as_secs_f64());
         trace!(
             peer = %entry.peer,
@@ -103,8 +103,8 @@ impl Snapshot {
         Effort {
             rpcs: Some(self.count(|_, phases| phases.written.is_some())),
             rpcs_failed: Some(self.count(|entry, phases| phases.written.is_some() && failed(entry))),
-            dials: Some(self.count(|_, phases| phases.dialled.is_some())),
-            dials_failed: Some(self.count(|entry, phases| phases.dialled.is_some() && failed_dial(entry))),
+            dials: Some(self.count(|_, phases| phases.is_dialler())),
+            dials_failed: Some(self.count(|entry, phases| phases.is_dialler() && failed_dial(entry))),
             ..Effort::default()
         }
     }
@@ -114,9 +114,7 @@ impl Snapshot {
         let puts = |entry: &Entry| entry.request == Request::AddProvider;
         Effort {
             holders_stored: Some(self.answered(Request::AddProvider)),
-            holders_failed: Some(
-                self.count(|entry, _| puts(entry) && matches!(entry.end, Some(End::Failed(_) | End::Cancelled))),
-            ),
+            holders_failed: Some(self.count(|entry, _| puts(entry) && entry.end.as_ref().is_some_and(End::is_in_vain))),
             holders_pending: Some(self.count(|entry, _| puts(entry) && entry.end.is_none())),
             ..self.effort()
         }
@@ -196,6 +194,15 @@ impl Entry {
 }
 
 impl End {
+    /// Given up at the deadline is in vain too. That we stop says nothing about the put.
+    fn is_in_vain(&self) -> bool {
+        match self {
+            Self::Answered { .. } => false,
+            Self::Failed(error) => *error != RpcError::Stopping,
+            Self::Cancelled => true,
+        }
+    }
+
     fn class(&self) -> RequestEnd {
         match self {
             Self::Answered { .. } => RequestEnd::Answered,

@@ -17,13 +17,14 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use thiserror::Error;
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::addresses;
 use crate::crawler::{Census, CrawlNow, Crawler};
 use crate::driver::Driver;
+use crate::key::Contact;
 use crate::local::Attachment;
 use crate::operation::Tools;
 use crate::refresh::Refresh;
@@ -36,8 +37,12 @@ use crate::wire::NamedPeer;
 /// How long the listeners may take to come up.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many reports from the background wait to be taken; one too many is dropped with a warning.
+/// How many publications may have puts in the background, and how many reports of them may wait to be taken; one too many
+/// is dropped with a warning.
 const FOLLOW_UPS: usize = 256;
+
+/// How long publications in the background may take to end once the swarm is gone.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How many crawls may be asked for while one runs.
 const CRAWL_WISHES: usize = 4;
@@ -105,7 +110,8 @@ pub struct NodeConfig {
     /// lookups keep to their 3.
     pub alpha: usize,
     /// Whether each operation starts without connections and knows of no failed dial, as a stranger would. Meant for small
-    /// networks, in which everybody is connected after a few operations; what else is under way at that moment fails.
+    /// networks, in which everybody is connected after a few operations; what else is under way at that moment fails. Its
+    /// routing table is filled once and then learns from operations alone.
     pub cold: bool,
     /// How long one publication or search may take.
     pub operation_timeout: Duration,
@@ -241,15 +247,19 @@ impl Node {
             census: Census::default(),
             walking: Arc::default(),
             follow_ups: follow_ups_to,
+            following: Arc::new(Semaphore::new(FOLLOW_UPS)),
         };
         let upkeep: BoxFuture<'static, ()> = if config.strategy == StrategyKind::Fullrt {
             let census = context.census.clone();
             Crawler { tools, local: peer, bootstrap, census, wishes }.run(fills).boxed()
         } else {
             let needs_size = config.strategy == StrategyKind::Optprov;
-            Refresh { tools, local: peer, bootstrap, config: context.config, needs_size }.run(fills).boxed()
+            let rng = Arc::new(parking_lot::Mutex::new(StdRng::from_seed(peer.key().into_bytes())));
+            Refresh { tools, local: peer, bootstrap, config: context.config, needs_size, once: config.cold, rng }
+                .run(fills)
+                .boxed()
         };
-        let (died, tasks) = watch_over(driver.run(), upkeep);
+        let (died, tasks) = watch_over(driver.run(), upkeep, Arc::clone(&context.following));
         let (follow_ups, runtime) = (Mutex::new(follow_ups), Handle::current());
         Ok(Self { peer, port, context, filled, crawls, follow_ups, died, tasks, runtime })
     }
@@ -346,10 +356,12 @@ impl Drop for Node {
 fn watch_over(
     driver: impl Future<Output = ()> + Send + 'static,
     upkeep: impl Future<Output = ()> + Send + 'static,
+    following: Arc<Semaphore>,
 ) -> (watch::Receiver<Option<String>>, [AbortHandle; 2]) {
     let (sender, died) = watch::channel(None);
     let (driver, upkeep) = (tokio::spawn(driver), tokio::spawn(upkeep));
     let tasks = [driver.abort_handle(), upkeep.abort_handle()];
+    let both = tasks.clone();
     tokio::spawn(async move {
         let (name, end) = tokio::select! {
             end = driver => ("swarm's", end),
@@ -360,6 +372,9 @@ fn watch_over(
             Ok(()) => "the node was stopped".to_owned(),
             Err(error) => format!("the {name} task died: {error}"),
         };
+        both.iter().for_each(AbortHandle::abort);
+        // Without the swarm, what publications left to the background ends at once, and has its last word.
+        let _ = timeout(LAST_WORDS, following.acquire_many(FOLLOW_UPS as u32)).await;
         sender.send_replace(Some(reason));
     });
     (died, tasks)

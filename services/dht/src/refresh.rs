@@ -2,13 +2,16 @@
 //! key in every bucket, every ten minutes, as go-libp2p-kad-dht does.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::FusedFuture;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use libp2p::PeerId;
+use parking_lot::Mutex;
 use rand::Rng;
+use rand::rngs::StdRng;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
@@ -61,6 +64,10 @@ pub(crate) struct Refresh {
     pub(crate) config: LookupConfig,
     /// Whether publications depend on an estimate of the network's size.
     pub(crate) needs_size: bool,
+    /// Whether the first fill is all there is.
+    pub(crate) once: bool,
+    /// Which keys are looked up: seeded with our own place in the keyspace, so that a node of the same identity does the same.
+    pub(crate) rng: Arc<Mutex<StdRng>>,
 }
 
 impl Refresh {
@@ -95,6 +102,9 @@ impl Refresh {
                 Ok(peers) => {
                     filled.send_replace(true);
                     info!(peers, duration_seconds = started.elapsed().as_secs_f64(), "routing table refreshed");
+                    if self.once {
+                        return futures::future::pending().await;
+                    }
                     pause = RETRY.0;
                     self.wait_for_next(peers).await;
                 }
@@ -136,7 +146,8 @@ impl Refresh {
     async fn fill(&self) -> Result<(), Gone> {
         let mut keys = self.keys_in_buckets().await?;
         if self.needs_size {
-            keys.resize_with(SIZE_LOOKUPS.max(keys.len()), || random_key(&mut rand::rng()));
+            let mut rng = self.rng.lock();
+            keys.resize_with(SIZE_LOOKUPS.max(keys.len()), || random_key(&mut *rng));
         }
         let parallelism = keys.len();
         self.look_up_all(keys, parallelism).await
@@ -145,8 +156,8 @@ impl Refresh {
     /// A random key in each bucket that has peers, and in those before it.
     async fn keys_in_buckets(&self) -> Result<Vec<Vec<u8>>, Gone> {
         let deepest = self.tools.driver.status().await?.deepest_bucket.min(MAX_BUCKET);
-        let local = self.local.key();
-        Ok((0..=deepest).map(|bucket| random_key_in_bucket(&local, bucket, &mut rand::rng())).collect())
+        let (local, mut rng) = (self.local.key(), self.rng.lock());
+        Ok((0..=deepest).map(|bucket| random_key_in_bucket(&local, bucket, &mut *rng)).collect())
     }
 
     async fn look_up_all(&self, keys: Vec<Vec<u8>>, parallelism: usize) -> Result<(), Gone> {

@@ -7,7 +7,7 @@ use libp2p::PeerId;
 use parsec_measure::{
     AttemptId, Cid, Effort, FollowUp, Measured, Measurement, OperationKind, OutcomeClass, StrategyKind,
 };
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -47,6 +47,8 @@ pub(crate) struct Context {
     /// One walk of libp2p-kad's own at a time: what is seen of it from outside does not say whose it is.
     pub(crate) walking: Arc<Mutex<()>>,
     pub(crate) follow_ups: mpsc::Sender<FollowUp>,
+    /// A place for each publication that goes on in the background.
+    pub(crate) following: Arc<Semaphore>,
 }
 
 /// Why an operation failed: the class, and the words for it.
@@ -160,10 +162,12 @@ impl Context {
         S: Strategy<PeerId, Outcome = Provided<PeerId>> + Send + 'static,
     {
         let Preparation { fallback, seeds, log } = preparation;
+        // A lookup of another make names those who answered, and says nothing of the dead.
+        let ours = seeds.is_none();
         let seeds = seeds.unwrap_or_else(|| begun.start.seeds.clone());
         let Driven { outcome, took, log, background } =
             begun.operation.clone().drive(&self.tools, strategy, seeds, log).await;
-        if let Some(walked) = outcome.as_ref().and_then(|provided| provided.lookup.walked()) {
+        if let Some(walked) = outcome.as_ref().filter(|_| ours).and_then(|provided| provided.lookup.walked()) {
             self.tools.size.track(&begun.target, walked, begun.start.in_bucket);
         }
         let effort = log.effort_of_publication();
@@ -178,8 +182,16 @@ impl Context {
             Ok(())
         };
         if let Some(background) = background.filter(|_| effort.holders_pending > Some(0)) {
-            let began = begun.operation.started;
-            tokio::spawn(follow(background, began, follow_up, self.follow_ups.clone()));
+            let (began, follow_ups) = (begun.operation.started, self.follow_ups.clone());
+            match Arc::clone(&self.following).try_acquire_owned() {
+                Ok(place) => {
+                    tokio::spawn(async move {
+                        follow(background, began, follow_up, follow_ups).await;
+                        drop(place);
+                    });
+                }
+                Err(_) => warn!("too many publications in the background: the puts of this one are given up"),
+            }
         }
         let measured = Measured { fallback, ..self.measured(&begun, took, result, effort) };
         self.traced(measured, &begun, took, &log).await
@@ -215,7 +227,10 @@ impl Context {
         let walked = self.tools.driver.walk(key, Request::FindNode, deadline).await?;
         if !walked.complete {
             let (took, log) = (walked.at - started, walked.log.snapshot());
-            let failure = (OutcomeClass::Timeout, self.ran_out("record stored at 0 peers by then"));
+            let seconds = took.as_secs_f64();
+            let words =
+                format!("context deadline exceeded: libp2p-kad's lookup ended after {seconds} s, nothing stored");
+            let failure = (OutcomeClass::Timeout, words);
             let measured = self.measured(&begun, took, Err(failure), log.effort_of_publication());
             return Ok(self.traced(measured, &begun, took, &log).await);
         }
@@ -246,7 +261,8 @@ impl Context {
 
     /// The provider answers from its own store: left connected, it would make the next search too easy.
     async fn leave(&self, providers: Vec<PeerId>) {
-        for provider in providers {
+        // As many as a peer names of those closest to a key: an answer that names more would clear our table.
+        for provider in providers.into_iter().take(self.config.k) {
             self.tools.driver.forget(provider).await;
         }
     }

@@ -12,7 +12,8 @@ use libp2p::core::transport::PortUse;
 use libp2p::kad;
 use libp2p::swarm::behaviour::DialFailure;
 use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
+    ConnectionDenied, ConnectionId, DialError, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent,
+    THandlerOutEvent, ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId};
 
@@ -28,13 +29,15 @@ pub(crate) struct Serving {
     pub(crate) kad: Kademlia,
     /// In place while a lookup of libp2p-kad's own is measured.
     pub(crate) tap: Option<Tap>,
+    /// That lookup.
+    pub(crate) query: Option<kad::QueryId>,
     /// Peers that answered such a lookup.
     pub(crate) answered: Vec<NamedPeer>,
 }
 
 impl Serving {
     pub(crate) fn new(kad: Kademlia) -> Self {
-        Self { kad, tap: None, answered: Vec::new() }
+        Self { kad, tap: None, query: None, answered: Vec::new() }
     }
 }
 
@@ -88,6 +91,8 @@ impl NetworkBehaviour for Serving {
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
         if let (Some(tap), FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), error, .. })) =
             (&mut self.tap, &event)
+            // Another dial or connection is under way: its end is what counts.
+            && !matches!(error, DialError::DialPeerConditionFalse(_))
         {
             tap.fails_to_connect(*peer, dial_error(error));
         }
@@ -103,6 +108,10 @@ impl NetworkBehaviour for Serving {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
         loop {
+            if let Some(ours) = self.query {
+                // A bootstrap of its own would be taken for the lookup that is measured.
+                self.kad.iter_queries_mut().filter(|query| query.id() != ours).for_each(|mut query| query.finish());
+            }
             let event = ready!(self.kad.poll(context));
             match (&event, &mut self.tap) {
                 // Nobody waits for this dial: the query that wants it is ended as soon as it is seen.

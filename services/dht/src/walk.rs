@@ -109,9 +109,7 @@ impl Tap {
 
     /// It hands a request to an open connection.
     pub(crate) fn sends(&mut self, peer: PeerId) {
-        let stopwatch = self.stopwatch(peer);
-        stopwatch.connected();
-        stopwatch.written();
+        self.stopwatch(peer).connected();
     }
 
     /// A connection stands. The request that waited for it travels with it.
@@ -119,7 +117,6 @@ impl Tap {
         self.addresses.insert(peer, address.clone());
         if let Some((_, stopwatch)) = self.under_way.get(&peer) {
             stopwatch.connected();
-            stopwatch.written();
         }
     }
 
@@ -145,6 +142,11 @@ impl Tap {
 
     fn ends(&mut self, peer: PeerId, end: End) {
         if let Some((place, stopwatch)) = self.under_way.remove(&peer) {
+            // When the stream was open and the request written stays inside: it is known once there is an end to it.
+            if stopwatch.read().connected.is_some() && end != End::Cancelled {
+                stopwatch.opened();
+                stopwatch.written();
+            }
             stopwatch.ended();
             self.log.end(place, end);
         }

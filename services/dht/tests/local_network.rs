@@ -142,6 +142,17 @@ async fn a_full_routing_table_knows_everybody_before_it_is_ready_and_asks_the_cl
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_crawl_that_meets_nobody_does_not_replace_the_one_before_it() {
+    let network = network(40, LocalTransport::Tcp).await;
+    let node = ready(NodeConfig { strategy: StrategyKind::Fullrt, ..config(network.bootstrap()) }).await;
+    let known = Readiness::Ready { routing_table_size: 40, network_size: Some(40) };
+    assert_eq!(node.readiness().await.unwrap(), known);
+    drop(network);
+    assert_eq!(timeout(PATIENCE, node.crawl()).await.unwrap(), Some(0));
+    assert_eq!(node.readiness().await.unwrap(), known);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rust_libp2ps_own_lookups_are_measured_as_they_are_and_its_records_really_arrive() {
     let network = network(60, LocalTransport::Tcp).await;
     let own_walk = || NodeConfig { strategy: StrategyKind::Libp2p, ..config(network.bootstrap()) };

@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -137,6 +137,14 @@ fn explain(measured: &Measured) {
     assert!(trace.returned.is_zero() || moments.contains(&trace.returned), "it returns at no moment's end: {trace:?}");
 }
 
+/// Two requests to one peer may wait for the same dial.
+fn counts_each_dial_once(measured: &Measured) {
+    let requests = &measured.trace.as_ref().unwrap().requests;
+    let dialled: BTreeSet<&str> =
+        requests.iter().filter(|request| request.dialled.is_some()).map(|request| request.peer.as_str()).collect();
+    assert_eq!(measured.effort.dials, Some(u32::try_from(dialled.len()).unwrap()));
+}
+
 #[tokio::test(start_paused = true)]
 async fn in_a_network_of_many_hops_every_moment_of_an_operation_is_explained_by_its_requests() {
     let network = network(300).await;
@@ -145,7 +153,9 @@ async fn in_a_network_of_many_hops_every_moment_of_an_operation_is_explained_by_
         for _ in 0..5 {
             publisher.hang_up().await;
             finder.hang_up().await;
-            once(&publisher, &finder).await.iter().for_each(explain);
+            let results = once(&publisher, &finder).await;
+            results.iter().for_each(explain);
+            results.iter().for_each(counts_each_dial_once);
         }
     }
 }

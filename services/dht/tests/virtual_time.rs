@@ -6,11 +6,12 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use futures::FutureExt;
 use parsec_dht::{
     Dht, Identity, LOCAL_PROTOCOL, Latency, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, Readiness,
     Region, StartError, Underlay,
 };
-use parsec_measure::{Cid, Content, OutcomeClass, StrategyKind};
+use parsec_measure::{Cid, Content, OutcomeClass, RequestEnd, StrategyKind};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::time::{Instant, sleep, timeout};
@@ -152,4 +153,41 @@ async fn over_sockets_a_publication_takes_its_round_trips_too() {
         // Those who are asked for the closest are asked one after the other at least once, then the closest store.
         assert!(provided.duration >= 2 * SHORT, "{transport:?}: {:?}", provided.duration);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_cold_operation_has_dialled_in_vain_does_not_shorten_the_next() {
+    let dead = LocalConfig { undialable: 0.3, ..shape(100) };
+    let network = LocalNetwork::start(dead).await.unwrap();
+    let node = ready(NodeConfig { cold: true, ..config(&network, Region::EuCentral1) }).await;
+    for seed in 0..10 {
+        let trace = node.provide(cid(seed), None).await.unwrap().trace.unwrap();
+        let first_of = |peer: &str| trace.requests.iter().position(|request| request.peer == peer);
+        for (place, request) in trace.requests.iter().enumerate().filter(|(_, request)| request.dialled.is_some()) {
+            // A peer that was asked before may be dialled already.
+            if request.end == RequestEnd::DialTimeout && first_of(&request.peer) == Some(place) {
+                assert_eq!(request.ended.unwrap() - request.asked, Duration::from_secs(5), "{request:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn puts_that_a_stop_cuts_off_are_reported_and_not_taken_for_failures() {
+    let network = LocalNetwork::start(shape(200)).await.unwrap();
+    let mut reported = 0;
+    for seed in 0..10 {
+        let node = ready(NodeConfig { strategy: StrategyKind::Optprov, ..config(&network, Region::EuCentral1) }).await;
+        let effort = node.provide(cid(seed), None).await.unwrap().effort;
+        if effort.holders_pending == Some(0) {
+            continue;
+        }
+        node.stop().await;
+        node.died().await;
+        let follow_up = node.next_follow_up().now_or_never().expect("its last word comes before its death");
+        assert!(Some(follow_up.stored) >= effort.holders_stored, "{effort:?} {follow_up:?}");
+        assert_eq!(Some(follow_up.failed), effort.holders_failed, "{effort:?} {follow_up:?}");
+        reported += 1;
+    }
+    assert!(reported > 0, "no publication left anything to the background");
 }

@@ -48,6 +48,11 @@ pub(super) struct Opener {
 }
 
 impl Opener {
+    /// Whether the swarm has gone.
+    pub(super) fn is_closed(&self) -> bool {
+        self.queue.is_closed()
+    }
+
     /// Opens a fresh stream, on a connection that stands or over a new one to these addresses.
     pub(super) async fn open(
         &self,
@@ -94,6 +99,11 @@ impl Behaviour {
         (behaviour, Opener { queue: sender })
     }
 
+    /// Whom we are dialling.
+    pub(crate) fn dialling(&self) -> Vec<PeerId> {
+        self.dialling.keys().copied().collect()
+    }
+
     /// Every peer may be dialled again.
     pub(crate) fn forget_failures(&mut self) {
         self.backoff = DialBackoff::default();
@@ -111,11 +121,15 @@ impl Behaviour {
             let _ = wish.reply.send(Err(RpcError::BackOff));
             return;
         }
+        if let Some(waiting) = self.dialling.get_mut(&peer) {
+            wish.stopwatch.joined();
+            return waiting.push(wish);
+        }
         wish.stopwatch.dialled();
         // Written as libp2p-kad writes them, the same address is not dialled twice.
         let usable = addresses.into_iter().filter(|address| self.dials_loopback || !addresses::is_loopback(address));
         let addresses = usable.filter_map(|address| address.with_p2p(peer).ok()).collect();
-        self.dialling.entry(peer).or_default().push(wish);
+        self.dialling.insert(peer, vec![wish]);
         let options = DialOpts::peer_id(peer)
             .condition(PeerCondition::DisconnectedAndNotDialing)
             .addresses(addresses)

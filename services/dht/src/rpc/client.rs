@@ -50,7 +50,8 @@ impl RpcClient {
             Some(limit) => timeout(limit, asking).await.unwrap_or_else(|_| Err(timed_out(stopwatch, limit))),
         };
         stopwatch.ended();
-        result
+        // Whatever went wrong without a swarm says nothing about the peer.
+        if result.is_err() && self.opener.is_closed() { Err(RpcError::Stopping) } else { result }
     }
 
     /// Closes every idle stream.

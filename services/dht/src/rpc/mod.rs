@@ -33,12 +33,21 @@ pub(crate) struct Phases {
     pub(crate) asked: Option<Instant>,
     /// A connection had to be dialled.
     pub(crate) dialled: Option<Instant>,
+    /// Another request was dialling it already.
+    pub(crate) joined: bool,
     pub(crate) connected: Option<Instant>,
     /// A fresh stream was negotiated; `None` with a connection means that one was reused.
     pub(crate) opened: Option<Instant>,
     pub(crate) written: Option<Instant>,
     /// Answered, failed or cancelled.
     pub(crate) ended: Option<Instant>,
+}
+
+impl Phases {
+    /// Whether it was this request that dialled.
+    pub(crate) fn is_dialler(&self) -> bool {
+        self.dialled.is_some() && !self.joined
+    }
 }
 
 /// The phases of a request, written by the swarm's task and the request's own, read when it has ended.
@@ -65,6 +74,12 @@ impl Stopwatch {
 
     pub(crate) fn dialled(&self) {
         self.note(|phases| &mut phases.dialled);
+    }
+
+    /// The connection is being dialled for another request.
+    pub(crate) fn joined(&self) {
+        self.0.lock().joined = true;
+        self.dialled();
     }
 
     pub(crate) fn connected(&self) {
