@@ -73,7 +73,7 @@ async fn with_dead_peers_about_optprov_and_fullrt_publish_faster_than_classic_an
 
 /// The promised fields and no others, and on a virtual clock nothing takes part of a round trip.
 fn check(row: &Value) {
-    let mut names: Vec<_> = row.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut names: Vec<_> = row.as_object().expect("a row is an object").keys().map(String::as_str).collect();
     names.sort_by_key(|name| FIELDS.iter().position(|field| field == name));
     assert_eq!(names, FIELDS);
     for quantile in ["p50", "p90", "p99"] {

@@ -16,6 +16,10 @@ fn requests<'a>(of: &'a Value, member: &str) -> &'a Vec<Value> {
     of[member]["requests"].as_array().unwrap_or_else(|| panic!("no requests in {of}"))
 }
 
+fn text<'a>(of: &'a Value, member: &str) -> &'a str {
+    of[member].as_str().unwrap_or_else(|| panic!("no {member} in {of}"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_carries_its_trace_for_those_who_ask_for_it() {
     let (stage, network) = (Stage::begin(), network().await);
@@ -59,14 +63,14 @@ async fn recorded_operations_are_listed_and_each_is_drawn_with_its_requests() {
     let operations: Vec<Value> = serde_json::from_str(&document).unwrap();
     assert!(operations.len() >= 2 && operations.len() == listed.len(), "{document}\n{listed:#?}");
     for (operation, line) in operations.iter().zip(&listed) {
-        let id = operation["id"].as_str().unwrap();
-        for part in [id, operation["operation"].as_str().unwrap(), "default"] {
+        let id = text(operation, "id");
+        for part in [id, text(operation, "operation"), "default"] {
             assert!(line.contains(part), "no `{part}` in {line}");
         }
     }
     // The newest first: whatever came after them, the first publication and the first search are the last two.
     for (operation, kind) in operations.iter().rev().zip(["provide", "retrieve"]) {
-        check_drawing(&stage, &url, operation["id"].as_str().unwrap(), kind).await;
+        check_drawing(&stage, &url, text(operation, "id"), kind).await;
     }
 }
 
@@ -78,25 +82,25 @@ async fn trace(stage: &Stage, url: &str, args: &[&str]) -> Ended {
 
 async fn check_drawing(stage: &Stage, url: &str, id: &str, kind: &str) {
     let document = trace(stage, url, &[id, "--format", "json"]).await.out.concat();
-    let document: Value = serde_json::from_str(&document).unwrap();
+    let document: Value = serde_json::from_str(&document).unwrap_or_else(|error| panic!("{error}: {document}"));
     assert_eq!((&document["operation"], &document["trace"]["strategy"]), (&kind.into(), &"optprov".into()));
     let requests = requests(&document, "trace");
 
-    let text = trace(stage, url, &[id]).await.out;
-    assert!(text[0].starts_with(&format!("{kind} {}: ok after ", document["cid"].as_str().unwrap())), "{text:#?}");
-    assert!(text[0].contains(", strategy optprov, fleet default"), "{text:#?}");
-    assert!(text.iter().any(|line| line == "what the time went to:"), "{text:#?}");
-    for sentence in document["explanation"].as_array().unwrap() {
-        let sentence = sentence.as_str().unwrap();
-        assert!(text.iter().any(|line| line.trim() == sentence), "no `{sentence}` in {text:#?}");
+    let drawing = trace(stage, url, &[id]).await.out;
+    assert!(drawing[0].starts_with(&format!("{kind} {}: ok after ", text(&document, "cid"))), "{drawing:#?}");
+    assert!(drawing[0].contains(", strategy optprov, fleet default"), "{drawing:#?}");
+    assert!(drawing.iter().any(|line| line == "what the time went to:"), "{drawing:#?}");
+    for sentence in document["explanation"].as_array().expect("there is an explanation") {
+        let sentence = sentence.as_str().expect("it is in words");
+        assert!(drawing.iter().any(|line| line.trim() == sentence), "no `{sentence}` in {drawing:#?}");
     }
     // A line for each, with the end of the peer's id; the last lines are the legend's.
     let is_drawn = |request: &&Value| {
-        let (peer, kind) = (request["peer"].as_str().unwrap(), request["kind"].as_str().unwrap());
+        let (peer, kind) = (text(request, "peer"), text(request, "kind"));
         let mark = format!(" {} {kind} ", &peer[peer.len() - 6..]);
-        text.iter().any(|line| line.contains(&mark))
+        drawing.iter().any(|line| line.contains(&mark))
     };
-    assert_eq!(requests.iter().filter(is_drawn).count(), requests.len(), "{text:#?}");
+    assert_eq!(requests.iter().filter(is_drawn).count(), requests.len(), "{drawing:#?}");
     let puts = requests.iter().filter(|request| request["kind"] == "ADD_PROVIDER").count();
-    assert_eq!(puts, if kind == "provide" { HOLDERS } else { 0 }, "{text:#?}");
+    assert_eq!(puts, if kind == "provide" { HOLDERS } else { 0 }, "{drawing:#?}");
 }
