@@ -109,7 +109,11 @@ fn one(recorded: &Recorded, format: OutputFormat, look: Look) -> String {
             let facts: Vec<_> = [format!("started {started}")].into_iter().chain(facts.clone()).collect();
             text(heading, &facts, trace.as_ref(), look)
         }
-        OutputFormat::Json => document(heading, identity(recorded), trace.as_ref()).to_string(),
+        OutputFormat::Json => {
+            let mut about = identity(recorded);
+            about.insert("facts".to_owned(), json!(facts));
+            document(heading, about, trace.as_ref()).to_string()
+        }
     }
 }
 
