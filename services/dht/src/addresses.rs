@@ -7,6 +7,10 @@ use libp2p::{Multiaddr, PeerId};
 /// ports, relays); more than this is noise or malice.
 pub(crate) const MAX_PER_PEER: usize = 16;
 
+/// The longest address that is looked at. WebTransport behind a relay, with two certificate hashes and two peer ids, takes
+/// about 200 bytes; without a bound a DNS name alone could fill a message.
+pub(crate) const MAX_ADDRESS_BYTES: usize = 256;
+
 /// Splits `…/p2p/ID` into the address to dial and the peer that should answer there.
 pub(crate) fn split_peer(address: &Multiaddr) -> Option<(PeerId, Multiaddr)> {
     let mut rest = address.clone();
@@ -17,8 +21,11 @@ pub(crate) fn split_peer(address: &Multiaddr) -> Option<(PeerId, Multiaddr)> {
 }
 
 /// Whether our transports can dial this at all: TCP, QUIC or this process's own memory, neither relays nor browsers'
-/// transports.
+/// transports, and at most [`MAX_ADDRESS_BYTES`] long.
 pub(crate) fn is_dialable(address: &Multiaddr) -> bool {
+    if address.len() > MAX_ADDRESS_BYTES {
+        return false;
+    }
     if address.iter().any(|part| matches!(part, Protocol::P2pCircuit)) {
         return false;
     }
@@ -128,6 +135,15 @@ mod tests {
         ] {
             assert!(!dialable(no), "{no}");
         }
+    }
+
+    #[test]
+    fn an_address_that_is_too_long_is_not_dialable() {
+        let name = |length: usize| format!("/dnsaddr/{}", "a".repeat(length)).parse::<Multiaddr>().unwrap();
+        // A code of one byte and a length of two come before the name.
+        let (longest, longer) = (name(MAX_ADDRESS_BYTES - 3), name(MAX_ADDRESS_BYTES - 2));
+        assert_eq!((longest.len(), is_dialable(&longest)), (MAX_ADDRESS_BYTES, true));
+        assert!(!is_dialable(&longer));
     }
 
     #[test]

@@ -5,15 +5,29 @@ use std::collections::{HashMap, VecDeque};
 use std::iter;
 use std::time::Instant;
 
-use libp2p::PeerId;
 use libp2p::kad::store::{Error, RecordStore, Result};
 use libp2p::kad::{ProviderRecord, Record, RecordKey};
+use libp2p::{Multiaddr, PeerId};
 
 use crate::addresses;
 
-/// How many keys are held before the oldest gives way. A record takes about 300 bytes, 20 MB when full. libp2p's own store
-/// drops new records silently at 1,024 keys, which would make a busy server a holder in name only.
+/// How many keys are held before the oldest gives way. libp2p's own store drops new records silently at 1,024 keys, which
+/// would make a busy server a holder in name only.
 const MAX_KEYS: usize = 65_536;
+
+/// How many bytes the records of others may take before the oldest keys give way, counted as [`weight`] does. That is room
+/// for [`MAX_KEYS`] keys with one provider of six addresses of 40 bytes. The largest records that are taken, 16 addresses
+/// of 256 bytes, weigh 6 kB: of those it holds 15,000, and of keys with 20 such providers each, 800.
+const MAX_BYTES: usize = 90_000_000;
+
+/// What a key takes besides its records: its places in the map (56 bytes and a control byte, at worst in a table that has
+/// just doubled) and in the order (32 bytes, the same), up to 80 bytes of its own with what counts its owners, and the
+/// allocator's share.
+const KEY_BYTES: usize = 400;
+
+/// What an allocation takes besides its content: the allocator's header and rounding, and what counts the owners of bytes
+/// that are shared.
+const ALLOCATION_BYTES: usize = 64;
 
 /// The longest key that is held (Go: `ProviderManager` takes 1 to 80 bytes).
 const MAX_KEY_BYTES: usize = 80;
@@ -25,7 +39,8 @@ const MAX_PROVIDERS: usize = 20;
 /// publication a minute these are the last four hours.
 const MAX_OWN_KEYS: usize = 256;
 
-/// Provider records in memory: the newest [`MAX_KEYS`] keys of others, and the newest [`MAX_OWN_KEYS`] of ours.
+/// Provider records in memory: the newest [`MAX_KEYS`] keys of others, and the newest [`MAX_OWN_KEYS`] of ours, each of
+/// the two in at most [`MAX_BYTES`].
 ///
 /// Value records are refused: parsec measures provider records only. Nothing is listed as "provided",
 /// so that libp2p-kad never republishes a measured key on its own.
@@ -52,40 +67,81 @@ struct Shelf {
     records: HashMap<RecordKey, Vec<ProviderRecord>>,
     /// Keys in the order of their first record.
     order: VecDeque<RecordKey>,
+    /// What all records weigh, without their keys.
+    bytes: usize,
     capacity: usize,
 }
 
 impl Shelf {
     fn new(capacity: usize) -> Self {
-        Self { records: HashMap::new(), order: VecDeque::new(), capacity }
+        Self { records: HashMap::new(), order: VecDeque::new(), bytes: 0, capacity }
     }
 
-    /// A record comes as a stranger wrote it, up to 4 MiB long: what is kept of it is bounded.
-    fn add(&mut self, mut record: ProviderRecord) -> Result<()> {
-        if record.key.to_vec().len() > MAX_KEY_BYTES {
-            return Err(Error::ValueTooLarge);
-        }
-        record.addresses.truncate(addresses::MAX_PER_PEER);
-        if !self.records.contains_key(&record.key) {
-            if self.order.len() >= self.capacity
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.records.remove(&oldest);
+    fn add(&mut self, record: ProviderRecord) -> Result<()> {
+        let mut record = compact(record)?;
+        if let Some((key, _)) = self.records.get_key_value(&record.key) {
+            record.key = key.clone();
+        } else {
+            if self.order.len() >= self.capacity {
+                self.drop_oldest();
             }
             self.order.push_back(record.key.clone());
         }
-        let providers = self.records.entry(record.key.clone()).or_default();
-        let now = Instant::now();
-        providers.retain(|known| !known.is_expired(now));
-        if let Some(known) = providers.iter_mut().find(|known| known.provider == record.provider) {
-            *known = record;
-        } else if providers.len() < MAX_PROVIDERS {
-            providers.push(record);
-        } else {
-            return Err(Error::MaxProvidedKeys);
+        let added = self.change(record.key.clone(), |providers| insert(providers, record));
+        while self.order.len() * KEY_BYTES + self.bytes > MAX_BYTES {
+            self.drop_oldest();
         }
-        Ok(())
+        added
     }
+
+    /// Changes the records of a key, and keeps count of their weight.
+    fn change<T>(&mut self, key: RecordKey, change: impl FnOnce(&mut Vec<ProviderRecord>) -> T) -> T {
+        let providers = self.records.entry(key).or_default();
+        self.bytes -= providers.iter().map(weight).sum::<usize>();
+        let changed = change(providers);
+        providers.shrink_to_fit();
+        self.bytes += providers.iter().map(weight).sum::<usize>();
+        changed
+    }
+
+    fn drop_oldest(&mut self) {
+        let oldest = self.order.pop_front().and_then(|key| self.records.remove(&key));
+        self.bytes -= oldest.iter().flatten().map(weight).sum::<usize>();
+    }
+}
+
+/// How many bytes of memory a record takes, its key apart.
+fn weight(record: &ProviderRecord) -> usize {
+    let address = |address: &Multiaddr| size_of::<Multiaddr>() + address.len() + ALLOCATION_BYTES;
+    size_of::<ProviderRecord>() + ALLOCATION_BYTES + record.addresses.iter().map(address).sum::<usize>()
+}
+
+/// What is kept of a record that comes as a stranger wrote it, up to 4 MiB long. All of it is copied: what it came in may
+/// have room for far more than is in use.
+fn compact(record: ProviderRecord) -> Result<ProviderRecord> {
+    let key: &[u8] = record.key.as_ref();
+    if key.len() > MAX_KEY_BYTES {
+        return Err(Error::ValueTooLarge);
+    }
+    let short = record.addresses.iter().filter(|address| address.len() <= addresses::MAX_ADDRESS_BYTES);
+    let copied = short.filter_map(|address| Multiaddr::try_from(address.to_vec()).ok());
+    let mut addresses: Vec<_> = copied.take(addresses::MAX_PER_PEER).collect();
+    addresses.shrink_to_fit();
+    Ok(ProviderRecord { key: RecordKey::new(&key), addresses, ..record })
+}
+
+fn insert(providers: &mut Vec<ProviderRecord>, record: ProviderRecord) -> Result<()> {
+    let now = Instant::now();
+    providers.retain(|known| !known.is_expired(now));
+    if let Some(known) = providers.iter_mut().find(|known| known.provider == record.provider) {
+        *known = record;
+    } else if providers.len() < MAX_PROVIDERS {
+        providers.reserve_exact(1);
+        providers.push(record);
+    } else {
+        return Err(Error::MaxProvidedKeys);
+    }
+    Ok(())
 }
 
 impl RecordStore for ProviderStore {
@@ -122,8 +178,9 @@ impl RecordStore for ProviderStore {
 
     fn remove_provider(&mut self, key: &RecordKey, provider: &PeerId) {
         // The key keeps its place in the order: an empty entry is as good as none and leaves by itself.
-        if let Some(providers) = self.shelf(provider).records.get_mut(key) {
-            providers.retain(|record| &record.provider != provider);
+        let shelf = self.shelf(provider);
+        if shelf.records.contains_key(key) {
+            shelf.change(key.clone(), |providers| providers.retain(|record| &record.provider != provider));
         }
     }
 }
@@ -179,10 +236,56 @@ mod tests {
         let (mut store, peer) = (ProviderStore::new(PeerId::random()), PeerId::random());
         let long = ProviderRecord { key: RecordKey::new(&[7; MAX_KEY_BYTES + 1]), ..record(1, peer) };
         assert!(store.add_provider(long).is_err());
-        let address: libp2p::Multiaddr = "/ip4/10.0.0.1/tcp/4001".parse().unwrap();
-        store.add_provider(ProviderRecord { addresses: vec![address; 1_000], ..record(1, peer) }).unwrap();
-        let kept = store.providers(&RecordKey::new(&1u32.to_be_bytes()));
-        assert_eq!(kept[0].addresses.len(), addresses::MAX_PER_PEER);
+        let address: Multiaddr = "/ip4/10.0.0.1/tcp/4001".parse().unwrap();
+        let endless: Multiaddr = format!("/dns4/{}/tcp/4001", "a".repeat(1 << 20)).parse().unwrap();
+        let mut addresses = vec![address.clone(); 400_000];
+        addresses[0] = endless.clone();
+        store.add_provider(ProviderRecord { addresses, ..record(1, peer) }).unwrap();
+        let kept = &store.others.records[&RecordKey::new(&1u32.to_be_bytes())];
+        assert_eq!(kept[0].addresses, vec![address; addresses::MAX_PER_PEER]);
+        assert_eq!((kept.capacity(), kept[0].addresses.capacity()), (1, addresses::MAX_PER_PEER));
+        store.add_provider(ProviderRecord { addresses: vec![endless], ..record(1, peer) }).unwrap();
+        assert_eq!(store.others.records[&RecordKey::new(&1u32.to_be_bytes())][0].addresses.capacity(), 0);
+    }
+
+    fn maximal(key: u32, provider: PeerId) -> ProviderRecord {
+        let name = "a".repeat(addresses::MAX_ADDRESS_BYTES - 3);
+        let address: Multiaddr = format!("/dns4/{name}").parse().unwrap();
+        assert_eq!(address.len(), addresses::MAX_ADDRESS_BYTES);
+        ProviderRecord { addresses: vec![address; addresses::MAX_PER_PEER], ..record(key, provider) }
+    }
+
+    #[test]
+    fn the_largest_records_take_no_more_memory_than_there_is_for_them() {
+        let (mut shelf, peers) = (Shelf::new(MAX_KEYS), [(); MAX_PROVIDERS].map(|()| PeerId::random()));
+        for key in 0..1_000 {
+            for peer in peers {
+                shelf.add(maximal(key, peer)).unwrap();
+            }
+        }
+        let weights: usize = shelf.records.values().flatten().map(weight).sum();
+        assert_eq!(shelf.bytes, weights);
+        assert!(weights + shelf.order.len() * KEY_BYTES <= MAX_BYTES);
+        assert!((700..900).contains(&shelf.order.len()), "{} keys", shelf.order.len());
+        assert_eq!(shelf.order.len(), shelf.records.len());
+        assert!(shelf.records.contains_key(&RecordKey::new(&999u32.to_be_bytes())), "the newest are held");
+    }
+
+    #[test]
+    fn what_is_taken_away_weighs_nothing() {
+        let (mut store, peer) = (ProviderStore::new(PeerId::random()), PeerId::random());
+        store.add_provider(maximal(1, peer)).unwrap();
+        store.add_provider(record(1, peer)).unwrap();
+        assert_eq!(store.others.bytes, weight(&record(1, peer)));
+        store.remove_provider(&record(1, peer).key, &peer);
+        assert_eq!(store.others.bytes, 0);
+    }
+
+    #[test]
+    fn there_is_room_for_as_many_keys_as_are_promised_if_their_records_are_as_in_the_field() {
+        let address: Multiaddr = "/ip6/2001:db8::1/udp/4001/quic-v1".parse().unwrap();
+        let field = ProviderRecord { addresses: vec![address; 6], ..record(0, PeerId::random()) };
+        assert!(MAX_KEYS * (KEY_BYTES + weight(&field)) <= MAX_BYTES);
     }
 
     #[test]

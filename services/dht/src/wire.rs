@@ -9,8 +9,12 @@ use thiserror::Error;
 
 use crate::addresses;
 
-/// The longest message that is read: what Go takes (`network.MessageSizeMax`). Answers of 26 to 43 kB occur in the field.
+/// The longest message of others that we serve: what Go takes (`network.MessageSizeMax`).
 pub(crate) const MAX_MESSAGE_BYTES: usize = 4 << 20;
+
+/// The longest answer that is read: ten times the longest seen in the field, where 26 to 43 kB occur. Hundreds of answers
+/// may be under way at a time, and what is decoded takes many times the room of what was sent.
+const MAX_ANSWER_BYTES: usize = 512 << 10;
 
 /// How many peers of one answer are used. Servers name at most k = 20, and providers besides; the rest is not worth reading.
 const MAX_PEERS: usize = 64;
@@ -128,10 +132,10 @@ async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>, Wi
         unsigned_varint::io::ReadError::Io(error) => WireError::Io(error),
         other => WireError::Malformed(other.to_string()),
     })?;
-    if length > MAX_MESSAGE_BYTES {
-        return Err(WireError::Malformed(format!("{length} bytes announced, at most {MAX_MESSAGE_BYTES} are read")));
+    if length > MAX_ANSWER_BYTES {
+        return Err(WireError::Malformed(format!("{length} bytes announced, at most {MAX_ANSWER_BYTES} are read")));
     }
-    // Grows with what really arrives: a peer that announces 4 MiB and sends none costs nothing.
+    // Grows with what really arrives: a peer that announces much and sends nothing costs nothing.
     let mut bytes = Vec::new();
     stream.take(length as u64).read_to_end(&mut bytes).await?;
     if bytes.len() < length {
@@ -150,6 +154,7 @@ fn named(peers: &[Peer]) -> Vec<NamedPeer> {
             let addresses = peer
                 .addresses
                 .iter()
+                .filter(|bytes| bytes.len() <= addresses::MAX_ADDRESS_BYTES)
                 .filter_map(|bytes| Multiaddr::try_from(bytes.clone()).ok())
                 .filter(addresses::is_dialable)
                 .take(addresses::MAX_PER_PEER)
@@ -204,13 +209,23 @@ mod tests {
     }
 
     #[test]
+    fn addresses_that_are_too_long_are_left_out() {
+        let (id, short) = (PeerId::random(), "/dns4/example.org/tcp/4001".parse::<Multiaddr>().unwrap());
+        let long: Multiaddr = format!("/dns4/{}/tcp/4001", "a".repeat(100_000)).parse().unwrap();
+        let peer = Peer { id: id.to_bytes(), addresses: vec![long.to_vec(), short.to_vec()] };
+        let message = Message { kind: MessageType::FindNode as i32, closer: vec![peer], ..Default::default() };
+        assert_eq!(answer(framed(&message)).unwrap().closer, [NamedPeer { id, addresses: vec![short] }]);
+    }
+
+    #[test]
     fn what_is_no_answer_is_an_error_that_says_why() {
         let other = Message { kind: MessageType::Ping as i32, ..Default::default() };
         for (bytes, why) in [
             (vec![], "without an answer"),
             (framed(&other), "answer of type 5"),
             (vec![5, 0xff], "after 1 of 5"),
-            (vec![0xff, 0xff, 0xff, 0x7f], "at most 4194304"),
+            (vec![0x81, 0x80, 0x20], "524289 bytes announced, at most 524288"),
+            (vec![0x80, 0x80, 0x20], "after 0 of 524288"),
             (vec![2, 0xff, 0xff], "malformed"),
         ] {
             let message = answer(bytes).unwrap_err().to_string();

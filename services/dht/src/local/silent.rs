@@ -74,7 +74,35 @@ impl NetworkBehaviour for Silent {
 /// Holds the streams of one connection.
 pub(super) struct Handler {
     protocol: StreamProtocol,
-    streams: Vec<Stream>,
+    streams: Vec<Held>,
+}
+
+/// A stream on which no answer ever comes.
+struct Held {
+    stream: Stream,
+    /// Whether the other side has said all that it will say.
+    heard_out: bool,
+}
+
+impl Held {
+    /// Reads what there is; false if the stream has failed. Its end is none: libp2p-kad closes its half as soon as it has
+    /// asked, and whoever let go of the other half then would have told it at once that no answer comes.
+    fn listen(&mut self, context: &mut Context<'_>) -> bool {
+        let mut ignored = [0; 1_024];
+        while !self.heard_out {
+            match Pin::new(&mut self.stream).poll_read(context, &mut ignored) {
+                Poll::Ready(Ok(0)) => {
+                    self.heard_out = true;
+                    // Nobody may ever hear of it again: it must not hold the connection for good.
+                    self.stream.ignore_for_keep_alive();
+                }
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(_)) => return false,
+                Poll::Pending => break,
+            }
+        }
+        true
+    }
 }
 
 impl ConnectionHandler for Handler {
@@ -93,18 +121,9 @@ impl ConnectionHandler for Handler {
         match event {}
     }
 
-    /// Reads what comes, so that a stream which the other side has given up is let go.
+    /// Reads what comes, so that a stream that has failed is let go.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<ConnectionHandlerEvent<DeniedUpgrade, (), Infallible>> {
-        self.streams.retain_mut(|stream| {
-            let mut ignored = [0; 1_024];
-            loop {
-                match Pin::new(&mut *stream).poll_read(context, &mut ignored) {
-                    Poll::Ready(Ok(0) | Err(_)) => return false,
-                    Poll::Ready(Ok(_)) => {}
-                    Poll::Pending => return true,
-                }
-            }
-        });
+        self.streams.retain_mut(|held| held.listen(context));
         Poll::Pending
     }
 
@@ -113,7 +132,7 @@ impl ConnectionHandler for Handler {
             if self.streams.len() == MAX_STREAMS {
                 self.streams.remove(0);
             }
-            self.streams.push(stream);
+            self.streams.push(Held { stream, heard_out: false });
         }
     }
 }

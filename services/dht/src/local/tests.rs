@@ -4,7 +4,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt};
+use libp2p::StreamProtocol;
+use libp2p::kad::store::MemoryStore;
+use libp2p::kad::{self, Event};
+use libp2p::swarm::SwarmEvent;
 use tokio::time::Instant;
 
 use super::observer::Client;
@@ -78,6 +82,31 @@ async fn a_silent_peer_is_reached_and_keeps_the_asker_waiting() {
     assert_eq!(result, Err(RpcError::Timeout(crate::rpc::ANSWER_TIMEOUT)));
     // Dial and stream, an answer waited for in vain, and the same once more on a fresh stream.
     assert_eq!(took, 3 * ROUND_TRIP + ROUND_TRIP + 2 * crate::rpc::ANSWER_TIMEOUT);
+}
+
+/// It closes its half of the stream once it has asked. Its own time-outs run on the real clock: here they never pass.
+#[tokio::test(start_paused = true)]
+async fn a_silent_peer_keeps_libp2p_kad_waiting_too() {
+    let network = LocalNetwork::start(config(LocalTransport::Memory)).await.unwrap();
+    let (silent, keypair) = (network.one(Kind::Silent), identity::Keypair::generate_ed25519());
+    let local = keypair.public().to_peer_id();
+    let settings = kad::Config::new(StreamProtocol::new(LOCAL_PROTOCOL));
+    let kademlia = kad::Behaviour::with_config(local, MemoryStore::new(local), settings);
+    let mut swarm = peers::swarm(&keypair, &network.attach(Region::EuCentral1), kademlia).unwrap();
+    swarm.behaviour_mut().add_address(&silent.id, silent.address.clone());
+    let query = swarm.behaviour_mut().get_closest_peers(local);
+    let mut connected = false;
+    let end = async {
+        loop {
+            match swarm.select_next_some().await {
+                SwarmEvent::ConnectionEstablished { .. } => connected = true,
+                SwarmEvent::Behaviour(Event::OutboundQueryProgressed { id, .. }) if id == query => return,
+                _ => {}
+            }
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(60), end).await.is_err(), "the query has ended");
+    assert!(connected, "it was asked");
 }
 
 #[tokio::test(start_paused = true)]

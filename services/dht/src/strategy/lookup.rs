@@ -14,6 +14,10 @@ use std::time::Duration;
 use super::{Answer, Reply, Request, Step, Strategy};
 use crate::key::{Contact, Distance, Key};
 
+/// How many peers one lookup hears of, those it starts at included. In the field it is a few hundred. Peers that keep naming
+/// inventions, each closer than the one before, would otherwise let it go on and grow without end.
+pub(super) const MAX_HEARD: usize = 4_096;
+
 /// How wide a lookup searches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LookupConfig {
@@ -113,6 +117,9 @@ impl<P: Contact> Lookup<P> {
 
     fn hear(&mut self, peers: Vec<P>) {
         for peer in peers {
+            if self.places.len() == MAX_HEARD {
+                return;
+            }
             if peer == self.local || self.places.contains_key(&peer) {
                 continue;
             }

@@ -3,6 +3,7 @@
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
 use super::*;
+use crate::strategy::lookup::MAX_HEARD;
 
 #[test]
 fn a_lookup_walks_a_chain_to_the_closest_peers() {
@@ -83,6 +84,44 @@ fn an_answer_to_another_request_than_its_own_is_none_of_its_business() {
     assert_eq!(lookup.advance(None, Duration::ZERO), Step::Ask { peer: 1, request: Request::FindNode });
     let stored = answer(1, Request::AddProvider, Reply::Failed);
     assert_eq!(lookup.advance(stored, Duration::ZERO), Step::Wait(None));
+}
+
+/// A peer of which there seem to be ever closer ones.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Invented(u16);
+
+impl Contact for Invented {
+    fn key(&self) -> Key {
+        Key::near_zero(self.0)
+    }
+}
+
+#[test]
+fn peers_that_keep_naming_closer_ones_do_not_keep_it_going() {
+    for at_once in [1, 20, 64] {
+        let mut lookup = Lookup::new(Key::from_byte(0), Invented(0), vec![Invented(60_000)], Request::FindNode, SMALL);
+        let (mut asked, mut answer) = (VecDeque::new(), None);
+        let mut requests = 0;
+        let walked = loop {
+            match lookup.advance(answer.take(), Duration::ZERO) {
+                Step::Ask { peer, .. } => {
+                    requests += 1;
+                    asked.push_back(peer);
+                }
+                Step::Wait(_) | Step::CancelDials => {
+                    let peer: Invented = asked.pop_front().unwrap();
+                    let closer = (1..=at_once).map(|step| Invented(peer.0.saturating_sub(step))).collect();
+                    answer = super::answer(peer, Request::FindNode, naming(closer));
+                }
+                Step::Done(walked) => break walked,
+                step => panic!("{step:?}"),
+            }
+        };
+        assert!(requests <= MAX_HEARD, "{requests} requests");
+        // The closest of those that it has heard of, far from where the inventions would have led.
+        assert!(walked.closest[0].peer.0 as usize >= 60_000 - MAX_HEARD, "{walked:?}");
+        assert!(walked.closest.iter().all(|nearest| nearest.answered));
+    }
 }
 
 proptest! {
