@@ -255,7 +255,10 @@ fn what_is_wrong_with_a_file_is_said_with_its_name() {
     }
     let (_dir, path) = file("p.toml", "[scheduler]\ntrace_sample = true");
     let message = run(&format!("scheduler --fleets a --config {}", path.display()), &[]).unwrap_err();
-    assert!(message.ends_with("key `scheduler.trace_sample`: cannot use `true`: expected a number such as 0.15"), "{message}");
+    assert!(
+        message.ends_with("key `scheduler.trace_sample`: cannot use `true`: expected a number such as 0.15"),
+        "{message}"
+    );
     let message = run("server", &[("PARSEC_CONFIG", "/nowhere/p.toml")]).unwrap_err();
     assert!(
         message.contains("environment variable PARSEC_CONFIG: cannot read /nowhere/p.toml: No such file"),
