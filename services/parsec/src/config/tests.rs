@@ -344,6 +344,18 @@ fn a_comparison_is_refused_what_would_not_be_one() {
 }
 
 #[test]
+fn libp2p_is_not_compared_among_silent_peers_on_a_virtual_clock() {
+    let message = "error: flag --silent: cannot use `0.1`: the time-outs of strategy libp2p do not run on the virtual \
+                   clock of --transport memory; expected 0, or --transport tcp, or --strategies without libp2p";
+    for line in ["--silent 0.1", "--silent 0.1 --transport memory --strategies classic,libp2p"] {
+        assert_eq!(run(&format!("bench {line}"), &[]).unwrap_err(), message);
+    }
+    for line in ["--silent 0", "--silent 0.1 --transport tcp", "--silent 0.1 --strategies classic,optprov,fullrt"] {
+        assert!(run(&format!("bench {line}"), &[]).is_ok(), "{line}");
+    }
+}
+
+#[test]
 fn a_demo_has_a_fleet_for_each_strategy_that_it_is_asked_for() {
     let demo = |line: &str| match run(line, &[]) {
         Ok((Command::Demo(config), _)) => config,
@@ -422,6 +434,8 @@ fn every_row_of_the_table_reaches_the_settings_by_each_of_its_names() {
             let base = match program {
                 Program::Scheduler if key.name != "scheduler.fleets" => "scheduler --fleets base",
                 Program::Health => "health localhost:7070",
+                // Silent peers and strategy libp2p, which is one of the defaults, go together on real time only.
+                Program::Bench if key.name == "bench.silent" => "bench --transport tcp",
                 Program::Retrieve => "retrieve QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4",
                 program => program.name(),
             };
