@@ -5,8 +5,10 @@
 //!
 //! From the inside out: [`key`] is the keyspace, `wire` the messages, `rpc` one request to one
 //! peer, [`strategy`] the decisions as pure machines, `operation` drives a strategy over the
-//! network, `report` turns its end into a measurement. `driver` owns the swarm, `refresh` keeps its
-//! routing table, [`Node`] ties them together, `local` is a network to try them on.
+//! network and notes each request in a `log`, `report` turns its end into a measurement. `driver` owns
+//! the swarm, `refresh` keeps its routing table, `crawler` the census of a full one, `size` what is known of
+//! the network's size. `serving` is libp2p-kad, and `walk` what is seen of its own lookups. [`Node`] ties
+//! them together, `local` is a network to try them on.
 
 mod addresses;
 mod crawler;
