@@ -22,7 +22,7 @@ use parsec_actors::gateway::{Gateway, Measuring, Routes};
 use parsec_actors::metrics::Metrics;
 use parsec_actors::root::Root;
 use parsec_actors::supervise::{ChildEvent, supervise};
-use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, Node, NodeConfig, Readiness, Underlay};
+use parsec_dht::{Dht, LocalConfig, LocalNetwork, Node, NodeConfig, Readiness, Region, Underlay};
 use parsec_measure::{Cid, Content, Measured, Measurement, OutcomeClass, RestartPolicy, quantile};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -195,18 +195,9 @@ fn print(case: &str, count: usize, (reported, seen): (Duration, Duration)) {
 
 async fn node(network: &LocalNetwork) -> Arc<Node> {
     let config = NodeConfig {
-        identity: Identity::generate(),
         underlay: Underlay::Internet,
-        listen_ip: Ipv4Addr::LOCALHOST.into(),
-        listen_port: 0,
-        external_addresses: vec![],
-        protocol: LOCAL_PROTOCOL.to_owned(),
-        bootstrap: network.bootstrap(),
-        server_mode: false,
-        strategy: parsec_measure::StrategyKind::Classic,
-        alpha: 10,
-        cold: false,
         operation_timeout: OPERATION_TIMEOUT,
+        ..network.newcomer(Region::EuCentral1)
     };
     let node = Node::start(config).await.unwrap();
     // A node tells its state only when asked.

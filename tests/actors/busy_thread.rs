@@ -1,7 +1,6 @@
 //! A measurement is timed where it takes place: on a real network of 30 peers, in real time, behind an actor
 //! whose thread is busy with something else.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use futures::FutureExt;
 use futures::future::join_all;
 use parsec_actors::dht_node::{DhtHandle, DhtNode, Retrieve, StartDht};
 use parsec_actors::supervise::supervise;
-use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, Node, NodeConfig, Readiness, Underlay};
+use parsec_dht::{Dht, LocalConfig, LocalNetwork, Node, NodeConfig, Readiness, Region, Underlay};
 use parsec_measure::{Cid, OutcomeClass, quantile};
 
 use crate::fakes::{POLICY, Witness, cid, secs};
@@ -42,18 +41,9 @@ impl Actor for SlowActor {
 
 async fn node(network: &LocalNetwork) -> Arc<Node> {
     let config = NodeConfig {
-        identity: Identity::generate(),
         underlay: Underlay::Internet,
-        listen_ip: Ipv4Addr::LOCALHOST.into(),
-        listen_port: 0,
-        external_addresses: vec![],
-        protocol: LOCAL_PROTOCOL.to_owned(),
-        bootstrap: network.bootstrap(),
-        server_mode: false,
-        strategy: parsec_measure::StrategyKind::Classic,
-        alpha: 10,
-        cold: false,
         operation_timeout: secs(60),
+        ..network.newcomer(Region::EuCentral1)
     };
     let node = Node::start(config).await.unwrap();
     // A node tells its state only when asked.

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{debug, info, warn};
 
+use crate::book::AddressBook;
 use crate::key::{Contact, Key};
 use crate::operation::Tools;
 use crate::rpc::Stopwatch;
@@ -38,9 +39,6 @@ const VISIT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a crawl may take in all: what [`VALID`] leaves room for. The public network takes minutes; one that takes longer
 /// is fed invented peers.
 const CRAWL_LIMIT: Duration = Duration::from_secs(900);
-
-/// Of how many peers addresses are noted: twenty times the public network.
-const MAX_BOOK: usize = 200_000;
 
 /// The pauses while nobody could be reached: doubling between these.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -135,15 +133,17 @@ impl Crawler {
     /// One crawl: the number of peers that answered, if it counts.
     async fn crawl(&self) -> Option<usize> {
         let started = Instant::now();
-        let mut addresses: HashMap<PeerId, Vec<Multiaddr>> = HashMap::new();
-        let seeds = note(&mut addresses, self.bootstrap.iter().cloned().chain(self.census.everybody()));
-        let mut crawl = Crawl::new(self.local, seeds, CrawlConfig::default());
+        let bounds = CrawlConfig::default();
+        let mut book = AddressBook::new(bounds.max_peers);
+        let known = self.bootstrap.iter().cloned().chain(self.census.everybody());
+        let seeds = known.map(|peer| book.note(peer)).collect();
+        let mut crawl = Crawl::new(self.local, seeds, bounds);
         let mut visits = FuturesUnordered::new();
         let mut visited = None;
         let outcome = loop {
             match crawl.advance(visited.take()) {
                 CrawlStep::Visit(peer) => {
-                    visits.push(self.visit(peer, addresses.get(&peer).cloned().unwrap_or_default()));
+                    visits.push(self.visit(book.named(peer)));
                 }
                 CrawlStep::Wait => {
                     let Ok(Some((peer, answer))) = timeout_at(started + CRAWL_LIMIT, visits.next()).await else {
@@ -151,9 +151,12 @@ impl Crawler {
                         break crawl.into_outcome();
                     };
                     visited = Some(match answer {
-                        Some(named) => Visited::Answered { peer, named: note(&mut addresses, named) },
+                        Some(named) => {
+                            let named = named.into_iter().map(|peer| book.note(peer)).collect();
+                            Visited::Answered { peer, named }
+                        }
                         None => {
-                            addresses.remove(&peer);
+                            book.remove(&peer);
                             Visited::Failed { peer }
                         }
                     });
@@ -167,7 +170,7 @@ impl Crawler {
         if met < self.needed() {
             return None;
         }
-        let reachable = outcome.reachable.iter().map(|peer| (*peer, addresses.remove(peer).unwrap_or_default()));
+        let reachable = outcome.reachable.iter().map(|peer| (*peer, book.remove(peer)));
         let addresses = reachable.collect();
         self.tools.size.counted(met);
         *self.census.0.write() =
@@ -176,7 +179,8 @@ impl Crawler {
     }
 
     /// Asks one peer for its whole routing table, and lets go of the connection if there was none before.
-    async fn visit(&self, peer: PeerId, addresses: Vec<Multiaddr>) -> (PeerId, Option<Vec<NamedPeer>>) {
+    async fn visit(&self, visited: NamedPeer) -> (PeerId, Option<Vec<NamedPeer>>) {
+        let NamedPeer { id: peer, addresses } = visited.clone();
         let mut named = Vec::new();
         let mut dialled = false;
         let asking = async {
@@ -201,24 +205,8 @@ impl Crawler {
             self.tools.driver.disconnect(peer).await;
         }
         if complete.is_some() {
-            self.tools.driver.answered(NamedPeer { id: peer, addresses });
+            self.tools.driver.answered(visited);
         }
         (peer, complete.map(|()| named))
     }
-}
-
-/// Notes addresses where none were known, and returns the names of those that found room.
-fn note(book: &mut HashMap<PeerId, Vec<Multiaddr>>, peers: impl IntoIterator<Item = NamedPeer>) -> Vec<PeerId> {
-    let mut names = Vec::new();
-    for NamedPeer { id, addresses } in peers {
-        if book.len() >= MAX_BOOK && !book.contains_key(&id) {
-            continue;
-        }
-        let known = book.entry(id).or_default();
-        if known.is_empty() {
-            *known = addresses;
-        }
-        names.push(id);
-    }
-    names
 }

@@ -11,6 +11,7 @@
 //! them together, `local` is a network to try them on.
 
 mod addresses;
+mod book;
 mod crawler;
 mod driver;
 pub mod key;

@@ -14,12 +14,13 @@ use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
+use crate::book::AddressBook;
 use crate::driver::DriverHandle;
 use crate::log::{End, Log, Origin, Snapshot};
 use crate::rpc::client::RpcClient;
 use crate::rpc::{RpcError, Stopwatch};
 use crate::size::NetworkSize;
-use crate::strategy::{Answer, Reply, Request, Step, Strategy};
+use crate::strategy::{Answer, MAX_HEARD, Reply, Request, Step, Strategy};
 use crate::wire::{self, NamedPeer, Response};
 
 /// How many puts of a node may be left to the background at once (Go: `defaultOptimisticProvideJobsPoolSize`).
@@ -28,6 +29,9 @@ const BACKGROUND_PUTS: usize = 60;
 
 /// How long what is left to the background may take: longer than any single put.
 const BACKGROUND_LIMIT: Duration = Duration::from_secs(90);
+
+/// Of how many peers addresses and origins are noted: twice as many as a lookup hears of, providers being named besides.
+const MAX_BOOK: usize = 2 * MAX_HEARD;
 
 /// What an operation works with.
 #[derive(Debug, Clone)]
@@ -88,7 +92,7 @@ impl Operation {
         let mut running = Running::new(self, tools.clone(), strategy, seeds, log);
         let event = running.advance(deadline).await;
         let (outcome, room) = match event {
-            Event::Returned(outcome) => running.find_room(outcome, deadline).await,
+            Event::Returned(outcome) => (Some(outcome), running.find_room(deadline).await),
             Event::Done(outcome) => (Some(outcome), None),
             Event::OutOfTime => (None, None),
         };
@@ -141,8 +145,7 @@ struct Running<S> {
     operation: Operation,
     tools: Tools,
     strategy: S,
-    /// Addresses heard of, for dialling.
-    book: HashMap<PeerId, Vec<Multiaddr>>,
+    book: AddressBook,
     /// Who named a peer first.
     origins: HashMap<PeerId, Origin>,
     requests: FuturesUnordered<Abortable<BoxFuture<'static, Ended>>>,
@@ -154,12 +157,14 @@ struct Running<S> {
 
 impl<S: Strategy<PeerId>> Running<S> {
     fn new(operation: Operation, tools: Tools, strategy: S, seeds: Vec<NamedPeer>, log: Log) -> Self {
+        let mut book = AddressBook::new(MAX_BOOK);
+        let origins = seeds.into_iter().map(|seed| (book.note(seed), Origin::default())).collect();
         Self {
             operation,
             tools,
             strategy,
-            origins: seeds.iter().map(|seed| (seed.id, Origin::default())).collect(),
-            book: seeds.into_iter().map(|seed| (seed.id, seed.addresses)).collect(),
+            book,
+            origins,
             requests: FuturesUnordered::new(),
             under_way: HashMap::new(),
             answers: VecDeque::new(),
@@ -201,26 +206,23 @@ impl<S: Strategy<PeerId>> Running<S> {
     }
 
     /// The background is bounded: the caller gets its outcome once what is left has found room there, or has ended.
-    async fn find_room(
-        &mut self,
-        outcome: S::Outcome,
-        deadline: Instant,
-    ) -> (Option<S::Outcome>, Option<OwnedSemaphorePermit>) {
+    /// `None` if there was none by `deadline`.
+    async fn find_room(&mut self, deadline: Instant) -> Option<OwnedSemaphorePermit> {
         // What a lookup still asks for would change nothing any more.
         self.cancel(|request, _| request != Request::AddProvider);
         loop {
             let left = u32::try_from(self.under_way.len()).unwrap_or(u32::MAX);
             if let Ok(room) = Arc::clone(&self.tools.room).try_acquire_many_owned(left) {
-                return (Some(outcome), Some(room));
+                return Some(room);
             }
             if !self.wait(deadline).await {
-                return (Some(outcome), None);
+                return None;
             }
         }
     }
 
     fn ask(&mut self, peer: PeerId, request: Request) {
-        let addresses = self.book.get(&peer).cloned().unwrap_or_default();
+        let addresses = self.book.named(peer).addresses;
         let stopwatch = Stopwatch::start();
         let origin = self.origins.get(&peer).copied().unwrap_or_default();
         let place = self.log.begin(peer, request, origin, stopwatch.clone());
@@ -255,8 +257,7 @@ impl<S: Strategy<PeerId>> Running<S> {
         let (reply, end) = match result {
             Ok(_) if request == Request::AddProvider => (Reply::Stored, End::Answered { closer: 0, providers: 0 }),
             Ok(response) => {
-                let addresses = self.book.get(&peer).cloned().unwrap_or_default();
-                self.tools.driver.answered(NamedPeer { id: peer, addresses });
+                self.tools.driver.answered(self.book.named(peer));
                 let end = End::Answered { closer: response.closer.len(), providers: response.providers.len() };
                 (self.hear(place, response), end)
             }
@@ -277,12 +278,11 @@ impl<S: Strategy<PeerId>> Running<S> {
         let origin = Origin { named_by: Some(place), hop: self.log.origin(place).hop + 1 };
         let mut names = |peers: Vec<NamedPeer>| -> Vec<PeerId> {
             let note = |peer: NamedPeer| {
-                let known = self.book.entry(peer.id).or_default();
-                if known.is_empty() {
-                    *known = peer.addresses;
+                let id = self.book.note(peer);
+                if self.origins.len() < MAX_BOOK {
+                    self.origins.entry(id).or_insert(origin);
                 }
-                self.origins.entry(peer.id).or_insert(origin);
-                peer.id
+                id
             };
             peers.into_iter().map(note).collect()
         };

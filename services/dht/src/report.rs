@@ -7,7 +7,7 @@ use libp2p::PeerId;
 use parsec_measure::{
     AttemptId, Cid, Effort, FollowUp, Measured, Measurement, OperationKind, OutcomeClass, StrategyKind,
 };
-use tokio::sync::{Mutex, Semaphore, mpsc};
+use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore, mpsc};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -88,8 +88,7 @@ impl Context {
             StrategyKind::Fullrt => FULL_ASK,
             StrategyKind::Classic | StrategyKind::Libp2p => CLASSIC_PUT,
         };
-        let walking = Arc::clone(&self.walking);
-        let _alone = if self.strategy == StrategyKind::Libp2p { Some(walking.lock().await) } else { None };
+        let _alone = self.alone().await;
         let begun = self.begin(cid.multihash(), limits).await?;
         self.tools.driver.add_local_record(cid.multihash()).await;
         let (target, local, config, seeds) = (begun.target, self.local, self.config, begun.seeds());
@@ -115,8 +114,7 @@ impl Context {
     /// Looks for a provider.
     pub(crate) async fn retrieve(self, cid: Cid) -> Result<Measured, DhtError> {
         let limits = if self.strategy == StrategyKind::Fullrt { FULL_ASK } else { Limits::default() };
-        let walking = Arc::clone(&self.walking);
-        let _alone = if self.strategy == StrategyKind::Libp2p { Some(walking.lock().await) } else { None };
+        let _alone = self.alone().await;
         let begun = self.begin(cid.multihash(), limits).await?;
         if !begun.start.local_providers.is_empty() {
             let took = begun.operation.started.elapsed();
@@ -135,11 +133,18 @@ impl Context {
         }
     }
 
-    /// The clock starts here: what the routing table takes to answer is part of the operation, as in Go.
+    /// Waits for other walks of libp2p-kad's own to end, if this will be one.
+    async fn alone(&self) -> Option<OwnedMutexGuard<()>> {
+        if self.strategy == StrategyKind::Libp2p { Some(Arc::clone(&self.walking).lock_owned().await) } else { None }
+    }
+
+    /// The clock starts here, when all that is not the operation's own has been done: what the routing table takes to
+    /// answer is part of the operation, as in Go.
     async fn begin(&self, key: Vec<u8>, limits: Limits) -> Result<Begun, DhtError> {
         if self.cold {
             self.tools.driver.hang_up().await?;
         }
+        let network_size = self.tools.size.known();
         let started = Instant::now();
         let mut start = self.tools.driver.start(key.clone(), self.config.k).await?;
         let target = Key::of(&key);
@@ -148,7 +153,7 @@ impl Context {
         }
         let local = start.local.clone();
         let operation = Operation { key, local, started, deadline: started + self.timeout, limits };
-        Ok(Begun { operation, target, start, network_size: self.tools.size.known() })
+        Ok(Begun { operation, target, start, network_size })
     }
 
     async fn publish<S>(

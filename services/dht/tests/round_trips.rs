@@ -6,13 +6,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use parsec_dht::{
-    Dht, Identity, LOCAL_PROTOCOL, Latency, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, Readiness,
-    Region, Underlay,
-};
+use parsec_dht::{Dht, Latency, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, Readiness, Region};
 use parsec_measure::{Cid, Content, Measured, OutcomeClass, RequestKind, StrategyKind, TracedRequest, Warmth};
 use tokio::time::sleep;
 
@@ -28,20 +24,7 @@ async fn network(peers: usize) -> LocalNetwork {
 }
 
 async fn ready(network: &LocalNetwork, strategy: StrategyKind) -> Node {
-    let node = Node::start(NodeConfig {
-        identity: Identity::generate(),
-        underlay: Underlay::Local(network.attach(Region::EuCentral1)),
-        listen_ip: Ipv4Addr::LOCALHOST.into(),
-        listen_port: 0,
-        external_addresses: vec![],
-        protocol: LOCAL_PROTOCOL.to_owned(),
-        bootstrap: network.bootstrap(),
-        server_mode: false,
-        strategy,
-        alpha: 10,
-        cold: false,
-        operation_timeout: Duration::from_secs(180),
-    });
+    let node = Node::start(NodeConfig { strategy, ..network.newcomer(Region::EuCentral1) });
     let node = node.await.unwrap();
     while let Readiness::NotReady(_) = node.readiness().await.unwrap() {
         sleep(Duration::from_millis(10)).await;

@@ -3,13 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use futures::FutureExt;
 use parsec_dht::{
-    Dht, Identity, LOCAL_PROTOCOL, Latency, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, Readiness,
-    Region, StartError, Underlay,
+    Dht, Identity, Latency, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, Readiness, Region, StartError,
 };
 use parsec_measure::{Cid, Content, OutcomeClass, RequestEnd, StrategyKind};
 use rand::SeedableRng;
@@ -27,20 +25,7 @@ fn shape(peers: usize) -> LocalConfig {
 }
 
 fn config(network: &LocalNetwork, region: Region) -> NodeConfig {
-    NodeConfig {
-        identity: Identity::generate(),
-        underlay: Underlay::Local(network.attach(region)),
-        listen_ip: Ipv4Addr::LOCALHOST.into(),
-        listen_port: 0,
-        external_addresses: vec![],
-        protocol: LOCAL_PROTOCOL.to_owned(),
-        bootstrap: network.bootstrap(),
-        server_mode: false,
-        strategy: StrategyKind::Classic,
-        alpha: 10,
-        cold: false,
-        operation_timeout: PATIENCE,
-    }
+    NodeConfig { operation_timeout: PATIENCE, ..network.newcomer(region) }
 }
 
 async fn ready(config: NodeConfig) -> Node {

@@ -23,10 +23,13 @@ mod tcp;
 mod tests;
 mod transport;
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId, identity};
+use parsec_measure::StrategyKind;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use thiserror::Error;
@@ -42,9 +45,14 @@ pub(crate) use self::transport::transport;
 use self::peers::{Kind, Reserved};
 use self::roads::{Place, Roads};
 use crate::key::{Contact, Key};
+use crate::node::{Identity, NodeConfig, Underlay};
+use crate::strategy::LookupConfig;
 
 /// The protocol id of local networks: never that of a public one, so that nothing can leak into it.
 pub const LOCAL_PROTOCOL: &str = "/parsec/local/kad/1.0.0";
+
+/// How long an operation of a newcomer may take: as long as a server allows by default.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// How many peers are handed to newcomers as bootstrap peers.
 const BOOTSTRAP_PEERS: usize = 8;
@@ -250,6 +258,25 @@ impl LocalNetwork {
     /// A place from which a node can take part, with the delays of a region.
     pub fn attach(&self, region: Region) -> Attachment {
         Attachment { place: Place::In(region), ..self.map.clone() }
+    }
+
+    /// How a measuring node takes part in this network from a region, as a client with a fresh identity and the settings that
+    /// a server has by default.
+    pub fn newcomer(&self, region: Region) -> NodeConfig {
+        NodeConfig {
+            identity: Identity::generate(),
+            underlay: Underlay::Local(self.attach(region)),
+            listen_ip: Ipv4Addr::LOCALHOST.into(),
+            listen_port: 0,
+            external_addresses: Vec::new(),
+            protocol: LOCAL_PROTOCOL.to_owned(),
+            bootstrap: self.bootstrap(),
+            server_mode: false,
+            strategy: StrategyKind::Classic,
+            alpha: LookupConfig::default().alpha,
+            cold: false,
+            operation_timeout: OPERATION_TIMEOUT,
+        }
     }
 
     /// A place from which everybody is near: no way from there has any delay.

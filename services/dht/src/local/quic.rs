@@ -100,9 +100,7 @@ impl Transport for QuicTransport {
         context: &mut Context<'_>,
     ) -> Poll<TransportEvent<Self::ListenerUpgrade, io::Error>> {
         let event = Pin::new(&mut self.inner).poll(context);
-        if let Poll::Ready(TransportEvent::NewAddress { listen_addr, .. }) = &event {
-            self.attachment.enter(listen_addr);
-        }
+        self.attachment.enter_if_new(&event);
         let direct = |(peer, connection)| (peer, Carried { connection, _relay: None });
         event.map(|event| {
             let event = event.map_upgrade(|upgrade| upgrade.map_ok(direct).map_err(io::Error::other).boxed());

@@ -6,8 +6,10 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 
 use libp2p::Multiaddr;
+use libp2p::core::transport::TransportEvent;
 use libp2p::multiaddr::Protocol;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{mpsc, watch};
@@ -200,6 +202,13 @@ impl Attachment {
     /// Notes that somebody at this place listens on an address.
     pub(super) fn enter(&self, address: &Multiaddr) {
         self.roads.enter(address, self.place, Fate::Arrives);
+    }
+
+    /// Notes the address that a transport of this place has begun to listen on, if that is what it tells.
+    pub(super) fn enter_if_new<U, E>(&self, event: &Poll<TransportEvent<U, E>>) {
+        if let Poll::Ready(TransportEvent::NewAddress { listen_addr, .. }) = event {
+            self.enter(listen_addr);
+        }
     }
 }
 

@@ -68,9 +68,7 @@ impl Transport for TcpTransport {
         context: &mut Context<'_>,
     ) -> Poll<TransportEvent<Self::ListenerUpgrade, io::Error>> {
         let event = Pin::new(&mut self.inner).poll(context);
-        if let Poll::Ready(TransportEvent::NewAddress { listen_addr, .. }) = &event {
-            self.attachment.enter(listen_addr);
-        }
+        self.attachment.enter_if_new(&event);
         event.map(|event| event.map_upgrade(|upgrade: Ready<_>| upgrade.map_ok(Either::Left).boxed()))
     }
 }

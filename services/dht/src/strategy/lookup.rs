@@ -16,7 +16,7 @@ use crate::key::{Contact, Distance, Key};
 
 /// How many peers one lookup hears of, those it starts at included. In the field it is a few hundred. Peers that keep naming
 /// inventions, each closer than the one before, would otherwise let it go on and grow without end.
-pub(super) const MAX_HEARD: usize = 4_096;
+pub(crate) const MAX_HEARD: usize = 4_096;
 
 /// How wide a lookup searches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

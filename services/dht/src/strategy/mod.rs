@@ -25,6 +25,7 @@ pub use classic::{FindProviders, Found, ProvideClassic};
 pub use crawl::{Crawl, CrawlConfig, CrawlOutcome, CrawlStep, Visited};
 pub use full_table::FullTable;
 pub use fullrt::{FindFull, ProvideFull};
+pub(crate) use lookup::MAX_HEARD;
 pub use lookup::{Lookup, LookupConfig, Nearest, Walked};
 pub use optprov::{ProvideOptimistic, Thresholds};
 /// What to ask a peer. The key is the operation's own and known to the driver.

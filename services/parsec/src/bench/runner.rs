@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use parsec_dht::{
-    Dht, Identity, LOCAL_PROTOCOL, Latency, LocalConfig, LocalNetwork, LocalPeer, LocalTransport, Node, NodeConfig,
-    Observer, Readiness, Region, Underlay,
+    Dht, Identity, Latency, LocalConfig, LocalNetwork, LocalPeer, LocalTransport, Node, NodeConfig, Observer,
+    Readiness, Region,
 };
 use parsec_measure::{Cid, Content, Measured, OutcomeClass, RequestKind, StrategyKind};
 use rand::rngs::StdRng;
@@ -23,9 +23,6 @@ use crate::config::{BenchConfig, BenchTransport};
 
 /// How many peers shall hold a record (k of the specification).
 const HOLDERS: usize = 20;
-
-/// How long an operation may take: the server's own default.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// How long a node may take until it can measure, on the clock of the run.
 const READY_TIMEOUT: Duration = Duration::from_secs(300);
@@ -187,17 +184,10 @@ fn node(config: &BenchConfig, strategy: StrategyKind, network: &LocalNetwork, rn
     rng.fill_bytes(&mut secret);
     NodeConfig {
         identity: Identity::from_seed(secret),
-        underlay: Underlay::Local(network.attach(Region::ALL[0])),
-        listen_ip: std::net::Ipv4Addr::LOCALHOST.into(),
-        listen_port: 0,
-        external_addresses: Vec::new(),
-        protocol: LOCAL_PROTOCOL.to_owned(),
-        bootstrap: network.bootstrap(),
-        server_mode: false,
         strategy,
         alpha: usize::from(config.alpha),
         cold: !config.warm,
-        operation_timeout: OPERATION_TIMEOUT,
+        ..network.newcomer(Region::ALL[0])
     }
 }
 

@@ -16,7 +16,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use parsec_actors::fleet::RoundFinished;
 use parsec_api::client::{HttpClient, Timeouts};
-use parsec_dht::{Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, NodeConfig, Region, Underlay};
+use parsec_dht::{Identity, LocalConfig, LocalNetwork, NodeConfig, Region};
 use parsec_measure::{ACTIVE_WITHIN, Fleet, FleetGroup, Share};
 use parsec_store::{Store, StoreConfig};
 use rand::rngs::StdRng;
@@ -190,17 +190,10 @@ fn server_setup(
     Ok(ServerSetup {
         dht: NodeConfig {
             identity: Identity::from_seed(secret),
-            underlay: Underlay::Local(network.attach(region)),
-            listen_ip: localhost,
-            listen_port: 0,
-            external_addresses: Vec::new(),
-            protocol: LOCAL_PROTOCOL.to_owned(),
-            bootstrap: network.bootstrap(),
-            server_mode: false,
             strategy: *strategy,
-            alpha: 10,
             cold: true,
             operation_timeout: OPERATION_TIMEOUT,
+            ..network.newcomer(region)
         },
         http,
         store,
