@@ -1,4 +1,5 @@
-//! Notes what the binary is built from: the commit, and the versions of the crates that matter to a measurement.
+//! Notes what the binary is built from: the commit, and the versions of the crates that matter to a measurement. For the
+//! tests it notes which programs of other people this machine has.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -7,6 +8,10 @@ use std::process::Command;
 /// Crates whose version can change what is measured.
 const CRATES: [&str; 8] =
     ["actix", "actix-web", "diesel", "libp2p", "libp2p-kad", "libp2p-quic", "libp2p-tcp", "tokio"];
+
+/// What tests may need of this machine, with the name of the `cfg` that says it is there.
+const PROGRAMS: [(&str, &str); 4] =
+    [("go", "has_go"), ("node", "has_node"), ("prometheus", "has_prometheus"), ("promtool", "has_promtool")];
 
 fn main() {
     let workspace = Path::new("../..");
@@ -18,6 +23,22 @@ fn main() {
     let versions = std::fs::read_to_string(lock).map(|text| versions(&text)).unwrap_or_default();
     println!("cargo:rustc-env=PARSEC_CRATES={versions}");
     println!("cargo:rustc-env=PARSEC_COMMIT={}", commit().unwrap_or_else(|| "unknown".to_owned()));
+    note_programs();
+}
+
+/// Tests that need a program are ignored by name where it is missing. After installing one, `touch` this file: cargo takes a
+/// watched file that is missing for changed, each time.
+#[expect(clippy::disallowed_methods, reason = "where programs are is a property of the machine that builds")]
+fn note_programs() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-env-changed=PATH");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    for (program, cfg) in PROGRAMS {
+        println!("cargo:rustc-check-cfg=cfg({cfg})");
+        if std::env::split_paths(&path).any(|folder| folder.join(program).is_file()) {
+            println!("cargo:rustc-cfg={cfg}");
+        }
+    }
 }
 
 /// `name=version` pairs, separated by commas, of the crates above.

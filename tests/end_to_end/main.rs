@@ -10,15 +10,13 @@ mod bench;
 mod demo;
 mod deployment;
 mod health;
-mod http;
 mod http_api;
 mod on_postgres;
 mod on_sqlite;
 mod one_shot;
-mod process;
-mod stage;
 mod stopping;
 mod strategies;
 mod tables;
 mod traces;
-mod transcript;
+
+use parsec_test_support::{http, process, stage};

@@ -1,6 +1,7 @@
-//! The binary, running.
+//! Programs, running: parsec as its operators start it, and those of other people.
 
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 
@@ -11,12 +12,12 @@ use serde_json::Value;
 use crate::stage::Stage;
 use crate::transcript::{Stream, Transcript};
 
-/// What a process of ours inherits: where programs are, and where temporary files go.
+/// What a process that we start inherits: where programs are, and where temporary files go.
 const INHERITED: [&str; 2] = ["PATH", "TMPDIR"];
 
-/// A process of ours; killed if it is dropped before it has ended.
+/// A process that we started; killed if it is dropped before it has ended.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     stage: Stage,
     name: String,
     child: Child,
@@ -25,35 +26,41 @@ pub(crate) struct Process {
 
 /// How a process ended, and what it said.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub struct Ended {
     status: ExitStatus,
     /// The lines on standard output.
-    pub(crate) out: Vec<String>,
+    pub out: Vec<String>,
     /// Standard error.
-    pub(crate) err: String,
+    pub err: String,
 }
 
 impl Process {
     /// Starts `parsec` with these arguments.
-    pub(crate) fn start(stage: &Stage, args: &[&str]) -> Self {
+    pub fn start(stage: &Stage, args: &[&str]) -> Self {
         Self::start_with(stage, &[], args)
     }
 
     /// Starts `parsec` with these variables and arguments, and nothing else around it.
+    pub fn start_with(stage: &Stage, variables: &[(&str, &str)], args: &[&str]) -> Self {
+        let mut command = Command::new(parsec());
+        command.args(args);
+        Self::run(stage, variables, command)
+    }
+
+    /// Starts any program with these variables, and nothing else around it.
+    ///
+    /// # Panics
+    /// If there is no such program.
     #[expect(clippy::disallowed_methods, reason = "the child gets an environment of its own, and these parts of ours")]
-    pub(crate) fn start_with(stage: &Stage, variables: &[(&str, &str)], args: &[&str]) -> Self {
+    pub fn run(stage: &Stage, variables: &[(&str, &str)], mut command: Command) -> Self {
         let inherited = INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
-        let mut child = Command::new(env!("CARGO_BIN_EXE_parsec"))
-            .args(args)
-            .env_clear()
-            .envs(inherited)
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary under test can be started");
-        let name = format!("parsec {}", args.join(" "));
+        command.env_clear().envs(inherited).envs(variables.iter().copied());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut name = PathBuf::from(command.get_program()).file_name().unwrap_or_default().display().to_string();
+        for arg in command.get_args() {
+            name.push_str(&format!(" {}", arg.display()));
+        }
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}"));
         let out = child.stdout.take().expect("standard output was asked for");
         let err = child.stderr.take().expect("standard error was asked for");
         let said = Transcript::of(format!("{name} (process {})", child.id()), out, err);
@@ -62,17 +69,17 @@ impl Process {
     }
 
     /// Waits for a line on standard output of which `pick` makes something.
-    pub(crate) async fn out<T>(&self, what: &str, pick: impl FnMut(&str) -> Option<T>) -> T {
+    pub async fn out<T>(&self, what: &str, pick: impl FnMut(&str) -> Option<T>) -> T {
         self.line(Stream::Out, what, pick).await
     }
 
     /// Waits for a JSON log line with this message.
-    pub(crate) async fn log(&self, message: &str) -> Value {
+    pub async fn log(&self, message: &str) -> Value {
         self.logged(message, 1).await
     }
 
     /// Waits for the `count`th JSON log line with this message.
-    pub(crate) async fn logged(&self, message: &str, count: usize) -> Value {
+    pub async fn logged(&self, message: &str, count: usize) -> Value {
         let mut seen = 0;
         let pick = |line: &str| {
             let fields: Value = serde_json::from_str(line).ok()?;
@@ -89,13 +96,13 @@ impl Process {
     }
 
     /// Sends a signal. The process is still ours: it is reaped by [`Self::end`], which takes it away.
-    pub(crate) fn signal(&self, signal: Signal) {
+    pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).expect("process ids are small");
         kill(Pid::from_raw(pid), signal).expect("a child that is not reaped can be signalled");
     }
 
     /// Waits for the end.
-    pub(crate) async fn end(mut self) -> Ended {
+    pub async fn end(mut self) -> Ended {
         let what = format!("end of {}", self.name);
         let child = &mut self.child;
         let ask = async || child.try_wait().expect("a child can be waited for");
@@ -106,7 +113,7 @@ impl Process {
     }
 
     /// Asks the process to stop as an operator does, and waits for the end.
-    pub(crate) async fn terminate(self) -> Ended {
+    pub async fn terminate(self) -> Ended {
         self.signal(Signal::SIGTERM);
         self.end().await
     }
@@ -122,8 +129,15 @@ impl Drop for Process {
 
 impl Ended {
     /// The exit code, as a shell shows it.
-    pub(crate) fn code(&self) -> i32 {
+    pub fn code(&self) -> i32 {
         let signalled = self.status.signal().map(|signal| 128 + signal);
         self.status.code().or(signalled).expect("a process ends by itself or by a signal")
     }
+}
+
+/// The binary that cargo built for the integration tests of its package: beside the folder of the running test.
+fn parsec() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows where it is");
+    let built = test.ancestors().nth(2).expect("cargo puts tests into a folder of the profile's");
+    built.join("parsec")
 }

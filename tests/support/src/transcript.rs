@@ -8,14 +8,14 @@ use tokio::sync::watch;
 
 /// Where a line was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stream {
+pub enum Stream {
     Out,
     Err,
 }
 
 /// What a process has written so far.
 #[derive(Debug)]
-pub(crate) struct Transcript {
+pub struct Transcript {
     title: String,
     said: watch::Sender<Said>,
 }
@@ -29,7 +29,7 @@ struct Said {
 
 impl Transcript {
     /// Follows both streams to their ends.
-    pub(crate) fn of(title: String, out: impl Read + Send + 'static, err: impl Read + Send + 'static) -> Arc<Self> {
+    pub fn of(title: String, out: impl Read + Send + 'static, err: impl Read + Send + 'static) -> Arc<Self> {
         let transcript = Arc::new(Self { title, said: watch::channel(Said { lines: Vec::new(), open: 2 }).0 });
         transcript.follow(Stream::Out, out);
         transcript.follow(Stream::Err, err);
@@ -49,7 +49,7 @@ impl Transcript {
     }
 
     /// The first line, from the beginning on, of which `pick` makes something; `None` if the process ended without it.
-    pub(crate) async fn find<T>(&self, from: Stream, mut pick: impl FnMut(&str) -> Option<T>) -> Option<T> {
+    pub async fn find<T>(&self, from: Stream, mut pick: impl FnMut(&str) -> Option<T>) -> Option<T> {
         let mut said = self.said.subscribe();
         let mut seen = 0;
         loop {
@@ -69,7 +69,7 @@ impl Transcript {
     }
 
     /// Waits until nothing more can come, and returns the lines of one stream.
-    pub(crate) async fn all(&self, of: Stream) -> Vec<String> {
+    pub async fn all(&self, of: Stream) -> Vec<String> {
         self.find(of, |_| None::<()>).await;
         let said = self.said.borrow();
         said.lines.iter().filter(|(stream, _)| *stream == of).map(|(_, line)| line.clone()).collect()

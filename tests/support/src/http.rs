@@ -10,35 +10,37 @@ use crate::stage::Stage;
 
 /// An answer.
 #[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) text: String,
+pub struct Reply {
+    /// Of HTTP.
+    pub status: u16,
+    /// The body.
+    pub text: String,
 }
 
 impl Reply {
     /// The body, which has to be JSON.
-    pub(crate) fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 
 /// Asks for something.
-pub(crate) async fn get(stage: &Stage, server: SocketAddr, path: &str) -> Reply {
+pub async fn get(stage: &Stage, server: SocketAddr, path: &str) -> Reply {
     send(stage, client().get(format!("http://{server}{path}"))).await
 }
 
 /// Posts a body.
-pub(crate) async fn post(stage: &Stage, server: SocketAddr, path: &str, body: impl Into<Vec<u8>>) -> Reply {
+pub async fn post(stage: &Stage, server: SocketAddr, path: &str, body: impl Into<Vec<u8>>) -> Reply {
     send(stage, client().post(format!("http://{server}{path}")).body(body.into())).await
 }
 
 /// Posts an empty object with a header.
-pub(crate) async fn post_with(stage: &Stage, server: SocketAddr, path: &str, header: (&str, &str)) -> Reply {
+pub async fn post_with(stage: &Stage, server: SocketAddr, path: &str, header: (&str, &str)) -> Reply {
     send(stage, client().post(format!("http://{server}{path}")).header(header.0, header.1).body("{}")).await
 }
 
 /// Posts a body of `length` blanks to a server that may answer, and hang up, before it has read all of it.
-pub(crate) async fn post_blanks(stage: &Stage, server: SocketAddr, path: &str, length: usize) -> String {
+pub async fn post_blanks(stage: &Stage, server: SocketAddr, path: &str, length: usize) -> String {
     let head =
         format!("POST {path} HTTP/1.1\r\nHost: {server}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
     let request = [head.into_bytes(), vec![b' '; length]].concat();

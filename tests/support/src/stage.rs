@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// What the processes of one test share.
 #[derive(Debug, Clone)]
-pub(crate) struct Stage(Arc<Inner>);
+pub struct Stage(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -27,17 +27,17 @@ struct Inner {
 
 impl Stage {
     /// The beginning of a test: its time runs from here.
-    pub(crate) fn begin() -> Self {
+    pub fn begin() -> Self {
         Self(Arc::new(Inner { deadline: Instant::now() + LIMIT, transcripts: Mutex::default() }))
     }
 
     /// Keeps what a process says, to be shown if the test fails.
-    pub(crate) fn keep(&self, transcript: Arc<Transcript>) {
+    pub fn keep(&self, transcript: Arc<Transcript>) {
         self.0.transcripts.lock().unwrap_or_else(PoisonError::into_inner).push(transcript);
     }
 
     /// Looks again and again, until there is something.
-    pub(crate) async fn eventually<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    pub async fn eventually<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
         let looking = async {
             loop {
                 if let Some(found) = look().await {
@@ -50,7 +50,7 @@ impl Stage {
     }
 
     /// Waits for something that comes by itself.
-    pub(crate) async fn in_time<T>(&self, what: &str, waiting: impl Future<Output = T>) -> T {
+    pub async fn in_time<T>(&self, what: &str, waiting: impl Future<Output = T>) -> T {
         let waited = timeout_at(self.0.deadline, waiting).await;
         waited.unwrap_or_else(|_| panic!("within the {} s of a test, this has not come: {what}", LIMIT.as_secs()))
     }

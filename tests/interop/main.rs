@@ -1,0 +1,4 @@
+//! parsec among other people's software: real Go and JavaScript programs, tools that read what we publish.
+//!
+//! A test that needs a program which is not on every machine says so with the name that the build script gives it (`has_go`
+//! for instance), and is reported as ignored where the program is missing.
