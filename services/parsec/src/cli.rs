@@ -10,8 +10,8 @@ use std::fmt;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::config::{
-    BenchConfig, ConfigError, DemoConfig, Flags, HealthConfig, Key, Kind, OneShotConfig, Program, SECTIONS,
-    SchedulerConfig, ServerConfig, Sources, TraceConfig, Warning, warnings,
+    BenchConfig, CommonConfig, ConfigError, DemoConfig, Flags, HealthConfig, Key, Kind, OneShotConfig, Program,
+    SECTIONS, SchedulerConfig, ServerConfig, ShowConfig, Sources, TraceConfig, Warning, warnings,
 };
 use crate::provenance;
 
@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Bench(BenchConfig),
     /// Show everything at once, on this machine.
     Demo(DemoConfig),
+    /// Show the settings.
+    Config(ShowConfig),
 }
 
 /// Why there is nothing to run: help was asked for, or something is wrong.
@@ -106,6 +108,7 @@ pub(crate) fn parse(
         Program::Trace => Command::Trace(TraceConfig::read(&from, given_argument(&levels))?),
         Program::Bench => Command::Bench(BenchConfig::read(&from)?),
         Program::Demo => Command::Demo(DemoConfig::read(&from)?),
+        Program::Config => Command::Config(ShowConfig { common: CommonConfig::read(&from)? }),
     };
     Ok((command, warnings(program, &flags, environment)))
 }
@@ -155,7 +158,7 @@ fn argument(program: Program) -> Option<Arg> {
         ),
         Program::Retrieve => ("CID", true, "What to look for"),
         Program::Trace => ("OPERATION_ID", false, "Operation to show; lists the newest if not given"),
-        Program::Server | Program::Scheduler | Program::Bench | Program::Demo => return None,
+        Program::Server | Program::Scheduler | Program::Bench | Program::Demo | Program::Config => return None,
     };
     Some(Arg::new(ARGUMENT).value_name(name).required(required).help(help))
 }
@@ -184,6 +187,13 @@ fn subcommand(program: Program) -> clap::Command {
             let dht = clap::Command::new("dht").about("Measures provider records in the DHT (the default)");
             plain.subcommand(with_settings(dht, program))
         }
+        Program::Config => plain.arg(
+            Arg::new("schema")
+                .long("schema")
+                .action(ArgAction::SetTrue)
+                .required(true)
+                .help("Print every setting of every command as JSON, for programs"),
+        ),
         _ => plain,
     }
 }
@@ -234,6 +244,7 @@ fn about(program: Program) -> (&'static str, &'static [&'static str]) {
             "Measures a DHT on this machine: peers, servers and scheduler in one process",
             &["parsec demo --peers 50 --rounds 10"],
         ),
+        Program::Config => ("Shows the settings", &["parsec config --schema | jq '.[].variable'"]),
     }
 }
 

@@ -21,11 +21,13 @@ pub(crate) enum Program {
     Bench,
     /// `parsec demo`.
     Demo,
+    /// `parsec config`.
+    Config,
 }
 
 impl Program {
     /// Every subcommand, in the order of the help.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Server,
         Self::Scheduler,
         Self::Health,
@@ -34,6 +36,7 @@ impl Program {
         Self::Trace,
         Self::Bench,
         Self::Demo,
+        Self::Config,
     ];
 
     /// Its name on the command line.
@@ -47,6 +50,7 @@ impl Program {
             Self::Trace => "trace",
             Self::Bench => "bench",
             Self::Demo => "demo",
+            Self::Config => "config",
         }
     }
 }
@@ -64,6 +68,19 @@ pub(crate) enum Kind {
     Switch,
     /// Several texts: separated by commas, as a flag also by repeating it, in a file also as an array.
     List,
+}
+
+impl Kind {
+    /// Its name in the machine-readable table.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Number => "number",
+            Self::Decimal => "decimal",
+            Self::Switch => "switch",
+            Self::List => "list",
+        }
+    }
 }
 
 /// How much of a value may be shown.
