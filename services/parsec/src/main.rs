@@ -81,6 +81,8 @@ fn log_config(command: &Command) -> LogConfig {
         Command::Trace(config) => (&config.common, true),
         Command::Bench(config) => (&config.common, true),
         Command::Demo(config) => (&config.common, true),
+        Command::Config(config) => (&config.common, true),
+        Command::Completions(config) => (&config.common, true),
     };
     match &common.log {
         log if shows_itself && log.level == LogLevel::Info => LogConfig { level: LogLevel::Warn, ..log.clone() },
@@ -97,6 +99,8 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
         Command::Trace(config) => return trace::run(config, look).await,
         Command::Bench(config) => tokio::task::spawn_blocking(move || bench::run(&config)).await??,
         Command::Demo(config) => demo::run(config).await?,
+        Command::Config(config) => output::line(&config.text())?,
+        Command::Completions(config) => output::line(cli::completions::script(config.shell).trim_end())?,
     }
     Ok(ExitCode::SUCCESS)
 }

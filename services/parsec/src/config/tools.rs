@@ -8,7 +8,7 @@ use parsec_measure::{AttemptId, Cid, Share, StrategyKind};
 use super::error::{ConfigError, Origin};
 use super::sources::Sources;
 use super::typed::{CommonConfig, DatabaseConfig, DhtConfig, MAX_ALPHA};
-use super::values::{self, BenchFormat, BenchTransport, HostPort, OutputFormat, Reading};
+use super::values::{self, BenchFormat, BenchTransport, HostPort, OutputFormat, Reading, Shell};
 
 /// The most peers of a comparison: each costs memory of this one process, about a megabyte.
 const MAX_BENCH_PEERS: u32 = 10_000;
@@ -92,6 +92,25 @@ pub(crate) struct BenchConfig {
     pub(crate) alpha: u16,
     /// Whether connections are kept from one operation to the next.
     pub(crate) warm: bool,
+}
+
+/// `parsec completions`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CompletionsConfig {
+    /// What every command has.
+    pub(crate) common: CommonConfig,
+    /// For which shell.
+    pub(crate) shell: Shell,
+}
+
+impl CompletionsConfig {
+    /// Reads what `parsec completions` needs; `shell` is its argument.
+    ///
+    /// # Errors
+    /// Names the first setting that cannot be used.
+    pub(crate) fn read(from: &Sources, shell: &str) -> Result<Self, ConfigError> {
+        Ok(Self { common: CommonConfig::read(from)?, shell: argument("SHELL", shell, Shell::read)? })
+    }
 }
 
 impl OneShotConfig {
