@@ -148,7 +148,7 @@ async fn what_cannot_be_understood_is_refused_in_a_sentence() {
 async fn a_body_over_the_limit_is_refused_with_the_limit() {
     let (routes, ..) = mocked();
     let body = format!(r#"{{"Content": "{}"}}"#, "A".repeat(MAX_BODY_BYTES));
-    send(&routes, provide(body)).await.is_refusal(StatusCode::BAD_REQUEST, &MAX_BODY_BYTES.to_string());
+    send(&routes, provide(body)).await.is_refusal(StatusCode::PAYLOAD_TOO_LARGE, &MAX_BODY_BYTES.to_string());
 }
 
 #[actix::test]
