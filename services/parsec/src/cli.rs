@@ -10,8 +10,8 @@ use std::fmt;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::config::{
-    BenchConfig, ConfigError, DemoConfig, Flags, HealthConfig, Key, Kind, OneShotConfig, Program, SECTIONS,
-    SchedulerConfig, ServerConfig, Sources, TraceConfig, Warning, warnings,
+    BenchConfig, ConfigError, DemoConfig, Flags, HealthConfig, Key, Kind, MigrateConfig, OneShotConfig, Program,
+    SECTIONS, SchedulerConfig, ServerConfig, Sources, TraceConfig, Warning, warnings,
 };
 use crate::provenance;
 
@@ -28,6 +28,8 @@ pub(crate) enum Command {
     OneShot(Box<OneShotConfig>),
     /// Show what an operation did that was recorded.
     Trace(TraceConfig),
+    /// Bring the database up to date.
+    Migrate(MigrateConfig),
     /// Compare strategies on a simulated network.
     Bench(BenchConfig),
     /// Show everything at once, on this machine.
@@ -104,6 +106,7 @@ pub(crate) fn parse(
         Program::Provide => Command::OneShot(Box::new(OneShotConfig::provide(&from, given_argument(&levels))?)),
         Program::Retrieve => Command::OneShot(Box::new(OneShotConfig::retrieve(&from, required_argument(&levels))?)),
         Program::Trace => Command::Trace(TraceConfig::read(&from, given_argument(&levels))?),
+        Program::Migrate => Command::Migrate(MigrateConfig::read(&from)?),
         Program::Bench => Command::Bench(BenchConfig::read(&from)?),
         Program::Demo => Command::Demo(DemoConfig::read(&from)?),
     };
@@ -155,7 +158,7 @@ fn argument(program: Program) -> Option<Arg> {
         ),
         Program::Retrieve => ("CID", true, "What to look for"),
         Program::Trace => ("OPERATION_ID", false, "Operation to show; lists the newest if not given"),
-        Program::Server | Program::Scheduler | Program::Bench | Program::Demo => return None,
+        Program::Server | Program::Scheduler | Program::Migrate | Program::Bench | Program::Demo => return None,
     };
     Some(Arg::new(ARGUMENT).value_name(name).required(required).help(help))
 }
@@ -221,6 +224,14 @@ fn about(program: Program) -> (&'static str, &'static [&'static str]) {
             &[
                 "parsec trace --database-url sqlite:parsec.db",
                 "parsec trace 01890a5d-ac96-774b-bcce-b302099a8057 --database-url sqlite:parsec.db",
+            ],
+        ),
+        Program::Migrate => (
+            "Brings the database up to date, which servers and schedulers otherwise do when they start",
+            &[
+                "parsec migrate --db-host db.internal --db-user owner --db-password-file /run/secrets/owner",
+                "parsec migrate --print > parsec.sql",
+                "parsec migrate --print --database-url sqlite:parsec.db | sqlite3 parsec.db",
             ],
         ),
         Program::Bench => (
