@@ -53,21 +53,27 @@ pub(super) fn migrate<C: Connection>(conn: &mut C) -> Result<Migrated, StoreErro
     })
 }
 
-/// Waits for the lock that golang-migrate holds during a migration. It is given back with the transaction.
+/// Waits for the locks that golang-migrate holds during a migration. They are given back with the transaction.
 fn take_lock<C: Connection>(conn: &mut C, place: &Place) -> Result<(), StoreError> {
     conn.batch_execute(&format!(
         "SET LOCAL lock_timeout = '{LOCK_LIMIT_SECONDS}s'; SET LOCAL statement_timeout = '{STATEMENT_LIMIT_SECONDS}s'"
     ))?;
-    let id = upstream::lock_id(&place.database, place.schema()?, VERSION_TABLE);
-    let taken = sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(i64::from(id)).execute(conn);
-    taken.map(drop).map_err(|error| match error {
+    for id in upstream::lock_ids(&place.database, place.schema()?, VERSION_TABLE) {
+        let taken = sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(i64::from(id)).execute(conn);
+        taken.map_err(|error| not_taken(error, place))?;
+    }
+    Ok(())
+}
+
+fn not_taken(error: QueryError, place: &Place) -> StoreError {
+    match error {
         QueryError::DatabaseError(DatabaseErrorKind::Unknown, information) => StoreError::Unavailable(format!(
             "another program has been migrating database `{}` for {LOCK_LIMIT_SECONDS} s: {}",
             place.database,
             information.message()
         )),
         other => other.into(),
-    })
+    }
 }
 
 #[derive(QueryableByName)]

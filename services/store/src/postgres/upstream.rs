@@ -171,8 +171,14 @@ fn check_columns(columns: &[Column]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The number of the lock that golang-migrate takes for a version table: names joined by NUL, CRC-32, times a salt.
-pub(super) fn lock_id(database: &str, schema: &str, table: &str) -> u32 {
+/// The numbers of the locks that golang-migrate takes for a version table. The original's programs tell it no name of the
+/// database, so that it asks for it; its own command line takes the path of the URL, with the slash.
+pub(super) fn lock_ids(database: &str, schema: &str, table: &str) -> [u32; 2] {
+    [lock_id(database, schema, table), lock_id(&format!("/{database}"), schema, table)]
+}
+
+/// Names joined by NUL, CRC-32, times a salt.
+fn lock_id(database: &str, schema: &str, table: &str) -> u32 {
     crc32(format!("{schema}\0{table}\0{database}").as_bytes()).wrapping_mul(LOCK_SALT)
 }
 
