@@ -10,9 +10,9 @@ use std::fmt;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::config::{
-    BenchConfig, CompletionsConfig, ConfigError, DemoConfig, Flags, Given, HealthConfig, Key, Kind, OneShotConfig,
-    Program, SECTIONS, SchedulerConfig, Secrecy, ServerConfig, ShowConfig, Sources, TraceConfig, Warning, keys,
-    warnings,
+    BenchConfig, CompletionsConfig, ConfigError, DemoConfig, Flags, Given, HealthConfig, Key, Kind, MigrateConfig,
+    OneShotConfig, Program, SECTIONS, SchedulerConfig, Secrecy, ServerConfig, ShowConfig, Sources, TraceConfig,
+    Warning, keys, warnings,
 };
 use crate::provenance;
 
@@ -39,6 +39,8 @@ pub(crate) enum Command {
     OneShot(Box<OneShotConfig>),
     /// Show what an operation did that was recorded.
     Trace(TraceConfig),
+    /// Bring the database up to date.
+    Migrate(MigrateConfig),
     /// Compare strategies on a simulated network.
     Bench(BenchConfig),
     /// Show everything at once, on this machine.
@@ -136,6 +138,7 @@ fn command(program: Program, levels: &[(&str, &ArgMatches)], from: &Sources) -> 
         Program::Provide => Command::OneShot(Box::new(OneShotConfig::provide(from, given_argument(levels))?)),
         Program::Retrieve => Command::OneShot(Box::new(OneShotConfig::retrieve(from, required_argument(levels))?)),
         Program::Trace => Command::Trace(TraceConfig::read(from, given_argument(levels))?),
+        Program::Migrate => Command::Migrate(MigrateConfig::read(from)?),
         Program::Bench => Command::Bench(BenchConfig::read(from)?),
         Program::Demo => Command::Demo(DemoConfig::read(from)?),
         Program::Config => Command::Config(show::read(levels, from)?),
@@ -208,7 +211,9 @@ fn argument(program: Program) -> Option<Arg> {
         Program::Retrieve => ("CID", true, "What to look for"),
         Program::Trace => ("OPERATION_ID", false, "Operation to show; lists the newest if not given"),
         Program::Completions => ("SHELL", true, "Shell to complete command lines in: bash, zsh or fish"),
-        Program::Server | Program::Scheduler | Program::Bench | Program::Demo | Program::Config => return None,
+        Program::Server | Program::Scheduler | Program::Migrate | Program::Bench | Program::Demo | Program::Config => {
+            return None;
+        }
     };
     Some(Arg::new(ARGUMENT).value_name(name).required(required).help(help))
 }
@@ -277,6 +282,14 @@ fn about(program: Program) -> (&'static str, &'static [&'static str]) {
             &[
                 "parsec trace --database-url sqlite:parsec.db",
                 "parsec trace 01890a5d-ac96-774b-bcce-b302099a8057 --database-url sqlite:parsec.db",
+            ],
+        ),
+        Program::Migrate => (
+            "Brings the database up to date, which servers and schedulers otherwise do when they start",
+            &[
+                "parsec migrate --db-host db.internal --db-user owner --db-password-file /run/secrets/owner",
+                "parsec migrate --print > parsec.sql",
+                "parsec migrate --print --database-url sqlite:parsec.db | sqlite3 parsec.db",
             ],
         ),
         Program::Bench => (

@@ -2,7 +2,7 @@
 //! kept. What the original had in between, while it was written, is not.
 
 use super::idle::{DHT_ONLY, FIREHOSE, LEVEL_DB};
-use super::table::Program::{self, Bench, Demo, Provide, Retrieve, Scheduler, Server, Trace};
+use super::table::Program::{self, Bench, Demo, Migrate, Provide, Retrieve, Scheduler, Server, Trace};
 use super::table::{Key, Secrecy, Section};
 
 /// Every setting of every subcommand.
@@ -10,7 +10,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { heading: "General", global: true, used_by: &Program::ALL, keys: GENERAL },
     Section { heading: "Telemetry", global: true, used_by: &[Server, Scheduler], keys: TELEMETRY },
     Section { heading: "Recording", global: true, used_by: &[Server, Scheduler], keys: RECORDING },
-    Section { heading: "Database", global: true, used_by: &[Server, Scheduler, Trace], keys: DATABASE },
+    Section { heading: "Database", global: true, used_by: &[Server, Scheduler, Trace, Migrate], keys: DATABASE },
     Section { heading: "Place", global: true, used_by: &[Server], keys: PLACE },
     Section { heading: "Server", global: false, used_by: &[Server], keys: SERVER },
     Section { heading: "DHT", global: false, used_by: &[Server, Provide, Retrieve], keys: DHT },
@@ -19,6 +19,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { heading: "One operation", global: false, used_by: &[Provide, Retrieve], keys: ONE_SHOT },
     Section { heading: "Provide", global: false, used_by: &[Provide], keys: PROVIDE },
     Section { heading: "Trace", global: false, used_by: &[Trace], keys: TRACE },
+    Section { heading: "Migrate", global: false, used_by: &[Migrate], keys: MIGRATE },
     Section { heading: "Scheduler", global: false, used_by: &[Scheduler], keys: SCHEDULER },
     Section { heading: "Bench", global: false, used_by: &[Bench], keys: BENCH },
     Section { heading: "Demo", global: false, used_by: &[Demo], keys: DEMO },
@@ -232,6 +233,9 @@ const PROVIDE: &[Key] = &[Key::switch("provide.stay", "stay", "PARSEC_PROVIDE_ST
 
 const TRACE: &[Key] =
     &[Key::text("trace.format", "format", "PARSEC_TRACE_FORMAT", "FORMAT").default("text").help("As text or json")];
+
+const MIGRATE: &[Key] = &[Key::switch("migrate.print", "print", "PARSEC_MIGRATE_PRINT")
+    .help("Print the SQL of every step for an empty database, in order, and connect to nothing")];
 
 const SCHEDULER: &[Key] = &[
     Key::list("scheduler.fleets", "fleets", "PARSEC_SCHEDULER_FLEETS", "FLEETS")

@@ -18,6 +18,8 @@ pub(crate) enum Program {
     Retrieve,
     /// `parsec trace`.
     Trace,
+    /// `parsec migrate`.
+    Migrate,
     /// `parsec bench`.
     Bench,
     /// `parsec demo`.
@@ -30,13 +32,14 @@ pub(crate) enum Program {
 
 impl Program {
     /// Every subcommand, in the order of the help.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Server,
         Self::Scheduler,
         Self::Health,
         Self::Provide,
         Self::Retrieve,
         Self::Trace,
+        Self::Migrate,
         Self::Bench,
         Self::Demo,
         Self::Config,
@@ -52,6 +55,7 @@ impl Program {
             Self::Provide => "provide",
             Self::Retrieve => "retrieve",
             Self::Trace => "trace",
+            Self::Migrate => "migrate",
             Self::Bench => "bench",
             Self::Demo => "demo",
             Self::Config => "config",

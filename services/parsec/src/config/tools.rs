@@ -1,4 +1,4 @@
-//! The settings of the commands that people use by hand: `provide`, `retrieve`, `trace`, `bench`.
+//! The settings of the commands that people use by hand: `provide`, `retrieve`, `trace`, `migrate`, `bench`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -63,6 +63,17 @@ pub(crate) struct TraceConfig {
     pub(crate) id: Option<AttemptId>,
     /// How it is written.
     pub(crate) format: OutputFormat,
+}
+
+/// `parsec migrate`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MigrateConfig {
+    /// What every command has.
+    pub(crate) common: CommonConfig,
+    /// What to bring up to date.
+    pub(crate) database: DatabaseConfig,
+    /// Whether to print the SQL instead.
+    pub(crate) print: bool,
 }
 
 /// `parsec bench`.
@@ -158,6 +169,20 @@ impl TraceConfig {
             database: DatabaseConfig::read(from)?,
             id: id.map(|id| argument("OPERATION_ID", id, values::operation_id)).transpose()?,
             format: from.required("trace.format", OutputFormat::read)?,
+        })
+    }
+}
+
+impl MigrateConfig {
+    /// Reads what `parsec migrate` needs.
+    ///
+    /// # Errors
+    /// Names the first setting that cannot be used.
+    pub(crate) fn read(from: &Sources) -> Result<Self, ConfigError> {
+        Ok(Self {
+            common: CommonConfig::read(from)?,
+            database: DatabaseConfig::read(from)?,
+            print: from.required("migrate.print", values::switch)?,
         })
     }
 }
