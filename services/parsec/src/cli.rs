@@ -10,8 +10,8 @@ use std::fmt;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::config::{
-    BenchConfig, ConfigError, DemoConfig, Flags, HealthConfig, Key, Kind, OneShotConfig, Program, SECTIONS,
-    SchedulerConfig, ServerConfig, Sources, TraceConfig, Warning, warnings,
+    BenchConfig, ConfigError, ConformanceConfig, DemoConfig, Flags, HealthConfig, Key, Kind, OneShotConfig, Program,
+    SECTIONS, SchedulerConfig, ServerConfig, Sources, TraceConfig, Warning, warnings,
 };
 use crate::provenance;
 
@@ -28,6 +28,8 @@ pub(crate) enum Command {
     OneShot(Box<OneShotConfig>),
     /// Show what an operation did that was recorded.
     Trace(TraceConfig),
+    /// Check whether a server keeps the contract.
+    Conformance(ConformanceConfig),
     /// Compare strategies on a simulated network.
     Bench(BenchConfig),
     /// Show everything at once, on this machine.
@@ -104,6 +106,7 @@ pub(crate) fn parse(
         Program::Provide => Command::OneShot(Box::new(OneShotConfig::provide(&from, given_argument(&levels))?)),
         Program::Retrieve => Command::OneShot(Box::new(OneShotConfig::retrieve(&from, required_argument(&levels))?)),
         Program::Trace => Command::Trace(TraceConfig::read(&from, given_argument(&levels))?),
+        Program::Conformance => Command::Conformance(ConformanceConfig::read(&from, required_argument(&levels))?),
         Program::Bench => Command::Bench(BenchConfig::read(&from)?),
         Program::Demo => Command::Demo(DemoConfig::read(&from)?),
     };
@@ -155,6 +158,7 @@ fn argument(program: Program) -> Option<Arg> {
         ),
         Program::Retrieve => ("CID", true, "What to look for"),
         Program::Trace => ("OPERATION_ID", false, "Operation to show; lists the newest if not given"),
+        Program::Conformance => ("URL", true, "HTTP API of the server, as http://HOST:PORT"),
         Program::Server | Program::Scheduler | Program::Bench | Program::Demo => return None,
     };
     Some(Arg::new(ARGUMENT).value_name(name).required(required).help(help))
@@ -222,6 +226,10 @@ fn about(program: Program) -> (&'static str, &'static [&'static str]) {
                 "parsec trace --database-url sqlite:parsec.db",
                 "parsec trace 01890a5d-ac96-774b-bcce-b302099a8057 --database-url sqlite:parsec.db",
             ],
+        ),
+        Program::Conformance => (
+            "Checks whether a server, in whatever language, keeps the HTTP contract; exits with 1 if it does not",
+            &["parsec conformance http://localhost:7070", "parsec conformance http://10.0.2.100:7070 --format json"],
         ),
         Program::Bench => (
             "Compares strategies on a simulated network of real libp2p peers, on this machine",

@@ -5,6 +5,7 @@
 //! - [`cli`] and [`config`]: what was asked for, from flags, environment and file
 //! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them at once, on this machine
 //! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did; [`bench`]: strategies compared
+//! - [`conformance`]: whether a server keeps the HTTP contract
 //! - [`server`], [`scheduler`]: which actors they are made of; [`process`]: what every process has
 //! - [`database`], [`dht`], [`machine`], [`provenance`], [`logging`], [`output`], [`words`]: what the wiring needs
 
@@ -12,6 +13,7 @@ mod bench;
 mod cli;
 mod commands;
 mod config;
+mod conformance;
 mod database;
 mod demo;
 mod dht;
@@ -79,6 +81,7 @@ fn log_config(command: &Command) -> LogConfig {
         Command::Health(config) => (&config.common, false),
         Command::OneShot(config) => (&config.common, true),
         Command::Trace(config) => (&config.common, true),
+        Command::Conformance(config) => (&config.common, true),
         Command::Bench(config) => (&config.common, true),
         Command::Demo(config) => (&config.common, true),
     };
@@ -95,6 +98,7 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
         Command::Health(config) => return commands::run_health(config).await,
         Command::OneShot(config) => return oneshot::run(*config, look).await,
         Command::Trace(config) => return trace::run(config, look).await,
+        Command::Conformance(config) => return conformance::run(config, look).await,
         Command::Bench(config) => tokio::task::spawn_blocking(move || bench::run(&config)).await??,
         Command::Demo(config) => demo::run(config).await?,
     }

@@ -1,6 +1,6 @@
 //! The table of settings. Where the original has a setting, its names (of both generations) and its default are kept.
 
-use super::table::Program::{self, Bench, Demo, Provide, Retrieve, Scheduler, Server, Trace};
+use super::table::Program::{self, Bench, Conformance, Demo, Provide, Retrieve, Scheduler, Server, Trace};
 use super::table::{Key, Secrecy, Section};
 
 /// Every setting of every subcommand.
@@ -15,6 +15,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { heading: "One operation", global: false, used_by: &[Provide, Retrieve], keys: ONE_SHOT },
     Section { heading: "Provide", global: false, used_by: &[Provide], keys: PROVIDE },
     Section { heading: "Trace", global: false, used_by: &[Trace], keys: TRACE },
+    Section { heading: "Conformance", global: false, used_by: &[Conformance], keys: CONFORMANCE },
     Section { heading: "Scheduler", global: false, used_by: &[Scheduler], keys: SCHEDULER },
     Section { heading: "Bench", global: false, used_by: &[Bench], keys: BENCH },
     Section { heading: "Demo", global: false, used_by: &[Demo], keys: DEMO },
@@ -156,6 +157,18 @@ const PROVIDE: &[Key] = &[Key::switch("provide.stay", "stay", "PARSEC_PROVIDE_ST
 
 const TRACE: &[Key] =
     &[Key::text("trace.format", "format", "PARSEC_TRACE_FORMAT", "FORMAT").default("text").help("As text or json")];
+
+const CONFORMANCE: &[Key] = &[
+    Key::text("conformance.ready_timeout", "ready-timeout", "PARSEC_CONFORMANCE_READY_TIMEOUT", "DURATION")
+        .default("2m")
+        .help("How long to wait until the server says that it can measure"),
+    Key::text("conformance.timeout", "timeout", "PARSEC_CONFORMANCE_TIMEOUT", "DURATION")
+        .default("3m10s")
+        .help("How long to wait for the answer to each request; longer than the server's own limit"),
+    Key::text("conformance.format", "format", "PARSEC_CONFORMANCE_FORMAT", "FORMAT")
+        .default("text")
+        .help("Result as text or json"),
+];
 
 const SCHEDULER: &[Key] = &[
     Key::list("scheduler.fleets", "fleets", "PARSEC_SCHEDULER_FLEETS", "FLEETS")

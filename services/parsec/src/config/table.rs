@@ -17,6 +17,8 @@ pub(crate) enum Program {
     Retrieve,
     /// `parsec trace`.
     Trace,
+    /// `parsec conformance`.
+    Conformance,
     /// `parsec bench`.
     Bench,
     /// `parsec demo`.
@@ -25,13 +27,14 @@ pub(crate) enum Program {
 
 impl Program {
     /// Every subcommand, in the order of the help.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Server,
         Self::Scheduler,
         Self::Health,
         Self::Provide,
         Self::Retrieve,
         Self::Trace,
+        Self::Conformance,
         Self::Bench,
         Self::Demo,
     ];
@@ -45,6 +48,7 @@ impl Program {
             Self::Provide => "provide",
             Self::Retrieve => "retrieve",
             Self::Trace => "trace",
+            Self::Conformance => "conformance",
             Self::Bench => "bench",
             Self::Demo => "demo",
         }

@@ -434,6 +434,7 @@ fn every_row_of_the_table_reaches_the_settings_by_each_of_its_names() {
             let base = match program {
                 Program::Scheduler if key.name != "scheduler.fleets" => "scheduler --fleets base",
                 Program::Health => "health localhost:7070",
+                Program::Conformance => "conformance http://localhost:7070",
                 // Silent peers and strategy libp2p, which is one of the defaults, go together on real time only.
                 Program::Bench if key.name == "bench.silent" => "bench --transport tcp",
                 Program::Retrieve => "retrieve QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4",
