@@ -13,7 +13,7 @@ const MIN_WIDTH: usize = 60;
 /// The whole report in the format that was asked for, without a last line break.
 pub(crate) fn report(config: &ConformanceConfig, checked: &[Checked], look: Look) -> String {
     match config.format {
-        OutputFormat::Text => format!("{}\n{}", table(checked, look), summary(checked)),
+        OutputFormat::Text => text(checked, look),
         OutputFormat::Json => document(&format!("http://{}", config.server), checked).to_string(),
     }
 }
@@ -22,30 +22,59 @@ fn count(checked: &[Checked], verdict: Verdict) -> usize {
     checked.iter().filter(|check| check.verdict() == verdict).count()
 }
 
-fn table(checked: &[Checked], look: Look) -> Table {
+/// The table, each note that it refers to, once, and the count of results.
+fn text(checked: &[Checked], look: Look) -> String {
+    let notes = notes(checked);
+    let mut lines = vec![table(checked, &notes, look).to_string()];
+    lines.extend((1..).zip(&notes).map(|(number, note)| format!("note {number}: {note}")));
+    lines.push(summary(checked));
+    lines.join("\n")
+}
+
+/// Each different note, in the order of its first appearance.
+fn notes(checked: &[Checked]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for note in checked.iter().flat_map(|check| &check.findings).filter_map(note) {
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    notes
+}
+
+fn note(finding: &Finding) -> Option<String> {
+    let Finding::Note { what, known_from } = finding else { return None };
+    Some(format!("{what} (as {known_from})"))
+}
+
+fn table(checked: &[Checked], notes: &[String], look: Look) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(u16::try_from(look.width.max(MIN_WIDTH)).unwrap_or(u16::MAX));
     table.set_header(["check", "result", "what was seen"]);
     for check in checked {
-        table.add_row([check.name, check.verdict().as_str(), &seen(&check.findings)]);
+        table.add_row([check.name, check.verdict().as_str(), &seen(&check.findings, notes)]);
     }
     table
 }
 
-/// What was out of order, a line for each; if nothing was, all that was seen in a few words.
-fn seen(findings: &[Finding]) -> String {
-    let heaviest = findings.iter().map(Finding::verdict).max();
-    let told = findings.iter().filter(|finding| finding.verdict() > Verdict::Pass || heaviest <= Some(Verdict::Pass));
-    let told: Vec<_> = told.map(sentence).collect();
-    told.join(if heaviest > Some(Verdict::Pass) { "\n" } else { ", " })
-}
-
-fn sentence(finding: &Finding) -> String {
-    match finding {
-        Finding::Note { what, known_from } => format!("{what} (as {known_from})"),
-        Finding::Pass(what) | Finding::Fail(what) | Finding::Skipped(what) => what.clone(),
+/// In a few words what was in order, and the numbers of the notes; if anything failed, that alone, a line for each.
+fn seen(findings: &[Finding], notes: &[String]) -> String {
+    let failures: Vec<_> = findings
+        .iter()
+        .filter_map(|finding| if let Finding::Fail(what) = finding { Some(what.as_str()) } else { None })
+        .collect();
+    if !failures.is_empty() {
+        return failures.join("\n");
     }
+    let told = findings.iter().map(|finding| match finding {
+        Finding::Note { .. } => {
+            let number = notes.iter().position(|told| Some(told) == note(finding).as_ref());
+            format!("note {}", number.map_or(0, |index| index + 1))
+        }
+        Finding::Pass(what) | Finding::Fail(what) | Finding::Skipped(what) => what.clone(),
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 fn summary(checked: &[Checked]) -> String {
@@ -100,30 +129,27 @@ mod tests {
     }
 
     #[test]
-    fn people_see_a_line_for_each_check_and_all_that_was_out_of_order() {
-        let look = Look { width: 80, colour: false };
-        let shown = format!("{}\n{}", table(&checked(), look), summary(&checked()));
+    fn people_see_a_line_for_each_check_and_each_note_once() {
+        let shown = text(&checked(), Look { width: 80, colour: false });
         let rows = [
             ["one", "pass", "CIDv0, both wires"],
-            ["two", "note", "a CIDv1 (as others)"],
-            ["three", "fail", "a CIDv1 (as others)"],
+            ["two", "note", "CIDv0, note 1"],
+            ["three", "fail", "no `CID`"],
             ["four", "skipped", "not ready"],
         ];
         for row in rows {
             let is_row = |line: &str| row.iter().all(|cell| line.contains(cell));
             assert!(shown.lines().any(is_row), "no {row:?} in\n{shown}");
         }
-        assert!(
-            shown.contains("no `CID`") && shown.ends_with("\n4 checks: 1 pass, 1 note, 1 fail, 1 skipped"),
-            "{shown}"
-        );
+        let end = "\nnote 1: a CIDv1 (as others)\n4 checks: 1 pass, 1 note, 1 fail, 1 skipped";
+        assert!(shown.ends_with(end) && shown.matches("a CIDv1").count() == 1, "{shown}");
     }
 
     #[test]
-    fn no_line_is_wider_than_the_terminal() {
+    fn no_line_of_the_table_is_wider_than_the_terminal() {
         let long = Finding::fail("word ".repeat(40));
         let check = Checked { name: "one", request: String::new(), findings: vec![long], took: None };
-        let shown = table(&[check], Look { width: 70, colour: false }).to_string();
+        let shown = table(&[check], &[], Look { width: 70, colour: false }).to_string();
         assert!(shown.lines().all(|line| line.chars().count() <= 70), "{shown}");
     }
 

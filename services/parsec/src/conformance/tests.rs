@@ -272,8 +272,11 @@ async fn each_breach_is_found_by_the_check_that_is_about_it() {
     }
 }
 
+/// What becomes of the object in an answer.
+type Change = fn(&mut Value);
+
 /// Servers that break the contract in every answer to an operation.
-const BREACHES_OF_ANSWERS: &[(&str, fn(&mut Value))] = &[
+const BREACHES_OF_ANSWERS: &[(&str, Change)] = &[
     ("no CID", |answer| drop(answer.as_object_mut().unwrap().remove("CID"))),
     ("no routing table", |answer| drop(answer.as_object_mut().unwrap().remove("RoutingTableSize"))),
     ("durations as text", |answer| answer["Duration"] = "1.5s".into()),
@@ -292,7 +295,7 @@ async fn a_breach_in_the_shape_of_answers_is_found() {
 }
 
 /// A double whose answers to operations are changed.
-async fn twisted_answers(change: fn(&mut Value)) -> Endpoint {
+async fn twisted_answers(change: Change) -> Endpoint {
     let (listener, endpoint) = listener().await;
     let published = Mutex::new(HashSet::new());
     tokio::spawn(async move {
