@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod bench;
+mod conformance;
 mod demo;
 mod deployment;
 mod health;

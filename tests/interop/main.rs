@@ -5,5 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+mod doubles;
 mod golang_migrate;
+mod js_conformance;
+mod js_server;
 mod rows_of_others;

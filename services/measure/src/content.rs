@@ -18,6 +18,9 @@ pub const MAX_CID_CHARS: usize = 1024;
 /// The multicodec code of sha2-256 (multicodec table).
 const SHA2_256: u64 = 0x12;
 
+/// The multicodec code of bytes without a structure (multicodec table).
+const RAW: u64 = 0x55;
+
 /// Content to publish. Only its identifier ever reaches the DHT; the bytes stay with the server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Content(Vec<u8>);
@@ -76,6 +79,12 @@ impl Cid {
     pub fn multihash(&self) -> Vec<u8> {
         self.0.hash().to_bytes()
     }
+
+    /// The same multihash as a CIDv1 of raw bytes: how JavaScript servers name what they published.
+    #[must_use]
+    pub fn raw_v1(&self) -> Self {
+        Self(cid::Cid::new_v1(RAW, *self.0.hash()))
+    }
 }
 
 impl fmt::Display for Cid {
@@ -131,8 +140,8 @@ mod tests {
     #[test]
     fn version_1_is_read_and_names_the_same_multihash() {
         let v0: Cid = "QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4".parse().unwrap();
-        let v1: Cid = cid::Cid::new_v1(0x55, *v0.0.hash()).to_string().parse().unwrap();
-        assert_eq!(v0.multihash(), v1.multihash());
+        let v1: Cid = "bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e".parse().unwrap();
+        assert_eq!((v1.multihash(), &v1), (v0.multihash(), &v0.raw_v1()));
         assert_eq!(v0.multihash()[..2], [0x12, 0x20]);
     }
 

@@ -10,9 +10,9 @@ use std::fmt;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::config::{
-    BenchConfig, CompletionsConfig, ConfigError, DemoConfig, Flags, Given, HealthConfig, Key, Kind, MigrateConfig,
-    OneShotConfig, Program, SECTIONS, SchedulerConfig, Secrecy, ServerConfig, ShowConfig, Sources, TraceConfig,
-    Warning, keys, warnings,
+    BenchConfig, CompletionsConfig, ConfigError, ConformanceConfig, DemoConfig, Flags, Given, HealthConfig, Key, Kind,
+    MigrateConfig, OneShotConfig, Program, SECTIONS, SchedulerConfig, Secrecy, ServerConfig, ShowConfig, Sources,
+    TraceConfig, Warning, keys, warnings,
 };
 use crate::provenance;
 
@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Trace(TraceConfig),
     /// Bring the database up to date.
     Migrate(MigrateConfig),
+    /// Check whether a server keeps the contract.
+    Conformance(ConformanceConfig),
     /// Compare strategies on a simulated network.
     Bench(BenchConfig),
     /// Show everything at once, on this machine.
@@ -139,6 +141,7 @@ fn command(program: Program, levels: &[(&str, &ArgMatches)], from: &Sources) -> 
         Program::Retrieve => Command::OneShot(Box::new(OneShotConfig::retrieve(from, required_argument(levels))?)),
         Program::Trace => Command::Trace(TraceConfig::read(from, given_argument(levels))?),
         Program::Migrate => Command::Migrate(MigrateConfig::read(from)?),
+        Program::Conformance => Command::Conformance(ConformanceConfig::read(from, required_argument(levels))?),
         Program::Bench => Command::Bench(BenchConfig::read(from)?),
         Program::Demo => Command::Demo(DemoConfig::read(from)?),
         Program::Config => Command::Config(show::read(levels, from)?),
@@ -210,6 +213,7 @@ fn argument(program: Program) -> Option<Arg> {
         ),
         Program::Retrieve => ("CID", true, "What to look for"),
         Program::Trace => ("OPERATION_ID", false, "Operation to show; lists the newest if not given"),
+        Program::Conformance => ("URL", true, "HTTP API of the server, as http://HOST:PORT"),
         Program::Completions => ("SHELL", true, "Shell to complete command lines in: bash, zsh or fish"),
         Program::Server | Program::Scheduler | Program::Migrate | Program::Bench | Program::Demo | Program::Config => {
             return None;
@@ -291,6 +295,10 @@ fn about(program: Program) -> (&'static str, &'static [&'static str]) {
                 "parsec migrate --print > parsec.sql",
                 "parsec migrate --print --database-url sqlite:parsec.db | sqlite3 parsec.db",
             ],
+        ),
+        Program::Conformance => (
+            "Checks whether a server, in whatever language, keeps the HTTP contract; exits with 1 if it does not",
+            &["parsec conformance http://localhost:7070", "parsec conformance http://10.0.2.100:7070 --format json"],
         ),
         Program::Bench => (
             "Compares strategies on a simulated network of real libp2p peers, on this machine",

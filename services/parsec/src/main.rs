@@ -6,6 +6,7 @@
 //! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them at once, on this machine
 //! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did; [`bench`]: strategies compared
 //! - [`migrate`]: the database brought up to date, or the SQL for it
+//! - [`conformance`]: whether a server keeps the HTTP contract
 //! - [`server`], [`scheduler`]: which actors they are made of; [`process`]: what every process has
 //! - [`database`], [`dht`], [`machine`], [`provenance`], [`logging`], [`output`], [`words`]: what the wiring needs
 
@@ -13,6 +14,7 @@ mod bench;
 mod cli;
 mod commands;
 mod config;
+mod conformance;
 mod database;
 mod demo;
 mod dht;
@@ -82,6 +84,7 @@ fn log_config(command: &Command) -> LogConfig {
         Command::OneShot(config) => (&config.common, true),
         Command::Trace(config) => (&config.common, true),
         Command::Migrate(config) => (&config.common, true),
+        Command::Conformance(config) => (&config.common, true),
         Command::Bench(config) => (&config.common, true),
         Command::Demo(config) => (&config.common, true),
         Command::Config(config) => (&config.common, true),
@@ -101,6 +104,7 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
         Command::OneShot(config) => return oneshot::run(*config, look).await,
         Command::Trace(config) => return trace::run(config, look).await,
         Command::Migrate(config) => migrate::run(config).await?,
+        Command::Conformance(config) => return conformance::run(config, look).await,
         Command::Bench(config) => tokio::task::spawn_blocking(move || bench::run(&config)).await??,
         Command::Demo(config) => demo::run(config).await?,
         Command::Config(config) => output::line(&config.text())?,

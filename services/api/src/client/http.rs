@@ -48,7 +48,7 @@ impl Default for Timeouts {
 /// repeated: the second answer would be of a warm lookup.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
-    http: reqwest::Client,
+    pub(super) http: reqwest::Client,
     timeouts: Timeouts,
 }
 
@@ -136,7 +136,7 @@ async fn send(request: RequestBuilder, limit: Duration) -> Result<Response, Call
 }
 
 /// At most `max` bytes of the body, and whether that is all of it. `limit` is what the request was sent with.
-async fn read(response: &mut Response, max: usize, limit: Duration) -> Result<(Vec<u8>, bool), CallError> {
+pub(super) async fn read(response: &mut Response, max: usize, limit: Duration) -> Result<(Vec<u8>, bool), CallError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| CallError::from_reqwest(&error, limit))? {
         let room = max - body.len();

@@ -5,12 +5,14 @@
 
 mod error;
 mod http;
+mod raw;
 
 use async_trait::async_trait;
 use parsec_measure::{AttemptId, Content, Endpoint, Measured};
 
 pub use error::CallError;
 pub use http::{HttpClient, Timeouts};
+pub use raw::{RawMethod, RawReply, RawRequest};
 
 /// A server's answer: what it measured, and on what.
 #[derive(Debug, Clone, PartialEq, Eq)]

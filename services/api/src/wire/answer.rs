@@ -24,7 +24,7 @@ pub const NOT_FOUND: &str = "not found";
 pub const DEADLINE_EXCEEDED: &str = "context deadline exceeded";
 
 /// The JavaScript server's text for [`NOT_FOUND`].
-const NOT_FOUND_JS: &str = "Did not find any providers";
+pub const NOT_FOUND_JS: &str = "Did not find any providers";
 
 /// Go's text for an empty routing table (`kbucket.ErrLookupFailure`).
 const EMPTY_TABLE: &str = "failed to find any peer in table";

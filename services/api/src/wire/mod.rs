@@ -5,7 +5,7 @@ mod number;
 mod request;
 mod trace;
 
-pub use answer::{Answer, BadAnswer, DEADLINE_EXCEEDED, MAX_ANSWER_BYTES, MAX_STEPS, NOT_FOUND};
+pub use answer::{Answer, BadAnswer, DEADLINE_EXCEEDED, MAX_ANSWER_BYTES, MAX_STEPS, NOT_FOUND, NOT_FOUND_JS};
 pub use number::MAX_DURATION;
 pub use request::{BadRequest, MAX_BODY_BYTES, MAX_CONTENT_BYTES, ProvideRequest, Target};
 

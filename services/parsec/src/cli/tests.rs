@@ -64,6 +64,21 @@ fn the_health_question_needs_to_know_whom_to_ask() {
 }
 
 #[test]
+fn the_contract_is_checked_of_a_server_that_is_named() {
+    let Ok((Command::Conformance(config), _)) = run("parsec conformance http://10.0.0.1:7070/ --timeout 5s") else {
+        panic!("it is a command")
+    };
+    assert_eq!((config.server.to_string().as_str(), config.timeout.as_secs()), ("10.0.0.1:7070", 5));
+    let (message, code) = refusal("parsec conformance https://10.0.0.1:7070");
+    assert_eq!(
+        message,
+        "error: argument URL: cannot use `https://10.0.0.1:7070`: expected http://HOST:PORT, such as http://localhost:7070\n"
+    );
+    assert_eq!(code, 2);
+    assert_eq!(refusal("parsec conformance").1, 2);
+}
+
+#[test]
 fn help_and_version_are_no_failures_and_nonsense_is_one() {
     for line in ["parsec --help", "parsec --version", "parsec server --help", "parsec help demo"] {
         let error = run(line).unwrap_err();

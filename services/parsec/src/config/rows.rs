@@ -2,7 +2,7 @@
 //! kept. What the original had in between, while it was written, is not.
 
 use super::idle::{DHT_ONLY, FIREHOSE, LEVEL_DB};
-use super::table::Program::{self, Bench, Demo, Migrate, Provide, Retrieve, Scheduler, Server, Trace};
+use super::table::Program::{self, Bench, Conformance, Demo, Migrate, Provide, Retrieve, Scheduler, Server, Trace};
 use super::table::{Key, Secrecy, Section};
 
 /// Every setting of every subcommand.
@@ -20,6 +20,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { heading: "Provide", global: false, used_by: &[Provide], keys: PROVIDE },
     Section { heading: "Trace", global: false, used_by: &[Trace], keys: TRACE },
     Section { heading: "Migrate", global: false, used_by: &[Migrate], keys: MIGRATE },
+    Section { heading: "Conformance", global: false, used_by: &[Conformance], keys: CONFORMANCE },
     Section { heading: "Scheduler", global: false, used_by: &[Scheduler], keys: SCHEDULER },
     Section { heading: "Bench", global: false, used_by: &[Bench], keys: BENCH },
     Section { heading: "Demo", global: false, used_by: &[Demo], keys: DEMO },
@@ -236,6 +237,18 @@ const TRACE: &[Key] =
 
 const MIGRATE: &[Key] = &[Key::switch("migrate.print", "print", "PARSEC_MIGRATE_PRINT")
     .help("Print the SQL of every step for an empty database, in order, and connect to nothing")];
+
+const CONFORMANCE: &[Key] = &[
+    Key::text("conformance.ready_timeout", "ready-timeout", "PARSEC_CONFORMANCE_READY_TIMEOUT", "DURATION")
+        .default("2m")
+        .help("How long to wait until the server says that it can measure"),
+    Key::text("conformance.timeout", "timeout", "PARSEC_CONFORMANCE_TIMEOUT", "DURATION")
+        .default("3m10s")
+        .help("How long to wait for the answer to each request; longer than the server's own limit"),
+    Key::text("conformance.format", "format", "PARSEC_CONFORMANCE_FORMAT", "FORMAT")
+        .default("text")
+        .help("Result as text or json"),
+];
 
 const SCHEDULER: &[Key] = &[
     Key::list("scheduler.fleets", "fleets", "PARSEC_SCHEDULER_FLEETS", "FLEETS")

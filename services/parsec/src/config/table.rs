@@ -20,6 +20,8 @@ pub(crate) enum Program {
     Trace,
     /// `parsec migrate`.
     Migrate,
+    /// `parsec conformance`.
+    Conformance,
     /// `parsec bench`.
     Bench,
     /// `parsec demo`.
@@ -32,7 +34,7 @@ pub(crate) enum Program {
 
 impl Program {
     /// Every subcommand, in the order of the help.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Server,
         Self::Scheduler,
         Self::Health,
@@ -40,6 +42,7 @@ impl Program {
         Self::Retrieve,
         Self::Trace,
         Self::Migrate,
+        Self::Conformance,
         Self::Bench,
         Self::Demo,
         Self::Config,
@@ -56,6 +59,7 @@ impl Program {
             Self::Retrieve => "retrieve",
             Self::Trace => "trace",
             Self::Migrate => "migrate",
+            Self::Conformance => "conformance",
             Self::Bench => "bench",
             Self::Demo => "demo",
             Self::Config => "config",

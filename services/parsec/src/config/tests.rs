@@ -388,6 +388,7 @@ pub(super) fn base(program: Program, key: &Key) -> &'static str {
 pub(super) fn bare(program: Program) -> &'static str {
     match program {
         Program::Health => "health localhost:7070",
+        Program::Conformance => "conformance http://localhost:7070",
         Program::Config => "config --schema",
         Program::Completions => "completions bash",
         Program::Retrieve => "retrieve QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4",

@@ -1,4 +1,5 @@
-//! The settings of the commands that people use by hand: `provide`, `retrieve`, `trace`, `migrate`, `bench`.
+//! The settings of the commands that people use by hand: `provide`, `retrieve`, `trace`, `migrate`, `conformance`,
+//! `bench`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -74,6 +75,21 @@ pub(crate) struct MigrateConfig {
     pub(crate) database: DatabaseConfig,
     /// Whether to print the SQL instead.
     pub(crate) print: bool,
+}
+
+/// `parsec conformance`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ConformanceConfig {
+    /// What every command has.
+    pub(crate) common: CommonConfig,
+    /// The HTTP API to check.
+    pub(crate) server: HostPort,
+    /// How long it may take until the server can measure.
+    pub(crate) ready_timeout: Duration,
+    /// How long each answer may take.
+    pub(crate) timeout: Duration,
+    /// How the result is written.
+    pub(crate) format: OutputFormat,
 }
 
 /// `parsec bench`.
@@ -183,6 +199,22 @@ impl MigrateConfig {
             common: CommonConfig::read(from)?,
             database: DatabaseConfig::read(from)?,
             print: from.required("migrate.print", values::switch)?,
+        })
+    }
+}
+
+impl ConformanceConfig {
+    /// Reads what `parsec conformance` needs; `url` is its argument.
+    ///
+    /// # Errors
+    /// Names the first setting that cannot be used.
+    pub(crate) fn read(from: &Sources, url: &str) -> Result<Self, ConfigError> {
+        Ok(Self {
+            common: CommonConfig::read(from)?,
+            server: argument("URL", url, values::http_url)?,
+            ready_timeout: from.required("conformance.ready_timeout", values::positive_duration)?,
+            timeout: from.required("conformance.timeout", values::positive_duration)?,
+            format: from.required("conformance.format", OutputFormat::read)?,
         })
     }
 }

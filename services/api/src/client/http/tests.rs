@@ -7,6 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::client::{RawMethod, RawRequest};
 
 const CID: &str = "QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4";
 
@@ -165,6 +166,41 @@ async fn an_answer_that_is_no_measurement_is_an_error() {
         assert!(matches!(&error, CallError::BadAnswer { reason } if reason.contains(word)), "{word}: {error:?}");
         assert_eq!(error.class(), OutcomeClass::ServerError);
     }
+}
+
+fn raw(method: RawMethod, body: Option<&str>) -> RawRequest {
+    let headers = vec![(SCHEDULER_ID_HEADER, "default".to_owned())];
+    RawRequest { method, path: "/a%2Fb?c".to_owned(), headers, body: body.map(Into::into) }
+}
+
+#[tokio::test]
+async fn a_raw_request_goes_out_word_for_word_and_every_answer_comes_back() {
+    let text = "HTTP/1.1 418 I'm a teapot\r\ncontent-type: text/tea\r\ncontent-length: 3\r\n\r\ntea";
+    let (server, served) = saying(text).await;
+    let reply = client().exchange(&server, raw(RawMethod::Post, Some("{")), 3, SHORT).await.unwrap();
+    assert_eq!((reply.status, reply.content_type.as_deref()), (418, Some("text/tea")));
+    assert_eq!((reply.body.as_slice(), reply.is_complete), (&b"tea"[..], true));
+    let request = served.await.unwrap();
+    assert!(request.starts_with("POST /a%2Fb?c HTTP/1.1\r\n"), "{request}");
+    assert!(request.contains("x-scheduler-id: default\r\n") && request.ends_with("\r\n\r\n{"), "{request}");
+
+    let (server, served) = saying(response("200 OK", "four")).await;
+    let reply = client().exchange(&server, raw(RawMethod::Get, None), 3, SHORT).await.unwrap();
+    assert_eq!((reply.body.len(), reply.is_complete), (3, false));
+    let request = served.await.unwrap();
+    assert!(request.starts_with("GET ") && !request.contains("content-type"), "{request}");
+}
+
+#[tokio::test]
+async fn a_raw_answer_that_does_not_end_ends_with_the_limit() {
+    let (server, served) = server(|mut stream: TcpStream| async move {
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{").await.unwrap();
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let error = client().exchange(&server, raw(RawMethod::Get, None), 9, SHORT).await.unwrap_err();
+    assert_eq!(error, CallError::TimedOut { after: SHORT });
+    served.abort();
 }
 
 #[tokio::test]
