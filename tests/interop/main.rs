@@ -2,3 +2,9 @@
 //!
 //! A test that needs a program which is not on every machine says so with the name that the build script gives it (`has_go`
 //! for instance), and is reported as ignored where the program is missing.
+
+mod go_peers;
+mod go_program;
+mod go_scheduler;
+mod matrix;
+mod servers;

@@ -62,9 +62,9 @@ func (s *swarm) join(ctx context.Context, strategy string) (*newcomer, error) {
 		}
 		return &newcomer{host: s.servers[0].host, routing: s.servers[0].dht}, nil
 	case "classic":
-		return s.joinByLookups(ctx)
+		return s.joinByLookups(ctx, false)
 	case "optprov":
-		return s.joinByLookups(ctx, dht.EnableOptimisticProvide())
+		return s.joinByLookups(ctx, true, dht.EnableOptimisticProvide())
 	case "fullrt":
 		return s.joinByCrawl(ctx)
 	default:
@@ -81,7 +81,7 @@ func (s *swarm) bootstrap() []peer.AddrInfo {
 	return peers[:min(len(peers), bootstrapPeers)]
 }
 
-func (s *swarm) joinByLookups(ctx context.Context, more ...dht.Option) (*newcomer, error) {
+func (s *swarm) joinByLookups(ctx context.Context, needsSize bool, more ...dht.Option) (*newcomer, error) {
 	host, err := newHost(s.transport, nil)
 	if err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func (s *swarm) joinByLookups(ctx context.Context, more ...dht.Option) (*newcome
 	if err := until(ctx, known, func() bool { return table.RoutingTable().Size() > 0 }); err != nil {
 		return nil, err
 	}
-	// A refresh is lookups, and those tell the size of the network once there have been enough of them.
+	// A refresh is lookups, and those tell the size of a network of 20 and more once there have been enough of them.
 	for {
 		select {
 		case err := <-table.ForceRefresh():
@@ -112,7 +112,7 @@ func (s *swarm) joinByLookups(ctx context.Context, more ...dht.Option) (*newcome
 		case <-ctx.Done():
 			return nil, fmt.Errorf("refresh: %w", ctx.Err())
 		}
-		if _, err := table.NetworkSize(); err == nil {
+		if _, err := table.NetworkSize(); err == nil || !needsSize {
 			return &newcomer{host: host, routing: table, size: table.NetworkSize}, nil
 		}
 	}
