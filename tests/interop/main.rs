@@ -6,7 +6,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 mod doubles;
+mod go_peers;
+mod go_program;
+mod go_scheduler;
 mod golang_migrate;
 mod js_conformance;
 mod js_server;
+mod matrix;
 mod rows_of_others;
+mod servers;

@@ -79,6 +79,24 @@ pub(crate) fn is_unspecified(address: &Multiaddr) -> bool {
     }
 }
 
+/// Under which addresses to announce a node: those that were confirmed, and the listeners at the same hosts, since the first
+/// transport to be confirmed must not hide the others; without any, the listeners alone. Go announces its listeners always.
+pub(crate) fn announced<'a>(
+    confirmed: impl Iterator<Item = &'a Multiaddr>,
+    listening: impl Iterator<Item = &'a Multiaddr>,
+) -> Vec<Multiaddr> {
+    let mut announced: Vec<Multiaddr> = confirmed.cloned().collect();
+    let mut listening: Vec<&Multiaddr> = listening.filter(|address| !is_unspecified(address)).collect();
+    if !announced.is_empty() {
+        let host = |address: &Multiaddr| address.iter().next().map(Protocol::acquire);
+        let hosts: Vec<_> = announced.iter().map(host).collect();
+        listening.retain(|address| hosts.contains(&host(address)) && !announced.contains(address));
+    }
+    announced.extend(listening.into_iter().cloned());
+    announced.truncate(MAX_PER_PEER);
+    announced
+}
+
 /// How many peers must have seen us under an address before we announce it (Go: `ActivationThresh` of its observed addresses).
 const OBSERVERS_NEEDED: usize = 4;
 
@@ -153,6 +171,23 @@ mod tests {
             assert!(leads_home(yes), "{yes}");
         }
         assert!(!leads_home("/ip4/1.2.3.4/tcp/4001"));
+    }
+
+    #[test]
+    fn listeners_are_announced_until_an_address_is_confirmed_and_then_those_at_the_same_host() {
+        let parsed = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<Multiaddr>>();
+        let announced =
+            |confirmed: &[&str], listening: &[&str]| announced(parsed(confirmed).iter(), parsed(listening).iter());
+        let (tcp, quic) = ("/ip4/1.2.3.4/tcp/4001", "/ip4/1.2.3.4/udp/4001/quic-v1");
+        let (inside, everywhere) = ("/ip4/10.0.0.1/tcp/4001", "/ip4/0.0.0.0/tcp/4001");
+        assert_eq!(announced(&[], &[tcp, everywhere, quic]), parsed(&[tcp, quic]));
+        // Seen by others over QUIC first: whoever speaks TCP alone finds us too.
+        assert_eq!(announced(&[quic], &[tcp, quic]), parsed(&[quic, tcp]));
+        // Behind a NAT nobody can say which other ports lead to us.
+        assert_eq!(announced(&[quic], &[inside, everywhere]), parsed(&[quic]));
+        let many: Vec<String> = (1..100).map(|port| format!("/ip4/1.2.3.4/tcp/{port}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(announced(&[quic], &many).len(), MAX_PER_PEER);
     }
 
     #[test]

@@ -161,6 +161,8 @@ pub(crate) struct Driver {
     swarm: Swarm<Behaviour>,
     rpc: RpcClient,
     commands: mpsc::Receiver<Command>,
+    /// Where to find us, if that is not left to listeners and peers.
+    configured: Vec<Multiaddr>,
     observed: Observed,
     /// What connected peers say they run.
     agents: HashMap<PeerId, Arc<str>>,
@@ -169,12 +171,12 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
+    /// The addresses that the swarm has already are those that the operator wants to be announced.
     pub(crate) fn new(swarm: Swarm<Behaviour>, rpc: RpcClient) -> (Self, DriverHandle) {
         let (sender, commands) = mpsc::channel(QUEUE);
-        (
-            Self { swarm, rpc, commands, observed: Observed::default(), agents: HashMap::new(), walk: None },
-            DriverHandle { commands: sender },
-        )
+        let configured = swarm.external_addresses().cloned().collect();
+        let (observed, agents) = (Observed::default(), HashMap::new());
+        (Self { swarm, rpc, commands, configured, observed, agents, walk: None }, DriverHandle { commands: sender })
     }
 
     /// Runs until it is told to stop or every handle is gone.
@@ -272,7 +274,7 @@ impl Driver {
     }
 
     fn start(&mut self, key: &[u8], count: usize) -> Start {
-        let local = NamedPeer { id: *self.swarm.local_peer_id(), addresses: announced(&self.swarm) };
+        let local = NamedPeer { id: *self.swarm.local_peer_id(), addresses: self.announced() };
         let kad = &mut self.swarm.behaviour_mut().kad.kad;
         let key = RecordKey::new(&key);
         let in_bucket = kad.kbucket(key.clone()).map_or(0, |bucket| bucket.num_entries());
@@ -321,6 +323,14 @@ impl Driver {
         }
     }
 
+    /// Under which addresses others should find us.
+    fn announced(&self) -> Vec<Multiaddr> {
+        if !self.configured.is_empty() {
+            return self.configured.iter().take(addresses::MAX_PER_PEER).cloned().collect();
+        }
+        addresses::announced(self.swarm.external_addresses(), self.swarm.listeners())
+    }
+
     /// A peer says under which address it sees us. Once enough of them agree, we announce it.
     fn note_observation(&mut self, peer: PeerId, address: Multiaddr) {
         if self.observed.note(address.clone(), peer) {
@@ -367,16 +377,6 @@ impl Driver {
         let Progress { complete, closest, providers, .. } = progress;
         let _ = reply.send(Walked { at, complete, log: tap.into_log(), closest, providers });
     }
-}
-
-/// Under which addresses others should find us: the confirmed and configured ones, else those we listen on.
-fn announced(swarm: &Swarm<Behaviour>) -> Vec<Multiaddr> {
-    let external: Vec<Multiaddr> = swarm.external_addresses().cloned().collect();
-    if !external.is_empty() {
-        return external.into_iter().take(addresses::MAX_PER_PEER).collect();
-    }
-    let listening = swarm.listeners().filter(|address| !addresses::is_unspecified(address));
-    listening.take(addresses::MAX_PER_PEER).cloned().collect()
 }
 
 fn table_size(kad: &mut kad::Behaviour<crate::records::ProviderStore>) -> usize {

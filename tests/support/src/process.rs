@@ -1,9 +1,10 @@
 //! Programs, running: parsec as its operators start it, and those of other people.
 
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -21,6 +22,8 @@ pub struct Process {
     stage: Stage,
     name: String,
     child: Child,
+    /// Its standard input, if it has one.
+    input: Mutex<Option<ChildStdin>>,
     said: Arc<Transcript>,
 }
 
@@ -51,11 +54,23 @@ impl Process {
     ///
     /// # Panics
     /// If there is no such program.
+    pub fn run(stage: &Stage, variables: &[(&str, &str)], command: Command) -> Self {
+        Self::spawn(stage, variables, command, Stdio::null())
+    }
+
+    /// Starts any program that takes orders on its standard input, which [`Self::say`] writes to.
+    ///
+    /// # Panics
+    /// If there is no such program.
+    pub fn converse(stage: &Stage, variables: &[(&str, &str)], command: Command) -> Self {
+        Self::spawn(stage, variables, command, Stdio::piped())
+    }
+
     #[expect(clippy::disallowed_methods, reason = "the child gets an environment of its own, and these parts of ours")]
-    pub fn run(stage: &Stage, variables: &[(&str, &str)], mut command: Command) -> Self {
+    fn spawn(stage: &Stage, variables: &[(&str, &str)], mut command: Command, input: Stdio) -> Self {
         let inherited = INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
         command.env_clear().envs(inherited).envs(variables.iter().copied());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut name = PathBuf::from(command.get_program()).file_name().unwrap_or_default().display().to_string();
         for arg in command.get_args() {
             name.push_str(&format!(" {}", arg.display()));
@@ -65,7 +80,20 @@ impl Process {
         let err = child.stderr.take().expect("standard error was asked for");
         let said = Transcript::of(format!("{name} (process {})", child.id()), out, err);
         stage.keep(Arc::clone(&said));
-        Self { stage: stage.clone(), name, child, said }
+        let input = Mutex::new(child.stdin.take());
+        Self { stage: stage.clone(), name, child, input, said }
+    }
+
+    /// Writes a line to the standard input. Meant for lines that fit into a pipe: a process that does not read holds the
+    /// writer up.
+    ///
+    /// # Panics
+    /// If it has none, or has ended.
+    pub fn say(&self, line: &str) {
+        let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
+        let input = input.as_mut().unwrap_or_else(|| panic!("nobody can talk to {}", self.name));
+        let said = input.write_all(format!("{line}\n").as_bytes());
+        said.unwrap_or_else(|error| panic!("{} does not listen: {error}", self.name));
     }
 
     /// Waits for a line on standard output of which `pick` makes something.
@@ -101,8 +129,9 @@ impl Process {
         kill(Pid::from_raw(pid), signal).expect("a child that is not reaped can be signalled");
     }
 
-    /// Waits for the end.
+    /// Ends the standard input, if there is one, and waits for the end.
     pub async fn end(mut self) -> Ended {
+        drop(self.input.get_mut().unwrap_or_else(PoisonError::into_inner).take());
         let what = format!("end of {}", self.name);
         let child = &mut self.child;
         let ask = async || child.try_wait().expect("a child can be waited for");
