@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use parking_lot::Mutex;
-use parsec_measure::{FollowUp, Measured, OperationKind, OutcomeClass};
+use parsec_measure::{FollowUp, ListName, Measured, OperationKind, OutcomeClass, RequestKind};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
@@ -64,6 +64,12 @@ struct FleetLabels {
     fleet: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ListLabels {
+    list: String,
+    request: String,
+}
+
 /// Every metric of a parsec process. Shared by all actors; each update is a few atomic operations.
 pub struct Metrics {
     registry: Registry,
@@ -87,6 +93,7 @@ pub struct Metrics {
     rows_lost: Counter,
     traces_lost: Counter,
     rounds_skipped: Family<FleetLabels, Counter>,
+    listed_requests: Family<ListLabels, Counter>,
 }
 
 impl fmt::Debug for Metrics {
@@ -124,6 +131,7 @@ impl Metrics {
             rows_lost: Counter::default(),
             traces_lost: Counter::default(),
             rounds_skipped: Family::default(),
+            listed_requests: Family::default(),
         };
         metrics.register(version, commit);
         metrics
@@ -201,6 +209,11 @@ impl Metrics {
             "parsec_rounds_skipped",
             "Rounds left out because an earlier one took too long",
             self.rounds_skipped.clone(),
+        );
+        registry.register(
+            "parsec_listed_requests",
+            "Provider requests of other peers for content on a list",
+            self.listed_requests.clone(),
         );
     }
 
@@ -307,6 +320,18 @@ impl Metrics {
         self.traces_lost.inc_by(traces as u64);
     }
 
+    /// Other peers' requests are looked up in this list: its series begin at zero.
+    pub fn watched(&self, list: ListName) {
+        for request in [RequestKind::AddProvider, RequestKind::GetProviders] {
+            self.listed_requests.get_or_create(&list_labels(list, request));
+        }
+    }
+
+    /// Another peer has asked this node for something on a list.
+    pub fn listed(&self, list: ListName, request: RequestKind) {
+        self.listed_requests.get_or_create(&list_labels(list, request)).inc();
+    }
+
     /// Everything in OpenMetrics text.
     pub fn encode(&self) -> Result<String, fmt::Error> {
         let mut out = String::new();
@@ -315,6 +340,10 @@ impl Metrics {
         encode_eof(&mut out)?;
         Ok(out)
     }
+}
+
+fn list_labels(list: ListName, request: RequestKind) -> ListLabels {
+    ListLabels { list: list.as_str().to_owned(), request: request.as_str().to_ascii_lowercase() }
 }
 
 fn observe(family: &Family<OperationLabels, Histogram>, kind: OperationKind, fleet: &str, result: &Measured) {
@@ -382,6 +411,21 @@ mod tests {
             "parsec_fallbacks_total{operation=\"provide\",fleet=\"optprov\"} 1",
             "parsec_background_puts_total{outcome=\"stored\",fleet=\"optprov\"} 18",
             "parsec_background_puts_total{outcome=\"failed\",fleet=\"optprov\"} 2",
+        ] {
+            assert!(text.contains(line), "no {line} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn requests_for_listed_content_are_counted_by_list_and_kind_from_zero_on() {
+        let metrics = Metrics::new("0.1.0", "abc");
+        metrics.watched(ListName::DeniedCids);
+        metrics.listed(ListName::Badbits, RequestKind::AddProvider);
+        let text = metrics.encode().unwrap();
+        for line in [
+            "parsec_listed_requests_total{list=\"denied_cids\",request=\"add_provider\"} 0",
+            "parsec_listed_requests_total{list=\"denied_cids\",request=\"get_providers\"} 0",
+            "parsec_listed_requests_total{list=\"badbits\",request=\"add_provider\"} 1",
         ] {
             assert!(text.contains(line), "no {line} in\n{text}");
         }

@@ -7,7 +7,8 @@
 //! peer, [`strategy`] the decisions as pure machines, `operation` drives a strategy over the
 //! network and notes each request in a `log`, `report` turns its end into a measurement. `driver` owns
 //! the swarm, `refresh` keeps its routing table, `crawler` the census of a full one, `size` what is known of
-//! the network's size. `serving` is libp2p-kad, and `walk` what is seen of its own lookups. [`Node`] ties
+//! the network's size. `serving` is libp2p-kad, `walk` what is seen of its own lookups, `listed` who asks
+//! it for content on a list. [`Node`] ties
 //! them together, `local` is a network to try them on.
 
 mod addresses;
@@ -15,6 +16,7 @@ mod book;
 mod crawler;
 mod driver;
 pub mod key;
+mod listed;
 mod local;
 mod log;
 mod network;
@@ -31,6 +33,7 @@ mod swarm;
 mod walk;
 mod wire;
 
+pub use listed::ListWatch;
 pub use local::{
     Attachment, LOCAL_PROTOCOL, Latency, LatencyError, LocalConfig, LocalError, LocalNetwork, LocalPeer,
     LocalTransport, Observer, Region, UnknownRegion,

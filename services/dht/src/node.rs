@@ -25,6 +25,7 @@ use crate::addresses;
 use crate::crawler::{Census, CrawlNow, Crawler};
 use crate::driver::Driver;
 use crate::key::Contact;
+use crate::listed::ListWatch;
 use crate::local::Attachment;
 use crate::operation::Tools;
 use crate::refresh::Refresh;
@@ -115,6 +116,8 @@ pub struct NodeConfig {
     pub cold: bool,
     /// How long one publication or search may take.
     pub operation_timeout: Duration,
+    /// Lists to look the keys of other peers' provider requests up in. Without server mode there are no such requests.
+    pub listed: Option<ListWatch>,
 }
 
 /// Why a node could not be started.
@@ -231,6 +234,9 @@ impl Node {
             swarm.add_external_address(address);
         }
 
+        if let Some(watch) = config.listed {
+            swarm.behaviour_mut().kad.kad.store_mut().watch(watch.start());
+        }
         let (driver, handle) = Driver::new(swarm, rpc.clone());
         let lookup = LookupConfig { alpha: config.alpha, ..LookupConfig::default() };
         let tools = Tools::new(rpc, handle, NetworkSize::unknown(&peer, lookup.k));

@@ -8,8 +8,10 @@ use std::time::Instant;
 use libp2p::kad::store::{Error, RecordStore, Result};
 use libp2p::kad::{ProviderRecord, Record, RecordKey};
 use libp2p::{Multiaddr, PeerId};
+use parsec_measure::RequestKind;
 
 use crate::addresses;
+use crate::listed::ListedRequests;
 
 /// How many keys are held before the oldest gives way. libp2p's own store drops new records silently at 1,024 keys, which
 /// would make a busy server a holder in name only.
@@ -30,7 +32,7 @@ const KEY_BYTES: usize = 400;
 const ALLOCATION_BYTES: usize = 64;
 
 /// The longest key that is held (Go: `ProviderManager` takes 1 to 80 bytes).
-const MAX_KEY_BYTES: usize = 80;
+pub(crate) const MAX_KEY_BYTES: usize = 80;
 
 /// How many providers of one key are held: as many as an answer has room for.
 const MAX_PROVIDERS: usize = 20;
@@ -49,11 +51,31 @@ pub(crate) struct ProviderStore {
     local: PeerId,
     own: Shelf,
     others: Shelf,
+    /// Whose request is being served, if any is.
+    serving: Option<PeerId>,
+    /// Wants to know of such requests.
+    listed: Option<ListedRequests>,
 }
 
 impl ProviderStore {
     pub(crate) fn new(local: PeerId) -> Self {
-        Self { local, own: Shelf::new(MAX_OWN_KEYS), others: Shelf::new(MAX_KEYS) }
+        Self { local, own: Shelf::new(MAX_OWN_KEYS), others: Shelf::new(MAX_KEYS), serving: None, listed: None }
+    }
+
+    /// From now on, requests of others are handed on to be looked up in lists.
+    pub(crate) fn watch(&mut self, listed: ListedRequests) {
+        self.listed = Some(listed);
+    }
+
+    /// Says for whom the next questions come: libp2p-kad asks for our own lookups in the same words.
+    pub(crate) fn serve(&mut self, peer: Option<PeerId>) {
+        self.serving = peer;
+    }
+
+    fn note(&self, key: &RecordKey, kind: RequestKind) {
+        if let (Some(listed), Some(peer)) = (&self.listed, self.serving) {
+            listed.note(key.as_ref(), kind, peer);
+        }
     }
 
     fn shelf(&mut self, provider: &PeerId) -> &mut Shelf {
@@ -163,10 +185,12 @@ impl RecordStore for ProviderStore {
     }
 
     fn add_provider(&mut self, record: ProviderRecord) -> Result<()> {
+        self.note(&record.key, RequestKind::AddProvider);
         self.shelf(&record.provider).add(record)
     }
 
     fn providers(&self, key: &RecordKey) -> Vec<ProviderRecord> {
+        self.note(key, RequestKind::GetProviders);
         let now = Instant::now();
         let held = [&self.own, &self.others].into_iter().filter_map(|shelf| shelf.records.get(key)).flatten();
         held.filter(|record| !record.is_expired(now)).cloned().collect()

@@ -103,7 +103,9 @@ impl NetworkBehaviour for Serving {
         if let Some(tap) = &mut self.tap {
             self.answered.extend(tap.hears(peer, &event));
         }
+        self.kad.store_mut().serve(Some(peer));
         self.kad.on_connection_handler_event(peer, connection, event);
+        self.kad.store_mut().serve(None);
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {

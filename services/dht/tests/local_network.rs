@@ -33,6 +33,7 @@ fn config(bootstrap: Vec<String>) -> NodeConfig {
         alpha: 10,
         cold: false,
         operation_timeout: PATIENCE,
+        listed: None,
     }
 }
 

@@ -8,6 +8,7 @@ mod attempt;
 mod content;
 mod fleet;
 mod keep;
+mod listed;
 mod node;
 mod outcome;
 mod plan;
@@ -20,6 +21,7 @@ pub use attempt::{Attempt, AttemptId, Round, RoundId, RoundOutcome, SchedulerId}
 pub use content::{CONTENT_BYTES, Cid, Content, MAX_CID_CHARS, ParseCidError};
 pub use fleet::{Fleet, FleetGroup, ParseFleetError};
 pub use keep::{LEAST_SEEN, REMEMBERED, SLOW_FROM, Share, TraceKeeper, WhyKept};
+pub use listed::{BadLine, Badbits, BadbitsReader, DeniedCids, DeniedCidsReader, ListName, Listed, Lists, MAX_LISTED};
 pub use node::{ACTIVE_WITHIN, Endpoint, Node, NodeId, ReadyNode, port_candidates};
 pub use outcome::{Effort, Measured, Measurement, OperationKind, OutcomeClass, UnknownName};
 pub use plan::{MIN_READY_NODES, Rotation, RoundPlan, TooFewNodes};

@@ -27,6 +27,7 @@ pub(crate) fn node_config(dht: &DhtConfig, peer: &HostPort, operation_timeout: D
         alpha: usize::from(dht.alpha),
         cold: false,
         operation_timeout,
+        listed: None,
     })
 }
 

@@ -276,6 +276,7 @@ impl LocalNetwork {
             alpha: LookupConfig::default().alpha,
             cold: false,
             operation_timeout: OPERATION_TIMEOUT,
+            listed: None,
         }
     }
 
