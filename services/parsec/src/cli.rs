@@ -10,8 +10,8 @@ use std::fmt;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::config::{
-    BenchConfig, ConfigError, DemoConfig, Flags, HealthConfig, Key, Kind, OneShotConfig, Program, SECTIONS,
-    SchedulerConfig, ServerConfig, Sources, TraceConfig, Warning, warnings,
+    BenchConfig, ConfigError, DemoConfig, Flags, HealthConfig, Key, Kind, NetworkConfig, OneShotConfig, Program,
+    SECTIONS, SchedulerConfig, ServerConfig, Sources, TraceConfig, Warning, warnings,
 };
 use crate::provenance;
 
@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Bench(BenchConfig),
     /// Show everything at once, on this machine.
     Demo(DemoConfig),
+    /// Be a DHT for servers of their own processes.
+    Network(NetworkConfig),
 }
 
 /// Why there is nothing to run: help was asked for, or something is wrong.
@@ -106,6 +108,7 @@ pub(crate) fn parse(
         Program::Trace => Command::Trace(TraceConfig::read(&from, given_argument(&levels))?),
         Program::Bench => Command::Bench(BenchConfig::read(&from)?),
         Program::Demo => Command::Demo(DemoConfig::read(&from)?),
+        Program::Network => Command::Network(NetworkConfig::read(&from)?),
     };
     Ok((command, warnings(program, &flags, environment)))
 }
@@ -155,7 +158,7 @@ fn argument(program: Program) -> Option<Arg> {
         ),
         Program::Retrieve => ("CID", true, "What to look for"),
         Program::Trace => ("OPERATION_ID", false, "Operation to show; lists the newest if not given"),
-        Program::Server | Program::Scheduler | Program::Bench | Program::Demo => return None,
+        Program::Server | Program::Scheduler | Program::Bench | Program::Demo | Program::Network => return None,
     };
     Some(Arg::new(ARGUMENT).value_name(name).required(required).help(help))
 }
@@ -233,6 +236,10 @@ fn about(program: Program) -> (&'static str, &'static [&'static str]) {
         Program::Demo => (
             "Measures a DHT on this machine: peers, servers and scheduler in one process",
             &["parsec demo --peers 50 --rounds 10"],
+        ),
+        Program::Network => (
+            "Runs a local DHT for servers of their own processes: prints its protocol id, then its bootstrap peers",
+            &["parsec network", "parsec network --peers 50 --peer-host 192.0.2.1 --peer-port 4100"],
         ),
     }
 }

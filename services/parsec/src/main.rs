@@ -3,7 +3,7 @@
 //! This crate is the command line, the configuration and the wiring; the work is done by the actors.
 //!
 //! - [`cli`] and [`config`]: what was asked for, from flags, environment and file
-//! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them at once, on this machine
+//! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them at once, on this machine; [`network`]: a DHT alone
 //! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did; [`bench`]: strategies compared
 //! - [`server`], [`scheduler`]: which actors they are made of; [`process`]: what every process has
 //! - [`database`], [`dht`], [`machine`], [`provenance`], [`logging`], [`output`], [`words`]: what the wiring needs
@@ -17,6 +17,7 @@ mod demo;
 mod dht;
 mod logging;
 mod machine;
+mod network;
 mod oneshot;
 mod output;
 mod process;
@@ -81,6 +82,7 @@ fn log_config(command: &Command) -> LogConfig {
         Command::Trace(config) => (&config.common, true),
         Command::Bench(config) => (&config.common, true),
         Command::Demo(config) => (&config.common, true),
+        Command::Network(config) => (&config.common, false),
     };
     match &common.log {
         log if shows_itself && log.level == LogLevel::Info => LogConfig { level: LogLevel::Warn, ..log.clone() },
@@ -97,6 +99,7 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
         Command::Trace(config) => return trace::run(config, look).await,
         Command::Bench(config) => tokio::task::spawn_blocking(move || bench::run(&config)).await??,
         Command::Demo(config) => demo::run(config).await?,
+        Command::Network(config) => network::run(config).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -25,7 +25,7 @@ pub(crate) use redact::redacted;
 pub(crate) use rows::SECTIONS;
 pub(crate) use sources::{Flags, Sources};
 pub(crate) use table::{Key, Kind, Program};
-pub(crate) use tools::{BenchConfig, OneShot, OneShotConfig, TraceConfig};
+pub(crate) use tools::{BenchConfig, NetworkConfig, OneShot, OneShotConfig, TraceConfig};
 pub(crate) use typed::{
     DatabaseConfig, DatabaseTarget, DemoConfig, DemoFleet, DhtConfig, HealthConfig, LogConfig, SchedulerConfig,
     ServerConfig,

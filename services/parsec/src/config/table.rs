@@ -21,11 +21,13 @@ pub(crate) enum Program {
     Bench,
     /// `parsec demo`.
     Demo,
+    /// `parsec network`.
+    Network,
 }
 
 impl Program {
     /// Every subcommand, in the order of the help.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Server,
         Self::Scheduler,
         Self::Health,
@@ -34,6 +36,7 @@ impl Program {
         Self::Trace,
         Self::Bench,
         Self::Demo,
+        Self::Network,
     ];
 
     /// Its name on the command line.
@@ -47,6 +50,7 @@ impl Program {
             Self::Trace => "trace",
             Self::Bench => "bench",
             Self::Demo => "demo",
+            Self::Network => "network",
         }
     }
 }
