@@ -10,8 +10,8 @@ use std::fmt;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::config::{
-    BenchConfig, ConfigError, DemoConfig, Flags, HealthConfig, Key, Kind, NetworkConfig, OneShotConfig, Program,
-    SECTIONS, SchedulerConfig, ServerConfig, Sources, TraceConfig, Warning, warnings,
+    BenchConfig, CommonConfig, ConfigError, DemoConfig, Flags, HealthConfig, Key, Kind, NetworkConfig, OneShotConfig,
+    Program, SECTIONS, SchedulerConfig, ServerConfig, ShowConfig, Sources, TraceConfig, Warning, warnings,
 };
 use crate::provenance;
 
@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Demo(DemoConfig),
     /// Be a DHT for servers of their own processes.
     Network(NetworkConfig),
+    /// Show the settings.
+    Config(ShowConfig),
 }
 
 /// Why there is nothing to run: help was asked for, or something is wrong.
@@ -109,6 +111,7 @@ pub(crate) fn parse(
         Program::Bench => Command::Bench(BenchConfig::read(&from)?),
         Program::Demo => Command::Demo(DemoConfig::read(&from)?),
         Program::Network => Command::Network(NetworkConfig::read(&from)?),
+        Program::Config => Command::Config(ShowConfig { common: CommonConfig::read(&from)? }),
     };
     Ok((command, warnings(program, &flags, environment)))
 }
@@ -158,7 +161,9 @@ fn argument(program: Program) -> Option<Arg> {
         ),
         Program::Retrieve => ("CID", true, "What to look for"),
         Program::Trace => ("OPERATION_ID", false, "Operation to show; lists the newest if not given"),
-        Program::Server | Program::Scheduler | Program::Bench | Program::Demo | Program::Network => return None,
+        Program::Server | Program::Scheduler | Program::Bench | Program::Demo | Program::Network | Program::Config => {
+            return None;
+        }
     };
     Some(Arg::new(ARGUMENT).value_name(name).required(required).help(help))
 }
@@ -187,6 +192,13 @@ fn subcommand(program: Program) -> clap::Command {
             let dht = clap::Command::new("dht").about("Measures provider records in the DHT (the default)");
             plain.subcommand(with_settings(dht, program))
         }
+        Program::Config => plain.arg(
+            Arg::new("schema")
+                .long("schema")
+                .action(ArgAction::SetTrue)
+                .required(true)
+                .help("Print every setting of every command as JSON, for programs"),
+        ),
         _ => plain,
     }
 }
@@ -241,6 +253,7 @@ fn about(program: Program) -> (&'static str, &'static [&'static str]) {
             "Runs a local DHT for servers of their own processes: prints its protocol id, then its bootstrap peers",
             &["parsec network", "parsec network --peers 50 --peer-host 192.0.2.1 --peer-port 4100"],
         ),
+        Program::Config => ("Shows the settings", &["parsec config --schema | jq '.[].variable'"]),
     }
 }
 

@@ -83,6 +83,7 @@ fn log_config(command: &Command) -> LogConfig {
         Command::Bench(config) => (&config.common, true),
         Command::Demo(config) => (&config.common, true),
         Command::Network(config) => (&config.common, false),
+        Command::Config(config) => (&config.common, true),
     };
     match &common.log {
         log if shows_itself && log.level == LogLevel::Info => LogConfig { level: LogLevel::Warn, ..log.clone() },
@@ -100,6 +101,7 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
         Command::Bench(config) => tokio::task::spawn_blocking(move || bench::run(&config)).await??,
         Command::Demo(config) => demo::run(config).await?,
         Command::Network(config) => network::run(config).await?,
+        Command::Config(_) => output::line(&format!("{:#}", config::schema()))?,
     }
     Ok(ExitCode::SUCCESS)
 }

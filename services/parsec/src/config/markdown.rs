@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Key, SECTIONS};
+use super::{Key, Program, SECTIONS};
 
 const BEGIN: &str = "<!-- configuration:begin -->\n";
 const END: &str = "<!-- configuration:end -->";
@@ -11,8 +11,11 @@ const END: &str = "<!-- configuration:end -->";
 fn markdown() -> String {
     let mut text = String::new();
     for section in SECTIONS {
-        let programs: Vec<_> = section.used_by.iter().map(|program| format!("`{}`", program.name())).collect();
-        let _ = writeln!(text, "\n**{}** ({})\n", section.heading, programs.join(", "));
+        let programs = match section.used_by {
+            all if all.len() == Program::ALL.len() => "every command".to_owned(),
+            some => some.iter().map(|program| format!("`{}`", program.name())).collect::<Vec<_>>().join(", "),
+        };
+        let _ = writeln!(text, "\n**{}** ({programs})\n", section.heading);
         let _ = writeln!(text, "| flag | environment | file | default | meaning |\n| --- | --- | --- | --- | --- |");
         for key in section.keys {
             let _ = writeln!(text, "{}", row(key));

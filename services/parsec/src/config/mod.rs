@@ -11,6 +11,7 @@ mod error;
 mod markdown;
 mod redact;
 mod rows;
+mod schema;
 mod sources;
 mod table;
 #[cfg(test)]
@@ -23,12 +24,13 @@ mod warnings;
 pub(crate) use error::ConfigError;
 pub(crate) use redact::redacted;
 pub(crate) use rows::SECTIONS;
+pub(crate) use schema::{ShowConfig, schema};
 pub(crate) use sources::{Flags, Sources};
 pub(crate) use table::{Key, Kind, Program};
 pub(crate) use tools::{BenchConfig, NetworkConfig, OneShot, OneShotConfig, TraceConfig};
 pub(crate) use typed::{
-    DatabaseConfig, DatabaseTarget, DemoConfig, DemoFleet, DhtConfig, HealthConfig, LogConfig, SchedulerConfig,
-    ServerConfig,
+    CommonConfig, DatabaseConfig, DatabaseTarget, DemoConfig, DemoFleet, DhtConfig, HealthConfig, LogConfig,
+    SchedulerConfig, ServerConfig,
 };
 pub(crate) use values::{BenchFormat, BenchTransport, HostPort, LogLevel, OutputFormat};
 pub(crate) use warnings::{Warning, warnings};

@@ -23,11 +23,13 @@ pub(crate) enum Program {
     Demo,
     /// `parsec network`.
     Network,
+    /// `parsec config`.
+    Config,
 }
 
 impl Program {
     /// Every subcommand, in the order of the help.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Server,
         Self::Scheduler,
         Self::Health,
@@ -37,6 +39,7 @@ impl Program {
         Self::Bench,
         Self::Demo,
         Self::Network,
+        Self::Config,
     ];
 
     /// Its name on the command line.
@@ -51,6 +54,7 @@ impl Program {
             Self::Bench => "bench",
             Self::Demo => "demo",
             Self::Network => "network",
+            Self::Config => "config",
         }
     }
 }
@@ -68,6 +72,19 @@ pub(crate) enum Kind {
     Switch,
     /// Several texts: separated by commas, as a flag also by repeating it, in a file also as an array.
     List,
+}
+
+impl Kind {
+    /// Its name in the machine-readable table.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Number => "number",
+            Self::Decimal => "decimal",
+            Self::Switch => "switch",
+            Self::List => "list",
+        }
+    }
 }
 
 /// How much of a value may be shown.

@@ -436,6 +436,7 @@ fn every_row_of_the_table_reaches_the_settings_by_each_of_its_names() {
                 Program::Health => "health localhost:7070",
                 // Silent peers and strategy libp2p, which is one of the defaults, go together on real time only.
                 Program::Bench if key.name == "bench.silent" => "bench --transport tcp",
+                Program::Config => "config --schema",
                 Program::Retrieve => "retrieve QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4",
                 program => program.name(),
             };
@@ -471,4 +472,21 @@ fn no_name_stands_for_two_settings() {
         flags.dedup();
         assert_eq!(flags.len(), all, "{program:?}");
     }
+}
+
+#[test]
+fn the_table_for_programs_names_every_setting() {
+    let schema = schema();
+    let find = |name: &str| schema.as_array().unwrap().iter().find(|row| row["name"] == name).unwrap().clone();
+    assert_eq!(schema.as_array().unwrap().len(), keys().count());
+    assert_eq!(
+        find("server.dht.server_mode"),
+        serde_json::json!({
+            "section": "Server", "programs": ["server"], "name": "server.dht.server_mode", "flag": "server-mode",
+            "variable": "PARSEC_SERVER_DHT_SERVER_MODE", "older_variables": ["PARSEC_SERVER_DHT_SERVER"],
+            "kind": "switch", "default": "false", "secret": false
+        })
+    );
+    assert_eq!(find("database.password")["secret"], true);
+    assert_eq!(find("aws.region")["default"], serde_json::Value::Null);
 }

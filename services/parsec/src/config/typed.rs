@@ -205,7 +205,11 @@ pub(crate) struct DemoFleet {
 }
 
 impl CommonConfig {
-    pub(super) fn read(from: &Sources) -> Result<Self, ConfigError> {
+    /// Reads what every command needs.
+    ///
+    /// # Errors
+    /// Names the first setting that cannot be used.
+    pub(crate) fn read(from: &Sources) -> Result<Self, ConfigError> {
         let level = from.required("log.level", LogLevel::read)?;
         let debug = from.required("log.debug", values::switch)?;
         let level = if debug { level.max(LogLevel::Debug) } else { level };
