@@ -8,7 +8,8 @@ fn every_file_that_the_guide_names_is_there_and_every_folder_is_named() {
     let links = guide.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     let links: Vec<_> = links.filter(|link| !link.contains("://") && !link.starts_with('#')).collect();
     for link in &links {
-        assert!(deploy(link).exists(), "{link}");
+        let (file, _) = link.split_once('#').unwrap_or((link, ""));
+        assert!(deploy(file).exists(), "{link}");
     }
     for file in files(&deploy("")) {
         let file = file.strip_prefix(deploy("")).unwrap().to_str().unwrap().to_owned();

@@ -36,7 +36,9 @@ fn placed(workload: Workload, own: Ipv4Addr, addresses: &BTreeMap<String, Ipv4Ad
     }
     // The test reads the log.
     environment.insert("PARSEC_LOG_FORMAT".to_owned(), "json".to_owned());
-    Workload { at, args: args.iter().map(|arg| place(arg)).collect(), environment }
+    let is_value = |index: usize| index > 0 && args[index - 1].starts_with("--");
+    let placed = |(index, arg): (usize, &String)| if is_value(index) { place(arg) } else { arg.clone() };
+    Workload { at, args: args.iter().enumerate().map(placed).collect(), environment }
 }
 
 /// The database of the test in the parts that the original has.
