@@ -4,7 +4,7 @@
 //! one server publishes and the others look it up (module [`round`](crate::round)). Every attempt goes to
 //! the recorder as soon as it has ended. Told to stop ([`Stop`]), it cuts the round under way off and
 //! records it as interrupted. A database that is away does not keep it from measuring: it goes on with
-//! the nodes it knows.
+//! the nodes it knows. Neither does a row that no node can be made of: it is named, and left out.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use parsec_measure::{
     Attempt, Content, Due, FleetGroup, Node, Rotation, Round, RoundId, RoundOutcome, Schedule, SchedulerId, TooFewNodes,
 };
+use parsec_store::{MAX_LISTED_NODES, UnusableNode};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::watch;
@@ -68,6 +69,9 @@ pub struct Fleet {
     /// The nodes that the database listed last.
     known: Vec<Node>,
     database_is_away: bool,
+    /// The rows that are known to be unusable.
+    unusable: Vec<UnusableNode>,
+    more_than_listed: bool,
     too_few: Option<TooFewNodes>,
     playing: watch::Sender<bool>,
     stopping: watch::Sender<bool>,
@@ -90,6 +94,8 @@ impl Fleet {
             rng,
             known: Vec::new(),
             database_is_away: false,
+            unusable: Vec::new(),
+            more_than_listed: false,
             too_few: None,
             playing: watch::channel(false).0,
             stopping: watch::channel(false).0,
@@ -155,6 +161,7 @@ impl Fleet {
         context: &mut Context<Self>,
     ) {
         self.note_database(&mustered);
+        self.note_unusable(&mustered);
         self.known.clone_from(&mustered.listed);
         let ready = mustered.ready.len();
         self.config.tools.metrics.active_nodes(&self.config.group.to_string(), ready);
@@ -207,6 +214,23 @@ impl Fleet {
             _ => {}
         }
         self.database_is_away = mustered.database.is_err();
+    }
+
+    /// Names each row once that cannot be used, and again when something else is wrong with it. Says once that there are more
+    /// nodes than one round can ask.
+    fn note_unusable(&mut self, mustered: &Mustered) {
+        if mustered.database.is_err() {
+            return;
+        }
+        let fleet = &self.config.group;
+        for row in mustered.unusable.iter().filter(|row| !self.unusable.contains(row)) {
+            warn!(%fleet, node = %row.id, reason = row.reason, "a row of nodes_ecs cannot be used, left out");
+        }
+        if mustered.more && !self.more_than_listed {
+            warn!(%fleet, listed = MAX_LISTED_NODES, "there are more nodes than one round can ask; those that registered last take part");
+        }
+        self.unusable.clone_from(&mustered.unusable);
+        self.more_than_listed = mustered.more;
     }
 
     /// Says once that there are too few nodes, again when their number changes, and once that there are enough.

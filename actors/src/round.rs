@@ -13,7 +13,7 @@ use parsec_measure::{
     ACTIVE_WITHIN, Attempt, AttemptId, Cid, Content, FleetGroup, Measured, Node, OperationKind, OutcomeClass,
     ReadyNode, Round, RoundOutcome, RoundPlan, WhyKept,
 };
-use parsec_store::{Row, Store, StoreError};
+use parsec_store::{NodeList, Row, Store, StoreError, UnusableNode};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, info, info_span, warn};
@@ -47,6 +47,10 @@ pub(crate) struct Mustered {
     pub(crate) listed: Vec<Node>,
     pub(crate) ready: Vec<ReadyNode>,
     pub(crate) left_out: Vec<LeftOut>,
+    /// Rows that no node could be made of.
+    pub(crate) unusable: Vec<UnusableNode>,
+    /// Whether the database has more nodes than it lists.
+    pub(crate) more: bool,
     /// Whether the list is the database's, or what was known before.
     pub(crate) database: Result<(), StoreError>,
 }
@@ -77,11 +81,12 @@ async fn unless_stopping<T>(mut stopping: Stopping, work: impl Future<Output = T
 pub(crate) async fn muster(tools: &RoundTools, group: &FleetGroup, known: Vec<Node>, stopping: Stopping) -> Mustered {
     let started = Utc::now();
     let listing = tools.store.active_nodes(group.fleets(), started - ACTIVE_WITHIN);
-    let (listed, database) = match unless_stopping(stopping.clone(), listing).await {
-        Some(Ok(nodes)) => (nodes, Ok(())),
-        Some(Err(error)) => (known, Err(error)),
-        None => (Vec::new(), Ok(())),
+    let (list, database) = match unless_stopping(stopping.clone(), listing).await {
+        Some(Ok(list)) => (list, Ok(())),
+        Some(Err(error)) => (NodeList { nodes: known, ..NodeList::default() }, Err(error)),
+        None => (NodeList::default(), Ok(())),
     };
+    let NodeList { nodes: listed, unusable, more } = list;
     let asked = listed.iter().map(|node| async {
         let (asked, clock) = (Utc::now(), Instant::now());
         let readiness = unless_stopping(stopping.clone(), tools.servers.readiness(&node.endpoint)).await;
@@ -96,7 +101,8 @@ pub(crate) async fn muster(tools: &RoundTools, group: &FleetGroup, known: Vec<No
         };
         Err(LeftOut { node: node.clone(), asked, answered, result })
     });
-    let mut mustered = Mustered { started, ready: Vec::new(), left_out: Vec::new(), database, listed: Vec::new() };
+    let (ready, left_out) = (Vec::new(), Vec::new());
+    let mut mustered = Mustered { started, ready, left_out, unusable, more, database, listed: Vec::new() };
     for answer in join_all(asked).await {
         match answer {
             Ok(ready) => mustered.ready.push(ready),

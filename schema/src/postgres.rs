@@ -9,3 +9,12 @@ pub use tables::*;
 
 /// Makes the tables of our own. They refer to the original's, which must stand already.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("postgres/migrations");
+
+/// The same as text, each with its name: the version, and what it is about.
+pub const SCRIPTS: [(&str, &str); 2] = [
+    ("0001_rounds_and_operations", include_str!("../postgres/migrations/0001_rounds_and_operations/up.sql")),
+    ("0002_traces", include_str!("../postgres/migrations/0002_traces/up.sql")),
+];
+
+/// Every table of our own, the one that counts the migrations included.
+pub const OWN_TABLES: [&str; 5] = ["rounds", "operations", "traces", "follow_ups", "__diesel_schema_migrations"];

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use parsec_measure::{OperationKind, OutcomeClass, RoundOutcome, SchedulerId};
+use parsec_measure::{NodeId, OperationKind, OutcomeClass, RoundOutcome, SchedulerId};
+use parsec_store::UnusableNode;
 
 use crate::fakes::{How, Question, counted, secs};
 use crate::rig::{INTERVAL, Setup};
@@ -49,6 +50,18 @@ async fn a_round_is_recorded_when_it_begins_and_when_it_ends() {
     rig.servers.takes(2, Question::Retrieve, How::Works);
     let round = rig.rounds(1).await.remove(0).round;
     assert_eq!(begun[0], parsec_measure::Round { ended: None, ..round });
+}
+
+#[actix::test]
+async fn rows_that_no_node_can_be_made_of_stop_nobody() {
+    let rig = Setup::of(3).play();
+    rig.store.change(|store| {
+        store.unusable = vec![UnusableNode { id: NodeId(9), reason: "server_port is 0".to_owned() }];
+    });
+    for round in rig.rounds(3).await {
+        assert_eq!((round.outcome(), round.attempts.len()), (RoundOutcome::Complete, 3));
+        assert_eq!((round.round.nodes_listed, round.round.nodes_ready), (3, 3));
+    }
 }
 
 #[actix::test]

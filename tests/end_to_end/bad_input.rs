@@ -57,6 +57,9 @@ const UNUSABLE_SETTINGS: &[Case] = &[
     ),
     (&[], "bench --strategies classic,classic", &["flag --strategies", "`classic` stands there twice"]),
     (&[], "demo --latency slow", &["flag --latency", "`slow`", "`realistic`, `none`, or a round trip"]),
+    (&[], "server ipni", &["this build measures DHTs only", "parsec server dht"]),
+    (&[], "config server --server-port 40000", &["flag --server-port", "`40000`", "up to 32767"]),
+    (&[], "completions tcsh", &["argument SHELL", "`tcsh`", "bash, zsh, fish"]),
     (&[], "measure", &["unrecognized subcommand 'measure'"]),
 ];
 

@@ -90,6 +90,6 @@ async fn what_is_no_request_gets_400_and_a_reason() {
         assert!(reply.text.contains(reason), "{path} {body}: {reply:?}");
     }
     let answer = post_blanks(&stage, server.api, "/provide", MAX_BODY_BYTES + 1).await;
-    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
     assert!(answer.contains(&format!("longer than {MAX_BODY_BYTES} bytes")), "{answer}");
 }

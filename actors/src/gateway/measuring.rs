@@ -1,27 +1,25 @@
 //! The measuring API (contract, part 1).
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::CONTENT_LENGTH;
-use actix_web::web::{self, Bytes, Data, Path, Payload, ServiceConfig};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use parsec_api::wire::{
-    ATTEMPT_ID_HEADER, Answer, MAX_BODY_BYTES, ProvideRequest, SCHEDULER_ID_HEADER, TRACE_HEADER, TRACE_WANTED, Target,
+    ATTEMPT_ID_HEADER, Answer, ProvideRequest, SCHEDULER_ID_HEADER, TRACE_HEADER, TRACE_WANTED, Target,
 };
 use parsec_dht::Readiness;
 use parsec_measure::{AttemptId, Cid, Measured, OperationKind};
-use tokio::time::timeout;
 use tracing::{Instrument, field, info, info_span, warn};
 use uuid::Uuid;
 
+use super::refusal::{Refusal, read_body, refuse_coded, text, unknown_path, wrong_method};
 use crate::ask::AskError;
 use crate::dht_node::{DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
 use crate::metrics::Metrics;
 
-/// How long a request's body may take to arrive: a megabyte at the speed of a slow line.
-const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+/// What is served, for those who look elsewhere.
+const SERVED: &str = "POST /provide, POST /retrieve/{cid} and GET /readiness";
 
 /// What the measuring routes work with.
 #[derive(Debug, Clone)]
@@ -35,10 +33,15 @@ pub struct Measuring {
 }
 
 pub(super) fn configure(config: &mut ServiceConfig) {
+    let only = |allowed: &'static [Method]| web::to(move |request, body| wrong_method(request, body, allowed));
+    let provide = web::resource("/provide").route(web::post().to(provide));
+    let retrieve = web::resource("/retrieve/{cid}").route(web::post().to(retrieve));
+    let readiness = web::resource("/readiness").route(web::get().to(readiness)).route(web::head().to(readiness));
     config
-        .service(web::resource("/provide").route(web::post().to(provide)))
-        .service(web::resource("/retrieve/{cid}").route(web::post().to(retrieve)))
-        .service(web::resource("/readiness").route(web::get().to(readiness)).route(web::head().to(readiness)));
+        .service(provide.default_service(only(&[Method::POST])))
+        .service(retrieve.default_service(only(&[Method::POST])))
+        .service(readiness.default_service(only(&[Method::GET, Method::HEAD])))
+        .default_service(web::to(|request, body| unknown_path(request, body, SERVED)));
 }
 
 /// What a request's head says of whoever sends it.
@@ -63,36 +66,25 @@ impl Caller {
 async fn provide(request: HttpRequest, measuring: Data<Measuring>, body: Payload) -> HttpResponse {
     let caller = Caller::of(&request);
     measuring.metrics.http_request("POST", "provide", &caller.scheduler);
-    let body = match read(&request, body).await {
-        Ok(body) => body,
-        Err(reason) => return bad_request(reason),
-    };
-    let cid = match ProvideRequest::decode(&body) {
-        Ok((content, Target::Dht)) => content.cid(),
-        Ok((_, Target::Ipni)) => return bad_request("target `IPNI` is not served here; this server serves `DHT`"),
-        Err(error) => return bad_request(error.to_string()),
+    let cid = match read_provide(&request, body).await {
+        Ok(cid) => cid,
+        Err(refusal) => return refusal.into(),
     };
     let publishing = measuring.dht.provide.ask(Provide { cid: cid.clone(), attempt: caller.attempt });
     finish(&measuring, OperationKind::Provide, &caller, cid.to_string(), publishing).await
 }
 
-/// The whole body, if it is neither too long nor too slow.
-async fn read(request: &HttpRequest, body: Payload) -> Result<Bytes, String> {
-    let announced =
-        request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|bytes| bytes > MAX_BODY_BYTES) {
-        return Err(too_long());
+/// What to publish.
+async fn read_provide(request: &HttpRequest, body: Payload) -> Result<Cid, Refusal> {
+    let body = read_body(request, body).await?;
+    refuse_coded(request)?;
+    match ProvideRequest::decode(&body) {
+        Ok((content, Target::Dht)) => Ok(content.cid()),
+        Ok((_, Target::Ipni)) => {
+            Err(Refusal::bad_request("target `IPNI` is not served here; this server serves `DHT`"))
+        }
+        Err(error) => Err(Refusal::bad_request(error.to_string())),
     }
-    match timeout(BODY_TIMEOUT, body.to_bytes_limited(MAX_BODY_BYTES)).await {
-        Ok(Ok(Ok(bytes))) => Ok(bytes),
-        Ok(Ok(Err(error))) => Err(format!("request body cannot be read: {error}")),
-        Ok(Err(_)) => Err(too_long()),
-        Err(_) => Err(format!("request body did not arrive within {} s", BODY_TIMEOUT.as_secs())),
-    }
-}
-
-fn too_long() -> String {
-    format!("request body is longer than {MAX_BODY_BYTES} bytes")
 }
 
 /// The body says nothing. It is read all the same: the HTTP library closes a connection on which it was not, and a
@@ -100,12 +92,12 @@ fn too_long() -> String {
 async fn retrieve(request: HttpRequest, measuring: Data<Measuring>, text: Path<String>, body: Payload) -> HttpResponse {
     let caller = Caller::of(&request);
     measuring.metrics.http_request("POST", "retrieve", &caller.scheduler);
-    if let Err(reason) = read(&request, body).await {
-        return bad_request(reason);
+    if let Err(refusal) = read_body(&request, body).await {
+        return refusal.into();
     }
     let cid: Cid = match text.parse() {
         Ok(cid) => cid,
-        Err(error) => return bad_request(error.to_string()),
+        Err(error) => return Refusal::bad_request(error.to_string()).into(),
     };
     let searching = measuring.dht.retrieve.ask(Retrieve(cid));
     finish(&measuring, OperationKind::Retrieve, &caller, text.into_inner(), searching).await
@@ -168,12 +160,4 @@ fn failed(reason: String) -> HttpResponse {
 fn refused(reason: String) -> HttpResponse {
     warn!(reason, "not measured");
     text(StatusCode::SERVICE_UNAVAILABLE, reason)
-}
-
-fn bad_request(reason: impl Into<String>) -> HttpResponse {
-    text(StatusCode::BAD_REQUEST, reason)
-}
-
-fn text(status: StatusCode, reason: impl Into<String>) -> HttpResponse {
-    HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(reason.into())
 }

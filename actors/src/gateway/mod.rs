@@ -5,6 +5,7 @@
 //! ([`Stop`]), it accepts nothing new, lets requests in flight finish, and ends.
 
 mod measuring;
+mod refusal;
 mod telemetry;
 
 use std::fmt;

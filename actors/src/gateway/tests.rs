@@ -19,6 +19,8 @@ use crate::metrics::Metrics;
 use crate::supervise::{Child, supervise};
 use crate::telemetry::Telemetry;
 
+mod openapi;
+
 /// What the routes answered.
 #[derive(Debug)]
 struct Reply {
@@ -148,7 +150,7 @@ async fn what_cannot_be_understood_is_refused_in_a_sentence() {
 async fn a_body_over_the_limit_is_refused_with_the_limit() {
     let (routes, ..) = mocked();
     let body = format!(r#"{{"Content": "{}"}}"#, "A".repeat(MAX_BODY_BYTES));
-    send(&routes, provide(body)).await.is_refusal(StatusCode::BAD_REQUEST, &MAX_BODY_BYTES.to_string());
+    send(&routes, provide(body)).await.is_refusal(StatusCode::PAYLOAD_TOO_LARGE, &MAX_BODY_BYTES.to_string());
 }
 
 #[actix::test]
@@ -211,13 +213,14 @@ async fn other_paths_are_not_found_and_other_methods_not_allowed() {
     for uri in ["/", "/metrics", "/retrieve", "/retrieve/", "/provide/x", "/retrieve/a/b"] {
         assert_eq!(send(&routes, TestRequest::post().uri(uri)).await.status, StatusCode::NOT_FOUND, "{uri}");
     }
-    for request in [
-        TestRequest::get().uri("/provide"),
-        TestRequest::put().uri("/provide"),
-        TestRequest::get().uri("/retrieve/Qm"),
-        TestRequest::post().uri("/readiness"),
+    for (request, allowed) in [
+        (TestRequest::get().uri("/provide"), "POST"),
+        (TestRequest::put().uri("/provide"), "POST"),
+        (TestRequest::get().uri("/retrieve/Qm"), "POST"),
+        (TestRequest::post().uri("/readiness"), "GET, HEAD"),
     ] {
-        assert_eq!(send(&routes, request).await.status, StatusCode::METHOD_NOT_ALLOWED);
+        let sentence = format!("this path takes {allowed}");
+        send(&routes, request).await.is_refusal(StatusCode::METHOD_NOT_ALLOWED, &sentence);
     }
 }
 

@@ -11,6 +11,10 @@ use thiserror::Error;
 /// How many random bytes one round publishes. The original's schedulers send as many (its `util.NewRandomContent`).
 pub const CONTENT_BYTES: usize = 1024;
 
+/// The longest text that is read as a CID. The longest with a multihash of 64 bytes, written in base 2, has about 700
+/// characters; decoding base 58 takes time that grows with the square of the length.
+pub const MAX_CID_CHARS: usize = 1024;
+
 /// The multicodec code of sha2-256 (multicodec table).
 const SHA2_256: u64 = 0x12;
 
@@ -90,10 +94,15 @@ impl FromStr for Cid {
     type Err = ParseCidError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self).map_err(|error: cid::Error| ParseCidError {
-            text: text.chars().take(128).collect(),
-            reason: error.to_string(),
-        })
+        let refused = |reason| ParseCidError { text: text.chars().take(128).collect(), reason };
+        if text.len() > MAX_CID_CHARS {
+            return Err(refused(format!("it has {} bytes, at most {MAX_CID_CHARS} are read", text.len())));
+        }
+        // The decoder would skip whatever stands before `/ipfs/`.
+        if text.contains('/') {
+            return Err(refused("it is a path".to_owned()));
+        }
+        text.parse().map(Self).map_err(|error: cid::Error| refused(error.to_string()))
     }
 }
 
@@ -131,6 +140,27 @@ mod tests {
     fn what_is_no_cid_is_named_in_the_message() {
         let message = "Qmnonsense".parse::<Cid>().unwrap_err().to_string();
         assert!(message.contains("`Qmnonsense` is not a CID"), "{message}");
+    }
+
+    #[test]
+    fn a_path_with_a_cid_in_it_is_no_cid() {
+        for text in [
+            "/ipfs/QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4",
+            "x/ipfs/QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4",
+        ] {
+            let message = text.parse::<Cid>().unwrap_err().to_string();
+            assert!(message.contains("it is a path"), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_longest_cid_is_read_and_a_longer_text_is_not_even_tried() {
+        let multihash = cid::multihash::Multihash::<64>::wrap(u64::MAX >> 1, &[0xff; 64]).unwrap();
+        let longest = cid::Cid::new_v1(u64::MAX >> 1, multihash);
+        let longest = longest.to_string_of_base(cid::multibase::Base::Base2).unwrap();
+        assert!(longest.len() < MAX_CID_CHARS && longest.parse::<Cid>().is_ok(), "{} characters", longest.len());
+        let message = format!("z{}", "9".repeat(MAX_CID_CHARS)).parse::<Cid>().unwrap_err().to_string();
+        assert!(message.contains("it has 1025 bytes, at most 1024 are read"), "{message}");
     }
 
     proptest! {

@@ -17,7 +17,7 @@ mod summary;
 mod trace;
 
 pub use attempt::{Attempt, AttemptId, Round, RoundId, RoundOutcome, SchedulerId};
-pub use content::{CONTENT_BYTES, Cid, Content, ParseCidError};
+pub use content::{CONTENT_BYTES, Cid, Content, MAX_CID_CHARS, ParseCidError};
 pub use fleet::{Fleet, FleetGroup, ParseFleetError};
 pub use keep::{LEAST_SEEN, REMEMBERED, SLOW_FROM, Share, TraceKeeper, WhyKept};
 pub use node::{ACTIVE_WITHIN, Endpoint, Node, NodeId, ReadyNode, port_candidates};

@@ -10,10 +10,21 @@ use std::fmt;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::config::{
-    BenchConfig, CommonConfig, ConfigError, DemoConfig, Flags, HealthConfig, Key, Kind, NetworkConfig, OneShotConfig,
-    Program, SECTIONS, SchedulerConfig, ServerConfig, ShowConfig, Sources, TraceConfig, Warning, warnings,
+    BenchConfig, CompletionsConfig, ConfigError, DemoConfig, Flags, Given, HealthConfig, Key, Kind, MigrateConfig,
+    NetworkConfig, OneShotConfig, Program, SECTIONS, SchedulerConfig, Secrecy, ServerConfig, ShowConfig, Sources,
+    TraceConfig, Warning, keys, warnings,
 };
 use crate::provenance;
+
+pub(crate) mod completions;
+mod dashes;
+mod show;
+
+/// What the binary is called.
+const NAME: &str = "parsec";
+
+/// The subcommand of `server` that is not for DHTs.
+const IPNI: &str = "ipni";
 
 /// What the process was started to do, with everything that it needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +39,8 @@ pub(crate) enum Command {
     OneShot(Box<OneShotConfig>),
     /// Show what an operation did that was recorded.
     Trace(TraceConfig),
+    /// Bring the database up to date.
+    Migrate(MigrateConfig),
     /// Compare strategies on a simulated network.
     Bench(BenchConfig),
     /// Show everything at once, on this machine.
@@ -36,6 +49,8 @@ pub(crate) enum Command {
     Network(NetworkConfig),
     /// Show the settings.
     Config(ShowConfig),
+    /// Print a script that completes command lines.
+    Completions(CompletionsConfig),
 }
 
 /// Why there is nothing to run: help was asked for, or something is wrong.
@@ -45,6 +60,8 @@ pub(crate) enum CliError {
     Usage(clap::Error),
     /// A setting that cannot be used.
     Config(ConfigError),
+    /// The original measures IPNI indexers too.
+    DhtOnly,
 }
 
 impl CliError {
@@ -57,7 +74,7 @@ impl CliError {
     pub(crate) fn is_failure(&self) -> bool {
         match self {
             Self::Usage(error) => error.use_stderr(),
-            Self::Config(_) => true,
+            Self::Config(_) | Self::DhtOnly => true,
         }
     }
 }
@@ -68,6 +85,10 @@ impl fmt::Display for CliError {
         match self {
             Self::Usage(error) => error.render().fmt(f),
             Self::Config(error) => writeln!(f, "error: {error}"),
+            Self::DhtOnly => writeln!(
+                f,
+                "error: this build measures DHTs only: run `parsec server dht`, or the original's `parsec server ipni`"
+            ),
         }
     }
 }
@@ -94,26 +115,47 @@ pub(crate) fn parse(
     args: impl IntoIterator<Item = OsString>,
     environment: &BTreeMap<String, String>,
 ) -> Result<(Command, Vec<Warning>), CliError> {
-    let matches = command_line().try_get_matches_from(args)?;
+    let matches = command_line().try_get_matches_from(dashes::doubled(args))?;
     let levels = levels(&matches);
-    let name = levels.get(1).map(|(name, _)| *name);
-    let program = Program::ALL.into_iter().find(|program| Some(program.name()) == name);
-    let program = program.expect("clap asks for a subcommand and takes only known ones");
+    let program = program(&levels, 1).expect("clap asks for a subcommand and takes only known ones");
     let flags = flags(&levels);
     let from = Sources::load(&flags, environment)?;
-    let command = match program {
-        Program::Server => Command::Server(Box::new(ServerConfig::read(&from)?)),
-        Program::Scheduler => Command::Scheduler(SchedulerConfig::read(&from)?),
-        Program::Health => Command::Health(HealthConfig::read(&from, required_argument(&levels))?),
-        Program::Provide => Command::OneShot(Box::new(OneShotConfig::provide(&from, given_argument(&levels))?)),
-        Program::Retrieve => Command::OneShot(Box::new(OneShotConfig::retrieve(&from, required_argument(&levels))?)),
-        Program::Trace => Command::Trace(TraceConfig::read(&from, given_argument(&levels))?),
-        Program::Bench => Command::Bench(BenchConfig::read(&from)?),
-        Program::Demo => Command::Demo(DemoConfig::read(&from)?),
-        Program::Network => Command::Network(NetworkConfig::read(&from)?),
-        Program::Config => Command::Config(ShowConfig { common: CommonConfig::read(&from)? }),
-    };
-    Ok((command, warnings(program, &flags, environment)))
+    let command = command(program, &levels, &from)?;
+    let judged = show::judged(&levels).unwrap_or(program);
+    Ok((command, warnings(judged, &flags, environment, &from)))
+}
+
+/// The subcommand that stands at a level of the command line.
+fn program(levels: &[(&str, &ArgMatches)], level: usize) -> Option<Program> {
+    let (name, _) = levels.get(level)?;
+    Program::ALL.into_iter().find(|program| program.name() == *name)
+}
+
+/// Makes of the settings what `program` needs.
+fn command(program: Program, levels: &[(&str, &ArgMatches)], from: &Sources) -> Result<Command, CliError> {
+    Ok(match program {
+        Program::Server => Command::Server(server(levels, from)?),
+        Program::Scheduler => Command::Scheduler(SchedulerConfig::read(from)?),
+        Program::Health => Command::Health(HealthConfig::read(from, required_argument(levels))?),
+        Program::Provide => Command::OneShot(Box::new(OneShotConfig::provide(from, given_argument(levels))?)),
+        Program::Retrieve => Command::OneShot(Box::new(OneShotConfig::retrieve(from, required_argument(levels))?)),
+        Program::Trace => Command::Trace(TraceConfig::read(from, given_argument(levels))?),
+        Program::Migrate => Command::Migrate(MigrateConfig::read(from)?),
+        Program::Bench => Command::Bench(BenchConfig::read(from)?),
+        Program::Demo => Command::Demo(DemoConfig::read(from)?),
+        Program::Network => Command::Network(NetworkConfig::read(from)?),
+        Program::Config => Command::Config(show::read(levels, from)?),
+        Program::Completions => Command::Completions(CompletionsConfig::read(from, required_argument(levels))?),
+    })
+}
+
+/// The settings of a server, if it is one for DHTs.
+fn server(levels: &[(&str, &ArgMatches)], from: &Sources) -> Result<Box<ServerConfig>, CliError> {
+    let config = ServerConfig::read(from)?;
+    match levels.last() {
+        Some((name, _)) if *name == IPNI => Err(CliError::DhtOnly),
+        _ => Ok(Box::new(config)),
+    }
 }
 
 /// What was given to the program itself, to its subcommand, and to the subcommand of that.
@@ -128,22 +170,32 @@ fn levels(matches: &ArgMatches) -> Vec<(&str, &ArgMatches)> {
 /// The flags that were given. One after the subcommand wins over the same one before it.
 fn flags(levels: &[(&str, &ArgMatches)]) -> Flags {
     let mut flags = Flags::new();
-    for key in SECTIONS.iter().flat_map(|section| section.keys) {
-        // The flag of another subcommand is unknown here: clap says so with an error, and it was not given.
-        let given = |matches: &ArgMatches| Some(matches.try_get_many::<String>(key.name).ok()??.cloned().collect());
-        if let Some(values) = levels.iter().rev().find_map(|(_, matches)| given(matches)) {
-            let values: Vec<String> = values;
-            flags.insert(key.name, values.join(","));
+    for key in keys() {
+        let given = key.flags().filter_map(|flag| {
+            let id = id(key, flag);
+            // The flag of another subcommand is unknown here: clap says so with an error, and it was not given.
+            let given = |matches: &ArgMatches| Some(matches.try_get_many::<String>(id).ok()??.cloned().collect());
+            let values: Vec<String> = levels.iter().rev().find_map(|(_, matches)| given(matches))?;
+            Some(Given { flag, value: values.join(",") })
+        });
+        let given: Vec<_> = given.collect();
+        if !given.is_empty() {
+            flags.insert(key.name, given);
         }
     }
     flags
+}
+
+/// How clap knows a flag: the current one by the name of its setting, an older one by its own.
+fn id(key: &'static Key, flag: &'static str) -> &'static str {
+    if flag == key.flag { key.name } else { flag }
 }
 
 /// How clap knows the argument without a flag. No command has two.
 const ARGUMENT: &str = "argument";
 
 fn given_argument<'a>(levels: &[(&str, &'a ArgMatches)]) -> Option<&'a str> {
-    levels.last().and_then(|(_, matches)| matches.get_one::<String>(ARGUMENT)).map(String::as_str)
+    levels.last().and_then(|(_, matches)| matches.try_get_one::<String>(ARGUMENT).ok()?).map(String::as_str)
 }
 
 fn required_argument<'a>(levels: &[(&str, &'a ArgMatches)]) -> &'a str {
@@ -161,7 +213,14 @@ fn argument(program: Program) -> Option<Arg> {
         ),
         Program::Retrieve => ("CID", true, "What to look for"),
         Program::Trace => ("OPERATION_ID", false, "Operation to show; lists the newest if not given"),
-        Program::Server | Program::Scheduler | Program::Bench | Program::Demo | Program::Network | Program::Config => {
+        Program::Completions => ("SHELL", true, "Shell to complete command lines in: bash, zsh or fish"),
+        Program::Server
+        | Program::Scheduler
+        | Program::Migrate
+        | Program::Bench
+        | Program::Demo
+        | Program::Network
+        | Program::Config => {
             return None;
         }
     };
@@ -170,14 +229,14 @@ fn argument(program: Program) -> Option<Arg> {
 
 fn command_line() -> clap::Command {
     let globals = SECTIONS.iter().filter(|section| section.global);
-    let root = clap::Command::new("parsec")
+    let root = clap::Command::new(NAME)
         .version(version())
         .about("Measures how fast a libp2p Kademlia DHT publishes and finds provider records")
         .after_help("Without installing anything else, see it at work:\n  parsec demo")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .next_line_help(true)
-        .args(globals.flat_map(|section| section.keys.iter().map(|key| arg(key).help_heading(section.heading))));
+        .args(globals.flat_map(|section| section.keys.iter().flat_map(|key| args(key, section.heading))));
     Program::ALL.into_iter().fold(root, |root, program| root.subcommand(subcommand(program)))
 }
 
@@ -190,15 +249,10 @@ fn subcommand(program: Program) -> clap::Command {
     match program {
         Program::Server => {
             let dht = clap::Command::new("dht").about("Measures provider records in the DHT (the default)");
-            plain.subcommand(with_settings(dht, program))
+            let ipni = clap::Command::new(IPNI).about("Ends with a message: this build measures DHTs only");
+            plain.subcommand(with_settings(dht, program)).subcommand(with_settings(ipni, program))
         }
-        Program::Config => plain.arg(
-            Arg::new("schema")
-                .long("schema")
-                .action(ArgAction::SetTrue)
-                .required(true)
-                .help("Print every setting of every command as JSON, for programs"),
-        ),
+        Program::Config => show::with_programs(plain),
         _ => plain,
     }
 }
@@ -210,6 +264,7 @@ fn about(program: Program) -> (&'static str, &'static [&'static str]) {
             "Takes part in a DHT and measures it on request",
             &[
                 "parsec server --fleet default --server-host 0.0.0.0 --db-host db.internal --db-password-file /run/secrets/db",
+                "parsec server --fleet fullrt dht --fullrt --database-url sqlite:parsec.db",
             ],
         ),
         Program::Scheduler => (
@@ -238,6 +293,14 @@ fn about(program: Program) -> (&'static str, &'static [&'static str]) {
                 "parsec trace 01890a5d-ac96-774b-bcce-b302099a8057 --database-url sqlite:parsec.db",
             ],
         ),
+        Program::Migrate => (
+            "Brings the database up to date, which servers and schedulers otherwise do when they start",
+            &[
+                "parsec migrate --db-host db.internal --db-user owner --db-password-file /run/secrets/owner",
+                "parsec migrate --print > parsec.sql",
+                "parsec migrate --print --database-url sqlite:parsec.db | sqlite3 parsec.db",
+            ],
+        ),
         Program::Bench => (
             "Compares strategies on a simulated network of real libp2p peers, on this machine",
             &[
@@ -253,14 +316,35 @@ fn about(program: Program) -> (&'static str, &'static [&'static str]) {
             "Runs a local DHT for servers of their own processes: prints its protocol id, then its bootstrap peers",
             &["parsec network", "parsec network --peers 50 --peer-host 192.0.2.1 --peer-port 4100"],
         ),
-        Program::Config => ("Shows the settings", &["parsec config --schema | jq '.[].variable'"]),
+        Program::Config => (
+            "Shows what a command would run with, and where each value came from; refuses what the command would refuse",
+            &[
+                "parsec config server --fleet default --optprov",
+                "parsec config --format toml scheduler --fleets default > parsec.toml",
+                "parsec config --schema | jq '.[].variable'",
+            ],
+        ),
+        Program::Completions => (
+            "Prints a script that completes command lines in a shell",
+            &[
+                "parsec completions bash > /etc/bash_completion.d/parsec",
+                "parsec completions zsh > \"${fpath[1]}/_parsec\"",
+                "parsec completions fish > ~/.config/fish/completions/parsec.fish",
+            ],
+        ),
     }
 }
 
 fn with_settings(command: clap::Command, program: Program) -> clap::Command {
     let used = SECTIONS.iter().filter(|section| section.used_by.contains(&program));
-    let args = used.flat_map(|section| section.keys.iter().map(|key| arg(key).help_heading(section.heading)));
+    let args = used.flat_map(|section| section.keys.iter().flat_map(|key| args(key, section.heading)));
     command.next_line_help(true).args(args)
+}
+
+/// The flags of a setting, older names hidden.
+fn args(key: &'static Key, heading: &'static str) -> impl Iterator<Item = Arg> {
+    let names = key.flags().map(move |flag| (flag, flag != key.flag));
+    names.map(move |(flag, older)| arg(key).id(id(key, flag)).long(flag).hide(older).help_heading(heading))
 }
 
 fn arg(key: &'static Key) -> Arg {
@@ -269,10 +353,12 @@ fn arg(key: &'static Key) -> Arg {
         None | Some("") => String::new(),
         Some(default) => format!(" [default: {default}]"),
     };
+    let older: String = key.older_flags.iter().map(|flag| format!(" [older: --{flag}]")).collect();
     let arg = Arg::new(key.name)
-        .long(key.flag)
         .value_name(key.placeholder)
-        .help(format!("{} [env: {variables}]{default}", key.help));
+        // A password may begin with a dash, as it may with anything.
+        .allow_hyphen_values(key.secrecy == Secrecy::Secret)
+        .help(format!("{} [env: {variables}]{default}{older}", key.meaning()));
     match key.kind {
         Kind::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
         Kind::List => arg.action(ArgAction::Append),

@@ -95,6 +95,7 @@ fn dht_node(config: &ServerConfig) -> anyhow::Result<NodeConfig> {
 
 /// `parsec scheduler`.
 pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()> {
+    process::raise_file_limit();
     let process = Process::start()?;
     let telemetry = process::bind("telemetry", &config.telemetry.listen)?;
     let target = database::target(&config.database)?;

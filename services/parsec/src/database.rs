@@ -6,8 +6,10 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use parsec_measure::{AttemptId, Fleet, FleetGroup, Node, NodeId, SchedulerId};
-use parsec_store::{NewNode, Password, Row, SslMode, Store, StoreConfig, StoreError, StoredOperation};
+use parsec_measure::{AttemptId, Fleet, FleetGroup, NodeId, SchedulerId};
+use parsec_store::{
+    Migrated, NewNode, NodeList, Password, Row, SslMode, Store, StoreConfig, StoreError, StoredOperation,
+};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
@@ -34,10 +36,18 @@ pub(crate) fn target(config: &DatabaseConfig) -> anyhow::Result<StoreConfig> {
 
 /// Opens the database and brings its schema up to date. One that is not there is waited for, up to `wait`.
 pub(crate) async fn open(config: &StoreConfig, wait: Duration) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(open_and_migrate(config, wait).await?.0)
+}
+
+/// The same, with what was done to the schema.
+pub(crate) async fn open_and_migrate(
+    config: &StoreConfig,
+    wait: Duration,
+) -> anyhow::Result<(Arc<dyn Store>, Migrated)> {
     let (started, mut pause) = (Instant::now(), RETRY.0);
     loop {
         let error = match connect_and_migrate(config).await {
-            Ok(store) => return Ok(store),
+            Ok(opened) => return Ok(opened),
             Err(error @ StoreError::Unavailable(_)) => error,
             Err(error) => return Err(error).with_context(|| format!("database {config}")),
         };
@@ -53,11 +63,11 @@ pub(crate) async fn open(config: &StoreConfig, wait: Duration) -> anyhow::Result
     }
 }
 
-async fn connect_and_migrate(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
+async fn connect_and_migrate(config: &StoreConfig) -> Result<(Arc<dyn Store>, Migrated), StoreError> {
     let store = parsec_store::connect(config).await?;
-    store.migrate().await?;
+    let migrated = store.migrate().await?;
     info!(database = %config, "database is ready");
-    Ok(store)
+    Ok((store, migrated))
 }
 
 /// A store for `--dry-run`: reads from the real database where there is one, and writes nothing.
@@ -68,8 +78,8 @@ pub(crate) struct DryRun {
 
 #[async_trait]
 impl Store for DryRun {
-    async fn migrate(&self) -> Result<(), StoreError> {
-        Ok(())
+    async fn migrate(&self) -> Result<Migrated, StoreError> {
+        Err(StoreError::Refused("a dry run changes no tables".to_owned()))
     }
 
     async fn register_node(&self, node: NewNode) -> Result<NodeId, StoreError> {
@@ -85,10 +95,10 @@ impl Store for DryRun {
         Ok(())
     }
 
-    async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<Vec<Node>, StoreError> {
+    async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<NodeList, StoreError> {
         match &self.nodes {
             Some(store) => store.active_nodes(fleets, since).await,
-            None => Ok(Vec::new()),
+            None => Ok(NodeList::default()),
         }
     }
 

@@ -5,6 +5,7 @@
 //! - [`cli`] and [`config`]: what was asked for, from flags, environment and file
 //! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them at once, on this machine; [`network`]: a DHT alone
 //! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did; [`bench`]: strategies compared
+//! - [`migrate`]: the database brought up to date, or the SQL for it
 //! - [`server`], [`scheduler`]: which actors they are made of; [`process`]: what every process has
 //! - [`database`], [`dht`], [`machine`], [`provenance`], [`logging`], [`output`], [`words`]: what the wiring needs
 
@@ -17,6 +18,7 @@ mod demo;
 mod dht;
 mod logging;
 mod machine;
+mod migrate;
 mod network;
 mod oneshot;
 mod output;
@@ -80,10 +82,12 @@ fn log_config(command: &Command) -> LogConfig {
         Command::Health(config) => (&config.common, false),
         Command::OneShot(config) => (&config.common, true),
         Command::Trace(config) => (&config.common, true),
+        Command::Migrate(config) => (&config.common, true),
         Command::Bench(config) => (&config.common, true),
         Command::Demo(config) => (&config.common, true),
         Command::Network(config) => (&config.common, false),
         Command::Config(config) => (&config.common, true),
+        Command::Completions(config) => (&config.common, true),
     };
     match &common.log {
         log if shows_itself && log.level == LogLevel::Info => LogConfig { level: LogLevel::Warn, ..log.clone() },
@@ -98,10 +102,12 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
         Command::Health(config) => return commands::run_health(config).await,
         Command::OneShot(config) => return oneshot::run(*config, look).await,
         Command::Trace(config) => return trace::run(config, look).await,
+        Command::Migrate(config) => migrate::run(config).await?,
         Command::Bench(config) => tokio::task::spawn_blocking(move || bench::run(&config)).await??,
         Command::Demo(config) => demo::run(config).await?,
         Command::Network(config) => network::run(config).await?,
-        Command::Config(_) => output::line(&format!("{:#}", config::schema()))?,
+        Command::Config(config) => output::line(&config.text())?,
+        Command::Completions(config) => output::line(cli::completions::script(config.shell).trim_end())?,
     }
     Ok(ExitCode::SUCCESS)
 }

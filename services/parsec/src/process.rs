@@ -151,7 +151,7 @@ pub(crate) fn bind(what: &str, place: &HostPort) -> anyhow::Result<TcpListener> 
     free.map_or_else(|| bind(address), Ok)
 }
 
-/// Each peer and each connection is an open file of this one process: take as many as the system grants.
+/// Each peer, each server that is asked and each connection is an open file of this one process: take as many as the system grants.
 pub(crate) fn raise_file_limit() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let raised =

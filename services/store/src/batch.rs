@@ -275,7 +275,13 @@ fn upstream_rows(kind: OperationKind, result: &Measured) -> (Vec<StepRow>, Optio
                 seconds: step.duration.as_secs_f64(),
                 error: step.error.as_deref().map(text),
             });
-            (rows.collect(), None)
+            let mut rows: Vec<_> = rows.collect();
+            // A failure that no step admits would be a success in every report.
+            let silent = rows.iter().all(|row| row.error.is_none());
+            if let Some(last) = rows.last_mut().filter(|_| silent) {
+                last.error = whole.error;
+            }
+            (rows, None)
         }
     }
 }

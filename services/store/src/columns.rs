@@ -1,5 +1,7 @@
 //! The values that PostgreSQL has a type for and SQLite keeps as text, and what both do to every value.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, SubsecRound, Utc};
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
@@ -19,10 +21,17 @@ use uuid::Uuid;
 pub(crate) struct Key(pub(crate) Uuid);
 
 /// An address: INET, or its usual text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression)]
 #[diesel(sql_type = Inet)]
 #[diesel(sql_type = Text)]
 pub(crate) struct Address(pub(crate) IpNetwork);
+
+/// An address as somebody wrote it: the text, if that is none.
+#[derive(Debug, Clone, PartialEq, Eq, FromSqlRow)]
+pub(crate) struct ListedAddress(pub(crate) Result<IpAddr, String>);
+
+/// How much of a text that is no address is shown.
+const MAX_SHOWN_CHARS: usize = 64;
 
 /// A list of names: TEXT[], or a JSON array. It is written and never read back.
 #[derive(Debug, Clone, PartialEq, Eq, AsExpression)]
@@ -61,9 +70,9 @@ impl ToSql<Inet, Pg> for Address {
     }
 }
 
-impl FromSql<Inet, Pg> for Address {
+impl FromSql<Inet, Pg> for ListedAddress {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-        <IpNetwork as FromSql<Inet, Pg>>::from_sql(value).map(Self)
+        <IpNetwork as FromSql<Inet, Pg>>::from_sql(value).map(|network| Self(Ok(network.ip())))
     }
 }
 
@@ -74,9 +83,11 @@ impl ToSql<Text, Sqlite> for Address {
     }
 }
 
-impl FromSql<Text, Sqlite> for Address {
+impl FromSql<Text, Sqlite> for ListedAddress {
     fn from_sql(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
-        Ok(Self(<String as FromSql<Text, Sqlite>>::from_sql(value)?.parse()?))
+        let text = <String as FromSql<Text, Sqlite>>::from_sql(value)?;
+        let network: Result<IpNetwork, _> = text.parse();
+        Ok(Self(network.map(|network| network.ip()).map_err(|_| text.chars().take(MAX_SHOWN_CHARS).collect())))
     }
 }
 

@@ -15,7 +15,7 @@ use diesel::QueryResult;
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use parsec_measure::{AttemptId, Endpoint, Fleet, FleetGroup, Node, NodeId, SchedulerId};
+use parsec_measure::{AttemptId, Fleet, FleetGroup, NodeId, SchedulerId};
 use tokio::runtime::Handle;
 use tokio::task::JoinError;
 use tokio::time::timeout;
@@ -23,8 +23,8 @@ use tokio::time::timeout;
 use crate::batch::Batch;
 use crate::columns::{Address, Key, Names, micros, text};
 use crate::operations::{OperationQueries, OperationRow, WholeOperation};
-use crate::queries::{ListedNode, NodeRow, Queries};
-use crate::{MAX_LISTED_OPERATIONS, NewNode, Row, Store, StoreError, StoredOperation};
+use crate::queries::{NodeRow, Queries};
+use crate::{MAX_LISTED_OPERATIONS, Migrated, NewNode, NodeList, Row, Store, StoreError, StoredOperation};
 
 /// How long a caller waits: longer than a connection and a statement may take (each back end says how long), so that
 /// they report their own reasons, and short enough to notice a machine that vanished.
@@ -40,7 +40,7 @@ pub(crate) trait Backend: Send + Sync + 'static {
 
     /// A connection that worked a moment ago.
     fn connection(&self) -> impl Future<Output = Result<Self::Guard, StoreError>> + Send;
-    fn migrate(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn migrate(&self) -> impl Future<Output = Result<Migrated, StoreError>> + Send;
     /// Whether `message`, which came without a reason that diesel knows, only says "not now".
     fn says_not_now(message: &str) -> bool;
 }
@@ -114,7 +114,7 @@ async fn explain<B: Backend>(error: QueryError, conn: &mut B::Connection) -> Sto
 
 #[async_trait]
 impl<B: Backend> Store for Detached<B> {
-    async fn migrate(&self) -> Result<(), StoreError> {
+    async fn migrate(&self) -> Result<Migrated, StoreError> {
         let backend = Arc::clone(&self.backend);
         self.detach(MIGRATION_LIMIT, async move { backend.migrate().await }).await
     }
@@ -146,10 +146,10 @@ impl<B: Backend> Store for Detached<B> {
         if found { Ok(()) } else { Err(StoreError::NoSuchNode(node)) }
     }
 
-    async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<Vec<Node>, StoreError> {
+    async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<NodeList, StoreError> {
         let names = fleets.iter().map(|fleet| fleet.as_str().to_owned()).collect();
         let listed = self.query(move |conn| conn.active_nodes(names, micros(since)).boxed()).await?;
-        listed.into_iter().map(node).collect()
+        Ok(NodeList::read(listed))
     }
 
     async fn register_scheduler(
@@ -181,16 +181,4 @@ impl<B: Backend> Store for Detached<B> {
         let rows = self.query(move |conn| conn.traced_operations(limit).boxed()).await?;
         rows.into_iter().map(OperationRow::read).collect()
     }
-}
-
-/// A port that a Go server let wrap around comes back as what it was.
-fn node(listed: ListedNode) -> Result<Node, StoreError> {
-    let fleet = listed.fleet.parse::<Fleet>();
-    Ok(Node {
-        id: NodeId(listed.id),
-        peer_id: listed.peer_id,
-        region: listed.region,
-        fleet: fleet.map_err(|error| StoreError::BadRow(format!("nodes_ecs {}: {error}", listed.id)))?,
-        endpoint: Endpoint::new(listed.address.0.ip(), listed.server_port.cast_unsigned()),
-    })
 }

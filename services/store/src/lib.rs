@@ -4,6 +4,8 @@
 //!
 //! - [`Store`]: what can be asked of the database, the rows that go in: [`NewNode`], [`Row`], [`ServerPort`], and what
 //!   comes out again: [`StoredOperation`]
+//! - [`NodeList`]: who is there, and which rows could not be used
+//! - [`Migrated`], [`migration_script`]: what was done to the schema, and the SQL for those who do it themselves
 //! - [`StoreConfig`]: which database, how to reach it, as a value or as a URL
 //! - [`StoreError`]: what can go wrong, told apart by what the caller should do
 //!
@@ -16,6 +18,8 @@ mod columns;
 mod config;
 mod detached;
 mod error;
+mod listed;
+mod migrated;
 mod operations;
 mod port;
 mod postgres;
@@ -27,6 +31,8 @@ use std::sync::Arc;
 
 pub use config::{ParseStoreUrlError, Password, SslMode, StoreConfig, UnknownSslMode};
 pub use error::StoreError;
+pub use listed::{MAX_LISTED_NODES, NodeList, UnusableNode};
+pub use migrated::{Migrated, SchemaVersion, migration_script};
 pub use port::{PortTooHigh, ServerPort};
 pub use store::{MAX_LISTED_OPERATIONS, NewNode, NodeFollowUp, Row, Store, StoredOperation};
 

@@ -6,13 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::result::Error as QueryError;
+use diesel::sql_types::BigInt;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use parsec_measure::{Attempt, AttemptId, Effort, FollowUp, Measured, NodeId, RoundId, SchedulerId};
 
 use crate::columns::Key;
 use crate::queries::AsyncSqliteConnection;
 use crate::{StoreError, StoredOperation};
+
+/// The longest trace that is read: several times what fits into the answer that it came in, of 2 MB.
+const MAX_TRACE_CHARS: i64 = 16 << 20;
 
 /// A row of `operations`, with what is said of its node and of its trace.
 #[derive(Debug, Queryable)]
@@ -107,8 +113,16 @@ macro_rules! implement_operation_queries {
                 async fn operation(&mut self, id: Key) -> QueryResult<Option<WholeOperation>> {
                     let found = rows!().filter(operations::id.eq(id)).first(self).await.optional()?;
                     let Some(row) = found else { return Ok(None) };
-                    let document = traces::table.find(id).select(traces::document);
-                    let trace = document.first(self).await.optional()?;
+                    let length = sql::<BigInt>("CAST(length(CAST(document AS TEXT)) AS BIGINT)");
+                    let length = traces::table.find(id).select(length).first::<i64>(self).await.optional()?;
+                    let trace = match length {
+                        Some(length) if length <= MAX_TRACE_CHARS => {
+                            let document = traces::table.find(id).select(traces::document);
+                            document.first(self).await.optional()?
+                        }
+                        Some(length) => return Err(too_long(id, length)),
+                        None => None,
+                    };
                     let follow_up = follow_ups::table
                         .filter(follow_ups::operation_id.eq(Some(id)))
                         .order(follow_ups::ended_at.desc())
@@ -202,6 +216,11 @@ impl OperationRow {
 
 fn name<T: FromStr<Err: Display>>(id: Key, text: &str) -> Result<T, StoreError> {
     text.parse().map_err(|error| bad(id, &error))
+}
+
+fn too_long(id: Key, length: i64) -> QueryError {
+    let reason = format!("trace {} has {length} characters, at most {MAX_TRACE_CHARS} are read", id.0);
+    QueryError::DeserializationError(reason.into())
 }
 
 fn bad(id: Key, error: &dyn Display) -> StoreError {

@@ -1,6 +1,7 @@
 //! PostgreSQL: how a connection is made, and how the schema is brought up to date.
 
 mod migrate;
+mod rights;
 mod tls;
 mod upstream;
 
@@ -18,7 +19,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::detached::{Backend, result_of};
-use crate::{SslMode, StoreConfig, StoreError};
+use crate::{Migrated, SslMode, StoreConfig, StoreError};
 
 /// Connections of one program: its heartbeats, reads and batches together are seldom more than two at a time, and a
 /// server's default limit of 100 should do for all programs of a fleet.
@@ -79,7 +80,7 @@ impl Backend for Postgres {
         }
     }
 
-    async fn migrate(&self) -> Result<(), StoreError> {
+    async fn migrate(&self) -> Result<Migrated, StoreError> {
         let mut conn = AsyncConnectionWrapper::<_>::from(self.connection().await?);
         result_of(tokio::task::spawn_blocking(move || migrate::migrate(&mut conn)).await)
     }

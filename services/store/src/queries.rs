@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::{exists, select};
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
+use diesel::sql_types::{Integer, Text};
 use diesel::upsert::excluded;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
@@ -17,6 +18,7 @@ use crate::batch::{
     AttemptRow, Batch, FollowUpRow, Links, RoundRow, kept_traces, link, lookups, provide_steps, unrecorded,
 };
 use crate::columns::{Address, Key, Names};
+use crate::listed::{ListedNode, MAX_LISTED_NODES, MAX_NAME_CHARS};
 
 /// A connection to an SQLite file.
 pub(crate) type AsyncSqliteConnection = SyncConnectionWrapper<SqliteConnection>;
@@ -45,15 +47,9 @@ pub(crate) struct NodeRow {
     pub(crate) created: DateTime<Utc>,
 }
 
-/// What a scheduler wants to know of a row of `nodes_ecs`.
-#[derive(Debug, Queryable)]
-pub(crate) struct ListedNode {
-    pub(crate) id: i32,
-    pub(crate) peer_id: String,
-    pub(crate) region: String,
-    pub(crate) fleet: String,
-    pub(crate) address: Address,
-    pub(crate) server_port: i16,
+define_sql_function! {
+    /// So many characters of a text, the first one being number 1.
+    fn substr(text: Text, first: Integer, count: Integer) -> Text;
 }
 
 /// The queries of one connection. Futures must not be dropped half-way: see `detached`.
@@ -65,6 +61,7 @@ pub(crate) trait Queries: Send {
     fn heartbeat(&mut self, node: i32, at: DateTime<Utc>) -> impl Future<Output = QueryResult<bool>> + Send;
     /// Whether there is such a node.
     fn mark_offline(&mut self, node: i32, at: DateTime<Utc>) -> impl Future<Output = QueryResult<bool>> + Send;
+    /// The newest ones first, one more than [`MAX_LISTED_NODES`] if there are more.
     fn active_nodes(
         &mut self,
         fleets: Vec<String>,
@@ -190,11 +187,12 @@ macro_rules! implement_queries {
                         .filter(nodes_ecs::offline_since.is_null())
                         .filter(nodes_ecs::last_heartbeat.ge(Some(since)))
                         .filter(nodes_ecs::fleet.eq_any(fleets))
-                        .order(nodes_ecs::id)
+                        .order(nodes_ecs::id.desc())
+                        .limit(MAX_LISTED_NODES as i64 + 1)
                         .select((
                             nodes_ecs::id,
-                            nodes_ecs::peer_id,
-                            nodes_ecs::region,
+                            substr(nodes_ecs::peer_id, 1, MAX_NAME_CHARS + 1),
+                            substr(nodes_ecs::region, 1, MAX_NAME_CHARS + 1),
                             nodes_ecs::fleet,
                             nodes_ecs::ip_address,
                             nodes_ecs::server_port,

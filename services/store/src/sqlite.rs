@@ -10,9 +10,9 @@ use diesel_migrations::MigrationHarness;
 use futures::FutureExt;
 use parsec_schema::sqlite::MIGRATIONS;
 
-use crate::StoreError;
 use crate::detached::Backend;
 use crate::queries::AsyncSqliteConnection;
+use crate::{Migrated, SchemaVersion, StoreError};
 
 /// One writes at a time, whatever their number; the others read meanwhile.
 const MAX_CONNECTIONS: usize = 4;
@@ -91,7 +91,7 @@ impl Backend for Sqlite {
         Ok(self.pool.get().await?)
     }
 
-    async fn migrate(&self) -> Result<(), StoreError> {
+    async fn migrate(&self) -> Result<Migrated, StoreError> {
         let mut conn = self.connection().await?;
         // diesel's migrations have errors of their own, which are carried out as text.
         let migrated = conn.spawn_blocking(|conn| Ok(migrate(conn)));
@@ -104,13 +104,20 @@ impl Backend for Sqlite {
 }
 
 /// The write lock is taken at the beginning, so that two programs do not both see that something is missing.
-fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreError> {
+fn migrate(conn: &mut SqliteConnection) -> Result<Migrated, StoreError> {
+    let failed = |error| StoreError::Refused(format!("migrations: {error}"));
     conn.immediate_transaction(|conn| {
-        let done = conn.run_pending_migrations(MIGRATIONS);
-        done.map(drop).map_err(|error| StoreError::Refused(format!("migrations: {error}")))
+        let before = version(conn).map_err(failed)?;
+        conn.run_pending_migrations(MIGRATIONS).map_err(failed)?;
+        Ok(Migrated { before, after: version(conn).map_err(failed)? })
     })
     .map_err(|error| match error {
         StoreError::Query(reason) if Sqlite::says_not_now(&reason) => StoreError::Unavailable(reason),
         other => other,
     })
+}
+
+fn version(conn: &mut SqliteConnection) -> diesel::migration::Result<SchemaVersion> {
+    let applied = conn.applied_migrations()?;
+    Ok(SchemaVersion { original: None, own: applied.iter().map(ToString::to_string).max() })
 }

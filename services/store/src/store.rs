@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use parsec_measure::{Attempt, AttemptId, Fleet, FleetGroup, FollowUp, Node, NodeId, Round, SchedulerId};
+use parsec_measure::{Attempt, AttemptId, Fleet, FleetGroup, FollowUp, NodeId, Round, SchedulerId};
 use uuid::Uuid;
 
-use crate::{ServerPort, StoreError};
+use crate::{Migrated, NodeList, ServerPort, StoreError};
 
 /// A server that announces itself: one row of `nodes_ecs`.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,7 +92,7 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Refused`] if the tables are not ours to change (an interrupted migration, somebody else's tables,
     /// no right to create any), with a sentence that says what to do.
-    async fn migrate(&self) -> Result<(), StoreError>;
+    async fn migrate(&self) -> Result<Migrated, StoreError>;
     /// Writes a server's row, without a heartbeat.
     async fn register_node(&self, node: NewNode) -> Result<NodeId, StoreError>;
     /// Notes that the node is alive at `at` and no longer offline.
@@ -105,8 +105,9 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::NoSuchNode`] if its row is gone.
     async fn mark_offline(&self, node: NodeId, at: DateTime<Utc>) -> Result<(), StoreError>;
-    /// The nodes of these fleets that are not offline and have been heard of since `since`, by id.
-    async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<Vec<Node>, StoreError>;
+    /// The nodes of these fleets that are not offline and have been heard of since `since`, by id; at most
+    /// [`MAX_LISTED_NODES`](crate::MAX_LISTED_NODES) of them. A row that cannot be used is named and left out.
+    async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<NodeList, StoreError>;
     /// Writes the row of a round loop.
     async fn register_scheduler(
         &self,

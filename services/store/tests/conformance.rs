@@ -42,6 +42,8 @@ promises! {
         migrating_again_changes_nothing,
         a_database_from_before_traces_were_kept_keeps_its_rows,
         eight_programs_may_migrate_at_once,
+        a_migration_says_from_where_to_where_it_went,
+        the_script_leaves_nothing_to_migrate,
         what_was_written_is_there_after_opening_it_again,
     }
     nodes {
@@ -53,6 +55,8 @@ promises! {
         a_node_whose_heartbeat_is_too_old_is_not_listed,
         a_node_without_a_row_is_named,
         a_port_that_another_program_let_wrap_is_read_as_it_was_meant,
+        a_row_that_nobody_can_use_is_named_and_the_others_are_listed,
+        of_thousands_of_nodes_the_newest_thousand_are_listed,
         a_round_loop_has_a_row_with_its_fleets,
     }
     rounds {
@@ -66,6 +70,7 @@ promises! {
         eight_programs_may_record_the_same_at_once,
         a_lookup_has_a_row_in_the_originals_table,
         a_publication_has_a_row_per_step_in_the_originals_table,
+        a_failure_that_no_step_admits_stands_in_the_last_one,
         an_attempt_that_no_server_measured_is_kept_in_our_own_table_only,
         every_kind_and_class_can_be_recorded,
         what_it_took_is_kept,
@@ -83,6 +88,7 @@ promises! {
         a_trace_is_recorded_once_however_often_it_is_offered,
         a_trace_without_a_reason_is_not_kept,
         any_text_can_be_in_a_trace,
+        a_trace_that_nobody_wrote_or_of_any_length_is_refused_and_named,
         a_trace_goes_with_its_operation,
         traced_operations_are_listed_newest_first,
         a_follow_up_is_recorded_once_and_found_with_its_operation,
@@ -90,4 +96,28 @@ promises! {
         a_follow_up_of_a_node_without_a_row_is_refused,
         eight_programs_may_record_the_same_traces_and_follow_ups_at_once,
     }
+}
+
+/// What servers and schedulers do all day, by a role that cannot make or change a table.
+macro_rules! with_daily_rights_only {
+    ($($module:ident::$promise:ident,)+) => {
+        mod on_postgres_with_daily_rights_only {
+            $(
+                #[tokio::test]
+                async fn $promise() {
+                    super::$module::$promise(&super::Database::with_daily_rights_only().await).await;
+                }
+            )+
+        }
+    };
+}
+
+with_daily_rights_only! {
+    schema::migrating_again_changes_nothing,
+    nodes::a_heartbeat_brings_a_node_back,
+    nodes::a_round_loop_has_a_row_with_its_fleets,
+    rounds::begin_and_end_may_come_in_any_order_and_twice,
+    attempts::an_attempt_is_recorded_once_however_often_it_is_offered,
+    traces::a_trace_that_is_kept_is_read_back_with_its_operation,
+    traces::a_follow_up_is_recorded_once_and_found_with_its_operation,
 }

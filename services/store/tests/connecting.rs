@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use parsec_store::{StoreConfig, StoreError, connect};
+use parsec_store::{NodeList, StoreConfig, StoreError, connect};
 use parsec_test_support::{TestDatabase, database, sqlite_file};
 
 async fn refusal(url: &str) -> StoreError {
@@ -62,7 +62,7 @@ async fn a_store_comes_back_after_the_server_has_closed_its_connections() {
     let others = "SELECT count(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity \
                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
     assert!(client.query_one(others, &[]).await.unwrap().get::<_, i64>(0) > 0);
-    assert_eq!(store.active_nodes(&[], Utc::now()).await, Ok(Vec::new()));
+    assert_eq!(store.active_nodes(&[], Utc::now()).await, Ok(NodeList::default()));
 }
 
 #[tokio::test]
@@ -95,4 +95,46 @@ async fn a_file_that_is_no_database_or_cannot_be_made_is_refused_and_named() {
         let StoreError::Refused(reason) = &error else { panic!("{error:?}") };
         assert!(reason.contains(&file.path().display().to_string()), "{reason}");
     }
+}
+
+/// Runs on a clock that jumps as soon as nobody works: a limit of any length is over at once.
+#[tokio::test]
+async fn a_server_that_never_answers_is_given_up() {
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = silent.local_addr().unwrap().port();
+    tokio::time::pause();
+    let error = refusal(&format!("postgres://ann@127.0.0.1:{port}/dht?sslmode=disable")).await;
+    assert!(
+        matches!(&error, StoreError::Unavailable(reason) if reason.contains("no connection within 10 s")),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_call_that_hangs_is_given_up() {
+    let database = database().await;
+    let store = connect(&database.url().parse().unwrap()).await.unwrap();
+    store.migrate().await.unwrap();
+    let mut client = database.client().await;
+    let lock = client.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE nodes_ecs").await.unwrap();
+    tokio::time::pause();
+    let error = store.active_nodes(&[], Utc::now()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn the_server_too_ends_a_statement_that_hangs() {
+    let database = database().await;
+    let store = connect(&database.url().parse().unwrap()).await.unwrap();
+    store.migrate().await.unwrap();
+    let client = database.client().await;
+    let note_the_limit = "
+        CREATE FUNCTION note() RETURNS TRIGGER LANGUAGE plpgsql AS
+            $$ BEGIN NEW.dependencies := to_jsonb(current_setting('statement_timeout')); RETURN NEW; END $$;
+        CREATE TRIGGER note BEFORE INSERT ON schedulers_ecs FOR EACH ROW EXECUTE FUNCTION note()";
+    client.batch_execute(note_the_limit).await.unwrap();
+    store.register_scheduler(&"default".parse().unwrap(), serde_json::Value::Null, Utc::now()).await.unwrap();
+    let limit = client.query_one("SELECT dependencies #>> '{}' FROM schedulers_ecs", &[]).await.unwrap();
+    assert_eq!(limit.get::<_, &str>(0), "30s");
 }

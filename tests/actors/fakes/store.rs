@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use parsec_measure::{Attempt, AttemptId, Fleet, FleetGroup, Node, NodeId, Round, SchedulerId};
-use parsec_store::{NewNode, NodeFollowUp, Row, Store, StoreError, StoredOperation};
+use parsec_store::{Migrated, NewNode, NodeFollowUp, NodeList, Row, Store, StoreError, StoredOperation, UnusableNode};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -55,6 +55,8 @@ struct Plan {
 pub(crate) struct Content {
     plans: BTreeMap<Call, Plan>,
     pub(crate) nodes: Vec<Node>,
+    /// What else it lists: rows of which no node can be made.
+    pub(crate) unusable: Vec<UnusableNode>,
     pub(crate) offline: Vec<NodeId>,
     pub(crate) schedulers: Vec<FleetGroup>,
     /// Every row, once, in the order in which they were written.
@@ -189,8 +191,8 @@ impl FakeStore {
 
 #[async_trait]
 impl Store for FakeStore {
-    async fn migrate(&self) -> Result<(), StoreError> {
-        Ok(())
+    async fn migrate(&self) -> Result<Migrated, StoreError> {
+        Err(StoreError::Refused("no actor migrates".to_owned()))
     }
 
     async fn register_node(&self, _: NewNode) -> Result<NodeId, StoreError> {
@@ -209,10 +211,14 @@ impl Store for FakeStore {
         Ok(())
     }
 
-    async fn active_nodes(&self, fleets: &[Fleet], _: DateTime<Utc>) -> Result<Vec<Node>, StoreError> {
+    async fn active_nodes(&self, fleets: &[Fleet], _: DateTime<Utc>) -> Result<NodeList, StoreError> {
         self.take(Call::ActiveNodes).await?;
         self.finish(Call::ActiveNodes, |_| {});
-        Ok(self.read(|content| content.nodes.iter().filter(|node| content.is_active(node, fleets)).cloned().collect()))
+        let active = |content: &Content| {
+            let nodes = content.nodes.iter().filter(|node| content.is_active(node, fleets)).cloned().collect();
+            NodeList { nodes, unusable: content.unusable.clone(), more: false }
+        };
+        Ok(self.read(active))
     }
 
     async fn register_scheduler(

@@ -156,7 +156,7 @@ fn hosts_ports_and_files_that_services_name_are_there() {
     let (compose, exposed) = (Compose::local(), dockerfile::image().exposed);
     let names: BTreeSet<_> = compose.services().map(|(name, _)| name.as_str()).collect();
     for (name, service) in compose.services() {
-        for (host, _) in members(&service["depends_on"]).filter(|_| service["depends_on"].is_object()) {
+        for (host, _) in members(&service["depends_on"]) {
             assert!(names.contains(host.as_str()), "{name} depends on {host}");
         }
         for port in texts(&service["ports"]) {

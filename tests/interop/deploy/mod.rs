@@ -40,15 +40,6 @@ impl Workload {
         let at = self.args.iter().position(|arg| arg == flag)?;
         Some(&self.args[at + 1])
     }
-
-    /// The same with another value of a flag, in place or added.
-    fn with_flag(mut self, flag: &str, value: &str) -> Self {
-        match self.args.iter().position(|arg| arg == flag) {
-            Some(at) => value.clone_into(&mut self.args[at + 1]),
-            None => self.args.extend([flag, value].map(str::to_owned)),
-        }
-        self
-    }
 }
 
 /// The root of the repository.

@@ -75,6 +75,8 @@ pub struct Answer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Step {
+    /// Go's servers leave it empty in the answer to a lookup.
+    #[serde(default)]
     step: String,
     duration: Nanos,
     #[serde(default)]
@@ -191,7 +193,7 @@ impl Answer {
     /// # Errors
     /// If the answer holds no duration, too many steps, or contradicts itself.
     pub fn into_measured(self, kind: OperationKind) -> Result<Measured, BadAnswer> {
-        let steps = read_steps(self.measurements.unwrap_or_default())?;
+        let steps = read_steps(kind, self.measurements.unwrap_or_default())?;
         let duration = match (self.duration, steps.as_slice()) {
             (Some(Nanos(whole)), _) => whole,
             (None, []) => return Err(BadAnswer::NoDuration),
@@ -228,12 +230,12 @@ fn whole_step(kind: OperationKind, duration: Duration, error: Option<String>) ->
     Measurement { step: kind.wire_step().to_owned(), duration, error }
 }
 
-fn read_steps(steps: Vec<Step>) -> Result<Vec<Measurement>, BadAnswer> {
+fn read_steps(kind: OperationKind, steps: Vec<Step>) -> Result<Vec<Measurement>, BadAnswer> {
     if steps.len() > MAX_STEPS {
         return Err(BadAnswer::TooManySteps { steps: steps.len() });
     }
     let read = |Step { step, duration: Nanos(duration), error }| Measurement {
-        step: storable(&step),
+        step: if step.is_empty() { kind.wire_step().to_owned() } else { storable(&step) },
         duration,
         error: error.as_deref().and_then(said),
     };

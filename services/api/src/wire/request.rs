@@ -20,10 +20,13 @@ pub const MAX_BODY_BYTES: usize = 1 << 20;
 /// (`255, `), so that the limit does not depend on the shape that a scheduler happens to speak.
 pub const MAX_CONTENT_BYTES: usize = MAX_BODY_BYTES / 5;
 
-/// Reads what Go and JavaScript write: the standard alphabet; some encoders leave the padding out.
+/// Reads what Go and JavaScript write, as leniently as their own decoders do: the standard alphabet; some encoders leave the
+/// padding out, and some leave bits set that belong to no byte.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
 );
 
 /// Where a publication should go (2023 wire).
@@ -54,8 +57,10 @@ pub enum BadRequest {
         reason: String,
     },
     /// A target that no server has.
-    #[error("unknown `Target` `{given}`; expected `DHT` or `IPNI`")]
+    #[error("unknown `{member}` `{given}`; expected `DHT` or `IPNI`")]
     UnknownTarget {
+        /// The member of the body that names it.
+        member: &'static str,
         /// The target as given, cut to a sensible length.
         given: String,
     },
@@ -68,6 +73,9 @@ pub struct ProvideRequest {
     content: WireContent,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target: Option<String>,
+    /// What Go schedulers wrote from 2023 to 2025 where others say `Target`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    routing: Option<String>,
 }
 
 impl ProvideRequest {
@@ -79,27 +87,35 @@ impl ProvideRequest {
         if body.len() > MAX_BODY_BYTES {
             return Err(BadRequest::TooLarge { bytes: body.len() });
         }
+        let malformed = |reason: String| BadRequest::Malformed { reason: cut(&reason) };
+        let body = str::from_utf8(body).map_err(|error| malformed(format!("it is not UTF-8: {error}")))?;
         // serde would take an array of the fields in order for the object.
-        if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
-            return Err(BadRequest::Malformed { reason: "it is not a JSON object".to_owned() });
+        match body.trim_ascii_start().bytes().next() {
+            Some(b'{') => {}
+            Some(_) => return Err(malformed("it is not a JSON object".to_owned())),
+            None => return Err(malformed("it is empty".to_owned())),
         }
-        let request: Self =
-            serde_json::from_slice(body).map_err(|error| BadRequest::Malformed { reason: cut(&error.to_string()) })?;
-        let target = match request.target.as_deref() {
-            // Go's zero value of a text: the scheduler has nothing to say.
-            None | Some("") => Target::default(),
-            Some("DHT") => Target::Dht,
-            Some("IPNI") => Target::Ipni,
-            Some(other) => return Err(BadRequest::UnknownTarget { given: cut(other) }),
-        };
-        Ok((Content::from(request.content.0), target))
+        let request: Self = serde_json::from_str(body).map_err(|error| malformed(error.to_string()))?;
+        let target = read_target("Target", request.target.as_deref())?;
+        let routing = read_target("Routing", request.routing.as_deref())?;
+        Ok((Content::from(request.content.0), target.or(routing).unwrap_or_default()))
     }
 
     /// The body that publishes `content` in the DHT: base64, the shape that every server in the field reads,
     /// and without a target, which servers of 2026 do not know.
     pub fn encode(content: &Content) -> Vec<u8> {
-        let request = Self { content: WireContent(content.bytes().to_vec()), target: None };
+        let request = Self { content: WireContent(content.bytes().to_vec()), target: None, routing: None };
         serde_json::to_vec(&request).expect("text in an object is always JSON")
+    }
+}
+
+fn read_target(member: &'static str, text: Option<&str>) -> Result<Option<Target>, BadRequest> {
+    match text {
+        // Go's zero value of a text: the scheduler has nothing to say.
+        None | Some("") => Ok(None),
+        Some("DHT") => Ok(Some(Target::Dht)),
+        Some("IPNI") => Ok(Some(Target::Ipni)),
+        Some(other) => Err(BadRequest::UnknownTarget { member, given: cut(other) }),
     }
 }
 
@@ -134,13 +150,36 @@ impl<'de> Visitor<'de> for ContentVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let mut bytes = Vec::new();
-        while let Some(byte) = items.next_element()? {
+        while let Some(Byte(byte)) = items.next_element()? {
             if bytes.len() == MAX_CONTENT_BYTES {
                 return Err(too_much());
             }
             bytes.push(byte);
         }
         Ok(bytes)
+    }
+}
+
+/// One byte of an array. Its own type for the words of its error.
+struct Byte(u8);
+
+impl<'de> Deserialize<'de> for Byte {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ByteVisitor).map(Self)
+    }
+}
+
+struct ByteVisitor;
+
+impl Visitor<'_> for ByteVisitor {
+    type Value = u8;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an integer from 0 to 255")
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<u8, E> {
+        u8::try_from(number).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self))
     }
 }
 
@@ -173,13 +212,31 @@ mod tests {
             [(r#""DHT""#, Target::Dht), (r#""IPNI""#, Target::Ipni), (r#""""#, Target::Dht), ("null", Target::Dht)]
         {
             assert_eq!(decode(&format!(r#"{{"Content":"","Target":{json}}}"#)), Ok((vec![], target)));
+            assert_eq!(decode(&format!(r#"{{"Content":"","Routing":{json}}}"#)), Ok((vec![], target)), "as Go had it");
+        }
+        assert_eq!(decode(r#"{"Content":"","Routing":"DHT","Target":"IPNI"}"#), Ok((vec![], Target::Ipni)));
+    }
+
+    #[test]
+    fn base64_is_read_as_leniently_as_go_reads_it() {
+        for (text, bytes) in [("AA==", [0]), ("AB==", [0]), ("AA", [0]), ("/w==", [255])] {
+            assert_eq!(decode(&format!(r#"{{"Content":"{text}"}}"#)), Ok((bytes.to_vec(), Target::Dht)), "{text}");
         }
     }
 
     #[test]
     fn a_bad_body_is_refused_in_words() {
         for (body, word) in [
-            ("", "EOF"),
+            ("", "it is empty"),
+            (" \n", "it is empty"),
+            (r#"{"Content":"#, "EOF"),
+            ("\u{feff}{}", "not a JSON object"),
+            (r#"{"Content":"","Content":""}"#, "duplicate field `Content`"),
+            (r#"{"Content":""} {}"#, "trailing characters"),
+            (r#"{"Content":"_w=="}"#, "`Content` is not base64"),
+            (r#"{"Content":[99999999999999999999]}"#, "1e+20"),
+            (r#"{"Content":["1"]}"#, "expected an integer from 0 to 255"),
+            (r#"{"Content":"","Routing":"MOON"}"#, "unknown `Routing` `MOON`; expected `DHT` or `IPNI`"),
             ("{}", "missing field `Content`"),
             (r#"["aGVsbG8=", "DHT"]"#, "not a JSON object"),
             (r#"{"Content":7}"#, "base64 text or as an array of bytes"),
@@ -193,6 +250,25 @@ mod tests {
             let message = decode(body).unwrap_err();
             assert!(message.contains(word), "{body}: {message}");
         }
+    }
+
+    #[test]
+    fn deep_nesting_does_not_end_the_stack() {
+        let deep = "[".repeat(MAX_BODY_BYTES / 2);
+        for (body, word) in [
+            (format!(r#"{{"Extra":{deep}"#), "EOF"),
+            (format!(r#"{{"Content":{deep}"#), "expected an integer from 0 to 255"),
+            (format!(r#"{{"Content":"","Target":{deep}"#), "expected a string"),
+        ] {
+            let message = decode(&body).unwrap_err();
+            assert!(message.contains(word), "{message}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_named_with_their_place() {
+        let message = ProvideRequest::decode(b"{\"Content\":\"\xff\"}").unwrap_err().to_string();
+        assert!(message.contains("it is not UTF-8: invalid utf-8 sequence of 1 bytes from index 12"), "{message}");
     }
 
     #[test]

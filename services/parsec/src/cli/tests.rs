@@ -78,15 +78,18 @@ fn help_and_version_are_no_failures_and_nonsense_is_one() {
 
 #[test]
 fn the_help_of_a_subcommand_shows_every_setting_it_uses() {
-    for program in Program::ALL {
-        let (help, _) = refusal(&format!("parsec {} --help", program.name()));
+    let deeper =
+        [("server dht", Program::Server), ("server ipni", Program::Server), ("config server", Program::Server)];
+    for (line, program) in Program::ALL.map(|program| (program.name(), program)).into_iter().chain(deeper) {
+        let (help, _) = refusal(&format!("parsec {line} --help"));
         for section in SECTIONS {
             let used = section.used_by.contains(&program);
             for key in section.keys {
                 // Two subcommands may have flags of one name; the name of the variable is unique.
                 assert_eq!(help.contains(&format!("[env: {}", key.variable)), used, "{program:?}: {}", key.name);
                 if used {
-                    assert!(help.contains(&format!("--{}", key.flag)) && help.contains(key.help), "{help}");
+                    assert!(help.contains(&format!("--{}", key.flag)) && help.contains(&key.meaning()), "{help}");
+                    assert!(key.older_flags.iter().all(|flag| help.contains(&format!("[older: --{flag}]"))), "{help}");
                     assert!(key.variables().all(|name| help.contains(name)), "{help}");
                     assert!(
                         help.contains(&format!("[default: {}]", key.default.unwrap_or_default()))
@@ -170,4 +173,66 @@ fn the_url_of_the_database_wins_over_its_parts() {
 #[test]
 fn the_command_line_definition_is_sound() {
     command_line().debug_assert();
+}
+
+#[test]
+fn what_stands_before_the_subcommand_has_its_variable_in_the_general_help() {
+    let (help, _) = refusal("parsec --help");
+    for key in SECTIONS.iter().filter(|section| section.global).flat_map(|section| section.keys) {
+        assert!(help.contains(&format!("--{}", key.flag)) && help.contains(key.variable), "{}: {help}", key.name);
+    }
+}
+
+#[test]
+fn a_server_for_ipni_ends_as_what_cannot_be_done() {
+    let (message, code) = refusal("parsec server ipni --indexer-host cid.contact");
+    assert_eq!((message.lines().count(), code), (1, 2), "{message}");
+    assert!(message.contains("this build measures DHTs only"), "{message}");
+}
+
+#[test]
+fn a_shell_is_told_every_command_and_every_flag() {
+    for shell in ["bash", "zsh", "fish"] {
+        let Ok((Command::Completions(config), _)) = run(&format!("parsec completions {shell}")) else {
+            panic!("{shell} is known")
+        };
+        let script = completions::script(config.shell);
+        for program in Program::ALL {
+            assert!(script.contains(program.name()), "{shell}: {}", program.name());
+        }
+        for flag in keys().map(|key| key.flag) {
+            // fish has its own way to write a flag.
+            let written = if shell == "fish" { format!("-l {flag} ") } else { format!("--{flag}") };
+            assert!(script.contains(&written), "{shell}: {flag}");
+        }
+    }
+    let (message, code) = refusal("parsec completions tcsh");
+    assert_eq!(message, "error: argument SHELL: cannot use `tcsh`: expected one of: bash, zsh, fish\n");
+    assert_eq!(code, 2);
+}
+
+#[test]
+fn bash_completes_with_the_script() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("parsec.bash");
+    std::fs::write(&path, completions::script(crate::config::Shell::Bash)).unwrap();
+    let bash = |args: &[&str]| {
+        let output = std::process::Command::new("bash").arg("--norc").args(args).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    bash(&["-n", path.to_str().unwrap()]);
+    let complete = |words: &str, typed: &str| {
+        let count = words.split(' ').count();
+        let script = format!(
+            "source {}; COMP_WORDS=(parsec {words} {typed}); COMP_CWORD={}; _parsec parsec '{typed}' x; echo ${{COMPREPLY[@]}}",
+            path.display(),
+            count + 1
+        );
+        bash(&["-c", &script]).trim().to_owned()
+    };
+    assert_eq!(complete("server", "--flee"), "--fleet");
+    assert_eq!(complete("server dht", "--full"), "--fullrt");
+    assert_eq!(complete("config", "sche"), "scheduler");
+    assert_eq!(complete("config scheduler", "--flee"), "--fleets");
 }

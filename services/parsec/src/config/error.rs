@@ -32,6 +32,16 @@ impl Origin {
             Self::Flag(_) | Self::Argument(_) => 3,
         }
     }
+
+    /// The name alone, as one would write it.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Default(name) | Self::File(_, name) | Self::Variable(name) | Self::Argument(name) => {
+                (*name).to_owned()
+            }
+            Self::Flag(name) => format!("--{name}"),
+        }
+    }
 }
 
 impl fmt::Display for Origin {

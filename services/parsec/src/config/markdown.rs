@@ -32,8 +32,9 @@ fn row(key: &Key) -> String {
         Some(default) => format!("`{default}`"),
     };
     let name = if key.name == super::rows::CONFIG { "–".to_owned() } else { format!("`{}`", key.name) };
-    let help = key.help.replace('|', "\\|");
-    format!("| `--{}` | {} | {name} | {default} | {help} |", key.flag, variables.join(", "))
+    let help = key.meaning().replace('|', "\\|");
+    let flags: Vec<_> = key.flags().map(|flag| format!("`--{flag}`")).collect();
+    format!("| {} | {} | {name} | {default} | {help} |", flags.join(", "), variables.join(", "))
 }
 
 #[test]

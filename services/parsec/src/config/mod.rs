@@ -3,15 +3,23 @@
 //! A flag wins over the environment, the environment over the configuration file, the file over the default.
 //! [`table`] lists every setting once: command line, environment names, file keys, help and the table in the README
 //! are all generated from it. [`sources`] merges the four places and remembers where each value came from,
-//! [`values`] reads single values, and [`typed`] and [`tools`] make the settings of one command of them.
+//! [`values`] reads single values, and [`typed`] and [`tools`] make the settings of one command of them. [`idle`] has those
+//! that are read without having an effect, and [`show`] shows what a command would run with.
 //! Nobody here reads the process environment: it is handed in.
 
+#[cfg(test)]
+mod contract;
+mod duration;
 mod error;
+mod idle;
 #[cfg(test)]
 mod markdown;
 mod redact;
 mod rows;
 mod schema;
+#[cfg(test)]
+mod secrets;
+mod show;
 mod sources;
 mod table;
 #[cfg(test)]
@@ -24,13 +32,15 @@ mod warnings;
 pub(crate) use error::ConfigError;
 pub(crate) use redact::redacted;
 pub(crate) use rows::SECTIONS;
-pub(crate) use schema::{ShowConfig, schema};
-pub(crate) use sources::{Flags, Sources};
-pub(crate) use table::{Key, Kind, Program};
-pub(crate) use tools::{BenchConfig, NetworkConfig, OneShot, OneShotConfig, TraceConfig};
+pub(crate) use show::ShowConfig;
+pub(crate) use sources::{Flags, Given, Sources};
+pub(crate) use table::{Key, Kind, Program, Secrecy, keys};
+pub(crate) use tools::{
+    BenchConfig, CompletionsConfig, MigrateConfig, NetworkConfig, OneShot, OneShotConfig, TraceConfig,
+};
 pub(crate) use typed::{
     CommonConfig, DatabaseConfig, DatabaseTarget, DemoConfig, DemoFleet, DhtConfig, HealthConfig, LogConfig,
     SchedulerConfig, ServerConfig,
 };
-pub(crate) use values::{BenchFormat, BenchTransport, HostPort, LogLevel, OutputFormat};
+pub(crate) use values::{BenchFormat, BenchTransport, HostPort, LogLevel, OutputFormat, Shell};
 pub(crate) use warnings::{Warning, warnings};

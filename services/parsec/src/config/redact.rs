@@ -18,8 +18,12 @@ pub(crate) fn redacted(args: impl IntoIterator<Item = OsString>) -> String {
             shown.push(BLANK.to_owned());
             continue;
         }
-        match arg.strip_prefix("--").map(|flag| flag.split_once('=').unwrap_or((flag, ""))) {
-            Some((flag, _)) if is_secret(flag) && arg.contains('=') => shown.push(format!("--{flag}={BLANK}")),
+        let bare = arg.strip_prefix("--").or_else(|| arg.strip_prefix('-'));
+        match bare.map(|flag| flag.split_once('=').unwrap_or((flag, ""))) {
+            Some((flag, _)) if is_secret(flag) && arg.contains('=') => {
+                let dashes = if arg.starts_with("--") { "--" } else { "-" };
+                shown.push(format!("{dashes}{flag}={BLANK}"));
+            }
             Some((flag, _)) if is_secret(flag) => {
                 secret_follows = true;
                 shown.push(arg.into_owned());
@@ -31,7 +35,7 @@ pub(crate) fn redacted(args: impl IntoIterator<Item = OsString>) -> String {
 }
 
 fn is_secret(flag: &str) -> bool {
-    keys().any(|key| key.flag == flag && key.secrecy == Secrecy::Secret)
+    keys().any(|key| key.flags().any(|name| name == flag) && key.secrecy == Secrecy::Secret)
 }
 
 /// `text` with the passwords blanked that it holds if it is a URL; `None` if it is no URL.
@@ -71,6 +75,9 @@ mod tests {
             ("parsec server --db-password=a=geheim", "parsec server --db-password=***"),
             ("parsec server --db-password --geheim", "parsec server --db-password ***"),
             ("parsec server --db-password", "parsec server --db-password"),
+            ("parsec -db-password geheim server", "parsec -db-password *** server"),
+            ("parsec -db-password=geheim server", "parsec -db-password=*** server"),
+            ("parsec server --db-password -geheim dht", "parsec server --db-password *** dht"),
             ("parsec server --db-password-file /run/x", "parsec server --db-password-file /run/x"),
             ("--database-url postgres://u:geheim@h:1/n", "--database-url postgres://u:***@h:1/n"),
             ("--database-url=postgres://u:geheim@h/n", "--database-url=postgres://u:***@h/n"),

@@ -1,6 +1,8 @@
-//! The table of settings. Where the original has a setting, its names (of both generations) and its default are kept.
+//! The table of settings. Where the original has a setting, its names (of both generations, 2023 and 2026) and its default are
+//! kept. What the original had in between, while it was written, is not.
 
-use super::table::Program::{self, Bench, Demo, Network, Provide, Retrieve, Scheduler, Server, Trace};
+use super::idle::{DHT_ONLY, FIREHOSE, LEVEL_DB};
+use super::table::Program::{self, Bench, Demo, Migrate, Network, Provide, Retrieve, Scheduler, Server, Trace};
 use super::table::{Key, Secrecy, Section};
 
 /// Every setting of every subcommand.
@@ -8,13 +10,16 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { heading: "General", global: true, used_by: &Program::ALL, keys: GENERAL },
     Section { heading: "Telemetry", global: true, used_by: &[Server, Scheduler], keys: TELEMETRY },
     Section { heading: "Recording", global: true, used_by: &[Server, Scheduler], keys: RECORDING },
-    Section { heading: "Database", global: true, used_by: &[Server, Scheduler, Trace], keys: DATABASE },
+    Section { heading: "Database", global: true, used_by: &[Server, Scheduler, Trace, Migrate], keys: DATABASE },
     Section { heading: "Place", global: true, used_by: &[Server], keys: PLACE },
     Section { heading: "Server", global: false, used_by: &[Server], keys: SERVER },
     Section { heading: "DHT", global: false, used_by: &[Server, Provide, Retrieve], keys: DHT },
+    Section { heading: "Firehose", global: false, used_by: &[Server], keys: FIREHOSE_KEYS },
+    Section { heading: "IPNI", global: false, used_by: &[Server], keys: IPNI },
     Section { heading: "One operation", global: false, used_by: &[Provide, Retrieve], keys: ONE_SHOT },
     Section { heading: "Provide", global: false, used_by: &[Provide], keys: PROVIDE },
     Section { heading: "Trace", global: false, used_by: &[Trace], keys: TRACE },
+    Section { heading: "Migrate", global: false, used_by: &[Migrate], keys: MIGRATE },
     Section { heading: "Scheduler", global: false, used_by: &[Scheduler], keys: SCHEDULER },
     Section { heading: "Bench", global: false, used_by: &[Bench], keys: BENCH },
     Section { heading: "Demo", global: false, used_by: &[Demo], keys: DEMO },
@@ -99,8 +104,13 @@ const SERVER: &[Key] = &[
     Key::text("server.advertise_ip", "advertise-ip", "PARSEC_SERVER_ADVERTISE_IP", "IP")
         .help("Address that schedulers reach the HTTP API at; found out if not given"),
     Key::switch("server.dht.server_mode", "server-mode", "PARSEC_SERVER_DHT_SERVER_MODE")
+        .older_flags(&["dht-server"])
         .older(&["PARSEC_SERVER_DHT_SERVER"])
         .help("Also answer the requests of other peers"),
+    Key::text("server.level_db", "level-db", "PARSEC_SERVER_LEVELDB", "DIR")
+        .default("./leveldb")
+        .idle(LEVEL_DB)
+        .help("Where the original keeps its datastore"),
 ];
 
 const DHT: &[Key] = &[
@@ -140,6 +150,73 @@ const DHT: &[Key] = &[
     .help("Addresses to announce to other peers"),
 ];
 
+const FIREHOSE_KEYS: &[Key] = &[
+    Key::text("server.firehose.region", "firehose-region", "PARSEC_SERVER_FIREHOSE_REGION", "REGION")
+        .default("us-east-1")
+        .idle(FIREHOSE)
+        .help("Region of the delivery stream"),
+    Key::text("server.firehose.stream", "firehose-stream", "PARSEC_SERVER_FIREHOSE_STREAM", "STREAM")
+        .idle(FIREHOSE)
+        .help("Delivery stream that the original sends its events to"),
+    Key::text("server.firehose.batch_time", "firehose-batch-time", "PARSEC_SERVER_FIREHOSE_BATCH_TIME", "DURATION")
+        .default("30s")
+        .idle(FIREHOSE)
+        .help("How long the original collects events"),
+    Key::number("server.firehose.batch_size", "firehose-batch-size", "PARSEC_SERVER_FIREHOSE_BATCH_SIZE", "N")
+        .default("500")
+        .idle(FIREHOSE)
+        .help("How many events the original sends at a time"),
+    Key::switch(
+        "server.firehose.connection_events",
+        "firehose-connection-events",
+        "PARSEC_SERVER_FIREHOSE_CONNECTION_EVENTS",
+    )
+    .default("true")
+    .idle(FIREHOSE)
+    .help("Whether the original sends an event for each connection"),
+    Key::switch("server.firehose.rpc_events", "firehose-rpc-events", "PARSEC_SERVER_FIREHOSE_RPC_EVENTS")
+        .default("true")
+        .idle(FIREHOSE)
+        .help("Whether the original sends an event for each request of a peer"),
+];
+
+const IPNI: &[Key] = &[
+    Key::text("server.ipni.indexer_host", "indexer-host", "PARSEC_SERVER_IPNI_INDEXER_HOST", "HOST")
+        .older(&["PARSEC_SERVER_INDEXER_HOST"])
+        .idle(DHT_ONLY)
+        .help("Indexer that the original announces to"),
+    Key::text(
+        "server.ipni.indexer_index_timeout",
+        "indexer-index-timeout",
+        "PARSEC_SERVER_IPNI_INDEXER_INDEX_TIMEOUT",
+        "DURATION",
+    )
+    .default("1m")
+    .idle(DHT_ONLY)
+    .help("How long the original waits for the indexer to fetch an announcement"),
+    Key::text(
+        "server.ipni.indexer_availability_timeout",
+        "indexer-availability-timeout",
+        "PARSEC_SERVER_IPNI_INDEXER_AVAILABILITY_TIMEOUT",
+        "DURATION",
+    )
+    .default("2m")
+    .idle(DHT_ONLY)
+    .help("How long the original waits for content to be found"),
+    Key::text("server.ipni.indexer_interval", "indexer-interval", "PARSEC_SERVER_IPNI_INDEXER_INTERVAL", "DURATION")
+        .default("1s")
+        .idle(DHT_ONLY)
+        .help("How often the original asks whether content is found"),
+    Key::text("server.ipni.publisher_host", "publisher-host", "PARSEC_SERVER_IPNI_PUBLISHER_HOST", "HOST")
+        .default("127.0.0.1")
+        .idle(DHT_ONLY)
+        .help("Address on which the original waits for the indexer"),
+    Key::number("server.ipni.publisher_port", "publisher-port", "PARSEC_SERVER_IPNI_PUBLISHER_PORT", "PORT")
+        .default("2020")
+        .idle(DHT_ONLY)
+        .help("Port on which the original waits for the indexer"),
+];
+
 const ONE_SHOT: &[Key] = &[
     Key::number("oneshot.peer_port", "peer-port", "PARSEC_ONESHOT_PEER_PORT", "PORT")
         .default("0")
@@ -158,6 +235,9 @@ const PROVIDE: &[Key] = &[Key::switch("provide.stay", "stay", "PARSEC_PROVIDE_ST
 const TRACE: &[Key] =
     &[Key::text("trace.format", "format", "PARSEC_TRACE_FORMAT", "FORMAT").default("text").help("As text or json")];
 
+const MIGRATE: &[Key] = &[Key::switch("migrate.print", "print", "PARSEC_MIGRATE_PRINT")
+    .help("Print the SQL of every step for an empty database, in order, and connect to nothing")];
+
 const SCHEDULER: &[Key] = &[
     Key::list("scheduler.fleets", "fleets", "PARSEC_SCHEDULER_FLEETS", "FLEETS")
         .help("Fleets to measure: a comma separates loops of rounds, a plus joins fleets into one loop; required"),
@@ -173,6 +253,10 @@ const SCHEDULER: &[Key] = &[
     Key::decimal("scheduler.trace_sample", "trace-sample", "PARSEC_SCHEDULER_TRACE_SAMPLE", "SHARE")
         .default("0.01")
         .help("Share of the operations whose traces are kept, from 0 to 1; those of failures and of the slowest always are"),
+    Key::text("scheduler.routing", "routing", "PARSEC_SCHEDULER_ROUTING", "ROUTING")
+        .default("DHT")
+        .idle(DHT_ONLY)
+        .help("What to measure, in the words of 2023: DHT"),
 ];
 
 const BENCH: &[Key] = &[

@@ -2,18 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::SECTIONS;
 use super::table::{Key, Program, Secrecy, Section};
-use super::{CommonConfig, SECTIONS};
-
-/// `parsec config`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ShowConfig {
-    /// What every command has.
-    pub(crate) common: CommonConfig,
-}
 
 /// Every setting of every subcommand, one object for each.
-pub(crate) fn schema() -> Value {
+pub(super) fn schema() -> Value {
     SECTIONS.iter().flat_map(|section| section.keys.iter().map(|key| row(section, key))).collect()
 }
 
@@ -24,10 +17,38 @@ fn row(section: &Section, key: &Key) -> Value {
         "programs": programs,
         "name": key.name,
         "flag": key.flag,
+        "older_flags": key.older_flags,
         "variable": key.variable,
         "older_variables": key.older_variables,
         "kind": key.kind.as_str(),
         "default": key.default,
         "secret": key.secrecy != Secrecy::Open,
+        "no_effect": key.idle,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::keys;
+    use super::*;
+
+    #[test]
+    fn the_table_for_programs_names_every_setting() {
+        let schema = schema();
+        let rows = schema.as_array().unwrap();
+        let find = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap();
+        assert_eq!(rows.len(), keys().count());
+        assert_eq!(
+            *find("server.dht.server_mode"),
+            json!({
+                "section": "Server", "programs": ["server"], "name": "server.dht.server_mode", "flag": "server-mode",
+                "older_flags": ["dht-server"], "variable": "PARSEC_SERVER_DHT_SERVER_MODE",
+                "older_variables": ["PARSEC_SERVER_DHT_SERVER"], "kind": "switch", "default": "false", "secret": false,
+                "no_effect": null
+            })
+        );
+        assert_eq!(find("database.password")["secret"], true);
+        assert_eq!(find("aws.region")["default"], Value::Null);
+        assert_eq!(find("server.level_db")["no_effect"], "provider records are kept in memory");
+    }
 }

@@ -12,8 +12,17 @@ use super::table::{Key, Kind, key, keys};
 use super::values::{Reading, Secret};
 use super::warnings::nearest;
 
-/// The flags that were given, by the name of their setting.
-pub(crate) type Flags = BTreeMap<&'static str, String>;
+/// A flag that was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Given {
+    /// The name that it was given by, without the dashes.
+    pub(crate) flag: &'static str,
+    /// Its value.
+    pub(crate) value: String,
+}
+
+/// The flags that were given, by the name of their setting. Of several names for one setting, the current one comes first.
+pub(crate) type Flags = BTreeMap<&'static str, Vec<Given>>;
 
 /// The environment.
 pub(crate) type Variables = BTreeMap<String, String>;
@@ -47,9 +56,9 @@ impl Sources {
                 given.insert(key.name, value);
                 origins.insert(key.name, Origin::Variable(name));
             }
-            if let Some(value) = flags.get(key.name) {
+            if let Some(Given { flag, value }) = flags.get(key.name).and_then(|given| given.first()) {
                 given.insert(key.name, value);
-                origins.insert(key.name, Origin::Flag(key.flag));
+                origins.insert(key.name, Origin::Flag(flag));
             }
         }
         let file = given.get(CONFIG).map(PathBuf::from);
@@ -91,7 +100,13 @@ impl Sources {
         let Some(value) = find(&self.merged.cache, name) else { return Ok(None) };
         let wrong = |value: String, reason| ConfigError::Value { origin: self.origin(name).clone(), value, reason };
         let text = written(key, value).map_err(|reason| wrong(key.shown(&value.to_string()), reason))?;
-        read(&text).map(Some).map_err(|reason| wrong(key.shown(&text), reason))
+        read(&text).map(Some).map_err(|reason| wrong(key.shown(&text), with_remedy(self.origin(name), &text, reason)))
+    }
+
+    /// The value of a setting as it may be shown, whether it can be used or not.
+    pub(super) fn shown(&self, key: &Key) -> Option<String> {
+        let value = find(&self.merged.cache, key.name)?;
+        Some(key.shown(&written(key, value).unwrap_or_else(|_| value.to_string())))
     }
 
     /// The value of a setting that must have one.
@@ -108,6 +123,16 @@ impl Sources {
             "" => Err(failed("it is empty; expected a secret in it".to_owned())),
             secret => Ok(Some(Secret::new(secret))),
         }
+    }
+}
+
+/// Kubernetes sets variables for each service, and for one called `parsec-database` they have names of ours.
+fn with_remedy(origin: &Origin, text: &str, reason: String) -> String {
+    match origin {
+        Origin::Variable(_) if text.starts_with("tcp://") => {
+            format!("{reason}; Kubernetes may have set it for a service of that name (enableServiceLinks: false)")
+        }
+        _ => reason,
     }
 }
 

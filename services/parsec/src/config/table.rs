@@ -1,6 +1,7 @@
 //! What a row of the table of settings says.
 
 use super::redact::mask_url;
+use super::rows::SECTIONS;
 
 /// A subcommand of the binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub(crate) enum Program {
     Retrieve,
     /// `parsec trace`.
     Trace,
+    /// `parsec migrate`.
+    Migrate,
     /// `parsec bench`.
     Bench,
     /// `parsec demo`.
@@ -25,21 +28,25 @@ pub(crate) enum Program {
     Network,
     /// `parsec config`.
     Config,
+    /// `parsec completions`.
+    Completions,
 }
 
 impl Program {
     /// Every subcommand, in the order of the help.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Server,
         Self::Scheduler,
         Self::Health,
         Self::Provide,
         Self::Retrieve,
         Self::Trace,
+        Self::Migrate,
         Self::Bench,
         Self::Demo,
         Self::Network,
         Self::Config,
+        Self::Completions,
     ];
 
     /// Its name on the command line.
@@ -51,11 +58,18 @@ impl Program {
             Self::Provide => "provide",
             Self::Retrieve => "retrieve",
             Self::Trace => "trace",
+            Self::Migrate => "migrate",
             Self::Bench => "bench",
             Self::Demo => "demo",
             Self::Network => "network",
             Self::Config => "config",
+            Self::Completions => "completions",
         }
+    }
+
+    /// The settings that it uses.
+    pub(crate) fn keys(self) -> impl Iterator<Item = &'static Key> {
+        SECTIONS.iter().filter(move |section| section.used_by.contains(&self)).flat_map(|section| section.keys)
     }
 }
 
@@ -105,6 +119,8 @@ pub(crate) struct Key {
     pub(crate) name: &'static str,
     /// Its flag, without the dashes.
     pub(crate) flag: &'static str,
+    /// Names that the flag had in earlier generations, still read.
+    pub(crate) older_flags: &'static [&'static str],
     /// Its current environment variable.
     pub(crate) variable: &'static str,
     /// Names that the variable had in earlier generations, still read.
@@ -119,6 +135,8 @@ pub(crate) struct Key {
     pub(crate) default: Option<&'static str>,
     /// How much of its value may be shown.
     pub(crate) secrecy: Secrecy,
+    /// Why it has no effect, if it is read for the sake of existing deployments alone.
+    pub(crate) idle: Option<&'static str>,
 }
 
 /// Settings that belong together, with the programs that use them.
@@ -145,6 +163,7 @@ impl Key {
         Self {
             name,
             flag,
+            older_flags: &[],
             variable,
             older_variables: &[],
             kind,
@@ -152,6 +171,7 @@ impl Key {
             help: "",
             default: None,
             secrecy: Secrecy::Open,
+            idle: None,
         }
     }
 
@@ -203,6 +223,14 @@ impl Key {
         Self { older_variables, ..self }
     }
 
+    pub(super) const fn older_flags(self, older_flags: &'static [&'static str]) -> Self {
+        Self { older_flags, ..self }
+    }
+
+    pub(super) const fn idle(self, reason: &'static str) -> Self {
+        Self { idle: Some(reason), ..self }
+    }
+
     pub(super) const fn secrecy(self, secrecy: Secrecy) -> Self {
         Self { secrecy, ..self }
     }
@@ -214,6 +242,19 @@ impl Key {
     /// Every environment variable that sets this, the current name first.
     pub(crate) fn variables(&self) -> impl Iterator<Item = &'static str> + use<> {
         std::iter::once(self.variable).chain(self.older_variables.iter().copied())
+    }
+
+    /// Every flag that sets this, without the dashes, the current name first.
+    pub(crate) fn flags(&self) -> impl Iterator<Item = &'static str> + use<> {
+        std::iter::once(self.flag).chain(self.older_flags.iter().copied())
+    }
+
+    /// What it means, and why it has no effect if it has none.
+    pub(crate) fn meaning(&self) -> String {
+        match self.idle {
+            Some(reason) => format!("{}; no effect: {reason}", self.help),
+            None => self.help.to_owned(),
+        }
     }
 
     /// `value` as it may be shown.
@@ -228,7 +269,7 @@ impl Key {
 
 /// Every setting, in the order of the table.
 pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
-    super::SECTIONS.iter().flat_map(|section| section.keys)
+    SECTIONS.iter().flat_map(|section| section.keys)
 }
 
 /// The row of the setting `name`.

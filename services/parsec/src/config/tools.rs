@@ -1,4 +1,4 @@
-//! The settings of the commands that people use by hand: `provide`, `retrieve`, `trace`, `bench`, `network`.
+//! The settings of the commands that people use by hand: `provide`, `retrieve`, `trace`, `migrate`, `bench`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use parsec_measure::{AttemptId, Cid, Share, StrategyKind};
 use super::error::{ConfigError, Origin};
 use super::sources::Sources;
 use super::typed::{CommonConfig, DatabaseConfig, DhtConfig, MAX_ALPHA};
-use super::values::{self, BenchFormat, BenchTransport, HostPort, OutputFormat, Reading};
+use super::values::{self, BenchFormat, BenchTransport, HostPort, OutputFormat, Reading, Shell};
 
 /// The most peers of a comparison: each costs memory of this one process, about a megabyte.
 const MAX_BENCH_PEERS: u32 = 10_000;
@@ -68,6 +68,17 @@ pub(crate) struct TraceConfig {
     pub(crate) format: OutputFormat,
 }
 
+/// `parsec migrate`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MigrateConfig {
+    /// What every command has.
+    pub(crate) common: CommonConfig,
+    /// What to bring up to date.
+    pub(crate) database: DatabaseConfig,
+    /// Whether to print the SQL instead.
+    pub(crate) print: bool,
+}
+
 /// `parsec bench`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BenchConfig {
@@ -95,6 +106,25 @@ pub(crate) struct BenchConfig {
     pub(crate) alpha: u16,
     /// Whether connections are kept from one operation to the next.
     pub(crate) warm: bool,
+}
+
+/// `parsec completions`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CompletionsConfig {
+    /// What every command has.
+    pub(crate) common: CommonConfig,
+    /// For which shell.
+    pub(crate) shell: Shell,
+}
+
+impl CompletionsConfig {
+    /// Reads what `parsec completions` needs; `shell` is its argument.
+    ///
+    /// # Errors
+    /// Names the first setting that cannot be used.
+    pub(crate) fn read(from: &Sources, shell: &str) -> Result<Self, ConfigError> {
+        Ok(Self { common: CommonConfig::read(from)?, shell: argument("SHELL", shell, Shell::read)? })
+    }
 }
 
 /// `parsec network`.
@@ -155,6 +185,20 @@ impl TraceConfig {
             database: DatabaseConfig::read(from)?,
             id: id.map(|id| argument("OPERATION_ID", id, values::operation_id)).transpose()?,
             format: from.required("trace.format", OutputFormat::read)?,
+        })
+    }
+}
+
+impl MigrateConfig {
+    /// Reads what `parsec migrate` needs.
+    ///
+    /// # Errors
+    /// Names the first setting that cannot be used.
+    pub(crate) fn read(from: &Sources) -> Result<Self, ConfigError> {
+        Ok(Self {
+            common: CommonConfig::read(from)?,
+            database: DatabaseConfig::read(from)?,
+            print: from.required("migrate.print", values::switch)?,
         })
     }
 }

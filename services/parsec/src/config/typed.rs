@@ -9,7 +9,9 @@ use parsec_dht::Latency;
 use parsec_measure::{Fleet, FleetGroup, Share, StrategyKind};
 
 use super::error::{ConfigError, Origin};
+use super::idle;
 use super::sources::Sources;
+use super::table::Program;
 use super::values::{self, HostPort, LogLevel, OutputFormat, Secret, SslMode};
 
 /// The most lookups by one node in one round. Each waits for the one before it, and a round has to end.
@@ -268,6 +270,7 @@ impl ServerConfig {
     /// # Errors
     /// Names the first setting that cannot be used.
     pub(crate) fn read(from: &Sources) -> Result<Self, ConfigError> {
+        idle::check(from, Program::Server)?;
         Ok(Self {
             common: CommonConfig::read(from)?,
             telemetry: TelemetryConfig::read(from)?,
@@ -343,17 +346,19 @@ impl SchedulerConfig {
     /// # Errors
     /// Names the first setting that cannot be used.
     pub(crate) fn read(from: &Sources) -> Result<Self, ConfigError> {
+        idle::check(from, Program::Scheduler)?;
         Ok(Self {
             common: CommonConfig::read(from)?,
             telemetry: TelemetryConfig::read(from)?,
             database: DatabaseConfig::read(from)?,
             dry_run: from.required("dry_run", values::switch)?,
-            fleets: from
-                .required("scheduler.fleets", |list| FleetGroup::parse_list(list).map_err(|error| error.to_string()))?,
             interval: from.required("scheduler.interval", values::positive_duration)?,
             probes: from.required("scheduler.probes", values::within(1..=MAX_PROBES))?,
             operation_timeout: from.required("scheduler.operation_timeout", values::positive_duration)?,
             trace_sample: from.required("scheduler.trace_sample", values::share)?,
+            // Last, so that everything else is judged where nobody says which.
+            fleets: from
+                .required("scheduler.fleets", |list| FleetGroup::parse_list(list).map_err(|error| error.to_string()))?,
         })
     }
 }

@@ -124,6 +124,30 @@ choice! {
 }
 
 choice! {
+    /// How settings are written.
+    ShowFormat {
+        /// For people.
+        Table = "table",
+        /// One array of objects.
+        Json = "json",
+        /// A configuration file.
+        Toml = "toml",
+    }
+}
+
+choice! {
+    /// A program that completes command lines.
+    Shell {
+        /// GNU's.
+        Bash = "bash",
+        /// The Z shell.
+        Zsh = "zsh",
+        /// The friendly one.
+        Fish = "fish",
+    }
+}
+
+choice! {
     /// How a comparison is written.
     BenchFormat {
         /// For people.
@@ -264,7 +288,7 @@ pub(super) fn switch(text: &str) -> Reading<bool> {
 }
 
 pub(super) fn duration(text: &str) -> Reading<Duration> {
-    humantime::parse_duration(text).map_err(|_| "expected a duration such as 500ms, 30s or 1m30s".to_owned())
+    super::duration::parse(text).ok_or_else(|| "expected a duration such as 500ms, 30s or 1m30s".to_owned())
 }
 
 pub(super) fn positive_duration(text: &str) -> Reading<Duration> {

@@ -7,7 +7,8 @@ use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Bool, Text};
 use parsec_schema::upstream::{CREATE_VERSION_TABLE, STEPS, TABLES, USED_COLUMNS, VERSION, VERSION_TABLE};
 
-use super::migrate::{Connection, Place};
+use super::migrate::Connection;
+use super::rights::Place;
 use crate::StoreError;
 
 /// golang-migrate's `advisoryLockIDSalt` (its `database/util.go`).
@@ -19,10 +20,13 @@ const CRC32_POLYNOMIAL: u32 = 0xEDB8_8320;
 /// What is there of the original's schema.
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
-    /// No version table; these of the original's tables are there all the same.
-    Unversioned(Vec<String>),
-    /// The version table and its row. No row, as golang-migrate leaves it for a moment, is version 0.
+    /// No version; these of the original's tables are there all the same. `counted` says whether the version table is
+    /// there: golang-migrate makes it before it notes anything in it.
+    Unversioned { tables: Vec<String>, counted: bool },
+    /// The version table and its row.
     Version { version: i64, dirty: bool },
+    /// The version table has several rows.
+    Ambiguous,
 }
 
 #[derive(Debug, QueryableByName)]
@@ -51,16 +55,20 @@ struct Column {
     required: bool,
 }
 
-/// Runs the steps that are missing and notes the version, as golang-migrate would.
+/// Runs the steps that are missing and notes the version, as golang-migrate would. Returns the version that was found, and
+/// the one that is left.
 ///
 /// # Errors
 /// [`StoreError::Refused`] if an earlier migration was cut off, or if the tables are not the ones that we know.
-pub(super) fn bring_up<C: Connection>(conn: &mut C, place: &Place) -> Result<(), StoreError> {
-    let found = find(conn, place.schema()?)?;
+pub(super) fn bring_up<C: Connection>(conn: &mut C, place: &Place) -> Result<(i64, i64), StoreError> {
+    let found = find(conn, place)?;
     let steps = missing(&found, place)?;
+    let before = if let Found::Version { version, .. } = found { version } else { 0 };
     if !steps.is_empty() {
         place.must_be_creatable()?;
-        if matches!(found, Found::Unversioned(_)) {
+        let changed: Vec<&str> = TABLES.into_iter().chain([VERSION_TABLE]).collect();
+        place.must_be_changeable(conn, &changed)?;
+        if matches!(found, Found::Unversioned { counted: false, .. }) {
             conn.batch_execute(CREATE_VERSION_TABLE)?;
         }
         for step in steps {
@@ -72,26 +80,30 @@ pub(super) fn bring_up<C: Connection>(conn: &mut C, place: &Place) -> Result<(),
         let version = format!("DELETE FROM {VERSION_TABLE}; INSERT INTO {VERSION_TABLE} VALUES ({VERSION}, false)");
         conn.batch_execute(&version)?;
     }
-    check_columns(&columns(conn, place.schema()?)?)
+    check_columns(&columns(conn, place.schema()?)?)?;
+    Ok((before, before.max(VERSION)))
 }
 
-fn find<C: Connection>(conn: &mut C, schema: &str) -> Result<Found, StoreError> {
+fn find<C: Connection>(conn: &mut C, place: &Place) -> Result<Found, StoreError> {
     let names: Vec<&str> = TABLES.into_iter().chain([VERSION_TABLE]).collect();
     let tables =
         sql_query("SELECT tablename::TEXT AS name FROM pg_tables WHERE schemaname = $1 AND tablename = ANY($2)")
-            .bind::<Text, _>(schema)
+            .bind::<Text, _>(place.schema()?)
             .bind::<Array<Text>, _>(names);
     let mut tables: Vec<String> = tables.load::<TableRow>(conn)?.into_iter().map(|row| row.name).collect();
-    if !tables.iter().any(|name| name == VERSION_TABLE) {
-        tables.sort();
-        return Ok(Found::Unversioned(tables));
+    tables.sort();
+    let counted = tables.iter().any(|name| name == VERSION_TABLE);
+    tables.retain(|name| name != VERSION_TABLE);
+    if !counted {
+        return Ok(Found::Unversioned { tables, counted });
     }
-    let row = sql_query(format!("SELECT version, dirty FROM {VERSION_TABLE} ORDER BY version DESC LIMIT 1"));
-    let row = row.get_result::<VersionRow>(conn).optional()?;
-    Ok(row.map_or(Found::Version { version: 0, dirty: false }, |row| Found::Version {
-        version: row.version,
-        dirty: row.dirty,
-    }))
+    place.must_be_readable(conn, &[VERSION_TABLE])?;
+    let rows = sql_query(format!("SELECT version, dirty FROM {VERSION_TABLE} LIMIT 2")).load::<VersionRow>(conn)?;
+    Ok(match rows.as_slice() {
+        [] => Found::Unversioned { tables, counted },
+        [row] => Found::Version { version: row.version, dirty: row.dirty },
+        _ => Found::Ambiguous,
+    })
 }
 
 /// Which of [`STEPS`] remain to be run.
@@ -100,11 +112,16 @@ fn find<C: Connection>(conn: &mut C, schema: &str) -> Result<Found, StoreError> 
 fn missing(found: &Found, place: &Place) -> Result<Range<usize>, StoreError> {
     let database = &place.database;
     match found {
-        Found::Unversioned(tables) if tables.is_empty() => Ok(0..STEPS.len()),
-        Found::Unversioned(tables) => Err(StoreError::Refused(format!(
-            "database `{database}` has tables of parsec ({}) and no {VERSION_TABLE} that says of which version: \
+        Found::Unversioned { tables, .. } if tables.is_empty() => Ok(0..STEPS.len()),
+        Found::Unversioned { tables, counted } => Err(StoreError::Refused(format!(
+            "database `{database}` has tables of parsec ({}) and no {}{VERSION_TABLE} that says of which version: \
              use an empty database, or restore {VERSION_TABLE}",
-            tables.join(", ")
+            tables.join(", "),
+            if *counted { "row in " } else { "" },
+        ))),
+        Found::Ambiguous => Err(StoreError::Refused(format!(
+            "{VERSION_TABLE} of database `{database}` has several rows, and golang-migrate keeps one: \
+             DELETE those that are not the version of its tables"
         ))),
         Found::Version { version, dirty: true } => Err(StoreError::Refused(format!(
             "a migration of database `{database}` to version {version} was cut off ({VERSION_TABLE}.dirty is true): \
@@ -154,8 +171,14 @@ fn check_columns(columns: &[Column]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The number of the lock that golang-migrate takes for a version table: names joined by NUL, CRC-32, times a salt.
-pub(super) fn lock_id(database: &str, schema: &str, table: &str) -> u32 {
+/// The numbers of the locks that golang-migrate takes for a version table. The original's programs tell it no name of the
+/// database, so that it asks for it; its own command line takes the path of the URL, with the slash.
+pub(super) fn lock_ids(database: &str, schema: &str, table: &str) -> [u32; 2] {
+    [lock_id(database, schema, table), lock_id(&format!("/{database}"), schema, table)]
+}
+
+/// Names joined by NUL, CRC-32, times a salt.
+fn lock_id(database: &str, schema: &str, table: &str) -> u32 {
     crc32(format!("{schema}\0{table}\0{database}").as_bytes()).wrapping_mul(LOCK_SALT)
 }
 
@@ -185,6 +208,10 @@ mod tests {
         Found::Version { version, dirty: false }
     }
 
+    fn unversioned(tables: &[&str], counted: bool) -> Found {
+        Found::Unversioned { tables: tables.iter().map(|name| (*name).to_owned()).collect(), counted }
+    }
+
     /// Every column we use, as the database would list it.
     fn known() -> Vec<Column> {
         let column = |table: &str, name: &str| Column {
@@ -205,7 +232,8 @@ mod tests {
 
     #[test]
     fn only_the_missing_steps_are_run() {
-        assert_eq!(missing(&Found::Unversioned(Vec::new()), &place()), Ok(0..6));
+        assert_eq!(missing(&unversioned(&[], false), &place()), Ok(0..6));
+        assert_eq!(missing(&unversioned(&[], true), &place()), Ok(0..6));
         assert_eq!(missing(&version(0), &place()), Ok(0..6));
         assert_eq!(missing(&version(5), &place()), Ok(5..6));
         assert_eq!(missing(&version(6), &place()), Ok(6..6));
@@ -215,7 +243,12 @@ mod tests {
     #[test]
     fn what_cannot_be_migrated_is_refused_with_what_to_do() {
         for (found, advice) in [
-            (Found::Unversioned(vec!["nodes_ecs".to_owned()]), "use an empty database"),
+            (
+                unversioned(&["nodes_ecs"], false),
+                "no schema_migrations that says of which version: use an empty database",
+            ),
+            (unversioned(&["nodes_ecs"], true), "no row in schema_migrations that says of which version"),
+            (Found::Ambiguous, "has several rows"),
             (Found::Version { version: 5, dirty: true }, "UPDATE schema_migrations SET dirty = false"),
             (version(-1), "has the version -1"),
         ] {

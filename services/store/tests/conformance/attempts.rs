@@ -81,6 +81,15 @@ pub(crate) async fn a_publication_has_a_row_per_step_in_the_originals_table(data
     assert_eq!(database.lines("o.cid || ' ' || p.step", linked).await, ["Qm1 provide", "Qm2 availability"]);
 }
 
+pub(crate) async fn a_failure_that_no_step_admits_stands_in_the_last_one(database: &Database) {
+    let pair = Pair::registered(database).await;
+    let mut silent = pair.failed(1, Provide, OutcomeClass::Protocol);
+    silent.result.steps = vec![step("announce", 100, None), step("availability", 300, None)];
+    database.store.record(&rows([silent])).await.unwrap();
+    let errors = database.lines("step || ' ' || coalesce(error, '-')", "provides_ecs ORDER BY id").await;
+    assert_eq!(errors, ["announce -", "availability went wrong"]);
+}
+
 pub(crate) async fn an_attempt_that_no_server_measured_is_kept_in_our_own_table_only(database: &Database) {
     let pair = Pair::registered(database).await;
     let unmeasured: Vec<_> = OutcomeClass::ALL.into_iter().filter(|class| !class.is_measured()).collect();

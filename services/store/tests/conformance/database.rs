@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use parsec_store::{Store, connect};
+use parsec_store::{Store, StoreConfig, connect, migration_script};
 use parsec_test_support::{SqliteFile, TestDatabase, database, sqlite_file};
+
+/// A role that may do with rows what the programs do.
+const GUEST: &str = "parsec_test_daily";
 
 /// A migrated database.
 pub(crate) struct Database {
@@ -37,10 +40,62 @@ impl Database {
         Self::migrated(file.url(), Place::File(file)).await
     }
 
+    /// On PostgreSQL, seen by a role that may do with the rows what the programs do, and nothing to the tables. It is one for
+    /// all tests, so that none stays behind for each on a server that outlives them.
+    pub(crate) async fn with_daily_rights_only() -> Self {
+        let Self { place, .. } = Self::postgres().await;
+        let Place::Server(database) = &place else { unreachable!("it was just made on a server") };
+        let set_up = format!(
+            "DO $$ BEGIN CREATE ROLE {GUEST} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$; \
+             REVOKE CREATE ON SCHEMA public FROM PUBLIC; \
+             GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {GUEST}"
+        );
+        database.client().await.batch_execute(&set_up).await.unwrap();
+        let url = database.url_as(GUEST);
+        Self::migrated(url, place).await
+    }
+
+    /// Made by somebody who runs the script, instead of by us.
+    pub(crate) async fn by_script(on_postgres: bool) -> Self {
+        let (url, place) = if on_postgres {
+            let database = database().await;
+            (database.url().to_owned(), Place::Server(database))
+        } else {
+            let file = sqlite_file();
+            (file.url(), Place::File(file))
+        };
+        let config: StoreConfig = url.parse().unwrap();
+        let store = connect(&config).await.unwrap();
+        let this = Self { store, url, place };
+        this.execute(&migration_script(&config)).await;
+        this
+    }
+
     async fn migrated(url: String, place: Place) -> Self {
         let store = connect(&url.parse().unwrap()).await.unwrap();
         store.migrate().await.unwrap();
         Self { store, url, place }
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.place, Place::Server(_))
+    }
+
+    /// The tables and their columns, indexes and what else has a name.
+    pub(crate) async fn tables(&self) -> Vec<String> {
+        match self.place {
+            Place::Server(_) => {
+                let columns =
+                    "table_name || '.' || column_name || ' ' || ordinal_position || ' ' || data_type || is_nullable";
+                let indexes = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'";
+                self.lines(
+                    columns,
+                    &format!("information_schema.columns WHERE table_schema = 'public' UNION {indexes} ORDER BY 1"),
+                )
+                .await
+            }
+            Place::File(_) => self.lines("coalesce(sql, name)", "sqlite_schema ORDER BY 1").await,
+        }
     }
 
     /// Another program's view of the same database.

@@ -13,7 +13,7 @@ fn fleets(names: &[&str]) -> Vec<Fleet> {
 
 async fn listed(database: &Database, names: &[&str], since: i64) -> Vec<NodeId> {
     let nodes = database.store.active_nodes(&fleets(names), at(since)).await.unwrap();
-    nodes.into_iter().map(|node| node.id).collect()
+    nodes.nodes.into_iter().map(|node| node.id).collect()
 }
 
 async fn offline_since(database: &Database) -> String {
@@ -34,7 +34,7 @@ pub(crate) async fn a_node_is_listed_as_it_registered(database: &Database) {
     for new in [over_v4, over_v6] {
         let id = database.store.register_node(new.clone()).await.unwrap();
         database.store.heartbeat(id, at(5)).await.unwrap();
-        let node = database.store.active_nodes(&fleets(&["default"]), at(0)).await.unwrap().pop();
+        let node = database.store.active_nodes(&fleets(&["default"]), at(0)).await.unwrap().nodes.pop();
         let endpoint = Endpoint::new(new.ip_address, 7_070);
         let (peer_id, region, fleet) = (new.peer_id, new.region, new.fleet);
         assert_eq!(node, Some(Node { id, peer_id, region, fleet, endpoint }));
@@ -81,7 +81,7 @@ pub(crate) async fn a_node_whose_heartbeat_is_too_old_is_not_listed(database: &D
     database.store.heartbeat(node, at(5)).await.unwrap();
     assert_eq!(listed(database, &["default"], 5).await, [node]);
     let later = at(5) + Duration::microseconds(1);
-    assert_eq!(database.store.active_nodes(&fleets(&["default"]), later).await.unwrap(), []);
+    assert_eq!(database.store.active_nodes(&fleets(&["default"]), later).await.unwrap().nodes, []);
 }
 
 pub(crate) async fn a_node_without_a_row_is_named(database: &Database) {
@@ -95,7 +95,48 @@ pub(crate) async fn a_port_that_another_program_let_wrap_is_read_as_it_was_meant
     database.store.heartbeat(node, at(5)).await.unwrap();
     database.execute("UPDATE nodes_ecs SET server_port = -25536").await;
     let nodes = database.store.active_nodes(&fleets(&["default"]), at(0)).await.unwrap();
-    assert_eq!(nodes[0].endpoint.to_string(), "192.0.2.7:40000");
+    assert_eq!(nodes.nodes[0].endpoint.to_string(), "192.0.2.7:40000");
+}
+
+/// Adds copies of the only node, with something else in them.
+async fn copies(database: &Database, count: usize, ip_address: &str, server_port: &str, region: &str) {
+    let same = "cpu, memory, cmd, dependencies, peer_port, last_heartbeat, created_at, peer_id, fleet";
+    database
+        .execute(&format!(
+            "WITH RECURSIVE copies(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copies WHERE n < {count}) \
+             INSERT INTO nodes_ecs (ip_address, server_port, region, {same}) \
+             SELECT {ip_address}, {server_port}, {region}, {same} FROM nodes_ecs, copies WHERE id = 1"
+        ))
+        .await;
+}
+
+pub(crate) async fn a_row_that_nobody_can_use_is_named_and_the_others_are_listed(database: &Database) {
+    let node = register_node(database, "default").await;
+    database.store.heartbeat(node, at(5)).await.unwrap();
+    let (ip, port, region) = ("ip_address", "server_port", "region");
+    copies(database, 1, ip, "0", region).await;
+    copies(database, 1, "'0.0.0.0'", port, region).await;
+    // More than a message or a log line would bear.
+    let huge = if database.is_postgres() { "repeat('x', 5000000)" } else { "hex(zeroblob(2500000))" };
+    copies(database, 1, ip, port, huge).await;
+    copies(database, 1, "'10.1.2.3/8'", port, "''").await;
+    let list = database.store.active_nodes(&fleets(&["default"]), at(0)).await.unwrap();
+    let endpoints: Vec<_> = list.nodes.iter().map(|node| (node.id.0, node.endpoint.to_string())).collect();
+    assert_eq!(endpoints, [(1, "192.0.2.7:7070".to_owned()), (5, "10.1.2.3:7070".to_owned())]);
+    let named: Vec<_> = list.unusable.iter().map(ToString::to_string).collect();
+    for (id, reason) in [(2, "server_port is 0"), (3, "ip_address 0.0.0.0 is not"), (4, "region has more than 128")] {
+        assert!(named[id - 2].starts_with(&format!("row {id} of nodes_ecs: {reason}")), "{named:?}");
+    }
+    assert!(!list.more);
+}
+
+pub(crate) async fn of_thousands_of_nodes_the_newest_thousand_are_listed(database: &Database) {
+    let node = register_node(database, "default").await;
+    database.store.heartbeat(node, at(5)).await.unwrap();
+    copies(database, 3_000, "ip_address", "server_port", "region").await;
+    let list = database.store.active_nodes(&fleets(&["default"]), at(0)).await.unwrap();
+    let ids: Vec<_> = list.nodes.iter().map(|node| node.id.0).collect();
+    assert_eq!((list.more, ids), (true, (2_002..=3_001).collect()));
 }
 
 pub(crate) async fn a_round_loop_has_a_row_with_its_fleets(database: &Database) {

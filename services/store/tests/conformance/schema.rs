@@ -51,11 +51,29 @@ pub(crate) async fn eight_programs_may_migrate_at_once(database: &Database) {
     register_node(database, "default").await;
 }
 
+pub(crate) async fn a_migration_says_from_where_to_where_it_went(database: &Database) {
+    let again = database.store.migrate().await.unwrap();
+    assert_eq!(again.before, again.after);
+    database.forget_traces().await;
+    let done = database.store.migrate().await.unwrap();
+    assert_eq!(done.after, again.after);
+    assert_eq!(done.before.original, again.before.original);
+    assert!(done.before.own.is_some() && done.before.own < done.after.own, "{done:?}");
+}
+
+pub(crate) async fn the_script_leaves_nothing_to_migrate(database: &Database) {
+    let by_hand = Database::by_script(database.is_postgres()).await;
+    let done = by_hand.store.migrate().await.unwrap();
+    assert_eq!(done.before, done.after);
+    assert_eq!(by_hand.tables().await, database.tables().await);
+    register_node(&by_hand, "default").await;
+}
+
 pub(crate) async fn what_was_written_is_there_after_opening_it_again(database: &Database) {
     let node = register_node(database, "default").await;
     database.store.heartbeat(node, at(5)).await.unwrap();
     let reopened = database.another_store().await;
     reopened.migrate().await.unwrap();
     let nodes = reopened.active_nodes(&["default".parse().unwrap()], at(0)).await.unwrap();
-    assert_eq!(nodes.iter().map(|listed| listed.id).collect::<Vec<_>>(), [node]);
+    assert_eq!(nodes.nodes.iter().map(|listed| listed.id).collect::<Vec<_>>(), [node]);
 }

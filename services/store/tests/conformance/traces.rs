@@ -178,3 +178,17 @@ pub(crate) async fn eight_programs_may_record_the_same_traces_and_follow_ups_at_
     }
     assert_eq!((database.count("traces").await, database.count("follow_ups").await), (20, 20));
 }
+
+pub(crate) async fn a_trace_that_nobody_wrote_or_of_any_length_is_refused_and_named(database: &Database) {
+    let pair = Pair::registered(database).await;
+    database.store.record(&rows([pair.traced(1, Retrieve, WhyKept::Sampled)])).await.unwrap();
+    let long = if database.is_postgres() { "repeat('x', 20000000)" } else { "hex(zeroblob(10000000))" };
+    let long = format!("'{{\"note\": \"' || {long} || '\"}}'");
+    let long = if database.is_postgres() { format!("({long})::JSONB") } else { long };
+    for (document, reason) in [("'[1, 2]'", "invalid"), (&long, "characters, at most 16777216 are read")] {
+        database.execute(&format!("UPDATE traces SET document = {document}")).await;
+        let error = database.store.operation(AttemptId(Uuid::from_u128(1))).await.unwrap_err();
+        let StoreError::BadRow(said) = &error else { panic!("{error:?}") };
+        assert!(said.contains(reason) && said.contains("00000000-0000-0000-0000-000000000001"), "{said}");
+    }
+}

@@ -33,6 +33,11 @@ fn a_go_answer_of_2026_is_read() {
         r#"{"CID":"Qm","RoutingTableSize":202,"Measurements":[{"Step":"retrieval","Duration":1500000000,"Error":""}]}"#;
     assert_eq!(read(OperationKind::Retrieve, json), Ok(measured(OutcomeClass::Ok, 1_500, None)));
 
+    // What its servers really write of a lookup.
+    for nameless in [json.replace("\"retrieval\"", "\"\""), json.replace("\"Step\":\"retrieval\",", "")] {
+        assert_eq!(read(OperationKind::Retrieve, &nameless), Ok(measured(OutcomeClass::Ok, 1_500, None)), "{nameless}");
+    }
+
     let json = json.replace(r#""Error":"""#, r#""Error":"not found""#);
     assert_eq!(read(OperationKind::Retrieve, &json), Ok(measured(OutcomeClass::NotFound, 1_500, Some("not found"))));
 }

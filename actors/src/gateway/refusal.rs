@@ -1,0 +1,110 @@
+//! What a gateway says to a request that it does not serve: the status, and one sentence with what would be right.
+
+use actix_web::http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::{Bytes, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use parsec_api::wire::MAX_BODY_BYTES;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a request's body may take to arrive: a megabyte at the speed of a slow line.
+pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How much of a stranger's text is repeated to them.
+const MAX_QUOTED_CHARS: usize = 128;
+
+/// Why a request is not served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    reason: String,
+}
+
+impl Refusal {
+    /// Not what this route reads.
+    pub(super) fn bad_request(reason: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, reason: reason.into() }
+    }
+
+    fn too_long() -> Self {
+        let reason = format!("request body is longer than {MAX_BODY_BYTES} bytes");
+        Self { status: StatusCode::PAYLOAD_TOO_LARGE, reason }
+    }
+
+    fn too_slow() -> Self {
+        let reason = format!("request body did not arrive within {} s", BODY_TIMEOUT.as_secs());
+        Self { status: StatusCode::REQUEST_TIMEOUT, reason }
+    }
+}
+
+impl From<Refusal> for HttpResponse {
+    fn from(Refusal { status, reason }: Refusal) -> Self {
+        text(status, reason)
+    }
+}
+
+/// The whole body, if it is neither too long nor too slow.
+pub(super) async fn read_body(request: &HttpRequest, body: Payload) -> Result<Bytes, Refusal> {
+    let announced =
+        request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|bytes| bytes > MAX_BODY_BYTES) {
+        return Err(Refusal::too_long());
+    }
+    match timeout(BODY_TIMEOUT, body.to_bytes_limited(MAX_BODY_BYTES)).await {
+        Ok(Ok(Ok(bytes))) => Ok(bytes),
+        Ok(Ok(Err(error))) => Err(Refusal::bad_request(format!("request body cannot be read: {error}"))),
+        Ok(Err(_)) => Err(Refusal::too_long()),
+        Err(_) => Err(Refusal::too_slow()),
+    }
+}
+
+/// A body that is read for what it says has to come as it is. Its type is not asked for: the original's servers do not ask
+/// either, and whoever tries one with curl says that it is a form.
+pub(super) fn refuse_coded(request: &HttpRequest) -> Result<(), Refusal> {
+    let codings = request.headers().get_all(CONTENT_ENCODING).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    match codings.into_iter().find(|coding| !coding.trim().eq_ignore_ascii_case("identity")) {
+        Some(coding) => Err(Refusal {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            reason: format!("content-encoding `{}` is not read here; send the body as it is", quoted(&coding)),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Nothing is served at this path; `served` says what is.
+pub(super) async fn unknown_path(request: HttpRequest, body: Payload, served: &'static str) -> HttpResponse {
+    drain(&request, body).await;
+    text(StatusCode::NOT_FOUND, format!("nothing is served at `{}`; this server has {served}", quoted(request.path())))
+}
+
+/// This path is served, with other methods.
+pub(super) async fn wrong_method(request: HttpRequest, body: Payload, allowed: &'static [Method]) -> HttpResponse {
+    drain(&request, body).await;
+    let allowed = allowed.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+    let (method, path) = (quoted(request.method().as_str()), quoted(request.path()));
+    let mut response = text(
+        StatusCode::METHOD_NOT_ALLOWED,
+        format!("method `{method}` is not served at `{path}`; this path takes {allowed}"),
+    );
+    response.headers_mut().insert(ALLOW, allowed.parse().expect("names of methods are fit for a header"));
+    response
+}
+
+/// Reads a body that nobody wants: the HTTP library closes a connection on which something was left unread, and what it
+/// had answered may be lost with it. What cannot be read within the limits may be.
+async fn drain(request: &HttpRequest, body: Payload) {
+    let _ = read_body(request, body).await;
+}
+
+/// A text answer.
+pub(super) fn text(status: StatusCode, reason: impl Into<String>) -> HttpResponse {
+    HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(reason.into())
+}
+
+fn quoted(text: &str) -> String {
+    match text.char_indices().nth(MAX_QUOTED_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
