@@ -10,8 +10,15 @@ const CRATES: [&str; 8] =
     ["actix", "actix-web", "diesel", "libp2p", "libp2p-kad", "libp2p-quic", "libp2p-tcp", "tokio"];
 
 /// What tests may need of this machine, with the name of the `cfg` that says it is there.
-const PROGRAMS: [(&str, &str); 4] =
-    [("go", "has_go"), ("node", "has_node"), ("prometheus", "has_prometheus"), ("promtool", "has_promtool")];
+const PROGRAMS: [(&str, &str); 7] = [
+    ("go", "has_go"),
+    ("kubectl", "has_kubectl"),
+    ("node", "has_node"),
+    ("prometheus", "has_prometheus"),
+    ("promtool", "has_promtool"),
+    ("systemd-analyze", "has_systemd_analyze"),
+    ("terraform", "has_terraform"),
+];
 
 fn main() {
     let workspace = Path::new("../..");

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+mod deploy;
 mod doubles;
 mod go_peers;
 mod go_program;

@@ -21,7 +21,7 @@ const ROUND_TRIP: Duration = Duration::from_millis(100);
 
 fn shape(peers: usize) -> LocalConfig {
     let latency = Latency::Fixed(ROUND_TRIP);
-    LocalConfig { peers, seed: 7, transport: LocalTransport::Memory, latency, undialable: 0.0, silent: 0.0 }
+    LocalConfig { peers, seed: 7, transport: LocalTransport::Memory, latency, ..LocalConfig::default() }
 }
 
 fn config(network: &LocalNetwork, region: Region) -> NodeConfig {

@@ -11,8 +11,8 @@ use clap::{Arg, ArgAction, ArgMatches};
 
 use crate::config::{
     BenchConfig, CompletionsConfig, ConfigError, ConformanceConfig, DemoConfig, Flags, Given, HealthConfig, Key, Kind,
-    MigrateConfig, OneShotConfig, Program, SECTIONS, SchedulerConfig, Secrecy, ServerConfig, ShowConfig, Sources,
-    TraceConfig, Warning, keys, warnings,
+    MigrateConfig, NetworkConfig, OneShotConfig, Program, SECTIONS, SchedulerConfig, Secrecy, ServerConfig, ShowConfig,
+    Sources, TraceConfig, Warning, keys, warnings,
 };
 use crate::provenance;
 
@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Bench(BenchConfig),
     /// Show everything at once, on this machine.
     Demo(DemoConfig),
+    /// Be a DHT for servers of their own processes.
+    Network(NetworkConfig),
     /// Show the settings.
     Config(ShowConfig),
     /// Print a script that completes command lines.
@@ -144,6 +146,7 @@ fn command(program: Program, levels: &[(&str, &ArgMatches)], from: &Sources) -> 
         Program::Conformance => Command::Conformance(ConformanceConfig::read(from, required_argument(levels))?),
         Program::Bench => Command::Bench(BenchConfig::read(from)?),
         Program::Demo => Command::Demo(DemoConfig::read(from)?),
+        Program::Network => Command::Network(NetworkConfig::read(from)?),
         Program::Config => Command::Config(show::read(levels, from)?),
         Program::Completions => Command::Completions(CompletionsConfig::read(from, required_argument(levels))?),
     })
@@ -215,7 +218,13 @@ fn argument(program: Program) -> Option<Arg> {
         Program::Trace => ("OPERATION_ID", false, "Operation to show; lists the newest if not given"),
         Program::Conformance => ("URL", true, "HTTP API of the server, as http://HOST:PORT"),
         Program::Completions => ("SHELL", true, "Shell to complete command lines in: bash, zsh or fish"),
-        Program::Server | Program::Scheduler | Program::Migrate | Program::Bench | Program::Demo | Program::Config => {
+        Program::Server
+        | Program::Scheduler
+        | Program::Migrate
+        | Program::Bench
+        | Program::Demo
+        | Program::Network
+        | Program::Config => {
             return None;
         }
     };
@@ -310,6 +319,10 @@ fn about(program: Program) -> (&'static str, &'static [&'static str]) {
         Program::Demo => (
             "Measures a DHT on this machine: peers, servers and scheduler in one process",
             &["parsec demo --peers 50 --rounds 10"],
+        ),
+        Program::Network => (
+            "Runs a local DHT for servers of their own processes: prints its protocol id, then its bootstrap peers",
+            &["parsec network", "parsec network --peers 50 --peer-host 192.0.2.1 --peer-port 4100"],
         ),
         Program::Config => (
             "Shows what a command would run with, and where each value came from; refuses what the command would refuse",

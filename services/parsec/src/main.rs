@@ -3,7 +3,7 @@
 //! This crate is the command line, the configuration and the wiring; the work is done by the actors.
 //!
 //! - [`cli`] and [`config`]: what was asked for, from flags, environment and file
-//! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them at once, on this machine
+//! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them at once, on this machine; [`network`]: a DHT alone
 //! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did; [`bench`]: strategies compared
 //! - [`migrate`]: the database brought up to date, or the SQL for it
 //! - [`conformance`]: whether a server keeps the HTTP contract
@@ -21,6 +21,7 @@ mod dht;
 mod logging;
 mod machine;
 mod migrate;
+mod network;
 mod oneshot;
 mod output;
 mod process;
@@ -87,6 +88,7 @@ fn log_config(command: &Command) -> LogConfig {
         Command::Conformance(config) => (&config.common, true),
         Command::Bench(config) => (&config.common, true),
         Command::Demo(config) => (&config.common, true),
+        Command::Network(config) => (&config.common, false),
         Command::Config(config) => (&config.common, true),
         Command::Completions(config) => (&config.common, true),
     };
@@ -107,6 +109,7 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
         Command::Conformance(config) => return conformance::run(config, look).await,
         Command::Bench(config) => tokio::task::spawn_blocking(move || bench::run(&config)).await??,
         Command::Demo(config) => demo::run(config).await?,
+        Command::Network(config) => network::run(config).await?,
         Command::Config(config) => output::line(&config.text())?,
         Command::Completions(config) => output::line(cli::completions::script(config.shell).trim_end())?,
     }

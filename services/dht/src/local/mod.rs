@@ -23,7 +23,7 @@ mod tcp;
 mod tests;
 mod transport;
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,6 +85,10 @@ pub struct LocalConfig {
     pub undialable: f64,
     /// The share of peers, 0 to 1, that accept connections and never answer a request.
     pub silent: f64,
+    /// Where its peers listen, and what they tell each other and newcomers. Peers in memory have no such address.
+    pub listen_ip: IpAddr,
+    /// The port of the first peer; the others have the next ones, in the order of the seed. 0 takes free ones.
+    pub first_port: u16,
 }
 
 impl Default for LocalConfig {
@@ -96,7 +100,18 @@ impl Default for LocalConfig {
             latency: Latency::None,
             undialable: 0.0,
             silent: 0.0,
+            listen_ip: Ipv4Addr::LOCALHOST.into(),
+            first_port: 0,
         }
+    }
+}
+
+impl LocalConfig {
+    /// Where the peer of this index listens; a port of 0 is whichever is free.
+    fn spot(&self, index: usize) -> SocketAddr {
+        let offset = if self.first_port == 0 { 0 } else { index };
+        let port = u16::try_from(usize::from(self.first_port) + offset).expect("there are ports for all peers");
+        SocketAddr::new(self.listen_ip, port)
     }
 }
 
@@ -115,6 +130,14 @@ pub enum LocalError {
         undialable: f64,
         /// As configured.
         silent: f64,
+    },
+    /// There are not as many ports from the first one on.
+    #[error("{peers} peers from port {first_port} on need ports above 65535: expected port {} or less", 65536_usize.saturating_sub(*peers))]
+    Ports {
+        /// How many peers.
+        peers: usize,
+        /// As configured.
+        first_port: u16,
     },
     /// A peer that cannot listen, for instance because the process may open no more files.
     #[error("cannot start peer {index} of the local network: {reason}")]
@@ -185,19 +208,20 @@ impl LocalNetwork {
             let keypair = keypair(&mut rng);
             let region = Region::ALL[index % Region::ALL.len()];
             let at = Attachment { roads: Arc::clone(&roads), place: Place::In(region) };
+            let spot = config.spot(index);
             let address = match kind {
                 Kind::Live => {
-                    let (swarm, address) = peers::live(&keypair, &at).await.map_err(failed)?;
+                    let (swarm, address) = peers::live(&keypair, &at, spot).await.map_err(failed)?;
                     swarms.push((index, swarm));
                     address
                 }
                 Kind::Silent => {
-                    let (swarm, address) = peers::silent(&keypair, &at).await.map_err(failed)?;
+                    let (swarm, address) = peers::silent(&keypair, &at, spot).await.map_err(failed)?;
                     tasks.spawn(peers::ignore(swarm));
                     address
                 }
                 Kind::Undialable(fate) => {
-                    let (port, address) = peers::reserve(&at).map_err(|error| failed(error.to_string()))?;
+                    let (port, address) = peers::reserve(&at, spot).map_err(|error| failed(error.to_string()))?;
                     reserved.push(port);
                     roads.enter(&address, at.place, fate);
                     address
@@ -295,7 +319,10 @@ impl LocalNetwork {
 }
 
 fn check(config: &LocalConfig) -> Result<(), LocalError> {
-    let LocalConfig { peers, undialable, silent, .. } = *config;
+    let LocalConfig { peers, undialable, silent, first_port, .. } = *config;
+    if first_port != 0 && peers > usize::from(u16::MAX - first_port) + 1 {
+        return Err(LocalError::Ports { peers, first_port });
+    }
     let shares = [undialable, silent];
     let dead = shares.map(|share| (share * peers as f64).round()).iter().sum::<f64>();
     let sound = shares.iter().all(|share| (0.0..=1.0).contains(share)) && (peers == 0 || dead < peers as f64);

@@ -1,7 +1,7 @@
 //! The peers of a local network, and what a newcomer would take a long time to find out about them.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
@@ -73,20 +73,19 @@ pub(super) enum Reserved {
 }
 
 /// An address at which nobody listens.
-pub(super) fn reserve(attachment: &Attachment) -> io::Result<(Reserved, Multiaddr)> {
-    let localhost = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+pub(super) fn reserve(attachment: &Attachment, spot: SocketAddr) -> io::Result<(Reserved, Multiaddr)> {
     let (reserved, address) = match attachment.roads.transport {
         LocalTransport::Tcp => {
             // Bound and not listening: the system itself refuses who dials it.
-            let socket = TcpSocket::new_v4()?;
-            socket.bind(localhost)?;
+            let socket = if spot.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+            socket.bind(spot)?;
             let port = socket.local_addr()?.port();
-            (Reserved::Tcp(socket), attachment.listen_address(localhost.ip(), port))
+            (Reserved::Tcp(socket), attachment.listen_address(spot.ip(), port))
         }
         LocalTransport::Quic => {
-            let socket = UdpSocket::bind(localhost)?;
+            let socket = UdpSocket::bind(spot)?;
             let port = socket.local_addr()?.port();
-            (Reserved::Udp(socket), attachment.listen_address(localhost.ip(), port))
+            (Reserved::Udp(socket), attachment.listen_address(spot.ip(), port))
         }
         LocalTransport::Memory => (Reserved::Memory, Protocol::Memory(attachment.roads.free_port()).into()),
     };
@@ -97,14 +96,22 @@ pub(super) fn reserve(attachment: &Attachment) -> io::Result<(Reserved, Multiadd
 pub(super) type Listening<B> = (Swarm<B>, Multiaddr);
 
 /// A peer that serves others.
-pub(super) async fn live(keypair: &identity::Keypair, attachment: &Attachment) -> Result<Listening<Serving>, String> {
+pub(super) async fn live(
+    keypair: &identity::Keypair,
+    attachment: &Attachment,
+    spot: SocketAddr,
+) -> Result<Listening<Serving>, String> {
     let behaviour = kademlia(keypair.public().to_peer_id(), StreamProtocol::new(LOCAL_PROTOCOL), Mode::Server);
-    listening(keypair, attachment, behaviour).await
+    listening(keypair, attachment, spot, behaviour).await
 }
 
 /// A peer that accepts and never answers.
-pub(super) async fn silent(keypair: &identity::Keypair, attachment: &Attachment) -> Result<Listening<Silent>, String> {
-    listening(keypair, attachment, Silent::new(StreamProtocol::new(LOCAL_PROTOCOL))).await
+pub(super) async fn silent(
+    keypair: &identity::Keypair,
+    attachment: &Attachment,
+    spot: SocketAddr,
+) -> Result<Listening<Silent>, String> {
+    listening(keypair, attachment, spot, Silent::new(StreamProtocol::new(LOCAL_PROTOCOL))).await
 }
 
 /// A swarm of somebody in a local network.
@@ -121,12 +128,13 @@ pub(super) fn swarm<B: NetworkBehaviour>(
 async fn listening<B: NetworkBehaviour>(
     keypair: &identity::Keypair,
     attachment: &Attachment,
+    spot: SocketAddr,
     behaviour: B,
 ) -> Result<Listening<B>, String> {
     let mut swarm = swarm(keypair, attachment, behaviour)?;
     let address = match attachment.roads.transport {
         LocalTransport::Memory => Protocol::Memory(attachment.roads.free_port()).into(),
-        LocalTransport::Tcp | LocalTransport::Quic => attachment.listen_address(Ipv4Addr::LOCALHOST.into(), 0),
+        LocalTransport::Tcp | LocalTransport::Quic => attachment.listen_address(spot.ip(), spot.port()),
     };
     swarm.listen_on(address).map_err(|error| error.to_string())?;
     loop {

@@ -22,7 +22,7 @@ const ROUND_TRIP: Duration = Duration::from_millis(100);
 /// A network of one kind of ways; a third of it cannot be dialled, and some peers are silent.
 fn config(transport: LocalTransport) -> LocalConfig {
     let latency = Latency::Fixed(ROUND_TRIP);
-    LocalConfig { peers: 30, seed: 7, transport, latency, undialable: 0.3, silent: 0.1 }
+    LocalConfig { peers: 30, seed: 7, transport, latency, undialable: 0.3, silent: 0.1, ..LocalConfig::default() }
 }
 
 impl LocalNetwork {
@@ -279,4 +279,26 @@ async fn shares_that_leave_nobody_are_refused_and_named() {
         let message = LocalNetwork::start(shape).await.unwrap_err().to_string();
         assert!(message.starts_with(&format!("{undialable} of 30 peers undialable and {silent} silent")), "{message}");
     }
+}
+
+#[tokio::test]
+async fn peers_have_the_ports_from_the_first_on_so_that_others_can_name_them_beforehand() {
+    let first_port = 20_400;
+    // All of 127.0.0.0/8 is this machine: nobody else uses these ports of an address that our process id names.
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let listen_ip = Ipv4Addr::new(127, 20, high, low);
+    let shape = LocalConfig { listen_ip: listen_ip.into(), first_port, ..config(LocalTransport::Tcp) };
+    let network = LocalNetwork::start(shape).await.unwrap();
+    for (index, peer) in network.peers.iter().enumerate() {
+        let port = usize::from(first_port) + index;
+        assert_eq!(peer.address(), format!("/ip4/{listen_ip}/tcp/{port}/p2p/{}", peer.peer_id()));
+    }
+    answered(&network.client(&network.attach_observer()), network.one(Kind::Live)).await;
+}
+
+#[tokio::test]
+async fn more_peers_than_ports_are_refused() {
+    let error =
+        LocalNetwork::start(LocalConfig { first_port: 65_507, ..config(LocalTransport::Tcp) }).await.unwrap_err();
+    assert!(error.to_string().contains("expected port 65506 or less"), "{error}");
 }

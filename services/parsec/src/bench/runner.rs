@@ -93,6 +93,7 @@ impl Bench {
             latency: Latency::Fixed(config.rtt),
             undialable: config.undialable.get(),
             silent: config.silent.get(),
+            ..LocalConfig::default()
         })
         .await?;
         let observer = network.observer()?;

@@ -36,7 +36,8 @@ pub(crate) use show::ShowConfig;
 pub(crate) use sources::{Flags, Given, Sources};
 pub(crate) use table::{Key, Kind, Program, Secrecy, keys};
 pub(crate) use tools::{
-    BenchConfig, CompletionsConfig, ConformanceConfig, MigrateConfig, OneShot, OneShotConfig, TraceConfig,
+    BenchConfig, CompletionsConfig, ConformanceConfig, MigrateConfig, NetworkConfig, OneShot, OneShotConfig,
+    TraceConfig,
 };
 pub(crate) use typed::{
     CommonConfig, DatabaseConfig, DatabaseTarget, DemoConfig, DemoFleet, DhtConfig, HealthConfig, LogConfig,

@@ -2,7 +2,9 @@
 //! kept. What the original had in between, while it was written, is not.
 
 use super::idle::{DHT_ONLY, FIREHOSE, LEVEL_DB};
-use super::table::Program::{self, Bench, Conformance, Demo, Migrate, Provide, Retrieve, Scheduler, Server, Trace};
+use super::table::Program::{
+    self, Bench, Conformance, Demo, Migrate, Network, Provide, Retrieve, Scheduler, Server, Trace,
+};
 use super::table::{Key, Secrecy, Section};
 
 /// Every setting of every subcommand.
@@ -24,6 +26,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { heading: "Scheduler", global: false, used_by: &[Scheduler], keys: SCHEDULER },
     Section { heading: "Bench", global: false, used_by: &[Bench], keys: BENCH },
     Section { heading: "Demo", global: false, used_by: &[Demo], keys: DEMO },
+    Section { heading: "Network", global: false, used_by: &[Network], keys: NETWORK },
 ];
 
 /// The path of the configuration file, the one setting that cannot stand in it.
@@ -327,4 +330,17 @@ const DEMO: &[Key] = &[
     Key::decimal("demo.silent", "silent", "PARSEC_DEMO_SILENT", "SHARE")
         .default("0.02")
         .help("Share of peers that accept connections and never answer"),
+];
+
+const NETWORK: &[Key] = &[
+    Key::number("network.peers", "peers", "PARSEC_NETWORK_PEERS", "N").default("100").help("Peers of the local DHT"),
+    Key::text("network.peer_host", "peer-host", "PARSEC_NETWORK_PEER_HOST", "HOST")
+        .default("127.0.0.1")
+        .help("Address on which the peers listen, and at which others reach them"),
+    Key::number("network.peer_port", "peer-port", "PARSEC_NETWORK_PEER_PORT", "PORT")
+        .default("0")
+        .help("TCP port of the first peer, the others have the next ones; 0 takes free ones"),
+    Key::number("network.seed", "seed", "PARSEC_NETWORK_SEED", "N")
+        .default("1")
+        .help("Decides the peer ids, which are the same in every run"),
 ];

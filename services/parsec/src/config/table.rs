@@ -26,6 +26,8 @@ pub(crate) enum Program {
     Bench,
     /// `parsec demo`.
     Demo,
+    /// `parsec network`.
+    Network,
     /// `parsec config`.
     Config,
     /// `parsec completions`.
@@ -45,6 +47,7 @@ impl Program {
         Self::Conformance,
         Self::Bench,
         Self::Demo,
+        Self::Network,
         Self::Config,
         Self::Completions,
     ];
@@ -62,6 +65,7 @@ impl Program {
             Self::Conformance => "conformance",
             Self::Bench => "bench",
             Self::Demo => "demo",
+            Self::Network => "network",
             Self::Config => "config",
             Self::Completions => "completions",
         }

@@ -14,6 +14,9 @@ use super::values::{self, BenchFormat, BenchTransport, HostPort, OutputFormat, R
 /// The most peers of a comparison: each costs memory of this one process, about a megabyte.
 const MAX_BENCH_PEERS: u32 = 10_000;
 
+/// The most peers of a local DHT: each costs sockets and memory of this one process.
+const MAX_NETWORK_PEERS: u16 = 10_000;
+
 /// The fewest peers of a comparison: with one less, everybody holds every record.
 const MIN_BENCH_PEERS: u32 = 21;
 
@@ -140,6 +143,19 @@ impl CompletionsConfig {
     }
 }
 
+/// `parsec network`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NetworkConfig {
+    /// What every command has.
+    pub(crate) common: CommonConfig,
+    /// Peers of the local DHT, at least 1.
+    pub(crate) peers: u16,
+    /// Where the first of them listens; the others have the next ports.
+    pub(crate) first: HostPort,
+    /// Decides who they are.
+    pub(crate) seed: u64,
+}
+
 impl OneShotConfig {
     /// Reads what `parsec provide` needs; `file` is its argument.
     ///
@@ -245,6 +261,34 @@ impl BenchConfig {
             transport,
             alpha: from.required("bench.alpha", values::within(1..=MAX_ALPHA))?,
             warm: from.required("bench.warm", values::switch)?,
+        })
+    }
+}
+
+impl NetworkConfig {
+    /// Reads what `parsec network` needs.
+    ///
+    /// # Errors
+    /// Names the first setting that cannot be used.
+    pub(crate) fn read(from: &Sources) -> Result<Self, ConfigError> {
+        let peers = from.required("network.peers", values::within(1..=MAX_NETWORK_PEERS))?;
+        let port = |text: &str| {
+            let port = values::within(0..=u16::MAX)(text)?;
+            let last = u16::MAX - (peers - 1);
+            if port > last {
+                Err(format!("{peers} peers need as many ports: expected at most {last}"))
+            } else {
+                Ok(port)
+            }
+        };
+        Ok(Self {
+            common: CommonConfig::read(from)?,
+            peers,
+            first: HostPort {
+                host: from.required("network.peer_host", values::told_host)?,
+                port: from.required("network.peer_port", port)?,
+            },
+            seed: from.required("network.seed", values::within(0..=u64::MAX))?,
         })
     }
 }

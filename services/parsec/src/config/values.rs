@@ -234,6 +234,17 @@ pub(super) fn host(host: &str) -> Reading<String> {
     }
 }
 
+/// A host that is told to others.
+pub(super) fn told_host(text: &str) -> Reading<String> {
+    let host = host(text)?;
+    match host.parse::<IpAddr>() {
+        Ok(ip) if ip.is_unspecified() => {
+            Err("expected an address that others can dial, or a name of one, not all addresses".to_owned())
+        }
+        _ => Ok(host),
+    }
+}
+
 pub(super) fn host_port(text: &str) -> Reading<HostPort> {
     let expected = || "expected HOST:PORT, such as localhost:7070 or [::1]:7070".to_owned();
     let (name, number) = text.rsplit_once(':').ok_or_else(expected)?;

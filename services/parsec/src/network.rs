@@ -1,0 +1,32 @@
+//! `parsec network`: a local DHT for servers of their own processes, also on other machines or in other containers.
+//!
+//! Its peers are who they were in every run with the same seed, on the same ports: whoever writes down how to join it, in a
+//! compose file for instance, can do so beforehand.
+
+use anyhow::Context as _;
+use parsec_dht::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork};
+use tracing::info;
+
+use crate::config::NetworkConfig;
+use crate::output;
+use crate::process::{self, Process};
+
+/// Runs until it is told to stop. On standard output stand, in two lines, what `parsec server dht` takes as `--protocol-id`
+/// and as `--bootstrap-peers`.
+pub(crate) async fn run(config: NetworkConfig) -> anyhow::Result<()> {
+    process::raise_file_limit();
+    let process = Process::start()?;
+    let first = config.first.resolve().with_context(|| format!("peer host `{}`", config.first.host))?;
+    let shape = LocalConfig {
+        peers: config.peers.into(),
+        seed: config.seed,
+        listen_ip: first.ip(),
+        first_port: first.port(),
+        ..LocalConfig::default()
+    };
+    let Some(network) = process.unless_stopped(LocalNetwork::start(shape)).await else { return Ok(()) };
+    let network = network?;
+    output::line(&format!("{LOCAL_PROTOCOL}\n{}", network.bootstrap().join(",")))?;
+    info!(peers = network.len(), address = %first.ip(), "local DHT started");
+    process.wait_for_end().await
+}
