@@ -4,8 +4,8 @@
 //!
 //! - [`cli`] and [`config`]: what was asked for, from flags, environment and file
 //! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them at once, on this machine
-//! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did; [`bench`]: strategies compared
-//! - [`conformance`]: whether a server keeps the HTTP contract
+//! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did; [`facts`]: what both say of it
+//! - [`bench`]: strategies compared; [`conformance`]: whether a server keeps the HTTP contract
 //! - [`server`], [`scheduler`]: which actors they are made of; [`process`]: what every process has
 //! - [`database`], [`dht`], [`machine`], [`provenance`], [`logging`], [`output`], [`words`]: what the wiring needs
 
@@ -17,6 +17,7 @@ mod conformance;
 mod database;
 mod demo;
 mod dht;
+mod facts;
 mod logging;
 mod machine;
 mod oneshot;
