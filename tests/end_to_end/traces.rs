@@ -84,6 +84,10 @@ async fn check_drawing(stage: &Stage, url: &str, id: &str, kind: &str) {
     let document = trace(stage, url, &[id, "--format", "json"]).await.out.concat();
     let document: Value = serde_json::from_str(&document).unwrap_or_else(|error| panic!("{error}: {document}"));
     assert_eq!((&document["operation"], &document["trace"]["strategy"]), (&kind.into(), &"optprov".into()));
+    for figure in ["routing_table_peers", "rpcs", "rpcs_failed", "dials", "dials_failed"] {
+        assert!(document[figure].is_u64(), "no {figure} in {document}");
+    }
+    assert!(document["peer"].is_string() && document["strategy"] == "optprov", "{document}");
     let requests = requests(&document, "trace");
 
     let drawing = trace(stage, url, &[id]).await.out;

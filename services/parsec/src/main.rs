@@ -4,7 +4,8 @@
 //!
 //! - [`cli`] and [`config`]: what was asked for, from flags, environment and file
 //! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them at once, on this machine; [`network`]: a DHT alone
-//! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did; [`bench`]: strategies compared
+//! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did; [`facts`]: what both say of it
+//! - [`bench`]: strategies compared
 //! - [`migrate`]: the database brought up to date, or the SQL for it
 //! - [`conformance`]: whether a server keeps the HTTP contract
 //! - [`server`], [`scheduler`]: which actors they are made of; [`process`]: what every process has
@@ -18,6 +19,7 @@ mod conformance;
 mod database;
 mod demo;
 mod dht;
+mod facts;
 mod logging;
 mod machine;
 mod migrate;

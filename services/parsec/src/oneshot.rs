@@ -10,13 +10,13 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use parsec_dht::{Dht, Node, NodeConfig, Readiness};
 use parsec_measure::{CONTENT_BYTES, Cid, Content, Measured, OperationKind, OutcomeClass};
-use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::{OneShot, OneShotConfig, OutputFormat};
+use crate::facts::{facts, figures};
 use crate::process::Process;
 use crate::trace::{self, Heading, Look};
-use crate::{dht, output, words};
+use crate::{dht, output};
 
 /// How often it is looked whether the node can measure.
 const READY_POLL: Duration = Duration::from_millis(50);
@@ -132,7 +132,10 @@ async fn measure(
     let trace = result.trace.as_deref();
     output::line(&match config.format {
         OutputFormat::Text => trace::text(&heading, &facts(kind, &result), trace, look),
-        OutputFormat::Json => trace::document(&heading, document(&node.peer_id(), config, &result), trace).to_string(),
+        OutputFormat::Json => {
+            let figures = figures(&node.peer_id(), Some(config.dht.strategy), &result);
+            trace::document(&heading, figures, trace).to_string()
+        }
     })?;
     Ok(result)
 }
@@ -172,107 +175,9 @@ fn heading(kind: OperationKind, cid: &Cid, result: &Measured) -> Heading {
     }
 }
 
-/// What there is to say of a result besides its heading, for people.
-pub(crate) fn facts(kind: OperationKind, result: &Measured) -> Vec<String> {
-    let effort = &result.effort;
-    let known = |count: Option<u32>| count.map_or_else(|| "–".to_owned(), |count| count.to_string());
-    let mut facts = Vec::new();
-    if kind == OperationKind::Provide {
-        let (stored, failed) = (known(effort.holders_stored), effort.holders_failed.unwrap_or(0));
-        facts.push(format!(
-            "records: {stored} stored, {failed} failed, {} still being written",
-            effort.holders_pending.unwrap_or(0)
-        ));
-    }
-    facts.push(format!(
-        "requests: {} ({} failed), dials: {} ({} failed)",
-        known(effort.rpcs),
-        known(effort.rpcs_failed),
-        known(effort.dials),
-        known(effort.dials_failed)
-    ));
-    let size =
-        result.network_size.map_or_else(|| "not known".to_owned(), |size| words::count(size as usize, "peer", "peers"));
-    facts.push(format!(
-        "routing table: {}, network: {size}",
-        words::count(result.routing_table_size as usize, "peer", "peers")
-    ));
-    facts.extend(result.fallback.as_ref().map(|reason| format!("done the classic way: {reason}")));
-    if result.from_own_records {
-        facts.push("answered from the node's own records: no DHT was measured".to_owned());
-    }
-    facts
-}
-
-/// The same for programs, and what the node was.
-fn document(peer: &str, config: &OneShotConfig, result: &Measured) -> Map<String, Value> {
-    let effort = &result.effort;
-    let facts = json!({
-        "peer": peer,
-        "strategy": config.dht.strategy.as_str(),
-        "routing_table_peers": result.routing_table_size,
-        "network_size_peers": result.network_size,
-        "fallback": result.fallback,
-        "from_own_records": result.from_own_records,
-        "rpcs": effort.rpcs,
-        "rpcs_failed": effort.rpcs_failed,
-        "dials": effort.dials,
-        "dials_failed": effort.dials_failed,
-        "holders_stored": effort.holders_stored,
-        "holders_failed": effort.holders_failed,
-        "holders_pending": effort.holders_pending,
-    });
-    match facts {
-        Value::Object(facts) => facts,
-        _ => Map::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use parsec_measure::Effort;
-
     use super::*;
-
-    fn result() -> Measured {
-        let effort = Effort {
-            rpcs: Some(45),
-            rpcs_failed: Some(3),
-            dials: Some(30),
-            dials_failed: Some(2),
-            holders_stored: Some(15),
-            holders_failed: Some(1),
-            holders_pending: Some(4),
-        };
-        let measured = Measured::unmeasured(OutcomeClass::Ok, Duration::from_millis(250), "");
-        Measured { error: None, routing_table_size: 29, effort, ..measured }
-    }
-
-    #[test]
-    fn what_a_publication_cost_is_said_in_full() {
-        assert_eq!(
-            facts(OperationKind::Provide, &result()),
-            [
-                "records: 15 stored, 1 failed, 4 still being written",
-                "requests: 45 (3 failed), dials: 30 (2 failed)",
-                "routing table: 29 peers, network: not known",
-            ]
-        );
-    }
-
-    #[test]
-    fn what_makes_a_result_another_thing_is_said_too() {
-        let fallback = Some("no estimate of the network's size".to_owned());
-        let odd = Measured { network_size: Some(101), fallback, from_own_records: true, ..result() };
-        assert_eq!(
-            facts(OperationKind::Retrieve, &odd)[1..],
-            [
-                "routing table: 29 peers, network: 101 peers",
-                "done the classic way: no estimate of the network's size",
-                "answered from the node's own records: no DHT was measured",
-            ]
-        );
-    }
 
     #[test]
     fn a_file_is_published_by_the_hash_of_its_bytes_unless_it_is_not_there() {

@@ -36,7 +36,7 @@ pub(crate) enum Program {
 
 impl Program {
     /// Every subcommand, in the order of the help.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Server,
         Self::Scheduler,
         Self::Health,

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Heading, Look, document, text};
 use crate::config::{OutputFormat, TraceConfig};
-use crate::oneshot::facts;
+use crate::facts::{facts, figures};
 use crate::{database, output, words};
 
 /// How many operations the list shows.
@@ -27,8 +27,10 @@ pub(crate) struct Recorded {
     pub(crate) started: DateTime<Utc>,
     /// What became of it.
     pub(crate) heading: Heading,
-    /// What else there is to say of it.
+    /// What else there is to say of it, in sentences.
     pub(crate) facts: Vec<String>,
+    /// The same by name.
+    pub(crate) figures: Map<String, Value>,
     /// What it did, if that was kept.
     pub(crate) trace: Option<Trace>,
 }
@@ -54,8 +56,11 @@ impl Recordings for Arc<dyn Store> {
 }
 
 impl From<StoredOperation> for Recorded {
-    fn from(StoredOperation { attempt, region, fleet, follow_up, .. }: StoredOperation) -> Self {
+    fn from(StoredOperation { attempt, peer_id, region, fleet, follow_up }: StoredOperation) -> Self {
         let Attempt { id, kind, cid, started, result, .. } = attempt;
+        let strategy = result.trace.as_ref().map(|trace| trace.strategy);
+        let mut figures = figures(&peer_id, strategy, &result);
+        figures.insert("follow_up".to_owned(), follow_up.as_ref().map_or(Value::Null, in_the_end));
         let mut facts = facts(kind, &result);
         facts.extend(follow_up.map(|FollowUp { stored, failed, duration, .. }| {
             format!("in the end: {stored} stored, {failed} failed after {}", words::duration(duration))
@@ -69,8 +74,14 @@ impl From<StoredOperation> for Recorded {
             fleet: Some(fleet.to_string()),
             region: Some(region),
         };
-        Self { id, started, heading, facts, trace: result.trace.map(Arc::unwrap_or_clone) }
+        Self { id, started, heading, facts, figures, trace: result.trace.map(Arc::unwrap_or_clone) }
     }
+}
+
+/// What became of the puts that were left to the background.
+fn in_the_end(follow_up: &FollowUp) -> Value {
+    let FollowUp { stored, failed, duration, .. } = follow_up;
+    json!({ "holders_stored": stored, "holders_failed": failed, "duration_seconds": duration.as_secs_f64() })
 }
 
 /// Runs `parsec trace`.
@@ -102,7 +113,7 @@ async fn show(
 }
 
 fn one(recorded: &Recorded, format: OutputFormat, look: Look) -> String {
-    let Recorded { heading, facts, trace, .. } = recorded;
+    let Recorded { heading, facts, figures, trace, .. } = recorded;
     let started = recorded.started.to_rfc3339_opts(SecondsFormat::Millis, true);
     match format {
         OutputFormat::Text => {
@@ -111,7 +122,7 @@ fn one(recorded: &Recorded, format: OutputFormat, look: Look) -> String {
         }
         OutputFormat::Json => {
             let mut about = identity(recorded);
-            about.insert("facts".to_owned(), json!(facts));
+            about.extend(figures.clone());
             document(heading, about, trace.as_ref()).to_string()
         }
     }
@@ -166,6 +177,7 @@ mod tests {
                 region: Some("eu-central-1".to_owned()),
             },
             facts: vec!["requests: 1 (0 failed), dials: 0 (0 failed)".to_owned()],
+            figures: Map::from_iter([("rpcs".to_owned(), json!(1))]),
             trace: Some(trace(250, vec![request("peer", 0, 250)])),
         }
     }
@@ -193,5 +205,6 @@ mod tests {
         assert!(shown.contains("started 2026-01-02T03:04:05.678Z\n") && shown.contains("FIND_NODE"), "{shown}");
         let document: Value = serde_json::from_str(&one(&recorded(), OutputFormat::Json, look)).unwrap();
         assert_eq!((&document["operation"], &document["trace"]["returned"]), (&json!("provide"), &json!(250_000)));
+        assert_eq!(document["rpcs"], 1);
     }
 }

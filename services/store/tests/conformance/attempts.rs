@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use futures::future::join_all;
 use parsec_measure::OperationKind::{Provide, Retrieve};
 use parsec_measure::{Attempt, Effort, NodeId, OutcomeClass};
 use parsec_store::{Row, StoreError};
@@ -33,15 +32,7 @@ pub(crate) async fn eight_programs_may_record_the_same_at_once(database: &Databa
     let pair = Pair::registered(database).await;
     let mut offered = rows((0..40).map(|id| pair.attempt(id, if id % 8 == 0 { Provide } else { Retrieve })));
     offered.push(Row::Round(pair.round(None)));
-    let stores = join_all((0..8).map(|_| database.another_store())).await;
-    let writers = stores.into_iter().enumerate().map(|(i, store)| {
-        let mut offered = offered.clone();
-        offered.rotate_left(i * 5);
-        tokio::spawn(async move { store.record(&offered).await })
-    });
-    for written in join_all(writers).await {
-        written.unwrap().unwrap();
-    }
+    database.recorded_by_eight(&offered).await;
     assert_eq!(counts(database).await, [40, 5, 35]);
 }
 

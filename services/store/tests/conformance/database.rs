@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use parsec_store::{Store, StoreConfig, connect, migration_script};
+use futures::future::join_all;
+use parsec_store::{Row, Store, StoreConfig, connect, migration_script};
 use parsec_test_support::{SqliteFile, TestDatabase, database, sqlite_file};
 
 /// A role that may do with rows what the programs do.
@@ -101,6 +102,19 @@ impl Database {
     /// Another program's view of the same database.
     pub(crate) async fn another_store(&self) -> Arc<dyn Store> {
         connect(&self.url.parse().unwrap()).await.unwrap()
+    }
+
+    /// Lets eight programs record the same rows at the same time, each in an order of its own.
+    pub(crate) async fn recorded_by_eight(&self, offered: &[Row]) {
+        let stores = join_all((0..8).map(|_| self.another_store())).await;
+        let writers = stores.into_iter().enumerate().map(|(i, store)| {
+            let mut offered = offered.to_vec();
+            offered.rotate_left(i * 5);
+            tokio::spawn(async move { store.record(&offered).await })
+        });
+        for written in join_all(writers).await {
+            written.unwrap().unwrap();
+        }
     }
 
     /// The values of a query of one text column. Times are in UTC.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
 use parsec_measure::OperationKind::{Provide, Retrieve};
 use parsec_measure::{Attempt, AttemptId, FollowUp, NodeId, OutcomeClass, WhyKept};
 use parsec_store::{NodeFollowUp, Row, StoreError, StoredOperation};
@@ -167,15 +166,7 @@ pub(crate) async fn eight_programs_may_record_the_same_traces_and_follow_ups_at_
     let pair = Pair::registered(database).await;
     let mut offered = rows((0..20).map(|id| pair.traced(id, Provide, WhyKept::Sampled)));
     offered.extend((0..20).map(|id| Row::FollowUp(follow_up(pair, 100 + id, Some(id)))));
-    let stores = join_all((0..8).map(|_| database.another_store())).await;
-    let writers = stores.into_iter().enumerate().map(|(i, store)| {
-        let mut offered = offered.clone();
-        offered.rotate_left(i * 5);
-        tokio::spawn(async move { store.record(&offered).await })
-    });
-    for written in join_all(writers).await {
-        written.unwrap().unwrap();
-    }
+    database.recorded_by_eight(&offered).await;
     assert_eq!((database.count("traces").await, database.count("follow_ups").await), (20, 20));
 }
 

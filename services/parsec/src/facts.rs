@@ -1,0 +1,117 @@
+//! What there is to say of an operation besides what became of it, the same whether it has just ended or was recorded:
+//! in sentences for people, by name for programs.
+
+use parsec_measure::{Measured, OperationKind, StrategyKind};
+use serde_json::{Map, Value, json};
+
+use crate::words;
+
+/// In sentences.
+pub(crate) fn facts(kind: OperationKind, result: &Measured) -> Vec<String> {
+    let effort = &result.effort;
+    let known = |count: Option<u32>| count.map_or_else(|| "–".to_owned(), |count| count.to_string());
+    let mut facts = Vec::new();
+    if kind == OperationKind::Provide {
+        let (stored, failed) = (known(effort.holders_stored), effort.holders_failed.unwrap_or(0));
+        facts.push(format!(
+            "records: {stored} stored, {failed} failed, {} still being written",
+            effort.holders_pending.unwrap_or(0)
+        ));
+    }
+    facts.push(format!(
+        "requests: {} ({} failed), dials: {} ({} failed)",
+        known(effort.rpcs),
+        known(effort.rpcs_failed),
+        known(effort.dials),
+        known(effort.dials_failed)
+    ));
+    let size =
+        result.network_size.map_or_else(|| "not known".to_owned(), |size| words::count(size as usize, "peer", "peers"));
+    facts.push(format!(
+        "routing table: {}, network: {size}",
+        words::count(result.routing_table_size as usize, "peer", "peers")
+    ));
+    facts.extend(result.fallback.as_ref().map(|reason| format!("done the classic way: {reason}")));
+    if result.from_own_records {
+        facts.push("answered from the node's own records: no DHT was measured".to_owned());
+    }
+    facts
+}
+
+/// By name, with the node that did it and how, as far as that is known.
+pub(crate) fn figures(peer: &str, strategy: Option<StrategyKind>, result: &Measured) -> Map<String, Value> {
+    let effort = &result.effort;
+    let figures = [
+        ("peer", json!(peer)),
+        ("strategy", json!(strategy.map(StrategyKind::as_str))),
+        ("routing_table_peers", json!(result.routing_table_size)),
+        ("network_size_peers", json!(result.network_size)),
+        ("fallback", json!(result.fallback)),
+        ("from_own_records", json!(result.from_own_records)),
+        ("rpcs", json!(effort.rpcs)),
+        ("rpcs_failed", json!(effort.rpcs_failed)),
+        ("dials", json!(effort.dials)),
+        ("dials_failed", json!(effort.dials_failed)),
+        ("holders_stored", json!(effort.holders_stored)),
+        ("holders_failed", json!(effort.holders_failed)),
+        ("holders_pending", json!(effort.holders_pending)),
+    ];
+    figures.map(|(name, figure)| (name.to_owned(), figure)).into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use parsec_measure::{Effort, OutcomeClass};
+
+    use super::*;
+
+    fn result() -> Measured {
+        let effort = Effort {
+            rpcs: Some(45),
+            rpcs_failed: Some(3),
+            dials: Some(30),
+            dials_failed: Some(2),
+            holders_stored: Some(15),
+            holders_failed: Some(1),
+            holders_pending: Some(4),
+        };
+        let measured = Measured::unmeasured(OutcomeClass::Ok, Duration::from_millis(250), "");
+        Measured { error: None, routing_table_size: 29, effort, ..measured }
+    }
+
+    #[test]
+    fn what_a_publication_cost_is_said_in_full() {
+        assert_eq!(
+            facts(OperationKind::Provide, &result()),
+            [
+                "records: 15 stored, 1 failed, 4 still being written",
+                "requests: 45 (3 failed), dials: 30 (2 failed)",
+                "routing table: 29 peers, network: not known",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_makes_a_result_another_thing_is_said_too() {
+        let fallback = Some("no estimate of the network's size".to_owned());
+        let odd = Measured { network_size: Some(101), fallback, from_own_records: true, ..result() };
+        assert_eq!(
+            facts(OperationKind::Retrieve, &odd)[1..],
+            [
+                "routing table: 29 peers, network: 101 peers",
+                "done the classic way: no estimate of the network's size",
+                "answered from the node's own records: no DHT was measured",
+            ]
+        );
+    }
+
+    #[test]
+    fn programs_find_the_figures_by_name() {
+        let figures = figures("12D3KooW", Some(StrategyKind::Optprov), &result());
+        assert_eq!((&figures["peer"], &figures["strategy"]), (&json!("12D3KooW"), &json!("optprov")));
+        assert_eq!((&figures["rpcs"], &figures["holders_pending"]), (&json!(45), &json!(4)));
+        assert_eq!((&figures["routing_table_peers"], &figures["network_size_peers"]), (&json!(29), &Value::Null));
+    }
+}
