@@ -13,6 +13,7 @@ mod deployment;
 mod health;
 mod http_api;
 mod migrating;
+mod odd_requests;
 mod on_postgres;
 mod on_sqlite;
 mod one_shot;

@@ -6,6 +6,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 mod deploy;
+#[path = "../end_to_end/deployment.rs"]
+#[allow(dead_code, reason = "shared with the end-to-end tests, which use more of it")]
+mod deployment;
 mod doubles;
 mod go_peers;
 mod go_program;
@@ -16,3 +19,6 @@ mod js_server;
 mod matrix;
 mod rows_of_others;
 mod servers;
+mod wire;
+
+use parsec_test_support::{http, process, stage};
