@@ -2,3 +2,14 @@
 //!
 //! A test that needs a program which is not on every machine says so with the name that the build script gives it (`has_go`
 //! for instance), and is reported as ignored where the program is missing.
+
+mod dashboards;
+// A few things of it are for tests that ask servers themselves.
+#[allow(dead_code, reason = "shared with the end-to-end tests, which use the rest")]
+#[path = "../end_to_end/deployment.rs"]
+mod deployment;
+mod exposition;
+mod observed;
+mod prometheus;
+
+use parsec_test_support::{http, process, stage};
