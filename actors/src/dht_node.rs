@@ -159,18 +159,15 @@ impl DhtNode {
         context.run_interval(PROGRESS_INTERVAL, |actor, context| {
             let Some(engine) = actor.engine.clone() else { return };
             let asking = async move { engine.readiness().await };
-            context.spawn(asking.into_actor(actor).map(|sign, actor, _| match sign {
-                Err(error @ DhtError::Stuck(_)) => {
+            context.spawn(asking.into_actor(actor).map(|sign, actor, _| {
+                if let Some(reports) = &actor.reports {
+                    reports.readiness(sign.as_ref().ok());
+                }
+                if let Err(error @ DhtError::Stuck(_)) = sign {
                     // Not to be kept over the restart.
                     actor.engine = None;
                     panic!("{error}");
                 }
-                Ok(Readiness::Ready { network_size, .. }) => {
-                    if let Some(reports) = &actor.reports {
-                        reports.network_size(network_size);
-                    }
-                }
-                _ => {}
             }));
         });
     }

@@ -140,9 +140,10 @@ impl Fleet {
         let due = self.schedule.next(now);
         if due.skipped > 0 {
             warn!(fleet = %self.config.group, skipped = due.skipped, "rounds left out: the one before took too long");
-            self.config.tools.metrics.rounds_skipped(&self.config.group.to_string(), due.skipped);
         }
-        let due_at = Utc::now() - TimeDelta::from_std(now.saturating_sub(due.at)).unwrap_or_default();
+        let late = now.saturating_sub(due.at);
+        self.config.tools.metrics.round_began(&self.config.group.to_string(), late, due.skipped);
+        let due_at = Utc::now() - TimeDelta::from_std(late).unwrap_or_default();
         self.playing.send_replace(true);
         let tools = self.config.tools.clone();
         let (group, known, stopping) = (self.config.group.clone(), self.known.clone(), self.stopping.subscribe());
@@ -255,6 +256,7 @@ impl Actor for Fleet {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
+        self.config.tools.metrics.playing(&self.config.group.to_string());
         self.register(RETRY.0, context);
     }
 }

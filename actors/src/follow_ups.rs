@@ -1,10 +1,10 @@
-//! What a DHT node has to say beside its answers: what became of publications that went on in the background, and how
-//! large it believes the network to be. It is counted, and follow-ups are recorded.
+//! What a DHT node has to say beside its answers: what became of publications that went on in the background, whether it
+//! can measure, and how large it believes the network to be. It is counted, and follow-ups are recorded.
 
 use std::sync::Arc;
 
 use chrono::Utc;
-use parsec_dht::Dht;
+use parsec_dht::{Dht, Readiness};
 use parsec_measure::{FollowUp, NodeId};
 use parsec_store::{NodeFollowUp, Row};
 use tokio::select;
@@ -29,8 +29,8 @@ pub struct Reports {
 }
 
 impl Reports {
-    pub(crate) fn network_size(&self, peers: Option<u32>) {
-        self.metrics.network_size(&self.fleet, peers);
+    pub(crate) fn readiness(&self, readiness: Option<&Readiness>) {
+        self.metrics.readiness(&self.fleet, readiness);
     }
 
     async fn take(&self, follow_up: FollowUp) {

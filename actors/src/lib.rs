@@ -26,7 +26,6 @@ pub mod root;
 pub mod round;
 pub mod scheduler;
 pub mod stop;
-pub mod summary;
 pub mod supervise;
 pub mod telemetry;
 pub mod traces;

@@ -154,6 +154,7 @@ pub(crate) async fn end(
     attempts: Vec<(Node, Attempt)>,
 ) -> RoundFinished {
     round.ended = Some((Utc::now(), outcome));
+    tools.metrics.round_ended(&round.fleets.to_string(), outcome);
     tools.recorder.record(vec![Row::Round(round.clone())]).await;
     RoundFinished { group: round.fleets.clone(), round, attempts }
 }
@@ -251,7 +252,7 @@ impl Play<'_> {
             result,
             why_kept,
         };
-        self.tools.metrics.issued(kind, node.fleet.as_str(), &attempt.result);
+        self.tools.metrics.issued(kind, node, &attempt.result);
         self.record(&attempt, &span).await;
         attempt
     }
@@ -290,6 +291,7 @@ impl Play<'_> {
                 result,
                 why_kept: None,
             };
+            self.tools.metrics.attempted(attempt.kind, &node, &attempt.result);
             self.record(&attempt, &Span::current()).await;
             attempts.push((node, attempt));
         }

@@ -53,6 +53,7 @@ impl Actor for Scheduler {
         for fleet in &self.config.fleets {
             let name = format!("fleet {}", fleet.group);
             let fleet = Fleet::new(fleet.clone());
+            self.config.metrics.supervised(&name);
             self.fleets.push(supervise(&name, self.config.restart, parent.clone(), fleet));
         }
     }

@@ -8,7 +8,7 @@ use actix::prelude::*;
 
 use crate::metrics::Metrics;
 
-/// All metrics, please, as OpenMetrics text.
+/// All metrics, please, as text that Prometheus reads.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Result<String, std::fmt::Error>")]
 pub struct Scrape;

@@ -143,7 +143,7 @@ async fn told_to_stop_it_passes_on_what_the_engine_said_last() {
 #[actix::test]
 async fn the_size_of_the_network_is_told_with_every_sign_of_life() {
     let server = Server::start();
-    let size = || counted(&server.metrics, "parsec_network_size_estimate{fleet=\"optprov\"}");
+    let size = || counted(&server.metrics, "parsec_network_size_peers{fleet=\"optprov\"}");
     assert!(size() < 1.0);
     sleep(secs(60)).await;
     assert!((size() - 7_000.0).abs() < f64::EPSILON);

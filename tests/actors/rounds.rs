@@ -159,21 +159,48 @@ async fn a_watcher_hears_of_every_round_with_its_attempts() {
 
 #[actix::test]
 async fn what_was_asked_for_is_counted() {
-    let setup = Setup::of(3);
+    let setup = Setup::of(5);
     setup.servers.takes(3, Question::Retrieve, How::Measures(OutcomeClass::Timeout));
+    setup.servers.takes(4, Question::Retrieve, How::Unreachable);
+    setup.servers.takes(5, Question::Readiness, How::NotReady);
     let rig = setup.play();
     rig.rounds(1).await;
+    let attempts = |operation: &str, outcome: &str| {
+        let labels = format!("operation=\"{operation}\",outcome=\"{outcome}\",fleet=\"default\",region=\"eu-test-1\"");
+        counted(&rig.metrics, &format!("parsec_attempt_duration_seconds_count{{{labels}}}"))
+    };
+    assert!((attempts("provide", "ok") - 1.0).abs() < f64::EPSILON);
+    for outcome in ["ok", "timeout", "server_unreachable", "server_not_ready"] {
+        assert!((attempts("retrieve", outcome) - 1.0).abs() < f64::EPSILON, "{outcome}");
+    }
     for (series, value) in [
         ("parsec_issued_provides{success=\"true\"}", 1.0),
-        ("parsec_issued_retrievals{success=\"true\"}", 1.0),
+        ("parsec_issued_provides{success=\"false\"}", 0.0),
+        // A search that failed was answered all the same. Who is not ready is not asked.
+        ("parsec_issued_retrievals{success=\"true\"}", 2.0),
         ("parsec_issued_retrievals{success=\"false\"}", 1.0),
-        ("parsec_active_nodes", 3.0),
-        ("parsec_ready_nodes{fleet=\"default\"}", 3.0),
-        ("parsec_attempt_duration_seconds_count{operation=\"retrieve\",outcome=\"timeout\",fleet=\"default\"}", 1.0),
-        ("parsec_recorder_rows_written_total", 5.0),
+        ("parsec_active_nodes", 4.0),
+        ("parsec_ready_nodes{fleet=\"default\"}", 4.0),
+        ("parsec_rounds_total{outcome=\"complete\",fleet=\"default\"}", 1.0),
+        ("parsec_rounds_total{outcome=\"provide_failed\",fleet=\"default\"}", 0.0),
+        ("parsec_recorder_rows_written_total", 7.0),
     ] {
         assert!((counted(&rig.metrics, series) - value).abs() < f64::EPSILON, "{series}");
     }
+}
+
+#[actix::test]
+async fn how_late_a_round_began_is_shown() {
+    let rig = Setup::of(3).play();
+    let late = || counted(&rig.metrics, "parsec_round_lateness_seconds{fleet=\"default\"}");
+    rig.rounds(1).await;
+    assert!(late() < 0.01, "{} s", late());
+    rig.servers.takes(3, Question::Retrieve, How::Slow(INTERVAL * 3 / 2));
+    // The third is due in the middle of the second.
+    rig.rounds(2).await;
+    rig.servers.takes(3, Question::Retrieve, How::Works);
+    rig.rounds(3).await;
+    assert!((late() - INTERVAL.as_secs_f64() / 2.0).abs() < 0.01, "{} s", late());
 }
 
 #[actix::test]

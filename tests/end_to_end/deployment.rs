@@ -100,12 +100,16 @@ impl Server {
     }
 }
 
-/// What a process offers to Prometheus.
-pub(crate) async fn metrics(stage: &Stage, process: &Process) -> String {
+/// Where a process offers something to Prometheus.
+pub(crate) async fn telemetry(process: &Process) -> SocketAddr {
     let fields = process.log("serving /metrics").await;
     let address = fields["address"].as_str().and_then(|address| address.parse().ok());
-    let address = address.unwrap_or_else(|| panic!("no address in {fields}"));
-    let Reply { status, text } = http::get(stage, address, "/metrics").await;
+    address.unwrap_or_else(|| panic!("no address in {fields}"))
+}
+
+/// What a process offers to Prometheus.
+pub(crate) async fn metrics(stage: &Stage, process: &Process) -> String {
+    let Reply { status, text } = http::get(stage, telemetry(process).await, "/metrics").await;
     assert_eq!(status, 200, "{text}");
     text
 }

@@ -72,7 +72,7 @@ async fn check_health_and_metrics(stage: &Stage, servers: &[Server], scheduler: 
             r#"parsec_http_requests_total{method="POST",path="retrieve",scheduler="default""#,
             r#"parsec_durations{type="retrieval_ttfpr",success="true",scheduler="default",quantile="0.99"}"#,
             r#"parsec_operation_duration_seconds_count{operation="retrieve",outcome="ok",fleet="default"}"#,
-            "parsec_routing_table_peers ",
+            "parsec_routing_table_peers{fleet=\"default\"} ",
             "parsec_datastore_disk_usage ",
             "parsec_build_info{",
         ] {
@@ -85,6 +85,7 @@ async fn check_health_and_metrics(stage: &Stage, servers: &[Server], scheduler: 
         "parsec_ready_nodes{fleet=\"default\"} ",
         "parsec_issued_provides{success=\"true\"} ",
         "parsec_issued_retrievals{success=\"true\"} ",
+        "parsec_rounds_total{outcome=\"complete\",fleet=\"default\"} ",
         "parsec_recorder_backlog_rows ",
         "parsec_build_info{",
     ] {

@@ -41,7 +41,7 @@ async fn every_strategy_publishes_what_all_the_others_find_and_says_how_it_did_i
         tables.wait_for(1, &format!("{FOLLOWED} n.fleet = '{fleet}'")).await;
         let server = &servers[FLEETS.iter().position(|(name, ..)| *name == fleet).unwrap()];
         let text = metrics(&stage, &server.process).await;
-        let size = format!("parsec_network_size_estimate{{fleet=\"{fleet}\"}} ");
+        let size = format!("parsec_network_size_peers{{fleet=\"{fleet}\"}} ");
         assert!(text.contains(&size), "no {size} in\n{text}");
     }
     assert_eq!(scheduler.terminate().await.code(), 0);

@@ -5,11 +5,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+mod dashboards;
 mod deploy;
 #[path = "../end_to_end/deployment.rs"]
 #[allow(dead_code, reason = "shared with the end-to-end tests, which use more of it")]
 mod deployment;
 mod doubles;
+mod exposition;
 mod go_peers;
 mod go_program;
 mod go_scheduler;
@@ -17,6 +19,8 @@ mod golang_migrate;
 mod js_conformance;
 mod js_server;
 mod matrix;
+mod observed;
+mod prometheus;
 mod rows_of_others;
 mod servers;
 mod wire;

@@ -104,12 +104,13 @@ async fn retrieve(request: HttpRequest, measuring: Data<Measuring>, text: Path<S
 }
 
 async fn readiness(request: HttpRequest, measuring: Data<Measuring>) -> HttpResponse {
-    measuring.metrics.http_request("GET", "readiness", &Caller::of(&request).scheduler);
-    match measuring.dht.readiness.ask(GetReadiness).await {
-        Ok(Ok(Readiness::Ready { network_size, .. })) => {
-            measuring.metrics.network_size(&measuring.fleet, network_size);
-            text(StatusCode::OK, "ready")
-        }
+    let method = if request.method() == Method::HEAD { "HEAD" } else { "GET" };
+    measuring.metrics.http_request(method, "readiness", &Caller::of(&request).scheduler);
+    let answer = measuring.dht.readiness.ask(GetReadiness).await;
+    let readiness = answer.as_ref().ok().and_then(|answer| answer.as_ref().ok());
+    measuring.metrics.readiness(&measuring.fleet, readiness);
+    match answer {
+        Ok(Ok(Readiness::Ready { .. })) => text(StatusCode::OK, "ready"),
         Ok(Ok(Readiness::NotReady(reason))) => text(StatusCode::SERVICE_UNAVAILABLE, reason),
         Ok(Err(error)) => text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
         Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),

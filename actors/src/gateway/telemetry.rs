@@ -4,10 +4,8 @@ use actix_web::HttpResponse;
 use actix_web::web::{self, Data, ServiceConfig};
 
 use crate::ask::Ask;
+use crate::metrics::MEDIA_TYPE;
 use crate::telemetry::Scrape;
-
-/// The media type of what `/metrics` answers (OpenMetrics 1.0).
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub(super) fn configure(config: &mut ServiceConfig) {
     config.service(web::resource("/metrics").route(web::get().to(metrics)));
@@ -15,7 +13,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 
 async fn metrics(scrape: Data<Ask<Scrape>>) -> HttpResponse {
     match scrape.ask(Scrape).await {
-        Ok(Ok(text)) => HttpResponse::Ok().content_type(OPEN_METRICS).body(text),
+        Ok(Ok(text)) => HttpResponse::Ok().content_type(MEDIA_TYPE).body(text),
         Ok(Err(error)) => HttpResponse::InternalServerError().body(error.to_string()),
         Err(error) => HttpResponse::ServiceUnavailable().body(error.to_string()),
     }

@@ -244,6 +244,41 @@ async fn requests_and_durations_are_counted_under_the_schedulers_name() {
 }
 
 #[actix::test]
+async fn whatever_strangers_send_the_number_of_series_has_a_bound() {
+    const STRANGERS: usize = 10_000;
+    let (routes, _, metrics) = mocked();
+    let app = init_service(App::new().configure(|config| routes.0(config))).await;
+    let series = || metrics.encode().unwrap().lines().filter(|line| line.contains("scheduler=")).count();
+    let mut after_a_thousand = 0;
+    for stranger in 0..STRANGERS {
+        let name = format!("stranger \"{stranger}\"");
+        for request in [
+            TestRequest::with_uri("/readiness"),
+            TestRequest::post().uri("/retrieve/nonsense"),
+            TestRequest::post().uri(&format!("/path-{stranger}")),
+            TestRequest::post().uri(&format!("/retrieve/{stranger}/{stranger}")),
+        ] {
+            let _ = call_service(&app, request.insert_header((SCHEDULER_ID_HEADER, &*name)).to_request()).await;
+        }
+        if stranger == STRANGERS / 10 {
+            after_a_thousand = series();
+        }
+    }
+    assert_eq!(series(), after_a_thousand);
+    assert!(after_a_thousand <= 2 * (16 + 1), "{after_a_thousand} series");
+    let text = metrics.encode().unwrap();
+    assert!(!text.contains("path-") && text.contains(r#"scheduler="other"} 9984"#), "{text}");
+}
+
+#[actix::test]
+async fn readiness_that_is_asked_for_by_head_is_counted_as_that() {
+    let (routes, _, metrics) = mocked();
+    send(&routes, TestRequest::with_uri("/readiness").method(Method::HEAD)).await;
+    let series = "parsec_http_requests_total{method=\"HEAD\",path=\"readiness\",scheduler=\"\"}";
+    assert!((counted(&metrics, series) - 1.0).abs() < f64::EPSILON);
+}
+
+#[actix::test]
 async fn a_scheduler_that_gives_no_readable_name_has_none() {
     let (routes, _, metrics) = mocked();
     let unreadable = retrieve(&cid(1).to_string()).insert_header((SCHEDULER_ID_HEADER, &b"\xff\xfe"[..]));
@@ -295,7 +330,7 @@ async fn the_attempt_is_passed_on_if_the_header_has_a_uuid() {
 
 #[actix::test]
 async fn the_size_of_the_network_is_told_with_every_answer_and_with_readiness() {
-    let size = |metrics: &Metrics| counted(metrics, "parsec_network_size_estimate{fleet=\"default\"}");
+    let size = |metrics: &Metrics| counted(metrics, "parsec_network_size_peers{fleet=\"default\"}");
     for request in [retrieve(&cid(1).to_string()), TestRequest::with_uri("/readiness")] {
         let (host, metrics) = (supervised(), metrics());
         assert!(send(&measuring(host.dht.clone(), &metrics), request).await.status.is_success());
@@ -304,12 +339,13 @@ async fn the_size_of_the_network_is_told_with_every_answer_and_with_readiness() 
 }
 
 #[actix::test]
-async fn metrics_are_told_as_open_metrics() {
+async fn metrics_are_told_in_the_text_format_of_prometheus() {
     let telemetry = Telemetry::new(metrics()).start();
     let routes = Routes::telemetry(Ask::new("telemetry", telemetry, secs(5)));
     let reply = send(&routes, TestRequest::with_uri("/metrics")).await;
-    assert_eq!(reply.content_type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
-    assert!(reply.status.is_success() && reply.body.ends_with("# EOF\n"), "{reply:?}");
+    assert_eq!(reply.content_type, "text/plain; version=0.0.4; charset=utf-8");
+    let first = ["# HELP parsec_build_info ", "# TYPE parsec_build_info gauge", "parsec_build_info{"];
+    assert!(reply.status.is_success() && reply.body.lines().zip(first).all(|(line, start)| line.starts_with(start)));
     assert_eq!(send(&routes, TestRequest::post().uri("/metrics")).await.status, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(send(&routes, TestRequest::post().uri("/provide")).await.status, StatusCode::NOT_FOUND);
 }

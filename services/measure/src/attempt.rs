@@ -76,7 +76,10 @@ pub enum RoundOutcome {
 }
 
 impl RoundOutcome {
-    /// The name in the database.
+    /// Every outcome.
+    pub const ALL: [Self; 4] = [Self::Complete, Self::ProvideFailed, Self::TooFewNodes, Self::Interrupted];
+
+    /// The name in the database and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Complete => "complete",

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use parsec_actors::metrics::Role;
 use parsec_api::client::{HttpClient, ServerApi, Timeouts};
 use parsec_dht::NodeConfig;
 use parsec_measure::Endpoint;
@@ -27,7 +28,7 @@ const NO_REGION: &str = "local";
 
 /// `parsec server dht`.
 pub(crate) async fn run_server(config: ServerConfig, args: Vec<OsString>) -> anyhow::Result<()> {
-    let process = Process::start()?;
+    let process = Process::start(Role::Server)?;
     let telemetry = process::bind("telemetry", &config.telemetry.listen)?;
     let Some(server) = process.unless_stopped(start_server(&process, config, args)).await else { return Ok(()) };
     let server = server?;
@@ -96,7 +97,7 @@ fn dht_node(config: &ServerConfig) -> anyhow::Result<NodeConfig> {
 /// `parsec scheduler`.
 pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()> {
     process::raise_file_limit();
-    let process = Process::start()?;
+    let process = Process::start(Role::Scheduler)?;
     let telemetry = process::bind("telemetry", &config.telemetry.listen)?;
     let target = database::target(&config.database)?;
     let opening = database::open(&target, config.database.wait);

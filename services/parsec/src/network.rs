@@ -4,6 +4,7 @@
 //! compose file for instance, can do so beforehand.
 
 use anyhow::Context as _;
+use parsec_actors::metrics::Role;
 use parsec_dht::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork};
 use tracing::info;
 
@@ -15,7 +16,7 @@ use crate::process::{self, Process};
 /// and as `--bootstrap-peers`.
 pub(crate) async fn run(config: NetworkConfig) -> anyhow::Result<()> {
     process::raise_file_limit();
-    let process = Process::start()?;
+    let process = Process::start(Role::Server)?;
     let first = config.first.resolve().with_context(|| format!("peer host `{}`", config.first.host))?;
     let shape = LocalConfig {
         peers: config.peers.into(),

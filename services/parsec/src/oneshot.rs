@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use parsec_actors::metrics::Role;
 use parsec_dht::{Dht, Node, NodeConfig, Readiness};
 use parsec_measure::{CONTENT_BYTES, Cid, Content, Measured, OperationKind, OutcomeClass};
 use tokio::time::{Instant, sleep, timeout};
@@ -32,7 +33,7 @@ const MAX_NAMED: usize = 3;
 
 /// Runs `parsec provide` or `parsec retrieve`: 0 if the operation succeeded, 1 if it failed or could not be tried.
 pub(crate) async fn run(config: OneShotConfig, look: Look) -> anyhow::Result<ExitCode> {
-    let process = Process::start()?;
+    let process = Process::start(Role::Server)?;
     let (kind, cid) = subject(&config.operation)?;
     let joining = join(&config, kind);
     let Some(node) = process.unless_stopped(joining).await else { return Ok(ExitCode::FAILURE) };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use anyhow::{Context as _, bail};
 use parsec_actors::gateway::{Gateway, Routes};
-use parsec_actors::metrics::Metrics;
+use parsec_actors::metrics::{Metrics, Role};
 use parsec_actors::root::Root;
 use parsec_actors::stop::{StopStep, stop_in_order};
 use parsec_actors::supervise::{Child, ChildEvent, supervise};
@@ -50,8 +50,8 @@ impl Process {
     ///
     /// # Errors
     /// If the system grants no handlers for signals.
-    pub(crate) fn start() -> anyhow::Result<Self> {
-        let metrics = Arc::new(Metrics::new(provenance::VERSION, provenance::COMMIT));
+    pub(crate) fn start(role: Role) -> anyhow::Result<Self> {
+        let metrics = Arc::new(Metrics::of(role, provenance::VERSION, provenance::COMMIT));
         let (root, fatal) = Root::new(Arc::clone(&metrics));
         let signal = listen_for_signals()?;
         Ok(Self { metrics, root: root.start().recipient(), fatal, signal })
@@ -62,6 +62,7 @@ impl Process {
     where
         A: Supervised + Actor<Context = Context<A>>,
     {
+        self.metrics.supervised(name);
         supervise(name, RestartPolicy::default(), self.root.clone(), actor)
     }
 

@@ -74,6 +74,7 @@ pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Resu
     // A successor listens where its predecessor did: that port is in the database.
     let restart: StartDht = Arc::new(move || start_again(NodeConfig { listen_port: peer_port, ..config.clone() }));
     let (metrics, fleet) = (Arc::clone(&process.metrics), fleet.to_string());
+    metrics.serving(&fleet);
     let backlog = Arc::new(Backlog::default());
     let recording = RecorderConfig { store: Arc::clone(&store), backlog, metrics: Arc::clone(&metrics) };
     let recorder = process.supervise("recorder", Recorder::new(recording));

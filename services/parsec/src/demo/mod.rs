@@ -15,6 +15,7 @@ use anyhow::{Context as _, bail};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use parsec_actors::fleet::RoundFinished;
+use parsec_actors::metrics::Role;
 use parsec_api::client::{HttpClient, Timeouts};
 use parsec_dht::{Identity, LocalConfig, LocalNetwork, NodeConfig, Region};
 use parsec_measure::{ACTIVE_WITHIN, Fleet, FleetGroup, Share};
@@ -50,7 +51,7 @@ const ROUNDS_WAITING: usize = 64;
 /// Runs the demonstration to its end: the number of rounds asked for, or a signal.
 pub(crate) async fn run(config: DemoConfig) -> anyhow::Result<()> {
     process::raise_file_limit();
-    let process = Process::start()?;
+    let process = Process::start(Role::Both)?;
     let mut board = Board::new(config.format, Board::can_be_live());
     let mut running = Running::default();
     let ended = tokio::select! {

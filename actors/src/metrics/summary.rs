@@ -23,7 +23,7 @@ const SLOTS: u64 = 24;
 const SKETCH: (f64, u32, f64) = (0.01, 2048, 1e-9);
 
 /// Observations of one metric, by label values.
-pub struct SlidingSummary<const L: usize> {
+pub(super) struct SlidingSummary<const L: usize> {
     name: &'static str,
     help: &'static str,
     labels: [&'static str; L],
@@ -46,7 +46,7 @@ fn sketch() -> DDSketch {
 
 impl<const L: usize> SlidingSummary<L> {
     /// An empty summary. Label values must come from a bounded set: each combination is a series.
-    pub fn new(name: &'static str, help: &'static str, labels: [&'static str; L]) -> Self {
+    pub(super) fn new(name: &'static str, help: &'static str, labels: [&'static str; L]) -> Self {
         Self { name, help, labels, epoch: Instant::now(), series: Mutex::default() }
     }
 
@@ -56,7 +56,7 @@ impl<const L: usize> SlidingSummary<L> {
     }
 
     /// Counts one value in.
-    pub fn observe(&self, labels: [&str; L], value: f64) {
+    pub(super) fn observe(&self, labels: [&str; L], value: f64) {
         let now = self.slot();
         let mut series = self.series.lock();
         let series = series.entry(labels.map(str::to_owned)).or_default();
@@ -72,7 +72,7 @@ impl<const L: usize> SlidingSummary<L> {
     }
 
     /// Writes the metric in OpenMetrics text.
-    pub fn encode(&self, out: &mut String) -> std::fmt::Result {
+    pub(super) fn encode(&self, out: &mut String) -> std::fmt::Result {
         let now = self.slot();
         let mut series = self.series.lock();
         if series.is_empty() {

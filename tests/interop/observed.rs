@@ -1,0 +1,58 @@
+//! A small deployment with everything that dashboards show: two fleets in two regions, and a scheduler that goes round both.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use parsec_dht::LocalNetwork;
+use parsec_test_support::SqliteFile;
+use tokio::join;
+
+use crate::deployment::{Server, joining, network, scheduler_of, server_of, telemetry};
+use crate::process::Process;
+use crate::stage::Stage;
+
+/// What the scheduler says it is, and the label of its round loop.
+pub(crate) const SCHEDULER_ID: &str = "default,optprov";
+const LOOP: &str = "default+optprov";
+
+/// Processes that measure until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Observed {
+    /// Where the servers' metrics are.
+    pub(crate) servers: [SocketAddr; 2],
+    /// Where the scheduler's are.
+    pub(crate) scheduler: SocketAddr,
+    _processes: [Process; 3],
+    _database: SqliteFile,
+    _network: LocalNetwork,
+}
+
+impl Observed {
+    /// Starts them, and waits until each says where its metrics are.
+    pub(crate) async fn start(stage: &Stage) -> Self {
+        let (network, database) = (network().await, parsec_test_support::sqlite_file());
+        let ([flag, peers], url) = (joining(&network), database.url());
+        let server = |fleet, region, strategy| {
+            let added = ["--database-url", &url, &flag, &peers, "--aws-region", region, "--strategy", strategy];
+            server_of(stage, fleet, &added)
+        };
+        let one = server("default", "eu-central-1", "classic");
+        let other = server("optprov", "us-east-2", "optprov");
+        let scheduler = scheduler_of(stage, LOOP, &["--database-url", &url]);
+        let (one, other) = join!(Server::started(one), Server::started(other));
+        let processes = [one.process, other.process, scheduler];
+        let [one, other, scheduler] = &processes;
+        let (one, other, scheduler) = join!(telemetry(one), telemetry(other), telemetry(scheduler));
+        Self { servers: [one, other], scheduler, _processes: processes, _database: database, _network: network }
+    }
+}
+
+/// A file or folder of ours, from the root of the workspace.
+pub(crate) fn ours(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+}
+
+/// The text of such a file.
+pub(crate) fn read(path: &str) -> String {
+    std::fs::read_to_string(ours(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
