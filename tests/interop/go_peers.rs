@@ -9,7 +9,7 @@ use parsec_measure::Content;
 use parsec_test_support::stage::Stage;
 use serde_json::Value;
 
-use crate::go_program::{Answer, GoPeers, PROTOCOL, program};
+use crate::go_program::{Answer, GoPeers, PROTOCOL, program, turn};
 use crate::matrix::{Attempt, Matrix, Party, Side};
 use crate::servers::{Server, seconds};
 
@@ -162,6 +162,7 @@ fn check(matrix: &Matrix) {
 #[cfg_attr(not(has_go), ignore = "needs Go")]
 async fn over_tcp_whoever_publishes_everybody_finds_it_whatever_the_strategies() {
     program("peers");
+    let _turn = turn().await;
     let rust = ["classic", "optprov", "fullrt", "libp2p"].map(ours);
     let providers = [&rust[..], &["classic", "optprov", "fullrt"].map(theirs)].concat();
     let finders = [&rust[..], &["classic", "fullrt"].map(theirs)].concat();
@@ -175,6 +176,7 @@ async fn over_tcp_whoever_publishes_everybody_finds_it_whatever_the_strategies()
 #[cfg_attr(not(has_go), ignore = "needs Go")]
 async fn over_quic_whoever_publishes_everybody_finds_it() {
     program("peers");
+    let _turn = turn().await;
     let (rust, go) = (["classic", "fullrt", "libp2p"].map(ours), ["classic", "fullrt"].map(theirs));
     let all = [&rust[..], &go].concat();
     let meeting = Meeting::of(Stage::begin(), "quic", &all, &all).await;
@@ -208,6 +210,7 @@ async fn a_record_leads_to_its_provider(meeting: &Meeting) {
 #[cfg_attr(not(has_go), ignore = "needs Go")]
 async fn in_a_mixed_dht_both_know_both_and_both_hold_the_records_of_both() {
     program("peers");
+    let _turn = turn().await;
     let stage = Stage::begin();
     // Fewer in all than hold a record: each of them holds each record but its own.
     let go = GoPeers::start(&stage, 12, "both").await;
@@ -258,7 +261,7 @@ async fn held_by_all(stage: &Stage, go: &GoPeers, servers: &[Server], content: &
         stage.eventually("the record on each server of ours", held).await;
     }
     for strategy in ["classic", "fullrt"] {
-        found_by_theirs(&go.find(strategy, &cid).await, provider).unwrap();
+        found_by_theirs(&go.find(strategy, &cid).await, provider).unwrap_or_else(|error| panic!("{strategy}: {error}"));
     }
 }
 
@@ -266,6 +269,7 @@ async fn held_by_all(stage: &Stage, go: &GoPeers, servers: &[Server], content: &
 #[cfg_attr(not(has_go), ignore = "needs Go")]
 async fn the_full_routing_table_of_go_knows_a_network_of_ours_and_publishes_and_finds_in_it() {
     program("peers");
+    let _turn = turn().await;
     let stage = Stage::begin();
     let config = LocalConfig { peers: PEERS, seed: 7, ..LocalConfig::default() };
     let network = LocalNetwork::start(config).await.expect("loopback carries a small network");
@@ -287,4 +291,5 @@ async fn the_full_routing_table_of_go_knows_a_network_of_ours_and_publishes_and_
     let found = go.find("fullrt", &content.cid().to_string()).await;
     found_by_theirs(&found, &server.peer_id).unwrap();
     assert!(found.providers[0].agent.starts_with("parsec/"), "{found:?}");
+    assert_eq!(go.end().await, 0);
 }

@@ -9,6 +9,7 @@ use parsec_test_support::process::Process;
 use parsec_test_support::stage::Stage;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
 
 /// The DHT of the Go peers: never a public one.
 pub(crate) const PROTOCOL: &str = "/parsec/go/kad/1.0.0";
@@ -23,12 +24,21 @@ pub(crate) fn program(name: &str) -> PathBuf {
     BUILT.get_or_init(build).join(name)
 }
 
+/// Waits for a turn: a DHT and a dozen servers are enough for one machine, and shall not measure each other.
+pub(crate) async fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
+}
+
+fn module() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/interop/go")
+}
+
 fn build() -> PathBuf {
-    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/interop/go");
     let into = Path::new(env!("CARGO_TARGET_TMPDIR")).join("go");
     std::fs::create_dir_all(&into).expect("cargo's own folder can be written to");
     let mut command = Command::new("go");
-    command.args(["build", "-buildvcs=false", "-o"]).arg(&into).arg("./cmd/...").current_dir(module);
+    command.args(["build", "-buildvcs=false", "-o"]).arg(&into).arg("./cmd/...").current_dir(module());
     let output = command.output().expect("go can be run");
     assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
     into
@@ -166,6 +176,11 @@ impl GoPeers {
         peers
     }
 
+    /// Ends the standard input; the exit code.
+    pub(crate) async fn end(self) -> i32 {
+        self.process.end().await.code()
+    }
+
     async fn succeed(&self, command: Value) -> Answer {
         let answer = self.ask(command.clone()).await;
         assert_eq!(answer.error, "", "{command}");
@@ -183,4 +198,14 @@ impl GoPeers {
         };
         self.process.out(&format!("answer to {command}"), read).await
     }
+}
+
+#[test]
+#[cfg_attr(not(has_go), ignore = "needs Go")]
+fn the_go_programs_are_formatted_as_go_wants_it() {
+    let output = Command::new("gofmt").args(["-l", "."]).current_dir(module()).output().unwrap();
+    assert_eq!(
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)),
+        ("".into(), "".into())
+    );
 }

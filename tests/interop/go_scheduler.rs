@@ -8,7 +8,7 @@ use parsec_test_support::process::Process;
 use parsec_test_support::stage::Stage;
 use serde_json::{Value, json};
 
-use crate::go_program::program;
+use crate::go_program::{program, turn};
 use crate::servers::Server;
 
 /// How many peers our servers measure among.
@@ -29,6 +29,7 @@ fn nanoseconds(of: &Value) -> u64 {
 #[cfg_attr(not(has_go), ignore = "needs Go")]
 async fn go_schedulers_of_both_generations_make_their_rounds_with_our_servers() {
     let mut command = Command::new(program("scheduler"));
+    let _turn = turn().await;
     let stage = Stage::begin();
     let config = LocalConfig { peers: PEERS, seed: 7, ..LocalConfig::default() };
     let network = LocalNetwork::start(config).await.expect("loopback carries a small network");
@@ -70,11 +71,11 @@ fn check_2026(round: &Value) {
 }
 
 fn check_common(round: &Value) {
-    let cid = round["cid"].as_str().unwrap();
+    let cid = round["cid"].as_str().expect("a round has an identifier");
     assert!(cid.starts_with("Qm"), "{round}");
     assert_eq!((&round["provide"]["CID"], &round["retrieve"]["CID"]), (&round["cid"], &round["cid"]), "{round}");
     assert_ne!(round["missing"]["CID"], round["cid"], "{round}");
-    let peers = |answer: &str| round[answer]["RoutingTableSize"].as_u64().unwrap();
+    let peers = |answer: &str| round[answer]["RoutingTableSize"].as_u64().expect("a size is a number");
     assert!((1..=PEERS as u64).contains(&peers("provide")), "{round}");
     assert_eq!((peers("retrieve"), peers("missing")), (PEERS as u64, PEERS as u64), "{round}");
 }
