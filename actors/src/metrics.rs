@@ -323,7 +323,7 @@ impl Metrics {
     /// Other peers' requests are looked up in this list: its series begin at zero.
     pub fn watched(&self, list: ListName) {
         for request in [RequestKind::AddProvider, RequestKind::GetProviders] {
-            self.listed_requests.get_or_create(&list_labels(list, request));
+            drop(self.listed_requests.get_or_create(&list_labels(list, request)));
         }
     }
 

@@ -6,7 +6,8 @@
 //! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them at once, on this machine
 //! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did; [`bench`]: strategies compared
 //! - [`server`], [`scheduler`]: which actors they are made of; [`process`]: what every process has
-//! - [`database`], [`dht`], [`machine`], [`provenance`], [`logging`], [`output`], [`words`]: what the wiring needs
+//! - [`database`], [`dht`], [`lists`], [`provenance`], [`logging`], [`output`], [`words`]: what the wiring needs
+//! - [`place`]: where a server runs, from [`ecs`] or from the [`machine`]
 
 mod bench;
 mod cli;
@@ -15,10 +16,13 @@ mod config;
 mod database;
 mod demo;
 mod dht;
+mod ecs;
+mod lists;
 mod logging;
 mod machine;
 mod oneshot;
 mod output;
+mod place;
 mod process;
 mod provenance;
 mod scheduler;

@@ -3,12 +3,13 @@
 //! A flag wins over the environment, the environment over the configuration file, the file over the default.
 //! [`table`] lists every setting once: command line, environment names, file keys, help and the table in the README
 //! are all generated from it. [`sources`] merges the four places and remembers where each value came from,
-//! [`values`] reads single values, and [`typed`] and [`tools`] make the settings of one command of them.
+//! [`values`] reads single values, and [`typed`], [`place`] and [`tools`] make the settings of one command of them.
 //! Nobody here reads the process environment: it is handed in.
 
 mod error;
 #[cfg(test)]
 mod markdown;
+mod place;
 mod redact;
 mod rows;
 mod sources;
@@ -21,6 +22,7 @@ mod values;
 mod warnings;
 
 pub(crate) use error::ConfigError;
+pub(crate) use place::{EcsConfig, ListFiles, PlaceConfig};
 pub(crate) use redact::redacted;
 pub(crate) use rows::SECTIONS;
 pub(crate) use sources::{Flags, Sources};

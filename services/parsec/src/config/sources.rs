@@ -11,6 +11,7 @@ use super::rows::CONFIG;
 use super::table::{Key, Kind, key, keys};
 use super::values::{Reading, Secret};
 use super::warnings::nearest;
+use crate::words;
 
 /// The flags that were given, by the name of their setting.
 pub(crate) type Flags = BTreeMap<&'static str, String>;
@@ -23,6 +24,9 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The largest file with a secret in it: more than any database takes for a password.
 const MAX_SECRET_BYTES: u64 = 4 * 1024;
+
+/// How much of a value that cannot be used is repeated, in characters.
+const MAX_SHOWN_CHARS: usize = 200;
 
 /// Every setting that was made anywhere.
 #[derive(Debug)]
@@ -89,7 +93,10 @@ impl Sources {
     pub(super) fn optional<T>(&self, name: &str, read: impl Fn(&str) -> Reading<T>) -> Result<Option<T>, ConfigError> {
         let key = key(name);
         let Some(value) = find(&self.merged.cache, name) else { return Ok(None) };
-        let wrong = |value: String, reason| ConfigError::Value { origin: self.origin(name).clone(), value, reason };
+        let wrong = |value: String, reason| {
+            let value = words::cut(&value, MAX_SHOWN_CHARS);
+            ConfigError::Value { origin: self.origin(name).clone(), value, reason }
+        };
         let text = written(key, value).map_err(|reason| wrong(key.shown(&value.to_string()), reason))?;
         read(&text).map(Some).map_err(|reason| wrong(key.shown(&text), reason))
     }
