@@ -60,6 +60,16 @@ const UNUSABLE_SETTINGS: &[Case] = &[
     (&[], "server ipni", &["this build measures DHTs only", "parsec server dht"]),
     (&[], "config server --server-port 40000", &["flag --server-port", "`40000`", "up to 32767"]),
     (&[], "completions tcsh", &["argument SHELL", "`tcsh`", "bash, zsh, fish"]),
+    (
+        &[("ECS_CONTAINER_METADATA", "{\"Networks\": \"awsvpc\"}")],
+        "server",
+        &["environment variable ECS_CONTAINER_METADATA", "`Networks` is \"awsvpc\"; expected an array"],
+    ),
+    (
+        &[("ECS_CONTAINER_METADATA_URI_V4", "nowhere")],
+        "server",
+        &["environment variable ECS_CONTAINER_METADATA_URI_V4", "`nowhere`", "http://169.254.170.2/v4/"],
+    ),
     (&[], "measure", &["unrecognized subcommand 'measure'"]),
 ];
 
@@ -79,6 +89,11 @@ const STARTS_THAT_FAIL: &[Case] = &[
         &[],
         "server --dry-run --telemetry-port 0 --server-port 0 --network nonet",
         &["unknown network `ipfs/nonet`", "filecoin/calibnet"],
+    ),
+    (
+        &[("ECS_CONTAINER_METADATA", "{\"Networks\": [{\"NetworkMode\": \"bridge\"}]}")],
+        "server --dry-run --telemetry-port 0 --server-port 0 --peer-port 0",
+        &["no IPv4 address of an awsvpc network (networks: bridge)", "--advertise-ip"],
     ),
     (&[], "provide --network nonet", &["unknown network `ipfs/nonet`", "filecoin/calibnet"]),
     (&[], "provide --protocol-id /x/kad/1.0.0", &["no bootstrap peers are known", "/x/kad/1.0.0", "--bootstrap-peers"]),

@@ -55,6 +55,11 @@ pub(crate) fn server_of(stage: &Stage, fleet: &str, added: &[&str]) -> Process {
     Process::start(stage, &[SERVER, &["--fleet", fleet], added].concat())
 }
 
+/// Starts a server of the fleet `default` with these variables, and does not wait for it.
+pub(crate) fn server_with(stage: &Stage, variables: &[(&str, &str)], added: &[&str]) -> Process {
+    Process::start_with(stage, variables, &[SERVER, &["--fleet", "default"], added].concat())
+}
+
 /// Starts a scheduler of the fleet `default`, with these arguments added, and does not wait for it.
 pub(crate) fn scheduler(stage: &Stage, added: &[&str]) -> Process {
     scheduler_of(stage, "default", added)

@@ -8,7 +8,10 @@ use std::time::Duration;
 use parsec_dht::{Dht, ListWatch, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, Readiness, Region};
 use parsec_measure::{BadbitsReader, Cid, Content, DeniedCidsReader, ListName, Lists, OutcomeClass, RequestKind};
 use sha2::{Digest, Sha256};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+
+/// Far longer than anything here takes: reached only when something is missing.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 type Told = Arc<Mutex<Vec<(ListName, RequestKind)>>>;
 
@@ -33,11 +36,19 @@ fn lists(bad: &Cid, denied: &Cid) -> Lists {
     Lists { badbits: Some(badbits.finish().unwrap()), denied_cids: Some(denied_cids.finish()) }
 }
 
+/// Looks again and again, on a clock that jumps.
+async fn until(mut is_so: impl AsyncFnMut() -> bool) {
+    let looking = async {
+        while !is_so().await {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, looking).await.unwrap();
+}
+
 async fn ready(config: NodeConfig) -> Node {
     let node = Node::start(config).await.unwrap();
-    while let Readiness::NotReady(_) = node.readiness().await.unwrap() {
-        sleep(Duration::from_millis(10)).await;
-    }
+    until(async || matches!(node.readiness().await.unwrap(), Readiness::Ready { .. })).await;
     node
 }
 
@@ -48,9 +59,7 @@ async fn publish(node: &Node, cid: &Cid) {
 
 /// Waits until `node` finds it.
 async fn find(node: &Node, cid: &Cid) {
-    while node.retrieve(cid.clone()).await.unwrap().class != OutcomeClass::Ok {
-        sleep(Duration::from_millis(10)).await;
-    }
+    until(async || node.retrieve(cid.clone()).await.unwrap().class == OutcomeClass::Ok).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,9 +87,7 @@ async fn what_others_ask_for_is_told_if_it_is_listed_and_nothing_else_is() {
     }
     // Requests are looked up in their order: once this one has been, all before it have.
     publish(&publisher, &bad).await;
-    while count(ListName::Badbits, RequestKind::AddProvider) < 2 {
-        sleep(Duration::from_millis(10)).await;
-    }
+    until(async || count(ListName::Badbits, RequestKind::AddProvider) == 2).await;
 
     let all = told.lock().unwrap().clone();
     assert_eq!(count(ListName::DeniedCids, RequestKind::AddProvider), 1, "{all:?}");

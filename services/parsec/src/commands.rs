@@ -2,7 +2,6 @@
 //! that it names, runs them until it is told to stop, and stops them in order.
 
 use std::ffi::OsString;
-use std::net::IpAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -11,20 +10,19 @@ use parsec_actors::metrics::Role;
 use parsec_api::client::{HttpClient, ServerApi, Timeouts};
 use parsec_dht::NodeConfig;
 use parsec_measure::Endpoint;
-use parsec_store::{Store, StoreConfig};
+use parsec_store::Store;
 use tracing::{info, warn};
 
-use crate::config::{HealthConfig, HostPort, SchedulerConfig, ServerConfig, redacted};
+use crate::config::{EcsConfig, HealthConfig, HostPort, SchedulerConfig, ServerConfig, redacted};
 use crate::database::{self, DryRun};
 use crate::dht;
-use crate::machine;
+use crate::ecs;
+use crate::lists;
 use crate::output;
+use crate::place::Place;
 use crate::process::{self, Process};
 use crate::scheduler::{self, SchedulerSetup};
 use crate::server::{self, RunningServer, ServerSetup};
-
-/// The region of a server that was not told where it runs.
-const NO_REGION: &str = "local";
 
 /// `parsec server dht`.
 pub(crate) async fn run_server(config: ServerConfig, args: Vec<OsString>) -> anyhow::Result<()> {
@@ -40,7 +38,13 @@ pub(crate) async fn run_server(config: ServerConfig, args: Vec<OsString>) -> any
 }
 
 async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsString>) -> anyhow::Result<RunningServer> {
-    let dht = dht_node(&config)?;
+    let mut dht = dht_node(&config)?;
+    dht.listed = lists::watch(&config, &process.metrics).await?;
+    let container = match config.place.ecs.clone() {
+        None => None,
+        Some(EcsConfig::Given(container)) => Some(container),
+        Some(EcsConfig::AskAt(uri)) => Some(ecs::ask(uri).await?),
+    };
     let http = process::bind("HTTP API", &config.api)?;
     let target = database::target(&config.database)?;
     let store: Arc<dyn Store> = if config.dry_run {
@@ -54,8 +58,7 @@ async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsStrin
         http,
         store,
         fleet: config.fleet,
-        region: config.region.unwrap_or_else(|| NO_REGION.to_owned()),
-        advertised_ip: config.advertise_ip.unwrap_or_else(|| advertised_ip(bound, &target)),
+        place: Place::find(&config.place, container.as_ref(), bound, &target)?,
         startup_delay: config.startup_delay,
         cmd: redacted(args),
     };
@@ -68,18 +71,6 @@ fn concluded(ended: anyhow::Result<()>, stopped: anyhow::Result<()>) -> anyhow::
         info!("stopped in good order");
     }
     ended.and(stopped)
-}
-
-/// A socket bound to one address can be reached there alone. One bound to all of them is reached the
-/// way that we reach the database.
-fn advertised_ip(bound: IpAddr, database: &StoreConfig) -> IpAddr {
-    match database {
-        StoreConfig::Postgres { host, port, .. } if bound.is_unspecified() => {
-            machine::address_towards(host, *port).unwrap_or(IpAddr::from([127, 0, 0, 1]))
-        }
-        _ if bound.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
-        _ => bound,
-    }
 }
 
 fn dht_node(config: &ServerConfig) -> anyhow::Result<NodeConfig> {

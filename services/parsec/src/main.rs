@@ -9,7 +9,8 @@
 //! - [`migrate`]: the database brought up to date, or the SQL for it
 //! - [`conformance`]: whether a server keeps the HTTP contract
 //! - [`server`], [`scheduler`]: which actors they are made of; [`process`]: what every process has
-//! - [`database`], [`dht`], [`machine`], [`provenance`], [`logging`], [`output`], [`words`]: what the wiring needs
+//! - [`database`], [`dht`], [`lists`], [`provenance`], [`logging`], [`output`], [`words`]: what the wiring needs
+//! - [`place`]: where a server runs, from [`ecs`] or from the [`machine`]
 
 mod bench;
 mod cli;
@@ -19,13 +20,16 @@ mod conformance;
 mod database;
 mod demo;
 mod dht;
+mod ecs;
 mod facts;
+mod lists;
 mod logging;
 mod machine;
 mod migrate;
 mod network;
 mod oneshot;
 mod output;
+mod place;
 mod process;
 mod provenance;
 mod scheduler;

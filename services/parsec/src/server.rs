@@ -1,7 +1,7 @@
 //! A measuring server: a DHT node, its HTTP API, its row in the database and its heartbeat, and the recorder of what it
 //! learns of its publications later.
 
-use std::net::{IpAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use parsec_measure::Fleet;
 use parsec_store::{NewNode, ServerPort, Store};
 use tracing::info;
 
-use crate::machine;
+use crate::place::Place;
 use crate::process::{self, Process};
 use crate::provenance;
 
@@ -30,9 +30,7 @@ pub(crate) struct ServerSetup {
     pub(crate) http: TcpListener,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) fleet: Fleet,
-    pub(crate) region: String,
-    /// Under which address schedulers reach the HTTP API.
-    pub(crate) advertised_ip: IpAddr,
+    pub(crate) place: Place,
     pub(crate) startup_delay: Duration,
     /// The command line for the database, secrets blanked.
     pub(crate) cmd: String,
@@ -48,28 +46,29 @@ pub(crate) struct RunningServer {
 
 /// Starts a server: first the DHT node, then its row in the database, then the actors around it.
 pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Result<RunningServer> {
-    let ServerSetup { dht: config, http, store, fleet, region, advertised_ip, startup_delay, cmd } = setup;
+    let ServerSetup { dht: config, http, store, fleet, place, startup_delay, cmd } = setup;
+    let Place { cpu, memory_mb, ip, region } = place;
     let http_port = http.local_addr().context("the HTTP socket has no address")?.port();
     let operation_timeout = config.operation_timeout;
     let node = Node::start(config.clone()).await.context("cannot start the DHT node")?;
     let (peer_id, peer_port) = (node.peer_id(), node.port());
     let id = store
         .register_node(NewNode {
-            cpu: machine::cores(),
-            memory: machine::memory_mb(),
+            cpu,
+            memory: memory_mb,
             peer_id: peer_id.clone(),
             region: region.clone(),
             cmd,
             fleet: fleet.clone(),
             dependencies: provenance::dependencies(&[("strategy", config.strategy.as_str())]),
-            ip_address: advertised_ip,
+            ip_address: ip,
             server_port: ServerPort::try_from(http_port).context("HTTP port")?,
             peer_port: ServerPort::try_from(peer_port).context("libp2p port")?,
             created_at: Utc::now(),
         })
         .await
         .context("cannot register in the database")?;
-    info!(node = %id, peer_id, %fleet, region, http_port, peer_port, "server started");
+    info!(node = %id, peer_id, %fleet, region, %ip, http_port, peer_port, "server started");
 
     // A successor listens where its predecessor did: that port is in the database.
     let restart: StartDht = Arc::new(move || start_again(NodeConfig { listen_port: peer_port, ..config.clone() }));

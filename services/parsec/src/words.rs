@@ -8,6 +8,11 @@ pub(crate) fn duration(duration: Duration) -> String {
     format!("{} {unit}", number(duration, unit, digits))
 }
 
+/// At most `max` characters of a text, and a sign that there is more.
+pub(crate) fn cut(text: &str, max: usize) -> String {
+    text.char_indices().nth(max).map_or_else(|| text.to_owned(), |(end, _)| format!("{}…", &text[..end]))
+}
+
 /// `part` of `whole`, both in the unit that suits the whole: `2.10 of 2.60 s`.
 pub(crate) fn share(part: Duration, whole: Duration) -> String {
     let (unit, digits) = unit(whole);
@@ -52,6 +57,11 @@ mod tests {
     fn a_duration_has_three_digits_and_the_unit_that_suits_them() {
         let words = [40, 1_234, 45_600, 999_400, 2_611_000, 61_000_000].map(|us| duration(Duration::from_micros(us)));
         assert_eq!(words, ["0.04 ms", "1.23 ms", "45.6 ms", "999 ms", "2.61 s", "61.0 s"]);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_its_characters() {
+        assert_eq!([cut("äöü", 3), cut("äöüß", 3), cut("", 0)], ["äöü", "äöü…", ""]);
     }
 
     #[test]

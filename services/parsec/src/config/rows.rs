@@ -85,8 +85,14 @@ const DATABASE: &[Key] = &[
         .help("How long to wait at the start for a database that is not there yet"),
 ];
 
-const PLACE: &[Key] =
-    &[Key::text("aws.region", "aws-region", "AWS_REGION", "REGION").help("Region that the server says it runs in")];
+const PLACE: &[Key] = &[
+    Key::text("aws.region", "aws-region", "AWS_REGION", "REGION")
+        .help("Region that the server says it runs in; on ECS, that of the container if not given"),
+    Key::text("ecs.metadata_uri_v4", "ecs-metadata-uri-v4", "ECS_CONTAINER_METADATA_URI_V4", "URI")
+        .help("Where ECS tells cores, memory and address of the container; without it, the machine's are taken"),
+    Key::text("ecs.metadata", "ecs-metadata", "ECS_CONTAINER_METADATA", "JSON")
+        .help("What ECS tells, itself: nobody is asked then"),
+];
 
 const SERVER: &[Key] = &[
     Key::text("server.server_host", "server-host", "PARSEC_SERVER_SERVER_HOST", "HOST")
@@ -114,6 +120,12 @@ const SERVER: &[Key] = &[
         .default("./leveldb")
         .idle(LEVEL_DB)
         .help("Where the original keeps its datastore"),
+    Key::text("server.dht.badbits", "badbits", "PARSEC_SERVER_DHT_BADBITS", "FILE")
+        .older(&["PARSEC_SERVER_BADBITS"])
+        .help("List of hashed CIDs (badbits.deny): the requests of other peers for them are counted"),
+    Key::text("server.dht.denied_cids", "denied-cids", "PARSEC_SERVER_DHT_DENIED_CIDS", "FILE")
+        .older(&["PARSEC_SERVER_DENIED_CIDS"])
+        .help("List of CIDs with their sources (CSV): the requests of other peers for them are counted"),
 ];
 
 const DHT: &[Key] = &[

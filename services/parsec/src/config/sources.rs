@@ -11,6 +11,7 @@ use super::rows::CONFIG;
 use super::table::{Key, Kind, key, keys};
 use super::values::{Reading, Secret};
 use super::warnings::nearest;
+use crate::words;
 
 /// A flag that was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,9 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The largest file with a secret in it: more than any database takes for a password.
 const MAX_SECRET_BYTES: u64 = 4 * 1024;
+
+/// How much of a value that cannot be used is repeated, in characters.
+const MAX_SHOWN_CHARS: usize = 200;
 
 /// Every setting that was made anywhere.
 #[derive(Debug)]
@@ -98,7 +102,10 @@ impl Sources {
     pub(super) fn optional<T>(&self, name: &str, read: impl Fn(&str) -> Reading<T>) -> Result<Option<T>, ConfigError> {
         let key = key(name);
         let Some(value) = find(&self.merged.cache, name) else { return Ok(None) };
-        let wrong = |value: String, reason| ConfigError::Value { origin: self.origin(name).clone(), value, reason };
+        let wrong = |value: String, reason| {
+            let value = words::cut(&value, MAX_SHOWN_CHARS);
+            ConfigError::Value { origin: self.origin(name).clone(), value, reason }
+        };
         let text = written(key, value).map_err(|reason| wrong(key.shown(&value.to_string()), reason))?;
         read(&text).map(Some).map_err(|reason| wrong(key.shown(&text), with_remedy(self.origin(name), &text, reason)))
     }

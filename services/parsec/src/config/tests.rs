@@ -360,6 +360,8 @@ pub(super) fn sample(key: &Key, secret_file: &str) -> String {
         (Kind::Decimal, _) => "0.25".to_owned(),
         (_, "HOST" | "IP") => "10.1.2.3".to_owned(),
         (_, "DURATION") => "7s".to_owned(),
+        (_, "URI") => "http://10.1.2.3/v4".to_owned(),
+        (_, "JSON") => r#"{"Limits":{"CPU":2}}"#.to_owned(),
         (_, "URL") => "sqlite:x.db".to_owned(),
         (_, "MODE") => "require".to_owned(),
         (_, "FORMAT") => "json".to_owned(),

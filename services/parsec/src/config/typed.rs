@@ -1,7 +1,6 @@
 //! The settings of each command as typed values: all that the wiring gets to see.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use parsec_measure::{Fleet, FleetGroup, Share, StrategyKind};
 
 use super::error::{ConfigError, Origin};
 use super::idle;
+use super::place::{ListFiles, PlaceConfig};
 use super::sources::Sources;
 use super::table::Program;
 use super::values::{self, HostPort, LogLevel, OutputFormat, Secret, SslMode};
@@ -97,8 +97,8 @@ pub(crate) struct ServerConfig {
     pub(crate) database: DatabaseConfig,
     /// Whether nothing is to be stored.
     pub(crate) dry_run: bool,
-    /// The region that it says it runs in.
-    pub(crate) region: Option<String>,
+    /// What it is told about the place where it runs.
+    pub(crate) place: PlaceConfig,
     /// Where the HTTP API listens.
     pub(crate) api: HostPort,
     /// Where the libp2p host listens.
@@ -109,10 +109,10 @@ pub(crate) struct ServerConfig {
     pub(crate) startup_delay: Duration,
     /// How long an operation may take.
     pub(crate) operation_timeout: Duration,
-    /// The address for schedulers; `None` is to be found out.
-    pub(crate) advertise_ip: Option<IpAddr>,
     /// Its part in the DHT.
     pub(crate) dht: DhtConfig,
+    /// What the requests of others are looked up in.
+    pub(crate) lists: ListFiles,
 }
 
 /// A node's part in the DHT.
@@ -276,7 +276,7 @@ impl ServerConfig {
             telemetry: TelemetryConfig::read(from)?,
             database: DatabaseConfig::read(from)?,
             dry_run: from.required("dry_run", values::switch)?,
-            region: from.optional("aws.region", values::text)?,
+            place: PlaceConfig::read(from)?,
             api: HostPort {
                 host: from.required("server.server_host", values::host)?,
                 port: from.required("server.server_port", values::stored_port("server_port"))?,
@@ -288,13 +288,11 @@ impl ServerConfig {
             fleet: from.required("server.fleet", values::parsed)?,
             startup_delay: from.required("server.startup_delay", values::duration)?,
             operation_timeout: from.required("server.operation_timeout", values::positive_duration)?,
-            advertise_ip: from.optional("server.advertise_ip", |text| {
-                text.parse().map_err(|_| "expected an IP address such as 10.0.2.100".to_owned())
-            })?,
             dht: DhtConfig {
                 server_mode: from.required("server.dht.server_mode", values::switch)?,
                 ..DhtConfig::read(from)?
             },
+            lists: ListFiles::read(from)?,
         })
     }
 }

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use parsec_measure::{AttemptId, Cid, ParseCidError, Share, StrategyKind};
+use reqwest::Url;
 
 /// What a reader makes of a text: the value, or what would have been right.
 pub(super) type Reading<T> = Result<T, String>;
@@ -261,6 +262,12 @@ pub(super) fn http_url(text: &str) -> Reading<HostPort> {
     let bare = text.strip_prefix("http://").unwrap_or(text);
     let place = host_port(bare.strip_suffix('/').unwrap_or(bare));
     place.map_err(|_| "expected http://HOST:PORT, such as http://localhost:7070".to_owned())
+}
+
+/// A place to ask something over plain HTTP; there is no TLS in here.
+pub(super) fn metadata_url(text: &str) -> Reading<Url> {
+    let url = text.parse::<Url>().ok().filter(|url| url.scheme() == "http" && url.has_host());
+    url.ok_or_else(|| "expected an http:// URL such as http://169.254.170.2/v4/0123456789".to_owned())
 }
 
 pub(super) fn within<T: FromStr + PartialOrd + fmt::Display>(range: RangeInclusive<T>) -> impl Fn(&str) -> Reading<T> {

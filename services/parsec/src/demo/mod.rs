@@ -29,6 +29,7 @@ use tracing::warn;
 use self::board::Board;
 use crate::config::{DemoConfig, DemoFleet, HostPort};
 use crate::database;
+use crate::place::Place;
 use crate::process::{self, Process};
 use crate::scheduler::{self, SchedulerSetup};
 use crate::server::{self, RunningServer, ServerSetup};
@@ -199,8 +200,7 @@ fn server_setup(
         http,
         store,
         fleet: fleet.clone(),
-        region: region.to_string(),
-        advertised_ip: localhost,
+        place: Place { region: region.to_string(), ip: localhost, ..Place::here() },
         startup_delay: Duration::ZERO,
         cmd: "parsec demo".to_owned(),
     })

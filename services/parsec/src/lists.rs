@@ -1,0 +1,155 @@
+//! The list files of a server in server mode: read once at the start, within bounds.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use parsec_actors::metrics::Metrics;
+use parsec_dht::ListWatch;
+use parsec_measure::{BadLine, BadbitsReader, DeniedCidsReader, ListName, Lists};
+use tracing::{info, warn};
+
+use crate::config::{ListFiles, ServerConfig};
+
+/// How much is read of a file. The public badbits list has 30 MB.
+const BOUNDS: Bounds = Bounds { file: 1 << 30, line: 2 << 20 };
+
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    /// Bytes of a whole file.
+    file: usize,
+    /// Bytes of a line (specs.ipfs.tech/compact-denylist-format: 2 MiB).
+    line: usize,
+}
+
+/// Reads the lists that are configured, and lets requests for what is on them be counted; `None` if there are none.
+///
+/// # Errors
+/// Names the file, the line and what would be right.
+pub(crate) async fn watch(config: &ServerConfig, metrics: &Arc<Metrics>) -> anyhow::Result<Option<ListWatch>> {
+    if config.lists == ListFiles::default() {
+        return Ok(None);
+    }
+    if !config.dht.server_mode {
+        warn!("without --server-mode nobody asks this node: --badbits and --denied-cids have no effect");
+    }
+    let files = config.lists.clone();
+    let lists = tokio::task::spawn_blocking(move || read(&files)).await.context("reading the lists")??;
+    lists.names().into_iter().for_each(|list| metrics.watched(list));
+    let metrics = Arc::clone(metrics);
+    Ok(Some(ListWatch::new(lists, move |list, request| metrics.listed(list, request))))
+}
+
+fn read(files: &ListFiles) -> anyhow::Result<Lists> {
+    let mut lists = Lists::default();
+    if let Some(path) = &files.badbits {
+        let mut reader = BadbitsReader::default();
+        each_line(ListName::Badbits, path, BOUNDS, |line| reader.line(line))?;
+        let list = reader.finish().with_context(|| place(ListName::Badbits, path))?;
+        info!(path = %path.display(), entries = list.len(), other_rules = list.skipped(), "badbits list read");
+        lists.badbits = Some(list);
+    }
+    if let Some(path) = &files.denied_cids {
+        let mut reader = DeniedCidsReader::default();
+        each_line(ListName::DeniedCids, path, BOUNDS, |line| reader.line(line))?;
+        let list = reader.finish();
+        info!(path = %path.display(), entries = list.len(), "list of denied CIDs read");
+        lists.denied_cids = Some(list);
+    }
+    Ok(lists)
+}
+
+fn place(list: ListName, path: &Path) -> String {
+    let flag = match list {
+        ListName::Badbits => "--badbits",
+        ListName::DeniedCids => "--denied-cids",
+    };
+    format!("list {} ({flag})", path.display())
+}
+
+/// Hands each line to `take`, with whatever ends it.
+fn each_line(
+    list: ListName,
+    path: &Path,
+    bounds: Bounds,
+    mut take: impl FnMut(&str) -> Result<(), BadLine>,
+) -> anyhow::Result<()> {
+    let unreadable = || format!("{}: cannot read it", place(list, path));
+    // To open a pipe would wait for somebody who writes.
+    if !path.metadata().with_context(unreadable)?.is_file() {
+        bail!("{}: it is no regular file", place(list, path));
+    }
+    let mut reader = BufReader::new(File::open(path).with_context(unreadable)?);
+    let (mut line, mut total) = (Vec::new(), 0);
+    for number in 1_u64.. {
+        line.clear();
+        let here = || format!("{}, line {number}", place(list, path));
+        let end = bounds.line as u64 + 1;
+        let length = reader.by_ref().take(end).read_until(b'\n', &mut line).with_context(unreadable)?;
+        if length == 0 {
+            break;
+        }
+        total += length;
+        if total > bounds.file {
+            bail!("{}: the file is longer than {} bytes", here(), bounds.file);
+        }
+        if length > bounds.line {
+            bail!("{}: the line is longer than {} bytes", here(), bounds.line);
+        }
+        let text = str::from_utf8(&line).map_err(|error| anyhow::anyhow!("{}: no text: {error}", here()))?;
+        take(text).with_context(here)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: Bounds = Bounds { file: 20, line: 8 };
+
+    /// What is wrong with a file of this content, or its lines.
+    fn lines(content: &[u8]) -> Result<Vec<String>, String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content).unwrap();
+        let mut lines = Vec::new();
+        let read = each_line(ListName::Badbits, file.path(), SMALL, |line| {
+            lines.push(line.trim_end().to_owned());
+            Ok(())
+        });
+        read.map(|()| lines).map_err(|error| format!("{error:#}").replace(&file.path().display().to_string(), "FILE"))
+    }
+
+    #[test]
+    fn a_file_is_read_line_by_line_up_to_its_bounds() {
+        assert_eq!(lines(b"1234567\n\r\n12345678").unwrap(), ["1234567", "", "12345678"]);
+        assert_eq!(lines(b"").unwrap(), Vec::<String>::new());
+        let place = "list FILE (--badbits)";
+        for (content, line, reason) in [
+            (&b"1\n123456789\n"[..], 2, "the line is longer than 8 bytes"),
+            (b"123456789", 1, "the line is longer than 8 bytes"),
+            (b"1\n2\n3\n4\n5\n6\n7\n8\n9\n0\n1", 11, "the file is longer than 20 bytes"),
+            (b"1\n\x1f\x8b\x08", 2, "no text: invalid utf-8 sequence of 1 bytes from index 1"),
+        ] {
+            assert_eq!(lines(content).unwrap_err(), format!("{place}, line {line}: {reason}"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for (path, reason) in [
+            (pipe.as_path(), "it is no regular file"),
+            (directory.path(), "it is no regular file"),
+            (Path::new("/nowhere/list"), "cannot read it: No such file or directory (os error 2)"),
+        ] {
+            let files = ListFiles { denied_cids: Some(path.to_owned()), ..ListFiles::default() };
+            let error = format!("{:#}", read(&files).unwrap_err());
+            assert_eq!(error, format!("list {} (--denied-cids): {reason}", path.display()));
+        }
+    }
+}
