@@ -3,6 +3,8 @@
 //! A test that needs a program which is not on every machine says so with the name that the build script gives it (`has_go`
 //! for instance), and is reported as ignored where the program is missing.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
 mod dashboards;
 // A few things of it are for tests that ask servers themselves.
 #[allow(dead_code, reason = "shared with the end-to-end tests, which use the rest")]
