@@ -107,7 +107,8 @@ fn panels_fill_their_rows_and_do_not_overlap() {
 #[test]
 fn every_variable_of_an_expression_is_declared_and_every_declared_one_used() {
     for (path, dashboard) in dashboards() {
-        let declared: BTreeSet<_> = dashboard["templating"]["list"].as_array().unwrap().iter().collect_names();
+        let variables = dashboard["templating"]["list"].as_array().unwrap().iter();
+        let declared: BTreeSet<_> = variables.map(|variable| variable["name"].as_str().unwrap().to_owned()).collect();
         let text: String = dashboard["panels"].to_string();
         let used: BTreeSet<_> = text
             .split('$')
@@ -117,17 +118,6 @@ fn every_variable_of_an_expression_is_declared_and_every_declared_one_used() {
             .filter(|name| !name.starts_with("__"))
             .collect();
         assert_eq!(used, declared, "{path}");
-    }
-}
-
-/// The names in a list of variables.
-trait CollectNames {
-    fn collect_names(self) -> BTreeSet<String>;
-}
-
-impl<'a, I: Iterator<Item = &'a Value>> CollectNames for I {
-    fn collect_names(self) -> BTreeSet<String> {
-        self.map(|variable| variable["name"].as_str().unwrap().to_owned()).collect()
     }
 }
 
