@@ -33,6 +33,9 @@ impl fmt::Display for Party {
     }
 }
 
+/// The one that may miss a record: see [`Matrix::failures`].
+const GO_FULLRT: Party = Party { side: Side::Go, strategy: "fullrt" };
+
 /// Seconds, or why it failed.
 pub(crate) type Attempt = Result<f64, String>;
 
@@ -58,14 +61,22 @@ impl Matrix {
         self.rows[provider].2[finder].push(attempt);
     }
 
-    /// The cells that something failed in, by name, with the reasons.
+    /// The cells that something failed in, by name, with the reasons. Go's fullrt may miss a record, but not always: as soon
+    /// as a second peer names the provider, or half of them have answered, it cancels the search, and with it the first
+    /// provider if that has not been handed over yet. On loopback everybody answers at once.
     pub(crate) fn failures(&self) -> Vec<String> {
         let mut failures = Vec::new();
         for (provider, own, others) in &self.rows {
-            let own = std::iter::once((format!("{provider} publishes"), own));
-            let finder = |(finder, attempts)| (format!("{provider} publishes, {finder} finds"), attempts);
-            for (cell, attempts) in own.chain(self.finders.iter().zip(others).map(finder)) {
+            let own = std::iter::once((format!("{provider} publishes"), false, own));
+            let finder = |(finder, attempts): (&Party, _)| {
+                let may_miss = *finder == GO_FULLRT;
+                (format!("{provider} publishes, {finder} finds"), may_miss, attempts)
+            };
+            for (cell, may_miss, attempts) in own.chain(self.finders.iter().zip(others).map(finder)) {
                 let failed = attempts.iter().filter_map(|attempt| attempt.as_ref().err());
+                if may_miss && attempts.iter().any(Result::is_ok) {
+                    continue;
+                }
                 failures.extend(failed.map(|reason| format!("{cell}: {reason}")));
                 if attempts.is_empty() {
                     failures.push(format!("{cell}: never tried"));
@@ -108,17 +119,26 @@ fn text(attempts: &[Attempt]) -> String {
 
 #[test]
 fn a_cell_shows_its_median_and_a_failing_one_names_itself() {
-    let (classic, fullrt) =
-        (Party { side: Side::Rust, strategy: "classic" }, Party { side: Side::Go, strategy: "fullrt" });
-    let mut matrix = Matrix::new("title".to_owned(), &[classic], &[fullrt]);
+    let classic = Party { side: Side::Rust, strategy: "classic" };
+    let mut matrix = Matrix::new("title".to_owned(), &[classic], &[classic]);
     for seconds in [0.004, 0.001, 0.002, 0.009] {
         matrix.provided(0, Ok(seconds));
     }
-    assert_eq!(matrix.failures(), ["Rust classic publishes, Go fullrt finds: never tried"]);
+    assert_eq!(matrix.failures(), ["Rust classic publishes, Rust classic finds: never tried"]);
     matrix.found(0, 0, Ok(0.001));
     assert!(matrix.failures().is_empty());
     matrix.found(0, 0, Err("not found".to_owned()));
-    assert_eq!(matrix.failures(), ["Rust classic publishes, Go fullrt finds: not found"]);
+    assert_eq!(matrix.failures(), ["Rust classic publishes, Rust classic finds: not found"]);
     let row = matrix.to_string().lines().last().unwrap().to_owned();
     assert_eq!(row, "| Rust classic  |   3.0 ms, n=4 |     1 of 2 ok |");
+}
+
+#[test]
+fn the_fullrt_of_go_may_miss_a_record_but_not_always() {
+    let mut matrix = Matrix::new("title".to_owned(), &[GO_FULLRT], &[GO_FULLRT]);
+    matrix.provided(0, Ok(0.001));
+    matrix.found(0, 0, Err("not found".to_owned()));
+    assert_eq!(matrix.failures(), ["Go fullrt publishes, Go fullrt finds: not found"]);
+    matrix.found(0, 0, Ok(0.001));
+    assert!(matrix.failures().is_empty());
 }
