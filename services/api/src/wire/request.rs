@@ -181,6 +181,12 @@ impl Visitor<'_> for ByteVisitor {
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<u8, E> {
         u8::try_from(number).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self))
     }
+
+    /// JSON knows one kind of number: `7.0` is an integer to whoever checks it against a schema.
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<u8, E> {
+        let is_byte = number.fract() == 0.0 && (0.0..=255.0).contains(&number);
+        if is_byte { Ok(number as u8) } else { Err(E::invalid_value(de::Unexpected::Float(number), &self)) }
+    }
 }
 
 fn too_much<E: de::Error>() -> E {
@@ -203,6 +209,7 @@ mod tests {
         assert_eq!(decode(r#"{"Content":"aGVsbG8="}"#), hello, "what Go and JavaScript send");
         assert_eq!(decode(r#"{"Content":"aGVsbG8"}"#), hello, "without padding");
         assert_eq!(decode(r#"{"Content":[104,101,108,108,111]}"#), hello, "what the OpenAPI file of 2026 says");
+        assert_eq!(decode(r#"{"Content":[104.0,101,1.08e2,108,111]}"#), hello, "however the integers are written");
         assert_eq!(decode(r#"{"Content":"","Extra":{"deep":[1]}}"#), Ok((vec![], Target::Dht)));
     }
 
