@@ -11,6 +11,7 @@ mod demo;
 mod deployment;
 mod health;
 mod http_api;
+mod odd_requests;
 mod on_postgres;
 mod on_sqlite;
 mod one_shot;

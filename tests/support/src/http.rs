@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::stage::Stage;
@@ -53,6 +53,50 @@ pub async fn post_blanks(stage: &Stage, server: SocketAddr, path: &str, length: 
         String::from_utf8(answer).expect("the answer is text")
     };
     stage.in_time("answer to a body that is too long", talking).await
+}
+
+/// An answer as it came over a connection.
+#[derive(Debug)]
+pub struct Raw {
+    /// Of HTTP.
+    pub status: u16,
+    /// From the first line to the last header, in lower case.
+    pub head: String,
+    /// The body.
+    pub body: String,
+}
+
+/// Sends these bytes over a connection of their own, and reads one answer. The server may give it before it has read all of
+/// them; those that it does not want stay unsent.
+pub async fn raw(stage: &Stage, server: SocketAddr, request: &[u8]) -> Raw {
+    let talking = async {
+        let stream = TcpStream::connect(server).await.expect("the server listens");
+        let (mut from, mut to) = stream.into_split();
+        let writing = async {
+            let _ = to.write_all(request).await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            answer = read_answer(&mut from, request.starts_with(b"HEAD ")) => answer,
+            () = writing => unreachable!("it is pending"),
+        }
+    };
+    stage.in_time("answer to raw bytes", talking).await
+}
+
+async fn read_answer(from: &mut (impl AsyncRead + Unpin), to_head: bool) -> Raw {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n\r\n") {
+        let byte = from.read_u8().await;
+        bytes.push(byte.unwrap_or_else(|error| panic!("{error} after {:?}", String::from_utf8_lossy(&bytes))));
+    }
+    let head = String::from_utf8(bytes).expect("a head is text").to_lowercase();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = status.unwrap_or_else(|| panic!("no status in {head}"));
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.filter(|_| !to_head).unwrap_or(0)];
+    from.read_exact(&mut body).await.unwrap_or_else(|error| panic!("{error} in the body after {head}"));
+    Raw { status, head, body: String::from_utf8(body).expect("the answer is text") }
 }
 
 /// Each call has a client, and so a connection, of its own.
