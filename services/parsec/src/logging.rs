@@ -20,9 +20,10 @@ fn directive(level: LogLevel) -> &'static str {
 fn filter(level: LogLevel) -> EnvFilter {
     let ours = OURS.map(|name| format!("{name}={}", directive(level))).join(",");
     let libraries = if level < LogLevel::Warn { "error" } else { "warn" };
-    // The crates of libp2p report what strangers do wrong as warnings and errors; to us it is weather.
+    // The crates of libp2p, and actix's reader of requests, report what strangers do wrong as warnings and errors; to us it
+    // is weather.
     let quiet = if level < LogLevel::Trace {
-        "libp2p=error,libp2p_swarm=error,libp2p_kad=error,libp2p_quic=error"
+        "libp2p=error,libp2p_swarm=error,libp2p_kad=error,libp2p_quic=error,actix_http::h1::dispatcher=off"
     } else {
         "libp2p=info"
     };
