@@ -36,4 +36,8 @@ pub use local::{
     LocalTransport, Observer, Region, UnknownRegion,
 };
 pub use network::{Network, UnknownNetwork};
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use wire::fuzz_answer;
+
 pub use node::{Dht, DhtError, Identity, Node, NodeConfig, Readiness, StartError, Underlay};

@@ -164,6 +164,23 @@ fn named(peers: &[Peer]) -> Vec<NamedPeer> {
         .collect()
 }
 
+/// Reads these bytes as the answer to every request that has one, for `tests/fuzz`.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn fuzz_answer(bytes: &[u8]) {
+    use futures::FutureExt as _;
+    let key = vec![0x12, 0x20];
+    for request in [Request::FindNode { key: key.clone() }, Request::GetProviders { key }] {
+        let mut stream = bytes;
+        let read = request.read_answer(&mut stream).now_or_never().expect("bytes in memory are there at once");
+        if let Ok(Response { closer, providers }) = read {
+            assert!(closer.len() <= MAX_PEERS && providers.len() <= MAX_PEERS);
+            let peers = closer.iter().chain(&providers);
+            assert!(peers.clone().all(|peer| peer.addresses.len() <= addresses::MAX_PER_PEER));
+        }
+    }
+}
+
 impl From<&NamedPeer> for Peer {
     fn from(peer: &NamedPeer) -> Self {
         Self { id: peer.id.to_bytes(), addresses: peer.addresses.iter().map(Multiaddr::to_vec).collect() }
