@@ -1,6 +1,5 @@
 //! The file that describes the HTTP API says what this crate reads and writes. That a server's gateway answers as the file
 //! says is tested beside the gateway.
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::sync::Arc;
 use std::time::Duration;
