@@ -41,7 +41,8 @@ fn has_test(source: &str, name: &str) -> bool {
     let declared = [format!("fn {name}("), format!("async fn {name}(")];
     lines.iter().enumerate().any(|(number, line)| {
         let is_it = declared.iter().any(|start| line.starts_with(start.as_str()));
-        let attributes = lines[..number].iter().rev().take_while(|line| line.starts_with('#') || line.starts_with("//"));
+        let attributes =
+            lines[..number].iter().rev().take_while(|line| line.starts_with('#') || line.starts_with("//"));
         // The promises of the store are listed by name, and made tests on each back end.
         let is_listed = source.contains("promises! {") && line.strip_suffix(',') == Some(name);
         is_it && attributes.into_iter().any(|line| line.contains("test")) || is_listed
@@ -58,7 +59,8 @@ fn every_promise_is_held_by_a_test_that_exists() {
             wrong.push(format!("`{text}` is held by nothing"));
         }
         for Holder { file, test } in holders {
-            let source = sources.entry(file).or_insert_with(|| std::fs::read_to_string(root().join(file)).unwrap_or_default());
+            let source =
+                sources.entry(file).or_insert_with(|| std::fs::read_to_string(root().join(file)).unwrap_or_default());
             if !has_test(source, test) {
                 wrong.push(format!("`{text}`: there is no test `{test}` in {file}"));
             }
@@ -73,7 +75,8 @@ fn a_test_is_told_from_what_only_has_its_name() {
     let source = "#[test]\nfn one() {}\nfn two() {}\n/// three\n";
     assert!(has_test(source, "one"));
     assert!(!has_test(source, "two") && !has_test(source, "three"));
-    let list = "| what | held by |\n| --- | --- |\n| a promise | `a.rs::one`, `b.rs::two` |\n| another one | nobody |\n";
+    let list =
+        "| what | held by |\n| --- | --- |\n| a promise | `a.rs::one`, `b.rs::two` |\n| another one | nobody |\n";
     let held: Vec<_> = promises(list).iter().map(|promise| promise.holders.len()).collect();
     assert_eq!(held, [2, 0]);
 }
