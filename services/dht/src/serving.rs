@@ -5,6 +5,7 @@
 //! answers others and keeps the routing table; whoever is to be asked is asked through [`rpc`](crate::rpc). The exception
 //! is the strategy `libp2p`, which measures its own lookups: while one of them runs, a [`Tap`] is in place and dials pass.
 
+use std::fmt;
 use std::task::{Context, Poll, ready};
 
 use libp2p::core::Endpoint;
@@ -17,6 +18,7 @@ use libp2p::swarm::{
 };
 use libp2p::{Multiaddr, PeerId};
 
+use crate::addresses;
 use crate::records::ProviderStore;
 use crate::rpc::dial_error;
 use crate::walk::{Tap, is_question};
@@ -38,6 +40,18 @@ pub(crate) struct Serving {
 impl Serving {
     pub(crate) fn new(kad: Kademlia) -> Self {
         Self { kad, tap: None, query: None, answered: Vec::new() }
+    }
+
+    /// Lets the tap hear what a connection's handler reports. Whoever answered on a connection that it opened itself can be
+    /// dialled where others say that it is; libp2p-kad knows until the query ends.
+    fn overhear(&mut self, peer: PeerId, connection: ConnectionId, event: &impl fmt::Debug) {
+        let Some(mut answered) = self.tap.as_mut().and_then(|tap| tap.hears(peer, event)) else { return };
+        if answered.addresses.is_empty() {
+            let known = self.kad.handle_pending_outbound_connection(connection, Some(peer), &[], Endpoint::Dialer);
+            let known = known.unwrap_or_default().into_iter().filter(addresses::is_dialable);
+            answered.addresses = known.take(addresses::MAX_PER_PEER).collect();
+        }
+        self.answered.push(answered);
     }
 }
 
@@ -100,9 +114,7 @@ impl NetworkBehaviour for Serving {
     }
 
     fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, event: THandlerOutEvent<Self>) {
-        if let Some(tap) = &mut self.tap {
-            self.answered.extend(tap.hears(peer, &event));
-        }
+        self.overhear(peer, connection, &event);
         self.kad.store_mut().serve(Some(peer));
         self.kad.on_connection_handler_event(peer, connection, event);
         self.kad.store_mut().serve(None);
@@ -130,5 +142,34 @@ impl NetworkBehaviour for Serving {
             }
             return Poll::Ready(event);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use libp2p::StreamProtocol;
+    use libp2p::kad::Mode;
+
+    use super::*;
+    use crate::strategy::Request;
+
+    /// Like libp2p-kad's own, which is out of reach.
+    #[derive(Debug)]
+    struct GetProvidersRes;
+
+    #[test]
+    fn whoever_answers_on_a_connection_of_its_own_is_remembered_where_others_say_that_it_is() {
+        let mut serving = crate::swarm::kad(PeerId::random(), StreamProtocol::new("/test"), Mode::Server);
+        let (peer, connection) = (PeerId::random(), ConnectionId::new_unchecked(1));
+        let address: Multiaddr = "/ip4/10.0.0.1/tcp/4001".parse().unwrap();
+        serving.kad.add_address(&peer, address.clone());
+        let mut tap = Tap::new(Request::GetProviders);
+        tap.sends(peer);
+        serving.tap = Some(tap);
+        serving.overhear(peer, connection, &GetProvidersRes);
+        let with_p2p = address.clone().with_p2p(peer).unwrap();
+        let [answered] = &serving.answered[..] else { panic!("{:?}", serving.answered) };
+        assert_eq!(answered.id, peer);
+        assert!([vec![address], vec![with_p2p]].contains(&answered.addresses), "{answered:?}");
     }
 }
