@@ -12,7 +12,7 @@ use crate::stage::Stage;
 const PEERS: usize = 30;
 
 /// Loopback, free ports, no start-up delay, and log lines that a test can read.
-const SERVER: &[&str] = &[
+pub(crate) const SERVER: &[&str] = &[
     "server",
     "dht",
     "--log-format",
@@ -27,9 +27,10 @@ const SERVER: &[&str] = &[
     "0",
     "--startup-delay",
     "0s",
-    "--protocol-id",
-    LOCAL_PROTOCOL,
 ];
+
+/// In the DHT of this process, or alone: never in a public one.
+const LOCAL: &[&str] = &["--protocol-id", LOCAL_PROTOCOL];
 
 /// A round every second, on a free port.
 const SCHEDULER: &[&str] = &["scheduler", "--log-format", "json", "--telemetry-port", "0", "--interval", "1s"];
@@ -52,12 +53,12 @@ pub(crate) fn server(stage: &Stage, added: &[&str]) -> Process {
 
 /// The same of another fleet.
 pub(crate) fn server_of(stage: &Stage, fleet: &str, added: &[&str]) -> Process {
-    Process::start(stage, &[SERVER, &["--fleet", fleet], added].concat())
+    Process::start(stage, &[SERVER, LOCAL, &["--fleet", fleet], added].concat())
 }
 
 /// Starts a server of the fleet `default` with these variables, and does not wait for it.
 pub(crate) fn server_with(stage: &Stage, variables: &[(&str, &str)], added: &[&str]) -> Process {
-    Process::start_with(stage, variables, &[SERVER, &["--fleet", "default"], added].concat())
+    Process::start_with(stage, variables, &[SERVER, LOCAL, &["--fleet", "default"], added].concat())
 }
 
 /// Starts a scheduler of the fleet `default`, with these arguments added, and does not wait for it.

@@ -8,24 +8,7 @@ use parsec_test_support::process::Process;
 use parsec_test_support::stage::Stage;
 use serde_json::{Value, json};
 
-/// Loopback, free ports, nothing stored, and log lines that a test can read.
-const SERVER: &[&str] = &[
-    "server",
-    "dht",
-    "--dry-run",
-    "--log-format",
-    "json",
-    "--server-host",
-    "127.0.0.1",
-    "--server-port",
-    "0",
-    "--peer-port",
-    "0",
-    "--telemetry-port",
-    "0",
-    "--startup-delay",
-    "0s",
-];
+use crate::deployment::SERVER;
 
 /// A server that runs.
 #[derive(Debug)]
@@ -50,7 +33,7 @@ impl Server {
         added: &[&str],
     ) -> Self {
         let through = through.join(",");
-        let joining = ["--strategy", strategy, "--protocol-id", protocol, "--bootstrap-peers", &through];
+        let joining = ["--dry-run", "--strategy", strategy, "--protocol-id", protocol, "--bootstrap-peers", &through];
         let process = Process::start(stage, &[SERVER, &joining, added].concat());
         let fields = process.log("server started").await;
         let number = |name: &str| fields[name].as_u64().unwrap_or_else(|| panic!("no {name} in {fields}"));

@@ -83,6 +83,7 @@ impl Actor for Gateway {
         // Stopped, and crashed while it was stopping.
         let Some(listener) = &self.listener else { return };
         let (routes, address) = (self.routes.clone(), listener.local_addr());
+        // Where the system has no file or thread left for this, it is a crash, after which the supervisor tries again.
         let listener = listener.try_clone().expect("a listening socket can be cloned");
         let server = HttpServer::new(move || App::new().configure(|config| routes.0(config)))
             .workers(WORKERS)

@@ -83,17 +83,7 @@ fn eloquent(class: OutcomeClass) -> Measured {
         closer: 20,
         providers: 1,
     };
-    let ends = [
-        RequestEnd::Answered,
-        RequestEnd::DialFailed,
-        RequestEnd::DialTimeout,
-        RequestEnd::BackOff,
-        RequestEnd::Timeout,
-        RequestEnd::Protocol,
-        RequestEnd::Cancelled,
-        RequestEnd::Pending,
-    ];
-    let mut requests: Vec<_> = ends.into_iter().map(request).collect();
+    let mut requests: Vec<_> = RequestEnd::ALL.into_iter().map(request).collect();
     requests[1] = TracedRequest { named_by: Some(0), kind: RequestKind::GetProviders, ..requests[1].clone() };
     requests[2] = TracedRequest { kind: RequestKind::AddProvider, ..requests[2].clone() };
     let trace = Trace { strategy: StrategyKind::Fullrt, returned: Duration::from_millis(9), requests, left_out: 3 };

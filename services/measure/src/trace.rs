@@ -71,6 +71,9 @@ pub enum RequestKind {
 }
 
 impl RequestKind {
+    /// Every kind, in the order of the documentation.
+    pub const ALL: [Self; 3] = [Self::FindNode, Self::GetProviders, Self::AddProvider];
+
     /// The name in the specification of libp2p's Kademlia.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -110,6 +113,18 @@ pub enum RequestEnd {
 }
 
 impl RequestEnd {
+    /// Every end, in the order of the documentation.
+    pub const ALL: [Self; 8] = [
+        Self::Answered,
+        Self::DialFailed,
+        Self::DialTimeout,
+        Self::BackOff,
+        Self::Timeout,
+        Self::Protocol,
+        Self::Cancelled,
+        Self::Pending,
+    ];
+
     /// The name in documents.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use parsec_store::{NodeList, StoreConfig, StoreError, connect};
+use parsec_store::{NodeList, Store, StoreConfig, StoreError, connect};
 use parsec_test_support::{TestDatabase, database, sqlite_file};
+use tokio_postgres::Client;
 
 async fn refusal(url: &str) -> StoreError {
     match connect(&url.parse().unwrap()).await {
@@ -65,14 +67,19 @@ async fn a_store_comes_back_after_the_server_has_closed_its_connections() {
     assert_eq!(store.active_nodes(&[], Utc::now()).await, Ok(NodeList::default()));
 }
 
-#[tokio::test]
-async fn a_server_that_goes_away_during_a_query_is_unavailable() {
+/// A store whose questions about nodes hang for as long as the connection lives that comes with it.
+async fn behind_a_lock() -> (TestDatabase, Arc<dyn Store>, Client) {
     let database = database().await;
     let store = connect(&database.url().parse().unwrap()).await.unwrap();
     store.migrate().await.unwrap();
-    let mut client = database.client().await;
-    let lock = client.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE nodes_ecs").await.unwrap();
+    let client = database.client().await;
+    client.batch_execute("BEGIN; LOCK TABLE nodes_ecs").await.unwrap();
+    (database, store, client)
+}
+
+#[tokio::test]
+async fn a_server_that_goes_away_during_a_query_is_unavailable() {
+    let (_database, store, lock) = behind_a_lock().await;
     let query = tokio::spawn(async move { store.active_nodes(&[], Utc::now()).await });
 
     let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks \
@@ -112,12 +119,7 @@ async fn a_server_that_never_answers_is_given_up() {
 
 #[tokio::test]
 async fn a_call_that_hangs_is_given_up() {
-    let database = database().await;
-    let store = connect(&database.url().parse().unwrap()).await.unwrap();
-    store.migrate().await.unwrap();
-    let mut client = database.client().await;
-    let lock = client.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE nodes_ecs").await.unwrap();
+    let (_database, store, _lock) = behind_a_lock().await;
     tokio::time::pause();
     let error = store.active_nodes(&[], Utc::now()).await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");

@@ -52,30 +52,17 @@ pub(crate) fn trace(returned: u64, requests: Vec<TracedRequest>) -> Trace {
     Trace { strategy: StrategyKind::Classic, returned: Duration::from_millis(returned), requests, left_out: 0 }
 }
 
-const ENDS: [RequestEnd; 8] = [
-    RequestEnd::Answered,
-    RequestEnd::DialFailed,
-    RequestEnd::DialTimeout,
-    RequestEnd::BackOff,
-    RequestEnd::Timeout,
-    RequestEnd::Protocol,
-    RequestEnd::Cancelled,
-    RequestEnd::Pending,
-];
-
-const KINDS: [RequestKind; 3] = [RequestKind::FindNode, RequestKind::GetProviders, RequestKind::AddProvider];
-
 fn arbitrary_request() -> impl Strategy<Value = TracedRequest> {
     // Few different times, so that they often coincide, as they do in virtual time.
     let time = || (0..40u64).prop_map(|step| Duration::from_micros(step * 700));
     let stamp = || proptest::option::of(time());
     let stamps = (time(), stamp(), stamp(), stamp(), stamp(), stamp());
-    let what = (0..KINDS.len(), 0..ENDS.len(), proptest::option::of(0..30u32), 0..3u32);
+    let what = (0..RequestKind::ALL.len(), 0..RequestEnd::ALL.len(), proptest::option::of(0..30u32), 0..3u32);
     (".{0,8}", stamps, what).prop_map(|(peer, (asked, dialled, connected, opened, written, ended), what)| {
         let (kind, end, named_by, providers) = what;
         TracedRequest {
-            kind: KINDS[kind],
-            end: ENDS[end],
+            kind: RequestKind::ALL[kind],
+            end: RequestEnd::ALL[end],
             named_by,
             providers,
             asked,
