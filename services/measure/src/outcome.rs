@@ -234,6 +234,9 @@ mod tests {
         for kind in OperationKind::ALL {
             assert_eq!(kind.as_str().parse(), Ok(kind));
         }
+        for outcome in crate::RoundOutcome::ALL {
+            assert_eq!(outcome.as_str().parse(), Ok(outcome));
+        }
         assert_eq!("splendid".parse::<OutcomeClass>().unwrap_err().to_string(), "unknown outcome class `splendid`");
     }
 }
