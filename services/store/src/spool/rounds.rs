@@ -14,7 +14,8 @@ use super::journal::sync_directory;
 use super::segment::DAMAGED;
 use crate::Row;
 
-const FOLDER: &str = "open";
+/// Where announcements lie, below the slot.
+pub(super) const FOLDER: &str = "open";
 
 /// The ending of a file that is still being written.
 const UNFINISHED: &str = "unfinished";

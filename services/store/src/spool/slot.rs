@@ -22,9 +22,8 @@ const MAX_NAME_CHARS: usize = 64;
 /// Which database the rows belong to, whoever connects to it with whatever password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identity {
-    /// As one line for people.
     text: String,
-    /// As the beginning of a directory's name.
+    /// What the names of its directories begin with.
     slug: String,
 }
 
@@ -44,6 +43,11 @@ impl Identity {
         let name: String = name.chars().map(plain).take(MAX_NAME_CHARS).collect();
         let slug = format!("{name}-{:08x}", crc32fast::hash(text.as_bytes()));
         Self { text, slug }
+    }
+
+    /// As one line for people.
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     /// The directory of one of its slots.
@@ -116,7 +120,12 @@ pub(super) fn database(slot: &Path) -> Result<Option<String>, SpoolError> {
     }
 }
 
-/// Whether a process uses the slot at this moment. A slot without a lock never was one.
+/// Whether a directory is a slot: somebody has locked it once.
+pub(super) fn is_slot(path: &Path) -> bool {
+    path.join(LOCK).is_file()
+}
+
+/// Whether a process uses the slot at this moment.
 pub(super) fn is_used(slot: &Path) -> Result<bool, SpoolError> {
     let path = slot.join(LOCK);
     let lock = File::open(&path).map_err(failed("open", &path))?;
