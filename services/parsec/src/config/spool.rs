@@ -1,6 +1,6 @@
 //! The settings of the spool, and of the command that looks after it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use parsec_store::SpoolLimits;
@@ -44,7 +44,16 @@ pub(crate) struct SpoolCommandConfig {
     pub(crate) format: OutputFormat,
 }
 
+/// What the spool of a demo may take: it lies beside the database of the demo.
+const DEMO_LIMITS: SpoolLimits = SpoolLimits { bytes: 256 << 20, age: Duration::from_secs(24 * 3_600) };
+
 impl SpoolConfig {
+    /// That of a demo, below the directory of its data.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the demo takes it from here"))]
+    pub(crate) fn below(data: &Path) -> Self {
+        Self { directory: Some(data.join("spool")), limits: DEMO_LIMITS }
+    }
+
     pub(super) fn read(from: &Sources) -> Result<Self, ConfigError> {
         let bytes = from.required("spool.size", size)?;
         let age = from.required("spool.age", age)?;
@@ -58,7 +67,8 @@ impl SpoolCommandConfig {
     /// # Errors
     /// Names the first setting that cannot be used.
     pub(crate) fn read(from: &Sources, action: &str) -> Result<Self, ConfigError> {
-        let wrong = |reason| ConfigError::Value { origin: Origin::Argument("ACTION"), value: action.to_owned(), reason };
+        let wrong =
+            |reason| ConfigError::Value { origin: Origin::Argument("ACTION"), value: action.to_owned(), reason };
         Ok(Self {
             common: CommonConfig::read(from)?,
             database: DatabaseConfig::read(from)?,
@@ -88,13 +98,19 @@ fn size(text: &str) -> Reading<u64> {
     let (number, unit) = text.split_at(split);
     let unit = UNITS.into_iter().find(|(name, _)| *name == unit);
     let bytes = number.parse::<u64>().ok().zip(unit).and_then(|(number, (_, bytes))| number.checked_mul(bytes));
-    bytes.filter(|bytes| *bytes >= LEAST_BYTES).ok_or_else(|| "expected a size such as 512MiB or 1GiB, at least 16MiB".to_owned())
+    bytes
+        .filter(|bytes| *bytes >= LEAST_BYTES)
+        .ok_or_else(|| "expected a size such as 512MiB or 1GiB, at least 16MiB".to_owned())
 }
 
 /// Ages are kept in seconds.
 fn age(text: &str) -> Reading<Duration> {
     let age = values::duration(text)?;
-    if age < Duration::from_secs(1) { Err("expected a duration of at least 1s, such as 720h".to_owned()) } else { Ok(age) }
+    if age < Duration::from_secs(1) {
+        Err("expected a duration of at least 1s, such as 720h".to_owned())
+    } else {
+        Ok(age)
+    }
 }
 
 #[cfg(test)]
@@ -113,6 +129,7 @@ mod tests {
         assert_eq!(directory("", &[home, ("XDG_STATE_HOME", "/state/")]), path("/state/parsec/spool"));
         assert_eq!(directory("", &[home, ("XDG_STATE_HOME", "state")]), path("/home/ann/.local/state/parsec/spool"));
         assert_eq!(directory("", &[home, ("PARSEC_SPOOL_DIR", "/spool")]), path("/spool"));
+        assert_eq!(SpoolConfig::below("/data".as_ref()).directory, path("/data/spool"));
         assert_eq!(directory("--spool-dir none", &[home, ("PARSEC_SPOOL_DIR", "/spool")]), None);
     }
 
@@ -135,7 +152,10 @@ mod tests {
             assert_eq!(message.unwrap_err(), expected);
         }
         let message = run("server --spool-age 10ms", &[]).unwrap_err();
-        assert_eq!(message, "error: flag --spool-age: cannot use `10ms`: expected a duration of at least 1s, such as 720h");
+        assert_eq!(
+            message,
+            "error: flag --spool-age: cannot use `10ms`: expected a duration of at least 1s, such as 720h"
+        );
     }
 
     #[test]
@@ -144,7 +164,8 @@ mod tests {
         assert_eq!(message, "error: argument ACTION: cannot use `burn`: expected one of: list, verify, replay");
         assert!(run("spool", &[]).unwrap_err().contains("<ACTION>"));
         for action in ["list", "verify", "replay"] {
-            let Ok((crate::cli::Command::Spool(config), _)) = run(&format!("spool {action} --spool-dir /spool"), &[]) else {
+            let Ok((crate::cli::Command::Spool(config), _)) = run(&format!("spool {action} --spool-dir /spool"), &[])
+            else {
                 panic!("{action} is understood")
             };
             assert_eq!((config.action.as_str(), config.directory), (action, Some(PathBuf::from("/spool"))));
