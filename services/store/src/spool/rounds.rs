@@ -46,7 +46,10 @@ impl OpenRounds {
     /// The folder, which is made if it is not there, and what is in it.
     pub(super) fn open(slot: &Path) -> Result<(Self, Vec<LeftOpen>, Vec<Damage>), SpoolError> {
         let folder = slot.join(FOLDER);
-        fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
+        if !folder.is_dir() {
+            fs::create_dir(&folder).map_err(failed("create", &folder))?;
+            sync_directory(slot)?;
+        }
         let mut this = Self { folder, open: Vec::new() };
         let (left, damage) = read_all(slot)?;
         for damage in &damage {

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::{SpoolError, failed};
+use super::journal::sync_directory;
 use crate::StoreConfig;
 
 /// How many processes can use one spool directory for one database at the same time: more than a host runs.
@@ -104,7 +105,11 @@ impl Slot {
                     file.sync_data()?;
                     fs::rename(&unfinished, &path)
                 });
-                written.map(|()| true).map_err(failed("write", &path))
+                written.map_err(failed("write", &path))?;
+                // A directory that a power failure undoes takes with it whatever was put on disk in it.
+                sync_directory(&self.path)?;
+                self.path.parent().map_or(Ok(()), sync_directory)?;
+                Ok(true)
             }
         }
     }
