@@ -2,6 +2,7 @@
 
 mod exposition;
 mod labels;
+mod spool;
 mod summary;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use parsec_dht::Readiness;
 use parsec_measure::{FollowUp, ListName, Measured, Node, OperationKind, OutcomeClass, RequestKind, RoundOutcome};
+use parsec_store::SpoolState;
 use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -63,6 +65,7 @@ pub struct Metrics {
     issued_retrievals: Family<labels::Success, Counter>,
     operations: Family<labels::Operation, Histogram>,
     attempts: Family<labels::Attempt, Histogram>,
+    nodes_left_out: Family<labels::Fleet, Gauge>,
     server_ready: Family<labels::Fleet, Gauge>,
     routing_table: Family<labels::Fleet, Gauge>,
     network_size: Family<labels::Fleet, Gauge>,
@@ -71,6 +74,7 @@ pub struct Metrics {
     listed_requests: Family<labels::Listed, Counter>,
     restarts: Family<labels::Actor, Counter>,
     backlog: Gauge,
+    spool: spool::SpoolMetrics,
     rows_written: Counter,
     rows_lost: Counter,
     traces_lost: Counter,
@@ -110,6 +114,7 @@ impl Metrics {
             issued_retrievals: Family::default(),
             operations: Family::new_with_constructor(histogram),
             attempts: Family::new_with_constructor(histogram),
+            nodes_left_out: Family::default(),
             server_ready: Family::default(),
             routing_table: Family::default(),
             network_size: Family::default(),
@@ -118,6 +123,7 @@ impl Metrics {
             listed_requests: Family::default(),
             restarts: Family::default(),
             backlog: Gauge::default(),
+            spool: spool::SpoolMetrics::default(),
             rows_written: Counter::default(),
             rows_lost: Counter::default(),
             traces_lost: Counter::default(),
@@ -149,6 +155,7 @@ impl Metrics {
             self.network_size.clone(),
         );
         registry.register("parsec_recorder_backlog_rows", "Rows that wait to be written", self.backlog.clone());
+        self.spool.register(registry);
         registry.register("parsec_recorder_rows_written", "Rows written to the database", self.rows_written.clone());
         registry.register(
             "parsec_recorder_rows_lost",
@@ -217,6 +224,11 @@ impl Metrics {
             "Nodes ready to measure in the newest round, by round loop",
             self.ready_nodes.clone(),
         );
+        registry.register(
+            "parsec_nodes_left_out",
+            "Nodes not asked in the newest round because their servers failed again and again, by round loop",
+            self.nodes_left_out.clone(),
+        );
         let help = "asked for; success is an answer with a measurement, which may be of a failure";
         registry.register(ISSUED_PROVIDES, format!("Publications {help}"), self.issued_provides.clone());
         registry.register(ISSUED_RETRIEVALS, format!("Lookups {help}"), self.issued_retrievals.clone());
@@ -258,6 +270,7 @@ impl Metrics {
             let _ = self.rounds.get_or_create(&labels::Outcome::new(outcome.as_str(), group));
         }
         let _ = self.rounds_skipped.get_or_create(&labels::Fleet::new(group));
+        let _ = self.nodes_left_out.get_or_create(&labels::Fleet::new(group));
         for success in [true, false] {
             let _ = self.issued_provides.get_or_create(&labels::Success { success });
             let _ = self.issued_retrievals.get_or_create(&labels::Success { success });
@@ -351,6 +364,12 @@ impl Metrics {
         self.active_nodes.inc_by(count - ready.set(count));
     }
 
+    /// So many servers of a group are left out because they fail again and again.
+    pub fn nodes_left_out(&self, group: &str, count: usize) {
+        let left_out = self.nodes_left_out.get_or_create(&labels::Fleet::new(group));
+        left_out.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
     /// A round of a group begins, so long after it was due, and so many before it were left out.
     pub fn round_began(&self, group: &str, late: Duration, skipped: u32) {
         let group = labels::Fleet::new(group);
@@ -371,6 +390,11 @@ impl Metrics {
     /// So many rows wait to be written.
     pub fn backlog(&self, rows: usize) {
         self.backlog.set(i64::try_from(rows).unwrap_or(i64::MAX));
+    }
+
+    /// What the spool holds, and whether it takes rows.
+    pub fn spool(&self, state: &SpoolState, works: bool) {
+        self.spool.tell(state, works);
     }
 
     /// Rows have reached the database.
