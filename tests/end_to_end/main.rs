@@ -19,6 +19,7 @@ mod odd_requests;
 mod on_postgres;
 mod on_sqlite;
 mod one_shot;
+mod spool;
 mod stopping;
 mod strategies;
 mod tables;
