@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use crate::progress::Progress;
 use crate::round::{self, Mustered, RoundTools};
 use crate::stop::Stop;
 
@@ -260,6 +261,8 @@ impl Actor for Fleet {
         self.register(RETRY.0, context);
     }
 }
+
+impl Progress for Fleet {}
 
 impl Supervised for Fleet {
     fn restarting(&mut self, _: &mut Self::Context) {

@@ -4,6 +4,7 @@ mod exposition;
 mod labels;
 mod summary;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -19,6 +20,10 @@ use prometheus_client::registry::{Registry, Unit};
 
 use self::labels::Bounded;
 use self::summary::SlidingSummary;
+
+use crate::signs::{ActorState, Signs};
+use crate::supervise::CrashKind;
+use crate::vitals::Vitals;
 
 pub use self::exposition::MEDIA_TYPE;
 
@@ -50,9 +55,21 @@ pub enum Role {
     Both,
 }
 
+impl Role {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Scheduler => "scheduler",
+            Self::Both => "both",
+        }
+    }
+}
+
 /// Every metric of a parsec process. Shared by all actors; each update is a few atomic operations.
 pub struct Metrics {
     registry: Registry,
+    vitals: Vitals,
     durations: SlidingSummary<3>,
     schedulers: Bounded,
     regions: Bounded,
@@ -69,7 +86,9 @@ pub struct Metrics {
     background_puts: Family<labels::Outcome, Counter>,
     fallbacks: Family<labels::Fallback, Counter>,
     listed_requests: Family<labels::Listed, Counter>,
-    restarts: Family<labels::Actor, Counter>,
+    restarts: Family<labels::Restart, Counter>,
+    actors_up: Family<labels::Actor, Gauge>,
+    actors_waiting: Family<labels::Actor, Gauge>,
     backlog: Gauge,
     rows_written: Counter,
     rows_lost: Counter,
@@ -96,6 +115,7 @@ impl Metrics {
         let histogram: fn() -> Histogram = || Histogram::new(DURATION_BUCKETS);
         let mut metrics = Self {
             registry: Registry::default(),
+            vitals: Vitals::new(role, version, commit),
             durations: SlidingSummary::new(
                 "parsec_durations",
                 "Durations of successful and failed operations in seconds, over 24 hours",
@@ -117,6 +137,8 @@ impl Metrics {
             fallbacks: Family::default(),
             listed_requests: Family::default(),
             restarts: Family::default(),
+            actors_up: Family::default(),
+            actors_waiting: Family::default(),
             backlog: Gauge::default(),
             rows_written: Counter::default(),
             rows_lost: Counter::default(),
@@ -142,7 +164,17 @@ impl Metrics {
             "What this process was built from",
             Info::new([("version", version), ("commit", commit)]),
         );
-        registry.register("parsec_actor_restarts", "Restarts after a crash", self.restarts.clone());
+        registry.register(
+            "parsec_actor_restarts",
+            "Restarts after a crash: after a panic, or because the actor or its work hung",
+            self.restarts.clone(),
+        );
+        registry.register("parsec_actor_up", "Actors of this name that run", self.actors_up.clone());
+        registry.register(
+            "parsec_actor_waiting",
+            "Questions that were put to actors of this name and have not been answered yet",
+            self.actors_waiting.clone(),
+        );
         registry.register(
             "parsec_network_size_peers",
             "Peers that the newest node to say so believes the network to have, estimated or counted, by fleet",
@@ -264,9 +296,17 @@ impl Metrics {
         }
     }
 
+    /// What is the case, beside what is counted.
+    pub fn vitals(&self) -> &Vitals {
+        &self.vitals
+    }
+
     /// An actor begins to live under supervision, with no restarts yet.
-    pub fn supervised(&self, actor: &str) {
-        let _ = self.restarts.get_or_create(&labels::Actor::new(actor));
+    pub fn supervised(&self, signs: &Signs) {
+        for kind in CrashKind::ALL {
+            drop(self.restarts.get_or_create(&labels::Restart::new(signs.name(), kind)));
+        }
+        self.vitals.supervised(signs.clone());
     }
 
     /// A request was served. `path` is the route's name, not what the client wrote.
@@ -364,12 +404,27 @@ impl Metrics {
     }
 
     /// An actor crashed and comes back.
-    pub fn restarted(&self, actor: &str) {
-        self.restarts.get_or_create(&labels::Actor::new(actor)).inc();
+    pub fn restarted(&self, actor: &str, kind: CrashKind) {
+        self.restarts.get_or_create(&labels::Restart::new(actor, kind)).inc();
+    }
+
+    /// Asks all actors how they are, those of one name together.
+    fn look_at_actors(&self) {
+        let mut by_name: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+        for signs in self.vitals.actors() {
+            let (up, waiting) = by_name.entry(signs.name().to_string()).or_default();
+            *up += i64::from(signs.fate().state == ActorState::Running);
+            *waiting += i64::try_from(signs.waiting()).unwrap_or(i64::MAX);
+        }
+        for (name, (up, waiting)) in by_name {
+            self.actors_up.get_or_create(&labels::Actor::new(&name)).set(up);
+            self.actors_waiting.get_or_create(&labels::Actor::new(&name)).set(waiting);
+        }
     }
 
     /// So many rows wait to be written.
     pub fn backlog(&self, rows: usize) {
+        self.vitals.backlog(rows);
         self.backlog.set(i64::try_from(rows).unwrap_or(i64::MAX));
     }
 
@@ -402,6 +457,7 @@ impl Metrics {
 
     /// Everything, in the format of [`MEDIA_TYPE`].
     pub fn encode(&self) -> Result<String, fmt::Error> {
+        self.look_at_actors();
         let mut open_metrics = String::new();
         encode_registry(&mut open_metrics, &self.registry)?;
         let mut out = exposition::classic(&open_metrics, &PLAIN_COUNTERS);

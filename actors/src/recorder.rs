@@ -16,6 +16,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::ask::Ask;
 use crate::metrics::Metrics;
+use crate::progress::Progress;
 use crate::stop::Stop;
 
 /// How many rows are written in one transaction: enough to spread its cost, few enough to take a fraction of a second.
@@ -290,6 +291,8 @@ impl Actor for Recorder {
         self.write_soon(context);
     }
 }
+
+impl Progress for Recorder {}
 
 impl Supervised for Recorder {
     fn restarting(&mut self, _: &mut Self::Context) {

@@ -155,6 +155,7 @@ pub(crate) async fn end(
 ) -> RoundFinished {
     round.ended = Some((Utc::now(), outcome));
     tools.metrics.round_ended(&round.fleets.to_string(), outcome);
+    tools.metrics.vitals().round_ended(&round, attempts.len());
     tools.recorder.record(vec![Row::Round(round.clone())]).await;
     RoundFinished { group: round.fleets.clone(), round, attempts }
 }

@@ -26,13 +26,13 @@ use crate::server::{self, RunningServer, ServerSetup};
 
 /// `parsec server dht`.
 pub(crate) async fn run_server(config: ServerConfig, args: Vec<OsString>) -> anyhow::Result<()> {
-    let process = Process::start(Role::Server)?;
+    let process = Process::start_unattended(Role::Server, config.stop_timeout)?;
     let telemetry = process::bind("telemetry", &config.telemetry.listen)?;
     let Some(server) = process.unless_stopped(start_server(&process, config, args)).await else { return Ok(()) };
     let server = server?;
     let telemetry = process.serve_telemetry(telemetry);
     let ended = process.wait_for_end().await;
-    let stopped = server.stop().await;
+    let stopped = server.stop(process.stop_times).await;
     drop(telemetry);
     concluded(ended, stopped)
 }
@@ -67,8 +67,10 @@ async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsStrin
 
 /// Why it ended counts before how it stopped.
 fn concluded(ended: anyhow::Result<()>, stopped: anyhow::Result<()>) -> anyhow::Result<()> {
-    if stopped.is_ok() {
-        info!("stopped in good order");
+    match (&ended, &stopped) {
+        (_, Ok(())) => info!("stopped in good order"),
+        (Err(_), Err(unfinished)) => warn!("{unfinished:#}"),
+        (Ok(()), Err(_)) => {}
     }
     ended.and(stopped)
 }
@@ -88,7 +90,7 @@ fn dht_node(config: &ServerConfig) -> anyhow::Result<NodeConfig> {
 /// `parsec scheduler`.
 pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()> {
     process::raise_file_limit();
-    let process = Process::start(Role::Scheduler)?;
+    let process = Process::start_unattended(Role::Scheduler, config.stop_timeout)?;
     let telemetry = process::bind("telemetry", &config.telemetry.listen)?;
     let target = database::target(&config.database)?;
     let opening = database::open(&target, config.database.wait);
@@ -109,7 +111,7 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
     let scheduler = scheduler::start(&process, setup);
     let telemetry = process.serve_telemetry(telemetry);
     let ended = process.wait_for_end().await;
-    let stopped = scheduler.stop().await;
+    let stopped = scheduler.stop(process.stop_times).await;
     drop(telemetry);
     concluded(ended, stopped)
 }

@@ -9,6 +9,7 @@
 //! - [`migrate`]: the database brought up to date, or the SQL for it
 //! - [`conformance`]: whether a server keeps the HTTP contract
 //! - [`server`], [`scheduler`]: which actors they are made of; [`process`]: what every process has
+//! - [`exit`]: with which code and which words it ends; [`watchdog`]: ends it when nothing else can
 //! - [`database`], [`dht`], [`lists`], [`provenance`], [`logging`], [`output`], [`words`]: what the wiring needs
 //! - [`place`]: where a server runs, from [`ecs`] or from the [`machine`]
 
@@ -21,6 +22,7 @@ mod database;
 mod demo;
 mod dht;
 mod ecs;
+mod exit;
 mod facts;
 mod lists;
 mod logging;
@@ -35,6 +37,7 @@ mod provenance;
 mod scheduler;
 mod server;
 mod trace;
+mod watchdog;
 mod words;
 
 use std::collections::BTreeMap;
@@ -69,7 +72,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             error!("{error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(exit::code(&error))
         }
     }
 }

@@ -8,7 +8,7 @@ use parsec_actors::fleet::{FleetConfig, RoundFinished};
 use parsec_actors::recorder::{Backlog, RECORD_DEADLINE, Recorder, RecorderConfig, RecorderHandle};
 use parsec_actors::round::RoundTools;
 use parsec_actors::scheduler::{Scheduler, SchedulerConfig};
-use parsec_actors::stop::{RECORDER_STOP, SCHEDULER_STOP, StopStep};
+use parsec_actors::stop::{StopStep, StopTimes, stop_in_order};
 use parsec_actors::supervise::Child;
 use parsec_actors::traces::Traces;
 use parsec_api::client::ServerApi;
@@ -73,11 +73,12 @@ pub(crate) fn start(process: &Process, setup: SchedulerSetup) -> RunningSchedule
 
 impl RunningScheduler {
     /// Stops it in order: no new rounds first, then everything measured is written.
-    pub(crate) async fn stop(&self) -> anyhow::Result<()> {
-        process::stop(vec![
-            StopStep { name: "scheduler", ask: self.scheduler.ask(SCHEDULER_STOP + Duration::from_secs(1)) },
-            StopStep { name: "recorder", ask: self.recorder.ask(RECORDER_STOP) },
+    pub(crate) async fn stop(&self, times: StopTimes) -> anyhow::Result<()> {
+        let undone = stop_in_order(vec![
+            StopStep { name: "scheduler", ask: self.scheduler.ask(times.scheduler()) },
+            StopStep { name: "recorder", ask: self.recorder.ask(times.recorder()) },
         ])
-        .await
+        .await;
+        process::finished(&undone)
     }
 }

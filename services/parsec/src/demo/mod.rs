@@ -16,6 +16,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use parsec_actors::fleet::RoundFinished;
 use parsec_actors::metrics::Role;
+use parsec_actors::stop::StopTimes;
 use parsec_api::client::{HttpClient, Timeouts};
 use parsec_dht::{Identity, LocalConfig, LocalNetwork, NodeConfig, Region};
 use parsec_measure::{ACTIVE_WITHIN, Fleet, FleetGroup, Share};
@@ -54,12 +55,16 @@ pub(crate) async fn run(config: DemoConfig) -> anyhow::Result<()> {
     process::raise_file_limit();
     let process = Process::start(Role::Both)?;
     let mut board = Board::new(config.format, Board::can_be_live());
+    let telemetry = process::bind("telemetry", &HostPort { host: "127.0.0.1".to_owned(), port: 0 })?;
+    let address = telemetry.local_addr().context("the telemetry socket has no address")?;
+    board.announce(&format!("how it is doing: http://{address}/status and http://{address}/metrics"))?;
+    let _telemetry = process.serve_telemetry(telemetry);
     let mut running = Running::default();
     let ended = tokio::select! {
         ended = process.wait_for_end() => ended,
         ended = play(&process, &config, &mut board, &mut running) => ended,
     };
-    let stopped = running.stop().await;
+    let stopped = running.stop(process.stop_times).await;
     board.conclude()?;
     ended.and(stopped)
 }
@@ -74,10 +79,10 @@ struct Running {
 }
 
 impl Running {
-    async fn stop(self) -> anyhow::Result<()> {
-        let schedulers = self.schedulers.values().map(scheduler::RunningScheduler::stop);
+    async fn stop(self, times: StopTimes) -> anyhow::Result<()> {
+        let schedulers = self.schedulers.values().map(|scheduler| scheduler.stop(times));
         let schedulers: anyhow::Result<Vec<()>> = futures::future::join_all(schedulers).await.into_iter().collect();
-        let servers = self.servers.iter().map(RunningServer::stop);
+        let servers = self.servers.iter().map(|server| server.stop(times));
         let servers: anyhow::Result<Vec<()>> = futures::future::join_all(servers).await.into_iter().collect();
         drop(self.network);
         schedulers.and(servers).map(|_| ())
@@ -144,7 +149,7 @@ impl Schedulers<'_> {
                     if let Some(Some(rounds)) = left.get_mut(&fleet) {
                         *rounds = rounds.saturating_sub(1);
                         if *rounds == 0 && let Some(scheduler) = running.schedulers.remove(&fleet) {
-                            scheduler.stop().await?;
+                            scheduler.stop(self.process.stop_times).await?;
                         }
                     }
                 }
