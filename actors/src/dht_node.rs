@@ -175,7 +175,7 @@ impl DhtNode {
     /// Asks the engine for a sign of life, now and then.
     fn watch_progress(&self, context: &mut Context<Self>) {
         context.run_interval(PROGRESS_INTERVAL, |actor, context| {
-            let Some(engine) = actor.engine.clone() else { return };
+            let Some(engine) = actor.engine.clone().filter(|_| !actor.asking.is_under_way()) else { return };
             actor.asking.begins();
             let asking = async move { engine.readiness().await };
             context.spawn(asking.into_actor(actor).map(|sign, actor, _| {

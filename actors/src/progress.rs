@@ -64,6 +64,11 @@ impl UnderWay {
         self.seen = None;
     }
 
+    /// Whether one is.
+    pub fn is_under_way(&self) -> bool {
+        self.seen.is_some()
+    }
+
     /// To be asked once every pulse, by [`Progress::progress`].
     ///
     /// # Errors

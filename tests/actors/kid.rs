@@ -127,6 +127,15 @@ impl Nursery {
 
     pub(crate) fn with(life: Life) -> Self {
         pause();
+        Self::beside(life)
+    }
+
+    /// Another one, on the same clock.
+    pub(crate) fn another() -> Self {
+        Self::beside(Life::default())
+    }
+
+    fn beside(life: Life) -> Self {
         let life = Arc::new(life);
         let (parent, hears) = Witness::start_new();
         let kid = supervise("kid", POLICY, hears, Kid { life: Arc::clone(&life), touched: 0, stuck: false });

@@ -196,6 +196,16 @@ async fn dropping_the_child_stops_an_actor_that_is_down_just_then() {
     assert_eq!(nursery.life.starts.load(Ordering::Relaxed), 1);
 }
 
+#[test]
+fn a_process_that_ends_while_an_actor_is_down_does_not_start_it_again() {
+    let life = System::new().block_on(async {
+        let nursery = Nursery::open();
+        nursery.kid.addr().send(Crash).await.unwrap_err();
+        nursery.life
+    });
+    assert_eq!(life.starts.load(Ordering::Relaxed), 1);
+}
+
 #[actix::test]
 async fn an_actor_that_ends_by_itself_is_not_brought_back() {
     let nursery = Nursery::open();

@@ -161,8 +161,6 @@ impl<A: Supervised + Progress + Actor<Context = Context<A>>> Watch<A> {
         if gone {
             self.parent_gone = None;
             if self.pause.is_some() {
-                // Or it would be started once more, only to be dropped.
-                self.context().parts().terminate();
                 self.tells.signs.is(ActorState::Stopped);
                 return true;
             }
@@ -298,6 +296,15 @@ impl<A: Supervised + Progress + Actor<Context = Context<A>>> Watch<A> {
         match self.run(task) {
             Poll::Ready(end) => Poll::Ready(Some(end)),
             Poll::Pending => self.feel_pulse(task),
+        }
+    }
+}
+
+impl<A: Supervised + Progress + Actor<Context = Context<A>>> Drop for Watch<A> {
+    /// An actor in its pause would be started once more, only to be dropped, and where a process ends without a runtime.
+    fn drop(&mut self) {
+        if self.pause.is_some() {
+            self.context().parts().terminate();
         }
     }
 }

@@ -57,7 +57,7 @@ resource "aws_ecs_task_definition" "server" {
     }
 
     # An orderly stop takes up to 20 seconds.
-    stopTimeout            = 30
+    stopTimeout            = 35
     readonlyRootFilesystem = true
 
     ulimits = [{ name = "nofile", softLimit = 65536, hardLimit = 65536 }]
