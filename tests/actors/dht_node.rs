@@ -161,7 +161,10 @@ async fn one_that_answers_nothing_at_all_is_replaced_and_nobody_waits_for_it_any
     });
     host.parent.until_heard(1).await;
     let restarts = host.parent.restarts();
-    assert!(restarts[0].0.starts_with("the question whether the DHT engine is ready has been under way"), "{restarts:?}");
+    assert!(
+        restarts[0].0.starts_with("the question whether the DHT engine is ready has been under way"),
+        "{restarts:?}"
+    );
     let answers = many.await.unwrap();
     assert!(answers.iter().all(|answer| *answer == Ok(Err(OperationError::Dht(DhtError::Stopped)))), "{answers:?}");
     assert!(began.elapsed() <= secs(90), "{:?}", began.elapsed());

@@ -21,6 +21,6 @@ mod schedule;
 mod scheduler;
 mod stopping;
 mod supervision;
-mod vitals;
 mod together;
 mod traces;
+mod vitals;

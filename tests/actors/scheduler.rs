@@ -18,7 +18,10 @@ async fn a_fleet_that_crashed_goes_on_under_its_number() {
     assert!(rounds.iter().all(|round| round.round.scheduler == SchedulerId(1)));
     assert!(rounds.iter().all(|round| round.outcome() == RoundOutcome::Complete));
     assert_eq!(rig.store.read(|store| store.asked(Call::RegisterScheduler).len()), 1);
-    assert!((counted(&rig.metrics, "parsec_actor_restarts_total{actor=\"fleet default\",reason=\"panic\"}") - 1.0).abs() < f64::EPSILON);
+    assert!(
+        (counted(&rig.metrics, "parsec_actor_restarts_total{actor=\"fleet default\",reason=\"panic\"}") - 1.0).abs()
+            < f64::EPSILON
+    );
     assert_eq!(rig.parent.heard(), [], "the scheduler itself has not crashed");
 }
 

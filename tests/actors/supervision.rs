@@ -230,5 +230,7 @@ async fn the_root_counts_restarts_and_says_whom_it_lost() {
     kid.addr().send(Crash).await.unwrap_err();
     let sentence = fatal.wait_for(Option::is_some).await.unwrap().clone().unwrap().to_string();
     assert_eq!(sentence, "kid crashed 4 times within 10 s, last: crashed to order");
-    assert!((counted(&metrics, "parsec_actor_restarts_total{actor=\"kid\",reason=\"panic\"}") - 3.0).abs() < f64::EPSILON);
+    assert!(
+        (counted(&metrics, "parsec_actor_restarts_total{actor=\"kid\",reason=\"panic\"}") - 3.0).abs() < f64::EPSILON
+    );
 }

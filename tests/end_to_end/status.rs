@@ -46,7 +46,10 @@ async fn servers_and_schedulers_say_how_they_and_each_of_their_actors_are_doing_
     let (of_scheduler, text) = stage.eventually("a round in the status of the scheduler", played).await;
     assert!(!text.contains("hunter2"), "{text}");
     assert_eq!(of_scheduler["role"], "scheduler");
-    assert_eq!(names(&of_scheduler), ["fleet default", "recorder", "scheduler", "telemetry", "telemetry gateway"].into());
+    assert_eq!(
+        names(&of_scheduler),
+        ["fleet default", "recorder", "scheduler", "telemetry", "telemetry gateway"].into()
+    );
     let round = &of_scheduler["rounds"][0];
     assert_eq!((&round["fleets"], &round["attempts"]), (&"default".into(), &2.into()), "{round}");
     assert_eq!(of_scheduler["recorder"]["degraded"], Value::Null);
