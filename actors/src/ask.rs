@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
 use thiserror::Error;
 use tokio::sync::Semaphore;
+
+use crate::signs::Signs;
 
 /// How many questions of one kind may wait for one actor. actix bounds a mailbox for `try_send` only: `send` always finds
 /// room. More than an HTTP gateway has connections, so that only a fault gets here.
@@ -31,24 +32,6 @@ pub enum AskError {
     Crashed(Arc<str>),
 }
 
-/// Whether a supervised actor is running, for everybody who holds a way to ask it.
-#[derive(Debug, Clone)]
-pub(crate) struct Liveness(Arc<AtomicBool>);
-
-impl Liveness {
-    pub(crate) fn up() -> Self {
-        Self(Arc::new(AtomicBool::new(true)))
-    }
-
-    pub(crate) fn set(&self, up: bool) {
-        self.0.store(up, Ordering::Release);
-    }
-
-    pub(crate) fn is_up(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
 /// A way to ask one kind of question of one actor, real or fake.
 ///
 /// The address behind it survives restarts. While the actor is down, asking fails at once instead of
@@ -58,10 +41,9 @@ where
     M: Message + Send,
     M::Result: Send,
 {
-    name: Arc<str>,
+    signs: Signs,
     recipient: Recipient<M>,
     deadline: Duration,
-    liveness: Liveness,
     places: Arc<Semaphore>,
 }
 
@@ -76,11 +58,11 @@ where
         A: Actor + Handler<M>,
         A::Context: ToEnvelope<A, M>,
     {
-        Self::supervised(name.into(), actor.recipient(), deadline, Liveness::up())
+        Self::supervised(Signs::of(name.into()), actor.recipient(), deadline)
     }
 
-    pub(crate) fn supervised(name: Arc<str>, recipient: Recipient<M>, deadline: Duration, liveness: Liveness) -> Self {
-        Self { name, recipient, deadline, liveness, places: Arc::new(Semaphore::new(MAX_WAITING)) }
+    pub(crate) fn supervised(signs: Signs, recipient: Recipient<M>, deadline: Duration) -> Self {
+        Self { signs, recipient, deadline, places: Arc::new(Semaphore::new(MAX_WAITING)) }
     }
 
     /// Sends the message and waits for the answer, at most until the deadline.
@@ -88,14 +70,16 @@ where
     /// # Errors
     /// [`AskError`], naming the actor.
     pub async fn ask(&self, message: M) -> Result<M::Result, AskError> {
-        if !self.liveness.is_up() {
-            return Err(AskError::Unavailable(self.name.clone()));
+        let name = self.signs.name();
+        if !self.signs.is_up() {
+            return Err(AskError::Unavailable(name.clone()));
         }
-        let _place = self.places.try_acquire().map_err(|_| AskError::Busy(self.name.clone()))?;
+        let _place = self.places.try_acquire().map_err(|_| AskError::Busy(name.clone()))?;
+        let _waiting = self.signs.wait();
         self.recipient.send(message).timeout(self.deadline).await.map_err(|error| match error {
-            MailboxError::Timeout => AskError::TimedOut(self.name.clone(), self.deadline),
-            MailboxError::Closed if self.recipient.connected() => AskError::Crashed(self.name.clone()),
-            MailboxError::Closed => AskError::Unavailable(self.name.clone()),
+            MailboxError::Timeout => AskError::TimedOut(name.clone(), self.deadline),
+            MailboxError::Closed if self.recipient.connected() => AskError::Crashed(name.clone()),
+            MailboxError::Closed => AskError::Unavailable(name.clone()),
         })
     }
 }
@@ -107,10 +91,9 @@ where
 {
     fn clone(&self) -> Self {
         Self {
-            name: self.name.clone(),
+            signs: self.signs.clone(),
             recipient: self.recipient.clone(),
             deadline: self.deadline,
-            liveness: self.liveness.clone(),
             places: Arc::clone(&self.places),
         }
     }
@@ -122,6 +105,6 @@ where
     M::Result: Send,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Ask({})", self.name)
+        write!(f, "Ask({})", self.signs.name())
     }
 }

@@ -4,8 +4,8 @@
 //! future, so no measurement waits for this actor's thread. What the engine reports later of a publication
 //! that went on in the background it asks the recorder to keep.
 //! Stops when told to ([`Stop`]). Crashes when the engine dies; its supervisor brings it back, and it
-//! starts a new engine then. An engine that outlived a crash of the actor is kept. An engine that gives
-//! no sign of life counts as dead.
+//! starts a new engine then. An engine that outlived a crash of the actor is kept, and so are the operations on
+//! it. An engine that gives no sign of life counts as dead; operations on it are answered with an error.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,11 +18,13 @@ use futures::future::BoxFuture;
 use parsec_dht::{Dht, DhtError, Readiness};
 use parsec_measure::{AttemptId, Cid, Measured};
 use thiserror::Error;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::ask::Ask;
 use crate::follow_ups::{Listener, Reports};
+use crate::progress::{Progress, Stuck, UnderWay};
 use crate::stop::Stop;
 use crate::supervise::Child;
 
@@ -35,6 +37,9 @@ const MAX_OPERATIONS: usize = 64;
 
 /// How long readiness may take to answer: longer than the engine's own limit for a sign of life.
 const READINESS_DEADLINE: Duration = Duration::from_secs(12);
+
+/// How long the engine's answer may take until it counts as stuck, whatever it says of its own limits.
+const SIGN_LIMIT: Duration = Duration::from_secs(30);
 
 /// What an operation may take beyond its own time limit before asking gives up.
 const OPERATION_SLACK: Duration = Duration::from_secs(5);
@@ -121,8 +126,20 @@ pub struct DhtNode {
     engine: Option<Arc<dyn Dht>>,
     /// Lives as long as the engine is ours.
     listener: Option<Listener>,
+    /// Dropped with an engine that is given up: operations on it have nothing to wait for any more.
+    lease: watch::Sender<()>,
     running: Arc<AtomicUsize>,
     reports: Option<Reports>,
+    /// The question for a sign of life.
+    asking: UnderWay,
+}
+
+fn lease() -> watch::Sender<()> {
+    watch::channel(()).0
+}
+
+fn asking() -> UnderWay {
+    UnderWay::new("the question whether the DHT engine is ready", SIGN_LIMIT)
 }
 
 impl fmt::Debug for DhtNode {
@@ -134,7 +151,8 @@ impl fmt::Debug for DhtNode {
 impl DhtNode {
     /// Works with `engine`, and with another one from `start` should it die.
     pub fn new(engine: Arc<dyn Dht>, start: StartDht) -> Self {
-        Self { start, engine: Some(engine), listener: None, running: Arc::default(), reports: None }
+        let (lease, asking) = (lease(), asking());
+        Self { start, engine: Some(engine), listener: None, lease, running: Arc::default(), reports: None, asking }
     }
 
     /// Passes on what the engine reports beside its answers.
@@ -157,16 +175,18 @@ impl DhtNode {
     /// Asks the engine for a sign of life, now and then.
     fn watch_progress(&self, context: &mut Context<Self>) {
         context.run_interval(PROGRESS_INTERVAL, |actor, context| {
-            let Some(engine) = actor.engine.clone() else { return };
+            let Some(engine) = actor.engine.clone().filter(|_| !actor.asking.is_under_way()) else { return };
+            actor.asking.begins();
             let asking = async move { engine.readiness().await };
             context.spawn(asking.into_actor(actor).map(|sign, actor, _| {
+                actor.asking.ends();
                 if let Some(reports) = &actor.reports {
                     reports.readiness(sign.as_ref().ok());
                 }
                 if let Err(error @ DhtError::Stuck(_)) = sign {
                     // Not to be kept over the restart.
                     actor.engine = None;
-                    panic!("{error}");
+                    Stuck::new(error.to_string()).crash();
                 }
             }));
         });
@@ -183,8 +203,12 @@ impl DhtNode {
         let Some(place) = Place::take(&self.running) else {
             return Box::pin(async { Err(OperationError::Busy(MAX_OPERATIONS)) });
         };
+        let mut lease = self.lease.subscribe();
         Box::pin(async move {
-            let result = operation(engine).await;
+            let result = tokio::select! {
+                result = operation(engine) => result,
+                _ = lease.changed() => Err(DhtError::Stopped),
+            };
             drop(place);
             Ok(result?)
         })
@@ -211,14 +235,24 @@ impl Actor for DhtNode {
     }
 }
 
+impl Progress for DhtNode {
+    fn progress(&mut self) -> Result<(), Stuck> {
+        // Not to be kept over the restart.
+        self.asking.progress().inspect_err(|_| self.engine = None)
+    }
+}
+
 impl Supervised for DhtNode {
     fn restarting(&mut self, _: &mut Self::Context) {
         let alive = |engine: &Arc<dyn Dht>| engine.died().now_or_never().is_none();
         let engine = self.engine.take().filter(alive);
         let listener = self.listener.take().filter(|_| engine.is_some());
+        if engine.is_none() {
+            self.lease = lease();
+        }
         // Operations outlive a crash as their engine does: they still count.
-        let (start, running) = (Arc::clone(&self.start), Arc::clone(&self.running));
-        *self = Self { start, engine, listener, running, reports: self.reports.clone() };
+        let (start, lease, running) = (Arc::clone(&self.start), self.lease.clone(), Arc::clone(&self.running));
+        *self = Self { start, engine, listener, lease, running, reports: self.reports.clone(), asking: asking() };
     }
 }
 

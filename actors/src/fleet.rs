@@ -28,6 +28,7 @@ use tracing::{info, warn};
 
 use crate::muster::{LeftOut, Mustered, muster};
 use crate::open_round::OpenRound;
+use crate::progress::{Progress, Stuck, UnderWay};
 use crate::round::{self, RoundTools};
 use crate::stop::Stop;
 
@@ -56,6 +57,8 @@ pub struct FleetConfig {
     /// The first round is due at a random time before this has passed, so that the fleets of many schedulers that were started
     /// together do not measure each other.
     pub jitter: Duration,
+    /// Longer than a round can take: one that takes longer hangs, and counts as a crash.
+    pub round_limit: Duration,
     /// What it was built from, for its row in the database.
     pub dependencies: serde_json::Value,
     /// Makes the content reproducible.
@@ -87,6 +90,7 @@ pub struct Fleet {
     unusable: Vec<UnusableNode>,
     more_than_listed: bool,
     too_few: Option<TooFewNodes>,
+    round: UnderWay,
     playing: watch::Sender<bool>,
     stopping: watch::Sender<bool>,
 }
@@ -114,6 +118,7 @@ impl Fleet {
             unusable: Vec::new(),
             more_than_listed: false,
             too_few: None,
+            round: UnderWay::new("a round", config.round_limit),
             playing: watch::channel(false).0,
             stopping: watch::channel(false).0,
             config,
@@ -162,6 +167,7 @@ impl Fleet {
         self.config.tools.metrics.round_began(&self.config.group.to_string(), late, due.skipped);
         let due_at = Utc::now() - TimeDelta::from_std(late).unwrap_or_default();
         self.playing.send_replace(true);
+        self.round.begins();
         self.faults.next_round();
         let (tools, faults) = (self.config.tools.clone(), self.faults.clone());
         let (group, known, stopping) = (self.config.group.clone(), self.known.clone(), self.stopping.subscribe());
@@ -214,6 +220,7 @@ impl Fleet {
         };
         context.spawn(playing.into_actor(self).map(move |finished, actor, context| {
             actor.playing.send_replace(false);
+            actor.round.ends();
             actor.note_attempts(&finished.attempts);
             if let Some(watcher) = &actor.config.watcher
                 && let Err(error) = watcher.try_send(finished)
@@ -317,6 +324,12 @@ impl Actor for Fleet {
             actor.playing.send_replace(false);
             actor.register(RETRY.0, context);
         }));
+    }
+}
+
+impl Progress for Fleet {
+    fn progress(&mut self) -> Result<(), Stuck> {
+        self.round.progress()
     }
 }
 

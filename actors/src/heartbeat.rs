@@ -3,7 +3,8 @@
 //! After the start-up delay it asks the DHT node whether it is ready, and from the first yes on writes
 //! a heartbeat every minute. Told to stop ([`Stop`]), it marks the node offline.
 //! A database or DHT node that does not answer is no reason to crash: the next beat tries again. A row
-//! that somebody deleted is: it crashes until the process is given up on, and the next one registers.
+//! that somebody deleted is: nothing in this process writes another one, so it gives up, the process ends, and the next
+//! one registers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,9 @@ use tracing::{info, warn};
 
 use crate::ask::Ask;
 use crate::dht_node::GetReadiness;
+use crate::progress::{Progress, Stuck, UnderWay};
 use crate::stop::Stop;
+use crate::supervise::give_up;
 
 /// How often the row is refreshed (the seed: every minute). Schedulers put up with one missed beat.
 pub const BEAT: Duration = Duration::from_secs(60);
@@ -29,6 +32,10 @@ const READINESS_POLL: Duration = Duration::from_millis(250);
 
 /// How soon a database that failed is tried again.
 const RETRY: Duration = Duration::from_secs(2);
+
+/// How long a beat may take: the DHT node has 12 s to answer, and the store's own limit for a call is 60 s. Beyond that
+/// something never returns.
+const BEAT_LIMIT: Duration = Duration::from_secs(90);
 
 /// What the heartbeat needs.
 #[derive(Clone)]
@@ -62,6 +69,7 @@ pub struct Heartbeat {
     /// Whether the node has been marked offline for good. Whoever writes the row holds the lock: a beat
     /// that ended after the farewell would offer a node that is gone.
     farewell: Arc<Mutex<bool>>,
+    beating: UnderWay,
 }
 
 impl std::fmt::Debug for Heartbeat {
@@ -74,24 +82,26 @@ impl Heartbeat {
     /// A heartbeat for one row.
     pub fn new(config: HeartbeatConfig) -> Self {
         let first_beat_at = Instant::now() + config.startup_delay;
-        Self { config, first_beat_at, has_beaten: false, trouble: None, farewell: Arc::default() }
+        let beating = UnderWay::new("a heartbeat", BEAT_LIMIT);
+        Self { config, first_beat_at, has_beaten: false, trouble: None, farewell: Arc::default(), beating }
     }
 
     fn beat_in(&self, pause: Duration, context: &mut Context<Self>) {
         context.run_later(pause, |actor, context| {
             let beat = beat(actor.config.clone(), actor.has_beaten, Arc::clone(&actor.farewell));
+            actor.beating.begins();
             context.spawn(beat.into_actor(actor).map(Self::after_beat));
         });
     }
 
     fn after_beat(result: Result<(), Missed>, actor: &mut Self, context: &mut Context<Self>) {
+        actor.beating.ends();
         let node = actor.config.node;
         let (trouble, pause) = match result {
             Ok(()) => (None, BEAT),
             Err(missed @ Missed::NotReady(_)) => (Some(missed), READINESS_POLL),
             Err(missed @ Missed::Failed(_)) => (Some(missed), RETRY),
-            // Nothing in this process writes another row. It has to end, so that the next one registers anew.
-            Err(Missed::RowGone(reason)) => panic!("{reason}"),
+            Err(Missed::RowGone(reason)) => give_up(reason),
         };
         if trouble != actor.trouble || !actor.has_beaten && trouble.is_none() {
             match &trouble {
@@ -131,6 +141,12 @@ impl Actor for Heartbeat {
 
     fn started(&mut self, context: &mut Self::Context) {
         self.beat_in(self.first_beat_at.saturating_duration_since(Instant::now()), context);
+    }
+}
+
+impl Progress for Heartbeat {
+    fn progress(&mut self) -> Result<(), Stuck> {
+        self.beating.progress()
     }
 }
 

@@ -12,7 +12,8 @@
 //! | [`Fleet`](fleet::Fleet) | plays the rounds of a group | `Recorder` | scheduler |
 //!
 //! Others hold [`Ask`](ask::Ask)s, not addresses, so that a fake can stand in for any of them.
-//! [`supervise`] brings back what crashes, [`stop`] ends a process in order.
+//! [`supervise`] brings back what crashes or hangs ([`progress`]), [`stop`] ends a process in order, [`vitals`] say how it
+//! is doing.
 
 pub mod ask;
 pub mod dht_node;
@@ -23,14 +24,17 @@ pub mod heartbeat;
 pub mod metrics;
 mod muster;
 pub mod open_round;
+pub mod progress;
 pub mod recorder;
 pub mod root;
 pub mod round;
 pub mod scheduler;
+pub mod signs;
 pub mod stop;
 pub mod supervise;
 pub mod telemetry;
 pub mod traces;
+pub mod vitals;
 
 // Unit tests and the tests in `tests/actors` share their fakes, which know this crate by its name.
 #[cfg(test)]

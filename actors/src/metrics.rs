@@ -2,12 +2,15 @@
 
 mod exposition;
 mod labels;
+mod register;
 mod spool;
 mod summary;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use chrono::{TimeDelta, Utc};
 use parsec_dht::Readiness;
 use parsec_measure::{FollowUp, ListName, Measured, Node, OperationKind, OutcomeClass, RequestKind, RoundOutcome};
 use parsec_store::SpoolState;
@@ -16,11 +19,14 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 
 use self::labels::Bounded;
 use self::summary::SlidingSummary;
+
+use crate::signs::{ActorState, Signs};
+use crate::supervise::CrashKind;
+use crate::vitals::{SpoolVitals, Vitals};
 
 pub use self::exposition::MEDIA_TYPE;
 
@@ -52,9 +58,21 @@ pub enum Role {
     Both,
 }
 
+impl Role {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Scheduler => "scheduler",
+            Self::Both => "both",
+        }
+    }
+}
+
 /// Every metric of a parsec process. Shared by all actors; each update is a few atomic operations.
 pub struct Metrics {
     registry: Registry,
+    vitals: Vitals,
     durations: SlidingSummary<3>,
     schedulers: Bounded,
     regions: Bounded,
@@ -72,7 +90,9 @@ pub struct Metrics {
     background_puts: Family<labels::Outcome, Counter>,
     fallbacks: Family<labels::Fallback, Counter>,
     listed_requests: Family<labels::Listed, Counter>,
-    restarts: Family<labels::Actor, Counter>,
+    restarts: Family<labels::Restart, Counter>,
+    actors_up: Family<labels::Actor, Gauge>,
+    actors_waiting: Family<labels::Actor, Gauge>,
     backlog: Gauge,
     spool: spool::SpoolMetrics,
     rows_written: Counter,
@@ -100,6 +120,7 @@ impl Metrics {
         let histogram: fn() -> Histogram = || Histogram::new(DURATION_BUCKETS);
         let mut metrics = Self {
             registry: Registry::default(),
+            vitals: Vitals::new(role, version, commit),
             durations: SlidingSummary::new(
                 "parsec_durations",
                 "Durations of successful and failed operations in seconds, over 24 hours",
@@ -122,6 +143,8 @@ impl Metrics {
             fallbacks: Family::default(),
             listed_requests: Family::default(),
             restarts: Family::default(),
+            actors_up: Family::default(),
+            actors_waiting: Family::default(),
             backlog: Gauge::default(),
             spool: spool::SpoolMetrics::default(),
             rows_written: Counter::default(),
@@ -139,117 +162,6 @@ impl Metrics {
             metrics.register_scheduler();
         }
         metrics
-    }
-
-    fn register_process(&mut self, version: &'static str, commit: &'static str) {
-        let registry = &mut self.registry;
-        registry.register(
-            "parsec_build",
-            "What this process was built from",
-            Info::new([("version", version), ("commit", commit)]),
-        );
-        registry.register("parsec_actor_restarts", "Restarts after a crash", self.restarts.clone());
-        registry.register(
-            "parsec_network_size_peers",
-            "Peers that the newest node to say so believes the network to have, estimated or counted, by fleet",
-            self.network_size.clone(),
-        );
-        registry.register("parsec_recorder_backlog_rows", "Rows that wait to be written", self.backlog.clone());
-        self.spool.register(registry);
-        registry.register("parsec_recorder_rows_written", "Rows written to the database", self.rows_written.clone());
-        registry.register(
-            "parsec_recorder_rows_lost",
-            "Rows that could not be kept or written",
-            self.rows_lost.clone(),
-        );
-        registry.register(
-            "parsec_recorder_traces_lost",
-            "Traces left out because too many waited to be written",
-            self.traces_lost.clone(),
-        );
-    }
-
-    fn register_server(&mut self) {
-        let registry = &mut self.registry;
-        registry.register("parsec_http_requests", "HTTP requests served", self.http_requests.clone());
-        // The original keeps its provider records on disk; ours are in memory.
-        registry.register(
-            "parsec_datastore_disk_usage",
-            "Bytes on disk that hold provider records",
-            Gauge::<i64>::default(),
-        );
-        registry.register_with_unit(
-            "parsec_operation_duration",
-            "Durations of the operations of this server by outcome",
-            Unit::Seconds,
-            self.operations.clone(),
-        );
-        registry.register(
-            "parsec_listed_requests",
-            "Provider requests of other peers for content on a list",
-            self.listed_requests.clone(),
-        );
-        registry.register(
-            "parsec_server_ready",
-            "Whether this server said that it can measure when it was asked last: 1 or 0",
-            self.server_ready.clone(),
-        );
-        registry.register(
-            "parsec_routing_table_peers",
-            "Peers in the routing table; with a full one, peers that the crawl found",
-            self.routing_table.clone(),
-        );
-        registry.register(
-            "parsec_background_puts",
-            "Puts of publications that went on in the background, those from before their return included, counted when \
-             the last has ended",
-            self.background_puts.clone(),
-        );
-        registry.register(
-            "parsec_fallbacks",
-            "Operations of this server that were done the classic way although it is meant to do better",
-            self.fallbacks.clone(),
-        );
-    }
-
-    fn register_scheduler(&mut self) {
-        let registry = &mut self.registry;
-        registry.register(
-            "parsec_active_nodes",
-            "Nodes ready to measure in the newest round, all fleets together",
-            self.active_nodes.clone(),
-        );
-        registry.register(
-            "parsec_ready_nodes",
-            "Nodes ready to measure in the newest round, by round loop",
-            self.ready_nodes.clone(),
-        );
-        registry.register(
-            "parsec_nodes_left_out",
-            "Nodes not asked in the newest round because their servers failed again and again, by round loop",
-            self.nodes_left_out.clone(),
-        );
-        let help = "asked for; success is an answer with a measurement, which may be of a failure";
-        registry.register(ISSUED_PROVIDES, format!("Publications {help}"), self.issued_provides.clone());
-        registry.register(ISSUED_RETRIEVALS, format!("Lookups {help}"), self.issued_retrievals.clone());
-        registry.register_with_unit(
-            "parsec_attempt_duration",
-            "Durations of the attempts of this scheduler by outcome, and by fleet and region of the node",
-            Unit::Seconds,
-            self.attempts.clone(),
-        );
-        registry.register("parsec_rounds", "Rounds that have ended, by round loop and outcome", self.rounds.clone());
-        registry.register(
-            "parsec_rounds_skipped",
-            "Rounds left out because an earlier one took too long",
-            self.rounds_skipped.clone(),
-        );
-        registry.register_with_unit(
-            "parsec_round_lateness",
-            "How long after it was due the newest round began",
-            Unit::Seconds,
-            self.round_lateness.clone(),
-        );
     }
 
     /// A server of this fleet begins to serve. What it may count later stands at zero from now on: a counter that comes
@@ -277,9 +189,17 @@ impl Metrics {
         }
     }
 
+    /// What is the case, beside what is counted.
+    pub fn vitals(&self) -> &Vitals {
+        &self.vitals
+    }
+
     /// An actor begins to live under supervision, with no restarts yet.
-    pub fn supervised(&self, actor: &str) {
-        let _ = self.restarts.get_or_create(&labels::Actor::new(actor));
+    pub fn supervised(&self, signs: &Signs) {
+        for kind in CrashKind::ALL {
+            drop(self.restarts.get_or_create(&labels::Restart::new(signs.name(), kind)));
+        }
+        self.vitals.supervised(signs.clone());
     }
 
     /// A request was served. `path` is the route's name, not what the client wrote.
@@ -383,18 +303,39 @@ impl Metrics {
     }
 
     /// An actor crashed and comes back.
-    pub fn restarted(&self, actor: &str) {
-        self.restarts.get_or_create(&labels::Actor::new(actor)).inc();
+    pub fn restarted(&self, actor: &str, kind: CrashKind) {
+        self.restarts.get_or_create(&labels::Restart::new(actor, kind)).inc();
     }
 
-    /// So many rows wait to be written.
-    pub fn backlog(&self, rows: usize) {
+    /// Asks all actors how they are, those of one name together.
+    fn look_at_actors(&self) {
+        let mut by_name: BTreeMap<String, (i64, i64)> = BTreeMap::new();
+        for signs in self.vitals.actors() {
+            let (up, waiting) = by_name.entry(signs.name().to_string()).or_default();
+            *up += i64::from(signs.fate().state == ActorState::Running);
+            *waiting += i64::try_from(signs.waiting()).unwrap_or(i64::MAX);
+        }
+        for (name, (up, waiting)) in by_name {
+            self.actors_up.get_or_create(&labels::Actor::new(&name)).set(up);
+            self.actors_waiting.get_or_create(&labels::Actor::new(&name)).set(waiting);
+        }
+    }
+
+    /// So many rows wait to be written: in memory, and on disk if there is a spool. `trouble` says why that takes none.
+    pub fn backlog(&self, in_memory: usize, spool: Option<&SpoolState>, trouble: Option<String>) {
+        let rows = in_memory + spool.map_or(0, |spool| spool.rows);
         self.backlog.set(i64::try_from(rows).unwrap_or(i64::MAX));
-    }
-
-    /// What the spool holds, and whether it takes rows.
-    pub fn spool(&self, state: &SpoolState, works: bool) {
-        self.spool.tell(state, works);
+        if let Some(spool) = spool {
+            self.spool.tell(spool, trouble.is_none());
+        }
+        self.vitals.backlog(in_memory);
+        self.vitals.spool(spool.map(|spool| SpoolVitals {
+            rows: spool.rows as u64,
+            bytes: spool.bytes,
+            max_bytes: spool.max_bytes,
+            oldest: spool.oldest.and_then(|age| Utc::now().checked_sub_signed(TimeDelta::from_std(age).ok()?)),
+        }));
+        self.vitals.degraded(trouble);
     }
 
     /// Rows have reached the database.
@@ -426,6 +367,7 @@ impl Metrics {
 
     /// Everything, in the format of [`MEDIA_TYPE`].
     pub fn encode(&self) -> Result<String, fmt::Error> {
+        self.look_at_actors();
         let mut open_metrics = String::new();
         encode_registry(&mut open_metrics, &self.registry)?;
         let mut out = exposition::classic(&open_metrics, &PLAIN_COUNTERS);

@@ -1,5 +1,5 @@
-//! Panics in every place of every actor: the process lives, the actor answers again at the same address
-//! within its back-off, and nobody beside it notices.
+//! Panics in every place of every actor, and every actor hanging: the process lives, the actor answers again at the
+//! same address within its back-off, and nobody beside it notices.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ use crate::fleet::{Fleet, FleetConfig};
 use crate::gateway::{Gateway, Measuring, Routes};
 use crate::heartbeat::{Heartbeat, HeartbeatConfig};
 use crate::open_round::OpenRound;
+use crate::progress::Progress;
 use crate::recorder::{Backlog, Record, Recorder, RecorderConfig, RecorderHandle};
 use crate::round::RoundTools;
 use crate::scheduler::{Scheduler, SchedulerConfig};
@@ -65,6 +66,13 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             };
             context.spawn(panicking.into_actor(actor));
         }))
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Run<A> {
+    /// Reads no more mail.
+    fn hanging() -> Self {
+        Self(Box::new(|actor, context| context.wait(std::future::pending().into_actor(actor))))
     }
 }
 
@@ -112,7 +120,7 @@ impl<A: Actor> Case<A> {
 /// Has the actor panic, and looks at it, its parent and its neighbour before and after.
 async fn survives<A>(case: Case<A>, panicking: Run<A>, reason: &str)
 where
-    A: Supervised + Actor<Context = Context<A>> + Handler<Run<A>>,
+    A: Supervised + Progress + Actor<Context = Context<A>> + Handler<Run<A>>,
 {
     let (parent, hears) = Witness::start_new();
     let (bystander, began) = (Bystander::default().start(), Instant::now());
@@ -161,6 +169,12 @@ macro_rules! survives {
             async fn survives_a_panic_in_a_future() {
                 pause();
                 survives($case, Run::panicking_in_a_future(), "in a future").await;
+            }
+
+            #[actix::test]
+            async fn is_brought_back_when_it_hangs() {
+                pause();
+                survives($case, Run::hanging(), "gave no sign of life for 30 s").await;
             }
         }
     )*};
@@ -274,6 +288,7 @@ fn fleet_on(store: &Arc<FakeStore>, servers: &Arc<FakeServers>) -> FleetConfig {
         group: "default".parse().unwrap(),
         interval: secs(60),
         jitter: Duration::ZERO,
+        round_limit: secs(24 * 3600),
         dependencies: serde_json::Value::Null,
         seed: None,
         tools,

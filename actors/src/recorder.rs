@@ -16,10 +16,12 @@ use actix::prelude::*;
 use parsec_measure::{Attempt, Round};
 use parsec_store::{Row, SpoolState, Store, StoreError};
 use thiserror::Error;
+use tokio::time::timeout;
 use tracing::{debug, error, info, warn};
 
 use crate::ask::Ask;
 use crate::metrics::Metrics;
+use crate::progress::Progress;
 use crate::stop::Stop;
 use crate::supervise::Child;
 
@@ -40,6 +42,9 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 /// How often a batch is offered to a database that answers and refuses it, before the fault is looked for in its rows:
 /// with back-off, about four minutes.
 const MAX_REFUSALS: u32 = 12;
+
+/// How long one write may take: longer than the minute within which each call of a store ends.
+const STORE_LIMIT: Duration = Duration::from_secs(75);
 
 /// How often the disk is looked after: what is too old is let go of, and those who watch hear how full it is.
 const LOOK_AFTER: Duration = Duration::from_secs(60);
@@ -195,7 +200,7 @@ impl Recorder {
         context.spawn(flushing.into_actor(self).map(|(), actor, context| {
             actor.flushing = false;
             actor.tell();
-            if !actor.config.backlog.is_degraded() {
+            if actor.config.backlog.trouble().is_none() {
                 actor.flush(context);
             }
         }));
@@ -225,10 +230,10 @@ impl Recorder {
     /// Tells those who watch how much waits, and says once that the spool is nearly full.
     fn tell(&mut self) {
         let RecorderConfig { backlog, metrics, .. } = &self.config;
-        metrics.backlog(backlog.len());
         metrics.traces_lost(backlog.traces_lost());
-        let Some(spool) = backlog.spool() else { return };
-        metrics.spool(&spool, !backlog.is_degraded());
+        let spool = backlog.spool();
+        metrics.backlog(backlog.in_memory(), spool.as_ref(), backlog.trouble());
+        let Some(spool) = spool else { return };
         let nearly_full = fullness(&spool) > NEARLY_FULL;
         if nearly_full && !self.nearly_full {
             warn!(
@@ -305,7 +310,7 @@ async fn write_batch(config: &RecorderConfig, impatient: bool) -> Result<(), Wri
     if rows.is_empty() {
         return Ok(());
     }
-    let refused = match store.record(&rows).await {
+    let refused = match record(store.as_ref(), &rows).await {
         Ok(()) => 0,
         Err(error) if is_for_good(&error, impatient) => write_one_by_one(store.as_ref(), &rows, impatient).await?,
         Err(error) => return Err(error.into()),
@@ -317,6 +322,14 @@ async fn write_batch(config: &RecorderConfig, impatient: bool) -> Result<(), Wri
     Ok(())
 }
 
+/// A store that keeps its word answers. One that does not must not keep all later rows waiting.
+async fn record(store: &dyn Store, rows: &[Row]) -> Result<(), StoreError> {
+    match timeout(STORE_LIMIT, store.record(rows)).await {
+        Ok(result) => result,
+        Err(_) => Err(StoreError::Unavailable(format!("no answer to a write within {} s", STORE_LIMIT.as_secs()))),
+    }
+}
+
 fn is_for_good(error: &StoreError, impatient: bool) -> bool {
     matches!(error, StoreError::BadRow(_)) || impatient && matches!(error, StoreError::Query(_))
 }
@@ -325,7 +338,7 @@ fn is_for_good(error: &StoreError, impatient: bool) -> bool {
 async fn write_one_by_one(store: &dyn Store, rows: &[Row], impatient: bool) -> Result<usize, StoreError> {
     let mut refused = 0;
     for row in rows {
-        match store.record(std::slice::from_ref(row)).await {
+        match record(store, std::slice::from_ref(row)).await {
             Ok(()) => {}
             Err(error) if is_for_good(&error, impatient) => {
                 refused += 1;
@@ -347,6 +360,8 @@ impl Actor for Recorder {
         self.write_soon(context);
     }
 }
+
+impl Progress for Recorder {}
 
 impl Supervised for Recorder {
     fn restarting(&mut self, _: &mut Self::Context) {

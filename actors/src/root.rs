@@ -9,7 +9,7 @@ use actix::prelude::*;
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
-use crate::supervise::{ChildEvent, ChildState};
+use crate::supervise::{ChildEvent, ChildState, GivenUp};
 
 /// How many reports may wait: every actor of a process crashing several times in one breath.
 const MAILBOX: usize = 256;
@@ -18,12 +18,12 @@ const MAILBOX: usize = 256;
 #[derive(Debug)]
 pub struct Root {
     metrics: Arc<Metrics>,
-    fatal: watch::Sender<Option<String>>,
+    fatal: watch::Sender<Option<GivenUp>>,
 }
 
 impl Root {
-    /// A root, and the place where it reports what cannot be mended: a sentence that names the actor.
-    pub fn new(metrics: Arc<Metrics>) -> (Self, watch::Receiver<Option<String>>) {
+    /// A root, and the place where it reports what cannot be mended. The first such report stays.
+    pub fn new(metrics: Arc<Metrics>) -> (Self, watch::Receiver<Option<GivenUp>>) {
         let (fatal, receiver) = watch::channel(None);
         (Self { metrics, fatal }, receiver)
     }
@@ -42,9 +42,12 @@ impl Handler<ChildEvent> for Root {
 
     fn handle(&mut self, event: ChildEvent, _: &mut Self::Context) {
         event.note(&self.metrics);
-        if let ChildState::Down { reason, crashes } = event.state {
-            let child = event.child;
-            self.fatal.send_replace(Some(format!("{child} crashed {crashes} times in a short time, last: {reason}")));
+        if let ChildState::Down(given_up) = event.state {
+            self.fatal.send_if_modified(|fatal| {
+                let first = fatal.is_none();
+                fatal.get_or_insert(given_up);
+                first
+            });
         }
     }
 }

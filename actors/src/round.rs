@@ -87,6 +87,7 @@ pub(crate) async fn end(
 ) -> RoundFinished {
     round.ended = Some((Utc::now(), outcome));
     tools.metrics.round_ended(&round.fleets.to_string(), outcome);
+    tools.metrics.vitals().round_ended(&round, attempts.len());
     tools.recorder.record(vec![Row::Round(round.clone())]).await;
     open.close();
     RoundFinished { group: round.fleets.clone(), round, attempts }

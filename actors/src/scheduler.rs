@@ -1,8 +1,8 @@
 //! Duty: keeps one [`Fleet`] actor alive for each fleet group.
 //!
 //! A fleet that crashes comes back by itself. One that crashes too often takes the scheduler down with
-//! it, whose own supervisor then starts all fleets anew, or ends the process. Told to stop ([`Stop`]),
-//! it stops every fleet first.
+//! it, and that the process: a fresh one is the better cure, and nobody measures less without being told.
+//! Told to stop ([`Stop`]), it stops every fleet first.
 
 use std::sync::Arc;
 
@@ -12,8 +12,12 @@ use parsec_measure::RestartPolicy;
 
 use crate::fleet::{Fleet, FleetConfig};
 use crate::metrics::Metrics;
+use crate::progress::Progress;
 use crate::stop::{SCHEDULER_STOP, Stop};
-use crate::supervise::{Child, ChildEvent, ChildState, supervise};
+use crate::supervise::{Child, ChildEvent, ChildState, give_up_over, supervise};
+
+/// How many reports of fleets may wait: all of them crashing several times in one breath.
+const MAILBOX: usize = 256;
 
 /// What a scheduler needs.
 #[derive(Clone)]
@@ -49,15 +53,20 @@ impl Actor for Scheduler {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
+        // Each fleet may have several things to tell.
+        context.set_mailbox_capacity(MAILBOX);
         let parent = context.address().recipient();
         for fleet in &self.config.fleets {
             let name = format!("fleet {}", fleet.group);
             let fleet = Fleet::new(fleet.clone());
-            self.config.metrics.supervised(&name);
-            self.fleets.push(supervise(&name, self.config.restart, parent.clone(), fleet));
+            let fleet = supervise(&name, self.config.restart, parent.clone(), fleet);
+            self.config.metrics.supervised(fleet.signs());
+            self.fleets.push(fleet);
         }
     }
 }
+
+impl Progress for Scheduler {}
 
 impl Supervised for Scheduler {
     fn restarting(&mut self, _: &mut Self::Context) {
@@ -74,8 +83,8 @@ impl Handler<ChildEvent> for Scheduler {
         if !self.fleets.iter().any(|fleet| fleet.incarnation() == event.incarnation) {
             return;
         }
-        if let ChildState::Down { reason, crashes } = event.state {
-            panic!("{} crashed {crashes} times in a short time, last: {reason}", event.child);
+        if let ChildState::Down(fleet) = event.state {
+            give_up_over(fleet);
         }
     }
 }

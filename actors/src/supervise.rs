@@ -1,34 +1,37 @@
-//! Supervision that survives panics.
+//! Supervision that survives panics and finds what hangs.
 //!
 //! actix's own `Supervisor` restarts an actor that stops, but a panic ends it for good. Here the
-//! actor's context is polled inside `catch_unwind`: after a panic the actor is given back-off time,
-//! put back to a fresh state by its [`Supervised::restarting`], and started again. Its address and
-//! the mail in its mailbox survive. The parent hears of every crash; after too many of them within a
-//! short time the child stays down, and the parent decides.
+//! actor's context is polled inside `catch_unwind` (module [`watch`]): after a panic the actor is put back
+//! to a fresh state by its [`Supervised::restarting`], given back-off time, and started again. One that
+//! gives no sign of life ([`Progress`]) is treated alike. Its address and the mail in its mailbox survive;
+//! whoever was being answered through its context hears of the crash at once. The parent hears of every
+//! crash; after too many of them within a short time the child stays down, and the parent decides.
 //!
 //! What a supervised actor must keep to:
 //! - `restarting` rebuilds it from its dependencies, as if it had just been made;
 //! - no `ctx.cancel_future` (clippy forbids it): handle numbers start again at 0 after a restart;
 //! - the process must unwind (`panic = "unwind"`).
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+mod watch;
+
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 
-use actix::dev::{AsyncContextParts, ContextFut, ToEnvelope};
+use actix::dev::ToEnvelope;
 use actix::prelude::*;
-use futures::FutureExt;
-use parsec_measure::{RestartDecision, RestartHistory, RestartPolicy};
+use parsec_measure::RestartPolicy;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, Sleep};
 use tracing::{error, info};
 
-use crate::ask::{Ask, Liveness};
+use self::watch::{Crash, Tells, Watch};
+use crate::ask::Ask;
 use crate::metrics::Metrics;
+use crate::progress::{Progress, Stuck};
+use crate::signs::Signs;
+
+pub use self::watch::whose_turn;
 
 /// Numbers the children of this process.
 static INCARNATIONS: AtomicU64 = AtomicU64::new(0);
@@ -48,22 +51,64 @@ pub struct ChildEvent {
 /// What can happen to a child.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChildState {
-    /// It panicked and will be started again.
+    /// It crashed and will be started again.
     Restarting {
-        /// The panic's text.
+        /// The panic's text, or what hangs.
         reason: String,
+        /// In which way it crashed.
+        kind: CrashKind,
         /// After how long.
         after: Duration,
     },
-    /// It panicked too often and stays down.
-    Down {
-        /// The last panic's text.
-        reason: String,
-        /// Crashes within the policy's window.
-        crashes: usize,
-    },
+    /// It stays down.
+    Down(GivenUp),
     /// It stopped in good order, by itself or with its parent.
     Stopped,
+}
+
+/// In which way an actor crashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CrashKind {
+    /// It panicked.
+    Panic,
+    /// It, or its work, did not move.
+    Hung,
+}
+
+impl CrashKind {
+    /// All there are.
+    pub const ALL: [Self; 2] = [Self::Panic, Self::Hung];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Panic => "panic",
+            Self::Hung => "hung",
+        }
+    }
+}
+
+/// Who is not brought back, and why: as [`fmt::Display`] says it, a sentence for the last line of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenUp {
+    /// The actor; where a child of its own took it down, that child.
+    pub actor: Arc<str>,
+    /// How often it crashed within the policy's window; 0 if it gave up by itself.
+    pub crashes: usize,
+    /// The policy's window.
+    pub within: Duration,
+    /// The last crash's reason.
+    pub reason: String,
+}
+
+impl fmt::Display for GivenUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { actor, crashes, within, reason } = self;
+        match crashes {
+            0 => write!(f, "{actor}: {reason}"),
+            _ => write!(f, "{actor} crashed {crashes} times within {} s, last: {reason}", within.as_secs()),
+        }
+    }
 }
 
 impl ChildEvent {
@@ -71,11 +116,12 @@ impl ChildEvent {
     pub(crate) fn note(&self, metrics: &Metrics) {
         let actor = &*self.child;
         match &self.state {
-            ChildState::Restarting { reason, after } => {
-                metrics.restarted(actor);
-                error!(actor, reason, restart_seconds = after.as_secs_f64(), "crashed, and comes back");
+            ChildState::Restarting { reason, kind, after } => {
+                metrics.restarted(actor, *kind);
+                let (kind, restart_seconds) = (kind.as_str(), after.as_secs_f64());
+                error!(actor, reason, kind, restart_seconds, "crashed, and comes back");
             }
-            ChildState::Down { reason, crashes } => error!(actor, reason, crashes, "crashed too often, and stays down"),
+            ChildState::Down(given_up) => error!(actor, reason = %given_up, "stays down"),
             ChildState::Stopped => info!(actor, "ended"),
         }
     }
@@ -83,10 +129,9 @@ impl ChildEvent {
 
 /// A supervised actor, as its parent holds it. Dropping this stops the actor.
 pub struct Child<A: Actor> {
-    name: Arc<str>,
+    signs: Signs,
     incarnation: u64,
     addr: Addr<A>,
-    liveness: Liveness,
     _link: oneshot::Sender<()>,
 }
 
@@ -99,12 +144,17 @@ impl<A: Actor> Child<A> {
         M: Message + Send + 'static,
         M::Result: Send,
     {
-        Ask::supervised(self.name.clone(), self.addr.clone().recipient(), deadline, self.liveness.clone())
+        Ask::supervised(self.signs.clone(), self.addr.clone().recipient(), deadline)
     }
 
     /// Tells this child from others of its name, in [`ChildEvent::incarnation`].
     pub fn incarnation(&self) -> u64 {
         self.incarnation
+    }
+
+    /// How it is doing.
+    pub fn signs(&self) -> &Signs {
+        &self.signs
     }
 
     /// The child's address, which survives restarts.
@@ -118,150 +168,31 @@ impl<A: Actor> Child<A> {
 /// `name` stands in log lines, metrics and error messages. `parent` is told of every crash.
 pub fn supervise<A>(name: &str, policy: RestartPolicy, parent: Recipient<ChildEvent>, actor: A) -> Child<A>
 where
-    A: Supervised + Actor<Context = Context<A>>,
+    A: Supervised + Progress + Actor<Context = Context<A>>,
 {
     let (link, parent_gone) = oneshot::channel();
     let context = Context::new();
     let addr = context.address();
-    let (liveness, name): (_, Arc<str>) = (Liveness::up(), name.into());
+    let signs = Signs::of(name.into());
     let incarnation = INCARNATIONS.fetch_add(1, Ordering::Relaxed);
-    actix::spawn(Watch {
-        name: name.clone(),
-        incarnation,
-        actor: Box::pin(context.into_future(actor)),
-        parent,
-        parent_gone: Some(parent_gone),
-        history: RestartHistory::new(policy),
-        epoch: Instant::now(),
-        pause: None,
-        liveness: liveness.clone(),
-    });
-    Child { name, incarnation, addr, liveness, _link: link }
+    let tells = Tells { signs: signs.clone(), incarnation, parent };
+    actix::spawn(Watch::new(context.into_future(actor), tells, parent_gone, policy));
+    Child { signs, incarnation, addr, _link: link }
 }
 
-/// The task that a supervised actor runs in.
-struct Watch<A: Supervised + Actor<Context = Context<A>>> {
-    name: Arc<str>,
-    incarnation: u64,
-    actor: Pin<Box<ContextFut<A, Context<A>>>>,
-    parent: Recipient<ChildEvent>,
-    /// Resolves when the parent has dropped the child; `None` once it has.
-    parent_gone: Option<oneshot::Receiver<()>>,
-    history: RestartHistory,
-    epoch: Instant,
-    /// The actor is down, and comes back when this has elapsed.
-    pause: Option<Pin<Box<Sleep>>>,
-    liveness: Liveness,
+/// Ends the supervised actor that calls this, for good: it knows that no restart mends what is wrong.
+pub fn give_up(reason: impl Into<String>) -> ! {
+    Crash::Hopeless(reason.into()).unwind()
 }
 
-/// How the actor's future ended.
-enum End {
-    Stopped,
-    Panicked(String),
+/// Ends the supervised actor that calls this, for good, because it cannot do without this child of its own.
+pub(crate) fn give_up_over(child: GivenUp) -> ! {
+    Crash::Below(child).unwind()
 }
 
-impl<A: Supervised + Actor<Context = Context<A>>> Watch<A> {
-    fn tell(&self, state: ChildState) {
-        let event = ChildEvent { child: self.name.clone(), incarnation: self.incarnation, state };
-        if let Err(error) = self.parent.try_send(event.clone()) {
-            error!(actor = %self.name, ?event, %error, "the parent does not hear of its child");
-        }
+impl Stuck {
+    /// Crashes the supervised actor that calls this: it need not wait until it is asked for a sign of life.
+    pub(crate) fn crash(self) -> ! {
+        Crash::Hung(self.to_string()).unwind()
     }
-
-    /// Passes the parent's end on; true if the child need not come back.
-    fn follow_parent(&mut self, task: &mut TaskContext<'_>) -> bool {
-        let gone = self.parent_gone.as_mut().is_some_and(|gone| gone.poll_unpin(task).is_ready());
-        if gone {
-            self.parent_gone = None;
-            if self.pause.is_some() {
-                return true;
-            }
-            self.actor.as_mut().get_mut().ctx().parts().stop();
-        }
-        false
-    }
-
-    fn restart(&mut self) -> Option<End> {
-        match catch_unwind(AssertUnwindSafe(|| self.actor.as_mut().get_mut().restart())) {
-            Ok(true) => {
-                self.liveness.set(true);
-                None
-            }
-            // Nobody holds an address any more.
-            Ok(false) => Some(End::Stopped),
-            Err(panic) => {
-                // Half rebuilt, it must not be started again, not even while it is dropped.
-                self.actor.as_mut().get_mut().ctx().parts().terminate();
-                Some(End::Panicked(text(panic.as_ref())))
-            }
-        }
-    }
-
-    fn run(&mut self, task: &mut TaskContext<'_>) -> Poll<End> {
-        match catch_unwind(AssertUnwindSafe(|| self.actor.as_mut().poll(task))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(())) => Poll::Ready(End::Stopped),
-            Err(panic) => Poll::Ready(End::Panicked(text(panic.as_ref()))),
-        }
-    }
-
-    /// Decides after a crash; true if the actor stays down.
-    fn crashed(&mut self, reason: String) -> bool {
-        self.liveness.set(false);
-        if self.parent_gone.is_none() {
-            return true;
-        }
-        match self.history.crashed(self.epoch.elapsed(), rand::random()) {
-            RestartDecision::After(after) => {
-                self.pause = Some(Box::pin(tokio::time::sleep(after)));
-                self.tell(ChildState::Restarting { reason, after });
-                false
-            }
-            RestartDecision::GiveUp { crashes } => {
-                self.tell(ChildState::Down { reason, crashes });
-                true
-            }
-        }
-    }
-}
-
-impl<A: Supervised + Actor<Context = Context<A>>> Future for Watch<A> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<()> {
-        let watch = self.get_mut();
-        loop {
-            if watch.follow_parent(task) {
-                return Poll::Ready(());
-            }
-            let mut end = None;
-            if let Some(pause) = watch.pause.as_mut() {
-                ready!(pause.as_mut().poll(task));
-                watch.pause = None;
-                end = watch.restart();
-            }
-            let end = match end {
-                Some(end) => end,
-                None => ready!(watch.run(task)),
-            };
-            // Returning drops the actor, outside of any unwinding.
-            match end {
-                End::Stopped => {
-                    watch.liveness.set(false);
-                    watch.tell(ChildState::Stopped);
-                    return Poll::Ready(());
-                }
-                End::Panicked(reason) => {
-                    if watch.crashed(reason) {
-                        return Poll::Ready(());
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic without a text".to_owned())
 }

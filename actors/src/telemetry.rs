@@ -1,17 +1,25 @@
 //! Duty: says how the process is doing.
 //!
-//! Asks nobody: it reads the shared [`Metrics`]. Stops with its parent.
+//! Asks nobody: it reads the shared [`Metrics`] and the [`Vitals`](crate::vitals::Vitals) beside them. Stops with its
+//! parent.
 
 use std::sync::Arc;
 
 use actix::prelude::*;
 
 use crate::metrics::Metrics;
+use crate::progress::Progress;
+use crate::vitals::Status;
 
 /// All metrics, please, as text that Prometheus reads.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Result<String, std::fmt::Error>")]
 pub struct Scrape;
+
+/// How is the process doing, and each of its actors?
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Box<Status>")]
+pub struct GetStatus;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -32,10 +40,20 @@ impl Actor for Telemetry {
 
 impl Supervised for Telemetry {}
 
+impl Progress for Telemetry {}
+
 impl Handler<Scrape> for Telemetry {
     type Result = Result<String, std::fmt::Error>;
 
     fn handle(&mut self, _: Scrape, _: &mut Self::Context) -> Self::Result {
         self.metrics.encode()
+    }
+}
+
+impl Handler<GetStatus> for Telemetry {
+    type Result = MessageResult<GetStatus>;
+
+    fn handle(&mut self, _: GetStatus, _: &mut Self::Context) -> Self::Result {
+        MessageResult(Box::new(self.metrics.vitals().status()))
     }
 }

@@ -68,7 +68,7 @@ resource "aws_ecs_task_definition" "scheduler" {
     portMappings = [{ containerPort = 6666, protocol = "tcp" }]
 
     # An orderly stop takes up to 20 seconds.
-    stopTimeout            = 30
+    stopTimeout            = 35
     readonlyRootFilesystem = true
 
     mountPoints = [{ sourceVolume = "spool", containerPath = "/var/lib/parsec", readOnly = false }]

@@ -152,6 +152,27 @@ async fn an_engine_that_gives_no_sign_of_life_is_replaced_within_a_minute() {
 }
 
 #[actix::test]
+async fn one_that_answers_nothing_at_all_is_replaced_and_nobody_waits_for_it_any_more() {
+    let host = Host::open(vec![Ok(FakeDht::new())]);
+    host.engine.is(How::Hangs);
+    let (dht, began) = (host.dht.clone(), Instant::now());
+    let many = actix::spawn(async move {
+        join_all((0..MAX_OPERATIONS as u64).map(|number| dht.retrieve.ask(Retrieve(cid(number))))).await
+    });
+    host.parent.until_heard(1).await;
+    let restarts = host.parent.restarts();
+    assert!(
+        restarts[0].0.starts_with("the question whether the DHT engine is ready has been under way"),
+        "{restarts:?}"
+    );
+    let answers = many.await.unwrap();
+    assert!(answers.iter().all(|answer| *answer == Ok(Err(OperationError::Dht(DhtError::Stopped)))), "{answers:?}");
+    assert!(began.elapsed() <= secs(90), "{:?}", began.elapsed());
+    sleep(secs(5)).await;
+    assert!(host.dht.provide.ask(publication(1)).await.unwrap().is_ok(), "their places are free again");
+}
+
+#[actix::test]
 async fn an_engine_that_is_not_ready_is_alive() {
     let host = Host::open(vec![]);
     host.engine.is(How::NotReady);
@@ -184,7 +205,7 @@ async fn a_panicking_operation_gives_its_place_back() {
 #[actix::test]
 async fn an_operation_that_never_ends_is_given_up_on() {
     let host = Host::open(vec![]);
-    host.engine.is(How::Hangs);
+    host.engine.is(How::Slow(secs(3600)));
     let began = Instant::now();
     let answer = host.dht.provide.ask(publication(1)).await;
     assert!(matches!(answer, Err(AskError::TimedOut(..))), "{answer:?}");

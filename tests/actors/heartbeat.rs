@@ -158,13 +158,14 @@ async fn after_a_crash_it_beats_again_without_a_second_start_up_delay() {
 }
 
 #[actix::test]
-async fn a_row_that_was_deleted_ends_the_process_so_that_the_next_one_registers() {
+async fn a_row_that_was_deleted_ends_the_process_at_once_so_that_the_next_one_registers() {
     let ward = Ward::open();
     ward.beats(1).await;
     ward.store.takes(Call::Heartbeat, [], Mood::RowGone);
-    ward.parent.until_heard(4).await;
-    let reason = "node 7 has no row in nodes_ecs; it must register again".to_owned();
-    assert_eq!(ward.parent.heard().last(), Some(&ChildState::Down { reason, crashes: 4 }));
+    ward.parent.until_heard(1).await;
+    let [ChildState::Down(given_up)] = &ward.parent.heard()[..] else { panic!("{:?}", ward.parent.heard()) };
+    assert_eq!(given_up.to_string(), "heartbeat: node 7 has no row in nodes_ecs; it must register again");
+    assert!(!ward.heartbeat.addr().connected());
 }
 
 #[actix::test]
@@ -175,4 +176,31 @@ async fn a_crash_in_the_middle_of_the_farewell_offers_the_node_no_more() {
     assert_eq!(ward.stop().ask(Stop).await, Err(AskError::Crashed("heartbeat".into())));
     sleep(10 * BEAT).await;
     assert_eq!((ward.beats(1).await.len(), ward.parent.restarts().len()), (1, 1));
+}
+
+#[actix::test]
+async fn a_beat_that_never_returns_is_given_up_after_a_while_and_another_one_takes_its_place() {
+    let ward = Ward::open();
+    ward.beats(1).await;
+    ward.store.takes(Call::Heartbeat, [], Mood::Hangs);
+    ward.parent.until_heard(1).await;
+    ward.store.takes(Call::Heartbeat, [], Mood::Works);
+    let hung = "a heartbeat has been under way for 100 s and does not end";
+    assert_eq!(ward.parent.restarts().remove(0).0, hung);
+    let beats = ward.beats(3).await;
+    let without = beats[1] - beats[0];
+    assert!(without <= BEAT + secs(110) + POLICY.backoff_max, "{without:?}");
+    assert!(is_about(beats[2] - beats[1], BEAT));
+    assert_eq!(ward.parent.heard().len(), 1);
+}
+
+#[actix::test]
+async fn a_database_that_takes_its_time_for_a_beat_is_put_up_with() {
+    let ward = Ward::open();
+    ward.store.takes(Call::Heartbeat, [], Mood::Hangs);
+    ward.store.until("a beat is under way", |store| store.asked(Call::Heartbeat).len() == 1).await;
+    sleep(secs(60)).await;
+    ward.store.takes(Call::Heartbeat, [], Mood::Works);
+    ward.beats(2).await;
+    assert_eq!(ward.parent.heard(), []);
 }

@@ -19,7 +19,7 @@ use parsec_measure::{Attempt, FleetGroup, OperationKind, OutcomeClass, Round, Ro
 use tokio::sync::watch;
 use tokio::time::{Instant, pause};
 
-use crate::fakes::{Call, FakeServers, FakeStore, POLICY, Witness, metrics, node, until};
+use crate::fakes::{Call, FakeServers, FakeStore, POLICY, Witness, metrics, node, secs, until};
 
 /// How often a round is due.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(60);
@@ -36,6 +36,7 @@ pub(crate) struct Setup {
     pub(crate) trace_sample: f64,
     pub(crate) seed: Option<u64>,
     pub(crate) jitter: Duration,
+    pub(crate) round_limit: Duration,
 }
 
 impl Setup {
@@ -58,6 +59,7 @@ impl Setup {
             trace_sample: 0.0,
             seed: None,
             jitter: Duration::ZERO,
+            round_limit: secs(24 * 3600),
         }
     }
 
@@ -86,6 +88,7 @@ impl Setup {
             group,
             interval: INTERVAL,
             jitter: self.jitter,
+            round_limit: self.round_limit,
             dependencies: serde_json::Value::Null,
             seed: self.seed,
             tools: tools.clone(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use parsec_actors::ask::{Ask, AskError};
-use parsec_actors::stop::{RECORDER_STOP, SCHEDULER_STOP, Stop, StopStep, stop_in_order};
+use parsec_actors::stop::{RECORDER_STOP, SCHEDULER_STOP, STOP_TIMEOUT, Stop, StopStep, StopTimes, stop_in_order};
 use parsec_measure::{OperationKind, OutcomeClass, RoundOutcome};
 use tokio::time::{Instant, pause, sleep};
 
@@ -13,10 +13,13 @@ use crate::rig::{Played, Rig, Setup};
 
 const CANCELLED: OutcomeClass = OutcomeClass::Cancelled;
 
+/// What is left undone by a stop in good order.
+const NOTHING: Vec<String> = Vec::new();
+
 /// Stops the scheduler and then the recorder, which must not take long; returns the rounds in the database.
 async fn stop(rig: &Rig) -> Vec<Played> {
     let began = Instant::now();
-    assert!(stop_in_order(rig.stop_steps()).await, "all stopped in good order");
+    assert_eq!(stop_in_order(rig.stop_steps()).await, NOTHING, "all stopped in good order");
     assert!(began.elapsed() < Duration::from_secs(1), "it took {:?}", began.elapsed());
     assert!(!rig.scheduler.addr().connected() && !rig.recorder.addr().connected());
     rig.played()
@@ -118,7 +121,7 @@ async fn a_database_that_is_away_keeps_the_recorder_no_longer_than_allowed() {
     rig.store.is(Mood::Away);
     rig.until_heard(2).await;
     let began = Instant::now();
-    assert!(!stop_in_order(rig.stop_steps()).await);
+    assert_eq!(stop_in_order(rig.stop_steps()).await, ["recorder gave no answer within 10s"]);
     assert!(began.elapsed() <= SCHEDULER_STOP + RECORDER_STOP, "{:?}", began.elapsed());
 }
 
@@ -141,9 +144,10 @@ impl Handler<Stop> for Part {
 async fn a_part_that_does_not_stop_does_not_keep_the_others_from_stopping() {
     pause();
     let step = |name, takes| StopStep { name, ask: Ask::new(name, Part(takes).start(), secs(5)) };
-    assert!(stop_in_order(vec![step("first", secs(1)), step("second", secs(4))]).await);
+    assert_eq!(stop_in_order(vec![step("first", secs(1)), step("second", secs(4))]).await, NOTHING);
     let began = Instant::now();
-    assert!(!stop_in_order(vec![step("first", secs(1)), step("stuck", secs(3600)), step("last", secs(1))]).await);
+    let undone = stop_in_order(vec![step("first", secs(1)), step("stuck", secs(3600)), step("last", secs(1))]).await;
+    assert_eq!(undone, ["stuck gave no answer within 5s"]);
     assert_eq!(began.elapsed().as_secs(), 7, "one second, the limit of five, one second");
 }
 
@@ -154,4 +158,15 @@ async fn whoever_has_stopped_answers_no_more() {
     stop(&rig).await;
     let again: Ask<Stop> = rig.scheduler.ask(SCHEDULER_STOP);
     assert_eq!(again.ask(Stop).await, Err(AskError::Unavailable("scheduler".into())));
+}
+
+#[test]
+fn the_steps_of_a_stop_fit_into_it_however_short_it_is_and_none_is_longer_than_it_was_made_for() {
+    for seconds in [1, 5, 29, 30, 31, 3_600] {
+        let (whole, times) = (secs(seconds), StopTimes::of(secs(seconds)));
+        let server = times.gateway().max(times.heartbeat()) + times.dht() + times.recorder();
+        let scheduler = times.scheduler() + times.recorder();
+        assert!(server <= whole.min(STOP_TIMEOUT) && scheduler <= whole.min(STOP_TIMEOUT), "{server:?} of {whole:?}");
+        assert!(times.requests() < times.gateway() && times.recorder() >= whole.min(STOP_TIMEOUT) / 4, "{times:?}");
+    }
 }

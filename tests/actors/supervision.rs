@@ -1,148 +1,25 @@
 //! What supervision promises, shown on an actor that crashes to order. The real ones crash in `panics.rs`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
 use futures::future::join_all;
 use parsec_actors::ask::{Ask, AskError};
 use parsec_actors::root::Root;
-use parsec_actors::supervise::{Child, ChildState, supervise};
+use parsec_actors::supervise::{ChildState, GivenUp, supervise};
 use tokio::time::{Instant, pause, sleep};
 
-use crate::fakes::{POLICY, Witness, counted, metrics, millis, secs};
+use crate::fakes::{POLICY, counted, metrics, millis, secs};
+use crate::kid::{Crash, Kid, Leave, Life, Nursery, Ponder, Touch};
 
 /// How many questions of one kind may wait for one actor.
 const MAX_WAITING: usize = 512;
 
-/// Its life, seen from outside.
-#[derive(Debug, Default)]
-struct Life {
-    starts: AtomicUsize,
-    ends: AtomicUsize,
-    /// How many times still `started` shall panic, and `restarting`.
-    panics_in_started: AtomicUsize,
-    panics_in_restarting: AtomicUsize,
-}
-
-fn take(left: &AtomicUsize) -> bool {
-    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
-}
-
-/// An actor that crashes to order.
-#[derive(Debug)]
-struct Kid {
-    life: Arc<Life>,
-    touched: u32,
-}
-
-/// Counts itself: the answer tells a fresh state from an old one.
-#[derive(Debug, Message)]
-#[rtype(result = "u32")]
-struct Touch;
-
-/// Panics.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-struct Crash;
-
-/// Is answered after so long.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-struct Ponder(Duration);
-
-/// Ends by itself.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-struct Leave;
-
-impl Actor for Kid {
-    type Context = Context<Self>;
-
-    fn started(&mut self, _: &mut Self::Context) {
-        self.life.starts.fetch_add(1, Ordering::Relaxed);
-        assert!(!take(&self.life.panics_in_started), "panic in started");
-    }
-
-    fn stopped(&mut self, _: &mut Self::Context) {
-        self.life.ends.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Supervised for Kid {
-    fn restarting(&mut self, _: &mut Self::Context) {
-        assert!(!take(&self.life.panics_in_restarting), "panic in restarting");
-        self.touched = 0;
-    }
-}
-
-impl Handler<Touch> for Kid {
-    type Result = u32;
-
-    fn handle(&mut self, _: Touch, _: &mut Self::Context) -> u32 {
-        self.touched += 1;
-        self.touched
-    }
-}
-
-impl Handler<Crash> for Kid {
-    type Result = ();
-
-    fn handle(&mut self, _: Crash, _: &mut Self::Context) {
-        panic!("crashed to order");
-    }
-}
-
-impl Handler<Ponder> for Kid {
-    type Result = ResponseActFuture<Self, ()>;
-
-    fn handle(&mut self, Ponder(time): Ponder, _: &mut Self::Context) -> Self::Result {
-        Box::pin(sleep(time).into_actor(self))
-    }
-}
-
-impl Handler<Leave> for Kid {
-    type Result = ();
-
-    fn handle(&mut self, _: Leave, context: &mut Self::Context) {
-        context.stop();
-    }
-}
-
-struct Nursery {
-    kid: Child<Kid>,
-    life: Arc<Life>,
-    parent: Witness,
-}
-
-impl Nursery {
-    /// A supervised kid, with the clock stopped.
-    fn open() -> Self {
-        Self::with(Life::default())
-    }
-
-    fn with(life: Life) -> Self {
-        pause();
-        let life = Arc::new(life);
-        let (parent, hears) = Witness::start_new();
-        let kid = supervise("kid", POLICY, hears, Kid { life: Arc::clone(&life), touched: 0 });
-        Self { kid, life, parent }
-    }
-
-    fn touch(&self) -> Ask<Touch> {
-        self.kid.ask(secs(60))
-    }
-
-    /// Has it crash, and waits until it is back or given up on.
-    async fn crash(&self) {
-        let before = self.parent.heard().len();
-        self.kid.addr().send(Crash).await.unwrap_err();
-        self.parent.until_heard(before + 1).await;
-        if let Some(ChildState::Restarting { after, .. }) = self.parent.heard().last() {
-            sleep(*after + millis(1)).await;
-        }
-    }
+/// After one crash more than the policy puts up with.
+fn given_up(reason: &str) -> GivenUp {
+    GivenUp { actor: "kid".into(), crashes: 4, within: POLICY.window, reason: reason.to_owned() }
 }
 
 /// Whether `pause` is the nominal one less at most half of it.
@@ -174,7 +51,7 @@ async fn the_pauses_double_up_to_the_cap_and_then_it_stays_down() {
     for (pause, nominal) in pauses.iter().zip([250, 500, 1000].map(millis)) {
         assert!(is_jittered(*pause, nominal), "{pauses:?}");
     }
-    let down = ChildState::Down { reason: "crashed to order".to_owned(), crashes: 4 };
+    let down = ChildState::Down(given_up("crashed to order"));
     assert_eq!(nursery.parent.heard().last(), Some(&down));
     assert!(!nursery.kid.addr().connected());
     assert_eq!(nursery.touch().ask(Touch).await, Err(AskError::Unavailable("kid".into())));
@@ -290,7 +167,7 @@ async fn what_cannot_be_rebuilt_is_given_up_on_and_never_started_half_built() {
     let nursery = Nursery::with(Life { panics_in_restarting: usize::MAX.into(), ..Life::default() });
     nursery.kid.addr().send(Crash).await.unwrap_err();
     nursery.parent.until_heard(4).await;
-    let down = ChildState::Down { reason: "panic in restarting".to_owned(), crashes: 4 };
+    let down = ChildState::Down(given_up("panic in restarting"));
     assert_eq!(nursery.parent.heard().last(), Some(&down));
     assert!(!nursery.kid.addr().connected());
     assert_eq!(nursery.life.starts.load(Ordering::Relaxed), 1);
@@ -319,6 +196,16 @@ async fn dropping_the_child_stops_an_actor_that_is_down_just_then() {
     assert_eq!(nursery.life.starts.load(Ordering::Relaxed), 1);
 }
 
+#[test]
+fn a_process_that_ends_while_an_actor_is_down_does_not_start_it_again() {
+    let life = System::new().block_on(async {
+        let nursery = Nursery::open();
+        nursery.kid.addr().send(Crash).await.unwrap_err();
+        nursery.life
+    });
+    assert_eq!(life.starts.load(Ordering::Relaxed), 1);
+}
+
 #[actix::test]
 async fn an_actor_that_ends_by_itself_is_not_brought_back() {
     let nursery = Nursery::open();
@@ -334,14 +221,16 @@ async fn the_root_counts_restarts_and_says_whom_it_lost() {
     pause();
     let metrics = metrics();
     let (root, mut fatal) = Root::new(Arc::clone(&metrics));
-    let kid = supervise("kid", POLICY, root.start().recipient(), Kid { life: Arc::default(), touched: 0 });
+    let kid = supervise("kid", POLICY, root.start().recipient(), Kid::default());
     for _ in 0..3 {
         kid.addr().send(Crash).await.unwrap_err();
         sleep(2 * POLICY.backoff_max).await;
         assert_eq!(*fatal.borrow(), None);
     }
     kid.addr().send(Crash).await.unwrap_err();
-    let sentence = fatal.wait_for(Option::is_some).await.unwrap().clone().unwrap();
-    assert_eq!(sentence, "kid crashed 4 times in a short time, last: crashed to order");
-    assert!((counted(&metrics, "parsec_actor_restarts_total{actor=\"kid\"}") - 3.0).abs() < f64::EPSILON);
+    let sentence = fatal.wait_for(Option::is_some).await.unwrap().clone().unwrap().to_string();
+    assert_eq!(sentence, "kid crashed 4 times within 10 s, last: crashed to order");
+    assert!(
+        (counted(&metrics, "parsec_actor_restarts_total{actor=\"kid\",reason=\"panic\"}") - 3.0).abs() < f64::EPSILON
+    );
 }

@@ -68,6 +68,7 @@ async fn results_are_on_standard_output_alone_and_measurements_in_the_directory_
     assert!(ended.out.iter().all(|line| is_object(line)), "{:#?}", ended.out);
     let file = directory.path().join("parsec.db");
     assert!(ended.err.contains(&format!("measurements go to {}", file.display())));
+    assert!(ended.err.contains("how it is doing: http://127.0.0.1:"), "{}", ended.err);
     assert!(std::fs::read(&file).unwrap().starts_with(b"SQLite format 3"));
 }
 

@@ -3,12 +3,14 @@
 //! The DHT of these tests is one peer: a server in server mode, in a process of its own. Frozen with SIGSTOP, it keeps
 //! whoever asks it waiting for as long as the test wants.
 
+use std::time::{Duration, Instant};
+
 use nix::sys::signal::Signal;
 use parsec_measure::Content;
 use parsec_test_support::database;
 use tokio::task::JoinHandle;
 
-use crate::deployment::{Server, metrics, scheduler, server};
+use crate::deployment::{Server, joining, metrics, network, scheduler, server};
 use crate::http::{Reply, post};
 use crate::stage::Stage;
 use crate::tables::Tables;
@@ -29,6 +31,12 @@ async fn a_lookup_under_way(stage: &Stage) -> Scene {
     let tables = Tables::of(stage, database).await;
     peer.process.signal(Signal::SIGSTOP);
 
+    let request = look_up(stage, &server).await;
+    Scene { tables, peer, server, request }
+}
+
+/// Has the server begin with a lookup.
+async fn look_up(stage: &Stage, server: &Server) -> JoinHandle<Reply> {
     let path = format!("/retrieve/{}", Content::random(&mut rand::rng()).cid());
     let request = {
         let (stage, api) = (stage.clone(), server.api);
@@ -37,7 +45,7 @@ async fn a_lookup_under_way(stage: &Stage) -> Scene {
     let counted = r#"parsec_http_requests_total{method="POST",path="retrieve",scheduler=""} 1"#;
     let has_arrived = async || metrics(stage, &server.process).await.contains(counted).then_some(());
     stage.eventually("request at the server", has_arrived).await;
-    Scene { tables, peer, server, request }
+    request
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,4 +90,48 @@ async fn who_still_waits_for_a_database_can_be_stopped_all_the_same() {
         assert_eq!(ended.code(), 0);
         assert!(ended.err.contains("stopping before everything is up"), "{}", ended.err);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_takes_no_longer_than_it_may_whatever_is_in_flight() {
+    let stage = Stage::begin();
+    let peer = Server::started(server(&stage, &["--dry-run", "--server-mode"])).await;
+    let added = ["--dry-run", "--stop-timeout", "3s", "--bootstrap-peers", &peer.multiaddress];
+    let server = Server::started(server(&stage, &added)).await.ready(&stage).await;
+    peer.process.signal(Signal::SIGSTOP);
+    let request = look_up(&stage, &server).await;
+
+    let told = Instant::now();
+    server.process.signal(Signal::SIGTERM);
+    let ended = server.process.end().await;
+    let took = told.elapsed();
+    request.abort();
+    // The bound, and a step of whoever watches over it.
+    assert!(took < Duration::from_secs(5), "{took:?}: {}", ended.err);
+    assert_eq!(ended.code(), 0, "a request that is cut off leaves nothing unwritten: {}", ended.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_leaves_rows_unwritten_says_so_with_its_exit_code_and_its_last_line() {
+    let stage = Stage::begin();
+    let (network, database) = tokio::join!(network(), database());
+    let [flag, peers] = joining(&network);
+    let added = ["--database-url", database.url(), &flag, &peers];
+    let begin = async || Server::started(server(&stage, &added)).await.ready(&stage).await;
+    let _servers = tokio::join!(begin(), begin());
+    let scheduler = scheduler(&stage, &["--database-url", database.url(), "--stop-timeout", "3s"]);
+    let tables = Tables::of(&stage, database).await;
+    tables.wait_for(1, "rounds WHERE outcome = 'complete'").await;
+    // Whoever writes waits for this transaction.
+    tables.query("BEGIN").await;
+    tables.query("LOCK TABLE rounds, operations IN ACCESS EXCLUSIVE MODE").await;
+    scheduler.logged("attempt ended", 6).await;
+
+    let told = Instant::now();
+    let ended = scheduler.terminate().await;
+    assert!(told.elapsed() < Duration::from_secs(6), "{:?}: {}", told.elapsed(), ended.err);
+    assert_eq!(ended.code(), 75, "{}", ended.err);
+    let last: serde_json::Value = serde_json::from_str(ended.err.lines().last().unwrap()).unwrap();
+    let message = last["message"].as_str().unwrap();
+    assert!(message.starts_with("stopped, but not everything was finished: recorder gave no answer within "), "{last}");
 }

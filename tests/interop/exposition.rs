@@ -43,9 +43,11 @@ pub(crate) const ORIGINAL: [Metric; 6] = [
 ];
 
 /// What stands beside it. A new metric gets a row here.
-pub(crate) const OURS: [Metric; 24] = [
+pub(crate) const OURS: [Metric; 26] = [
     metric("parsec_build_info", "gauge", &["version", "commit"], By::Both),
-    metric("parsec_actor_restarts_total", "counter", &["actor"], By::Both),
+    metric("parsec_actor_restarts_total", "counter", &["actor", "reason"], By::Both),
+    metric("parsec_actor_up", "gauge", &["actor"], By::Both),
+    metric("parsec_actor_waiting", "gauge", &["actor"], By::Both),
     metric("parsec_network_size_peers", "gauge", &["fleet"], By::Both),
     metric("parsec_recorder_backlog_rows", "gauge", &[], By::Both),
     metric("parsec_spool_up", "gauge", &[], By::Both),

@@ -7,6 +7,7 @@
 mod measuring;
 mod refusal;
 mod telemetry;
+mod workers;
 
 use std::fmt;
 use std::net::TcpListener;
@@ -19,7 +20,10 @@ use actix_web::{App, HttpServer, web};
 use tracing::{debug, warn};
 
 pub use measuring::Measuring;
+pub use telemetry::Reports;
 
+use self::workers::Workers;
+use crate::progress::{Progress, Stuck};
 use crate::stop::{GATEWAY_STOP, Stop};
 
 /// How many threads serve requests. They only pass messages on; the measuring happens elsewhere.
@@ -44,9 +48,9 @@ impl Routes {
         }))
     }
 
-    /// What operators read: `/metrics`.
-    pub fn telemetry(scrape: crate::ask::Ask<crate::telemetry::Scrape>) -> Self {
-        let data = web::Data::new(scrape);
+    /// What operators read: `/metrics` and `/status`.
+    pub fn telemetry(reports: Reports) -> Self {
+        let data = web::Data::new(reports);
         Self(Arc::new(move |config| {
             config.app_data(data.clone()).configure(telemetry::configure);
         }))
@@ -67,12 +71,23 @@ pub struct Gateway {
     listener: Option<Arc<TcpListener>>,
     routes: Routes,
     server: Option<ServerHandle>,
+    workers: Workers,
+    /// How long requests in flight are waited for.
+    stop_within: Duration,
 }
 
 impl Gateway {
     /// Serves these routes on a socket that listens already.
     pub fn new(listener: Arc<TcpListener>, routes: Routes) -> Self {
-        Self { listener: Some(listener), routes, server: None }
+        let (server, workers) = (None, Workers::default());
+        Self { listener: Some(listener), routes, server, workers, stop_within: GATEWAY_STOP }
+    }
+
+    /// Gives requests in flight less time when it stops.
+    #[must_use]
+    pub fn stopping_within(mut self, time: Duration) -> Self {
+        self.stop_within = time;
+        self
     }
 }
 
@@ -82,14 +97,18 @@ impl Actor for Gateway {
     fn started(&mut self, context: &mut Self::Context) {
         // Stopped, and crashed while it was stopping.
         let Some(listener) = &self.listener else { return };
-        let (routes, address) = (self.routes.clone(), listener.local_addr());
+        let (routes, address, workers) = (self.routes.clone(), listener.local_addr(), self.workers.clone());
         // Where the system has no file or thread left for this, it is a crash, after which the supervisor tries again.
         let listener = listener.try_clone().expect("a listening socket can be cloned");
-        let server = HttpServer::new(move || App::new().configure(|config| routes.0(config)))
+        let app = move || {
+            workers.begin_to_tick();
+            App::new().configure(|config| routes.0(config))
+        };
+        let server = HttpServer::new(app)
             .workers(WORKERS)
             .max_connections(MAX_CONNECTIONS)
             .client_request_timeout(HEAD_TIMEOUT)
-            .shutdown_timeout(GATEWAY_STOP.as_secs())
+            .shutdown_timeout(self.stop_within.as_secs())
             .disable_signals()
             .listen(listener)
             .expect("a socket that listens can be served on")
@@ -106,7 +125,14 @@ impl Actor for Gateway {
 
 impl Supervised for Gateway {
     fn restarting(&mut self, _: &mut Self::Context) {
-        *self = Self { listener: self.listener.take(), routes: self.routes.clone(), server: None };
+        let (listener, routes, stop_within) = (self.listener.take(), self.routes.clone(), self.stop_within);
+        *self = Self { listener, routes, server: None, workers: Workers::default(), stop_within };
+    }
+}
+
+impl Progress for Gateway {
+    fn progress(&mut self) -> Result<(), Stuck> {
+        if self.server.is_some() { self.workers.progress() } else { Ok(()) }
     }
 }
 

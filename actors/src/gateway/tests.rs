@@ -20,6 +20,7 @@ use crate::supervise::{Child, supervise};
 use crate::telemetry::Telemetry;
 
 mod openapi;
+mod status;
 
 /// What the routes answered.
 #[derive(Debug)]
@@ -341,7 +342,9 @@ async fn the_size_of_the_network_is_told_with_every_answer_and_with_readiness() 
 #[actix::test]
 async fn metrics_are_told_in_the_text_format_of_prometheus() {
     let telemetry = Telemetry::new(metrics()).start();
-    let routes = Routes::telemetry(Ask::new("telemetry", telemetry, secs(5)));
+    let (metrics, status) =
+        (Ask::new("telemetry", telemetry.clone(), secs(5)), Ask::new("telemetry", telemetry, secs(5)));
+    let routes = Routes::telemetry(Reports { metrics, status });
     let reply = send(&routes, TestRequest::with_uri("/metrics")).await;
     assert_eq!(reply.content_type, "text/plain; version=0.0.4; charset=utf-8");
     let first = ["# HELP parsec_build_info ", "# TYPE parsec_build_info gauge", "parsec_build_info{"];

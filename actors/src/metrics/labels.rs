@@ -6,6 +6,8 @@ use parking_lot::Mutex;
 use parsec_measure::{ListName, OperationKind, RequestKind};
 use prometheus_client::encoding::EncodeLabelSet;
 
+use crate::supervise::CrashKind;
+
 /// What stands for a label value for which there is no room.
 const OTHER: &str = "other";
 
@@ -58,6 +60,12 @@ pub(super) struct Actor {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Restart {
+    pub(super) actor: String,
+    pub(super) reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Fleet {
     pub(super) fleet: String,
 }
@@ -77,6 +85,12 @@ impl Fallback {
 impl Actor {
     pub(super) fn new(actor: &str) -> Self {
         Self { actor: actor.to_owned() }
+    }
+}
+
+impl Restart {
+    pub(super) fn new(actor: &str, kind: CrashKind) -> Self {
+        Self { actor: actor.to_owned(), reason: kind.as_str() }
     }
 }
 

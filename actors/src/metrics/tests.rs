@@ -118,7 +118,7 @@ fn counters_stand_at_zero_before_their_first_event() {
     let metrics = Metrics::new("0.1.0", "abc");
     metrics.serving("optprov");
     metrics.playing("optprov");
-    metrics.supervised("DHT node");
+    metrics.supervised(&Signs::of("DHT node".into()));
     let lines = [
         "parsec_background_puts_total{outcome=\"failed\",fleet=\"optprov\"} 0",
         "parsec_fallbacks_total{operation=\"provide\",fleet=\"optprov\"} 0",
@@ -127,7 +127,10 @@ fn counters_stand_at_zero_before_their_first_event() {
         "parsec_rounds_skipped_total{fleet=\"optprov\"} 0",
         "parsec_issued_provides{success=\"false\"} 0",
         "parsec_issued_retrievals{success=\"true\"} 0",
-        "parsec_actor_restarts_total{actor=\"DHT node\"} 0",
+        "parsec_actor_restarts_total{actor=\"DHT node\",reason=\"panic\"} 0",
+        "parsec_actor_restarts_total{actor=\"DHT node\",reason=\"hung\"} 0",
+        "parsec_actor_up{actor=\"DHT node\"} 1",
+        "parsec_actor_waiting{actor=\"DHT node\"} 0",
         "parsec_recorder_rows_lost_total 0",
     ];
     assert_has(&metrics.encode().unwrap(), &lines);

@@ -64,9 +64,15 @@ impl Backlog {
         self.disk.as_ref().map(Disk::state)
     }
 
-    /// Whether rows are kept in memory alone, although there is a spool.
-    pub fn is_degraded(&self) -> bool {
-        self.disk.as_ref().is_some_and(|disk| disk.trouble().is_some())
+    /// How many of the rows that wait are in memory.
+    pub fn in_memory(&self) -> usize {
+        self.memory.lock().len()
+    }
+
+    /// Why rows are kept in memory alone although there is a spool, in words; `None` if they are not.
+    pub fn trouble(&self) -> Option<String> {
+        let trouble = self.disk.as_ref()?.trouble()?;
+        Some(format!("the spool takes no rows, they are kept in memory only: {trouble}"))
     }
 
     /// Whether rows are in memory that a disk could take.

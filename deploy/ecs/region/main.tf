@@ -62,7 +62,7 @@ resource "aws_ecs_task_definition" "server" {
     }
 
     # An orderly stop takes up to 20 seconds.
-    stopTimeout            = 30
+    stopTimeout            = 35
     readonlyRootFilesystem = true
 
     mountPoints = [{ sourceVolume = "spool", containerPath = "/var/lib/parsec", readOnly = false }]

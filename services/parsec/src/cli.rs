@@ -14,6 +14,7 @@ use crate::config::{
     MigrateConfig, NetworkConfig, OneShotConfig, Program, SECTIONS, SchedulerConfig, Secrecy, ServerConfig, ShowConfig,
     Sources, SpoolCommandConfig, TraceConfig, Warning, keys, warnings,
 };
+use crate::exit::EXIT_CODES;
 use crate::provenance;
 
 pub(crate) mod completions;
@@ -253,7 +254,7 @@ fn subcommand(program: Program) -> clap::Command {
     let heading = if examples.len() == 1 { "Example" } else { "Examples" };
     let plain = with_settings(clap::Command::new(program.name()).about(about), program)
         .args(argument(program))
-        .after_help(format!("{heading}:\n  {}", examples.join("\n  ")));
+        .after_help(format!("{heading}:\n  {}{}", examples.join("\n  "), exit_codes(program)));
     match program {
         Program::Server => {
             let dht = clap::Command::new("dht").about("Measures provider records in the DHT (the default)");
@@ -354,6 +355,15 @@ fn about(program: Program) -> (&'static str, &'static [&'static str]) {
             ],
         ),
     }
+}
+
+/// What those that run unattended say by their end.
+fn exit_codes(program: Program) -> String {
+    if !matches!(program, Program::Server | Program::Scheduler) {
+        return String::new();
+    }
+    let codes = EXIT_CODES.iter().map(|(code, meaning)| format!("\n  {code:>3}  {meaning}"));
+    format!("\n\nExit codes:{}", codes.collect::<String>())
 }
 
 fn with_settings(command: clap::Command, program: Program) -> clap::Command {

@@ -4,9 +4,11 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use parsec_actors::metrics::Role;
+use parsec_actors::recorder::Backlog;
 use parsec_api::client::{HttpClient, ServerApi, Timeouts};
 use parsec_dht::NodeConfig;
 use parsec_measure::Endpoint;
@@ -23,20 +25,25 @@ use crate::place::Place;
 use crate::process::{self, Process};
 use crate::scheduler::{self, SchedulerSetup};
 use crate::server::{self, RunningServer, ServerSetup};
+use crate::spool;
 
 /// Which part of the interval the beginnings of the loops are scattered over: enough that those of schedulers that were
 /// started together do not all publish in the same second.
 const JITTER: u32 = 10;
 
+/// What a round can take beside each of its operations: calls of a database and of a disk that give no answer, each with its
+/// own limit of a minute or less.
+const BESIDE_OPERATION: Duration = Duration::from_secs(5 * 60);
+
 /// `parsec server dht`.
 pub(crate) async fn run_server(config: ServerConfig, args: Vec<OsString>) -> anyhow::Result<()> {
-    let process = Process::start(Role::Server)?;
+    let process = Process::start_unattended(Role::Server, config.stop_timeout)?;
     let telemetry = process::bind("telemetry", &config.telemetry.listen)?;
     let Some(server) = process.unless_stopped(start_server(&process, config, args)).await else { return Ok(()) };
     let server = server?;
     let telemetry = process.serve_telemetry(telemetry);
     let ended = process.wait_for_end().await;
-    let stopped = server.stop().await;
+    let stopped = server.stop(process.stop_times).await;
     drop(telemetry);
     concluded(ended, stopped)
 }
@@ -56,11 +63,13 @@ async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsStrin
     } else {
         database::open(&target, config.database.wait).await?
     };
+    let backlog = if config.dry_run { Backlog::default() } else { spool::backlog(&config.spool, &target).await };
     let bound = http.local_addr().context("the HTTP socket has no address")?.ip();
     let setup = ServerSetup {
         dht,
         http,
         store,
+        backlog,
         fleet: config.fleet,
         place: Place::find(&config.place, container.as_ref(), bound, &target)?,
         startup_delay: config.startup_delay,
@@ -71,8 +80,10 @@ async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsStrin
 
 /// Why it ended counts before how it stopped.
 fn concluded(ended: anyhow::Result<()>, stopped: anyhow::Result<()>) -> anyhow::Result<()> {
-    if stopped.is_ok() {
-        info!("stopped in good order");
+    match (&ended, &stopped) {
+        (_, Ok(())) => info!("stopped in good order"),
+        (Err(_), Err(unfinished)) => warn!("{unfinished:#}"),
+        (Ok(()), Err(_)) => {}
     }
     ended.and(stopped)
 }
@@ -92,13 +103,14 @@ fn dht_node(config: &ServerConfig) -> anyhow::Result<NodeConfig> {
 /// `parsec scheduler`.
 pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()> {
     process::raise_file_limit();
-    let process = Process::start(Role::Scheduler)?;
+    let process = Process::start_unattended(Role::Scheduler, config.stop_timeout)?;
     let telemetry = process::bind("telemetry", &config.telemetry.listen)?;
     let target = database::target(&config.database)?;
     let opening = database::open(&target, config.database.wait);
     let Some(store) = process.unless_stopped(opening).await else { return Ok(()) };
     let store = store?;
     let store: Arc<dyn Store> = if config.dry_run { Arc::new(DryRun { nodes: Some(store) }) } else { store };
+    let backlog = if config.dry_run { Backlog::default() } else { spool::backlog(&config.spool, &target).await };
     let timeouts = Timeouts { operation: config.operation_timeout, ..Timeouts::default() };
     let setup = SchedulerSetup {
         store,
@@ -107,6 +119,8 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
         interval: config.interval,
         jitter: config.interval / JITTER,
         probes: config.probes,
+        round_limit: (config.operation_timeout + BESIDE_OPERATION) * (config.probes + 1),
+        backlog,
         trace_sample: config.trace_sample,
         seed: None,
         watcher: None,
@@ -114,7 +128,7 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
     let scheduler = scheduler::start(&process, setup);
     let telemetry = process.serve_telemetry(telemetry);
     let ended = process.wait_for_end().await;
-    let stopped = scheduler.stop().await;
+    let stopped = scheduler.stop(process.stop_times).await;
     drop(telemetry);
     concluded(ended, stopped)
 }

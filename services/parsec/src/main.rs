@@ -10,6 +10,7 @@
 //! - [`spool`]: where rows wait while the database is away, and the command that looks after them
 //! - [`conformance`]: whether a server keeps the HTTP contract
 //! - [`server`], [`scheduler`]: which actors they are made of; [`process`]: what every process has
+//! - [`exit`]: with which code and which words it ends; [`watchdog`]: ends it when nothing else can
 //! - [`database`], [`dht`], [`lists`], [`provenance`], [`logging`], [`output`], [`words`]: what the wiring needs
 //! - [`place`]: where a server runs, from [`ecs`] or from the [`machine`]
 
@@ -22,6 +23,7 @@ mod database;
 mod demo;
 mod dht;
 mod ecs;
+mod exit;
 mod facts;
 mod lists;
 mod logging;
@@ -37,6 +39,7 @@ mod scheduler;
 mod server;
 mod spool;
 mod trace;
+mod watchdog;
 mod words;
 
 use std::collections::BTreeMap;
@@ -71,7 +74,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             error!("{error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(exit::code(&error))
         }
     }
 }

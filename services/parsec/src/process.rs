@@ -3,28 +3,29 @@
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
-use anyhow::{Context as _, bail};
-use parsec_actors::gateway::{Gateway, Routes};
+use anyhow::Context as _;
+use parsec_actors::gateway::{Gateway, Reports, Routes};
 use parsec_actors::metrics::{Metrics, Role};
+use parsec_actors::progress::Progress;
 use parsec_actors::root::Root;
-use parsec_actors::stop::{StopStep, stop_in_order};
-use parsec_actors::supervise::{Child, ChildEvent, supervise};
+use parsec_actors::stop::{STOP_TIMEOUT, StopTimes};
+use parsec_actors::supervise::{Child, ChildEvent, GivenUp, supervise};
 use parsec_actors::telemetry::Telemetry;
 use parsec_measure::{RestartPolicy, port_candidates};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::config::HostPort;
+use crate::exit::Failure;
 use crate::provenance;
+use crate::watchdog::{Watchdog, end_process};
 
-/// How long collecting the metrics may take.
-const SCRAPE_DEADLINE: std::time::Duration = std::time::Duration::from_secs(5);
-
-/// The exit code of a second signal during a stop: 128 + SIGINT, as shells have it.
-const IMPATIENT: i32 = 130;
+/// How long collecting the metrics, or the state of the process, may take.
+const SCRAPE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Runs `app` on an actix system over a multi-thread runtime: actors on this thread, the DHT and the
 /// database on the workers.
@@ -40,9 +41,14 @@ pub(crate) fn run<T>(app: impl Future<Output = T>) -> anyhow::Result<T> {
 /// The root of the tree, and what every process has.
 pub(crate) struct Process {
     pub(crate) metrics: Arc<Metrics>,
+    /// How much time the steps of its stop have.
+    pub(crate) stop_times: StopTimes,
     root: Recipient<ChildEvent>,
-    fatal: watch::Receiver<Option<String>>,
+    fatal: watch::Receiver<Option<GivenUp>>,
     signal: watch::Receiver<Option<&'static str>>,
+    /// Ends the process when it cannot do so itself. Only those that run unattended have one: a person who pages through
+    /// what a command prints holds it up for as long as they like.
+    watchdog: Option<Watchdog>,
 }
 
 impl Process {
@@ -52,27 +58,45 @@ impl Process {
     /// If the system grants no handlers for signals.
     pub(crate) fn start(role: Role) -> anyhow::Result<Self> {
         let metrics = Arc::new(Metrics::of(role, provenance::VERSION, provenance::COMMIT));
+        Self::with(metrics, STOP_TIMEOUT, None)
+    }
+
+    /// A process that runs unattended: it ends within `stop_timeout` when it is told to, and ends by itself when nothing
+    /// moves any more. Must be called within the system.
+    ///
+    /// # Errors
+    /// If the system grants no handlers for signals, or no thread.
+    pub(crate) fn start_unattended(role: Role, stop_timeout: Duration) -> anyhow::Result<Self> {
+        let metrics = Arc::new(Metrics::of(role, provenance::VERSION, provenance::COMMIT));
+        let watchdog = Watchdog::watch(Arc::clone(&metrics), stop_timeout).context("cannot start a thread")?;
+        Self::with(metrics, stop_timeout, Some(watchdog))
+    }
+
+    fn with(metrics: Arc<Metrics>, stop_timeout: Duration, watchdog: Option<Watchdog>) -> anyhow::Result<Self> {
         let (root, fatal) = Root::new(Arc::clone(&metrics));
-        let signal = listen_for_signals()?;
-        Ok(Self { metrics, root: root.start().recipient(), fatal, signal })
+        let signal = listen_for_signals(watchdog.clone())?;
+        let (root, stop_times) = (root.start().recipient(), StopTimes::of(stop_timeout));
+        Ok(Self { metrics, stop_times, root, fatal, signal, watchdog })
     }
 
     /// Starts an actor below the root.
     pub(crate) fn supervise<A>(&self, name: &str, actor: A) -> Child<A>
     where
-        A: Supervised + Actor<Context = Context<A>>,
+        A: Supervised + Progress + Actor<Context = Context<A>>,
     {
-        self.metrics.supervised(name);
-        supervise(name, RestartPolicy::default(), self.root.clone(), actor)
+        let child = supervise(name, RestartPolicy::default(), self.root.clone(), actor);
+        self.metrics.supervised(child.signs());
+        child
     }
 
-    /// Serves `/metrics`.
+    /// Serves `/metrics` and `/status`.
     pub(crate) fn serve_telemetry(&self, listener: TcpListener) -> (Child<Telemetry>, Child<Gateway>) {
         if let Ok(address) = listener.local_addr() {
             info!(%address, "serving /metrics");
         }
         let telemetry = self.supervise("telemetry", Telemetry::new(Arc::clone(&self.metrics)));
-        let routes = Routes::telemetry(telemetry.ask(SCRAPE_DEADLINE));
+        let reports = Reports { metrics: telemetry.ask(SCRAPE_DEADLINE), status: telemetry.ask(SCRAPE_DEADLINE) };
+        let routes = Routes::telemetry(reports);
         let gateway = self.supervise("telemetry gateway", Gateway::new(Arc::new(listener), routes));
         (telemetry, gateway)
     }
@@ -98,9 +122,13 @@ impl Process {
                 info!(signal, "stopping");
                 Ok(())
             }
-            reason = fatal.wait_for(Option::is_some) => {
-                let reason = reason.ok().and_then(|reason| reason.clone()).unwrap_or_default();
-                bail!("giving up: {reason}")
+            given_up = fatal.wait_for(Option::is_some) => {
+                if let Some(watchdog) = &self.watchdog {
+                    watchdog.stop_begins();
+                }
+                let given_up = given_up.ok().and_then(|given_up| given_up.clone());
+                let why = given_up.map_or_else(|| "the root of the actors crashed".to_owned(), |why| why.to_string());
+                Err(Failure::GaveUp(why).into())
             }
         }
     }
@@ -113,29 +141,30 @@ impl Process {
 }
 
 /// Listens for SIGTERM and SIGINT, from the start of the process on: the first process of a container would not even
-/// notice one that it does not listen for. A second one ends the process at once.
-fn listen_for_signals() -> anyhow::Result<watch::Receiver<Option<&'static str>>> {
+/// notice one that it does not listen for. A second one ends the process at once. Not on the thread of the actors: one
+/// of them may block it.
+fn listen_for_signals(watchdog: Option<Watchdog>) -> anyhow::Result<watch::Receiver<Option<&'static str>>> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let (first, listener) = watch::channel(None);
-    actix::spawn(async move {
+    tokio::spawn(async move {
         let mut next = async || {
             tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" }
         };
-        first.send_replace(Some(next().await));
         let signal = next().await;
-        error!(signal, "second signal, ending at once");
-        std::process::exit(IMPATIENT);
+        if let Some(watchdog) = watchdog {
+            watchdog.stop_begins();
+        }
+        first.send_replace(Some(signal));
+        next().await;
+        end_process(&Failure::Impatient);
     });
     Ok(listener)
 }
 
-/// Stops the parts in order; an unclean stop is an error.
-pub(crate) async fn stop(steps: Vec<StopStep>) -> anyhow::Result<()> {
-    if !stop_in_order(steps).await {
-        bail!("not every part stopped in good order");
-    }
-    Ok(())
+/// What was left undone by a stop is an error.
+pub(crate) fn finished(undone: &[String]) -> anyhow::Result<()> {
+    if undone.is_empty() { Ok(()) } else { Err(Failure::Unfinished(undone.join("; ")).into()) }
 }
 
 /// Binds a socket for HTTP, once for the life of the process. Port 0 is a free one.

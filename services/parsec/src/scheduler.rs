@@ -9,7 +9,7 @@ use parsec_actors::open_round::OpenRound;
 use parsec_actors::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
 use parsec_actors::round::RoundTools;
 use parsec_actors::scheduler::{Scheduler, SchedulerConfig};
-use parsec_actors::stop::{RECORDER_STOP, SCHEDULER_STOP, StopStep};
+use parsec_actors::stop::{StopStep, StopTimes, stop_in_order};
 use parsec_actors::supervise::Child;
 use parsec_actors::traces::Traces;
 use parsec_api::client::ServerApi;
@@ -28,6 +28,10 @@ pub(crate) struct SchedulerSetup {
     /// Within which time from now each loop's first round is due, at random.
     pub(crate) jitter: Duration,
     pub(crate) probes: u32,
+    /// Longer than a round can take.
+    pub(crate) round_limit: Duration,
+    /// Where rows wait to be written.
+    pub(crate) backlog: Backlog,
     /// Of how many ordinary operations the trace is kept.
     pub(crate) trace_sample: Share,
     pub(crate) seed: Option<u64>,
@@ -43,13 +47,22 @@ pub(crate) struct RunningScheduler {
 
 /// Starts the recorder, and then the round loops.
 pub(crate) fn start(process: &Process, setup: SchedulerSetup) -> RunningScheduler {
-    let SchedulerSetup { store, servers, groups, interval, jitter, probes, trace_sample, seed, watcher } = setup;
+    let SchedulerSetup {
+        store,
+        servers,
+        groups,
+        interval,
+        jitter,
+        probes,
+        round_limit,
+        backlog,
+        trace_sample,
+        seed,
+        watcher,
+    } = setup;
     let metrics = Arc::clone(&process.metrics);
-    let recording = RecorderConfig {
-        store: Arc::clone(&store),
-        backlog: Arc::new(Backlog::default()),
-        metrics: Arc::clone(&metrics),
-    };
+    let recording =
+        RecorderConfig { store: Arc::clone(&store), backlog: Arc::new(backlog), metrics: Arc::clone(&metrics) };
     let recorder = process.supervise("recorder", Recorder::new(recording));
     let tools = RoundTools {
         servers,
@@ -63,6 +76,7 @@ pub(crate) fn start(process: &Process, setup: SchedulerSetup) -> RunningSchedule
         group,
         interval,
         jitter,
+        round_limit,
         dependencies: provenance::dependencies(&[]),
         // Two loops must not publish the same content.
         seed: seed.map(|seed| seed.wrapping_add(index)),
@@ -78,11 +92,12 @@ pub(crate) fn start(process: &Process, setup: SchedulerSetup) -> RunningSchedule
 
 impl RunningScheduler {
     /// Stops it in order: no new rounds first, then everything measured is written.
-    pub(crate) async fn stop(&self) -> anyhow::Result<()> {
-        process::stop(vec![
-            StopStep { name: "scheduler", ask: self.scheduler.ask(SCHEDULER_STOP + Duration::from_secs(1)) },
-            StopStep { name: "recorder", ask: self.recorder.ask(RECORDER_STOP) },
+    pub(crate) async fn stop(&self, times: StopTimes) -> anyhow::Result<()> {
+        let undone = stop_in_order(vec![
+            StopStep { name: "scheduler", ask: self.scheduler.ask(times.scheduler()) },
+            StopStep { name: "recorder", ask: self.recorder.ask(times.recorder()) },
         ])
-        .await
+        .await;
+        process::finished(&undone)
     }
 }

@@ -13,7 +13,7 @@ use parsec_actors::follow_ups::Reports;
 use parsec_actors::gateway::{Gateway, Measuring, Routes};
 use parsec_actors::heartbeat::{Heartbeat, HeartbeatConfig};
 use parsec_actors::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
-use parsec_actors::stop::{DHT_STOP, GATEWAY_STOP, HEARTBEAT_STOP, RECORDER_STOP, StopStep};
+use parsec_actors::stop::{StopStep, StopTimes, stop_in_order};
 use parsec_actors::supervise::Child;
 use parsec_dht::{Dht, Node, NodeConfig};
 use parsec_measure::Fleet;
@@ -29,6 +29,8 @@ pub(crate) struct ServerSetup {
     pub(crate) dht: NodeConfig,
     pub(crate) http: TcpListener,
     pub(crate) store: Arc<dyn Store>,
+    /// Where rows wait to be written.
+    pub(crate) backlog: Backlog,
     pub(crate) fleet: Fleet,
     pub(crate) place: Place,
     pub(crate) startup_delay: Duration,
@@ -46,7 +48,7 @@ pub(crate) struct RunningServer {
 
 /// Starts a server: first the DHT node, then its row in the database, then the actors around it.
 pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Result<RunningServer> {
-    let ServerSetup { dht: config, http, store, fleet, place, startup_delay, cmd } = setup;
+    let ServerSetup { dht: config, http, store, backlog, fleet, place, startup_delay, cmd } = setup;
     let Place { cpu, memory_mb, ip, region } = place;
     let http_port = http.local_addr().context("the HTTP socket has no address")?.port();
     let operation_timeout = config.operation_timeout;
@@ -74,15 +76,16 @@ pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Resu
     let restart: StartDht = Arc::new(move || start_again(NodeConfig { listen_port: peer_port, ..config.clone() }));
     let (metrics, fleet) = (Arc::clone(&process.metrics), fleet.to_string());
     metrics.serving(&fleet);
-    let backlog = Arc::new(Backlog::default());
-    let recording = RecorderConfig { store: Arc::clone(&store), backlog, metrics: Arc::clone(&metrics) };
+    let recording =
+        RecorderConfig { store: Arc::clone(&store), backlog: Arc::new(backlog), metrics: Arc::clone(&metrics) };
     let recorder = process.supervise("recorder", Recorder::new(recording));
     let records = RecorderHandle::of(&recorder, Arc::clone(&metrics));
     let reports = Reports { node: id, fleet: fleet.clone(), recorder: records, metrics: Arc::clone(&metrics) };
     let dht = process.supervise("DHT node", DhtNode::new(Arc::new(node), restart).reporting(reports));
     let handle = DhtHandle::of(&dht, operation_timeout);
     let measuring = Measuring { dht: handle.clone(), metrics, fleet };
-    let gateway = process.supervise("gateway", Gateway::new(Arc::new(http), Routes::measuring(measuring)));
+    let gateway = Gateway::new(Arc::new(http), Routes::measuring(measuring));
+    let gateway = process.supervise("gateway", gateway.stopping_within(process.stop_times.requests()));
     let heartbeat = HeartbeatConfig { store, node: id, startup_delay, readiness: handle.readiness };
     let heartbeat = process.supervise("heartbeat", Heartbeat::new(heartbeat));
     Ok(RunningServer { dht, gateway, heartbeat, recorder })
@@ -99,14 +102,13 @@ fn start_again(config: NodeConfig) -> futures::future::BoxFuture<'static, Result
 impl RunningServer {
     /// Stops it in order: the gateway accepts nothing new, and while it finishes what is in flight the heartbeat takes the
     /// node off the schedulers' list; then the DHT node goes, and what it said last is written.
-    pub(crate) async fn stop(&self) -> anyhow::Result<()> {
-        // The gateway needs its own time for requests in flight, and a little more to say so.
-        let gateway = StopStep { name: "gateway", ask: self.gateway.ask(GATEWAY_STOP + Duration::from_secs(1)) };
-        let heartbeat = StopStep { name: "heartbeat", ask: self.heartbeat.ask(HEARTBEAT_STOP) };
-        let dht = StopStep { name: "DHT node", ask: self.dht.ask(DHT_STOP) };
-        let (gateway, heartbeat) = futures::join!(process::stop(vec![gateway]), process::stop(vec![heartbeat]));
-        let recorder = StopStep { name: "recorder", ask: self.recorder.ask(RECORDER_STOP) };
-        let last = process::stop(vec![dht, recorder]).await;
-        gateway.and(heartbeat).and(last)
+    pub(crate) async fn stop(&self, times: StopTimes) -> anyhow::Result<()> {
+        let gateway = StopStep { name: "gateway", ask: self.gateway.ask(times.gateway()) };
+        let heartbeat = StopStep { name: "heartbeat", ask: self.heartbeat.ask(times.heartbeat()) };
+        let dht = StopStep { name: "DHT node", ask: self.dht.ask(times.dht()) };
+        let (gateway, heartbeat) = futures::join!(stop_in_order(vec![gateway]), stop_in_order(vec![heartbeat]));
+        let recorder = StopStep { name: "recorder", ask: self.recorder.ask(times.recorder()) };
+        let last = stop_in_order(vec![dht, recorder]).await;
+        process::finished(&[gateway, heartbeat, last].concat())
     }
 }

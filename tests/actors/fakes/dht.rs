@@ -70,7 +70,8 @@ impl FakeDht {
         self.engine.send_modify(change);
     }
 
-    async fn take(&self) -> How {
+    /// Takes a call as ordered. What takes its time are operations.
+    async fn take(&self, operation: bool) -> How {
         self.change(|engine| engine.begun += 1);
         let how = {
             let mut engine = self.engine.subscribe();
@@ -78,7 +79,7 @@ impl FakeDht {
             awake.expect("the sender is a part of self").how
         };
         match how {
-            How::Slow(duration) => sleep(duration).await,
+            How::Slow(duration) if operation => sleep(duration).await,
             How::Panics => panic!("the engine broke"),
             _ => {}
         }
@@ -86,7 +87,7 @@ impl FakeDht {
     }
 
     async fn operate(&self) -> Result<Measured, DhtError> {
-        match self.take().await {
+        match self.take(true).await {
             How::Measures(class) => Ok(measured(class, Duration::from_millis(7))),
             How::Unreachable => Err(DhtError::Stopped),
             _ => Ok(measured(OutcomeClass::Ok, Duration::from_millis(7))),
@@ -106,7 +107,7 @@ impl Dht for FakeDht {
     }
 
     async fn readiness(&self) -> Result<Readiness, DhtError> {
-        match self.take().await {
+        match self.take(false).await {
             How::NotReady => Ok(Readiness::NotReady("the routing table is empty, as ordered".to_owned())),
             How::Unreachable => Err(DhtError::Stopped),
             How::Stuck => Err(DhtError::Stuck(Duration::from_secs(10))),

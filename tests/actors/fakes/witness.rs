@@ -29,10 +29,10 @@ impl Witness {
         self.0.borrow().iter().map(|event| event.state.clone()).collect()
     }
 
-    /// The panics that a restart followed, with the pauses.
+    /// The reasons that a restart followed, with the pauses.
     pub(crate) fn restarts(&self) -> Vec<(String, Duration)> {
         let restart = |state| match state {
-            ChildState::Restarting { reason, after } => Some((reason, after)),
+            ChildState::Restarting { reason, after, .. } => Some((reason, after)),
             _ => None,
         };
         self.heard().into_iter().filter_map(restart).collect()

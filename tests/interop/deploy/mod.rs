@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// How many seconds everybody who stops a process has to give it: it takes 20 at most.
-const ORDERLY_STOP: u64 = 30;
+/// How many seconds everybody who stops a process has to give it: it ends by itself after 31 at the latest.
+const ORDERLY_STOP: u64 = 35;
 
 /// Environment variables by their names.
 type Variables = BTreeMap<String, String>;

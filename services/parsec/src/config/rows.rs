@@ -11,6 +11,7 @@ use super::table::{Key, Secrecy, Section};
 pub(crate) const SECTIONS: &[Section] = &[
     Section { heading: "General", global: true, used_by: &Program::ALL, keys: GENERAL },
     Section { heading: "Telemetry", global: true, used_by: &[Server, Scheduler], keys: TELEMETRY },
+    Section { heading: "Stopping", global: true, used_by: &[Server, Scheduler], keys: STOPPING },
     Section { heading: "Recording", global: true, used_by: &[Server, Scheduler], keys: RECORDING },
     Section { heading: "Database", global: true, used_by: &[Server, Scheduler, Trace, Migrate, Spool], keys: DATABASE },
     Section { heading: "Spool", global: true, used_by: &[Server, Scheduler, Spool], keys: SPOOL },
@@ -52,11 +53,15 @@ const GENERAL: &[Key] = &[
 const TELEMETRY: &[Key] = &[
     Key::text("telemetry.host", "telemetry-host", "PARSEC_TELEMETRY_HOST", "HOST")
         .default("localhost")
-        .help("Address on which Prometheus finds /metrics"),
+        .help("Address of /metrics, for Prometheus, and /status"),
     Key::number("telemetry.port", "telemetry-port", "PARSEC_TELEMETRY_PORT", "PORT")
         .default("6666")
-        .help("Port of /metrics; 0 takes a free one"),
+        .help("Port of /metrics and /status; 0 takes a free one"),
 ];
+
+const STOPPING: &[Key] = &[Key::text("stop.timeout", "stop-timeout", "PARSEC_STOP_TIMEOUT", "DURATION")
+    .default("30s")
+    .help("How long a stop may take, all in all; what is not finished by then is named")];
 
 const RECORDING: &[Key] =
     &[Key::switch("dry_run", "dry-run", "PARSEC_SCHEDULE_DRY_RUN").help("Measure, but store nothing")];

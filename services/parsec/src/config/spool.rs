@@ -49,7 +49,6 @@ const DEMO_LIMITS: SpoolLimits = SpoolLimits { bytes: 256 << 20, age: Duration::
 
 impl SpoolConfig {
     /// That of a demo, below the directory of its data.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the demo takes it from here"))]
     pub(crate) fn below(data: &Path) -> Self {
         Self { directory: Some(data.join("spool")), limits: DEMO_LIMITS }
     }

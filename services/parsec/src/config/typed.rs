@@ -94,6 +94,8 @@ pub(crate) struct ServerConfig {
     pub(crate) common: CommonConfig,
     /// Where the metrics are offered.
     pub(crate) telemetry: TelemetryConfig,
+    /// How long a stop may take.
+    pub(crate) stop_timeout: Duration,
     /// Where the node is registered.
     pub(crate) database: DatabaseConfig,
     /// Whether nothing is to be stored.
@@ -146,6 +148,8 @@ pub(crate) struct SchedulerConfig {
     pub(crate) common: CommonConfig,
     /// Where the metrics are offered.
     pub(crate) telemetry: TelemetryConfig,
+    /// How long a stop may take.
+    pub(crate) stop_timeout: Duration,
     /// Where the nodes are found and the measurements go.
     pub(crate) database: DatabaseConfig,
     /// Whether nothing is to be stored.
@@ -279,6 +283,7 @@ impl ServerConfig {
         Ok(Self {
             common: CommonConfig::read(from)?,
             telemetry: TelemetryConfig::read(from)?,
+            stop_timeout: from.required("stop.timeout", values::positive_duration)?,
             database: DatabaseConfig::read(from)?,
             dry_run: from.required("dry_run", values::switch)?,
             spool: SpoolConfig::read(from)?,
@@ -354,6 +359,7 @@ impl SchedulerConfig {
         Ok(Self {
             common: CommonConfig::read(from)?,
             telemetry: TelemetryConfig::read(from)?,
+            stop_timeout: from.required("stop.timeout", values::positive_duration)?,
             database: DatabaseConfig::read(from)?,
             dry_run: from.required("dry_run", values::switch)?,
             spool: SpoolConfig::read(from)?,

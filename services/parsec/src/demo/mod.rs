@@ -16,6 +16,8 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use parsec_actors::fleet::RoundFinished;
 use parsec_actors::metrics::Role;
+use parsec_actors::recorder::Backlog;
+use parsec_actors::stop::StopTimes;
 use parsec_api::client::{HttpClient, Timeouts};
 use parsec_dht::{Identity, LocalConfig, LocalNetwork, NodeConfig, Region};
 use parsec_measure::{ACTIVE_WITHIN, Fleet, FleetGroup, Share};
@@ -27,12 +29,13 @@ use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use self::board::Board;
-use crate::config::{DemoConfig, DemoFleet, HostPort};
+use crate::config::{DemoConfig, DemoFleet, HostPort, SpoolConfig};
 use crate::database;
 use crate::place::Place;
 use crate::process::{self, Process};
 use crate::scheduler::{self, SchedulerSetup};
 use crate::server::{self, RunningServer, ServerSetup};
+use crate::spool;
 
 /// How long the servers of a fleet may take until all of them can measure.
 const READY_TIMEOUT: Duration = Duration::from_secs(180);
@@ -46,6 +49,12 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
 /// The trace of every operation is kept: there are few, and they are what one wants to look at afterwards.
 const TRACE_SAMPLE: Share = Share::new(1.0).expect("the whole is a share");
 
+/// A round has a publication and a search, with the waiting around each of them.
+const ROUND_LIMIT: Duration = Duration::from_secs(10 * 60);
+
+/// The file of the database.
+const DATABASE: &str = "parsec.db";
+
 /// How many rounds may wait to be shown.
 const ROUNDS_WAITING: usize = 64;
 
@@ -54,12 +63,16 @@ pub(crate) async fn run(config: DemoConfig) -> anyhow::Result<()> {
     process::raise_file_limit();
     let process = Process::start(Role::Both)?;
     let mut board = Board::new(config.format, Board::can_be_live());
+    let telemetry = process::bind("telemetry", &HostPort { host: "127.0.0.1".to_owned(), port: 0 })?;
+    let address = telemetry.local_addr().context("the telemetry socket has no address")?;
+    board.announce(&format!("how it is doing: http://{address}/status and http://{address}/metrics"))?;
+    let _telemetry = process.serve_telemetry(telemetry);
     let mut running = Running::default();
     let ended = tokio::select! {
         ended = process.wait_for_end() => ended,
         ended = play(&process, &config, &mut board, &mut running) => ended,
     };
-    let stopped = running.stop().await;
+    let stopped = running.stop(process.stop_times).await;
     board.conclude()?;
     ended.and(stopped)
 }
@@ -74,10 +87,10 @@ struct Running {
 }
 
 impl Running {
-    async fn stop(self) -> anyhow::Result<()> {
-        let schedulers = self.schedulers.values().map(scheduler::RunningScheduler::stop);
+    async fn stop(self, times: StopTimes) -> anyhow::Result<()> {
+        let schedulers = self.schedulers.values().map(|scheduler| scheduler.stop(times));
         let schedulers: anyhow::Result<Vec<()>> = futures::future::join_all(schedulers).await.into_iter().collect();
-        let servers = self.servers.iter().map(RunningServer::stop);
+        let servers = self.servers.iter().map(|server| server.stop(times));
         let servers: anyhow::Result<Vec<()>> = futures::future::join_all(servers).await.into_iter().collect();
         drop(self.network);
         schedulers.and(servers).map(|_| ())
@@ -87,8 +100,8 @@ impl Running {
 async fn play(process: &Process, config: &DemoConfig, board: &mut Board, running: &mut Running) -> anyhow::Result<()> {
     let started = Instant::now();
     let mut rng = config.seed.map_or_else(|| StdRng::from_rng(&mut rand::rng()), StdRng::seed_from_u64);
-    let (store, file) = open_store(config.data_dir.as_deref()).await?;
-    board.announce(&format!("measurements go to {}", file.display()))?;
+    let (store, directory) = open_store(config.data_dir.as_deref()).await?;
+    board.announce(&format!("measurements go to {}", directory.join(DATABASE).display()))?;
 
     let network = running.network.insert(LocalNetwork::start(local_network(config, rng.random())).await?);
     let (seconds, live) = (started.elapsed().as_secs_f64(), network.live_peers());
@@ -102,7 +115,7 @@ async fn play(process: &Process, config: &DemoConfig, board: &mut Board, running
     board.say(format!("{} servers of {} fleets join it", running.servers.len(), config.fleets.len()))?;
 
     let (watcher, rounds) = Watcher::new();
-    let schedulers = Schedulers { process, config, store, watcher: watcher.start().recipient(), started };
+    let schedulers = Schedulers { process, config, store, directory, watcher: watcher.start().recipient(), started };
     schedulers.run(board, running, rounds, &mut rng).await
 }
 
@@ -111,6 +124,8 @@ struct Schedulers<'a> {
     process: &'a Process,
     config: &'a DemoConfig,
     store: Arc<dyn Store>,
+    /// Of its data.
+    directory: PathBuf,
     watcher: Recipient<RoundFinished>,
     started: Instant,
 }
@@ -135,7 +150,8 @@ impl Schedulers<'_> {
                     let fleet = ready?;
                     let seconds = self.started.elapsed().as_secs_f64();
                     board.say(format!("fleet {fleet} is ready after {seconds:.1} s, its first round begins"))?;
-                    running.schedulers.insert(fleet.to_string(), scheduler::start(self.process, self.setup(fleet, rng)?));
+                    let setup = self.setup(fleet, rng).await?;
+                    running.schedulers.insert(fleet.to_string(), scheduler::start(self.process, setup));
                 }
                 finished = rounds.recv() => {
                     let finished = finished.context("the rounds ended by themselves")?;
@@ -144,7 +160,7 @@ impl Schedulers<'_> {
                     if let Some(Some(rounds)) = left.get_mut(&fleet) {
                         *rounds = rounds.saturating_sub(1);
                         if *rounds == 0 && let Some(scheduler) = running.schedulers.remove(&fleet) {
-                            scheduler.stop().await?;
+                            scheduler.stop(self.process.stop_times).await?;
                         }
                     }
                 }
@@ -153,8 +169,9 @@ impl Schedulers<'_> {
         Ok(())
     }
 
-    fn setup(&self, fleet: &Fleet, rng: &mut StdRng) -> anyhow::Result<SchedulerSetup> {
+    async fn setup(&self, fleet: &Fleet, rng: &mut StdRng) -> anyhow::Result<SchedulerSetup> {
         let timeouts = Timeouts { operation: OPERATION_TIMEOUT + Duration::from_secs(10), ..Timeouts::default() };
+        let database = StoreConfig::Sqlite { path: self.directory.join(DATABASE) };
         Ok(SchedulerSetup {
             store: Arc::clone(&self.store),
             servers: Arc::new(HttpClient::new(timeouts).context("cannot set up the HTTP client")?),
@@ -162,6 +179,8 @@ impl Schedulers<'_> {
             interval: self.config.interval,
             jitter: Duration::ZERO,
             probes: 1,
+            round_limit: ROUND_LIMIT,
+            backlog: spool::backlog(&SpoolConfig::below(&self.directory), &database).await,
             trace_sample: TRACE_SAMPLE,
             seed: Some(rng.random()),
             watcher: Some(self.watcher.clone()),
@@ -200,6 +219,8 @@ fn server_setup(
         },
         http,
         store,
+        // What it learns later of its publications: a handful of rows, and the database lies on the same disk.
+        backlog: Backlog::default(),
         fleet: fleet.clone(),
         place: Place { region: region.to_string(), ip: localhost, ..Place::here() },
         startup_delay: Duration::ZERO,
@@ -207,14 +228,14 @@ fn server_setup(
     })
 }
 
+/// The database of a demo, and the directory that it is in.
 async fn open_store(data_dir: Option<&Path>) -> anyhow::Result<(Arc<dyn Store>, PathBuf)> {
     let fresh = || std::env::temp_dir().join(format!("parsec-demo-{}", std::process::id()));
     let directory = data_dir.map_or_else(fresh, Path::to_path_buf);
     std::fs::create_dir_all(&directory)
         .with_context(|| format!("cannot make the directory {}", directory.display()))?;
-    let path = directory.join("parsec.db");
-    let store = database::open(&StoreConfig::Sqlite { path: path.clone() }, Duration::ZERO).await?;
-    Ok((store, path))
+    let store = database::open(&StoreConfig::Sqlite { path: directory.join(DATABASE) }, Duration::ZERO).await?;
+    Ok((store, directory))
 }
 
 /// Waits until schedulers would find all servers of a fleet in the database.

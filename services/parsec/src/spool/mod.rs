@@ -8,16 +8,20 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::bail;
+use parsec_actors::recorder::Backlog;
 use parsec_store::{Spool, SpoolDepth, StoreConfig, inspect};
 use tracing::{info, warn};
 
 use crate::config::{SpoolAction, SpoolCommandConfig, SpoolConfig};
 use crate::{database, output};
 
-/// Opens the spool of a process that records into `database`. Without one it measures as well: then rows that wait are
-/// kept in memory only, which is said.
-#[cfg_attr(not(test), expect(dead_code, reason = "the recorder takes it from here"))]
-pub(crate) async fn open(config: &SpoolConfig, database: &StoreConfig) -> Option<Spool> {
+/// Where the rows of a process wait that records into `database`: in its spool, or in memory only, which is said.
+pub(crate) async fn backlog(config: &SpoolConfig, database: &StoreConfig) -> Backlog {
+    open(config, database).await.map_or_else(Backlog::default, |spool| Backlog::on_disk(Box::new(spool)))
+}
+
+/// Opens the spool of a process. Without one it measures as well.
+async fn open(config: &SpoolConfig, database: &StoreConfig) -> Option<Spool> {
     const WITHOUT: &str = "rows that wait for the database are kept in memory only";
     let Some(directory) = config.directory.clone() else {
         info!("no spool directory (--spool-dir): {WITHOUT}");

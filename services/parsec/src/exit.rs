@@ -1,0 +1,73 @@
+//! With which code a process ends, and with which words.
+
+use thiserror::Error;
+
+/// A second signal during a stop: 128 + SIGINT, as shells have it.
+const IMPATIENT: u8 = 130;
+
+/// What the codes of servers and schedulers mean, for their help.
+pub(crate) const EXIT_CODES: [(u8, &str); 6] = [
+    (0, "told to stop, and everything measured is written"),
+    (1, "could not start"),
+    (2, "wrong command line or configuration"),
+    (70, "gave up: an actor crashed too often, or blocked all others; the last line on stderr says which and why"),
+    (75, "stopped, but not everything was finished within --stop-timeout; the last line on stderr says what was not"),
+    (IMPATIENT, "a second signal: ended at once"),
+];
+
+/// An end that has an exit code of its own. As text, the last line on stderr.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    /// Something cannot be kept alive: whoever started the process shall start a fresh one (EX_SOFTWARE of sysexits.h).
+    #[error("giving up: {0}")]
+    GaveUp(String),
+    /// A stop that left something undone (EX_TEMPFAIL of sysexits.h).
+    #[error("stopped, but not everything was finished: {0}")]
+    Unfinished(String),
+    /// Told a second time to stop.
+    #[error("second signal, ending at once")]
+    Impatient,
+}
+
+impl Failure {
+    /// See [`EXIT_CODES`].
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::GaveUp(_) => 70,
+            Self::Unfinished(_) => 75,
+            Self::Impatient => IMPATIENT,
+        }
+    }
+}
+
+/// The exit code for an error of a command: 1, unless it has one of its own.
+pub(crate) fn code(error: &anyhow::Error) -> u8 {
+    error.downcast_ref::<Failure>().map_or(1, Failure::exit_code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn whoever_gave_up_has_a_code_of_its_own_whatever_is_said_around_it() {
+        let gave_up = || anyhow::Error::new(Failure::GaveUp("recorder".to_owned()));
+        assert_eq!(code(&gave_up()), 70);
+        assert_eq!(code(&Err::<(), _>(gave_up()).context("in a demonstration").unwrap_err()), 70);
+        assert_eq!(code(&Failure::Unfinished("recorder".to_owned()).into()), 75);
+        assert_eq!(code(&anyhow::anyhow!("port 4001 is taken")), 1);
+    }
+
+    #[test]
+    fn every_code_of_a_failure_is_in_the_table_and_the_table_in_the_readme() {
+        let readme = include_str!("../../../README.md");
+        for (code, meaning) in EXIT_CODES {
+            assert!(readme.contains(&format!("| {code} | {meaning} |")), "README has no line | {code} | {meaning} |");
+        }
+        let failures = [Failure::GaveUp(String::new()), Failure::Unfinished(String::new()), Failure::Impatient];
+        for failure in failures {
+            assert!(EXIT_CODES.iter().any(|(code, _)| *code == failure.exit_code()), "{failure:?}");
+        }
+    }
+}

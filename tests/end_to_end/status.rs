@@ -1,0 +1,66 @@
+//! `GET /status` on the telemetry port, of real processes.
+
+use std::collections::BTreeSet;
+
+use parsec_test_support::database;
+use serde_json::Value;
+use url::Url;
+
+use crate::deployment::{Server, joining, network, scheduler, server, telemetry};
+use crate::http;
+use crate::process::Process;
+use crate::stage::Stage;
+
+async fn status(stage: &Stage, process: &Process) -> (Value, String) {
+    let reply = http::get(stage, telemetry(process).await, "/status").await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    (reply.json(), reply.text)
+}
+
+fn names(status: &Value) -> BTreeSet<&str> {
+    let actors = status["actors"].as_array().expect("there are actors");
+    assert!(actors.iter().all(|actor| actor["state"] == "running" && actor["restarts"] == 0), "{status}");
+    actors.iter().map(|actor| actor["name"].as_str().expect("actors have names")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_and_schedulers_say_how_they_and_each_of_their_actors_are_doing_and_nothing_secret() {
+    let stage = Stage::begin();
+    let (network, database) = tokio::join!(network(), database());
+    let [flag, peers] = joining(&network);
+    // The server lets everybody in, and does not look at the password.
+    let mut url = Url::parse(database.url()).unwrap();
+    url.set_password(Some("hunter2")).unwrap();
+    let url = url.as_str();
+    let starting = [(); 2].map(|()| server(&stage, &["--database-url", url, &flag, &peers]));
+    let scheduler = scheduler(&stage, &["--database-url", url]);
+    let mut servers = vec![];
+    for process in starting {
+        servers.push(Server::started(process).await);
+    }
+
+    let played = async || {
+        let (status, text) = status(&stage, &scheduler).await;
+        (status["rounds"][0]["outcome"] == "complete").then_some((status, text))
+    };
+    let (of_scheduler, text) = stage.eventually("a round in the status of the scheduler", played).await;
+    assert!(!text.contains("hunter2"), "{text}");
+    assert_eq!(of_scheduler["role"], "scheduler");
+    assert_eq!(
+        names(&of_scheduler),
+        ["fleet default", "recorder", "scheduler", "telemetry", "telemetry gateway"].into()
+    );
+    let round = &of_scheduler["rounds"][0];
+    assert_eq!((&round["fleets"], &round["attempts"]), (&"default".into(), &2.into()), "{round}");
+    assert_eq!(of_scheduler["recorder"]["degraded"], Value::Null);
+
+    let (of_server, text) = status(&stage, &servers[0].process).await;
+    assert!(!text.contains("hunter2"), "{text}");
+    assert_eq!((&of_server["role"], &of_server["rounds"]), (&"server".into(), &Value::Array(vec![])));
+    let expected = ["DHT node", "gateway", "heartbeat", "recorder", "telemetry", "telemetry gateway"];
+    assert_eq!(names(&of_server), expected.into());
+    assert_eq!(of_server["version"], of_scheduler["version"]);
+    assert!(of_server["uptime_seconds"].as_f64().unwrap() > 0.0);
+    let telemetry = of_server["actors"].as_array().unwrap().iter().find(|actor| actor["name"] == "telemetry");
+    assert_eq!(telemetry.unwrap()["waiting"], 1, "this question: {of_server}");
+}
