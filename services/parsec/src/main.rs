@@ -9,7 +9,7 @@
 //! - [`migrate`]: the database brought up to date, or the SQL for it
 //! - [`conformance`]: whether a server keeps the HTTP contract
 //! - [`server`], [`scheduler`]: which actors they are made of; [`process`]: what every process has
-//! - [`database`], [`dht`], [`lists`], [`provenance`], [`logging`], [`output`], [`words`]: what the wiring needs
+//! - [`database`], [`dht`], [`lists`], [`tls`], [`provenance`], [`logging`], [`output`], [`words`]: what the wiring needs
 //! - [`place`]: where a server runs, from [`ecs`] or from the [`machine`]
 
 mod bench;
@@ -34,6 +34,7 @@ mod process;
 mod provenance;
 mod scheduler;
 mod server;
+mod tls;
 mod trace;
 mod words;
 
