@@ -21,7 +21,8 @@ async fn unless_told_otherwise_everything_listens_on_loopback_alone() {
     let server = Process::start(&stage, &line.split(' ').collect::<Vec<_>>());
     let started = server.log("server started").await;
     // What a process listens on is what the system says it does.
-    let listening = std::fs::read_to_string("/proc/net/tcp").unwrap() + &std::fs::read_to_string("/proc/net/tcp6").unwrap();
+    let listening =
+        std::fs::read_to_string("/proc/net/tcp").unwrap() + &std::fs::read_to_string("/proc/net/tcp6").unwrap();
     for port in [&started["http_port"], &started["peer_port"], &telemetry(&server).await.port().into()] {
         let port = format!(":{:04X}", port.as_u64().unwrap());
         let local = |line: &str| line.split_whitespace().nth(1).map(str::to_owned);
@@ -79,7 +80,8 @@ async fn over_tls_servers_are_measured_by_those_who_know_their_authority() {
     let ca = directory.join("ca.pem");
     std::fs::write(&ca, authority.pem()).unwrap();
     let ca = ca.to_str().unwrap();
-    let tls = ["--server-tls-cert", files.certificate.to_str().unwrap(), "--server-tls-key", files.key.to_str().unwrap()];
+    let tls =
+        ["--server-tls-cert", files.certificate.to_str().unwrap(), "--server-tls-key", files.key.to_str().unwrap()];
     let start = || server(&stage, &[&["--database-url", &url, &flag, &peers], &tls[..]].concat());
     let (one, _other) = tokio::join!(Server::started(start()), Server::started(start()));
 

@@ -83,7 +83,10 @@ async fn what_cannot_start_tells_no_secret() {
     let token = ("PARSEC_SERVER_API_TOKEN", TOKEN);
     for (variables, line) in [
         (vec![token, ("PARSEC_DATABASE_URL", &*nowhere)], "server --server-port 0 --peer-port 0"),
-        (vec![token, ("PARSEC_DATABASE_PASSWORD", PASSWORD), ("PARSEC_DATABASE_PORT", "1")], "server --server-port 0 --peer-port 0"),
+        (
+            vec![token, ("PARSEC_DATABASE_PASSWORD", PASSWORD), ("PARSEC_DATABASE_PORT", "1")],
+            "server --server-port 0 --peer-port 0",
+        ),
         (vec![("PARSEC_SCHEDULER_API_TOKEN", TOKEN), ("PARSEC_DATABASE_URL", &*nowhere)], "scheduler --fleets default"),
         // Not the least of it is told when it is no token or no URL.
         (vec![("PARSEC_SERVER_API_TOKEN", "Zauberwort")], "server"),
@@ -108,7 +111,8 @@ async fn the_settings_are_shown_without_secrets() {
         ("PARSEC_DATABASE_PASSWORD", PASSWORD),
         ("PARSEC_DATABASE_URL", &*url),
     ];
-    for line in ["config", "config server", "config --format toml server", "config --format json scheduler --fleets a"] {
+    for line in ["config", "config server", "config --format toml server", "config --format json scheduler --fleets a"]
+    {
         let line: Vec<_> = line.split(' ').collect();
         let ended = Process::start_with(&stage, &variables, &line).end().await;
         assert_eq!(ended.code(), 0, "{line:?}: {ended:?}");

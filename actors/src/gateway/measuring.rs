@@ -15,9 +15,7 @@ use parsec_measure::{AttemptId, Cid, Measured, OperationKind};
 use tracing::{Instrument, debug, field, info, info_span, warn};
 use uuid::Uuid;
 
-use super::refusal::{
-    Refusal, busy, read_body, refuse_coded, text, unauthorized, unknown_path, wrong_method,
-};
+use super::refusal::{Refusal, busy, read_body, refuse_coded, text, unauthorized, unknown_path, wrong_method};
 use crate::ask::AskError;
 use crate::dht_node::{DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
 use crate::metrics::Metrics;

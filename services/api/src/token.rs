@@ -30,7 +30,9 @@ pub enum BadToken {
     #[error("it has {0} characters; expected at most {MAX_TOKEN_CHARS}")]
     TooLong(usize),
     /// One that cannot stand in a header.
-    #[error("it holds other characters than a header takes; expected letters, digits and - . _ ~ + / only, then any number of =")]
+    #[error(
+        "it holds other characters than a header takes; expected letters, digits and - . _ ~ + / only, then any number of ="
+    )]
     BadCharacter,
 }
 

@@ -225,9 +225,7 @@ mod tests {
     /// The message with the files' names left out.
     fn refusal(files: &TlsFiles) -> String {
         let error = format!("{:#}", server(files).unwrap_err());
-        error
-            .replace(&files.certificate.display().to_string(), "CERT")
-            .replace(&files.key.display().to_string(), "KEY")
+        error.replace(&files.certificate.display().to_string(), "CERT").replace(&files.key.display().to_string(), "KEY")
     }
 
     #[test]

@@ -108,7 +108,8 @@ async fn absent_bodies(witnessed: &mut Witnessed, routes: &Routes) {
 async fn too_many(witnessed: &mut Witnessed, host: &Supervised) {
     host.engine.is(How::Hangs);
     let (dht, begun) = (host.dht.clone(), host.engine.read(|engine| engine.begun));
-    let many = async move { futures::future::join_all((0..64).map(|number| dht.provide.ask(publication(number)))).await };
+    let many =
+        async move { futures::future::join_all((0..64).map(|number| dht.provide.ask(publication(number)))).await };
     let many = actix::spawn(many);
     host.engine.until("all of them have begun", |engine| engine.begun == begun + 64).await;
     witnessed.both(&host.routes, 429).await;

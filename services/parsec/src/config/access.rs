@@ -10,14 +10,13 @@ use super::sources::Sources;
 use super::table::{Key, Secrecy, key};
 use super::values::{self, HostPort, Reading};
 
-const TOKEN: &str = "Token that schedulers have to send with every operation, at least 22 characters; without it everybody is let in";
+const TOKEN: &str =
+    "Token that schedulers have to send with every operation, at least 22 characters; without it everybody is let in";
 const TOKEN_FILE: &str = "File that holds the token, instead of the token itself";
 
 /// Of a server.
 pub(super) const SERVING: &[Key] = &[
-    Key::text("server.api_token", "api-token", "PARSEC_SERVER_API_TOKEN", "TOKEN")
-        .secrecy(Secrecy::Secret)
-        .help(TOKEN),
+    Key::text("server.api_token", "api-token", "PARSEC_SERVER_API_TOKEN", "TOKEN").secrecy(Secrecy::Secret).help(TOKEN),
     Key::text("server.api_token_file", "api-token-file", "PARSEC_SERVER_API_TOKEN_FILE", "FILE").help(TOKEN_FILE),
     Key::text("server.tls_cert", "server-tls-cert", "PARSEC_SERVER_TLS_CERT", "FILE")
         .help("Certificate of the HTTP API and those up to its authority, as PEM; without it, plain HTTP"),
@@ -102,7 +101,8 @@ impl fmt::Display for ServerUrl {
 impl ServingConfig {
     pub(super) fn read(from: &Sources) -> Result<Self, ConfigError> {
         let file = |name| Ok(from.optional(name, values::text)?.map(PathBuf::from));
-        let alone = |set: &str, missing| Err(ConfigError::Alone { set: from.origin(set).clone(), missing: key(missing) });
+        let alone =
+            |set: &str, missing| Err(ConfigError::Alone { set: from.origin(set).clone(), missing: key(missing) });
         let tls = match (file("server.tls_cert")?, file("server.tls_key")?) {
             (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
             (None, None) => None,
@@ -193,9 +193,21 @@ mod tests {
         let name = path.display();
         let variable = "error: environment variable PARSEC_SERVER_API_TOKEN";
         for (set, value, says) in [
-            ("PARSEC_SERVER_API_TOKEN", "geheim", format!("{variable}: cannot use `***`: it has 6 characters; expected at least 22")),
-            ("PARSEC_SERVER_API_TOKEN", "geheim geheim geheim geheim", format!("{variable}: cannot use `***`: it holds other characters")),
-            ("PARSEC_SERVER_API_TOKEN_FILE", path.to_str().unwrap(), format!("{variable}_FILE: cannot read {name}: it has 6 characters")),
+            (
+                "PARSEC_SERVER_API_TOKEN",
+                "geheim",
+                format!("{variable}: cannot use `***`: it has 6 characters; expected at least 22"),
+            ),
+            (
+                "PARSEC_SERVER_API_TOKEN",
+                "geheim geheim geheim geheim",
+                format!("{variable}: cannot use `***`: it holds other characters"),
+            ),
+            (
+                "PARSEC_SERVER_API_TOKEN_FILE",
+                path.to_str().unwrap(),
+                format!("{variable}_FILE: cannot read {name}: it has 6 characters"),
+            ),
         ] {
             let message = run("server", &[(set, value)]).unwrap_err();
             assert!(message.starts_with(&says) && !message.contains("geheim"), "{message}");

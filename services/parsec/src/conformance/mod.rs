@@ -43,8 +43,7 @@ pub(crate) async fn run(config: ConformanceConfig, look: Look) -> anyhow::Result
     let place = &config.server.place;
     let address = place.resolve().with_context(|| format!("cannot find {place}"))?;
     let access = tls::to_server(&config.server, address.ip(), &config.access)?;
-    let client =
-        HttpClient::with_access(Timeouts::default(), access).context("cannot set up the HTTP client")?;
+    let client = HttpClient::with_access(Timeouts::default(), access).context("cannot set up the HTTP client")?;
     let server = Endpoint::new(address.ip(), address.port());
     let inspection = Inspection::new(client, server, config.timeout, config.ready_timeout);
     let checked = inspection.run(checks::checks(&mut rand::rng())).await;

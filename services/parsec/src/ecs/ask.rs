@@ -93,11 +93,7 @@ pub(super) async fn ask_with(patience: Patience, uri: Url) -> Result<Container, 
 }
 
 async fn again_and_again(patience: Patience, uri: &Url) -> Result<Container, Reason> {
-    let client = bare()
-        .connect_timeout(patience.connect)
-        .timeout(patience.answer)
-        .build()
-        .map_err(Reason::Client)?;
+    let client = bare().connect_timeout(patience.connect).timeout(patience.answer).build().map_err(Reason::Client)?;
     let (mut pause, mut tries) = (patience.pauses.0, 1);
     loop {
         let reason = match once(&client, uri, patience.answer).await {

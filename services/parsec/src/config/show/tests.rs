@@ -63,7 +63,7 @@ fn no_secret_is_shown_in_any_form() {
     for (line, variable) in [
         ("server", "PARSEC_SERVER_API_TOKEN"),
         ("scheduler --fleets a", "PARSEC_SCHEDULER_API_TOKEN"),
-        ("conformance", "PARSEC_CLIENT_API_TOKEN"),
+        ("conformance http://localhost:1", "PARSEC_CLIENT_API_TOKEN"),
     ] {
         for form in ["table", "json", "toml"] {
             let token = [(variable, "geheim-geheim-geheim-geheim")];
