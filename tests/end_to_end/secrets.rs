@@ -20,8 +20,8 @@ const MARK: &str = "Zauberwort";
 
 /// The database for somebody with a password, which a test server does not look at.
 fn with_password(database: &TestDatabase) -> String {
-    let mut url = Url::parse(database.url()).unwrap();
-    url.set_password(Some(PASSWORD)).unwrap();
+    let mut url = Url::parse(database.url()).expect("a test database has a URL");
+    url.set_password(Some(PASSWORD)).expect("a URL with a host can hold a password");
     url.into()
 }
 

@@ -6,6 +6,13 @@ use super::*;
 /// Waited for by a test.
 const SHORT: Duration = Duration::from_millis(300);
 
+/// The same for what the HTTP library counts: its clock may be half a second behind, and a time that is over before it
+/// begins it never notices.
+const COUNTED: Duration = Duration::from_secs(1);
+
+/// The same for what an honest request has to be in time for, on a machine that does something else.
+const TURN: Duration = Duration::from_secs(2);
+
 /// Never reached: a test that waits for it fails.
 const LONG: Duration = Duration::from_secs(600);
 
@@ -67,7 +74,7 @@ async fn served(stream: &mut TcpStream) {
 
 #[actix::test]
 async fn the_head_of_a_request_has_its_time() {
-    let host = host(Limits { head: SHORT, ..patient() });
+    let host = host(Limits { head: COUNTED, ..patient() });
     let mut silent = connected(host.address).await;
     let mut slow = connected(host.address).await;
     assert!(until_closed(&mut silent).await.starts_with("HTTP/1.1 408 "));
@@ -80,7 +87,7 @@ async fn the_head_of_a_request_has_its_time() {
 
 #[actix::test]
 async fn the_head_of_a_later_request_has_its_time_too() {
-    let host = host(Limits { turn: SHORT, ..patient() });
+    let host = host(Limits { turn: TURN, ..patient() });
     let mut stream = connected(host.address).await;
     served(&mut stream).await;
     let (mut from, mut to) = stream.split();
@@ -108,7 +115,7 @@ async fn a_body_has_its_time_and_its_sender_is_told_the_limit() {
 
 #[actix::test]
 async fn a_connection_on_which_nothing_happens_is_closed() {
-    let host = host(Limits { idle: SHORT, ..patient() });
+    let host = host(Limits { idle: COUNTED, ..patient() });
     let mut stream = connected(host.address).await;
     served(&mut stream).await;
     assert_eq!(until_closed(&mut stream).await, "");
@@ -116,7 +123,7 @@ async fn a_connection_on_which_nothing_happens_is_closed() {
 
 #[actix::test]
 async fn whoever_does_not_read_the_answers_is_not_waited_for() {
-    let host = host(Limits { turn: SHORT, ..patient() });
+    let host = host(Limits { turn: TURN, ..patient() });
     let mut stream = connected(host.address).await;
     // In the end nothing moves any more: the server reads nothing while its answers are not taken.
     let asking = async { while stream.write_all(READINESS).await.is_ok() {} };
@@ -125,7 +132,7 @@ async fn whoever_does_not_read_the_answers_is_not_waited_for() {
 
 #[actix::test]
 async fn a_body_that_nobody_wants_is_not_read_for_ever() {
-    let host = host(Limits { turn: SHORT, ..patient() });
+    let host = host(Limits { turn: TURN, ..patient() });
     let mut stream = connected(host.address).await;
     let head = b"POST /provide HTTP/1.1\r\nhost: parsec\r\ntransfer-encoding: chunked\r\n\r\n";
     stream.write_all(head).await.unwrap();
@@ -142,13 +149,13 @@ async fn a_body_that_nobody_wants_is_not_read_for_ever() {
 
 #[actix::test]
 async fn a_request_that_is_worked_on_is_waited_for_whatever_the_turn() {
-    let host = host(Limits { turn: SHORT, idle: SHORT, head: SHORT, ..patient() });
+    let host = host(Limits { turn: TURN, idle: COUNTED, head: COUNTED, ..patient() });
     host.engine.is(How::Hangs);
     let mut stream = connected(host.address).await;
     let head = format!("POST /retrieve/{} HTTP/1.1\r\nhost: parsec\r\nconnection: close\r\n\r\n", cid(1));
     stream.write_all(head.as_bytes()).await.unwrap();
     host.engine.until("the lookup is under way", |engine| engine.begun == 1).await;
-    actix::clock::sleep(3 * SHORT).await;
+    actix::clock::sleep(TURN + COUNTED).await;
     host.engine.is(How::Works);
     assert!(until_closed(&mut stream).await.starts_with("HTTP/1.1 200 "));
 }
@@ -174,7 +181,7 @@ async fn one_address_has_so_many_connections_and_no_more() {
 
 #[actix::test]
 async fn strangers_that_hold_every_connection_keep_others_out_for_no_longer_than_the_limits() {
-    let limits = Limits { connections: 4, head: SHORT, turn: SHORT, idle: SHORT, ..patient() };
+    let limits = Limits { connections: 4, head: COUNTED, ..patient() };
     let host = host(limits);
     // More of them than there is room for: the rest waits with the scheduler that comes last.
     let mut strangers = Vec::new();
@@ -212,7 +219,7 @@ async fn the_telemetry_of_a_process_is_served_within_the_same_limits() {
     let address = listener.local_addr().unwrap();
     let telemetry = Telemetry::new(metrics()).start();
     let routes = Routes::telemetry(Ask::new("telemetry", telemetry, secs(5)));
-    let limits = Limits { turn: SHORT, connections_per_address: 2, ..patient() };
+    let limits = Limits { turn: TURN, connections_per_address: 2, ..patient() };
     let (_parent, hears) = Witness::start_new();
     let gateway = Gateway::new(Arc::new(listener), routes).with_limits(limits);
     let _gateway = supervise("telemetry gateway", POLICY, hears, gateway);
