@@ -2,17 +2,20 @@
 //!
 //! A test with processes has a [`Stage`](stage::Stage) of its own: what it starts there ends with it, and every wait is for
 //! a state and bounded. [`process`] starts programs, [`http`] asks servers as a stranger does,
-//! [`openapi`] reads the file that describes them.
+//! [`openapi`] reads the file that describes them. [`hostile`] is a server that breaks the contract as it is told to,
+//! [`tls`] makes certificates.
 //! [`database()`] gives each test a PostgreSQL database of its own, [`sqlite_file`] a place for an SQLite file. Neither
 //! is ever skipped: where PostgreSQL is neither installed nor pointed at, the test fails and says what to install.
 
 mod cluster;
 mod database;
+pub mod hostile;
 pub mod http;
 pub mod openapi;
 pub mod process;
 mod programs;
 pub mod stage;
+pub mod tls;
 mod transcript;
 
 use std::path::PathBuf;

@@ -366,6 +366,7 @@ pub(super) fn sample(key: &Key, secret_file: &str) -> String {
         (_, "MODE") => "require".to_owned(),
         (_, "FORMAT") => "json".to_owned(),
         (_, "FILE") => secret_file.to_owned(),
+        (_, "TOKEN") => "something-else-that-is-long-enough".to_owned(),
         (_, "MULTIADDRS") => "/ip4/1.2.3.4/tcp/1/p2p/12D3KooW".to_owned(),
         (_, "STRATEGY" | "NAMES") => "fullrt".to_owned(),
         (_, "STRATEGIES") => "libp2p,classic".to_owned(),
@@ -381,6 +382,9 @@ pub(super) fn sample(key: &Key, secret_file: &str) -> String {
 pub(super) fn base(program: Program, key: &Key) -> &'static str {
     match program {
         Program::Scheduler if key.name != "scheduler.fleets" => "scheduler --fleets base",
+        // One means nothing without the other.
+        Program::Server if key.name == "server.tls_cert" => "server --server-tls-key x.key",
+        Program::Server if key.name == "server.tls_key" => "server --server-tls-cert x.pem",
         // Silent peers and strategy libp2p, which is one of the defaults, go together on real time only.
         Program::Bench if key.name == "bench.silent" => "bench --transport tcp",
         program => bare(program),
@@ -402,7 +406,7 @@ pub(super) fn bare(program: Program) -> &'static str {
 
 #[test]
 fn every_row_of_the_table_reaches_the_settings_by_each_of_its_names() {
-    let (_dir, secret) = file("secret", "geheim");
+    let (_dir, secret) = file("secret", "geheim-geheim-geheim-geheim");
     let (_dir, config) = file("parsec.toml", "");
     for section in SECTIONS {
         for (program, key) in
