@@ -3,6 +3,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use parsec_dht::PrivatePeers;
 use parsec_measure::StrategyKind;
 
 use super::table::keys;
@@ -275,6 +276,18 @@ fn two_strategies_at_once_are_refused_by_their_names() {
     assert_eq!(
         run("server --strategy fast", &[]).unwrap_err(),
         "error: flag --strategy: cannot use `fast`: `fast` is none; expected one of: classic, optprov, fullrt, libp2p"
+    );
+}
+
+#[test]
+fn private_addresses_of_others_are_a_matter_of_the_network_unless_it_is_said() {
+    let private_peers = |line: &str, environment: &[(&str, &str)]| server(line, environment).dht.private_peers;
+    assert_eq!(private_peers("", &[]), PrivatePeers::Auto);
+    assert_eq!(private_peers("--private-peers dial", &[]), PrivatePeers::Dial);
+    assert_eq!(private_peers("", &[("PARSEC_SERVER_DHT_PRIVATE_PEERS", "ignore")]), PrivatePeers::Ignore);
+    assert_eq!(
+        run("provide --private-peers never", &[]).unwrap_err(),
+        "error: flag --private-peers: cannot use `never`: expected one of: auto, dial, ignore"
     );
 }
 
