@@ -327,8 +327,7 @@ impl Driver {
                 self.trim(peer, &addresses);
             }
             SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. })) => {
-                let agent: String = info.agent_version.chars().take(MAX_AGENT_CHARS).collect();
-                self.agents.insert(peer_id, agent.into());
+                self.agents.insert(peer_id, shortened(&info.agent_version));
                 self.note_observation(peer_id, info.observed_addr);
             }
             SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
@@ -416,6 +415,11 @@ fn addresses_of(kad: &mut kad::Behaviour<crate::records::ProviderStore>, key: KB
     NamedPeer { id, addresses: entry.unwrap_or_default() }
 }
 
+/// What is kept of a peer's own description.
+fn shortened(agent: &str) -> Arc<str> {
+    agent.chars().take(MAX_AGENT_CHARS).collect::<String>().into()
+}
+
 /// The number of leading zero bits of the least distance in a bucket.
 fn common_prefix(distance: KBucketDistance) -> u32 {
     distance.ilog2().map_or(256, |highest| 255 - highest)
@@ -429,6 +433,12 @@ mod tests {
     use super::*;
     use crate::node::Underlay;
     use crate::swarm;
+
+    #[test]
+    fn a_description_of_any_length_is_short() {
+        assert_eq!(&*shortened("kubo/0.39.0"), "kubo/0.39.0");
+        assert_eq!(&*shortened(&"ä".repeat(10_000)), "ä".repeat(MAX_AGENT_CHARS));
+    }
 
     #[tokio::test]
     async fn the_table_keeps_no_more_addresses_of_a_peer_than_are_ever_dialled() {
