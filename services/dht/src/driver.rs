@@ -426,38 +426,4 @@ fn common_prefix(distance: KBucketDistance) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use libp2p::kad::Mode;
-    use libp2p::{StreamProtocol, identity::Keypair};
-
-    use super::*;
-    use crate::node::Underlay;
-    use crate::swarm;
-
-    #[test]
-    fn a_description_of_any_length_is_short() {
-        assert_eq!(&*shortened("kubo/0.39.0"), "kubo/0.39.0");
-        assert_eq!(&*shortened(&"ä".repeat(10_000)), "ä".repeat(MAX_AGENT_CHARS));
-    }
-
-    #[tokio::test]
-    async fn the_table_keeps_no_more_addresses_of_a_peer_than_are_ever_dialled() {
-        let (keypair, reach) = (Keypair::generate_ed25519(), Reach::anywhere());
-        let protocol = StreamProtocol::new("/test");
-        let (swarm, rpc) = swarm::build(&keypair, protocol, Mode::Client, false, &reach, &Underlay::Internet).unwrap();
-        let (driver, handle) = Driver::new(swarm, rpc, reach);
-        let running = tokio::spawn(driver.run());
-        let (id, address) =
-            (PeerId::random(), |port| format!("/ip4/127.0.0.1/tcp/{port}").parse::<Multiaddr>().unwrap());
-        for first in (1..1_000).step_by(10) {
-            handle.answered(NamedPeer { id, addresses: (first..first + 10).map(address).collect() });
-        }
-        let kept = async || handle.start(vec![0x12, 0], 1).await.unwrap().seeds.remove(0).addresses;
-        timeout(Duration::from_secs(60), async { while kept().await.len() > addresses::MAX_PER_PEER {} })
-            .await
-            .unwrap();
-        let first: Vec<_> = (1..=addresses::MAX_PER_PEER).map(|port| address(port).with_p2p(id).unwrap()).collect();
-        assert_eq!(kept().await, first);
-        running.abort();
-    }
-}
+mod tests;
