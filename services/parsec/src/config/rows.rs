@@ -196,6 +196,9 @@ const DHT: &[Key] = &[
         "MULTIADDRS",
     )
     .help("Addresses to announce to other peers"),
+    Key::text("server.dht.private_peers", "private-peers", "PARSEC_SERVER_DHT_PRIVATE_PEERS", "WHICH")
+        .default("auto")
+        .help("Private addresses of other peers: dial, ignore, or auto, which ignores them if all bootstrap peers are public"),
 ];
 
 const FIREHOSE_KEYS: &[Key] = &[

@@ -3,6 +3,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use parsec_dht::PrivatePeers;
 use parsec_measure::StrategyKind;
 
 use super::table::keys;
@@ -279,6 +280,18 @@ fn two_strategies_at_once_are_refused_by_their_names() {
 }
 
 #[test]
+fn private_addresses_of_others_are_a_matter_of_the_network_unless_it_is_said() {
+    let private_peers = |line: &str, environment: &[(&str, &str)]| server(line, environment).dht.private_peers;
+    assert_eq!(private_peers("", &[]), PrivatePeers::Auto);
+    assert_eq!(private_peers("--private-peers dial", &[]), PrivatePeers::Dial);
+    assert_eq!(private_peers("", &[("PARSEC_SERVER_DHT_PRIVATE_PEERS", "ignore")]), PrivatePeers::Ignore);
+    assert_eq!(
+        run("provide --private-peers never", &[]).unwrap_err(),
+        "error: flag --private-peers: cannot use `never`: expected one of: auto, dial, ignore"
+    );
+}
+
+#[test]
 fn a_comparison_is_refused_what_would_not_be_one() {
     for (line, message) in [
         ("--peers 20", "flag --peers: cannot use `20`: expected a whole number from 21 to 10000"),
@@ -374,6 +387,7 @@ pub(super) fn sample(key: &Key, secret_file: &str) -> String {
         (_, "TRANSPORT") => "quic".to_owned(),
         (_, "LATENCY") => "50ms".to_owned(),
         (_, "PROTOCOL") => "/x/kad/1.0.0".to_owned(),
+        (_, "WHICH") => "dial".to_owned(),
         _ => "something-else".to_owned(),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use parsec_dht::Latency;
+use parsec_dht::{Latency, PrivatePeers};
 use parsec_measure::{Fleet, FleetGroup, Share, StrategyKind};
 
 use super::access::{CallingConfig, ServerUrl, ServingConfig, health_url};
@@ -142,6 +142,8 @@ pub(crate) struct DhtConfig {
     pub(crate) protocol_id: Option<String>,
     /// Multiaddrs to announce.
     pub(crate) external_addresses: Vec<String>,
+    /// What to do with private addresses of other peers.
+    pub(crate) private_peers: PrivatePeers,
 }
 
 /// `parsec scheduler`.
@@ -319,6 +321,7 @@ impl DhtConfig {
             external_addresses: from
                 .optional("server.dht.external_addresses", values::list(values::multiaddr))?
                 .unwrap_or_default(),
+            private_peers: from.required("server.dht.private_peers", values::private_peers)?,
         })
     }
 }

@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use parsec_dht::PrivatePeers;
 use parsec_measure::{AttemptId, Cid, ParseCidError, Share, StrategyKind};
 use reqwest::Url;
 
@@ -342,6 +343,16 @@ pub(super) fn strategy(text: &str) -> Reading<StrategyKind> {
     let expected =
         || format!("`{text}` is none; expected one of: {}", StrategyKind::ALL.map(StrategyKind::as_str).join(", "));
     text.parse().map_err(|_| expected())
+}
+
+/// What to do with private addresses of other peers.
+pub(super) fn private_peers(text: &str) -> Reading<PrivatePeers> {
+    match text {
+        "auto" => Ok(PrivatePeers::Auto),
+        "dial" => Ok(PrivatePeers::Dial),
+        "ignore" => Ok(PrivatePeers::Ignore),
+        _ => Err("expected one of: auto, dial, ignore".to_owned()),
+    }
 }
 
 /// The time that a round trip takes on a simulated network: up to ten seconds, above which every request times out.
