@@ -3,9 +3,12 @@
 //! Before each round it asks the store who is alive and each of those servers whether it is ready; then
 //! one server publishes and the others look it up (module [`round`](crate::round)). Every attempt goes to
 //! the recorder as soon as it has ended. Told to stop ([`Stop`]), it cuts the round under way off and
-//! records it as interrupted. A database that is away does not keep it from measuring: it goes on with
-//! the nodes it knows. Neither does a row that no node can be made of: it is named, and left out.
+//! records it as interrupted; so it does with a round that it crashed in, when it is back. A database that
+//! is away does not keep it from measuring: it goes on with the nodes it knows. Neither does a row that no
+//! node can be made of: it is named, and left out. A server that fails again and again is left out for a
+//! while ([`Faults`]).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,17 +16,20 @@ use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;
 use parsec_measure::{
-    Attempt, Content, Due, FleetGroup, Node, Rotation, Round, RoundId, RoundOutcome, Schedule, SchedulerId, TooFewNodes,
+    Absence, Attempt, Content, Due, Faults, FleetGroup, Node, NodeId, Rotation, Round, RoundId, RoundOutcome, Schedule,
+    SchedulerId, TooFewNodes,
 };
 use parsec_store::{MAX_LISTED_NODES, UnusableNode};
-use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use crate::muster::{LeftOut, Mustered, muster};
+use crate::open_round::OpenRound;
 use crate::progress::Progress;
-use crate::round::{self, Mustered, RoundTools};
+use crate::round::{self, RoundTools};
 use crate::stop::Stop;
 
 /// The pauses between tries to register with a database that is away: doubling between these.
@@ -48,6 +54,9 @@ pub struct FleetConfig {
     pub group: FleetGroup,
     /// How often a round is due.
     pub interval: Duration,
+    /// The first round is due at a random time before this has passed, so that the fleets of many schedulers that were started
+    /// together do not measure each other.
+    pub jitter: Duration,
     /// What it was built from, for its row in the database.
     pub dependencies: serde_json::Value,
     /// Makes the content reproducible.
@@ -56,6 +65,8 @@ pub struct FleetConfig {
     pub tools: RoundTools,
     /// Its row in the database, once it has one.
     pub scheduler: Arc<Mutex<Option<SchedulerId>>>,
+    /// What it is doing, for its successor after a crash.
+    pub open: OpenRound,
     /// Hears of every round that has ended.
     pub watcher: Option<Recipient<RoundFinished>>,
 }
@@ -66,6 +77,9 @@ pub struct Fleet {
     epoch: Instant,
     schedule: Schedule,
     rotation: Rotation,
+    faults: Faults,
+    /// Who is left out of the round because of that.
+    unasked: BTreeSet<NodeId>,
     rng: StdRng,
     /// The nodes that the database listed last.
     known: Vec<Node>,
@@ -85,13 +99,16 @@ impl std::fmt::Debug for Fleet {
 }
 
 impl Fleet {
-    /// A fleet whose first round is due at once.
+    /// A fleet whose first round is due within the jitter.
     pub fn new(config: FleetConfig) -> Self {
-        let rng = config.seed.map_or_else(|| StdRng::from_rng(&mut rand::rng()), StdRng::seed_from_u64);
+        let mut rng = config.seed.map_or_else(|| StdRng::from_rng(&mut rand::rng()), StdRng::seed_from_u64);
+        let first = config.jitter.mul_f64(rng.random());
         Self {
             epoch: Instant::now(),
-            schedule: Schedule::new(Duration::ZERO, config.interval),
+            schedule: Schedule::new(first, config.interval),
             rotation: Rotation::default(),
+            faults: Faults::default(),
+            unasked: BTreeSet::new(),
             rng,
             known: Vec::new(),
             database_is_away: false,
@@ -146,9 +163,10 @@ impl Fleet {
         self.config.tools.metrics.round_began(&self.config.group.to_string(), late, due.skipped);
         let due_at = Utc::now() - TimeDelta::from_std(late).unwrap_or_default();
         self.playing.send_replace(true);
-        let tools = self.config.tools.clone();
+        self.faults.next_round();
+        let (tools, faults) = (self.config.tools.clone(), self.faults.clone());
         let (group, known, stopping) = (self.config.group.clone(), self.known.clone(), self.stopping.subscribe());
-        let mustering = async move { round::muster(&tools, &group, known, stopping).await };
+        let mustering = async move { muster(&tools, &group, known, &faults, stopping).await };
         context.spawn(mustering.into_actor(self).map(move |mustered, actor, context| {
             actor.play(scheduler, due, due_at, mustered, context);
         }));
@@ -164,6 +182,7 @@ impl Fleet {
     ) {
         self.note_database(&mustered);
         self.note_unusable(&mustered);
+        self.note_left_out(&mustered);
         self.known.clone_from(&mustered.listed);
         let ready = mustered.ready.len();
         self.config.tools.metrics.active_nodes(&self.config.group.to_string(), ready);
@@ -182,20 +201,21 @@ impl Fleet {
             ended: None,
         };
         let content = Content::random(&mut self.rng);
-        let (tools, stopping) = (self.config.tools.clone(), self.stopping.subscribe());
+        let (tools, open, stopping) = (self.config.tools.clone(), self.config.open.clone(), self.stopping.subscribe());
         let playing = async move {
             match plan {
-                Ok(plan) => round::play(&tools, round, plan, mustered.left_out, content, stopping).await,
+                Ok(plan) => round::play(&tools, &open, round, plan, mustered.left_out, content, stopping).await,
                 Err(TooFewNodes { .. }) => {
                     // Asked while the process stops, nobody is ready: that says nothing about the nodes.
                     let outcome =
                         if *stopping.borrow() { RoundOutcome::Interrupted } else { RoundOutcome::TooFewNodes };
-                    round::end(&tools, round, outcome, vec![]).await
+                    round::end(&tools, &open, round, outcome, vec![]).await
                 }
             }
         };
         context.spawn(playing.into_actor(self).map(move |finished, actor, context| {
             actor.playing.send_replace(false);
+            actor.note_attempts(&finished.attempts);
             if let Some(watcher) = &actor.config.watcher
                 && let Err(error) = watcher.try_send(finished)
             {
@@ -216,6 +236,38 @@ impl Fleet {
             _ => {}
         }
         self.database_is_away = mustered.database.is_err();
+    }
+
+    /// Notes whose server could not even be asked whether it is ready, and says who is left out from now on and who no more.
+    fn note_left_out(&mut self, mustered: &Mustered) {
+        let fleet = &self.config.group;
+        let mut unasked = BTreeSet::new();
+        for LeftOut { node, result, absence, .. } in &mustered.left_out {
+            match absence {
+                None => self.faults.note(node.id, result.class, result.error.as_deref()),
+                Some(absence) => {
+                    unasked.insert(node.id);
+                    if !self.unasked.contains(&node.id) {
+                        let Absence { failed, rounds, reason, .. } = absence;
+                        warn!(%fleet, node = %node.id, region = node.region, failed, rounds, reason, "server fails again and again, left out");
+                    }
+                }
+            }
+        }
+        for node in self.unasked.difference(&unasked) {
+            info!(%fleet, %node, "server is no longer left out");
+        }
+        self.config.tools.metrics.nodes_left_out(&fleet.to_string(), unasked.len());
+        self.unasked = unasked;
+    }
+
+    /// Notes what the round says of each server that was asked.
+    fn note_attempts(&mut self, attempts: &[(Node, Attempt)]) {
+        for (node, Attempt { result, .. }) in attempts {
+            if !self.unasked.contains(&node.id) {
+                self.faults.note(node.id, result.class, result.error.as_deref());
+            }
+        }
     }
 
     /// Names each row once that cannot be used, and again when something else is wrong with it. Says once that there are more
@@ -258,7 +310,14 @@ impl Actor for Fleet {
 
     fn started(&mut self, context: &mut Self::Context) {
         self.config.tools.metrics.playing(&self.config.group.to_string());
-        self.register(RETRY.0, context);
+        let Some(abandoned) = self.config.open.take() else { return self.register(RETRY.0, context) };
+        self.playing.send_replace(true);
+        let tools = self.config.tools.clone();
+        let ending = async move { round::end_abandoned(&tools, abandoned).await };
+        context.spawn(ending.into_actor(self).map(|(), actor, context| {
+            actor.playing.send_replace(false);
+            actor.register(RETRY.0, context);
+        }));
     }
 }
 
@@ -268,9 +327,9 @@ impl Supervised for Fleet {
     fn restarting(&mut self, _: &mut Self::Context) {
         // The generator goes on where it was: begun anew, it would publish the same content again.
         let rng = std::mem::replace(&mut self.rng, StdRng::seed_from_u64(0));
-        *self = Self { rng, ..Self::new(self.config.clone()) };
-        // The round that crashed it is over; the next one is due on the grid, not at once.
-        self.schedule = Schedule::new(self.config.interval, self.config.interval);
+        // So does the grid. The round that crashed it is over; the next one is due when it would have been.
+        let (epoch, schedule) = (self.epoch, self.schedule.clone());
+        *self = Self { rng, epoch, schedule, ..Self::new(self.config.clone()) };
     }
 }
 

@@ -22,6 +22,8 @@ pub mod follow_ups;
 pub mod gateway;
 pub mod heartbeat;
 pub mod metrics;
+mod muster;
+pub mod open_round;
 pub mod progress;
 pub mod recorder;
 pub mod root;

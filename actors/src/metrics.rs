@@ -1,15 +1,17 @@
 //! What parsec counts about itself, under the names that dashboards of the original read, and under better ones beside them.
 
+mod actors;
 mod exposition;
 mod labels;
+mod spool;
 mod summary;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use parsec_dht::Readiness;
 use parsec_measure::{FollowUp, ListName, Measured, Node, OperationKind, OutcomeClass, RequestKind, RoundOutcome};
+use parsec_store::SpoolState;
 use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -21,7 +23,7 @@ use prometheus_client::registry::{Registry, Unit};
 use self::labels::Bounded;
 use self::summary::SlidingSummary;
 
-use crate::signs::{ActorState, Signs};
+use crate::signs::Signs;
 use crate::supervise::CrashKind;
 use crate::vitals::Vitals;
 
@@ -80,16 +82,16 @@ pub struct Metrics {
     issued_retrievals: Family<labels::Success, Counter>,
     operations: Family<labels::Operation, Histogram>,
     attempts: Family<labels::Attempt, Histogram>,
+    nodes_left_out: Family<labels::Fleet, Gauge>,
     server_ready: Family<labels::Fleet, Gauge>,
     routing_table: Family<labels::Fleet, Gauge>,
     network_size: Family<labels::Fleet, Gauge>,
     background_puts: Family<labels::Outcome, Counter>,
     fallbacks: Family<labels::Fallback, Counter>,
     listed_requests: Family<labels::Listed, Counter>,
-    restarts: Family<labels::Restart, Counter>,
-    actors_up: Family<labels::Actor, Gauge>,
-    actors_waiting: Family<labels::Actor, Gauge>,
+    actors: actors::ActorMetrics,
     backlog: Gauge,
+    spool: spool::SpoolMetrics,
     rows_written: Counter,
     rows_lost: Counter,
     traces_lost: Counter,
@@ -130,16 +132,16 @@ impl Metrics {
             issued_retrievals: Family::default(),
             operations: Family::new_with_constructor(histogram),
             attempts: Family::new_with_constructor(histogram),
+            nodes_left_out: Family::default(),
             server_ready: Family::default(),
             routing_table: Family::default(),
             network_size: Family::default(),
             background_puts: Family::default(),
             fallbacks: Family::default(),
             listed_requests: Family::default(),
-            restarts: Family::default(),
-            actors_up: Family::default(),
-            actors_waiting: Family::default(),
+            actors: actors::ActorMetrics::default(),
             backlog: Gauge::default(),
+            spool: spool::SpoolMetrics::default(),
             rows_written: Counter::default(),
             rows_lost: Counter::default(),
             traces_lost: Counter::default(),
@@ -164,23 +166,14 @@ impl Metrics {
             "What this process was built from",
             Info::new([("version", version), ("commit", commit)]),
         );
-        registry.register(
-            "parsec_actor_restarts",
-            "Restarts after a crash: after a panic, or because the actor or its work hung",
-            self.restarts.clone(),
-        );
-        registry.register("parsec_actor_up", "Actors of this name that run", self.actors_up.clone());
-        registry.register(
-            "parsec_actor_waiting",
-            "Questions that were put to actors of this name and have not been answered yet",
-            self.actors_waiting.clone(),
-        );
+        self.actors.register(registry);
         registry.register(
             "parsec_network_size_peers",
             "Peers that the newest node to say so believes the network to have, estimated or counted, by fleet",
             self.network_size.clone(),
         );
         registry.register("parsec_recorder_backlog_rows", "Rows that wait to be written", self.backlog.clone());
+        self.spool.register(registry);
         registry.register("parsec_recorder_rows_written", "Rows written to the database", self.rows_written.clone());
         registry.register(
             "parsec_recorder_rows_lost",
@@ -249,6 +242,11 @@ impl Metrics {
             "Nodes ready to measure in the newest round, by round loop",
             self.ready_nodes.clone(),
         );
+        registry.register(
+            "parsec_nodes_left_out",
+            "Nodes not asked in the newest round because their servers failed again and again, by round loop",
+            self.nodes_left_out.clone(),
+        );
         let help = "asked for; success is an answer with a measurement, which may be of a failure";
         registry.register(ISSUED_PROVIDES, format!("Publications {help}"), self.issued_provides.clone());
         registry.register(ISSUED_RETRIEVALS, format!("Lookups {help}"), self.issued_retrievals.clone());
@@ -290,6 +288,7 @@ impl Metrics {
             let _ = self.rounds.get_or_create(&labels::Outcome::new(outcome.as_str(), group));
         }
         let _ = self.rounds_skipped.get_or_create(&labels::Fleet::new(group));
+        let _ = self.nodes_left_out.get_or_create(&labels::Fleet::new(group));
         for success in [true, false] {
             let _ = self.issued_provides.get_or_create(&labels::Success { success });
             let _ = self.issued_retrievals.get_or_create(&labels::Success { success });
@@ -303,9 +302,7 @@ impl Metrics {
 
     /// An actor begins to live under supervision, with no restarts yet.
     pub fn supervised(&self, signs: &Signs) {
-        for kind in CrashKind::ALL {
-            drop(self.restarts.get_or_create(&labels::Restart::new(signs.name(), kind)));
-        }
+        self.actors.supervised(signs.name());
         self.vitals.supervised(signs.clone());
     }
 
@@ -391,6 +388,12 @@ impl Metrics {
         self.active_nodes.inc_by(count - ready.set(count));
     }
 
+    /// So many servers of a group are left out because they fail again and again.
+    pub fn nodes_left_out(&self, group: &str, count: usize) {
+        let left_out = self.nodes_left_out.get_or_create(&labels::Fleet::new(group));
+        left_out.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
     /// A round of a group begins, so long after it was due, and so many before it were left out.
     pub fn round_began(&self, group: &str, late: Duration, skipped: u32) {
         let group = labels::Fleet::new(group);
@@ -405,27 +408,19 @@ impl Metrics {
 
     /// An actor crashed and comes back.
     pub fn restarted(&self, actor: &str, kind: CrashKind) {
-        self.restarts.get_or_create(&labels::Restart::new(actor, kind)).inc();
-    }
-
-    /// Asks all actors how they are, those of one name together.
-    fn look_at_actors(&self) {
-        let mut by_name: BTreeMap<String, (i64, i64)> = BTreeMap::new();
-        for signs in self.vitals.actors() {
-            let (up, waiting) = by_name.entry(signs.name().to_string()).or_default();
-            *up += i64::from(signs.fate().state == ActorState::Running);
-            *waiting += i64::try_from(signs.waiting()).unwrap_or(i64::MAX);
-        }
-        for (name, (up, waiting)) in by_name {
-            self.actors_up.get_or_create(&labels::Actor::new(&name)).set(up);
-            self.actors_waiting.get_or_create(&labels::Actor::new(&name)).set(waiting);
-        }
+        self.actors.restarted(actor, kind);
     }
 
     /// So many rows wait to be written.
     pub fn backlog(&self, rows: usize) {
         self.vitals.backlog(rows);
         self.backlog.set(i64::try_from(rows).unwrap_or(i64::MAX));
+    }
+
+    /// What the spool holds, and whether it takes rows.
+    pub fn spool(&self, state: &SpoolState, works: bool) {
+        self.spool.tell(state, works);
+        self.vitals.spool(*state, works);
     }
 
     /// Rows have reached the database.
@@ -457,7 +452,7 @@ impl Metrics {
 
     /// Everything, in the format of [`MEDIA_TYPE`].
     pub fn encode(&self) -> Result<String, fmt::Error> {
-        self.look_at_actors();
+        self.actors.look_at(&self.vitals.actors());
         let mut open_metrics = String::new();
         encode_registry(&mut open_metrics, &self.registry)?;
         let mut out = exposition::classic(&open_metrics, &PLAIN_COUNTERS);

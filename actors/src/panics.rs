@@ -9,7 +9,7 @@ use actix::prelude::*;
 use futures::FutureExt;
 use parking_lot::Mutex;
 use parsec_dht::Readiness;
-use parsec_measure::{NodeId, RoundId, SchedulerId, Share};
+use parsec_measure::{NodeId, OutcomeClass, RoundId, RoundOutcome, SchedulerId, Share};
 use parsec_store::Row;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -24,6 +24,7 @@ use crate::fakes::{
 use crate::fleet::{Fleet, FleetConfig};
 use crate::gateway::{Gateway, Measuring, Routes};
 use crate::heartbeat::{Heartbeat, HeartbeatConfig};
+use crate::open_round::OpenRound;
 use crate::progress::Progress;
 use crate::recorder::{Backlog, Record, Recorder, RecorderConfig, RecorderHandle};
 use crate::round::RoundTools;
@@ -274,11 +275,11 @@ fn recorder_case() -> Case<Recorder> {
 
 fn fleet_on(store: &Arc<FakeStore>, servers: &Arc<FakeServers>) -> FleetConfig {
     let metrics = metrics();
-    let recorder = Ask::new("recorder", recorder_on(store).start(), secs(5));
+    let recorder = recorder_on(store).start();
     let tools = RoundTools {
         servers: servers.clone(),
         store: store.clone(),
-        recorder: RecorderHandle::new(recorder, Arc::clone(&metrics)),
+        recorder: RecorderHandle::new(&recorder, Arc::clone(&metrics)),
         metrics,
         probes: 1,
         traces: Arc::new(Traces::new(Share::new(0.0).unwrap(), None)),
@@ -286,10 +287,12 @@ fn fleet_on(store: &Arc<FakeStore>, servers: &Arc<FakeServers>) -> FleetConfig {
     FleetConfig {
         group: "default".parse().unwrap(),
         interval: secs(60),
+        jitter: Duration::ZERO,
         dependencies: serde_json::Value::Null,
         seed: None,
         tools,
         scheduler: Arc::new(Mutex::new(None)),
+        open: OpenRound::default(),
         watcher: None,
     }
 }
@@ -366,7 +369,7 @@ async fn rows_that_wait_for_company_outlive_a_crash_of_the_recorder() {
 }
 
 #[actix::test]
-async fn a_fleet_that_crashes_in_the_middle_of_a_round_leaves_it_visibly_unfinished() {
+async fn a_round_that_a_fleet_crashed_in_is_ended_as_interrupted_and_what_was_under_way_has_rows() {
     pause();
     let (store, servers) = (three_nodes(), FakeServers::new());
     servers.takes(2, Question::Retrieve, How::Hangs);
@@ -375,10 +378,16 @@ async fn a_fleet_that_crashes_in_the_middle_of_a_round_leaves_it_visibly_unfinis
     store.until("two attempts are recorded", |store| store.attempts().len() == 2).await;
     child.addr().send(Run::panicking()).await.unwrap_err();
     servers.takes(2, Question::Retrieve, How::Works);
-    one_more_round(&store).await;
+    store.until("the next round ends too", |store| store.ended().len() == 2).await;
     store.read(|store| {
         let (begun, ended) = (store.begun(), store.ended());
-        assert_eq!((begun.len(), ended.len()), (2, 1));
-        assert_eq!(store.attempts().iter().filter(|attempt| attempt.round == begun[0].id).count(), 2);
+        let outcomes: Vec<_> = ended.iter().map(|round| (round.id, round.ended.unwrap().1)).collect();
+        let (cut_off, whole) = (RoundOutcome::Interrupted, RoundOutcome::Complete);
+        assert_eq!(outcomes, [(begun[0].id, cut_off), (begun[1].id, whole)]);
+        let attempts = store.attempts();
+        let of_first = attempts.iter().filter(|attempt| attempt.round == begun[0].id);
+        let mut classes: Vec<_> = of_first.map(|attempt| (attempt.node.0, attempt.result.class)).collect();
+        classes.sort_unstable();
+        assert_eq!(classes, [(1, OutcomeClass::Ok), (2, OutcomeClass::RecordLost), (3, OutcomeClass::Ok)]);
     });
 }

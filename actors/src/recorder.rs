@@ -1,16 +1,20 @@
 //! Duty: writes what was measured into the database, in batches, each row once.
 //!
-//! Asks nobody but the store. Rows wait in a backlog that outlives a crash of this actor. While the
-//! database is away the backlog grows, up to a bound, and writing is tried again with back-off.
-//! Told to stop ([`Stop`]), it writes what it holds first.
+//! Asks nobody but the store and the disk. Rows wait in a [`Backlog`] that outlives a crash of this actor, and, on
+//! disk, a crash of the process. While the database is away the backlog grows, up to a bound, and writing is
+//! tried again with back-off. Told to stop ([`Stop`]), it writes what it holds first; what the database does
+//! not take then stays on disk for the next start.
 
-use std::collections::VecDeque;
+mod backlog;
+mod disk;
+mod memory;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use parking_lot::Mutex;
-use parsec_store::{Row, Store, StoreError};
+use parsec_measure::{Attempt, Round};
+use parsec_store::{Row, SpoolState, Store, StoreError};
 use thiserror::Error;
 use tracing::{debug, error, info, warn};
 
@@ -18,16 +22,15 @@ use crate::ask::Ask;
 use crate::metrics::Metrics;
 use crate::progress::Progress;
 use crate::stop::Stop;
+use crate::supervise::Child;
+
+pub use backlog::Backlog;
+
+use backlog::Batch;
+use disk::DiskError;
 
 /// How many rows are written in one transaction: enough to spread its cost, few enough to take a fraction of a second.
 const BATCH: usize = 500;
-
-/// How many rows may wait. Half a day of three fleets of seven at one round a minute; about 100 MB.
-const MAX_BACKLOG: usize = 100_000;
-
-/// How many of them may have a trace: a trace has 50 kB, so that these take as much as all rows without. Of an outage's
-/// failures the first ones say enough.
-const MAX_TRACES: usize = 2_000;
 
 /// How long a row waits for company.
 const LINGER: Duration = Duration::from_millis(100);
@@ -39,6 +42,15 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 /// with back-off, about four minutes.
 const MAX_REFUSALS: u32 = 12;
 
+/// How often the disk is looked after: what is too old is let go of, and those who watch hear how full it is.
+const LOOK_AFTER: Duration = Duration::from_secs(60);
+
+/// From which part of its limit on the spool is nearly full: with the limits as they come, there are days left.
+const NEARLY_FULL: f64 = 0.5;
+
+/// How long noting what is about to begin may delay it. On a healthy disk it takes milliseconds.
+const ANNOUNCE_DEADLINE: Duration = Duration::from_secs(2);
+
 /// How long handing rows over may take.
 pub const RECORD_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -47,9 +59,21 @@ pub const RECORD_DEADLINE: Duration = Duration::from_secs(5);
 #[rtype(result = "Result<(), BacklogFull>")]
 pub struct Record(pub Vec<Row>);
 
+/// This round is about to attempt this: note it on disk, so that each attempt has a row whatever happens. `attempts` are
+/// all of the round so far, as they are recorded if nobody is left to record their results. Answered when that is done or
+/// cannot be done.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Announce {
+    /// The round.
+    pub round: Round,
+    /// Its attempts.
+    pub attempts: Vec<Attempt>,
+}
+
 /// The database has been away for so long that no more rows can be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("{MAX_BACKLOG} rows wait for the database already")]
+#[error("{} rows wait in memory for the database already", memory::MAX_ROWS)]
 pub struct BacklogFull;
 
 /// How long a crashed recorder is waited for before rows are given up: longer than its longest back-off.
@@ -62,13 +86,31 @@ const HAND_OVER_PAUSE: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone)]
 pub struct RecorderHandle {
     record: Ask<Record>,
+    announce: Ask<Announce>,
     metrics: Arc<Metrics>,
 }
 
 impl RecorderHandle {
-    /// Hands rows to this recorder, and counts those that it cannot take in `metrics`.
-    pub fn new(record: Ask<Record>, metrics: Arc<Metrics>) -> Self {
-        Self { record, metrics }
+    /// Hands rows to this actor, and counts those that it cannot take in `metrics`.
+    pub fn new<A>(recorder: &Addr<A>, metrics: Arc<Metrics>) -> Self
+    where
+        A: Actor<Context = Context<A>> + Handler<Record> + Handler<Announce>,
+    {
+        let name = "recorder";
+        let record = Ask::new(name, recorder.clone(), RECORD_DEADLINE);
+        Self { record, announce: Ask::new(name, recorder.clone(), ANNOUNCE_DEADLINE), metrics }
+    }
+
+    /// The same for a supervised recorder.
+    pub fn of(recorder: &Child<Recorder>, metrics: Arc<Metrics>) -> Self {
+        Self { record: recorder.ask(RECORD_DEADLINE), announce: recorder.ask(ANNOUNCE_DEADLINE), metrics }
+    }
+
+    /// Has noted what is about to be attempted. An instrument whose disk is broken goes on measuring: then it is not noted.
+    pub(crate) async fn announce(&self, round: Round, attempts: Vec<Attempt>) {
+        if let Err(error) = self.announce.ask(Announce { round, attempts }).await {
+            debug!(%error, "not noted what is about to be attempted");
+        }
     }
 
     /// Hands rows over; waits for a recorder that is coming back from a crash.
@@ -89,84 +131,13 @@ impl RecorderHandle {
     }
 }
 
-/// Rows that are not in the database yet, in the order in which they came.
-#[derive(Debug, Default)]
-pub struct Backlog {
-    rows: Mutex<Queue>,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    rows: VecDeque<Row>,
-    /// How many rows have left the queue: the number of the first row in it.
-    first: u64,
-    /// How many of the rows have a trace.
-    traces: usize,
-}
-
-/// Whether the row brings a trace with it.
-fn has_trace(row: &Row) -> bool {
-    matches!(row, Row::Attempt(attempt) if attempt.result.trace.is_some())
-}
-
-/// The row without its trace.
-fn bare(mut row: Row) -> Row {
-    if let Row::Attempt(attempt) = &mut row {
-        attempt.result.trace = None;
-        attempt.why_kept = None;
-    }
-    row
-}
-
-impl Backlog {
-    /// Keeps all of the rows or none. Returns how many had to go without their trace.
-    fn push(&self, rows: Vec<Row>) -> Result<usize, BacklogFull> {
-        let mut queue = self.rows.lock();
-        if queue.rows.len() + rows.len() > MAX_BACKLOG {
-            return Err(BacklogFull);
-        }
-        let mut without = 0;
-        for row in rows {
-            let traced = has_trace(&row);
-            let room = queue.traces < MAX_TRACES;
-            queue.traces += usize::from(traced && room);
-            without += usize::from(traced && !room);
-            queue.rows.push_back(if room { row } else { bare(row) });
-        }
-        Ok(without)
-    }
-
-    /// The oldest rows, which stay until they are [confirmed](Self::confirm), and the number of the first one after them.
-    fn oldest(&self, count: usize) -> (Vec<Row>, u64) {
-        let queue = self.rows.lock();
-        let rows: Vec<_> = queue.rows.iter().take(count).cloned().collect();
-        let end = queue.first + rows.len() as u64;
-        (rows, end)
-    }
-
-    /// Everything before the row with this number is done with. Returns how many rows that is news for.
-    fn confirm(&self, end: u64) -> usize {
-        let mut queue = self.rows.lock();
-        let mut news = 0;
-        while queue.first < end
-            && let Some(row) = queue.rows.pop_front()
-        {
-            queue.first += 1;
-            queue.traces -= usize::from(has_trace(&row));
-            news += 1;
-        }
-        news
-    }
-
-    /// How many rows wait.
-    pub fn len(&self) -> usize {
-        self.rows.lock().rows.len()
-    }
-
-    /// Whether none waits.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
+/// Why rows still wait.
+#[derive(Debug, Error)]
+enum WriteError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("rows that wait on disk cannot be read: {0}")]
+    Disk(#[from] DiskError),
 }
 
 /// What the recorder needs.
@@ -186,6 +157,8 @@ pub struct Recorder {
     writing: bool,
     /// A write is due at the end of the linger time.
     lingering: bool,
+    flushing: bool,
+    nearly_full: bool,
     pause: Duration,
     /// How often in a row a database that answers has refused the oldest batch.
     refusals: u32,
@@ -201,13 +174,38 @@ impl std::fmt::Debug for Recorder {
 impl Recorder {
     /// A recorder that goes on with whatever the backlog holds.
     pub fn new(config: RecorderConfig) -> Self {
-        Self { config, writing: false, lingering: false, pause: RETRY.0, refusals: 0 }
+        Self {
+            config,
+            writing: false,
+            lingering: false,
+            flushing: false,
+            nearly_full: false,
+            pause: RETRY.0,
+            refusals: 0,
+        }
+    }
+
+    /// Takes what has come to the disk; what comes meanwhile follows in one piece.
+    fn flush(&mut self, context: &mut Context<Self>) {
+        if self.flushing || !self.config.backlog.is_on_its_way() {
+            return;
+        }
+        self.flushing = true;
+        let config = self.config.clone();
+        let flushing = async move { config.backlog.flush().await };
+        context.spawn(flushing.into_actor(self).map(|(), actor, context| {
+            actor.flushing = false;
+            actor.tell();
+            if !actor.config.backlog.is_degraded() {
+                actor.flush(context);
+            }
+        }));
     }
 
     /// Writes at once if a batch is full, soon otherwise.
     fn write_soon(&mut self, context: &mut Context<Self>) {
         let waiting = self.config.backlog.len();
-        self.config.metrics.backlog(waiting);
+        self.tell();
         if self.writing || waiting == 0 {
             return;
         }
@@ -225,9 +223,49 @@ impl Recorder {
         }
     }
 
+    /// Tells those who watch how much waits, and says once that the spool is nearly full.
+    fn tell(&mut self) {
+        let RecorderConfig { backlog, metrics, .. } = &self.config;
+        metrics.backlog(backlog.len());
+        metrics.traces_lost(backlog.traces_lost());
+        let Some(spool) = backlog.spool() else { return };
+        metrics.spool(&spool, !backlog.is_degraded());
+        let nearly_full = fullness(&spool) > NEARLY_FULL;
+        if nearly_full && !self.nearly_full {
+            warn!(
+                rows = spool.rows,
+                bytes = spool.bytes,
+                max_bytes = spool.max_bytes,
+                oldest_seconds = spool.oldest.unwrap_or_default().as_secs(),
+                max_age_seconds = spool.max_age.as_secs(),
+                "the spool is nearly full: rows will be lost if the database stays away"
+            );
+        }
+        self.nearly_full = nearly_full;
+    }
+
+    /// Lets go of what is too old, now and then.
+    fn look_after(&self, context: &mut Context<Self>) {
+        context.run_interval(LOOK_AFTER, |actor, context| {
+            let config = actor.config.clone();
+            let expiring = async move { config.backlog.expire().await };
+            context.spawn(expiring.into_actor(actor).map(|rows, actor, _| {
+                if rows > 0 {
+                    actor.config.metrics.rows_lost(rows);
+                    error!(
+                        rows,
+                        "rows have waited for the database for longer than the spool keeps them; they are lost"
+                    );
+                }
+                actor.tell();
+            }));
+        });
+    }
+
     fn write(&mut self, context: &mut Context<Self>) {
         self.writing = true;
-        let writing = write_batch(self.config.clone(), self.refusals >= MAX_REFUSALS);
+        let (config, impatient) = (self.config.clone(), self.refusals >= MAX_REFUSALS);
+        let writing = async move { write_batch(&config, impatient).await };
         context.spawn(writing.into_actor(self).map(|result, actor, context| match result {
             Ok(()) => {
                 if actor.pause > RETRY.0 {
@@ -241,11 +279,11 @@ impl Recorder {
             Err(error) => {
                 let (rows_waiting, pause) = (actor.config.backlog.len(), actor.pause);
                 if pause == RETRY.0 {
-                    warn!(%error, rows_waiting, "the database takes no rows; they wait");
+                    warn!(%error, rows_waiting, "rows cannot be written to the database; they wait");
                 } else {
-                    debug!(%error, rows_waiting, "the database still takes no rows");
+                    debug!(%error, rows_waiting, "rows still cannot be written");
                 }
-                actor.refusals += u32::from(matches!(error, StoreError::Query(_)));
+                actor.refusals += u32::from(matches!(error, WriteError::Store(StoreError::Query(_))));
                 actor.pause = (pause * 2).min(RETRY.1);
                 context.run_later(pause, |actor, context| actor.write(context));
             }
@@ -253,41 +291,60 @@ impl Recorder {
     }
 }
 
+/// How near the spool is to one of its limits: from 0 to 1.
+fn fullness(spool: &SpoolState) -> f64 {
+    let bytes = spool.bytes as f64 / spool.max_bytes.max(1) as f64;
+    let age = spool.oldest.unwrap_or_default().as_secs_f64() / spool.max_age.as_secs_f64().max(1.0);
+    bytes.max(age)
+}
+
 /// Writes the oldest rows. `Err` means that the database does not take them now; all are still in the backlog.
 /// With `impatient`, a query that fails counts as the fault of its row.
-async fn write_batch(config: RecorderConfig, impatient: bool) -> Result<(), StoreError> {
-    let for_good = |error: &StoreError| {
-        matches!(error, StoreError::BadRow(_)) || impatient && matches!(error, StoreError::Query(_))
-    };
+async fn write_batch(config: &RecorderConfig, impatient: bool) -> Result<(), WriteError> {
     let RecorderConfig { store, backlog, metrics } = config;
-    let (rows, end) = backlog.oldest(BATCH);
-    match store.record(&rows).await {
-        Ok(()) => metrics.rows_written(backlog.confirm(end)),
-        Err(error) if !for_good(&error) => return Err(error),
-        // One bad row must not hold up all others: find it, and leave it out.
-        Err(_) => {
-            let first = end - rows.len() as u64;
-            for (done, row) in (first + 1..).zip(&rows) {
-                match store.record(std::slice::from_ref(row)).await {
-                    Ok(()) => metrics.rows_written(backlog.confirm(done)),
-                    Err(error) if !for_good(&error) => return Err(error),
-                    Err(error) => {
-                        metrics.rows_lost(backlog.confirm(done));
-                        let row = bare(row.clone());
-                        error!(%error, ?row, "row refused by the database");
-                    }
-                }
+    let Batch { rows, end } = backlog.oldest(BATCH).await?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let refused = match store.record(&rows).await {
+        Ok(()) => 0,
+        Err(error) if is_for_good(&error, impatient) => write_one_by_one(store.as_ref(), &rows, impatient).await?,
+        Err(error) => return Err(error.into()),
+    };
+    let done = backlog.confirm(end).await;
+    let lost = refused.min(done);
+    metrics.rows_lost(lost);
+    metrics.rows_written(done - lost);
+    Ok(())
+}
+
+fn is_for_good(error: &StoreError, impatient: bool) -> bool {
+    matches!(error, StoreError::BadRow(_)) || impatient && matches!(error, StoreError::Query(_))
+}
+
+/// One bad row must not hold up all others: finds it, and leaves it out. Returns how many there were.
+async fn write_one_by_one(store: &dyn Store, rows: &[Row], impatient: bool) -> Result<usize, StoreError> {
+    let mut refused = 0;
+    for row in rows {
+        match store.record(std::slice::from_ref(row)).await {
+            Ok(()) => {}
+            Err(error) if is_for_good(&error, impatient) => {
+                refused += 1;
+                let row = memory::bare(row.clone());
+                error!(%error, ?row, "row refused by the database");
             }
+            Err(error) => return Err(error),
         }
     }
-    metrics.backlog(backlog.len());
-    Ok(())
+    Ok(refused)
 }
 
 impl Actor for Recorder {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
+        self.look_after(context);
+        self.flush(context);
         self.write_soon(context);
     }
 }
@@ -313,8 +370,18 @@ impl Handler<Record> for Recorder {
                 error!(rows = count, "no room for rows while the database is away; they are lost");
             }
         }
+        self.flush(context);
         self.write_soon(context);
         kept.map(|_| ())
+    }
+}
+
+impl Handler<Announce> for Recorder {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, Announce { round, attempts }: Announce, _: &mut Self::Context) -> Self::Result {
+        let backlog = Arc::clone(&self.config.backlog);
+        Box::pin(async move { backlog.announce(round, attempts).await })
     }
 }
 
@@ -325,11 +392,16 @@ impl Handler<Stop> for Recorder {
     fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
         let config = self.config.clone();
         let writing = async move {
+            config.backlog.flush().await;
             while !config.backlog.is_empty() {
-                if let Err(error) = write_batch(config.clone(), false).await {
-                    warn!(%error, rows_waiting = config.backlog.len(), "rows cannot be written while stopping");
-                    tokio::time::sleep(RETRY.0).await;
+                let Err(error) = write_batch(&config, false).await else { continue };
+                let rows_waiting = config.backlog.len();
+                if config.backlog.is_safe() {
+                    warn!(%error, rows_waiting, "rows cannot be written while stopping; they wait on disk for the next start");
+                    break;
                 }
+                warn!(%error, rows_waiting, "rows cannot be written while stopping");
+                tokio::time::sleep(RETRY.0).await;
             }
         };
         Box::pin(writing.into_actor(self).map(|(), _, context| context.stop()))

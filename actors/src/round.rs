@@ -1,7 +1,8 @@
-//! One round: who is there, who publishes, who looks it up, and what became of each attempt.
+//! One round: who publishes, who looks it up, and what became of each attempt. (Who is there: [`muster`](crate::muster).)
 //!
 //! Plain functions that the actor [`Fleet`](crate::fleet::Fleet) runs as futures. They measure nothing
-//! themselves: the servers do. Here every attempt gets a row, whatever became of it.
+//! themselves: the servers do. Here every attempt gets a row, whatever became of it: it is noted before it begins
+//! ([`OpenRound`]), and recorded when it has ended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,16 +11,18 @@ use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use parsec_api::client::{Answered, CallError, Caller, ServerApi};
 use parsec_measure::{
-    ACTIVE_WITHIN, Attempt, AttemptId, Cid, Content, FleetGroup, Measured, Node, OperationKind, OutcomeClass,
-    ReadyNode, Round, RoundOutcome, RoundPlan, WhyKept,
+    Attempt, AttemptId, Cid, Content, Measured, Node, OperationKind, OutcomeClass, ReadyNode, Round, RoundOutcome,
+    RoundPlan, WhyKept,
 };
-use parsec_store::{NodeList, Row, Store, StoreError, UnusableNode};
+use parsec_store::{Row, Store};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, info, info_span, warn};
 
 use crate::fleet::RoundFinished;
 use crate::metrics::Metrics;
+use crate::muster::{LeftOut, mark_offline_if_gone, unanswered};
+use crate::open_round::{Abandoned, OpenRound};
 use crate::recorder::RecorderHandle;
 use crate::traces::Traces;
 
@@ -40,35 +43,11 @@ pub struct RoundTools {
     pub traces: Arc<Traces>,
 }
 
-/// Who turned up for a round.
-#[derive(Debug)]
-pub(crate) struct Mustered {
-    pub(crate) started: DateTime<Utc>,
-    pub(crate) listed: Vec<Node>,
-    pub(crate) ready: Vec<ReadyNode>,
-    pub(crate) left_out: Vec<LeftOut>,
-    /// Rows that no node could be made of.
-    pub(crate) unusable: Vec<UnusableNode>,
-    /// Whether the database has more nodes than it lists.
-    pub(crate) more: bool,
-    /// Whether the list is the database's, or what was known before.
-    pub(crate) database: Result<(), StoreError>,
-}
-
-/// A node that is listed and cannot take part.
-#[derive(Debug)]
-pub(crate) struct LeftOut {
-    node: Node,
-    asked: DateTime<Utc>,
-    answered: DateTime<Utc>,
-    result: Measured,
-}
-
 /// True once the process is stopping.
-type Stopping = watch::Receiver<bool>;
+pub(crate) type Stopping = watch::Receiver<bool>;
 
 /// Waits for `work`, unless the process stops first.
-async fn unless_stopping<T>(mut stopping: Stopping, work: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn unless_stopping<T>(mut stopping: Stopping, work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         // Work that is done counts, even if the stop came in the same moment.
         biased;
@@ -77,64 +56,15 @@ async fn unless_stopping<T>(mut stopping: Stopping, work: impl Future<Output = T
     }
 }
 
-/// Lists the nodes of the group and asks each whether it is ready. Without the database, `known` are asked.
-pub(crate) async fn muster(tools: &RoundTools, group: &FleetGroup, known: Vec<Node>, stopping: Stopping) -> Mustered {
-    let started = Utc::now();
-    let listing = tools.store.active_nodes(group.fleets(), started - ACTIVE_WITHIN);
-    let (list, database) = match unless_stopping(stopping.clone(), listing).await {
-        Some(Ok(list)) => (list, Ok(())),
-        Some(Err(error)) => (NodeList { nodes: known, ..NodeList::default() }, Err(error)),
-        None => (NodeList::default(), Ok(())),
-    };
-    let NodeList { nodes: listed, unusable, more } = list;
-    let asked = listed.iter().map(|node| async {
-        let (asked, clock) = (Utc::now(), Instant::now());
-        let readiness = unless_stopping(stopping.clone(), tools.servers.readiness(&node.endpoint)).await;
-        let (answered, took) = (Utc::now(), clock.elapsed());
-        let result = match readiness {
-            Some(Ok(())) => return Ok(node.clone().ready()),
-            Some(Err(error)) => {
-                mark_offline_if_gone(tools, node, &error, stopping.clone()).await;
-                unanswered(&error, took)
-            }
-            None => stopped(took),
-        };
-        Err(LeftOut { node: node.clone(), asked, answered, result })
-    });
-    let (ready, left_out) = (Vec::new(), Vec::new());
-    let mut mustered = Mustered { started, ready, left_out, unusable, more, database, listed: Vec::new() };
-    for answer in join_all(asked).await {
-        match answer {
-            Ok(ready) => mustered.ready.push(ready),
-            Err(left_out) => mustered.left_out.push(left_out),
-        }
-    }
-    mustered.listed = listed;
-    mustered
-}
-
-fn stopped(took: Duration) -> Measured {
+/// What is recorded of a call that was cut off.
+pub(crate) fn stopped(took: Duration) -> Measured {
     Measured::unmeasured(OutcomeClass::Cancelled, took, "the scheduler was stopping")
-}
-
-fn unanswered(error: &CallError, took: Duration) -> Measured {
-    Measured::unmeasured(error.class(), took, error.to_string())
-}
-
-/// A server that cannot be reached is offline until its next heartbeat.
-async fn mark_offline_if_gone(tools: &RoundTools, node: &Node, error: &CallError, stopping: Stopping) {
-    if error.class() != OutcomeClass::ServerUnreachable {
-        return;
-    }
-    warn!(node = %node.id, region = node.region, endpoint = %node.endpoint, %error, "server unreachable, marked offline");
-    if let Some(Err(error)) = unless_stopping(stopping, tools.store.mark_offline(node.id, Utc::now())).await {
-        warn!(node = %node.id, %error, "not marked offline");
-    }
 }
 
 /// Plays a planned round to its end.
 pub(crate) async fn play(
     tools: &RoundTools,
+    open: &OpenRound,
     round: Round,
     plan: RoundPlan,
     left_out: Vec<LeftOut>,
@@ -142,13 +72,15 @@ pub(crate) async fn play(
     stopping: Stopping,
 ) -> RoundFinished {
     let span = info_span!("round", fleet = %round.fleets, round = %round.id.0);
-    let playing = Play { tools, round, scheduler_id: String::new(), stopping };
+    let scheduler_id = round.fleets.scheduler_id();
+    let playing = Play { tools, open, round, scheduler_id, stopping };
     playing.run(plan, left_out, content).instrument(span).await
 }
 
 /// Notes the end of a round.
 pub(crate) async fn end(
     tools: &RoundTools,
+    open: &OpenRound,
     mut round: Round,
     outcome: RoundOutcome,
     attempts: Vec<(Node, Attempt)>,
@@ -157,37 +89,40 @@ pub(crate) async fn end(
     tools.metrics.round_ended(&round.fleets.to_string(), outcome);
     tools.metrics.vitals().round_ended(&round, attempts.len());
     tools.recorder.record(vec![Row::Round(round.clone())]).await;
+    open.close();
     RoundFinished { group: round.fleets.clone(), round, attempts }
 }
 
-/// One look at one node, or one publication by it, before it has begun.
-struct Planned<'a> {
-    id: AttemptId,
-    node: &'a Node,
-    kind: OperationKind,
-    probe: u32,
-    due: DateTime<Utc>,
-    cid: &'a str,
+/// Records what a crash of the fleet's actor left behind.
+pub(crate) async fn end_abandoned(tools: &RoundTools, abandoned: Abandoned) {
+    let Abandoned { round, attempts } = &abandoned;
+    warn!(fleet = %round.fleets, round = %round.id.0, attempts = attempts.len(), "a round was cut off by a crash");
+    tools.metrics.round_ended(&round.fleets.to_string(), RoundOutcome::Interrupted);
+    tools.metrics.vitals().round_ended(round, attempts.len());
+    for (node, attempt) in attempts {
+        tools.metrics.attempted(attempt.kind, node, &attempt.result);
+    }
+    tools.recorder.record(abandoned.rows()).await;
 }
 
 struct Play<'a> {
     tools: &'a RoundTools,
+    open: &'a OpenRound,
     round: Round,
     scheduler_id: String,
     stopping: Stopping,
 }
 
 impl Play<'_> {
-    async fn run(mut self, plan: RoundPlan, left_out: Vec<LeftOut>, content: Content) -> RoundFinished {
-        self.scheduler_id = self.round.fleets.scheduler_id();
+    async fn run(self, plan: RoundPlan, left_out: Vec<LeftOut>, content: Content) -> RoundFinished {
+        self.open.begin(&self.round);
         self.tools.recorder.record(vec![Row::Round(self.round.clone())]).await;
 
         let provider = plan.provider.node().clone();
-        let cid = content.cid().to_string();
-        let (id, due) = (AttemptId::fresh(), self.round.due);
-        let planned = Planned { id, node: &provider, kind: OperationKind::Provide, probe: 0, due, cid: &cid };
-        let publishing = self.tools.servers.provide(&provider.endpoint, self.caller(id), &content);
-        let published = self.attempt(planned, publishing).await;
+        let planned = self.planned(&provider, OperationKind::Provide, 0, &content.cid().to_string(), self.round.due);
+        self.open.announce(&self.tools.recorder, &[(&provider, &planned)]).await;
+        let publishing = self.tools.servers.provide(&provider.endpoint, self.caller(planned.id), &content);
+        let published = self.attempt(&provider, planned, publishing).await;
         let outcome = match published.result.class {
             OutcomeClass::Ok => RoundOutcome::Complete,
             OutcomeClass::Cancelled => RoundOutcome::Interrupted,
@@ -199,24 +134,52 @@ impl Play<'_> {
         // Lookups are due once there is something to look up; then also for those who cannot take part.
         if outcome == RoundOutcome::Complete {
             attempts.extend(self.record_left_out(left_out, &cid).await);
-            let due = Utc::now();
-            let searches = plan.retrievers.iter().map(|node| self.look_up(node.node(), &cid, due));
-            attempts.extend(join_all(searches).await.into_iter().flatten());
+            attempts.extend(self.look_up(&plan.retrievers, &cid).await);
         }
         let cut_off = attempts.iter().any(|(_, attempt)| attempt.result.class == OutcomeClass::Cancelled);
         let outcome = if cut_off { RoundOutcome::Interrupted } else { outcome };
-        end(self.tools, self.round, outcome, attempts).await
+        end(self.tools, self.open, self.round, outcome, attempts).await
     }
 
-    async fn look_up(&self, node: &Node, cid: &str, due: DateTime<Utc>) -> Vec<(Node, Attempt)> {
-        let mut attempts = Vec::new();
-        for probe in 0..self.tools.probes {
-            let id = AttemptId::fresh();
-            let searching = self.tools.servers.retrieve(&node.endpoint, self.caller(id), cid);
-            let planned = Planned { id, node, kind: OperationKind::Retrieve, probe, due, cid };
-            attempts.push((node.clone(), self.attempt(planned, searching).await));
+    /// Has all of them look the key up at the same time, each as often as configured.
+    async fn look_up(&self, retrievers: &[ReadyNode], cid: &str) -> Vec<(Node, Attempt)> {
+        let due = Utc::now();
+        let probes = |node| move |probe| self.planned(node, OperationKind::Retrieve, probe, cid, due);
+        let planned: Vec<(&Node, Vec<Attempt>)> = retrievers
+            .iter()
+            .map(|ready| (ready.node(), (0..self.tools.probes).map(probes(ready.node())).collect()))
+            .collect();
+        let announced: Vec<_> =
+            planned.iter().flat_map(|(node, probes)| probes.iter().map(|probe| (*node, probe))).collect();
+        self.open.announce(&self.tools.recorder, &announced).await;
+        let searches = planned.into_iter().map(|(node, probes)| async move {
+            let mut attempts = Vec::new();
+            for probe in probes {
+                let searching = self.tools.servers.retrieve(&node.endpoint, self.caller(probe.id), cid);
+                attempts.push((node.clone(), self.attempt(node, probe, searching).await));
+            }
+            attempts
+        });
+        join_all(searches).await.into_iter().flatten().collect()
+    }
+
+    /// An attempt before it has begun.
+    fn planned(&self, node: &Node, kind: OperationKind, probe: u32, cid: &str, due: DateTime<Utc>) -> Attempt {
+        let now = Utc::now();
+        Attempt {
+            id: AttemptId::fresh(),
+            round: self.round.id,
+            scheduler: self.round.scheduler,
+            node: node.id,
+            kind,
+            probe,
+            cid: cid.to_owned(),
+            due,
+            started: now,
+            ended: now,
+            result: Measured::record_lost(),
+            why_kept: None,
         }
-        attempts
     }
 
     fn caller(&self, attempt: AttemptId) -> Caller<'_> {
@@ -224,8 +187,13 @@ impl Play<'_> {
     }
 
     /// Makes one call, and records what became of it.
-    async fn attempt(&self, planned: Planned<'_>, call: impl Future<Output = Result<Answered, CallError>>) -> Attempt {
-        let Planned { id, node, kind, probe, due, cid } = planned;
+    async fn attempt(
+        &self,
+        node: &Node,
+        planned: Attempt,
+        call: impl Future<Output = Result<Answered, CallError>>,
+    ) -> Attempt {
+        let Attempt { kind, cid, .. } = &planned;
         let span = info_span!("operation", kind = kind.as_str(), node = %node.id, region = node.region);
         let (started, clock) = (Utc::now(), Instant::now());
         let answer = unless_stopping(self.stopping.clone(), call).instrument(span.clone()).await;
@@ -234,26 +202,13 @@ impl Play<'_> {
             Some(Ok(answered)) => credit(answered, cid, took),
             Some(Err(error)) => {
                 mark_offline_if_gone(self.tools, node, &error, self.stopping.clone()).await;
-                (cid.to_owned(), unanswered(&error, took))
+                (cid.clone(), unanswered(&error, took))
             }
-            None => (cid.to_owned(), stopped(took)),
+            None => (cid.clone(), stopped(took)),
         };
-        let why_kept = self.tools.traces.sift(&node.fleet, kind, &mut result);
-        let attempt = Attempt {
-            id,
-            round: self.round.id,
-            scheduler: self.round.scheduler,
-            node: node.id,
-            kind,
-            probe,
-            cid,
-            due,
-            started,
-            ended,
-            result,
-            why_kept,
-        };
-        self.tools.metrics.issued(kind, node, &attempt.result);
+        let why_kept = self.tools.traces.sift(&node.fleet, *kind, &mut result);
+        let attempt = Attempt { cid, started, ended, result, why_kept, ..planned };
+        self.tools.metrics.issued(attempt.kind, node, &attempt.result);
         self.record(&attempt, &span).await;
         attempt
     }
@@ -272,26 +227,15 @@ impl Play<'_> {
             );
         });
         self.tools.recorder.record(vec![Row::Attempt(attempt.clone())]).await;
+        self.open.recorded(*id);
     }
 
     /// A node that could not take part has failed its part of the round: looking the content up.
     async fn record_left_out(&self, left_out: Vec<LeftOut>, cid: &str) -> Vec<(Node, Attempt)> {
         let mut attempts = Vec::new();
-        for LeftOut { node, asked, answered, result } in left_out {
-            let attempt = Attempt {
-                id: AttemptId::fresh(),
-                round: self.round.id,
-                scheduler: self.round.scheduler,
-                node: node.id,
-                kind: OperationKind::Retrieve,
-                probe: 0,
-                cid: cid.to_owned(),
-                due: self.round.due,
-                started: asked,
-                ended: answered,
-                result,
-                why_kept: None,
-            };
+        for LeftOut { node, asked, answered, result, .. } in left_out {
+            let planned = self.planned(&node, OperationKind::Retrieve, 0, cid, self.round.due);
+            let attempt = Attempt { started: asked, ended: answered, result, ..planned };
             self.tools.metrics.attempted(attempt.kind, &node, &attempt.result);
             self.record(&attempt, &Span::current()).await;
             attempts.push((node, attempt));

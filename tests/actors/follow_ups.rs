@@ -6,7 +6,7 @@ use futures::FutureExt;
 use parsec_actors::dht_node::{DhtHandle, DhtNode, Provide, StartDht};
 use parsec_actors::follow_ups::Reports;
 use parsec_actors::metrics::Metrics;
-use parsec_actors::recorder::{Backlog, RECORD_DEADLINE, Recorder, RecorderConfig, RecorderHandle};
+use parsec_actors::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
 use parsec_actors::stop::{DHT_STOP, RECORDER_STOP, Stop};
 use parsec_actors::supervise::{Child, supervise};
 use parsec_dht::Dht;
@@ -35,7 +35,7 @@ impl Server {
         let recording =
             RecorderConfig { store: store.clone(), backlog: Arc::<Backlog>::default(), metrics: Arc::clone(&metrics) };
         let recorder = supervise("recorder", POLICY, hears.clone(), Recorder::new(recording));
-        let records = RecorderHandle::new(recorder.ask(RECORD_DEADLINE), Arc::clone(&metrics));
+        let records = RecorderHandle::of(&recorder, Arc::clone(&metrics));
         let fleet = "optprov".to_owned();
         let reports = Reports { node: NodeId(7), fleet, recorder: records, metrics: Arc::clone(&metrics) };
         let next = Arc::clone(&spare);

@@ -6,6 +6,7 @@
 //! to all of this is [`busy_thread`], which measures on a real network in real time.
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod bad_servers;
 mod busy_thread;
 mod dht_node;
 mod fakes;
@@ -19,6 +20,7 @@ mod rounds;
 mod rounds_that_fail;
 mod schedule;
 mod scheduler;
+mod spooling;
 mod stopping;
 mod supervision;
 mod together;

@@ -29,18 +29,23 @@ const MAX_TRACES: usize = 2_000;
 /// How many rows may wait.
 const MAX_BACKLOG: usize = 100_000;
 
-struct Desk {
-    store: Arc<FakeStore>,
-    backlog: Arc<Backlog>,
+pub(crate) struct Desk {
+    pub(crate) store: Arc<FakeStore>,
+    pub(crate) backlog: Arc<Backlog>,
     metrics: Arc<Metrics>,
-    recorder: Child<Recorder>,
+    pub(crate) recorder: Child<Recorder>,
     parent: Witness,
 }
 
 impl Desk {
     fn open() -> Self {
         pause();
-        let (store, backlog, metrics) = (FakeStore::with(vec![]), Arc::<Backlog>::default(), metrics());
+        Self::over(FakeStore::with(vec![]), Backlog::default())
+    }
+
+    /// A recorder that writes what waits here into this database.
+    pub(crate) fn over(store: Arc<FakeStore>, backlog: Backlog) -> Self {
+        let (backlog, metrics) = (Arc::new(backlog), metrics());
         let config =
             RecorderConfig { store: store.clone(), backlog: Arc::clone(&backlog), metrics: Arc::clone(&metrics) };
         let (parent, hears) = Witness::start_new();
@@ -48,19 +53,19 @@ impl Desk {
         Self { store, backlog, metrics, recorder, parent }
     }
 
-    async fn record(&self, rows: Vec<Row>) -> Result<(), BacklogFull> {
+    pub(crate) async fn record(&self, rows: Vec<Row>) -> Result<(), BacklogFull> {
         self.recorder.ask(RECORD_DEADLINE).ask(Record(rows)).await.unwrap()
     }
 
-    fn stop(&self) -> Ask<Stop> {
+    pub(crate) fn stop(&self) -> Ask<Stop> {
         self.recorder.ask(RECORDER_STOP)
     }
 
     fn handle(&self) -> RecorderHandle {
-        RecorderHandle::new(self.recorder.ask(RECORD_DEADLINE), Arc::clone(&self.metrics))
+        RecorderHandle::of(&self.recorder, Arc::clone(&self.metrics))
     }
 
-    async fn written(&self, count: usize) -> Vec<Row> {
+    pub(crate) async fn written(&self, count: usize) -> Vec<Row> {
         self.store.until("the rows are written", |store| store.rows.len() >= count).await;
         self.store.read(|store| store.rows.clone())
     }
@@ -69,24 +74,24 @@ impl Desk {
         self.store.read(|store| store.batches.clone())
     }
 
-    fn counts(&self, series: &str) -> usize {
+    pub(crate) fn counts(&self, series: &str) -> usize {
         counted(&self.metrics, series) as usize
     }
 
-    fn rows_written(&self) -> usize {
+    pub(crate) fn rows_written(&self) -> usize {
         self.counts("parsec_recorder_rows_written_total")
     }
 
-    fn rows_lost(&self) -> usize {
+    pub(crate) fn rows_lost(&self) -> usize {
         self.counts("parsec_recorder_rows_lost_total")
     }
 
-    fn rows_waiting(&self) -> usize {
+    pub(crate) fn rows_waiting(&self) -> usize {
         self.counts("parsec_recorder_backlog_rows")
     }
 }
 
-fn attempt() -> Attempt {
+pub(crate) fn attempt() -> Attempt {
     Attempt {
         id: AttemptId::fresh(),
         round: RoundId::fresh(),
@@ -103,7 +108,7 @@ fn attempt() -> Attempt {
     }
 }
 
-fn rows(count: usize) -> Vec<Row> {
+pub(crate) fn rows(count: usize) -> Vec<Row> {
     (0..count).map(|_| Row::Attempt(attempt())).collect()
 }
 
@@ -218,7 +223,7 @@ async fn a_full_backlog_takes_no_more_says_so_and_counts() {
     let row = rows(1);
     assert_eq!(desk.record(vec![row[0].clone(); MAX_BACKLOG]).await, Ok(()));
     let full = desk.record(rows(2)).await.unwrap_err();
-    assert_eq!(full.to_string(), "100000 rows wait for the database already");
+    assert_eq!(full.to_string(), "100000 rows wait in memory for the database already");
     assert_eq!((desk.backlog.len(), desk.rows_lost()), (MAX_BACKLOG, 2));
     desk.handle().record(rows(3)).await;
     assert_eq!((desk.backlog.len(), desk.rows_lost()), (MAX_BACKLOG, 5));

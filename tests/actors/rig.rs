@@ -7,7 +7,8 @@ use actix::prelude::*;
 use parking_lot::Mutex;
 use parsec_actors::fleet::{FleetConfig, RoundFinished};
 use parsec_actors::metrics::Metrics;
-use parsec_actors::recorder::{Backlog, RECORD_DEADLINE, Recorder, RecorderConfig, RecorderHandle};
+use parsec_actors::open_round::OpenRound;
+use parsec_actors::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
 use parsec_actors::round::RoundTools;
 use parsec_actors::scheduler::{Scheduler, SchedulerConfig};
 use parsec_actors::stop::{RECORDER_STOP, SCHEDULER_STOP, Stop, StopStep};
@@ -34,6 +35,7 @@ pub(crate) struct Setup {
     pub(crate) probes: u32,
     pub(crate) trace_sample: f64,
     pub(crate) seed: Option<u64>,
+    pub(crate) jitter: Duration,
 }
 
 impl Setup {
@@ -47,19 +49,33 @@ impl Setup {
         pause();
         let nodes = nodes.into_iter().map(|(id, fleet)| node(id, fleet)).collect();
         let (store, servers) = (FakeStore::with(nodes), FakeServers::new());
-        Self { store, servers, api: None, fleets: "default", probes: 1, trace_sample: 0.0, seed: None }
+        Self {
+            store,
+            servers,
+            api: None,
+            fleets: "default",
+            probes: 1,
+            trace_sample: 0.0,
+            seed: None,
+            jitter: Duration::ZERO,
+        }
     }
 
     /// Begins with the rounds.
     pub(crate) fn play(self) -> Rig {
-        let (metrics, backlog) = (metrics(), Arc::<Backlog>::default());
+        self.play_on(Backlog::default())
+    }
+
+    /// Begins with the rounds; what they measure waits here to be written.
+    pub(crate) fn play_on(self, backlog: Backlog) -> Rig {
+        let (metrics, backlog) = (metrics(), Arc::new(backlog));
         let (parent, hears) = Witness::start_new();
         let recording = RecorderConfig { store: self.store.clone(), backlog, metrics: Arc::clone(&metrics) };
         let recorder = supervise("recorder", POLICY, hears.clone(), Recorder::new(recording));
         let tools = RoundTools {
             servers: self.api.unwrap_or_else(|| self.servers.clone()),
             store: self.store.clone(),
-            recorder: RecorderHandle::new(recorder.ask(RECORD_DEADLINE), Arc::clone(&metrics)),
+            recorder: RecorderHandle::of(&recorder, Arc::clone(&metrics)),
             metrics: Arc::clone(&metrics),
             probes: self.probes,
             traces: Arc::new(Traces::new(Share::new(self.trace_sample).unwrap(), self.seed)),
@@ -69,10 +85,12 @@ impl Setup {
         let fleet = |group| FleetConfig {
             group,
             interval: INTERVAL,
+            jitter: self.jitter,
             dependencies: serde_json::Value::Null,
             seed: self.seed,
             tools: tools.clone(),
             scheduler: Arc::new(Mutex::new(None)),
+            open: OpenRound::default(),
             watcher: Some(watcher.clone()),
         };
         let fleets = FleetGroup::parse_list(self.fleets).unwrap().into_iter().map(fleet).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use parsec_actors::signs::ActorState;
 use parsec_actors::supervise::ChildState;
-use parsec_measure::{RoundOutcome, SchedulerId};
+use parsec_measure::{OperationKind, OutcomeClass, RoundOutcome, SchedulerId};
 
 use crate::fakes::{Call, How, Mood, POLICY, Question, counted, secs};
 use crate::rig::{INTERVAL, Setup};
@@ -35,16 +35,23 @@ async fn a_fleet_that_crashed_publishes_no_content_twice() {
 }
 
 #[actix::test]
-async fn the_round_that_crashed_a_fleet_stays_unfinished_and_is_not_tried_again_at_once() {
+async fn the_round_that_crashed_a_fleet_is_interrupted_and_not_tried_again_at_once() {
     let setup = Setup::of(3);
     setup.servers.takes(2, Question::Retrieve, How::Panics);
     let rig = setup.play();
     rig.store.until("the round began", |store| store.begun().len() == 1).await;
     rig.servers.takes(2, Question::Retrieve, How::Works);
-    rig.rounds(1).await;
-    let (begun, ended) = rig.store.read(|store| (store.begun(), store.ended()));
-    assert_eq!((begun.len(), ended.len()), (2, 1));
-    assert_eq!(ended[0].id, begun[1].id);
+    let rounds = rig.rounds(2).await;
+    let outcomes: Vec<_> = rounds.iter().map(|round| round.outcome()).collect();
+    assert_eq!(outcomes, [RoundOutcome::Interrupted, RoundOutcome::Complete]);
+    let (lost, ok) = (OutcomeClass::RecordLost, OutcomeClass::Ok);
+    assert_eq!(rounds[0].results(OperationKind::Provide), [(1, ok)], "what had ended keeps its result");
+    assert_eq!(rounds[0].lookups(), [(2, lost), (3, lost)]);
+    assert!(rounds[0].errors(2)[0].starts_with("the measuring process ended or crashed"), "{rounds:?}");
+    assert!(
+        (counted(&rig.metrics, "parsec_rounds_total{outcome=\"interrupted\",fleet=\"default\"}") - 1.0).abs()
+            < f64::EPSILON
+    );
     let gap = rig.musters()[1] - rig.musters()[0];
     assert!((INTERVAL.as_secs()..=INTERVAL.as_secs() + POLICY.backoff_max.as_secs()).contains(&gap), "{gap}");
 }

@@ -43,13 +43,19 @@ pub(crate) const ORIGINAL: [Metric; 6] = [
 ];
 
 /// What stands beside it. A new metric gets a row here.
-pub(crate) const OURS: [Metric; 19] = [
+pub(crate) const OURS: [Metric; 26] = [
     metric("parsec_build_info", "gauge", &["version", "commit"], By::Both),
     metric("parsec_actor_restarts_total", "counter", &["actor", "reason"], By::Both),
     metric("parsec_actor_up", "gauge", &["actor"], By::Both),
     metric("parsec_actor_waiting", "gauge", &["actor"], By::Both),
     metric("parsec_network_size_peers", "gauge", &["fleet"], By::Both),
     metric("parsec_recorder_backlog_rows", "gauge", &[], By::Both),
+    metric("parsec_spool_up", "gauge", &[], By::Both),
+    metric("parsec_spool_rows", "gauge", &[], By::Both),
+    metric("parsec_spool_size_bytes", "gauge", &[], By::Both),
+    metric("parsec_spool_limit_bytes", "gauge", &[], By::Both),
+    metric("parsec_spool_oldest_seconds", "gauge", &[], By::Both),
+    metric("parsec_spool_age_limit_seconds", "gauge", &[], By::Both),
     metric("parsec_recorder_rows_written_total", "counter", &[], By::Both),
     metric("parsec_recorder_rows_lost_total", "counter", &[], By::Both),
     metric("parsec_recorder_traces_lost_total", "counter", &[], By::Both),
@@ -60,6 +66,7 @@ pub(crate) const OURS: [Metric; 19] = [
     metric("parsec_fallbacks_total", "counter", &["operation", "fleet"], By::Server),
     metric("parsec_attempt_duration_seconds", "histogram", &["operation", "outcome", "fleet", "region"], By::Scheduler),
     metric("parsec_ready_nodes", "gauge", &["fleet"], By::Scheduler),
+    metric("parsec_nodes_left_out", "gauge", &["fleet"], By::Scheduler),
     metric("parsec_rounds_total", "counter", &["outcome", "fleet"], By::Scheduler),
     metric("parsec_rounds_skipped_total", "counter", &["fleet"], By::Scheduler),
     metric("parsec_round_lateness_seconds", "gauge", &["fleet"], By::Scheduler),

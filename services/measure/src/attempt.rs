@@ -1,9 +1,11 @@
 //! Rounds and the attempts in them, as they are recorded.
 
+use std::str::FromStr;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{FleetGroup, Measured, NodeId, OperationKind, WhyKept};
+use crate::{FleetGroup, Measured, NodeId, OperationKind, UnknownName, WhyKept};
 
 /// The identity of an attempt, made before it starts, so that a replayed row is recognised as the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -87,6 +89,15 @@ impl RoundOutcome {
             Self::TooFewNodes => "too_few_nodes",
             Self::Interrupted => "interrupted",
         }
+    }
+}
+
+impl FromStr for RoundOutcome {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.into_iter().find(|outcome| outcome.as_str() == name);
+        known.ok_or_else(|| UnknownName { what: "round outcome", name: name.to_owned() })
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod attempt;
 mod content;
+mod faults;
 mod fleet;
 mod keep;
 mod listed;
@@ -19,6 +20,7 @@ mod trace;
 
 pub use attempt::{Attempt, AttemptId, Round, RoundId, RoundOutcome, SchedulerId};
 pub use content::{CONTENT_BYTES, Cid, Content, MAX_CID_CHARS, ParseCidError};
+pub use faults::{Absence, Faults};
 pub use fleet::{Fleet, FleetGroup, ParseFleetError};
 pub use keep::{LEAST_SEEN, REMEMBERED, SLOW_FROM, Share, TraceKeeper, WhyKept};
 pub use listed::{BadLine, Badbits, BadbitsReader, DeniedCids, DeniedCidsReader, ListName, Listed, Lists, MAX_LISTED};

@@ -204,7 +204,15 @@ pub struct Measured {
     pub trace: Option<Arc<Trace>>,
 }
 
+/// What the row of an attempt says whose result nobody has.
+const RECORD_LOST: &str = "the measuring process ended or crashed before it recorded the result";
+
 impl Measured {
+    /// What is known of an attempt that is about to begin, should nobody be left to record its result.
+    pub fn record_lost() -> Self {
+        Self::unmeasured(OutcomeClass::RecordLost, Duration::ZERO, RECORD_LOST)
+    }
+
     /// An attempt that no server measured: what became of it, after how long, and why.
     pub fn unmeasured(class: OutcomeClass, duration: Duration, error: impl Into<String>) -> Self {
         Self {
@@ -233,6 +241,9 @@ mod tests {
         }
         for kind in OperationKind::ALL {
             assert_eq!(kind.as_str().parse(), Ok(kind));
+        }
+        for outcome in crate::RoundOutcome::ALL {
+            assert_eq!(outcome.as_str().parse(), Ok(outcome));
         }
         assert_eq!("splendid".parse::<OutcomeClass>().unwrap_err().to_string(), "unknown outcome class `splendid`");
     }

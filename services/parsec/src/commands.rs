@@ -24,6 +24,10 @@ use crate::process::{self, Process};
 use crate::scheduler::{self, SchedulerSetup};
 use crate::server::{self, RunningServer, ServerSetup};
 
+/// Which part of the interval the beginnings of the loops are scattered over: enough that those of schedulers that were
+/// started together do not all publish in the same second.
+const JITTER: u32 = 10;
+
 /// `parsec server dht`.
 pub(crate) async fn run_server(config: ServerConfig, args: Vec<OsString>) -> anyhow::Result<()> {
     let process = Process::start_unattended(Role::Server, config.stop_timeout)?;
@@ -103,6 +107,7 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
         servers: Arc::new(HttpClient::new(timeouts).context("cannot set up the HTTP client")?),
         groups: config.fleets,
         interval: config.interval,
+        jitter: config.interval / JITTER,
         probes: config.probes,
         trace_sample: config.trace_sample,
         seed: None,

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use parsec_actors::fleet::{FleetConfig, RoundFinished};
-use parsec_actors::recorder::{Backlog, RECORD_DEADLINE, Recorder, RecorderConfig, RecorderHandle};
+use parsec_actors::open_round::OpenRound;
+use parsec_actors::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
 use parsec_actors::round::RoundTools;
 use parsec_actors::scheduler::{Scheduler, SchedulerConfig};
 use parsec_actors::stop::{StopStep, StopTimes, stop_in_order};
@@ -24,6 +25,8 @@ pub(crate) struct SchedulerSetup {
     pub(crate) servers: Arc<dyn ServerApi>,
     pub(crate) groups: Vec<FleetGroup>,
     pub(crate) interval: Duration,
+    /// Within which time from now each loop's first round is due, at random.
+    pub(crate) jitter: Duration,
     pub(crate) probes: u32,
     /// Of how many ordinary operations the trace is kept.
     pub(crate) trace_sample: Share,
@@ -40,7 +43,7 @@ pub(crate) struct RunningScheduler {
 
 /// Starts the recorder, and then the round loops.
 pub(crate) fn start(process: &Process, setup: SchedulerSetup) -> RunningScheduler {
-    let SchedulerSetup { store, servers, groups, interval, probes, trace_sample, seed, watcher } = setup;
+    let SchedulerSetup { store, servers, groups, interval, jitter, probes, trace_sample, seed, watcher } = setup;
     let metrics = Arc::clone(&process.metrics);
     let recording = RecorderConfig {
         store: Arc::clone(&store),
@@ -51,7 +54,7 @@ pub(crate) fn start(process: &Process, setup: SchedulerSetup) -> RunningSchedule
     let tools = RoundTools {
         servers,
         store,
-        recorder: RecorderHandle::new(recorder.ask(RECORD_DEADLINE), Arc::clone(&metrics)),
+        recorder: RecorderHandle::of(&recorder, Arc::clone(&metrics)),
         metrics: Arc::clone(&metrics),
         probes,
         traces: Arc::new(Traces::new(trace_sample, seed)),
@@ -59,11 +62,13 @@ pub(crate) fn start(process: &Process, setup: SchedulerSetup) -> RunningSchedule
     let fleet = |(index, group)| FleetConfig {
         group,
         interval,
+        jitter,
         dependencies: provenance::dependencies(&[]),
         // Two loops must not publish the same content.
         seed: seed.map(|seed| seed.wrapping_add(index)),
         tools: tools.clone(),
         scheduler: Arc::default(),
+        open: OpenRound::default(),
         watcher: watcher.clone(),
     };
     let fleets = (0..).zip(groups).map(fleet).collect();

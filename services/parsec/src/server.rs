@@ -12,7 +12,7 @@ use parsec_actors::dht_node::{DhtHandle, DhtNode, StartDht};
 use parsec_actors::follow_ups::Reports;
 use parsec_actors::gateway::{Gateway, Measuring, Routes};
 use parsec_actors::heartbeat::{Heartbeat, HeartbeatConfig};
-use parsec_actors::recorder::{Backlog, RECORD_DEADLINE, Recorder, RecorderConfig, RecorderHandle};
+use parsec_actors::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
 use parsec_actors::stop::{StopStep, StopTimes, stop_in_order};
 use parsec_actors::supervise::Child;
 use parsec_dht::{Dht, Node, NodeConfig};
@@ -77,7 +77,7 @@ pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Resu
     let backlog = Arc::new(Backlog::default());
     let recording = RecorderConfig { store: Arc::clone(&store), backlog, metrics: Arc::clone(&metrics) };
     let recorder = process.supervise("recorder", Recorder::new(recording));
-    let records = RecorderHandle::new(recorder.ask(RECORD_DEADLINE), Arc::clone(&metrics));
+    let records = RecorderHandle::of(&recorder, Arc::clone(&metrics));
     let reports = Reports { node: id, fleet: fleet.clone(), recorder: records, metrics: Arc::clone(&metrics) };
     let dht = process.supervise("DHT node", DhtNode::new(Arc::new(node), restart).reporting(reports));
     let handle = DhtHandle::of(&dht, operation_timeout);

@@ -7,6 +7,7 @@
 //! - [`NodeList`]: who is there, and which rows could not be used
 //! - [`Migrated`], [`migration_script`]: what was done to the schema, and the SQL for those who do it themselves
 //! - [`StoreConfig`]: which database, how to reach it, as a value or as a URL
+//! - [`Spool`]: files in which rows wait while the database is away, behind the trait [`Spooling`]
 //! - [`StoreError`]: what can go wrong, told apart by what the caller should do
 //!
 //! Inside, from the outside in: `detached` runs each call as a task of its own, `queries` and `operations` have
@@ -24,6 +25,7 @@ mod operations;
 mod port;
 mod postgres;
 mod queries;
+mod spool;
 mod sqlite;
 mod store;
 
@@ -34,6 +36,7 @@ pub use error::StoreError;
 pub use listed::{MAX_LISTED_NODES, NodeList, UnusableNode};
 pub use migrated::{Migrated, SchemaVersion, migration_script};
 pub use port::{PortTooHigh, ServerPort};
+pub use spool::{Adopted, Damage, Mark, Oldest, Recovered, Spool, SpoolError, SpoolLimits, SpoolState, Spooling};
 pub use store::{MAX_LISTED_OPERATIONS, NewNode, NodeFollowUp, Row, Store, StoredOperation};
 
 use detached::Detached;

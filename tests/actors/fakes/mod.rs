@@ -6,6 +6,7 @@
 
 mod dht;
 mod servers;
+mod spool;
 mod store;
 mod witness;
 
@@ -23,6 +24,7 @@ use tokio::time::timeout;
 
 pub(crate) use dht::{BeReady, FakeDht, MockDht, MockServers, Records};
 pub(crate) use servers::{FakeServers, How, Question};
+pub(crate) use spool::{DiskMood, FakeDisk};
 pub(crate) use store::{Call, FakeStore, Mood};
 pub(crate) use witness::{Bystander, Bystanding, Witness};
 

@@ -165,6 +165,7 @@ impl Schedulers<'_> {
             servers: Arc::new(HttpClient::new(timeouts).context("cannot set up the HTTP client")?),
             groups: vec![fleet.as_str().parse::<FleetGroup>().context("a demo's fleet has a valid name")?],
             interval: self.config.interval,
+            jitter: Duration::ZERO,
             probes: 1,
             trace_sample: TRACE_SAMPLE,
             seed: Some(rng.random()),

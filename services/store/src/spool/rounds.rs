@@ -1,0 +1,189 @@
+//! Rounds that have been announced and have not ended: one file each, of one frame.
+
+use std::fs::{self, File};
+use std::io::{BufReader, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use parsec_measure::{Attempt, Measured, OutcomeClass, Round, RoundId, RoundOutcome};
+use uuid::Uuid;
+
+use super::error::{Damage, SpoolError, failed};
+use super::frame::{self, Found, Header, MAX_PAYLOAD};
+use super::journal::sync_directory;
+use super::segment::DAMAGED;
+use crate::Row;
+
+const FOLDER: &str = "open";
+
+/// The ending of a file that is still being written.
+const UNFINISHED: &str = "unfinished";
+
+/// How many rounds may be announced at once: several times the loops that one process has.
+const MAX_OPEN: usize = 1_000;
+
+/// What is said of an attempt whose process ended before it did.
+const LOST: &str = "the measuring process ended before the result was recorded";
+
+/// The folder with the announcements of one slot.
+#[derive(Debug)]
+pub(super) struct OpenRounds {
+    folder: PathBuf,
+    /// How long the file of each is.
+    open: Vec<(Uuid, u64)>,
+}
+
+/// An announcement that an earlier process has left.
+#[derive(Debug)]
+pub(super) struct LeftOpen {
+    path: PathBuf,
+    pub(super) round: Round,
+    pub(super) attempts: Vec<Attempt>,
+}
+
+impl OpenRounds {
+    /// The folder, which is made if it is not there, and what is in it.
+    pub(super) fn open(slot: &Path) -> Result<(Self, Vec<LeftOpen>, Vec<Damage>), SpoolError> {
+        let folder = slot.join(FOLDER);
+        fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
+        let mut this = Self { folder, open: Vec::new() };
+        let (left, damage) = read_all(slot)?;
+        for damage in &damage {
+            let _ = set_aside(&damage.path);
+        }
+        this.remove_unfinished()?;
+        this.open =
+            left.iter().filter_map(|left| Some((left.round.id.0, fs::metadata(&left.path).ok()?.len()))).collect();
+        Ok((this, left, damage))
+    }
+
+    fn remove_unfinished(&self) -> Result<(), SpoolError> {
+        for entry in fs::read_dir(&self.folder).map_err(failed("list", &self.folder))?.flatten() {
+            if entry.path().extension().is_some_and(|ending| ending == UNFINISHED) {
+                fs::remove_file(entry.path()).map_err(failed("remove", &entry.path()))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.open.iter().map(|(_, bytes)| bytes).sum()
+    }
+
+    /// Writes what a round is about to attempt, in place of what was written of it before.
+    pub(super) fn announce(&mut self, round: &Round, attempts: &[Attempt], seconds: u64) -> Result<(), SpoolError> {
+        let id = round.id.0;
+        let known = self.open.iter().position(|(open, _)| *open == id);
+        if known.is_none() && self.open.len() >= MAX_OPEN {
+            return Err(SpoolError::TooManyRounds { open: self.open.len() });
+        }
+        let bytes = encode(round, attempts, seconds)?;
+        let path = self.folder.join(id.to_string());
+        let unfinished = path.with_extension(UNFINISHED);
+        let written = File::create(&unfinished).and_then(|mut file| {
+            file.write_all(&bytes)?;
+            file.sync_data()?;
+            fs::rename(&unfinished, &path)
+        });
+        if let Err(error) = written {
+            let _ = fs::remove_file(&unfinished);
+            return Err(failed("write", &path)(error));
+        }
+        let length = bytes.len() as u64;
+        match known.and_then(|at| self.open.get_mut(at)) {
+            Some(open) => open.1 = length,
+            None => self.open.push((id, length)),
+        }
+        sync_directory(&self.folder)
+    }
+
+    /// Removes an announcement. If a crash undoes that, the rows made of it come after those with the results, and the
+    /// first ones stay.
+    pub(super) fn forget(&mut self, round: RoundId) -> Result<(), SpoolError> {
+        let path = self.folder.join(round.0.to_string());
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove", &path)(error)),
+            _ => {
+                self.open.retain(|(open, _)| *open != round.0);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl LeftOpen {
+    /// The rows that are true of it now: the round was cut off, and what it attempted is lost, unless rows that were
+    /// recorded earlier say otherwise.
+    pub(super) fn rows(self, now: DateTime<Utc>) -> Vec<Row> {
+        let Self { mut round, attempts, .. } = self;
+        round.ended.get_or_insert((now.max(round.started), RoundOutcome::Interrupted));
+        let lost = attempts.into_iter().map(|attempt| {
+            let result = Measured::unmeasured(OutcomeClass::RecordLost, attempt.result.duration, LOST);
+            let ended = now.max(attempt.started);
+            Row::Attempt(Attempt { ended, result, why_kept: None, ..attempt })
+        });
+        std::iter::once(Row::Round(round.clone())).chain(lost).collect()
+    }
+}
+
+fn encode(round: &Round, attempts: &[Attempt], seconds: u64) -> Result<Vec<u8>, SpoolError> {
+    let rows: Vec<Row> =
+        std::iter::once(Row::Round(round.clone())).chain(attempts.iter().cloned().map(Row::Attempt)).collect();
+    let payload = frame::lines(&rows);
+    if payload.len() > MAX_PAYLOAD {
+        return Err(SpoolError::TooLong { bytes: payload.len(), max_bytes: MAX_PAYLOAD });
+    }
+    let rows = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+    let mut bytes = Vec::new();
+    frame::encode(&mut bytes, Header { number: 0, seconds, rows, last: true }, &payload);
+    Ok(bytes)
+}
+
+/// All announcements below a slot, the oldest round first, and those that cannot be read.
+pub(super) fn read_all(slot: &Path) -> Result<(Vec<LeftOpen>, Vec<Damage>), SpoolError> {
+    let folder = slot.join(FOLDER);
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok((Vec::new(), Vec::new())),
+        Err(error) => return Err(failed("list", &folder)(error)),
+    };
+    let (mut left, mut damage) = (Vec::new(), Vec::new());
+    for entry in entries {
+        let path = entry.map_err(failed("list", &folder))?.path();
+        // Its name is the id of its round, and nothing else that lies here is an announcement.
+        let Some(id) = path.file_name().and_then(|name| name.to_str()?.parse::<Uuid>().ok()) else { continue };
+        match read(&path, id) {
+            Ok(Some((round, attempts))) => left.push(LeftOpen { path, round, attempts }),
+            Ok(None) => {}
+            Err(what) => damage.push(Damage { path, offset: 0, what }),
+        }
+    }
+    left.sort_unstable_by_key(|left| (left.round.started, left.round.id));
+    Ok((left, damage))
+}
+
+/// `Ok(None)`: the round has ended meanwhile.
+fn read(path: &Path, id: Uuid) -> Result<Option<(Round, Vec<Attempt>)>, String> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    let length = file.metadata().map_err(|error| error.to_string())?.len();
+    let found = frame::read(&mut BufReader::new(file), length).map_err(|error| error.to_string())?;
+    let Found::Frame(header, payload) = found else { return Err("its checksum is not what it was".to_owned()) };
+    let mut rows = frame::unpack(&payload, header.rows)?.into_iter();
+    let round = match rows.next() {
+        Some(Row::Round(round)) if round.id.0 == id => round,
+        _ => return Err(format!("it does not begin with round {id}")),
+    };
+    let attempts = rows.map(|row| match row {
+        Row::Attempt(attempt) => Ok(attempt),
+        _ => Err("it holds more than attempts".to_owned()),
+    });
+    Ok(Some((round, attempts.collect::<Result<_, _>>()?)))
+}
+
+fn set_aside(path: &Path) -> std::io::Result<()> {
+    fs::rename(path, path.with_extension(DAMAGED))
+}

@@ -1,0 +1,296 @@
+//! How a row is written into the spool: one line of JSON, which the version that reads it need not have written.
+//!
+//! Neither the domain's types nor the database's rows: both may change, while files of this shape lie on disks.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use parsec_measure::{
+    Attempt, AttemptId, Effort, FollowUp, Measured, Measurement, NodeId, Round, RoundId, SchedulerId, Trace,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{NodeFollowUp, Row};
+
+/// A row as a line.
+pub(super) fn line(row: &Row) -> Vec<u8> {
+    serde_json::to_vec(&StoredRow::from(row)).expect("texts and numbers are always JSON")
+}
+
+/// The row of a line.
+///
+/// # Errors
+/// In words, what is wrong with the line.
+pub(super) fn row(line: &[u8]) -> Result<Row, String> {
+    let stored: StoredRow<'_> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    stored.read()
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StoredRow<'r> {
+    Round(StoredRound),
+    #[serde(borrow)]
+    Attempt(Box<StoredAttempt<'r>>),
+    FollowUp(StoredFollowUp),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredRound {
+    id: Uuid,
+    scheduler: i32,
+    fleets: String,
+    provider: Option<i32>,
+    nodes_listed: u32,
+    nodes_ready: u32,
+    skipped_before: u32,
+    due: DateTime<Utc>,
+    started: DateTime<Utc>,
+    ended: Option<(DateTime<Utc>, String)>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredAttempt<'r> {
+    id: Uuid,
+    round: Uuid,
+    scheduler: i32,
+    node: i32,
+    kind: String,
+    probe: u32,
+    cid: String,
+    due: DateTime<Utc>,
+    started: DateTime<Utc>,
+    ended: DateTime<Utc>,
+    class: String,
+    duration: Duration,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    routing_table_size: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<StoredStep>,
+    #[serde(default)]
+    effort: StoredEffort,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    network_size: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fallback: Option<String>,
+    #[serde(default)]
+    from_own_records: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    why_kept: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace: Option<Cow<'r, Trace>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredStep {
+    step: String,
+    duration: Duration,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct StoredEffort {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rpcs: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rpcs_failed: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dials: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dials_failed: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holders_stored: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holders_failed: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holders_pending: Option<u32>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredFollowUp {
+    id: Uuid,
+    node: i32,
+    ended: DateTime<Utc>,
+    attempt: Option<Uuid>,
+    cid: String,
+    stored: u32,
+    failed: u32,
+    duration: Duration,
+}
+
+impl<'r> From<&'r Row> for StoredRow<'r> {
+    fn from(row: &'r Row) -> Self {
+        match row {
+            Row::Round(round) => Self::Round(round.into()),
+            Row::Attempt(attempt) => Self::Attempt(Box::new(attempt.into())),
+            Row::FollowUp(follow_up) => Self::FollowUp(follow_up.into()),
+        }
+    }
+}
+
+impl StoredRow<'_> {
+    fn read(self) -> Result<Row, String> {
+        Ok(match self {
+            Self::Round(round) => Row::Round(round.read()?),
+            Self::Attempt(attempt) => Row::Attempt(attempt.read()?),
+            Self::FollowUp(follow_up) => Row::FollowUp(follow_up.read()),
+        })
+    }
+}
+
+impl From<&Round> for StoredRound {
+    fn from(round: &Round) -> Self {
+        Self {
+            id: round.id.0,
+            scheduler: round.scheduler.0,
+            fleets: round.fleets.to_string(),
+            provider: round.provider.map(|node| node.0),
+            nodes_listed: round.nodes_listed,
+            nodes_ready: round.nodes_ready,
+            skipped_before: round.skipped_before,
+            due: round.due,
+            started: round.started,
+            ended: round.ended.map(|(at, outcome)| (at, outcome.as_str().to_owned())),
+        }
+    }
+}
+
+impl StoredRound {
+    fn read(self) -> Result<Round, String> {
+        Ok(Round {
+            id: RoundId(self.id),
+            scheduler: SchedulerId(self.scheduler),
+            fleets: name(&self.fleets)?,
+            provider: self.provider.map(NodeId),
+            nodes_listed: self.nodes_listed,
+            nodes_ready: self.nodes_ready,
+            skipped_before: self.skipped_before,
+            due: self.due,
+            started: self.started,
+            ended: self.ended.map(|(at, outcome)| Ok::<_, String>((at, name(&outcome)?))).transpose()?,
+        })
+    }
+}
+
+impl<'r> From<&'r Attempt> for StoredAttempt<'r> {
+    fn from(attempt: &'r Attempt) -> Self {
+        let Attempt { id, round, scheduler, node, kind, probe, cid, due, started, ended, result, why_kept } = attempt;
+        Self {
+            id: id.0,
+            round: round.0,
+            scheduler: scheduler.0,
+            node: node.0,
+            kind: kind.as_str().to_owned(),
+            probe: *probe,
+            cid: cid.clone(),
+            due: *due,
+            started: *started,
+            ended: *ended,
+            class: result.class.as_str().to_owned(),
+            duration: result.duration,
+            error: result.error.clone(),
+            routing_table_size: result.routing_table_size,
+            steps: result.steps.iter().map(StoredStep::from).collect(),
+            effort: (&result.effort).into(),
+            network_size: result.network_size,
+            fallback: result.fallback.clone(),
+            from_own_records: result.from_own_records,
+            why_kept: why_kept.map(|why| why.as_str().to_owned()),
+            trace: result.trace.as_deref().map(Cow::Borrowed),
+        }
+    }
+}
+
+impl StoredAttempt<'_> {
+    fn read(self) -> Result<Attempt, String> {
+        let steps =
+            self.steps.into_iter().map(|StoredStep { step, duration, error }| Measurement { step, duration, error });
+        let result = Measured {
+            class: name(&self.class)?,
+            duration: self.duration,
+            error: self.error,
+            routing_table_size: self.routing_table_size,
+            steps: steps.collect(),
+            effort: self.effort.read(),
+            network_size: self.network_size,
+            fallback: self.fallback,
+            from_own_records: self.from_own_records,
+            trace: self.trace.map(|trace| Arc::new(trace.into_owned())),
+        };
+        Ok(Attempt {
+            id: AttemptId(self.id),
+            round: RoundId(self.round),
+            scheduler: SchedulerId(self.scheduler),
+            node: NodeId(self.node),
+            kind: name(&self.kind)?,
+            probe: self.probe,
+            cid: self.cid,
+            due: self.due,
+            started: self.started,
+            ended: self.ended,
+            result,
+            why_kept: self.why_kept.map(|why| name(&why)).transpose()?,
+        })
+    }
+}
+
+impl From<&Measurement> for StoredStep {
+    fn from(Measurement { step, duration, error }: &Measurement) -> Self {
+        Self { step: step.clone(), duration: *duration, error: error.clone() }
+    }
+}
+
+impl From<&Effort> for StoredEffort {
+    fn from(effort: &Effort) -> Self {
+        let Effort { rpcs, rpcs_failed, dials, dials_failed, holders_stored, holders_failed, holders_pending } =
+            *effort;
+        Self { rpcs, rpcs_failed, dials, dials_failed, holders_stored, holders_failed, holders_pending }
+    }
+}
+
+impl StoredEffort {
+    fn read(self) -> Effort {
+        let Self { rpcs, rpcs_failed, dials, dials_failed, holders_stored, holders_failed, holders_pending } = self;
+        Effort { rpcs, rpcs_failed, dials, dials_failed, holders_stored, holders_failed, holders_pending }
+    }
+}
+
+impl From<&NodeFollowUp> for StoredFollowUp {
+    fn from(NodeFollowUp { id, node, ended, follow_up }: &NodeFollowUp) -> Self {
+        Self {
+            id: *id,
+            node: node.0,
+            ended: *ended,
+            attempt: follow_up.attempt.map(|attempt| attempt.0),
+            cid: follow_up.cid.clone(),
+            stored: follow_up.stored,
+            failed: follow_up.failed,
+            duration: follow_up.duration,
+        }
+    }
+}
+
+impl StoredFollowUp {
+    fn read(self) -> NodeFollowUp {
+        let follow_up = FollowUp {
+            attempt: self.attempt.map(AttemptId),
+            cid: self.cid,
+            stored: self.stored,
+            failed: self.failed,
+            duration: self.duration,
+        };
+        NodeFollowUp { id: self.id, node: NodeId(self.node), ended: self.ended, follow_up }
+    }
+}
+
+fn name<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
