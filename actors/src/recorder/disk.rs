@@ -67,7 +67,7 @@ impl Disk {
 
     /// What was last heard of it.
     pub(super) fn state(&self) -> SpoolState {
-        self.state.lock().clone()
+        *self.state.lock()
     }
 
     pub(super) fn trouble(&self) -> Option<DiskError> {
