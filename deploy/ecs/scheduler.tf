@@ -46,6 +46,11 @@ resource "aws_ecs_task_definition" "scheduler" {
   memory                   = 512
   execution_role_arn       = aws_iam_role.execution.arn
 
+  # Rows that wait while the database is away: on the task's own storage, for as long as the task lasts.
+  volume {
+    name = "spool"
+  }
+
   container_definitions = jsonencode([{
     name      = "scheduler"
     image     = var.image
@@ -65,6 +70,8 @@ resource "aws_ecs_task_definition" "scheduler" {
     # An orderly stop takes up to 20 seconds.
     stopTimeout            = 35
     readonlyRootFilesystem = true
+
+    mountPoints = [{ sourceVolume = "spool", containerPath = "/var/lib/parsec", readOnly = false }]
 
     logConfiguration = {
       logDriver = "awslogs"

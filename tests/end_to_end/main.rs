@@ -21,6 +21,7 @@ mod odd_requests;
 mod on_postgres;
 mod on_sqlite;
 mod one_shot;
+mod spool;
 mod status;
 mod stopping;
 mod strategies;

@@ -22,6 +22,11 @@ resource "aws_ecs_task_definition" "server" {
   memory                   = each.value.memory
   execution_role_arn       = var.execution_role_arn
 
+  # Rows that wait while the database is away: on the task's own storage, for as long as the task lasts.
+  volume {
+    name = "spool"
+  }
+
   container_definitions = jsonencode([{
     name      = "server"
     image     = var.image
@@ -59,6 +64,8 @@ resource "aws_ecs_task_definition" "server" {
     # An orderly stop takes up to 20 seconds.
     stopTimeout            = 35
     readonlyRootFilesystem = true
+
+    mountPoints = [{ sourceVolume = "spool", containerPath = "/var/lib/parsec", readOnly = false }]
 
     ulimits = [{ name = "nofile", softLimit = 65536, hardLimit = 65536 }]
 

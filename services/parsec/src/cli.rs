@@ -12,7 +12,7 @@ use clap::{Arg, ArgAction, ArgMatches};
 use crate::config::{
     BenchConfig, CompletionsConfig, ConfigError, ConformanceConfig, DemoConfig, Flags, Given, HealthConfig, Key, Kind,
     MigrateConfig, NetworkConfig, OneShotConfig, Program, SECTIONS, SchedulerConfig, Secrecy, ServerConfig, ShowConfig,
-    Sources, TraceConfig, Warning, keys, warnings,
+    Sources, SpoolCommandConfig, TraceConfig, Warning, keys, warnings,
 };
 use crate::exit::EXIT_CODES;
 use crate::provenance;
@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Trace(TraceConfig),
     /// Bring the database up to date.
     Migrate(MigrateConfig),
+    /// Look after rows that wait for the database.
+    Spool(SpoolCommandConfig),
     /// Check whether a server keeps the contract.
     Conformance(ConformanceConfig),
     /// Compare strategies on a simulated network.
@@ -144,6 +146,7 @@ fn command(program: Program, levels: &[(&str, &ArgMatches)], from: &Sources) -> 
         Program::Retrieve => Command::OneShot(Box::new(OneShotConfig::retrieve(from, required_argument(levels))?)),
         Program::Trace => Command::Trace(TraceConfig::read(from, given_argument(levels))?),
         Program::Migrate => Command::Migrate(MigrateConfig::read(from)?),
+        Program::Spool => Command::Spool(SpoolCommandConfig::read(from, required_argument(levels))?),
         Program::Conformance => Command::Conformance(ConformanceConfig::read(from, required_argument(levels))?),
         Program::Bench => Command::Bench(BenchConfig::read(from)?),
         Program::Demo => Command::Demo(DemoConfig::read(from)?),
@@ -217,6 +220,7 @@ fn argument(program: Program) -> Option<Arg> {
         ),
         Program::Retrieve => ("CID", true, "What to look for"),
         Program::Trace => ("OPERATION_ID", false, "Operation to show; lists the newest if not given"),
+        Program::Spool => ("ACTION", true, "What to do: list, verify or replay"),
         Program::Conformance => ("URL", true, "HTTP API of the server, as http://HOST:PORT"),
         Program::Completions => ("SHELL", true, "Shell to complete command lines in: bash, zsh or fish"),
         Program::Server
@@ -304,6 +308,15 @@ fn about(program: Program) -> (&'static str, &'static [&'static str]) {
                 "parsec migrate --db-host db.internal --db-user owner --db-password-file /run/secrets/owner",
                 "parsec migrate --print > parsec.sql",
                 "parsec migrate --print --database-url sqlite:parsec.db | sqlite3 parsec.db",
+            ],
+        ),
+        Program::Spool => (
+            "Looks after rows that wait on disk for the database: list says where, verify reads all of them and exits with 1 \
+             if some are damaged, replay writes those that no running process looks after",
+            &[
+                "parsec spool list",
+                "parsec spool verify --spool-dir /var/lib/parsec/spool",
+                "parsec spool replay --spool-dir /var/lib/parsec/spool --database-url sqlite:parsec.db",
             ],
         ),
         Program::Conformance => (

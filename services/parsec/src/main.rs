@@ -7,6 +7,7 @@
 //! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did; [`facts`]: what both say of it
 //! - [`bench`]: strategies compared
 //! - [`migrate`]: the database brought up to date, or the SQL for it
+//! - [`spool`]: where rows wait while the database is away, and the command that looks after them
 //! - [`conformance`]: whether a server keeps the HTTP contract
 //! - [`server`], [`scheduler`]: which actors they are made of; [`process`]: what every process has
 //! - [`exit`]: with which code and which words it ends; [`watchdog`]: ends it when nothing else can
@@ -36,6 +37,7 @@ mod process;
 mod provenance;
 mod scheduler;
 mod server;
+mod spool;
 mod trace;
 mod watchdog;
 mod words;
@@ -94,6 +96,7 @@ fn log_config(command: &Command) -> LogConfig {
         Command::OneShot(config) => (&config.common, true),
         Command::Trace(config) => (&config.common, true),
         Command::Migrate(config) => (&config.common, true),
+        Command::Spool(config) => (&config.common, true),
         Command::Conformance(config) => (&config.common, true),
         Command::Bench(config) => (&config.common, true),
         Command::Demo(config) => (&config.common, true),
@@ -115,6 +118,7 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
         Command::OneShot(config) => return oneshot::run(*config, look).await,
         Command::Trace(config) => return trace::run(config, look).await,
         Command::Migrate(config) => migrate::run(config).await?,
+        Command::Spool(config) => return spool::run(config).await,
         Command::Conformance(config) => return conformance::run(config, look).await,
         Command::Bench(config) => tokio::task::spawn_blocking(move || bench::run(&config)).await??,
         Command::Demo(config) => demo::run(config).await?,

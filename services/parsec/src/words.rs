@@ -19,6 +19,19 @@ pub(crate) fn share(part: Duration, whole: Duration) -> String {
     format!("{} of {} {unit}", number(part, unit, digits), number(whole, unit, digits))
 }
 
+/// Bytes in the unit that suits them: `812 B`, `7.8 KiB`.
+pub(crate) fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1 << 10 {
+        return format!("{bytes} B");
+    }
+    let (mut number, mut unit) = (bytes as f64 / 1024.0, 0);
+    while number >= 1024.0 && unit + 1 < UNITS.len() {
+        (number, unit) = (number / 1024.0, unit + 1);
+    }
+    format!("{number:.1} {}", UNITS[unit])
+}
+
 /// `1 peer`, `2 peers`.
 pub(crate) fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
@@ -57,6 +70,12 @@ mod tests {
     fn a_duration_has_three_digits_and_the_unit_that_suits_them() {
         let words = [40, 1_234, 45_600, 999_400, 2_611_000, 61_000_000].map(|us| duration(Duration::from_micros(us)));
         assert_eq!(words, ["0.04 ms", "1.23 ms", "45.6 ms", "999 ms", "2.61 s", "61.0 s"]);
+    }
+
+    #[test]
+    fn bytes_have_the_unit_that_suits_them() {
+        let words = [0, 1_023, 1_024, 8_012, 1 << 30, u64::MAX].map(bytes);
+        assert_eq!(words, ["0 B", "1023 B", "1.0 KiB", "7.8 KiB", "1.0 GiB", "16777216.0 TiB"]);
     }
 
     #[test]

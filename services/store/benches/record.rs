@@ -1,4 +1,4 @@
-//! How many attempts a second a database takes, by the size of the batches they come in.
+//! How many attempts a second a database takes, and the spool beside it, by the size of the batches they come in.
 //!
 //! `cargo bench -p parsec-store` prints a table; as a test (`cargo test --benches`) each case runs once.
 #![expect(
@@ -14,7 +14,7 @@ use chrono::Utc;
 use parsec_measure::{
     Attempt, AttemptId, Effort, Measured, Measurement, NodeId, OperationKind, OutcomeClass, Round, RoundId, SchedulerId,
 };
-use parsec_store::{NewNode, Row, ServerPort, Store, connect};
+use parsec_store::{NewNode, Row, ServerPort, Spool, SpoolLimits, Spooling, Store, StoreConfig, connect};
 
 /// Rows in a call of `record`.
 const BATCHES: [usize; 3] = [1, 100, 500];
@@ -36,6 +36,34 @@ fn main() {
         let file = parsec_test_support::sqlite_file();
         run("sqlite", &file.url(), measured_for).await;
     });
+    spool(measured_for);
+}
+
+/// What the way over the disk costs: to be on it (a push with its fsync), and to come back from it and be done with.
+fn spool(measured_for: Duration) {
+    println!("\n{:<12}{:>8}{:>14}{:>14}{:>14}", "spool", "batch", "attempts/s", "ms/push", "ms/replay");
+    let directory = tempfile::tempdir().unwrap();
+    let database = StoreConfig::Sqlite { path: directory.path().join("parsec.db") };
+    let limits = SpoolLimits { bytes: 1 << 30, age: Duration::from_secs(3_600) };
+    let (mut spool, _) = Spool::open(directory.path(), &database, limits).unwrap();
+    for batch in BATCHES {
+        let begin = Instant::now();
+        let (mut rounds, mut pushing, mut replaying) = (0_u32, Duration::ZERO, Duration::ZERO);
+        while rounds == 0 || begin.elapsed() < measured_for {
+            let rows = attempts(SchedulerId(1), NodeId(1), batch);
+            let push = Instant::now();
+            spool.push(&rows).unwrap();
+            pushing += push.elapsed();
+            let replay = Instant::now();
+            let oldest = spool.oldest(batch).unwrap();
+            assert_eq!(spool.confirm(oldest.end), Ok(rows.len()));
+            replaying += replay.elapsed();
+            rounds += 1;
+        }
+        let [push, replay] = [pushing, replaying].map(|spent| spent.as_secs_f64() / f64::from(rounds));
+        let rate = batch as f64 / (push + replay);
+        println!("{:<12}{batch:>8}{rate:>14.0}{:>14.2}{:>14.2}", "", push * 1e3, replay * 1e3);
+    }
 }
 
 async fn run(name: &str, url: &str, measured_for: Duration) {

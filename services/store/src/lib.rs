@@ -36,7 +36,10 @@ pub use error::StoreError;
 pub use listed::{MAX_LISTED_NODES, NodeList, UnusableNode};
 pub use migrated::{Migrated, SchemaVersion, migration_script};
 pub use port::{PortTooHigh, ServerPort};
-pub use spool::{Adopted, Damage, Mark, Oldest, Recovered, Spool, SpoolError, SpoolLimits, SpoolState, Spooling};
+pub use spool::{
+    Adopted, Damage, Mark, Oldest, Recovered, SlotReport, Spool, SpoolDepth, SpoolError, SpoolLimits, SpoolState,
+    Spooling, inspect, spooled,
+};
 pub use store::{MAX_LISTED_OPERATIONS, NewNode, NodeFollowUp, Row, Store, StoredOperation};
 
 use detached::Detached;

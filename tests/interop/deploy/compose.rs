@@ -185,6 +185,15 @@ fn hosts_ports_and_files_that_services_name_are_there() {
 }
 
 #[test]
+fn rows_that_wait_outlive_the_containers() {
+    let (compose, mounted) = (Compose::public(), dockerfile::image().volume);
+    for (name, _) in compose.workloads() {
+        let mounts = texts(&compose.service(&name)["volumes"]);
+        assert!(mounts.iter().any(|mount| *mount == format!("spool:{mounted}")), "{name}: {mounts:?}");
+    }
+}
+
+#[test]
 fn the_scheduler_measures_the_fleet_of_the_servers() {
     let workloads = Compose::public().workloads();
     let of = |setting: &str| workloads.iter().filter_map(|(_, one)| one.environment.get(setting)).collect::<Vec<_>>();

@@ -68,6 +68,8 @@ pub(super) struct Image {
     command: Vec<String>,
     health: Vec<String>,
     user: String,
+    /// Where something is mounted.
+    pub(super) volume: String,
     /// `7070/tcp`.
     pub(super) exposed: Vec<String>,
 }
@@ -90,6 +92,7 @@ pub(super) fn image() -> Image {
         command: the("CMD").exec(),
         health: exec(the("HEALTHCHECK").rest.strip_prefix("CMD").unwrap().trim()),
         user: the("USER").rest.clone(),
+        volume: the("VOLUME").rest.clone(),
         exposed: the("EXPOSE").rest.split_whitespace().map(str::to_owned).collect(),
     }
 }
@@ -125,6 +128,15 @@ fn it_is_built_in_one_stage_and_runs_in_another_as_nobody() {
     let image = image();
     let ids: Vec<u32> = image.user.split(':').map(|id| id.parse().expect("as a number")).collect();
     assert!(ids.len() == 2 && ids.iter().all(|id| *id != 0), "{ids:?}");
+}
+
+#[test]
+fn the_spool_is_in_a_volume_that_belongs_to_whom_it_runs_as() {
+    let image = image();
+    assert!(Path::new(&image.environment["PARSEC_SPOOL_DIR"]).starts_with(&image.volume));
+    let all = instructions(&read(&deploy("Dockerfile")));
+    let owner = all.iter().find(|one| one.rest == format!("{0} {0}", image.volume)).and_then(|one| one.flag("chown"));
+    assert_eq!(owner, Some(image.user.as_str()));
 }
 
 #[test]

@@ -119,6 +119,8 @@ fn locals(context: &Context<'_>) -> Value {
 /// The containers of a task definition.
 fn task(module: &Body, name: &str, context: &Context<'_>) -> Vec<Value> {
     let task = block(module, "resource", &["aws_ecs_task_definition", name]);
+    let volume = task.body().blocks().find(|block| block.identifier() == "volume").expect("a place for the spool");
+    assert_eq!(eval(attribute(volume, "name").unwrap(), context), "spool");
     list(&eval(attribute(task, "container_definitions").unwrap(), context)).to_vec()
 }
 
@@ -196,6 +198,16 @@ async fn the_binary_takes_the_tasks_of_every_fleet_and_scheduler() {
         let workload = workload(&format!("scheduler of {fleets}"), container);
         binary.takes(&workload).await;
         assert_eq!(workload.environment["PARSEC_SCHEDULER_FLEETS"], *fleets);
+    }
+}
+
+#[test]
+fn rows_that_wait_outlive_the_container() {
+    let (servers, schedulers) = containers(&variables());
+    for (name, container) in servers.iter().chain(&schedulers) {
+        let mount = &list(&container["mountPoints"])[0];
+        assert_eq!((text(&mount["sourceVolume"]), &mount["readOnly"]), ("spool", &Value::Bool(false)), "{name}");
+        assert_eq!(mount["containerPath"], dockerfile::image().volume, "{name}");
     }
 }
 

@@ -146,6 +146,19 @@ fn pods_of_ours_have_no_rights() {
 }
 
 #[test]
+fn rows_that_wait_outlive_the_container() {
+    let mounted = dockerfile::image().volume;
+    for part in ["server/statefulset.yaml", "scheduler/deployment.yaml"] {
+        let pod = document(&deploy("kubernetes/base").join(part))["spec"]["template"]["spec"].clone();
+        let container = containers(&pod).next().unwrap();
+        let mount = list(&container["volumeMounts"]).iter().find(|mount| mount["mountPath"] == *mounted).unwrap();
+        assert_ne!(mount["readOnly"], true, "{part}");
+        let volume = list(&pod["volumes"]).iter().find(|volume| volume["name"] == mount["name"]).unwrap();
+        assert!(volume["emptyDir"]["sizeLimit"].is_string(), "{part}: {volume}");
+    }
+}
+
+#[test]
 fn the_example_of_the_secret_is_what_pods_mount_and_the_setting_names() {
     let secret = document(&deploy("kubernetes/secret.example.yaml"));
     let overlay = document(&deploy("kubernetes/overlays/public/kustomization.yaml"));

@@ -34,6 +34,8 @@ fn placed(workload: Workload, own: Ipv4Addr, addresses: &BTreeMap<String, Ipv4Ad
     if environment.contains_key("PARSEC_DATABASE_HOST") {
         environment.extend(database.clone());
     }
+    // That of the image is in a volume; here each process has one of its own.
+    environment.remove("PARSEC_SPOOL_DIR");
     // The test reads the log.
     environment.insert("PARSEC_LOG_FORMAT".to_owned(), "json".to_owned());
     let is_value = |index: usize| index > 0 && args[index - 1].starts_with("--");

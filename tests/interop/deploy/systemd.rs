@@ -103,6 +103,16 @@ fn the_password_is_handed_over_by_systemd() {
 }
 
 #[test]
+fn rows_that_wait_outlive_the_process() {
+    for (name, instance) in UNITS {
+        let unit = Unit::read(name, instance);
+        let spool = &unit.workload(name).environment["PARSEC_SPOOL_DIR"];
+        assert_eq!(*spool, format!("%S/{}/spool", unit.one("StateDirectory")), "{name}");
+        assert_eq!(unit.one("StateDirectoryMode"), "0700", "{name}");
+    }
+}
+
+#[test]
 fn units_are_shut_in_and_come_back() {
     for (name, instance) in UNITS {
         let unit = Unit::read(name, instance);

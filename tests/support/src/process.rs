@@ -9,12 +9,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::stage::Stage;
 use crate::transcript::{Stream, Transcript};
 
 /// What a process that we start inherits: where programs are, and where temporary files go.
 const INHERITED: [&str; 2] = ["PATH", "TMPDIR"];
+
+/// Where parsec keeps rows that wait for the database.
+const SPOOL_DIR: &str = "PARSEC_SPOOL_DIR";
 
 /// A process that we started; killed if it is dropped before it has ended.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub struct Process {
     /// Its standard input, if it has one.
     input: Mutex<Option<ChildStdin>>,
     said: Arc<Transcript>,
+    /// Where its spool is; vanishes with it.
+    spool: Option<TempDir>,
 }
 
 /// How a process ended, and what it said.
@@ -43,11 +49,23 @@ impl Process {
         Self::start_with(stage, &[], args)
     }
 
-    /// Starts `parsec` with these variables and arguments, and nothing else around it.
+    /// Starts `parsec` with these variables and arguments, and nothing else around it. Unless they say where its spool
+    /// is, it has one of its own.
+    ///
+    /// # Panics
+    /// If there can be no temporary directory.
     pub fn start_with(stage: &Stage, variables: &[(&str, &str)], args: &[&str]) -> Self {
         let mut command = Command::new(parsec());
         command.args(args);
-        Self::run(stage, variables, command)
+        if variables.iter().any(|(name, _)| *name == SPOOL_DIR) {
+            return Self::run(stage, variables, command);
+        }
+        let spool = tempfile::Builder::new().prefix("parsec-spool-").tempdir();
+        let spool = spool.expect("tests can make a temporary directory");
+        let path = spool.path().to_str().expect("temporary directories have plain names").to_owned();
+        let mut started = Self::run(stage, &[variables, &[(SPOOL_DIR, &path)]].concat(), command);
+        started.spool = Some(spool);
+        started
     }
 
     /// Starts any program with these variables, and nothing else around it.
@@ -81,7 +99,7 @@ impl Process {
         let said = Transcript::of(format!("{name} (process {})", child.id()), out, err);
         stage.keep(Arc::clone(&said));
         let input = Mutex::new(child.stdin.take());
-        Self { stage: stage.clone(), name, child, input, said }
+        Self { stage: stage.clone(), name, child, input, said, spool: None }
     }
 
     /// Writes a line to the standard input. Meant for lines that fit into a pipe: a process that does not read holds the

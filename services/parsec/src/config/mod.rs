@@ -3,7 +3,7 @@
 //! A flag wins over the environment, the environment over the configuration file, the file over the default.
 //! [`table`] lists every setting once: command line, environment names, file keys, help and the table in the README
 //! are all generated from it. [`sources`] merges the four places and remembers where each value came from,
-//! [`values`] reads single values, and [`typed`], [`place`] and [`tools`] make the settings of one command of them. [`idle`] has those
+//! [`values`] reads single values, and [`typed`], [`place`], [`spool`] and [`tools`] make the settings of one command of them. [`idle`] has those
 //! that are read without having an effect, and [`show`] shows what a command would run with.
 //! Nobody here reads the process environment: it is handed in.
 
@@ -22,6 +22,7 @@ mod schema;
 mod secrets;
 mod show;
 mod sources;
+mod spool;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ pub(crate) use redact::redacted;
 pub(crate) use rows::SECTIONS;
 pub(crate) use show::ShowConfig;
 pub(crate) use sources::{Flags, Given, Sources};
+pub(crate) use spool::{SpoolCommandConfig, SpoolConfig};
 pub(crate) use table::{Key, Kind, Program, Secrecy, keys};
 pub(crate) use tools::{
     BenchConfig, CompletionsConfig, ConformanceConfig, MigrateConfig, NetworkConfig, OneShot, OneShotConfig,
@@ -45,5 +47,5 @@ pub(crate) use typed::{
     CommonConfig, DatabaseConfig, DatabaseTarget, DemoConfig, DemoFleet, DhtConfig, HealthConfig, LogConfig,
     SchedulerConfig, ServerConfig,
 };
-pub(crate) use values::{BenchFormat, BenchTransport, HostPort, LogLevel, OutputFormat, Shell};
+pub(crate) use values::{BenchFormat, BenchTransport, HostPort, LogLevel, OutputFormat, Shell, SpoolAction};
 pub(crate) use warnings::{Warning, warnings};

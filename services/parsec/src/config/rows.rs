@@ -3,7 +3,7 @@
 
 use super::idle::{DHT_ONLY, FIREHOSE, LEVEL_DB};
 use super::table::Program::{
-    self, Bench, Conformance, Demo, Migrate, Network, Provide, Retrieve, Scheduler, Server, Trace,
+    self, Bench, Conformance, Demo, Migrate, Network, Provide, Retrieve, Scheduler, Server, Spool, Trace,
 };
 use super::table::{Key, Secrecy, Section};
 
@@ -13,7 +13,9 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { heading: "Telemetry", global: true, used_by: &[Server, Scheduler], keys: TELEMETRY },
     Section { heading: "Stopping", global: true, used_by: &[Server, Scheduler], keys: STOPPING },
     Section { heading: "Recording", global: true, used_by: &[Server, Scheduler], keys: RECORDING },
-    Section { heading: "Database", global: true, used_by: &[Server, Scheduler, Trace, Migrate], keys: DATABASE },
+    Section { heading: "Database", global: true, used_by: &[Server, Scheduler, Trace, Migrate, Spool], keys: DATABASE },
+    Section { heading: "Spool", global: true, used_by: &[Server, Scheduler, Spool], keys: SPOOL },
+    Section { heading: "Spool limits", global: true, used_by: &[Server, Scheduler], keys: SPOOL_LIMITS },
     Section { heading: "Place", global: true, used_by: &[Server], keys: PLACE },
     Section { heading: "Server", global: false, used_by: &[Server], keys: SERVER },
     Section { heading: "DHT", global: false, used_by: &[Server, Provide, Retrieve], keys: DHT },
@@ -23,6 +25,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { heading: "Provide", global: false, used_by: &[Provide], keys: PROVIDE },
     Section { heading: "Trace", global: false, used_by: &[Trace], keys: TRACE },
     Section { heading: "Migrate", global: false, used_by: &[Migrate], keys: MIGRATE },
+    Section { heading: "Spool command", global: false, used_by: &[Spool], keys: SPOOL_COMMAND },
     Section { heading: "Conformance", global: false, used_by: &[Conformance], keys: CONFORMANCE },
     Section { heading: "Scheduler", global: false, used_by: &[Scheduler], keys: SCHEDULER },
     Section { heading: "Bench", global: false, used_by: &[Bench], keys: BENCH },
@@ -32,6 +35,9 @@ pub(crate) const SECTIONS: &[Section] = &[
 
 /// The path of the configuration file, the one setting that cannot stand in it.
 pub(super) const CONFIG: &str = "config";
+
+/// The directory of the spool, the one setting whose default depends on the environment.
+pub(super) const SPOOL_DIR: &str = "spool.dir";
 
 const GENERAL: &[Key] = &[
     Key::text(CONFIG, "config", "PARSEC_CONFIG", "FILE").help("Configuration file, .toml or .yaml"),
@@ -89,6 +95,23 @@ const DATABASE: &[Key] = &[
         .default("1m")
         .help("How long to wait at the start for a database that is not there yet"),
 ];
+
+const SPOOL: &[Key] = &[Key::text(SPOOL_DIR, "spool-dir", "PARSEC_SPOOL_DIR", "DIR").help(
+    "Where rows wait on disk while the database is away; none keeps them in memory only; \
+     $XDG_STATE_HOME/parsec/spool or ~/.local/state/parsec/spool if not given",
+)];
+
+const SPOOL_LIMITS: &[Key] = &[
+    Key::text("spool.size", "spool-size", "PARSEC_SPOOL_SIZE", "SIZE")
+        .default("1GiB")
+        .help("How much disk the rows that wait may take, such as 512MiB; at least 16MiB"),
+    Key::text("spool.age", "spool-age", "PARSEC_SPOOL_AGE", "DURATION")
+        .default("720h")
+        .help("How long a row may wait; older ones are dropped, and counted"),
+];
+
+const SPOOL_COMMAND: &[Key] =
+    &[Key::text("spool.format", "format", "PARSEC_SPOOL_FORMAT", "FORMAT").default("text").help("As text or json")];
 
 const PLACE: &[Key] = &[
     Key::text("aws.region", "aws-region", "AWS_REGION", "REGION")

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use config::{Config, FileFormat, Value, ValueKind};
 
 use super::error::{ConfigError, Origin};
-use super::rows::CONFIG;
+use super::rows::{CONFIG, SPOOL_DIR};
+use super::spool::default_directory;
 use super::table::{Key, Kind, key, keys};
 use super::values::{Reading, Secret};
 use super::warnings::nearest;
@@ -69,6 +70,9 @@ impl Sources {
         let mut builder = Config::builder();
         for (key, default) in keys().filter_map(|key| Some((key, key.default?))) {
             builder = builder.set_default(key.name, default).expect(NAMES_ARE_PATHS);
+        }
+        if let Some(directory) = default_directory(variables) {
+            builder = builder.set_default(SPOOL_DIR, directory).expect(NAMES_ARE_PATHS);
         }
         if let Some(path) = &file {
             let content = read_config(path, &origins[CONFIG])?;

@@ -20,6 +20,8 @@ pub(crate) enum Program {
     Trace,
     /// `parsec migrate`.
     Migrate,
+    /// `parsec spool`.
+    Spool,
     /// `parsec conformance`.
     Conformance,
     /// `parsec bench`.
@@ -36,7 +38,7 @@ pub(crate) enum Program {
 
 impl Program {
     /// Every subcommand, in the order of the help.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Server,
         Self::Scheduler,
         Self::Health,
@@ -44,6 +46,7 @@ impl Program {
         Self::Retrieve,
         Self::Trace,
         Self::Migrate,
+        Self::Spool,
         Self::Conformance,
         Self::Bench,
         Self::Demo,
@@ -62,6 +65,7 @@ impl Program {
             Self::Retrieve => "retrieve",
             Self::Trace => "trace",
             Self::Migrate => "migrate",
+            Self::Spool => "spool",
             Self::Conformance => "conformance",
             Self::Bench => "bench",
             Self::Demo => "demo",

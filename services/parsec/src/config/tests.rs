@@ -369,6 +369,7 @@ pub(super) fn sample(key: &Key, secret_file: &str) -> String {
         (_, "MULTIADDRS") => "/ip4/1.2.3.4/tcp/1/p2p/12D3KooW".to_owned(),
         (_, "STRATEGY" | "NAMES") => "fullrt".to_owned(),
         (_, "STRATEGIES") => "libp2p,classic".to_owned(),
+        (_, "SIZE") => "20MiB".to_owned(),
         (_, "TRANSPORT") => "quic".to_owned(),
         (_, "LATENCY") => "50ms".to_owned(),
         (_, "PROTOCOL") => "/x/kad/1.0.0".to_owned(),
@@ -393,6 +394,7 @@ pub(super) fn bare(program: Program) -> &'static str {
         Program::Conformance => "conformance http://localhost:7070",
         Program::Config => "config --schema",
         Program::Completions => "completions bash",
+        Program::Spool => "spool list",
         Program::Retrieve => "retrieve QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4",
         program => program.name(),
     }

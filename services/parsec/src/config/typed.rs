@@ -11,6 +11,7 @@ use super::error::{ConfigError, Origin};
 use super::idle;
 use super::place::{ListFiles, PlaceConfig};
 use super::sources::Sources;
+use super::spool::SpoolConfig;
 use super::table::Program;
 use super::values::{self, HostPort, LogLevel, OutputFormat, Secret, SslMode};
 
@@ -99,6 +100,8 @@ pub(crate) struct ServerConfig {
     pub(crate) database: DatabaseConfig,
     /// Whether nothing is to be stored.
     pub(crate) dry_run: bool,
+    /// Where rows wait while the database is away.
+    pub(crate) spool: SpoolConfig,
     /// What it is told about the place where it runs.
     pub(crate) place: PlaceConfig,
     /// Where the HTTP API listens.
@@ -151,6 +154,8 @@ pub(crate) struct SchedulerConfig {
     pub(crate) database: DatabaseConfig,
     /// Whether nothing is to be stored.
     pub(crate) dry_run: bool,
+    /// Where rows wait while the database is away.
+    pub(crate) spool: SpoolConfig,
     /// One loop of rounds for each group.
     pub(crate) fleets: Vec<FleetGroup>,
     /// From the start of a round to the start of the next.
@@ -281,6 +286,7 @@ impl ServerConfig {
             stop_timeout: from.required("stop.timeout", values::positive_duration)?,
             database: DatabaseConfig::read(from)?,
             dry_run: from.required("dry_run", values::switch)?,
+            spool: SpoolConfig::read(from)?,
             place: PlaceConfig::read(from)?,
             api: HostPort {
                 host: from.required("server.server_host", values::host)?,
@@ -356,6 +362,7 @@ impl SchedulerConfig {
             stop_timeout: from.required("stop.timeout", values::positive_duration)?,
             database: DatabaseConfig::read(from)?,
             dry_run: from.required("dry_run", values::switch)?,
+            spool: SpoolConfig::read(from)?,
             interval: from.required("scheduler.interval", values::positive_duration)?,
             probes: from.required("scheduler.probes", values::within(1..=MAX_PROBES))?,
             operation_timeout: from.required("scheduler.operation_timeout", values::positive_duration)?,

@@ -149,6 +149,18 @@ choice! {
 }
 
 choice! {
+    /// What to do with a spool.
+    SpoolAction {
+        /// Say what waits.
+        List = "list",
+        /// Say what cannot be read.
+        Verify = "verify",
+        /// Write what waits.
+        Replay = "replay",
+    }
+}
+
+choice! {
     /// How a comparison is written.
     BenchFormat {
         /// For people.

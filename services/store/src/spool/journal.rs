@@ -262,6 +262,9 @@ impl Journal {
         segment.damaged = true;
         let lost = before - segment.rows();
         self.rows -= lost;
+        // From now on under a second name: the next start sees nothing wrong with rows that it has not to read.
+        let _ = fs::hard_link(&path, aside(&path));
+        self.writer = None;
         SpoolError::Damaged(Damage { path, offset, what: format!("{what}; {lost} rows are lost") })
     }
 
@@ -372,24 +375,33 @@ fn bytes_aside(directory: &Path) -> Result<u64, SpoolError> {
     Ok(aside.filter_map(|entry| Some(entry.metadata().ok()?.len())).sum())
 }
 
+/// The name under which a file is kept for somebody to look at.
+fn aside(path: &Path) -> PathBuf {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".");
+    aside.push(DAMAGED);
+    aside.into()
+}
+
 /// Removes a file that is done with, or sets it aside: then `true`.
-fn remove(segment: &Segment) -> std::io::Result<bool> {
-    let removed = if segment.damaged {
-        let mut aside = segment.path.clone().into_os_string();
-        aside.push(".");
-        aside.push(DAMAGED);
-        fs::rename(&segment.path, aside)
-    } else {
-        fs::remove_file(&segment.path)
-    };
-    match removed {
-        Ok(()) => Ok(segment.damaged),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
+fn remove(Segment { path, damaged, .. }: &Segment) -> std::io::Result<bool> {
+    let renamed = if *damaged { fs::rename(path, aside(path)) } else { Ok(()) };
+    // If both names stand for the same file already, renaming does nothing.
+    match renamed.and_then(|()| fs::remove_file(path)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(*damaged && aside(path).exists()),
     }
 }
 
 /// Puts on disk which files a directory has.
 pub(super) fn sync_directory(directory: &Path) -> Result<(), SpoolError> {
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed("sync", directory))
+}
+
+#[cfg(test)]
+impl Journal {
+    /// Has the next push written to something else than the file that it belongs into.
+    pub(super) fn replace_writer(&mut self, writer: File) {
+        self.writer = Some(writer);
+    }
 }

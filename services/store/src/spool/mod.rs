@@ -15,14 +15,13 @@ mod acknowledged;
 mod clock;
 mod error;
 mod frame;
+mod inspect;
 mod journal;
 mod recovered;
 mod rounds;
 mod segment;
 mod shape;
 mod slot;
-#[cfg(test)]
-mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +32,7 @@ use chrono::Utc;
 use parsec_measure::{Attempt, Round, RoundId};
 
 pub use error::{Damage, SpoolError};
+pub use inspect::{SlotReport, SpoolDepth, inspect};
 pub use recovered::{Adopted, Recovered};
 
 use crate::{Row, StoreConfig};
@@ -43,6 +43,11 @@ use slot::{Identity, MAX_SLOTS, Slot};
 
 /// How many rows are moved at once from a slot that nobody uses.
 const MOVED_ROWS: usize = 1_000;
+
+/// A row as it stands in the spool: one line of JSON.
+pub fn spooled(row: &Row) -> String {
+    String::from_utf8_lossy(&shape::line(row)).into_owned()
+}
 
 /// What the recorder needs of a place where rows outlive the process.
 pub trait Spooling: Send + 'static {

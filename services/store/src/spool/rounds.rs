@@ -14,7 +14,8 @@ use super::journal::sync_directory;
 use super::segment::DAMAGED;
 use crate::Row;
 
-const FOLDER: &str = "open";
+/// Where announcements lie, below the slot.
+pub(super) const FOLDER: &str = "open";
 
 /// The ending of a file that is still being written.
 const UNFINISHED: &str = "unfinished";
@@ -45,7 +46,10 @@ impl OpenRounds {
     /// The folder, which is made if it is not there, and what is in it.
     pub(super) fn open(slot: &Path) -> Result<(Self, Vec<LeftOpen>, Vec<Damage>), SpoolError> {
         let folder = slot.join(FOLDER);
-        fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
+        if !folder.is_dir() {
+            fs::create_dir(&folder).map_err(failed("create", &folder))?;
+            sync_directory(slot)?;
+        }
         let mut this = Self { folder, open: Vec::new() };
         let (left, damage) = read_all(slot)?;
         for damage in &damage {

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::{SpoolError, failed};
+use super::journal::sync_directory;
 use crate::StoreConfig;
 
 /// How many processes can use one spool directory for one database at the same time: more than a host runs.
@@ -22,9 +23,8 @@ const MAX_NAME_CHARS: usize = 64;
 /// Which database the rows belong to, whoever connects to it with whatever password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identity {
-    /// As one line for people.
     text: String,
-    /// As the beginning of a directory's name.
+    /// What the names of its directories begin with.
     slug: String,
 }
 
@@ -44,6 +44,11 @@ impl Identity {
         let name: String = name.chars().map(plain).take(MAX_NAME_CHARS).collect();
         let slug = format!("{name}-{:08x}", crc32fast::hash(text.as_bytes()));
         Self { text, slug }
+    }
+
+    /// As one line for people.
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     /// The directory of one of its slots.
@@ -100,7 +105,11 @@ impl Slot {
                     file.sync_data()?;
                     fs::rename(&unfinished, &path)
                 });
-                written.map(|()| true).map_err(failed("write", &path))
+                written.map_err(failed("write", &path))?;
+                // A directory that a power failure undoes takes with it whatever was put on disk in it.
+                sync_directory(&self.path)?;
+                self.path.parent().map_or(Ok(()), sync_directory)?;
+                Ok(true)
             }
         }
     }
@@ -116,7 +125,12 @@ pub(super) fn database(slot: &Path) -> Result<Option<String>, SpoolError> {
     }
 }
 
-/// Whether a process uses the slot at this moment. A slot without a lock never was one.
+/// Whether a directory is a slot: somebody has locked it once.
+pub(super) fn is_slot(path: &Path) -> bool {
+    path.join(LOCK).is_file()
+}
+
+/// Whether a process uses the slot at this moment.
 pub(super) fn is_used(slot: &Path) -> Result<bool, SpoolError> {
     let path = slot.join(LOCK);
     let lock = File::open(&path).map_err(failed("open", &path))?;

@@ -1,5 +1,13 @@
-use super::testing::*;
+//! What a spool does in good order; `damage` breaks its files, `sharing` has several processes, `crashes` anything in any
+//! order.
+
+mod crashes;
+mod damage;
+mod sharing;
+mod support;
+
 use super::*;
+use support::*;
 
 #[test]
 fn rows_of_every_kind_come_back_as_they_were_in_the_order_in_which_they_came() {

@@ -12,9 +12,9 @@ use parsec_measure::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::clock::Clock;
-use super::*;
-use crate::NodeFollowUp;
+use crate::spool::clock::Clock;
+use crate::spool::*;
+use crate::{NodeFollowUp, StoreConfig};
 
 /// Wide enough to be in nobody's way.
 pub(super) const WIDE: SpoolLimits = SpoolLimits { bytes: 1 << 30, age: Duration::from_secs(1_000_000) };

@@ -1,0 +1,87 @@
+//! Where rows wait while the database is away: opening the spool of a process, and `parsec spool`, which looks after
+//! those of processes that are gone.
+
+mod replay;
+mod report;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use parsec_store::{Spool, SpoolDepth, StoreConfig, inspect};
+use tracing::{info, warn};
+
+use crate::config::{SpoolAction, SpoolCommandConfig, SpoolConfig};
+use crate::{database, output};
+
+/// Opens the spool of a process that records into `database`. Without one it measures as well: then rows that wait are
+/// kept in memory only, which is said.
+#[cfg_attr(not(test), expect(dead_code, reason = "the recorder takes it from here"))]
+pub(crate) async fn open(config: &SpoolConfig, database: &StoreConfig) -> Option<Spool> {
+    const WITHOUT: &str = "rows that wait for the database are kept in memory only";
+    let Some(directory) = config.directory.clone() else {
+        info!("no spool directory (--spool-dir): {WITHOUT}");
+        return None;
+    };
+    let (database, limits, at) = (database.clone(), config.limits, directory.clone());
+    let opened = tokio::task::spawn_blocking(move || Spool::open(&at, &database, limits));
+    let error = match opened.await {
+        Ok(Ok((spool, recovered))) => {
+            match directory.display() {
+                directory if recovered.is_bad() => warn!(%directory, %recovered, "the spool is damaged"),
+                directory if !recovered.is_empty() => info!(%directory, %recovered, "the spool is taken up again"),
+                _ => {}
+            }
+            return Some(spool);
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    warn!(directory = %directory.display(), error, "the spool cannot be used: {WITHOUT}");
+    None
+}
+
+/// `parsec spool`.
+pub(crate) async fn run(config: SpoolCommandConfig) -> anyhow::Result<ExitCode> {
+    let Some(directory) = config.directory.as_deref() else {
+        bail!("there is no spool directory: set --spool-dir or PARSEC_SPOOL_DIR, or HOME");
+    };
+    match config.action {
+        SpoolAction::List => {
+            let slots = inspect(directory, SpoolDepth::Frames)?;
+            output::line(&report::list(directory, &slots, config.format))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        SpoolAction::Verify => {
+            let slots = inspect(directory, SpoolDepth::Rows)?;
+            output::line(&report::verified(directory, &slots, config.format))?;
+            let sound = slots.iter().all(|slot| slot.damage.is_empty());
+            Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        SpoolAction::Replay => replay(directory, &config).await,
+    }
+}
+
+async fn replay(directory: &Path, config: &SpoolCommandConfig) -> anyhow::Result<ExitCode> {
+    let target = database::target(&config.database)?;
+    let slots: Vec<_> =
+        inspect(directory, SpoolDepth::Frames)?.into_iter().filter(|slot| slot.is_of(&target)).collect();
+    let used = slots.iter().filter(|slot| slot.used).count();
+    let replayed = if slots.iter().any(|slot| slot.is_abandoned()) {
+        // In a new file none of the nodes would be there that these rows speak of, and each would be refused.
+        if let StoreConfig::Sqlite { path } = &target
+            && !path.exists()
+        {
+            bail!("database {}: there is no such file", path.display());
+        }
+        let store = database::open(&target, config.database.wait).await?;
+        replay::replay(directory, &target, store).await?
+    } else {
+        replay::Replayed::default()
+    };
+    output::line(&report::replayed(directory, &target, &replayed, used, config.format))?;
+    Ok(if replayed.refused == 0 && replayed.damage.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! `parsec spool replay`: what processes have left that are gone is written, in order, by hand.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use parsec_store::{
+    Adopted, Damage, Oldest, Row, Spool, SpoolError, SpoolLimits, Spooling, Store, StoreConfig, StoreError, spooled,
+};
+use tokio::runtime::Handle;
+
+use crate::output;
+
+/// How many rows are written in one transaction, as the recorder does it.
+const BATCH: usize = 500;
+
+/// Whoever replays by hand wants everything, however old it is.
+const NO_LIMITS: SpoolLimits = SpoolLimits { bytes: u64::MAX, age: Duration::MAX };
+
+/// Where the rows go that the database refuses, below the spool directory: one line of JSON each.
+const REFUSED: &str = "refused.jsonl";
+
+/// What became of the rows that waited.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Replayed {
+    /// Rows that the database has now.
+    pub(crate) rows: usize,
+    /// Rows that it will never take, kept in the file [`refused_at`](Self::refused_at).
+    pub(crate) refused: usize,
+    /// Where they are, if there are any.
+    pub(crate) refused_at: Option<PathBuf>,
+    /// What could not be read.
+    pub(crate) damage: Vec<Damage>,
+}
+
+/// Writes what waits for `database` in slots that no process uses.
+pub(super) async fn replay(
+    directory: &Path,
+    database: &StoreConfig,
+    store: Arc<dyn Store>,
+) -> anyhow::Result<Replayed> {
+    let (directory, database, runtime) = (directory.to_owned(), database.clone(), Handle::current());
+    let replaying = tokio::task::spawn_blocking(move || {
+        let (spool, recovered) = Spool::open(&directory, &database, NO_LIMITS)?;
+        let left = recovered.adopted.into_iter().find_map(|Adopted { slot, left, .. }| Some((slot, left?)));
+        let replayed = Replayed { damage: recovered.damage, ..Replayed::default() };
+        let replayed = drain(spool, replayed, &directory, |rows| runtime.block_on(store.record(rows)))?;
+        match left {
+            Some((slot, error)) => Err(error).with_context(|| format!("rows are left in {slot}")),
+            None => Ok(replayed),
+        }
+    });
+    replaying.await?
+}
+
+/// Writes everything that waits in `spool`. What has been written is done with, whatever happens afterwards.
+fn drain(
+    mut spool: impl Spooling,
+    mut replayed: Replayed,
+    directory: &Path,
+    record: impl Fn(&[Row]) -> Result<(), StoreError>,
+) -> anyhow::Result<Replayed> {
+    loop {
+        let Oldest { rows, end } = match spool.oldest(BATCH) {
+            Err(SpoolError::Damaged(damage)) => {
+                replayed.damage.push(damage);
+                continue;
+            }
+            oldest => oldest?,
+        };
+        if rows.is_empty() {
+            return Ok(replayed);
+        }
+        let so_far =
+            |replayed: &Replayed| format!("{} rows have been written, the others go on waiting", replayed.rows);
+        let refused = match record(&rows) {
+            Ok(()) => Vec::new(),
+            // One bad row must not hold up all others.
+            Err(StoreError::BadRow(_)) => each(&rows, &record).with_context(|| so_far(&replayed))?,
+            Err(error) => return Err(error).with_context(|| so_far(&replayed)),
+        };
+        if !refused.is_empty() {
+            replayed.refused_at = Some(keep(directory, &refused)?);
+        }
+        replayed.rows += rows.len() - refused.len();
+        replayed.refused += refused.len();
+        spool.confirm(end)?;
+    }
+}
+
+/// Writes the rows one by one. Returns those that can never be written, with the reason.
+fn each(rows: &[Row], record: impl Fn(&[Row]) -> Result<(), StoreError>) -> Result<Vec<(&Row, String)>, StoreError> {
+    let mut refused = Vec::new();
+    for row in rows {
+        match record(std::slice::from_ref(row)) {
+            Ok(()) => {}
+            Err(StoreError::BadRow(reason)) => refused.push((row, reason)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(refused)
+}
+
+/// Puts refused rows where somebody can look at them, before the spool forgets them.
+fn keep(directory: &Path, refused: &[(&Row, String)]) -> anyhow::Result<PathBuf> {
+    let path = directory.join(REFUSED);
+    let failed = || format!("refused rows cannot be kept in {}", path.display());
+    let mut file = OpenOptions::new().create(true).append(true).open(&path).with_context(failed)?;
+    for (row, reason) in refused {
+        output::note(&format!("the database refuses a row: {reason}"))?;
+        file.write_all(format!("{}\n", spooled(row)).as_bytes()).with_context(failed)?;
+    }
+    file.sync_all().with_context(failed)?;
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use chrono::Utc;
+    use parsec_measure::{Round, RoundId, SchedulerId};
+
+    use super::*;
+
+    fn round(scheduler: i32) -> Row {
+        let now = Utc::now();
+        Row::Round(Round {
+            id: RoundId::fresh(),
+            scheduler: SchedulerId(scheduler),
+            fleets: "default".parse().unwrap(),
+            provider: None,
+            nodes_listed: 0,
+            nodes_ready: 0,
+            skipped_before: 0,
+            due: now,
+            started: now,
+            ended: None,
+        })
+    }
+
+    fn number(row: &Row) -> i32 {
+        let Row::Round(round) = row else { panic!("{row:?}") };
+        round.scheduler.0
+    }
+
+    /// A spool with rounds of these numbers, each pushed alone, in a directory of its own.
+    fn spool(numbers: impl IntoIterator<Item = i32>) -> (tempfile::TempDir, Spool) {
+        let directory = tempfile::tempdir().unwrap();
+        let database = StoreConfig::Sqlite { path: directory.path().join("parsec.db") };
+        let (mut spool, _) = Spool::open(directory.path(), &database, NO_LIMITS).unwrap();
+        for number in numbers {
+            spool.push(&[round(number)]).unwrap();
+        }
+        (directory, spool)
+    }
+
+    #[test]
+    fn rows_that_the_database_refuses_are_kept_beside_and_hold_up_no_other() {
+        let (directory, spool) = spool(0..5);
+        let written = RefCell::new(Vec::new());
+        let record = |rows: &[Row]| match rows.iter().find(|row| number(row) % 2 == 1) {
+            Some(bad) => Err(StoreError::BadRow(format!("{} is odd", number(bad)))),
+            None => {
+                written.borrow_mut().extend(rows.iter().map(number));
+                Ok(())
+            }
+        };
+        let replayed = drain(spool, Replayed::default(), directory.path(), record).unwrap();
+        let path = directory.path().join("refused.jsonl");
+        assert_eq!(replayed, Replayed { rows: 3, refused: 2, refused_at: Some(path.clone()), damage: vec![] });
+        assert_eq!(written.into_inner(), [0, 2, 4]);
+        let kept = std::fs::read_to_string(path).unwrap();
+        let kept: Vec<serde_json::Value> = kept.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(kept.iter().map(|row| row["round"]["scheduler"].as_i64()).collect::<Vec<_>>(), [Some(1), Some(3)]);
+    }
+
+    #[test]
+    fn a_database_that_goes_away_in_the_middle_ends_it_and_the_rest_goes_on_waiting() {
+        let (directory, spool) = spool(0..=BATCH as i32);
+        let record = |rows: &[Row]| match rows.len() {
+            BATCH => Ok(()),
+            _ => Err(StoreError::Unavailable("gone".to_owned())),
+        };
+        let error = drain(spool, Replayed::default(), directory.path(), record).unwrap_err();
+        let expected = "500 rows have been written, the others go on waiting: database is unavailable: gone";
+        assert_eq!(format!("{error:#}"), expected);
+        let database = StoreConfig::Sqlite { path: directory.path().join("parsec.db") };
+        let (mut spool, recovered) = Spool::open(directory.path(), &database, NO_LIMITS).unwrap();
+        assert_eq!(recovered.rows, 1);
+        assert_eq!(spool.oldest(9).unwrap().rows.iter().map(number).collect::<Vec<_>>(), [500]);
+    }
+}

@@ -1,0 +1,130 @@
+//! What `parsec spool` shows.
+
+use std::path::Path;
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, Table, presets};
+use parsec_store::{Damage, SlotReport, StoreConfig};
+use serde_json::{Value, json};
+
+use super::replay::Replayed;
+use crate::config::OutputFormat;
+use crate::words;
+
+/// The columns of the list that hold numbers.
+const NUMBERS: std::ops::RangeInclusive<usize> = 3..=6;
+
+/// What waits, slot by slot.
+pub(super) fn list(directory: &Path, slots: &[SlotReport], format: OutputFormat) -> String {
+    if format == OutputFormat::Json {
+        return slots.iter().map(slot_json).collect::<Value>().to_string();
+    }
+    if slots.is_empty() {
+        return nothing(directory);
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["directory", "database", "used by", "rows", "bytes", "oldest", "open rounds"]);
+    for slot in slots {
+        table.add_row([
+            slot.path.display().to_string(),
+            slot.database.clone().unwrap_or_else(|| "–".to_owned()),
+            if slot.used { "a running process" } else { "nobody" }.to_owned(),
+            slot.rows.to_string(),
+            words::bytes(slot.bytes),
+            slot.oldest.map_or_else(|| "–".to_owned(), age),
+            slot.open_rounds.to_string(),
+        ]);
+    }
+    for column in NUMBERS {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// What can be read, and what cannot.
+pub(super) fn verified(directory: &Path, slots: &[SlotReport], format: OutputFormat) -> String {
+    if format == OutputFormat::Json {
+        return list(directory, slots, format);
+    }
+    if slots.is_empty() {
+        return nothing(directory);
+    }
+    let mut lines = Vec::new();
+    for slot in slots {
+        let rows = words::count(slot.rows, "row", "rows");
+        let damage = match slot.damage.len() {
+            0 => "no damage".to_owned(),
+            places => words::count(places, "damaged place", "damaged places"),
+        };
+        let torn = match slot.torn_bytes {
+            0 => String::new(),
+            bytes => format!(", {} of an unfinished write, which the next start cuts off", words::bytes(bytes)),
+        };
+        lines.push(format!("{}: {rows}, {damage}{torn}", slot.path.display()));
+        lines.extend(slot.damage.iter().map(|damage| format!("  {damage}")));
+    }
+    lines.join("\n")
+}
+
+/// What was written. `used` slots for this database belong to running processes.
+pub(super) fn replayed(
+    directory: &Path,
+    database: &StoreConfig,
+    replayed: &Replayed,
+    used: usize,
+    format: OutputFormat,
+) -> String {
+    let Replayed { rows, refused, refused_at, damage } = replayed;
+    if format == OutputFormat::Json {
+        let document = json!({
+            "rows": rows,
+            "refused": refused,
+            "refused_at": refused_at,
+            "damage": damage.iter().map(damage_json).collect::<Value>(),
+            "slots_in_use": used,
+        });
+        return document.to_string();
+    }
+    let written = match rows + refused {
+        0 => format!("nothing waits for database {database} below {}", directory.display()),
+        _ => format!("{} written to database {database}, {refused} refused", words::count(*rows, "row", "rows")),
+    };
+    let mut lines = vec![written];
+    lines.extend(refused_at.iter().map(|path| format!("what was refused is in {}", path.display())));
+    lines.extend(damage.iter().map(Damage::to_string));
+    if used > 0 {
+        let slots = words::count(used, "slot is", "slots are");
+        lines.push(format!("{slots} used by running processes, which write their rows themselves"));
+    }
+    lines.join("\n")
+}
+
+fn nothing(directory: &Path) -> String {
+    format!("no process has used {} as its spool directory", directory.display())
+}
+
+/// In whole seconds.
+fn age(age: Duration) -> String {
+    humantime::format_duration(Duration::from_secs(age.as_secs())).to_string()
+}
+
+fn slot_json(slot: &SlotReport) -> Value {
+    json!({
+        "path": slot.path,
+        "database": slot.database,
+        "used": slot.used,
+        "rows": slot.rows,
+        "bytes": slot.bytes,
+        "oldest_seconds": slot.oldest.map(|age| age.as_secs()),
+        "open_rounds": slot.open_rounds,
+        "torn_bytes": slot.torn_bytes,
+        "damage": slot.damage.iter().map(damage_json).collect::<Value>(),
+    })
+}
+
+fn damage_json(Damage { path, offset, what }: &Damage) -> Value {
+    json!({ "path": path, "offset": offset, "what": what })
+}

@@ -1,0 +1,97 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use parsec_store::{Damage, SlotReport, SpoolLimits, Spooling, StoreConfig};
+use serde_json::{Value, json};
+
+use super::replay::Replayed;
+use super::*;
+use crate::config::OutputFormat;
+
+fn slot(name: &str, rows: usize) -> SlotReport {
+    SlotReport {
+        path: PathBuf::from("/spool").join(name),
+        database: Some("sqlite:/parsec.db".to_owned()),
+        used: rows > 1,
+        rows,
+        bytes: 12 + 4_000 * rows as u64,
+        oldest: (rows > 0).then_some(Duration::from_secs(4_000)),
+        open_rounds: rows / 2,
+        torn_bytes: 0,
+        damage: Vec::new(),
+    }
+}
+
+fn damage() -> Damage {
+    Damage { path: "/spool/a.0/0.entries".into(), offset: 7, what: "entry 3 cannot be read".to_owned() }
+}
+
+fn config(directory: Option<PathBuf>) -> SpoolConfig {
+    SpoolConfig { directory, limits: SpoolLimits { bytes: 1 << 30, age: Duration::from_secs(60) } }
+}
+
+#[test]
+fn the_list_is_a_table_with_a_line_for_each_slot() {
+    let text = report::list(Path::new("/spool"), &[slot("a.0", 2), slot("a.1", 0)], OutputFormat::Text);
+    let lines: Vec<Vec<_>> =
+        text.lines().map(|line| line.split("  ").filter(|cell| !cell.is_empty()).map(str::trim).collect()).collect();
+    assert_eq!(lines[0], ["directory", "database", "used by", "rows", "bytes", "oldest", "open rounds"]);
+    assert_eq!(lines[1], ["/spool/a.0", "sqlite:/parsec.db", "a running process", "2", "7.8 KiB", "1h 6m 40s", "1"]);
+    assert_eq!(lines[2], ["/spool/a.1", "sqlite:/parsec.db", "nobody", "0", "12 B", "–", "0"]);
+    let nothing = report::list(Path::new("/spool"), &[], OutputFormat::Text);
+    assert_eq!(nothing, "no process has used /spool as its spool directory");
+}
+
+#[test]
+fn for_programs_it_is_an_array_of_objects() {
+    let damaged = SlotReport { damage: vec![damage()], ..slot("a.0", 2) };
+    let document: Value =
+        serde_json::from_str(&report::list(Path::new("/spool"), &[damaged], OutputFormat::Json)).unwrap();
+    let expected = json!([{
+        "path": "/spool/a.0", "database": "sqlite:/parsec.db", "used": true, "rows": 2, "bytes": 8012,
+        "oldest_seconds": 4000, "open_rounds": 1, "torn_bytes": 0,
+        "damage": [{ "path": "/spool/a.0/0.entries", "offset": 7, "what": "entry 3 cannot be read" }],
+    }]);
+    assert_eq!(document, expected);
+}
+
+#[test]
+fn what_is_damaged_is_named_under_its_slot() {
+    let damaged = SlotReport { damage: vec![damage()], torn_bytes: 20, ..slot("a.0", 1) };
+    let text = report::verified(Path::new("/spool"), &[damaged, slot("a.1", 3)], OutputFormat::Text);
+    let expected = "\
+        /spool/a.0: 1 row, 1 damaged place, 20 B of an unfinished write, which the next start cuts off\n  \
+        /spool/a.0/0.entries is damaged from byte 7 on: entry 3 cannot be read\n\
+        /spool/a.1: 3 rows, no damage";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn a_replay_says_what_became_of_the_rows() {
+    let database = StoreConfig::Sqlite { path: "/parsec.db".into() };
+    let text = |replayed: &Replayed, used| {
+        report::replayed(Path::new("/spool"), &database, replayed, used, OutputFormat::Text)
+    };
+    let nothing = "nothing waits for database sqlite:/parsec.db below /spool";
+    assert_eq!(text(&Replayed::default(), 0), nothing);
+    let used = "2 slots are used by running processes, which write their rows themselves";
+    assert_eq!(text(&Replayed::default(), 2), format!("{nothing}\n{used}"));
+    let replayed =
+        Replayed { rows: 7, refused: 1, refused_at: Some("/spool/refused.jsonl".into()), damage: vec![damage()] };
+    let expected = "7 rows written to database sqlite:/parsec.db, 1 refused\n\
+                    what was refused is in /spool/refused.jsonl\n\
+                    /spool/a.0/0.entries is damaged from byte 7 on: entry 3 cannot be read";
+    assert_eq!(text(&replayed, 0), expected);
+}
+
+#[tokio::test]
+async fn a_process_measures_without_a_spool_if_there_can_be_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = StoreConfig::Sqlite { path: directory.path().join("parsec.db") };
+    assert!(open(&config(None), &database).await.is_none());
+    let taken = directory.path().join("file");
+    std::fs::write(&taken, "").unwrap();
+    assert!(open(&config(Some(taken)), &database).await.is_none());
+    let spool = open(&config(Some(directory.path().join("spool"))), &database).await.unwrap();
+    assert_eq!(spool.state().max_bytes, 1 << 30);
+}

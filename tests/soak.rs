@@ -1,0 +1,284 @@
+//! Thirty days of three fleets of seven, with actors for DHT nodes and a clock that runs only when nothing else does:
+//! what grows by a few bytes a round, or loses one row in ten thousand, shows.
+//!
+//! Every day the database is away for an hour. One test at a time, because each looks at the memory of the whole process.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "what fails here fails the test, which prints figures")]
+
+#[path = "actors/fakes/mod.rs"]
+mod fakes;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
+use parsec_actors::dht_node::{DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
+use parsec_actors::fleet::FleetConfig;
+use parsec_actors::open_round::OpenRound;
+use parsec_actors::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
+use parsec_actors::round::RoundTools;
+use parsec_actors::scheduler::{Scheduler, SchedulerConfig};
+use parsec_actors::stop::{RECORDER_STOP, SCHEDULER_STOP, StopStep, stop_in_order};
+use parsec_actors::supervise::supervise;
+use parsec_actors::traces::Traces;
+use parsec_dht::Readiness;
+use parsec_measure::{
+    AttemptId, Fleet, FleetGroup, Measured, Node, NodeId, OutcomeClass, RoundId, RoundOutcome, SchedulerId, Share,
+};
+use parsec_store::{Migrated, NewNode, NodeList, Row, Store, StoreError, StoredOperation};
+use tokio::time::{pause, sleep};
+
+use crate::fakes::{FakeDisk, MockServers, POLICY, Witness, counted, endpoint, measured, metrics, millis, node, secs};
+
+const FLEETS: [&str; 3] = ["default", "optprov", "fullrt"];
+const NODES_PER_FLEET: usize = 7;
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAYS: u32 = 30;
+
+/// What the process may take more at the end than after the first day. A leak of ten bytes an attempt would be 9 MB.
+const MAX_GROWTH_BYTES: u64 = 8 << 20;
+
+/// A DHT node that finds everything at once.
+struct Finder;
+
+impl Actor for Finder {
+    type Context = Context<Self>;
+}
+
+fn at_once() -> Result<Measured, OperationError> {
+    Ok(measured(OutcomeClass::Ok, millis(20)))
+}
+
+impl Handler<Provide> for Finder {
+    type Result = Result<Measured, OperationError>;
+
+    fn handle(&mut self, _: Provide, _: &mut Self::Context) -> Self::Result {
+        at_once()
+    }
+}
+
+impl Handler<Retrieve> for Finder {
+    type Result = Result<Measured, OperationError>;
+
+    fn handle(&mut self, _: Retrieve, _: &mut Self::Context) -> Self::Result {
+        at_once()
+    }
+}
+
+impl Handler<GetReadiness> for Finder {
+    type Result = Result<Readiness, OperationError>;
+
+    fn handle(&mut self, _: GetReadiness, _: &mut Self::Context) -> Self::Result {
+        Ok(Readiness::Ready { routing_table_size: 202, network_size: None })
+    }
+}
+
+/// A database that counts instead of keeping: of each round it holds the attempts until the round has ended.
+#[derive(Debug, Default)]
+struct Ledger {
+    nodes: Vec<Node>,
+    books: Mutex<Books>,
+}
+
+#[derive(Debug, Default)]
+struct Books {
+    away: bool,
+    schedulers: i32,
+    open: BTreeMap<RoundId, BTreeSet<AttemptId>>,
+    /// Rounds that ended with all their attempts.
+    whole: usize,
+    /// Everything that is not as it should be, in words.
+    wrong: Vec<String>,
+}
+
+impl Books {
+    fn take(&mut self, row: &Row) {
+        match row {
+            Row::Round(round) if round.ended.is_none() => {
+                if self.open.insert(round.id, BTreeSet::new()).is_some() {
+                    self.wrong.push(format!("round {:?} began twice", round.id));
+                }
+            }
+            Row::Round(round) => {
+                let attempts = self.open.remove(&round.id).map(|attempts| attempts.len());
+                let outcome = round.ended.map(|(_, outcome)| outcome);
+                if (attempts, outcome) == (Some(NODES_PER_FLEET), Some(RoundOutcome::Complete)) {
+                    self.whole += 1;
+                } else {
+                    self.wrong.push(format!("{outcome:?} with {attempts:?} attempts"));
+                }
+            }
+            Row::Attempt(attempt) => {
+                let new = self.open.get_mut(&attempt.round).is_some_and(|attempts| attempts.insert(attempt.id));
+                if !new || attempt.result.class != OutcomeClass::Ok {
+                    self.wrong.push(format!("attempt {:?}, {}", attempt.id, attempt.result.class));
+                }
+            }
+            Row::FollowUp(_) => self.wrong.push("a follow-up".to_owned()),
+        }
+    }
+}
+
+fn not_asked<T>() -> Result<T, StoreError> {
+    Err(StoreError::Refused("no scheduler asks this".to_owned()))
+}
+
+impl Ledger {
+    fn answer<T>(&self, answer: impl FnOnce(&mut Books) -> T) -> Result<T, StoreError> {
+        let mut books = self.books.lock();
+        if books.away { Err(StoreError::Unavailable("away, as every day".to_owned())) } else { Ok(answer(&mut books)) }
+    }
+}
+
+#[async_trait]
+impl Store for Ledger {
+    async fn migrate(&self) -> Result<Migrated, StoreError> {
+        not_asked()
+    }
+
+    async fn register_node(&self, _: NewNode) -> Result<NodeId, StoreError> {
+        not_asked()
+    }
+
+    async fn heartbeat(&self, _: NodeId, _: DateTime<Utc>) -> Result<(), StoreError> {
+        not_asked()
+    }
+
+    async fn mark_offline(&self, _: NodeId, _: DateTime<Utc>) -> Result<(), StoreError> {
+        not_asked()
+    }
+
+    async fn active_nodes(&self, fleets: &[Fleet], _: DateTime<Utc>) -> Result<NodeList, StoreError> {
+        let nodes = self.nodes.iter().filter(|node| fleets.contains(&node.fleet)).cloned().collect();
+        self.answer(|_| NodeList { nodes, ..NodeList::default() })
+    }
+
+    async fn register_scheduler(
+        &self,
+        _: &FleetGroup,
+        _: serde_json::Value,
+        _: DateTime<Utc>,
+    ) -> Result<SchedulerId, StoreError> {
+        self.answer(|books| {
+            books.schedulers += 1;
+            SchedulerId(books.schedulers)
+        })
+    }
+
+    async fn record(&self, rows: &[Row]) -> Result<(), StoreError> {
+        self.answer(|books| rows.iter().for_each(|row| books.take(row)))
+    }
+
+    async fn operation(&self, _: AttemptId) -> Result<Option<StoredOperation>, StoreError> {
+        not_asked()
+    }
+
+    async fn recent_operations(&self, _: u32) -> Result<Vec<StoredOperation>, StoreError> {
+        not_asked()
+    }
+}
+
+/// What the process takes of the machine's memory.
+fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() * 1024
+}
+
+/// 23 hours with a database, and one without.
+async fn a_day(ledger: &Ledger) {
+    sleep(11 * HOUR).await;
+    ledger.books.lock().away = true;
+    sleep(HOUR).await;
+    ledger.books.lock().away = false;
+    sleep(12 * HOUR).await;
+}
+
+#[actix::test]
+async fn thirty_days_of_a_round_every_ten_minutes_leave_every_row_once_and_no_memory_taken() {
+    soak(secs(600)).await;
+}
+
+/// About a minute in a release build.
+#[actix::test]
+#[ignore = "takes minutes; CONTRIBUTING.md has the command"]
+async fn thirty_days_of_a_round_every_minute_leave_every_row_once_and_no_memory_taken() {
+    soak(secs(60)).await;
+}
+
+async fn soak(interval: Duration) {
+    pause();
+    let of_fleet = |(fleet, name): (usize, &&'static str)| {
+        (0..NODES_PER_FLEET).map(move |i| (u8::try_from(fleet * NODES_PER_FLEET + i + 1).unwrap(), *name)).collect()
+    };
+    let ids: Vec<(u8, &str)> = FLEETS.iter().enumerate().flat_map::<Vec<_>, _>(of_fleet).collect();
+    let ledger =
+        Arc::new(Ledger { nodes: ids.iter().map(|(id, fleet)| node(*id, fleet)).collect(), ..Ledger::default() });
+    let dhts: Vec<_> = ids.iter().map(|(id, _)| (endpoint(*id).to_string(), Finder.start())).collect();
+    let servers = dhts.iter().map(|(endpoint, dht)| (endpoint.clone(), DhtHandle::new(dht, secs(180))));
+
+    let (metrics, disk) = (metrics(), FakeDisk::default());
+    let (parent, hears) = Witness::start_new();
+    let recording = RecorderConfig {
+        store: ledger.clone(),
+        backlog: Arc::new(Backlog::on_disk(disk.spool())),
+        metrics: Arc::clone(&metrics),
+    };
+    let recorder = supervise("recorder", POLICY, hears.clone(), Recorder::new(recording));
+    let tools = RoundTools {
+        servers: Arc::new(MockServers(servers.collect())),
+        store: ledger.clone(),
+        recorder: RecorderHandle::of(&recorder, Arc::clone(&metrics)),
+        metrics: Arc::clone(&metrics),
+        probes: 1,
+        traces: Arc::new(Traces::new(Share::new(0.0).unwrap(), Some(1))),
+    };
+    let fleet = |name: &&str| FleetConfig {
+        group: name.parse().unwrap(),
+        interval,
+        jitter: interval / 10,
+        dependencies: serde_json::Value::Null,
+        seed: Some(1),
+        tools: tools.clone(),
+        scheduler: Arc::default(),
+        open: OpenRound::default(),
+        watcher: None,
+    };
+    let config =
+        SchedulerConfig { fleets: FLEETS.iter().map(fleet).collect(), restart: POLICY, metrics: Arc::clone(&metrics) };
+    let scheduler = supervise("scheduler", POLICY, hears, Scheduler::new(config));
+
+    a_day(&ledger).await;
+    let after_a_day = resident_bytes();
+    for _ in 1..DAYS {
+        a_day(&ledger).await;
+    }
+    let at_the_end = resident_bytes();
+    let stops = vec![
+        StopStep { name: "scheduler", ask: scheduler.ask(SCHEDULER_STOP) },
+        StopStep { name: "recorder", ask: recorder.ask(RECORDER_STOP) },
+    ];
+    assert_eq!(stop_in_order(stops).await, Vec::<String>::new());
+
+    let books = ledger.books.lock();
+    assert_eq!(books.wrong, [""; 0]);
+    let due = FLEETS.len() * (DAYS * 24 * HOUR).div_duration_f64(interval) as usize;
+    // The round that is due at the very end may have begun.
+    assert!((due..=due + FLEETS.len()).contains(&books.whole), "{} of {due} rounds", books.whole);
+    assert!(books.open.is_empty() && disk.read(|disk| disk.rows.is_empty() && disk.announced.is_empty()));
+    assert_eq!(counted(&metrics, "parsec_recorder_rows_lost_total").to_bits(), 0.0_f64.to_bits());
+    let written = counted(&metrics, "parsec_recorder_rows_written_total") as usize;
+    assert_eq!(written, books.whole * (NODES_PER_FLEET + 2), "each attempt, and two rows for each round");
+    assert_eq!(parent.restarts(), []);
+    let growth = at_the_end.saturating_sub(after_a_day);
+    println!(
+        "{} rounds, {written} rows, {} MB resident after a day, {} MB at the end",
+        books.whole,
+        after_a_day >> 20,
+        at_the_end >> 20
+    );
+    assert!(growth < MAX_GROWTH_BYTES, "{after_a_day} bytes after a day, {at_the_end} at the end");
+}
