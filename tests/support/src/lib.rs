@@ -3,15 +3,21 @@
 //! A test with processes has a [`Stage`](stage::Stage) of its own: what it starts there ends with it, and every wait is for
 //! a state and bounded. [`process`] starts programs, [`http`] asks servers as a stranger does,
 //! [`openapi`] reads the file that describes them.
+//! What is to fail has a module too: [`postgres`] is a server of one's own that can be killed or frozen, [`proxy`] a wire that
+//! can be bent, [`sabotage`] makes statements fail or slow.
 //! [`database()`] gives each test a PostgreSQL database of its own, [`sqlite_file`] a place for an SQLite file. Neither
 //! is ever skipped: where PostgreSQL is neither installed nor pointed at, the test fails and says what to install.
 
 mod cluster;
 mod database;
 pub mod http;
+pub mod ledger;
 pub mod openapi;
 pub mod process;
+pub mod postgres;
 mod programs;
+pub mod proxy;
+pub mod sabotage;
 pub mod stage;
 mod transcript;
 
