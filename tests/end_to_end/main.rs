@@ -23,6 +23,7 @@ mod on_sqlite;
 mod one_shot;
 mod spool;
 mod status;
+mod outages;
 mod stopping;
 mod strategies;
 mod tables;

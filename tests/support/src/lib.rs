@@ -4,7 +4,8 @@
 //! a state and bounded. [`process`] starts programs, [`http`] asks servers as a stranger does,
 //! [`openapi`] reads the file that describes them.
 //! What is to fail has a module too: [`postgres`] is a server of one's own that can be killed or frozen, [`proxy`] a wire that
-//! can be bent, [`sabotage`] makes statements fail or slow.
+//! can be bent, [`sabotage`] makes statements fail or slow, and [`outage`] has them all by name. [`ledger`] compares what processes
+//! said with what stands in the tables.
 //! [`database()`] gives each test a PostgreSQL database of its own, [`sqlite_file`] a place for an SQLite file. Neither
 //! is ever skipped: where PostgreSQL is neither installed nor pointed at, the test fails and says what to install.
 
@@ -14,6 +15,7 @@ pub mod http;
 pub mod ledger;
 pub mod openapi;
 pub mod process;
+pub mod outage;
 pub mod postgres;
 mod programs;
 pub mod proxy;

@@ -162,6 +162,11 @@ impl Process {
         json_lines(&self.said.so_far(Stream::Err))
     }
 
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be waited for").is_some()
+    }
+
     /// Its number.
     pub fn id(&self) -> u32 {
         self.child.id()
