@@ -73,7 +73,7 @@ impl Slot {
     pub(crate) async fn strike(&self, mishap: Mishap) -> bool {
         let mut state = self.state.lock().await;
         // One that has ended by itself meanwhile is the keeper's.
-        let Some(mut process) = state.process.take_if(|process| !process.has_ended()) else { return false };
+        let Some(process) = state.process.take_if(|process| !process.has_ended()) else { return false };
         let signal = match mishap {
             Mishap::Frozen => {
                 process.signal(Signal::SIGSTOP);
@@ -104,7 +104,8 @@ impl Slot {
     /// As systemd or an orchestrator does: a process that has ended by itself has a successor. And what one takes of the
     /// machine is noted once it has been there for `settling`.
     pub(crate) async fn keep(&self, settling: Duration) {
-        let mut state = self.state.lock().await;
+        // Somebody is busy with it, and may wait for an end: the others must not wait for that.
+        let Ok(mut state) = self.state.try_lock() else { return };
         if let Some(process) = state.process.take_if(|process| process.has_ended()) {
             state.bury(process, None).await;
             state.start(&self.start);

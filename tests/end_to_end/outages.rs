@@ -4,14 +4,17 @@
 //! attempt by attempt and round by round ([`ledger`])?
 
 mod database;
-//mod killed;
+mod killed;
+mod spool_disk;
 
 use std::time::Duration;
 
 use futures::future::join_all;
 use parsec_dht::LocalNetwork;
+use parsec_test_support::hostile::Mode;
 use parsec_test_support::ledger::{self, Books, Rules, Said};
 use parsec_test_support::outage::Database;
+use parsec_test_support::stranger::Stranger;
 use tokio_postgres::Client;
 
 use crate::deployment::{Server, joining, network, scheduling, server};
@@ -22,19 +25,20 @@ use crate::stage::Stage;
 const INTERVAL: &str = "500ms";
 const RULES: Rules = Rules { interval: Duration::from_millis(500), probes: 2 };
 
-/// Two servers and a scheduler that measure, on a database that is about to have trouble.
+/// Servers and a scheduler that measure, and a database; one of them is about to have trouble.
 struct Scene {
     stage: Stage,
     database: Database,
     servers: Vec<Server>,
+    strangers: Vec<Stranger>,
     scheduler: Process,
     /// What processes said that have ended.
     said: Said,
-    _network: LocalNetwork,
+    network: Option<LocalNetwork>,
 }
 
 impl Scene {
-    /// Begins when each server has published.
+    /// Two servers of ours. Begins when each of them has published.
     async fn start() -> Self {
         Self::start_with(&[]).await
     }
@@ -49,9 +53,27 @@ impl Scene {
         let servers = join_all(starting.map(Server::started)).await;
         database.prepare().await.expect("a database in order can be prepared");
         let scheduler = Self::scheduler(&stage, &database, scheduling);
-        let scene = Self { stage, database, servers, scheduler, said: Said::default(), _network: network };
+        let (strangers, said) = (Vec::new(), Said::default());
+        let scene = Self { stage, database, servers, strangers, scheduler, said, network: Some(network) };
         scene.wait_for(2, "(SELECT DISTINCT node_id FROM provides_ecs) publishers").await;
         scene
+    }
+
+    /// Servers of somebody else's that do this with operations, in the order in which they publish. Nothing has begun yet.
+    async fn among_strangers(modes: [Mode; 2], scheduling: &[&str]) -> Self {
+        let (stage, database) = (Stage::begin(), Database::start().await);
+        let ended = Process::start(&stage, &["migrate", "--database-url", &database.url()]).end().await;
+        assert_eq!(ended.code(), 0, "{}", ended.err);
+        let client = database.postgres.client().await.expect("the server is there");
+        let mut strangers = Vec::new();
+        for mode in modes {
+            let stranger = Stranger::join(&client, "default").await.expect("the tables are there");
+            stranger.server.measures(mode);
+            strangers.push(stranger);
+        }
+        let scheduler = Self::scheduler(&stage, &database, scheduling);
+        let (servers, said) = (Vec::new(), Said::default());
+        Self { stage, database, servers, strangers, scheduler, said, network: None }
     }
 
     fn scheduler(stage: &Stage, database: &Database, added: &[&str]) -> Process {
@@ -98,6 +120,20 @@ impl Scene {
         self.wait_for(least, &format!("operations WHERE id::text IN ({ids})")).await;
     }
 
+    /// One more server of ours.
+    async fn add_server(&self) -> Server {
+        let network = self.network.as_ref().expect("servers have a DHT to join");
+        let [flag, peers] = joining(network);
+        let added = server(&self.stage, &["--database-url", &self.database.url(), &flag, &peers]);
+        Server::started(added).await
+    }
+
+    /// The time that rows have.
+    async fn seconds_since_1970(&self) -> f64 {
+        let now = "SELECT extract(epoch FROM clock_timestamp())::float8";
+        self.sql().await.query_one(now, &[]).await.expect("there is a time").get(0)
+    }
+
     /// Kills the scheduler (SIGKILL), and keeps what it said.
     async fn kill_scheduler(&mut self, next: Process) {
         let killed = std::mem::replace(&mut self.scheduler, next);
@@ -105,6 +141,12 @@ impl Scene {
         let ended = killed.end().await;
         assert_eq!(ended.code(), 137);
         self.said.by_scheduler(&ended.logged());
+    }
+
+    /// [`Self::agrees`], with a server that was added.
+    async fn agrees_with(mut self, added: Server) -> Books {
+        self.servers.push(added);
+        self.agrees().await
     }
 
     /// Ends everything in good order, and compares what was said with what was written.

@@ -11,6 +11,7 @@
 
 mod cluster;
 mod database;
+pub mod hostile;
 pub mod http;
 pub mod ledger;
 pub mod openapi;
@@ -21,6 +22,7 @@ mod programs;
 pub mod proxy;
 pub mod sabotage;
 pub mod stage;
+pub mod stranger;
 mod transcript;
 
 use std::path::PathBuf;

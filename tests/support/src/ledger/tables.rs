@@ -22,6 +22,8 @@ pub struct RoundRow {
     /// In seconds since 1970.
     pub due: f64,
     /// In seconds since 1970.
+    pub started: f64,
+    /// In seconds since 1970.
     pub ended: Option<f64>,
     /// How it ended.
     pub outcome: Option<String>,
@@ -74,7 +76,8 @@ impl Books {
     /// If the database does not answer.
     pub async fn read(client: &Client) -> Result<Self, Error> {
         let rounds = "SELECT id::text, scheduler_id, fleets, nodes_listed, nodes_ready, skipped_before, \
-                      extract(epoch FROM due_at)::float8, extract(epoch FROM ended_at)::float8, outcome \
+                      extract(epoch FROM due_at)::float8, extract(epoch FROM started_at)::float8, \
+                      extract(epoch FROM ended_at)::float8, outcome \
                       FROM rounds ORDER BY due_at, id";
         let operations = "SELECT id::text, round_id::text, node_id, kind, probe, outcome, \
                           CASE kind WHEN 'provide' THEN provide_id ELSE retrieval_id END FROM operations ORDER BY id";
@@ -91,8 +94,9 @@ impl Books {
                     ready: count(row.get(4)),
                     skipped: row.get::<_, i32>(5).unsigned_abs(),
                     due: row.get(6),
-                    ended: row.get(7),
-                    outcome: row.get(8),
+                    started: row.get(7),
+                    ended: row.get(8),
+                    outcome: row.get(9),
                 })
                 .collect(),
             operations: operations

@@ -14,6 +14,7 @@ fn round(id: &str, due: f64, outcome: &str) -> RoundRow {
         ready: 2,
         skipped: 0,
         due,
+        started: due,
         ended: Some(due + 0.1),
         outcome: Some(outcome.to_owned()),
     }

@@ -1,0 +1,1 @@
+//! The disk that rows wait on is broken: they wait in memory then, and operators are told.
