@@ -10,6 +10,7 @@ mod spool_disk;
 use std::time::Duration;
 
 use futures::future::join_all;
+use nix::sys::signal::Signal;
 use parsec_dht::LocalNetwork;
 use parsec_test_support::hostile::Mode;
 use parsec_test_support::ledger::{self, Books, Rules, Said};
@@ -31,55 +32,78 @@ struct Scene {
     database: Database,
     servers: Vec<Server>,
     strangers: Vec<Stranger>,
-    scheduler: Process,
+    scheduler: Option<Process>,
+    /// What each scheduler is told beside the usual.
+    scheduling: Vec<String>,
     /// What processes said that have ended.
     said: Said,
     network: Option<LocalNetwork>,
 }
 
 impl Scene {
-    /// Two servers of ours. Begins when each of them has published.
+    /// Two servers of ours and a scheduler. Begins when each of them has published.
     async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
     /// The same, with these arguments added to the scheduler's.
     async fn start_with(scheduling: &[&str]) -> Self {
-        let stage = Stage::begin();
-        let (network, database) = tokio::join!(network(), Database::start());
-        let url = database.url();
-        let [flag, peers] = joining(&network);
-        let starting = [(); 2].map(|()| server(&stage, &["--database-url", &url, &flag, &peers]));
-        let servers = join_all(starting.map(Server::started)).await;
-        database.prepare().await.expect("a database in order can be prepared");
-        let scheduler = Self::scheduler(&stage, &database, scheduling);
-        let (strangers, said) = (Vec::new(), Said::default());
-        let scene = Self { stage, database, servers, strangers, scheduler, said, network: Some(network) };
+        let mut scene = Self::empty(scheduling).await;
+        scene.add_servers(2).await;
+        scene.database.prepare().await.expect("a database in order can be prepared");
+        scene.schedule();
         scene.wait_for(2, "(SELECT DISTINCT node_id FROM provides_ecs) publishers").await;
         scene
     }
 
-    /// Servers of somebody else's that do this with operations, in the order in which they publish. Nothing has begun yet.
-    async fn among_strangers(modes: [Mode; 2], scheduling: &[&str]) -> Self {
+    /// Nobody is there yet.
+    async fn empty(scheduling: &[&str]) -> Self {
         let (stage, database) = (Stage::begin(), Database::start().await);
-        let ended = Process::start(&stage, &["migrate", "--database-url", &database.url()]).end().await;
+        let scheduling = scheduling.iter().map(|&arg| arg.to_owned()).collect();
+        let (servers, strangers, said) = (Vec::new(), Vec::new(), Said::default());
+        Self { stage, database, servers, strangers, scheduler: None, scheduling, said, network: None }
+    }
+
+    /// Servers of somebody else's that do this with operations, in the order in which they publish, and a scheduler that is
+    /// about to begin.
+    async fn among_strangers(modes: [Mode; 2], scheduling: &[&str]) -> Self {
+        let mut scene = Self::empty(scheduling).await;
+        let ended = Process::start(&scene.stage, &["migrate", "--database-url", &scene.database.url()]).end().await;
         assert_eq!(ended.code(), 0, "{}", ended.err);
-        let client = database.postgres.client().await.expect("the server is there");
-        let mut strangers = Vec::new();
+        let client = scene.sql().await;
         for mode in modes {
             let stranger = Stranger::join(&client, "default").await.expect("the tables are there");
             stranger.server.measures(mode);
-            strangers.push(stranger);
+            scene.strangers.push(stranger);
         }
-        let scheduler = Self::scheduler(&stage, &database, scheduling);
-        let (servers, said) = (Vec::new(), Said::default());
-        Self { stage, database, servers, strangers, scheduler, said, network: None }
+        scene.schedule();
+        scene
     }
 
-    fn scheduler(stage: &Stage, database: &Database, added: &[&str]) -> Process {
-        let (url, probes) = (database.url(), RULES.probes.to_string());
+    /// Adds servers of ours, which join a DHT of this process.
+    async fn add_servers(&mut self, count: usize) {
+        if self.network.is_none() {
+            self.network = Some(network().await);
+        }
+        let [flag, peers] = joining(self.network.as_ref().expect("there is one now"));
+        let start = || server(&self.stage, &["--database-url", &self.database.url(), &flag, &peers]);
+        let starting: Vec<_> = (0..count).map(|_| Server::started(start())).collect();
+        self.servers.extend(join_all(starting).await);
+    }
+
+    /// Starts a scheduler, the only one.
+    fn schedule(&mut self) {
+        assert!(self.scheduler.is_none(), "two schedulers would measure twice");
+        let (url, probes) = (self.database.url(), RULES.probes.to_string());
         let usual = ["--database-url", &url, "--probes", &probes];
-        Process::start(stage, &scheduling("default", INTERVAL, &[&usual, added].concat()))
+        let added: Vec<&str> = self.scheduling.iter().map(String::as_str).collect();
+        let args = scheduling("default", INTERVAL, &[&usual, &added[..]].concat());
+        // A write beyond a limit of files is to fail, and not to kill.
+        self.scheduler = Some(Process::start_after(&self.stage, "trap '' XFSZ", &args));
+    }
+
+    fn scheduler(&self) -> &Process {
+        self.scheduler.as_ref().expect("a scheduler has been started")
     }
 
     /// A connection of our own, whatever is wrong with the wire of the others.
@@ -99,14 +123,14 @@ impl Scene {
 
     /// How many attempts the scheduler that runs has ended so far.
     fn attempts(&self) -> usize {
-        self.scheduler.logged_so_far().iter().filter(|line| line["message"] == "attempt ended").count()
+        self.scheduler().logged_so_far().iter().filter(|line| line["message"] == "attempt ended").count()
     }
 
     /// Waits until two more rounds have been measured than have been now.
     async fn goes_on_measuring(&self) {
         let (known, more) = (self.attempts(), 2 * (1 + RULES.probes));
         for count in known + 1..=known + more {
-            let attempt = self.scheduler.logged("attempt ended", count).await;
+            let attempt = self.scheduler().logged("attempt ended", count).await;
             assert_eq!(attempt["outcome"], "ok", "{attempt}");
         }
     }
@@ -114,18 +138,10 @@ impl Scene {
     /// Waits until what has been said so far has rows.
     async fn catches_up(&self) {
         let mut said = Said::default();
-        said.by_scheduler(&self.scheduler.logged_so_far());
+        said.by_scheduler(&self.scheduler().logged_so_far());
         let ids = said.attempts.keys().map(|id| format!("'{id}'")).collect::<Vec<_>>().join(",");
         let least = i64::try_from(said.attempts.len()).expect("a test makes few attempts");
         self.wait_for(least, &format!("operations WHERE id::text IN ({ids})")).await;
-    }
-
-    /// One more server of ours.
-    async fn add_server(&self) -> Server {
-        let network = self.network.as_ref().expect("servers have a DHT to join");
-        let [flag, peers] = joining(network);
-        let added = server(&self.stage, &["--database-url", &self.database.url(), &flag, &peers]);
-        Server::started(added).await
     }
 
     /// The time that rows have.
@@ -135,23 +151,18 @@ impl Scene {
     }
 
     /// Kills the scheduler (SIGKILL), and keeps what it said.
-    async fn kill_scheduler(&mut self, next: Process) {
-        let killed = std::mem::replace(&mut self.scheduler, next);
-        killed.signal(nix::sys::signal::Signal::SIGKILL);
+    async fn kill_scheduler(&mut self) {
+        let killed = self.scheduler.take().expect("a scheduler has been started");
+        killed.signal(Signal::SIGKILL);
         let ended = killed.end().await;
         assert_eq!(ended.code(), 137);
         self.said.by_scheduler(&ended.logged());
     }
 
-    /// [`Self::agrees`], with a server that was added.
-    async fn agrees_with(mut self, added: Server) -> Books {
-        self.servers.push(added);
-        self.agrees().await
-    }
-
     /// Ends everything in good order, and compares what was said with what was written.
     async fn agrees(mut self) -> Books {
-        let ended = self.scheduler.terminate().await;
+        let scheduler = self.scheduler.take().expect("a scheduler has been started");
+        let ended = scheduler.terminate().await;
         assert_eq!(ended.code(), 0, "{}", ended.err);
         self.said.by_scheduler(&ended.logged());
         for server in self.servers {
