@@ -31,8 +31,8 @@ use std::time::Duration;
 use parsec_test_support::{http, process, stage};
 use plan::Plan;
 
-/// Of the run that everybody has. Any number: it was drawn by lot.
-const FIXED_SEED: u64 = 2_718_281;
+/// Of the run that everybody has: the first of those whose minute has each kind of fault.
+const FIXED_SEED: u64 = 1;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sixty_seconds_of_chaos() {

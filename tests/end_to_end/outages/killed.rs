@@ -90,7 +90,8 @@ async fn a_scheduler_that_was_frozen_plays_one_round_and_counts_those_it_missed(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_frozen_costs_its_own_part_and_no_round() {
-    let mut scene = Scene::start().await;
+    // Whether it freezes before it is asked or after, it is not waited for long.
+    let mut scene = Scene::start_with(&["--operation-timeout", "2s"]).await;
     scene.add_servers(1).await;
     let frozen = &scene.servers[2];
     scene.wait_for(1, "rounds WHERE outcome = 'complete' AND nodes_ready = 3").await;
