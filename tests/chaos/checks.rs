@@ -49,7 +49,9 @@ pub(crate) fn lifetimes(lives: &[Life], books: &Books) -> Vec<String> {
             let may_be_off = LATE_INTERVALS * RULES.interval.as_secs_f64();
             let (first, last) = (rounds[0].due, rounds[rounds.len() - 1].due);
             if (first - registered).abs() > may_be_off {
-                found.push(format!("loop {number} registered at {registered:.3}, its first round was due at {first:.3}"));
+                found.push(format!(
+                    "loop {number} registered at {registered:.3}, its first round was due at {first:.3}"
+                ));
             }
             // One that was killed may have been about to begin the next.
             if index + 1 == lives.len() && ended - last > may_be_off {
@@ -67,7 +69,10 @@ pub(crate) fn growth(of: &[(String, Growth)]) -> Vec<String> {
         let memory = early.memory_kb as f64 * MORE_MEMORY + MORE_MEMORY_KB;
         late.memory_kb as f64 > memory || late.files > early.files + MORE_FILES
     };
-    of.iter().filter(|(_, growth)| has_grown(growth)).map(|(name, growth)| format!("{name} has grown: {growth:?}")).collect()
+    of.iter()
+        .filter(|(_, growth)| has_grown(growth))
+        .map(|(name, growth)| format!("{name} has grown: {growth:?}"))
+        .collect()
 }
 
 /// Whether everybody who was told to stop did, and nobody crashed.

@@ -170,7 +170,9 @@ impl fmt::Display for Plan {
         for Strike { at, blow, lasting } in &self.strikes {
             let (at, lasting, kind) = (at.as_secs_f64(), lasting.as_secs_f64(), blow.kind());
             match blow.target() {
-                Target::Server(index) | Target::Stranger(index) => writeln!(f, "{at:7.1} s  {kind} for {lasting:.1} s, number {index}"),
+                Target::Server(index) | Target::Stranger(index) => {
+                    writeln!(f, "{at:7.1} s  {kind} for {lasting:.1} s, number {index}")
+                }
                 Target::Database(_) | Target::Scheduler => writeln!(f, "{at:7.1} s  {kind} for {lasting:.1} s"),
             }?;
         }

@@ -96,10 +96,17 @@ impl Report<'_> {
         until_rounds.sort_by(f64::total_cmp);
         let Recovery { rounds, backlog } = self.recovery;
         if let (Some(median), Some(longest)) = (until_rounds.get(until_rounds.len() / 2), until_rounds.last()) {
-            writeln!(f, "\nFrom the healing of a fault to the end of the next complete round of every group (with other")?;
+            writeln!(
+                f,
+                "\nFrom the healing of a fault to the end of the next complete round of every group (with other"
+            )?;
             writeln!(f, "faults there meanwhile): p50 {median:.1} s, longest {longest:.1} s.")?;
         }
-        writeln!(f, "After the last one had healed: {:.1} s until each group had played a complete", rounds.as_secs_f64())?;
+        writeln!(
+            f,
+            "After the last one had healed: {:.1} s until each group had played a complete",
+            rounds.as_secs_f64()
+        )?;
         writeln!(f, "round, {:.1} s until nothing waited for the database.", backlog.as_secs_f64())
     }
 

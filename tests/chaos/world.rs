@@ -13,7 +13,7 @@ use tokio_postgres::Error;
 
 use crate::deployment::{scheduling, server_of};
 use crate::plan::{Blow, Cast, Strike};
-use crate::process::Process;
+use crate::process::{IGNORE_FILE_LIMIT, Process};
 use crate::slot::Slot;
 use crate::stage::Stage;
 use crate::strangers::{self, MANNERS};
@@ -140,7 +140,7 @@ impl World {
             }
             Blow::Server(index, mishap) => self.servers[index].strike(mishap).await,
             Blow::Scheduler(mishap) => self.scheduler.strike(mishap).await,
-            Blow::SpoolDisk => self.limit_files("0:unlimited").await,
+            Blow::SpoolDisk => self.spools(false).await,
             Blow::Stranger(index, manner) => {
                 strangers::behaves(&self.strangers[index], manner).await;
                 true
@@ -158,20 +158,14 @@ impl World {
             }
             Blow::Server(index, mishap) => self.servers[index].heal(mishap).await,
             Blow::Scheduler(mishap) => self.scheduler.heal(mishap).await,
-            Blow::SpoolDisk => drop(self.limit_files("unlimited:unlimited").await),
+            Blow::SpoolDisk => drop(self.spools(true).await),
             Blow::Stranger(index, _) => strangers::behaves_well(&self.strangers[index]).await,
         }
     }
 
-    /// How long the files of the scheduler may grow (setrlimit(2), RLIMIT_FSIZE; the scheduler ignores the signal): beyond it,
-    /// writing fails as on a full disk.
-    async fn limit_files(&self, limits: &str) -> bool {
-        let limit = async |process: &Process| {
-            let (of, to) = (process.id().to_string(), format!("--fsize={limits}"));
-            let status = std::process::Command::new("prlimit").args(["--pid", &of, &to]).status();
-            status.is_ok_and(|status| status.success())
-        };
-        self.scheduler.look(limit).await.unwrap_or(false)
+    /// Whether the scheduler may write to its disk.
+    async fn spools(&self, may: bool) -> bool {
+        self.scheduler.look(async |process| process.writes_to_disk(may)).await.unwrap_or(false)
     }
 }
 
@@ -194,8 +188,7 @@ fn scheduler(stage: &Stage, url: &str, spool: &TempDir) -> Slot {
         let probes = RULES.probes.to_string();
         let at = ["--database-url", &url, "--spool-dir", &directory];
         let doing = ["--probes", &probes, "--operation-timeout", TIME_LIMITS[1]];
-        // A write beyond the limit of files is to fail, and not to kill.
-        Process::start_after(&stage, "trap '' XFSZ", &scheduling(&fleets, INTERVAL, &[at, doing].concat()))
+        Process::start_after(&stage, IGNORE_FILE_LIMIT, &scheduling(&fleets, INTERVAL, &[at, doing].concat()))
     })
 }
 

@@ -24,6 +24,7 @@ mod one_shot;
 mod spool;
 mod status;
 mod outages;
+mod spool;
 mod stopping;
 mod strategies;
 mod tables;

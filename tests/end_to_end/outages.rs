@@ -19,7 +19,7 @@ use parsec_test_support::stranger::Stranger;
 use tokio_postgres::Client;
 
 use crate::deployment::{Server, joining, network, scheduling, server};
-use crate::process::Process;
+use crate::process::{IGNORE_FILE_LIMIT, Process};
 use crate::stage::Stage;
 
 /// Many rounds in a short time; a round of this size takes a tenth of it.
@@ -98,8 +98,7 @@ impl Scene {
         let usual = ["--database-url", &url, "--probes", &probes];
         let added: Vec<&str> = self.scheduling.iter().map(String::as_str).collect();
         let args = scheduling("default", INTERVAL, &[&usual, &added[..]].concat());
-        // A write beyond a limit of files is to fail, and not to kill.
-        self.scheduler = Some(Process::start_after(&self.stage, "trap '' XFSZ", &args));
+        self.scheduler = Some(Process::start_after(&self.stage, IGNORE_FILE_LIMIT, &args));
     }
 
     fn scheduler(&self) -> &Process {

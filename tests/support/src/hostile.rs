@@ -241,7 +241,8 @@ impl Talk {
             }
             let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
             let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-            let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            let length =
+                head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
             let body = &bytes[end + 4..];
             if body.len() >= length.unwrap_or(0) {
                 let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
@@ -274,7 +275,8 @@ impl Talk {
             Mode::WebPage => self.say(&response("200 OK", "text/html", "<html>Welcome</html>")).await,
             Mode::Redirects => {
                 let to = self.address.map(|address| address.to_string()).unwrap_or_default();
-                let head = format!("HTTP/1.1 302 Found\r\nlocation: http://{to}/elsewhere\r\ncontent-length: 0\r\n\r\n");
+                let head =
+                    format!("HTTP/1.1 302 Found\r\nlocation: http://{to}/elsewhere\r\ncontent-length: 0\r\n\r\n");
                 self.say(&head).await
             }
             Mode::Compressed => {

@@ -58,8 +58,8 @@ impl Postgres {
     pub async fn start() -> Self {
         let starting = tokio::task::spawn_blocking(|| {
             let programs = programs::directory();
-            let programs =
-                programs.expect("a server that can be killed needs PostgreSQL: install the Debian package `postgresql`");
+            let programs = programs
+                .expect("a server that can be killed needs PostgreSQL: install the Debian package `postgresql`");
             let cluster = cluster::start(&programs, lasting_port, SETTINGS);
             let data = Mutex::new(cluster.directory.join("data"));
             Self(Arc::new(Inner { cluster, programs, data }))

@@ -20,6 +20,9 @@ const INHERITED: [&str; 2] = ["PATH", "TMPDIR"];
 /// Where parsec keeps rows that wait for the database.
 const SPOOL_DIR: &str = "PARSEC_SPOOL_DIR";
 
+/// For [`Process::start_after`]: a write beyond a limit on files fails, and does not kill.
+pub const IGNORE_FILE_LIMIT: &str = "trap '' XFSZ";
+
 /// A process that we started; killed if it is dropped before it has ended.
 #[derive(Debug)]
 pub struct Process {
@@ -179,6 +182,14 @@ impl Process {
         let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
         let files = std::fs::read_dir(of_process.join("fd")).ok()?.count();
         Some(Footprint { memory_kb: memory?.trim().parse().ok()?, files })
+    }
+
+    /// Lets it write to files, or lets every write fail that makes one longer (prlimit(1), RLIMIT_FSIZE), as on a full disk.
+    /// It has to [ignore](IGNORE_FILE_LIMIT) the signal that comes with it. Returns whether it could be told.
+    pub fn writes_to_disk(&self, may: bool) -> bool {
+        let limit = if may { "--fsize=unlimited:unlimited" } else { "--fsize=0:unlimited" };
+        let told = Command::new("prlimit").args(["--pid", &self.id().to_string(), limit]).status();
+        told.is_ok_and(|status| status.success())
     }
 
     /// Sends a signal. The process is still ours: it is reaped by [`Self::end`], which takes it away.

@@ -58,7 +58,9 @@ impl Stage {
     /// Waits for something that comes by itself.
     pub async fn in_time<T>(&self, what: &str, waiting: impl Future<Output = T>) -> T {
         let waited = timeout_at(self.0.deadline, waiting).await;
-        waited.unwrap_or_else(|_| panic!("within the {} s of the test, this has not come: {what}", self.0.limit.as_secs()))
+        waited.unwrap_or_else(|_| {
+            panic!("within the {} s of the test, this has not come: {what}", self.0.limit.as_secs())
+        })
     }
 }
 

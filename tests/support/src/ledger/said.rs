@@ -30,7 +30,8 @@ impl Said {
     pub fn by_scheduler(&mut self, lines: &[Value]) {
         for line in lines.iter().filter(|line| line["message"] == "attempt ended") {
             let id = text(line, &line["attempt"]);
-            let attempt = SaidAttempt { outcome: text(line, &line["outcome"]), round: text(line, &in_spans(line, "round")) };
+            let attempt =
+                SaidAttempt { outcome: text(line, &line["outcome"]), round: text(line, &in_spans(line, "round")) };
             let earlier = self.attempts.insert(id, attempt);
             assert_eq!(earlier, None, "it ended twice: {line}");
         }

@@ -21,7 +21,8 @@ fn round(id: &str, due: f64, outcome: &str) -> RoundRow {
 }
 
 fn operation(id: &str, round: &str, (node, kind, probe): (i32, &str, i32), outcome: &str) -> OperationRow {
-    let measurement = MEASURED.contains(&outcome).then(|| id.len() as i32 + node * 10 + probe + round.len() as i32 * 100);
+    let measurement =
+        MEASURED.contains(&outcome).then(|| id.len() as i32 + node * 10 + probe + round.len() as i32 * 100);
     OperationRow {
         id: id.to_owned(),
         round: round.to_owned(),
@@ -94,7 +95,9 @@ fn the_attempts_of_a_process_that_was_killed_are_lost_and_their_round_must_not_l
 
 #[test]
 fn measurements_belong_to_one_attempt_each() {
-    assert!(complaint(|_, books| books.operations[0].measurement = None).contains("attempt a1 was measured, and has no"));
+    assert!(
+        complaint(|_, books| books.operations[0].measurement = None).contains("attempt a1 was measured, and has no")
+    );
     assert!(complaint(|_, books| books.operations[4].measurement = Some(7)).contains("attempt a5 was not measured"));
     let twice = |_: &mut Said, books: &mut Books| books.operations[2].measurement = books.operations[1].measurement;
     assert!(complaint(twice).contains("belongs to two attempts"));
