@@ -6,12 +6,16 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use parsec_test_support::ledger::{Books, Said};
+use parsec_test_support::ledger::{Books, RoundRow, Said};
+use serde_json::Value;
 
 use crate::plan::{Mishap, Plan};
 use crate::run::Struck;
 use crate::slot::{End, Growth};
 use crate::world::World;
+
+/// How much of a last line is shown, in characters: enough for the reason, without the values that make each one different.
+const MAX_WORDS: usize = 90;
 
 /// How long it took after the last fault had healed.
 #[derive(Debug, Clone, Copy)]
@@ -112,7 +116,7 @@ impl Report<'_> {
 
     /// For each fault that healed, how long it was until every group had had a complete round that was due later.
     fn until_rounds(&self) -> Vec<f64> {
-        let complete = |round: &&parsec_test_support::ledger::RoundRow| round.outcome.as_deref() == Some("complete");
+        let complete = |round: &&RoundRow| round.outcome.as_deref() == Some("complete");
         let next = |group: &str, healed: f64| {
             let of_group = self.books.rounds.iter().filter(complete).filter(|round| round.fleets == group);
             of_group.filter(|round| round.due >= healed).filter_map(|round| round.ended).min_by(f64::total_cmp)
@@ -130,8 +134,14 @@ fn how(name: &str, end: &End) -> String {
     match end.mishap {
         Some(Mishap::Killed) => format!("{who} killed"),
         Some(_) => format!("{who} stopped, code {}", end.code),
-        None => format!("{who} by itself, code {}: {}", end.code, end.last_line.chars().take(160).collect::<String>()),
+        None => format!("{who} by itself, code {}: {}", end.code, last_words(&end.last_line)),
     }
+}
+
+/// The message of a JSON log line, or the line itself, cut short.
+fn last_words(line: &str) -> String {
+    let fields: Value = serde_json::from_str(line).unwrap_or_default();
+    fields["message"].as_str().unwrap_or(line).chars().take(MAX_WORDS).collect()
 }
 
 fn count(of: impl IntoIterator<Item = String>) -> BTreeMap<String, usize> {
