@@ -9,10 +9,14 @@ use parsec_measure::{
     ACTIVE_WITHIN, Absence, Faults, FleetGroup, MIN_READY_NODES, Measured, Node, OutcomeClass, ReadyNode,
 };
 use parsec_store::{NodeList, StoreError, UnusableNode};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::warn;
 
 use crate::round::{RoundTools, Stopping, stopped, unless_stopping};
+
+/// How long a round waits for the database, at its beginning and when a server is gone. One that works answers within
+/// milliseconds. One that hangs may take a minute to be given up, the whole time between two rounds: it counts as away.
+const DATABASE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Who turned up for a round.
 #[derive(Debug)]
@@ -61,7 +65,7 @@ pub(crate) async fn muster(
     stopping: Stopping,
 ) -> Mustered {
     let started = Utc::now();
-    let listing = tools.store.active_nodes(group.fleets(), started - ACTIVE_WITHIN);
+    let listing = in_time(tools.store.active_nodes(group.fleets(), started - ACTIVE_WITHIN));
     let (list, database) = match unless_stopping(stopping.clone(), listing).await {
         Some(Ok(list)) => (list, Ok(())),
         Some(Err(error)) => (NodeList { nodes: known, ..NodeList::default() }, Err(error)),
@@ -118,7 +122,14 @@ pub(crate) async fn mark_offline_if_gone(tools: &RoundTools, node: &Node, error:
         return;
     }
     warn!(node = %node.id, region = node.region, endpoint = %node.endpoint, %error, "server unreachable, marked offline");
-    if let Some(Err(error)) = unless_stopping(stopping, tools.store.mark_offline(node.id, Utc::now())).await {
+    let marking = in_time(tools.store.mark_offline(node.id, Utc::now()));
+    if let Some(Err(error)) = unless_stopping(stopping, marking).await {
         warn!(node = %node.id, %error, "not marked offline");
     }
+}
+
+/// The answer of the database, if it comes soon.
+async fn in_time<T>(asking: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let answer = timeout(DATABASE_LIMIT, asking).await;
+    answer.unwrap_or_else(|_| Err(StoreError::Unavailable(format!("no answer within {} s", DATABASE_LIMIT.as_secs()))))
 }

@@ -61,6 +61,19 @@ async fn while_the_database_is_away_the_nodes_known_go_on() {
 }
 
 #[actix::test]
+async fn a_database_that_gives_no_answer_keeps_no_round_from_its_time() {
+    let rig = Setup::of(3).play();
+    rig.rounds(1).await;
+    rig.store.is(Mood::Hangs);
+    rig.servers.takes(3, Question::Readiness, How::Unreachable);
+    rig.until_heard(4).await;
+    assert_eq!(rig.musters(), [0, 60, 120, 180]);
+    assert!(rig.finished.borrow().iter().all(|heard| heard.attempts.len() == 3));
+    rig.store.is(Mood::Works);
+    assert!(rig.rounds(4).await.iter().all(|round| round.outcome() == RoundOutcome::Complete));
+}
+
+#[actix::test]
 async fn a_node_that_goes_away_with_the_database_is_asked_every_time() {
     let rig = Setup::of(3).play();
     rig.rounds(1).await;

@@ -32,8 +32,8 @@ pub(crate) const SERVER: &[&str] = &[
 /// In the DHT of this process, or alone: never in a public one.
 const LOCAL: &[&str] = &["--protocol-id", LOCAL_PROTOCOL];
 
-/// A round every second, on a free port.
-const SCHEDULER: &[&str] = &["scheduler", "--log-format", "json", "--telemetry-port", "0", "--interval", "1s"];
+/// On a free port.
+const SCHEDULER: &[&str] = &["scheduler", "--log-format", "json", "--telemetry-port", "0"];
 
 /// A DHT in this process.
 pub(crate) async fn network() -> LocalNetwork {
@@ -73,7 +73,12 @@ pub(crate) fn scheduler_with(stage: &Stage, variables: &[(&str, &str)], added: &
 
 /// The same of other fleets.
 pub(crate) fn scheduler_of(stage: &Stage, fleets: &str, added: &[&str]) -> Process {
-    Process::start(stage, &[SCHEDULER, &["--fleets", fleets], added].concat())
+    Process::start(stage, &scheduling(fleets, "1s", added))
+}
+
+/// The command line of a scheduler with a round every so often.
+pub(crate) fn scheduling<'a>(fleets: &'a str, interval: &'a str, added: &[&'a str]) -> Vec<&'a str> {
+    [SCHEDULER, &["--fleets", fleets, "--interval", interval], added].concat()
 }
 
 /// A server that has said where it is.

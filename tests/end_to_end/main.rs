@@ -22,6 +22,7 @@ mod odd_requests;
 mod on_postgres;
 mod on_sqlite;
 mod one_shot;
+mod outages;
 mod secrets;
 mod spool;
 mod status;

@@ -1,4 +1,5 @@
-//! One PostgreSQL server per test process, started at first use and gone with the process.
+//! PostgreSQL servers to throw away: one that all tests of a process share, started at first use and gone with the process,
+//! and the beginning of those that a test has of its own.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -14,26 +15,27 @@ use crate::programs;
 const ATTEMPTS: usize = 3;
 
 /// Settings of a server that is thrown away. Nothing survives a crash of the machine, nothing needs to.
-/// 300 connections: every test of a process has pools of its own, and they run at the same time.
 const SETTINGS: &str = "
 listen_addresses = '127.0.0.1'
-max_connections = 300
 fsync = off
-synchronous_commit = off
 full_page_writes = off
 autovacuum = off
 ";
+
+/// 300 connections: every test of a process has pools of its own, and they run at the same time. A commit need not even
+/// survive a crash of the server.
+const SHARED: &str = "max_connections = 300\nsynchronous_commit = off\n";
 
 /// Outlives the process by a moment: stops the server and removes its files when our end of the pipe closes.
 const KEEPER: &str = include_str!("keeper.sh");
 
 /// A running server.
+#[derive(Debug)]
 pub(crate) struct Cluster {
     /// Where it listens, on the loopback interface.
     pub(crate) port: u16,
     /// Its files, until it ends.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the test that they are removed"))]
-    directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// The end of the pipe that the keeper watches: closed when this process ends, in whatever way. The handle is
     /// close-on-exec, so that no other child of a test can hold it open.
     _lifeline: ChildStdin,
@@ -53,21 +55,28 @@ pub(crate) fn shared() -> &'static Cluster {
                 crate::SERVER_VARIABLE
             );
         };
-        let mut said = String::new();
-        for _ in 0..ATTEMPTS {
-            match start(&programs) {
-                Ok(cluster) => return cluster,
-                Err(log) => said = log,
-            }
-        }
-        panic!("PostgreSQL from {} did not start in {ATTEMPTS} attempts; it said:\n{said}", programs.display())
+        start(&programs, free_port, SHARED)
     })
 }
 
+/// Starts a server on a port that `port` gives, with further settings.
+///
+/// # Panics
+/// If it cannot be started, with what it said.
+pub(crate) fn start(programs: &Path, port: impl Fn() -> u16, settings: &str) -> Cluster {
+    let mut said = String::new();
+    for _ in 0..ATTEMPTS {
+        match try_to_start(programs, port(), settings) {
+            Ok(cluster) => return cluster,
+            Err(log) => said = log,
+        }
+    }
+    panic!("PostgreSQL from {} did not start in {ATTEMPTS} attempts; it said:\n{said}", programs.display())
+}
+
 /// Starts a server in a directory of its own. The error is what it said.
-fn start(programs: &Path) -> Result<Cluster, String> {
-    let port = free_port();
-    let directory = prepare_directory(port);
+fn try_to_start(programs: &Path, port: u16, settings: &str) -> Result<Cluster, String> {
+    let directory = prepare_directory(port, settings);
     let mut keeper = Command::new("/bin/sh");
     // A process group of its own: Ctrl-C at a terminal must reach the tests and not the keeper, which cleans up after.
     keeper.args(["-c", KEEPER, "keeper"]).arg(programs).arg(&directory).current_dir(&directory).process_group(0);
@@ -93,10 +102,10 @@ fn start(programs: &Path) -> Result<Cluster, String> {
 }
 
 /// A directory that belongs to the server's account, with its settings in it. The keeper removes it.
-fn prepare_directory(port: u16) -> PathBuf {
+fn prepare_directory(port: u16, further: &str) -> PathBuf {
     let directory = tempfile::Builder::new().prefix("parsec-postgres-").tempdir();
     let directory = directory.expect("tests can make a temporary directory").keep();
-    let settings = format!("{SETTINGS}port = {port}\nunix_socket_directories = '{}'\n", directory.display());
+    let settings = format!("{SETTINGS}{further}port = {port}\nunix_socket_directories = '{}'\n", directory.display());
     fs::write(directory.join("settings"), settings).expect("a fresh temporary directory is writable");
     if let Some(account) = programs::account() {
         let (uid, gid) = (account.uid.as_raw(), account.gid.as_raw());
@@ -119,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_server_and_its_files_are_gone_once_nobody_holds_the_lifeline() {
-        let cluster = start(&programs::directory().expect("PostgreSQL is installed")).unwrap();
+        let cluster = start(&programs::directory().expect("PostgreSQL is installed"), free_port, SHARED);
         let (port, directory) = (cluster.port, cluster.directory.clone());
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() && directory.exists());
 

@@ -1,11 +1,13 @@
 //! HTTP as a stranger speaks it: no code of parsec's own client.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::stage::Stage;
 use crate::tls::{self, Authority};
@@ -29,6 +31,15 @@ impl Reply {
 /// Asks for something.
 pub async fn get(stage: &Stage, server: SocketAddr, path: &str) -> Reply {
     send(stage, client().get(format!("http://{server}{path}"))).await
+}
+
+/// Asks for something that there may be no answer to.
+pub async fn try_get(server: SocketAddr, path: &str, limit: Duration) -> Option<Reply> {
+    let asking = async {
+        let response = client().get(format!("http://{server}{path}")).send().await.ok()?;
+        Some(Reply { status: response.status().as_u16(), text: response.text().await.ok()? })
+    };
+    timeout(limit, asking).await.ok()?
 }
 
 /// Posts a body.

@@ -8,7 +8,12 @@ directory=$2
 data=$directory/data
 
 remove() {
-    [ -f "$data/postmaster.pid" ] && "$programs/pg_ctl" --pgdata="$data" --mode=immediate --wait stop
+    # A test may have moved the data, and may have ended while the server was frozen: then it cannot stop.
+    for held in "$directory"/data*/postmaster.pid; do
+        [ -f "$held" ] || continue
+        kill -CONT "$(head -n 1 "$held")" 2>/dev/null
+        "$programs/pg_ctl" --pgdata="${held%/postmaster.pid}" --mode=immediate --wait stop
+    done
     rm -rf "$directory"
 }
 trap remove EXIT

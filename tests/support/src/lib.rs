@@ -4,6 +4,9 @@
 //! a state and bounded. [`process`] starts programs, [`http`] asks servers as a stranger does,
 //! [`openapi`] reads the file that describes them. [`hostile`] is a server that breaks the contract as it is told to,
 //! [`tls`] makes certificates.
+//! What is to fail has a module too: [`postgres`] is a server of one's own that can be killed or frozen, [`proxy`] a wire that
+//! can be bent, [`sabotage`] makes statements fail or slow, and [`outage`] has them all by name. [`ledger`] compares what processes
+//! said with what stands in the tables.
 //! [`database()`] gives each test a PostgreSQL database of its own, [`sqlite_file`] a place for an SQLite file. Neither
 //! is ever skipped: where PostgreSQL is neither installed nor pointed at, the test fails and says what to install.
 
@@ -11,10 +14,16 @@ mod cluster;
 mod database;
 pub mod hostile;
 pub mod http;
+pub mod ledger;
 pub mod openapi;
+pub mod outage;
+pub mod postgres;
 pub mod process;
 mod programs;
+pub mod proxy;
+pub mod sabotage;
 pub mod stage;
+pub mod stranger;
 pub mod tls;
 mod transcript;
 

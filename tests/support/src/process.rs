@@ -20,6 +20,9 @@ const INHERITED: [&str; 2] = ["PATH", "TMPDIR"];
 /// Where parsec keeps rows that wait for the database.
 const SPOOL_DIR: &str = "PARSEC_SPOOL_DIR";
 
+/// For [`Process::start_after`]: a write beyond a limit on files fails, and does not kill.
+pub const IGNORE_FILE_LIMIT: &str = "trap '' XFSZ";
+
 /// A process that we started; killed if it is dropped before it has ended.
 #[derive(Debug)]
 pub struct Process {
@@ -41,6 +44,15 @@ pub struct Ended {
     pub out: Vec<String>,
     /// Standard error.
     pub err: String,
+}
+
+/// What a process takes of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Footprint {
+    /// Resident memory (proc(5), `VmRSS`).
+    pub memory_kb: u64,
+    /// Open files, sockets among them.
+    pub files: usize,
 }
 
 impl Process {
@@ -66,6 +78,13 @@ impl Process {
         let mut started = Self::run(stage, &[variables, &[(SPOOL_DIR, &path)]].concat(), command);
         started.spool = Some(spool);
         started
+    }
+
+    /// Starts `parsec` with these arguments in a shell that has run `preparation` first, for instance to set limits.
+    pub fn start_after(stage: &Stage, preparation: &str, args: &[&str]) -> Self {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!("{preparation}; exec \"$0\" \"$@\"")]).arg(parsec()).args(args);
+        Self::run(stage, &[], command)
     }
 
     /// Starts any program with these variables, and nothing else around it.
@@ -141,6 +160,38 @@ impl Process {
         found.unwrap_or_else(|| panic!("it ended without this: {what}"))
     }
 
+    /// Its JSON log lines so far.
+    pub fn logged_so_far(&self) -> Vec<Value> {
+        json_lines(&self.said.so_far(Stream::Err))
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be waited for").is_some()
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it takes of the machine now; `None` if it has ended.
+    pub fn footprint(&self) -> Option<Footprint> {
+        let of_process = PathBuf::from(format!("/proc/{}", self.id()));
+        let status = std::fs::read_to_string(of_process.join("status")).ok()?;
+        let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+        let files = std::fs::read_dir(of_process.join("fd")).ok()?.count();
+        Some(Footprint { memory_kb: memory?.trim().parse().ok()?, files })
+    }
+
+    /// Lets it write to files, or lets every write fail that makes one longer (prlimit(1), RLIMIT_FSIZE), as on a full disk.
+    /// It has to [ignore](IGNORE_FILE_LIMIT) the signal that comes with it. Returns whether it could be told.
+    pub fn writes_to_disk(&self, may: bool) -> bool {
+        let limit = if may { "--fsize=unlimited:unlimited" } else { "--fsize=0:unlimited" };
+        let told = Command::new("prlimit").args(["--pid", &self.id().to_string(), limit]).status();
+        told.is_ok_and(|status| status.success())
+    }
+
     /// Sends a signal. The process is still ours: it is reaped by [`Self::end`], which takes it away.
     pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).expect("process ids are small");
@@ -175,11 +226,20 @@ impl Drop for Process {
 }
 
 impl Ended {
+    /// Its JSON log lines.
+    pub fn logged(&self) -> Vec<Value> {
+        json_lines(&self.err.lines().collect::<Vec<_>>())
+    }
+
     /// The exit code, as a shell shows it.
     pub fn code(&self) -> i32 {
         let signalled = self.status.signal().map(|signal| 128 + signal);
         self.status.code().or(signalled).expect("a process ends by itself or by a signal")
     }
+}
+
+fn json_lines(lines: &[impl AsRef<str>]) -> Vec<Value> {
+    lines.iter().filter_map(|line| serde_json::from_str(line.as_ref()).ok()).collect()
 }
 
 /// The binary that cargo built for the integration tests of its package: beside the folder of the running test.

@@ -21,6 +21,7 @@ pub struct Stage(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    limit: Duration,
     deadline: Instant,
     transcripts: Mutex<Vec<Arc<Transcript>>>,
 }
@@ -28,7 +29,12 @@ struct Inner {
 impl Stage {
     /// The beginning of a test: its time runs from here.
     pub fn begin() -> Self {
-        Self(Arc::new(Inner { deadline: Instant::now() + LIMIT, transcripts: Mutex::default() }))
+        Self::lasting(LIMIT)
+    }
+
+    /// The beginning of a test that is longer than others.
+    pub fn lasting(limit: Duration) -> Self {
+        Self(Arc::new(Inner { limit, deadline: Instant::now() + limit, transcripts: Mutex::default() }))
     }
 
     /// Keeps what a process says, to be shown if the test fails.
@@ -52,7 +58,9 @@ impl Stage {
     /// Waits for something that comes by itself.
     pub async fn in_time<T>(&self, what: &str, waiting: impl Future<Output = T>) -> T {
         let waited = timeout_at(self.0.deadline, waiting).await;
-        waited.unwrap_or_else(|_| panic!("within the {} s of a test, this has not come: {what}", LIMIT.as_secs()))
+        waited.unwrap_or_else(|_| {
+            panic!("within the {} s of the test, this has not come: {what}", self.0.limit.as_secs())
+        })
     }
 }
 

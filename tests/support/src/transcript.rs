@@ -71,6 +71,11 @@ impl Transcript {
     /// Waits until nothing more can come, and returns the lines of one stream.
     pub async fn all(&self, of: Stream) -> Vec<String> {
         self.find(of, |_| None::<()>).await;
+        self.so_far(of)
+    }
+
+    /// The lines of one stream that there are now.
+    pub fn so_far(&self, of: Stream) -> Vec<String> {
         let said = self.said.borrow();
         said.lines.iter().filter(|(stream, _)| *stream == of).map(|(_, line)| line.clone()).collect()
     }

@@ -1,0 +1,86 @@
+//! What else must hold at the end of a run, beside the books.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chrono::DateTime;
+use parsec_test_support::ledger::Books;
+use serde_json::Value;
+
+use crate::plan::Mishap;
+use crate::slot::{End, Growth};
+use crate::world::RULES;
+
+/// What a scheduler said until when.
+pub(crate) type Life = (Vec<Value>, SystemTime);
+
+/// By how much a process may have grown since it had settled. An allocator does not give back what a burst took (a backlog,
+/// answers of megabytes, traces), and connections come and go with the peers that were asked last; a leak of one in ten
+/// attempts shows all the same, with some ten thousand attempts in five minutes.
+const MORE_MEMORY: f64 = 1.5;
+const MORE_MEMORY_KB: f64 = 32_768.0;
+const MORE_FILES: usize = 64;
+
+/// A loop's first round is due when it has registered, and one that is stopped in good order has played until then: by how
+/// many intervals either may be off. A round that waits for a bad server takes some.
+const LATE_INTERVALS: f64 = 8.0;
+
+/// How long a process that is told to stop may take, and what a process may end with that was not told to. Whoever starts while
+/// the database is away gives up after a while (1), and the next one tries; nothing may crash.
+const STOP_SECONDS: u64 = 30;
+const MAY_END_WITH: [i32; 2] = [0, 1];
+
+/// Whether each loop of a scheduler had rounds from when it registered until it was stopped.
+pub(crate) fn lifetimes(lives: &[Life], books: &Books) -> Vec<String> {
+    let loops = books.loops();
+    let mut found = Vec::new();
+    for (index, (lines, ended)) in lives.iter().enumerate() {
+        for line in lines.iter().filter(|line| line["message"] == "round loop registered") {
+            let number = line["scheduler"].as_i64().and_then(|number| i32::try_from(number).ok()).unwrap();
+            let Some(rounds) = loops.get(&number) else {
+                // One that was killed at once may have had none.
+                if index + 1 == lives.len() {
+                    found.push(format!("loop {number} registered and had no rounds"));
+                }
+                continue;
+            };
+            let registered = DateTime::parse_from_rfc3339(line["timestamp"].as_str().unwrap()).unwrap();
+            let registered = registered.timestamp_micros() as f64 / 1e6;
+            let ended = ended.duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+            let may_be_off = LATE_INTERVALS * RULES.interval.as_secs_f64();
+            let (first, last) = (rounds[0].due, rounds[rounds.len() - 1].due);
+            if (first - registered).abs() > may_be_off {
+                found.push(format!(
+                    "loop {number} registered at {registered:.3}, its first round was due at {first:.3}"
+                ));
+            }
+            // One that was killed may have been about to begin the next.
+            if index + 1 == lives.len() && ended - last > may_be_off {
+                found.push(format!("loop {number} ended at {ended:.3}, its last round was due at {last:.3}"));
+            }
+        }
+    }
+    found
+}
+
+/// Whether memory and files are where they were.
+pub(crate) fn growth(of: &[(String, Growth)]) -> Vec<String> {
+    let has_grown = |growth: &Growth| {
+        let (early, late) = (growth.early, growth.late);
+        let memory = early.memory_kb as f64 * MORE_MEMORY + MORE_MEMORY_KB;
+        late.memory_kb as f64 > memory || late.files > early.files + MORE_FILES
+    };
+    of.iter()
+        .filter(|(_, growth)| has_grown(growth))
+        .map(|(name, growth)| format!("{name} has grown: {growth:?}"))
+        .collect()
+}
+
+/// Whether everybody who was told to stop did, and nobody crashed.
+pub(crate) fn ends(of: &[(String, End)]) -> Vec<String> {
+    let is_bad = |end: &End| match end.mishap {
+        Some(Mishap::Stopped) => end.took.as_secs() > STOP_SECONDS || !MAY_END_WITH.contains(&end.code),
+        Some(_) => false,
+        None => !MAY_END_WITH.contains(&end.code),
+    };
+    of.iter().filter(|(_, end)| is_bad(end)).map(|(name, end)| format!("{name} ended badly: {end:?}")).collect()
+}

@@ -1,0 +1,214 @@
+//! The deployment that is struck.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use futures::future::join_all;
+use parsec_test_support::ledger::Rules;
+use parsec_test_support::outage::Database;
+use parsec_test_support::stranger::Stranger;
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_postgres::Error;
+
+use crate::deployment::{scheduling, server_of};
+use crate::plan::{Blow, Cast, Strike};
+use crate::process::{IGNORE_FILE_LIMIT, Process};
+use crate::slot::Slot;
+use crate::stage::Stage;
+use crate::strangers::{self, MANNERS};
+
+/// The fleets, each with the strategy of its servers.
+const FLEETS: [(&str, &str); 3] = [("default", "classic"), ("optprov", "optprov"), ("fullrt", "fullrt")];
+
+/// Two may be away, and there are still rounds: the stranger publishes and looks up too.
+const SERVERS_OF_A_FLEET: usize = 3;
+
+/// Who is there.
+pub(crate) const CAST: Cast =
+    Cast { servers: FLEETS.len() * SERVERS_OF_A_FLEET, strangers: FLEETS.len(), manners: MANNERS.len() };
+
+/// More than the 20 peers that hold a record, and few enough for two processors.
+const PEERS: &str = "30";
+
+const INTERVAL: &str = "1s";
+pub(crate) const RULES: Rules = Rules { interval: Duration::from_secs(1), probes: 2 };
+
+/// A server says itself that an operation took too long, and then the scheduler does. Both are short here, because a round
+/// that waits for a bad server is a round that tests nothing else.
+const TIME_LIMITS: [&str; 2] = ["2s", "3s"];
+
+/// How often somebody looks whether all processes are there.
+const KEEPING: Duration = Duration::from_millis(250);
+
+/// How often strangers say that they are there. Marked offline, they are soon back: there are no bad servers otherwise.
+const STRANGERS_BEAT: Duration = Duration::from_secs(5);
+
+/// How long it takes to tell a server something, if it cannot be told at once.
+const INSISTING: Duration = Duration::from_millis(100);
+
+/// Everything that runs.
+pub(crate) struct World {
+    pub(crate) stage: Stage,
+    pub(crate) database: Database,
+    pub(crate) servers: Vec<Slot>,
+    pub(crate) scheduler: Slot,
+    strangers: Vec<Stranger>,
+    _network: Process,
+    _spool: TempDir,
+}
+
+impl World {
+    /// Starts everything, and waits until each fleet has played a complete round.
+    pub(crate) async fn start(stage: &Stage) -> Self {
+        let network = Process::start(stage, &["network", "--peers", PEERS]);
+        let (database, lines) = tokio::join!(Database::start(), first_lines(&network));
+        let (url, through) = (database.url(), lines[1].clone());
+        let servers = FLEETS.iter().flat_map(|fleet| [(); SERVERS_OF_A_FLEET].map(|()| fleet)).enumerate();
+        let servers: Vec<_> = servers
+            .map(|(index, (fleet, strategy))| {
+                let (stage, url, through) = (stage.clone(), url.clone(), through.clone());
+                Slot::new(format!("server {index} ({fleet})"), move || {
+                    let at = ["--database-url", &url, "--bootstrap-peers", &through];
+                    let doing = ["--strategy", strategy, "--operation-timeout", TIME_LIMITS[0]];
+                    server_of(&stage, fleet, &[at, doing].concat())
+                })
+            })
+            .collect();
+        let registered = servers.iter().map(|slot| slot.look(async |process| process.log("server started").await));
+        join_all(registered).await;
+        let strangers = prepare(&database).await.expect("nothing is wrong with the database yet");
+
+        let spool = tempfile::Builder::new().prefix("parsec-chaos-").tempdir().unwrap();
+        let scheduler = scheduler(stage, &url, &spool);
+        let world =
+            Self { stage: stage.clone(), database, servers, scheduler, strangers, _network: network, _spool: spool };
+        world.plays_a_round_of_each_group(0.0).await;
+        world
+    }
+
+    /// The groups of fleets that rounds go round.
+    pub(crate) fn groups() -> impl Iterator<Item = &'static str> {
+        FLEETS.iter().map(|(fleet, _)| *fleet)
+    }
+
+    /// Waits for a complete round of each group that was due after this moment, in seconds since 1970.
+    pub(crate) async fn plays_a_round_of_each_group(&self, after: f64) {
+        let groups = "SELECT count(DISTINCT fleets) FROM rounds WHERE outcome = 'complete' \
+                      AND extract(epoch FROM due_at) > $1::float8";
+        let have_all = async || {
+            let row = self.database.postgres.client().await.ok()?.query_one(groups, &[&after]).await.ok()?;
+            (usize::try_from(row.get::<_, i64>(0)) == Ok(FLEETS.len())).then_some(())
+        };
+        self.stage.eventually("complete round of each group", have_all).await;
+    }
+
+    /// Sees to it, for as long as it is polled, that whoever ends by itself has a successor, and that strangers are listed.
+    pub(crate) async fn keep(&self, settling: Duration) -> Infallible {
+        let mut beat_at = Instant::now();
+        loop {
+            for slot in self.slots() {
+                slot.keep(settling).await;
+            }
+            if beat_at <= Instant::now() {
+                beat_at = Instant::now() + STRANGERS_BEAT;
+                // The database may be away. Frozen, it would hold up the whole keeper.
+                let _ = timeout_at(Instant::now() + KEEPING, self.strangers_beat()).await;
+            }
+            sleep(KEEPING).await;
+        }
+    }
+
+    async fn strangers_beat(&self) -> Result<(), Error> {
+        let client = self.database.postgres.client().await?;
+        for stranger in &self.strangers {
+            stranger.beat(&client).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.servers.iter().chain([&self.scheduler])
+    }
+
+    /// Strikes. Returns whether there was something to strike.
+    pub(crate) async fn strike(&self, Strike { blow, lasting, .. }: Strike) -> bool {
+        match blow {
+            Blow::Database(outage) => {
+                let until = Instant::now() + lasting;
+                insist(until, async || self.database.strike(outage).await).await
+            }
+            Blow::Server(index, mishap) => self.servers[index].strike(mishap).await,
+            Blow::Scheduler(mishap) => self.scheduler.strike(mishap).await,
+            Blow::SpoolDisk => self.spools(false).await,
+            Blow::Stranger(index, manner) => {
+                strangers::behaves(&self.strangers[index], manner).await;
+                true
+            }
+        }
+    }
+
+    /// Undoes what [`strike`](Self::strike) did.
+    pub(crate) async fn heal(&self, blow: Blow) {
+        match blow {
+            Blow::Database(outage) => {
+                // It may be told only once another outage has healed.
+                let heal = async || self.database.heal(outage).await.ok();
+                self.stage.eventually("database to heal", heal).await;
+            }
+            Blow::Server(index, mishap) => self.servers[index].heal(mishap).await,
+            Blow::Scheduler(mishap) => self.scheduler.heal(mishap).await,
+            Blow::SpoolDisk => drop(self.spools(true).await),
+            Blow::Stranger(index, _) => strangers::behaves_well(&self.strangers[index]).await,
+        }
+    }
+
+    /// Whether the scheduler may write to its disk.
+    async fn spools(&self, may: bool) -> bool {
+        self.scheduler.look(async |process| process.writes_to_disk(may)).await.unwrap_or(false)
+    }
+}
+
+/// Gets the database ready for what is to come, and adds a stranger to each fleet.
+async fn prepare(database: &Database) -> Result<Vec<Stranger>, Error> {
+    database.prepare().await?;
+    let client = database.postgres.client().await?;
+    let mut strangers = Vec::new();
+    for (fleet, _) in FLEETS {
+        strangers.push(Stranger::join(&client, fleet).await?);
+    }
+    Ok(strangers)
+}
+
+fn scheduler(stage: &Stage, url: &str, spool: &TempDir) -> Slot {
+    let fleets = FLEETS.map(|(fleet, _)| fleet).join(",");
+    let directory = spool.path().to_str().expect("temporary directories have plain names").to_owned();
+    let (stage, url) = (stage.clone(), url.to_owned());
+    Slot::new("scheduler".to_owned(), move || {
+        let probes = RULES.probes.to_string();
+        let at = ["--database-url", &url, "--spool-dir", &directory];
+        let doing = ["--probes", &probes, "--operation-timeout", TIME_LIMITS[1]];
+        Process::start_after(&stage, IGNORE_FILE_LIMIT, &scheduling(&fleets, INTERVAL, &[at, doing].concat()))
+    })
+}
+
+/// How to join a network: its protocol, and its first peers.
+async fn first_lines(network: &Process) -> Vec<String> {
+    let mut lines = Vec::new();
+    let both = |line: &str| {
+        lines.push(line.to_owned());
+        (lines.len() == 2).then_some(())
+    };
+    network.out("two lines", both).await;
+    lines
+}
+
+/// Tries until it succeeds or there is no more time. Returns whether it succeeded.
+async fn insist(until: Instant, attempt: impl AsyncFn() -> Result<(), Error>) -> bool {
+    let trying = async {
+        while attempt().await.is_err() {
+            sleep(INSISTING).await;
+        }
+    };
+    timeout_at(until, trying).await.is_ok()
+}

@@ -1,0 +1,105 @@
+//! The database goes away and comes back.
+
+use parsec_test_support::ledger::LOST;
+use parsec_test_support::outage::Outage;
+
+use super::{Scene, of_class};
+
+/// Measures before, during and after an outage: nothing is lost, nothing doubled, and nothing waits.
+async fn is_ridden_out(outage: Outage) {
+    let scene = Scene::start().await;
+    scene.database.strike(outage).await.unwrap();
+    scene.goes_on_measuring().await;
+    scene.database.heal(outage).await.unwrap();
+    scene.catches_up().await;
+    scene.goes_on_measuring().await;
+    let books = scene.agrees().await;
+    assert_eq!(of_class(&books, LOST), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_refuses_connections_costs_no_row() {
+    is_ridden_out(Outage::Refused).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_resets_connections_costs_no_row() {
+    is_ridden_out(Outage::Reset).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_behind_a_wire_that_hangs_costs_no_row() {
+    is_ridden_out(Outage::Hanging).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_behind_a_slow_wire_costs_no_row() {
+    is_ridden_out(Outage::SlowWire).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_whose_statements_are_slow_costs_no_row() {
+    is_ridden_out(Outage::SlowStatements).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_whose_table_somebody_locked_costs_no_row() {
+    is_ridden_out(Outage::Locked).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_frozen_costs_no_row() {
+    is_ridden_out(Outage::Frozen).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_restarted_costs_no_row() {
+    is_ridden_out(Outage::Restarted).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_killed_costs_no_row() {
+    is_ridden_out(Outage::Killed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_fails_over_costs_no_row() {
+    is_ridden_out(Outage::FailedOver).await;
+}
+
+/// As its clients see it: the SQLSTATE of a full disk (53100), from statements that write.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_says_that_its_disk_is_full_costs_no_row() {
+    is_ridden_out(Outage::DiskFull).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_read_only_costs_no_row() {
+    is_ridden_out(Outage::ReadOnly).await;
+}
+
+/// Commits meet with an accident for as long as rounds are played. Each row is offered again and again.
+async fn cut_commits_leave_each_row_once(outage: Outage) {
+    let scene = Scene::start().await;
+    scene.database.strike(outage).await.unwrap();
+    scene.database.proxy.has_cut(1).await;
+    scene.goes_on_measuring().await;
+    scene.database.heal(outage).await.unwrap();
+    scene.catches_up().await;
+    scene.agrees().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_never_arrived_is_made_again() {
+    cut_commits_leave_each_row_once(Outage::CutBeforeCommit).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_was_done_and_not_acknowledged_leaves_one_row() {
+    cut_commits_leave_each_row_once(Outage::CutAfterCommit).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_was_done_and_followed_by_silence_leaves_one_row() {
+    cut_commits_leave_each_row_once(Outage::SilentAfterCommit).await;
+}
