@@ -24,10 +24,15 @@ const MORE_FILES: usize = 64;
 /// many intervals either may be off. A round that waits for a bad server takes some.
 const LATE_INTERVALS: f64 = 8.0;
 
-/// How long a process that is told to stop may take, and what a process may end with that was not told to. Whoever starts while
-/// the database is away gives up after a while (1), and the next one tries; nothing may crash.
-const STOP_SECONDS: u64 = 30;
-const MAY_END_WITH: [i32; 2] = [0, 1];
+/// How long a process that is told to stop may take: its default, and a second for its end.
+const STOP_SECONDS: u64 = 31;
+
+/// What it may end with: in good order, or without having told a database that is away.
+const STOPPED: [i32; 2] = [0, 75];
+
+/// What a process may end with that was not told to: it could not start, because the database was away for too long. Nothing
+/// may crash, and nothing may give up.
+const BY_ITSELF: i32 = 1;
 
 /// Whether each loop of a scheduler had rounds from when it registered until it was stopped.
 pub(crate) fn lifetimes(lives: &[Life], books: &Books) -> Vec<String> {
@@ -78,9 +83,9 @@ pub(crate) fn growth(of: &[(String, Growth)]) -> Vec<String> {
 /// Whether everybody who was told to stop did, and nobody crashed.
 pub(crate) fn ends(of: &[(String, End)]) -> Vec<String> {
     let is_bad = |end: &End| match end.mishap {
-        Some(Mishap::Stopped) => end.took.as_secs() > STOP_SECONDS || !MAY_END_WITH.contains(&end.code),
+        Some(Mishap::Stopped) => end.took.as_secs() > STOP_SECONDS || !STOPPED.contains(&end.code),
         Some(_) => false,
-        None => !MAY_END_WITH.contains(&end.code),
+        None => end.code != BY_ITSELF,
     };
     of.iter().filter(|(_, end)| is_bad(end)).map(|(name, end)| format!("{name} ended badly: {end:?}")).collect()
 }

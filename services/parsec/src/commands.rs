@@ -71,6 +71,7 @@ async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsStrin
         dht,
         http,
         store,
+        database_wait: config.database.wait,
         backlog,
         fleet: config.fleet,
         place: Place::find(&config.place, container.as_ref(), bound, &target)?,

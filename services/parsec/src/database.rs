@@ -70,6 +70,24 @@ async fn connect_and_migrate(config: &StoreConfig) -> Result<(Arc<dyn Store>, Mi
     Ok((store, migrated))
 }
 
+/// Writes a server's row. A database that does not take it now, read-only or full for instance, is tried again up to `wait`.
+pub(crate) async fn register(store: &dyn Store, row: NewNode, wait: Duration) -> Result<NodeId, StoreError> {
+    let (started, mut pause) = (Instant::now(), RETRY.0);
+    loop {
+        let error = match store.register_node(row.clone()).await {
+            Err(error @ (StoreError::Unavailable(_) | StoreError::Query(_))) => error,
+            done => return done,
+        };
+        let left = wait.saturating_sub(started.elapsed());
+        if left.is_zero() {
+            return Err(error);
+        }
+        warn!(%error, giving_up_in_seconds = left.as_secs(), "not registered in the database yet; trying again");
+        sleep(pause.min(left)).await;
+        pause = (pause * 2).min(RETRY.1);
+    }
+}
+
 /// A store for `--dry-run`: reads from the real database where there is one, and writes nothing.
 pub(crate) struct DryRun {
     /// What is read from.

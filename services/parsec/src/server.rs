@@ -22,6 +22,7 @@ use parsec_store::{NewNode, ServerPort, Store};
 use rustls::ServerConfig;
 use tracing::info;
 
+use crate::database;
 use crate::place::Place;
 use crate::process::{self, Process};
 use crate::provenance;
@@ -31,6 +32,8 @@ pub(crate) struct ServerSetup {
     pub(crate) dht: NodeConfig,
     pub(crate) http: TcpListener,
     pub(crate) store: Arc<dyn Store>,
+    /// How long a database that does not take the server's row is tried again.
+    pub(crate) database_wait: Duration,
     /// Where rows wait to be written.
     pub(crate) backlog: Backlog,
     pub(crate) fleet: Fleet,
@@ -54,28 +57,27 @@ pub(crate) struct RunningServer {
 
 /// Starts a server: first the DHT node, then its row in the database, then the actors around it.
 pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Result<RunningServer> {
-    let ServerSetup { dht: config, http, store, backlog, fleet, place, startup_delay, token, tls, cmd } = setup;
+    let ServerSetup { dht: config, http, store, database_wait, backlog, fleet, place, startup_delay, token, tls, cmd } =
+        setup;
     let Place { cpu, memory_mb, ip, region } = place;
     let http_port = http.local_addr().context("the HTTP socket has no address")?.port();
     let operation_timeout = config.operation_timeout;
     let node = Node::start(config.clone()).await.context("cannot start the DHT node")?;
     let (peer_id, peer_port) = (node.peer_id(), node.port());
-    let id = store
-        .register_node(NewNode {
-            cpu,
-            memory: memory_mb,
-            peer_id: peer_id.clone(),
-            region: region.clone(),
-            cmd,
-            fleet: fleet.clone(),
-            dependencies: provenance::dependencies(&[("strategy", config.strategy.as_str())]),
-            ip_address: ip,
-            server_port: ServerPort::try_from(http_port).context("HTTP port")?,
-            peer_port: ServerPort::try_from(peer_port).context("libp2p port")?,
-            created_at: Utc::now(),
-        })
-        .await
-        .context("cannot register in the database")?;
+    let row = NewNode {
+        cpu,
+        memory: memory_mb,
+        peer_id: peer_id.clone(),
+        region: region.clone(),
+        cmd,
+        fleet: fleet.clone(),
+        dependencies: provenance::dependencies(&[("strategy", config.strategy.as_str())]),
+        ip_address: ip,
+        server_port: ServerPort::try_from(http_port).context("HTTP port")?,
+        peer_port: ServerPort::try_from(peer_port).context("libp2p port")?,
+        created_at: Utc::now(),
+    };
+    let id = database::register(store.as_ref(), row, database_wait).await.context("cannot register in the database")?;
     info!(node = %id, peer_id, %fleet, region, %ip, http_port, peer_port, "server started");
 
     // A successor listens where its predecessor did: that port is in the database.

@@ -1,9 +1,11 @@
 //! The database goes away and comes back.
 
+use parsec_test_support::hostile::Mode;
 use parsec_test_support::ledger::LOST;
 use parsec_test_support::outage::Outage;
 
 use super::{Scene, of_class};
+use crate::deployment::{Server, server};
 
 /// Measures before, during and after an outage: nothing is lost, nothing doubled, and nothing waits.
 async fn is_ridden_out(outage: Outage) {
@@ -102,4 +104,26 @@ async fn a_commit_that_was_done_and_not_acknowledged_leaves_one_row() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_was_done_and_followed_by_silence_leaves_one_row() {
     cut_commits_leave_each_row_once(Outage::SilentAfterCommit).await;
+}
+
+/// It is there to read from, so that nothing else tells the server to wait.
+async fn a_server_waits_for_its_row(outage: Outage) {
+    let mut scene = Scene::among_strangers([Mode::Honest; 2], &[]).await;
+    scene.database.prepare().await.unwrap();
+    scene.database.strike(outage).await.unwrap();
+    let server = server(&scene.stage, &["--database-url", &scene.database.url()]);
+    server.log("not registered in the database yet; trying again").await;
+    scene.database.heal(outage).await.unwrap();
+    scene.servers.push(Server::started(server).await);
+    scene.agrees().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_starts_while_the_database_is_read_only_registers_later() {
+    a_server_waits_for_its_row(Outage::ReadOnly).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_starts_while_the_disk_of_the_database_is_full_registers_later() {
+    a_server_waits_for_its_row(Outage::DiskFull).await;
 }

@@ -219,6 +219,7 @@ fn server_setup(
         },
         http,
         store,
+        database_wait: Duration::ZERO,
         // What it learns later of its publications: a handful of rows, and the database lies on the same disk.
         backlog: Backlog::default(),
         fleet: fleet.clone(),
