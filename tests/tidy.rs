@@ -51,6 +51,24 @@ fn dependencies() -> BTreeMap<String, Vec<String>> {
         .collect()
 }
 
+#[test]
+fn no_crate_of_ours_has_unsafe_code() {
+    let forbidden = r#"unsafe_code = "forbid""#;
+    let manifests = Command::new("git").args(["ls-files", "*Cargo.toml"]).current_dir(root()).output().unwrap();
+    for manifest in String::from_utf8(manifests.stdout).unwrap().lines() {
+        let text = fs::read_to_string(root().join(manifest)).unwrap();
+        // What is outside the workspace has to say so itself.
+        let (section, line) = match (manifest, text.contains("[workspace]")) {
+            ("Cargo.toml", _) => ("[workspace.lints.rust]", forbidden),
+            (_, true) => ("[lints.rust]", forbidden),
+            (_, false) => ("[lints]", "workspace = true"),
+        };
+        let mut within =
+            text.lines().skip_while(|found| *found != section).skip(1).take_while(|found| !found.starts_with('['));
+        assert!(within.any(|found| found == line), "{manifest} lacks {line} in {section}");
+    }
+}
+
 fn is_forbidden(rule: &str, dependency: &str) -> bool {
     match rule.strip_prefix("parsec-").map(|rest| rest.strip_prefix('!').unwrap_or(rest)) {
         Some(exceptions) if rule == "parsec-" || rule.starts_with("parsec-!") => {

@@ -1,16 +1,15 @@
 //! What parsec counts about itself, under the names that dashboards of the original read, and under better ones beside them.
 
+mod actors;
 mod exposition;
 mod labels;
 mod register;
 mod spool;
 mod summary;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
 use parsec_dht::Readiness;
 use parsec_measure::{FollowUp, ListName, Measured, Node, OperationKind, OutcomeClass, RequestKind, RoundOutcome};
 use parsec_store::SpoolState;
@@ -24,9 +23,9 @@ use prometheus_client::registry::Registry;
 use self::labels::Bounded;
 use self::summary::SlidingSummary;
 
-use crate::signs::{ActorState, Signs};
+use crate::signs::Signs;
 use crate::supervise::CrashKind;
-use crate::vitals::{SpoolVitals, Vitals};
+use crate::vitals::Vitals;
 
 pub use self::exposition::MEDIA_TYPE;
 
@@ -90,9 +89,7 @@ pub struct Metrics {
     background_puts: Family<labels::Outcome, Counter>,
     fallbacks: Family<labels::Fallback, Counter>,
     listed_requests: Family<labels::Listed, Counter>,
-    restarts: Family<labels::Restart, Counter>,
-    actors_up: Family<labels::Actor, Gauge>,
-    actors_waiting: Family<labels::Actor, Gauge>,
+    actors: actors::ActorMetrics,
     backlog: Gauge,
     spool: spool::SpoolMetrics,
     rows_written: Counter,
@@ -142,9 +139,7 @@ impl Metrics {
             background_puts: Family::default(),
             fallbacks: Family::default(),
             listed_requests: Family::default(),
-            restarts: Family::default(),
-            actors_up: Family::default(),
-            actors_waiting: Family::default(),
+            actors: actors::ActorMetrics::default(),
             backlog: Gauge::default(),
             spool: spool::SpoolMetrics::default(),
             rows_written: Counter::default(),
@@ -196,9 +191,7 @@ impl Metrics {
 
     /// An actor begins to live under supervision, with no restarts yet.
     pub fn supervised(&self, signs: &Signs) {
-        for kind in CrashKind::ALL {
-            drop(self.restarts.get_or_create(&labels::Restart::new(signs.name(), kind)));
-        }
+        self.actors.supervised(signs.name());
         self.vitals.supervised(signs.clone());
     }
 
@@ -304,38 +297,19 @@ impl Metrics {
 
     /// An actor crashed and comes back.
     pub fn restarted(&self, actor: &str, kind: CrashKind) {
-        self.restarts.get_or_create(&labels::Restart::new(actor, kind)).inc();
+        self.actors.restarted(actor, kind);
     }
 
-    /// Asks all actors how they are, those of one name together.
-    fn look_at_actors(&self) {
-        let mut by_name: BTreeMap<String, (i64, i64)> = BTreeMap::new();
-        for signs in self.vitals.actors() {
-            let (up, waiting) = by_name.entry(signs.name().to_string()).or_default();
-            *up += i64::from(signs.fate().state == ActorState::Running);
-            *waiting += i64::try_from(signs.waiting()).unwrap_or(i64::MAX);
-        }
-        for (name, (up, waiting)) in by_name {
-            self.actors_up.get_or_create(&labels::Actor::new(&name)).set(up);
-            self.actors_waiting.get_or_create(&labels::Actor::new(&name)).set(waiting);
-        }
-    }
-
-    /// So many rows wait to be written: in memory, and on disk if there is a spool. `trouble` says why that takes none.
-    pub fn backlog(&self, in_memory: usize, spool: Option<&SpoolState>, trouble: Option<String>) {
-        let rows = in_memory + spool.map_or(0, |spool| spool.rows);
+    /// So many rows wait to be written, so many of them in memory.
+    pub fn backlog(&self, rows: usize, in_memory: usize) {
         self.backlog.set(i64::try_from(rows).unwrap_or(i64::MAX));
-        if let Some(spool) = spool {
-            self.spool.tell(spool, trouble.is_none());
-        }
         self.vitals.backlog(in_memory);
-        self.vitals.spool(spool.map(|spool| SpoolVitals {
-            rows: spool.rows as u64,
-            bytes: spool.bytes,
-            max_bytes: spool.max_bytes,
-            oldest: spool.oldest.and_then(|age| Utc::now().checked_sub_signed(TimeDelta::from_std(age).ok()?)),
-        }));
-        self.vitals.degraded(trouble);
+    }
+
+    /// What the spool holds, and whether it takes rows.
+    pub fn spool(&self, state: &SpoolState, works: bool) {
+        self.spool.tell(state, works);
+        self.vitals.spool(*state, works);
     }
 
     /// Rows have reached the database.
@@ -367,7 +341,7 @@ impl Metrics {
 
     /// Everything, in the format of [`MEDIA_TYPE`].
     pub fn encode(&self) -> Result<String, fmt::Error> {
-        self.look_at_actors();
+        self.actors.look_at(&self.vitals.actors());
         let mut open_metrics = String::new();
         encode_registry(&mut open_metrics, &self.registry)?;
         let mut out = exposition::classic(&open_metrics, &PLAIN_COUNTERS);

@@ -226,7 +226,7 @@ fn gateway_case() -> Case<Gateway> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let dht = DhtHandle::new(&mock_dht(), secs(180));
-    let routes = Routes::measuring(Measuring { dht, metrics: metrics(), fleet: "default".to_owned() });
+    let routes = Routes::measuring(Measuring { dht, metrics: metrics(), fleet: "default".to_owned(), token: None });
     Case::new(Gateway::new(Arc::new(listener), routes), async move |_: &Child<Gateway>| {
         let ready = async || -> std::io::Result<bool> {
             let mut stream = TcpStream::connect(address).await?;

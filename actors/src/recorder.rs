@@ -200,7 +200,7 @@ impl Recorder {
         context.spawn(flushing.into_actor(self).map(|(), actor, context| {
             actor.flushing = false;
             actor.tell();
-            if actor.config.backlog.trouble().is_none() {
+            if actor.config.backlog.works() {
                 actor.flush(context);
             }
         }));
@@ -232,8 +232,9 @@ impl Recorder {
         let RecorderConfig { backlog, metrics, .. } = &self.config;
         metrics.traces_lost(backlog.traces_lost());
         let spool = backlog.spool();
-        metrics.backlog(backlog.in_memory(), spool.as_ref(), backlog.trouble());
+        metrics.backlog(backlog.len(), backlog.in_memory());
         let Some(spool) = spool else { return };
+        metrics.spool(&spool, backlog.works());
         let nearly_full = fullness(&spool) > NEARLY_FULL;
         if nearly_full && !self.nearly_full {
             warn!(

@@ -98,6 +98,7 @@ pub(crate) async fn end_abandoned(tools: &RoundTools, abandoned: Abandoned) {
     let Abandoned { round, attempts } = &abandoned;
     warn!(fleet = %round.fleets, round = %round.id.0, attempts = attempts.len(), "a round was cut off by a crash");
     tools.metrics.round_ended(&round.fleets.to_string(), RoundOutcome::Interrupted);
+    tools.metrics.vitals().round_ended(round, attempts.len());
     for (node, attempt) in attempts {
         tools.metrics.attempted(attempt.kind, node, &attempt.result);
     }

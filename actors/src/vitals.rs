@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 use parsec_measure::{Round, RoundOutcome};
+use parsec_store::SpoolState;
 use tokio::time::Instant;
 
 use crate::metrics::Role;
@@ -29,25 +30,12 @@ pub struct Vitals {
 /// What the recorder has in hand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecorderVitals {
-    /// Rows that wait in memory.
+    /// Rows that wait to be written, in memory or on disk.
     pub backlog_rows: usize,
-    /// Rows that wait on disk; `None` without a spool.
-    pub spool: Option<SpoolVitals>,
-    /// Why less is promised than usual, such as a disk that takes no rows: a sentence. `None` if all is well.
-    pub degraded: Option<String>,
-}
-
-/// What waits on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SpoolVitals {
-    /// Rows.
-    pub rows: u64,
-    /// Bytes that its files take.
-    pub bytes: u64,
-    /// Bytes that they may take.
-    pub max_bytes: u64,
-    /// Since when the oldest row waits.
-    pub oldest: Option<DateTime<Utc>>,
+    /// What waits on disk; `None` without a spool.
+    pub spool: Option<SpoolState>,
+    /// Whether rows wait in memory alone although there is a spool.
+    pub degraded: bool,
 }
 
 /// The last round of a group that has ended.
@@ -120,23 +108,20 @@ impl Vitals {
         }
     }
 
-    /// So many rows wait in memory to be written.
-    pub fn backlog(&self, rows: usize) {
+    /// So many rows wait to be written.
+    pub(crate) fn backlog(&self, rows: usize) {
         self.recorder.lock().get_or_insert_default().backlog_rows = rows;
     }
 
-    /// What waits on disk; `None` without a spool.
-    pub fn spool(&self, spool: Option<SpoolVitals>) {
-        self.recorder.lock().get_or_insert_default().spool = spool;
-    }
-
-    /// Why the recorder promises less than usual; `None` once all is well again.
-    pub fn degraded(&self, why: Option<String>) {
-        self.recorder.lock().get_or_insert_default().degraded = why;
+    /// What waits on disk, and whether the disk takes rows.
+    pub(crate) fn spool(&self, state: SpoolState, works: bool) {
+        let mut recorder = self.recorder.lock();
+        let recorder = recorder.get_or_insert_default();
+        (recorder.spool, recorder.degraded) = (Some(state), !works);
     }
 
     /// A round has ended: `round` says how.
-    pub fn round_ended(&self, round: &Round, attempts: usize) {
+    pub(crate) fn round_ended(&self, round: &Round, attempts: usize) {
         self.rounds.lock().insert(round.fleets.to_string(), LastRound { round: round.clone(), attempts });
     }
 

@@ -43,7 +43,7 @@ async fn what_is_no_server_fails_and_what_is_no_url_is_not_asked() {
     assert!(ended.out.iter().any(|line| line.contains("readiness") && line.contains("fail")), "{ended:#?}");
     assert!(ended.out.last().unwrap().contains(" 0 pass, 0 note, 1 fail, "), "{ended:#?}");
 
-    for url in ["https://127.0.0.1:7070", "127.0.0.1"] {
+    for url in ["ftp://127.0.0.1:7070", "127.0.0.1"] {
         let ended = Process::start(&stage, &["conformance", url]).end().await;
         assert_eq!((ended.code(), ended.out), (2, vec![]), "{url}");
         assert!(ended.err.contains("argument URL") && ended.err.contains("http://localhost:7070"), "{}", ended.err);

@@ -66,6 +66,11 @@ pub(crate) fn scheduler(stage: &Stage, added: &[&str]) -> Process {
     scheduler_of(stage, "default", added)
 }
 
+/// The same with these variables.
+pub(crate) fn scheduler_with(stage: &Stage, variables: &[(&str, &str)], added: &[&str]) -> Process {
+    Process::start_with(stage, variables, &[SCHEDULER, &["--fleets", "default"], added].concat())
+}
+
 /// The same of other fleets.
 pub(crate) fn scheduler_of(stage: &Stage, fleets: &str, added: &[&str]) -> Process {
     Process::start(stage, &scheduling(fleets, "1s", added))

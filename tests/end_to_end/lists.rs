@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, Node, NodeConfig, Readiness, Underlay};
+use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, Node, NodeConfig, PrivatePeers, Readiness, Underlay};
 use parsec_measure::{Cid, Content, StrategyKind};
 
 use crate::deployment::{Server, metrics, server};
@@ -37,6 +37,7 @@ async fn peer(stage: &Stage, server: &Server) -> Node {
         cold: false,
         operation_timeout: std::time::Duration::from_secs(30),
         listed: None,
+        private_peers: PrivatePeers::Auto,
     };
     let node = Node::start(config).await.unwrap();
     let is_ready = async || matches!(node.readiness().await.unwrap(), Readiness::Ready { .. }).then_some(());

@@ -5,6 +5,7 @@
 //! shown if the test fails. The DHT is a [`LocalNetwork`](parsec_dht::LocalNetwork) in the test's own process, or
 //! another server where a peer must be stopped in the middle of something.
 
+mod access;
 mod bad_input;
 mod bench;
 mod conformance;
@@ -22,6 +23,7 @@ mod on_postgres;
 mod on_sqlite;
 mod one_shot;
 mod outages;
+mod secrets;
 mod spool;
 mod status;
 mod stopping;

@@ -117,6 +117,7 @@ async fn the_way_a_body_comes_in_matters_only_where_it_cannot_be_read() {
         bytes(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n".to_vec(), 400, "content-length: 0"),
         bytes(format!("POST /provide HTTP/1.1\r\nHost: parsec\r\nContent-Length: x\r\n\r\n{HELLO}"), 400, ""),
         bytes(format!("GET /readiness HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(1 << 18)), 431, ""),
+        bytes(format!("GET /readiness HTTP/1.1\r\n{}\r\n", "X: x\r\n".repeat(97)), 431, ""),
     ]);
     each_is_answered(cases).await;
 }

@@ -52,7 +52,7 @@ async fn servers_and_schedulers_say_how_they_and_each_of_their_actors_are_doing_
     );
     let round = &of_scheduler["rounds"][0];
     assert_eq!((&round["fleets"], &round["attempts"]), (&"default".into(), &2.into()), "{round}");
-    assert_eq!(of_scheduler["recorder"]["degraded"], Value::Null);
+    assert_eq!(of_scheduler["recorder"]["degraded"], false);
 
     let (of_server, text) = status(&stage, &servers[0].process).await;
     assert!(!text.contains("hunter2"), "{text}");

@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
+use parsec_api::token::ApiToken;
 use parsec_api::wire::{
     ATTEMPT_ID_HEADER, Answer, ProvideRequest, SCHEDULER_ID_HEADER, TRACE_HEADER, TRACE_WANTED, Target,
 };
 use parsec_dht::Readiness;
 use parsec_measure::{AttemptId, Cid, Measured, OperationKind};
-use tracing::{Instrument, field, info, info_span, warn};
+use tracing::{Instrument, debug, field, info, info_span, warn};
 use uuid::Uuid;
 
-use super::refusal::{Refusal, read_body, refuse_coded, text, unknown_path, wrong_method};
+use super::refusal::{Refusal, busy, read_body, refuse_coded, text, unauthorized, unknown_path, wrong_method};
 use crate::ask::AskError;
 use crate::dht_node::{DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
 use crate::metrics::Metrics;
@@ -30,6 +32,24 @@ pub struct Measuring {
     pub metrics: Arc<Metrics>,
     /// This server's fleet, for metrics and logs.
     pub fleet: String,
+    /// What schedulers have to present for an operation; `None` lets everybody in, as Go schedulers present nothing.
+    ///
+    /// Readiness is told to everybody: the probes of orchestrators have no token to send, and it says nothing but whether the
+    /// server can measure.
+    pub token: Option<ApiToken>,
+}
+
+impl Measuring {
+    fn lets_in(&self, request: &HttpRequest) -> bool {
+        let presented = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
+        self.token.as_ref().is_none_or(|token| token.is_presented_by(presented))
+    }
+
+    /// Who it was is told at the level of details: a stranger could fill a log with more.
+    fn refuse(&self, request: &HttpRequest) -> HttpResponse {
+        debug!(peer = ?request.peer_addr(), path = request.path(), "refused: no token, or a wrong one");
+        unauthorized()
+    }
 }
 
 pub(super) fn configure(config: &mut ServiceConfig) {
@@ -66,6 +86,9 @@ impl Caller {
 async fn provide(request: HttpRequest, measuring: Data<Measuring>, body: Payload) -> HttpResponse {
     let caller = Caller::of(&request);
     measuring.metrics.http_request("POST", "provide", &caller.scheduler);
+    if !measuring.lets_in(&request) {
+        return measuring.refuse(&request);
+    }
     let cid = match read_provide(&request, body).await {
         Ok(cid) => cid,
         Err(refusal) => return refusal.into(),
@@ -92,6 +115,9 @@ async fn read_provide(request: &HttpRequest, body: Payload) -> Result<Cid, Refus
 async fn retrieve(request: HttpRequest, measuring: Data<Measuring>, text: Path<String>, body: Payload) -> HttpResponse {
     let caller = Caller::of(&request);
     measuring.metrics.http_request("POST", "retrieve", &caller.scheduler);
+    if !measuring.lets_in(&request) {
+        return measuring.refuse(&request);
+    }
     if let Err(refusal) = read_body(&request, body).await {
         return refusal.into();
     }
@@ -132,6 +158,10 @@ async fn finish(
         let measured = match operation.await {
             Ok(Ok(measured)) => measured,
             Ok(Err(error @ OperationError::Dht(_))) => return failed(error.to_string()),
+            Ok(Err(error @ OperationError::Busy(_))) => {
+                debug!(%error, "not measured");
+                return busy(error.to_string());
+            }
             Ok(Err(error)) => return refused(error.to_string()),
             Err(error @ (AskError::Unavailable(_) | AskError::Busy(_))) => return refused(error.to_string()),
             Err(error) => return failed(error.to_string()),
@@ -157,7 +187,7 @@ fn failed(reason: String) -> HttpResponse {
     text(StatusCode::INTERNAL_SERVER_ERROR, reason)
 }
 
-/// Not now: the node is being started, or busy.
+/// Not now: the node is being started.
 fn refused(reason: String) -> HttpResponse {
     warn!(reason, "not measured");
     text(StatusCode::SERVICE_UNAVAILABLE, reason)

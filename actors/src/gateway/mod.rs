@@ -4,6 +4,8 @@
 //! process. The socket is bound once, outside, and survives a crash of this actor. Told to stop
 //! ([`Stop`]), it accepts nothing new, lets requests in flight finish, and ends.
 
+mod connections;
+mod limits;
 mod measuring;
 mod refusal;
 mod telemetry;
@@ -15,25 +17,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use actix_web::dev::ServerHandle;
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
+use rustls::ServerConfig;
 use tracing::{debug, warn};
 
+pub use limits::Limits;
 pub use measuring::Measuring;
 pub use telemetry::Reports;
 
+use self::connections::{Connections, take_turn};
 use self::workers::Workers;
 use crate::progress::{Progress, Stuck};
 use crate::stop::{GATEWAY_STOP, Stop};
 
 /// How many threads serve requests. They only pass messages on; the measuring happens elsewhere.
 const WORKERS: usize = 1;
-
-/// How many connections may be open at once: dozens of schedulers, and a bound on strangers.
-const MAX_CONNECTIONS: usize = 256;
-
-/// How long a client may take to send its request's head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a gateway serves.
 #[derive(Clone)]
@@ -70,6 +70,8 @@ pub struct Gateway {
     /// nobody will serve.
     listener: Option<Arc<TcpListener>>,
     routes: Routes,
+    limits: Limits,
+    tls: Option<ServerConfig>,
     server: Option<ServerHandle>,
     workers: Workers,
     /// How long requests in flight are waited for.
@@ -77,10 +79,17 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Serves these routes on a socket that listens already.
+    /// Serves these routes on a socket that listens already, over plain HTTP and within the usual limits.
     pub fn new(listener: Arc<TcpListener>, routes: Routes) -> Self {
-        let (server, workers) = (None, Workers::default());
-        Self { listener: Some(listener), routes, server, workers, stop_within: GATEWAY_STOP }
+        Self {
+            listener: Some(listener),
+            routes,
+            limits: Limits::default(),
+            tls: None,
+            server: None,
+            workers: Workers::default(),
+            stop_within: GATEWAY_STOP,
+        }
     }
 
     /// Gives requests in flight less time when it stops.
@@ -88,6 +97,44 @@ impl Gateway {
     pub fn stopping_within(mut self, time: Duration) -> Self {
         self.stop_within = time;
         self
+    }
+
+    /// The same over TLS alone, if there is a configuration of it.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Option<ServerConfig>) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// The same within other limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    fn serve(&self, listener: TcpListener) -> std::io::Result<Server> {
+        let (routes, limits, connections) = (self.routes.clone(), self.limits, Connections::new(self.limits));
+        let workers = self.workers.clone();
+        let app = move || {
+            workers.begin_to_tick();
+            App::new().app_data(limits).wrap(from_fn(take_turn)).configure(|config| routes.0(config))
+        };
+        let server = HttpServer::new(app)
+            .workers(WORKERS)
+            .max_connections(limits.connections)
+            .tls_handshake_timeout(limits.handshake)
+            .client_request_timeout(limits.head)
+            .client_disconnect_timeout(limits.farewell)
+            .keep_alive(limits.idle)
+            .on_connect(move |stream, extensions| connections.made(stream, extensions))
+            .shutdown_timeout(self.stop_within.as_secs())
+            .disable_signals();
+        let server = match &self.tls {
+            Some(tls) => server.listen_rustls_0_23(listener, tls.clone())?,
+            None => server.listen(listener)?,
+        };
+        Ok(server.run())
     }
 }
 
@@ -97,22 +144,10 @@ impl Actor for Gateway {
     fn started(&mut self, context: &mut Self::Context) {
         // Stopped, and crashed while it was stopping.
         let Some(listener) = &self.listener else { return };
-        let (routes, address, workers) = (self.routes.clone(), listener.local_addr(), self.workers.clone());
+        let address = listener.local_addr();
         // Where the system has no file or thread left for this, it is a crash, after which the supervisor tries again.
         let listener = listener.try_clone().expect("a listening socket can be cloned");
-        let app = move || {
-            workers.begin_to_tick();
-            App::new().configure(|config| routes.0(config))
-        };
-        let server = HttpServer::new(app)
-            .workers(WORKERS)
-            .max_connections(MAX_CONNECTIONS)
-            .client_request_timeout(HEAD_TIMEOUT)
-            .shutdown_timeout(self.stop_within.as_secs())
-            .disable_signals()
-            .listen(listener)
-            .expect("a socket that listens can be served on")
-            .run();
+        let server = self.serve(listener).expect("a socket that listens can be served on");
         self.server = Some(server.handle());
         // Not a future of this actor's own: it must be polled while the actor goes down.
         let serving = actix::spawn(server);
@@ -125,8 +160,9 @@ impl Actor for Gateway {
 
 impl Supervised for Gateway {
     fn restarting(&mut self, _: &mut Self::Context) {
-        let (listener, routes, stop_within) = (self.listener.take(), self.routes.clone(), self.stop_within);
-        *self = Self { listener, routes, server: None, workers: Workers::default(), stop_within };
+        let (routes, limits, tls) = (self.routes.clone(), self.limits, self.tls.take());
+        let (listener, stop_within) = (self.listener.take(), self.stop_within);
+        *self = Self { listener, routes, limits, tls, server: None, workers: Workers::default(), stop_within };
     }
 }
 

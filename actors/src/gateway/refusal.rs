@@ -1,15 +1,17 @@
 //! What a gateway says to a request that it does not serve: the status, and one sentence with what would be right.
 
-use actix_web::http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH};
+use actix_web::http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use parsec_api::token::BEARER;
 use parsec_api::wire::MAX_BODY_BYTES;
-use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long a request's body may take to arrive: a megabyte at the speed of a slow line.
-pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+use super::limits::Limits;
+
+/// After how many seconds whoever comes while all operations are taken may try again: about as long as one takes.
+const RETRY_AFTER_SECONDS: u16 = 5;
 
 /// How much of a stranger's text is repeated to them.
 const MAX_QUOTED_CHARS: usize = 128;
@@ -32,8 +34,8 @@ impl Refusal {
         Self { status: StatusCode::PAYLOAD_TOO_LARGE, reason }
     }
 
-    fn too_slow() -> Self {
-        let reason = format!("request body did not arrive within {} s", BODY_TIMEOUT.as_secs());
+    fn too_slow(limits: &Limits) -> Self {
+        let reason = format!("request body did not arrive within {} s", limits.body.as_secs_f64());
         Self { status: StatusCode::REQUEST_TIMEOUT, reason }
     }
 }
@@ -51,11 +53,12 @@ pub(super) async fn read_body(request: &HttpRequest, body: Payload) -> Result<By
     if announced.is_some_and(|bytes| bytes > MAX_BODY_BYTES) {
         return Err(Refusal::too_long());
     }
-    match timeout(BODY_TIMEOUT, body.to_bytes_limited(MAX_BODY_BYTES)).await {
+    let limits = request.app_data::<Limits>().copied().unwrap_or_default();
+    match timeout(limits.body, body.to_bytes_limited(MAX_BODY_BYTES)).await {
         Ok(Ok(Ok(bytes))) => Ok(bytes),
         Ok(Ok(Err(error))) => Err(Refusal::bad_request(format!("request body cannot be read: {error}"))),
         Ok(Err(_)) => Err(Refusal::too_long()),
-        Err(_) => Err(Refusal::too_slow()),
+        Err(_) => Err(Refusal::too_slow(&limits)),
     }
 }
 
@@ -88,6 +91,21 @@ pub(super) async fn wrong_method(request: HttpRequest, body: Payload, allowed: &
         format!("method `{method}` is not served at `{path}`; this path takes {allowed}"),
     );
     response.headers_mut().insert(ALLOW, allowed.parse().expect("names of methods are fit for a header"));
+    response
+}
+
+/// Who asks for an operation has to show a token, and did not show the right one. What else they send is not read.
+pub(super) fn unauthorized() -> HttpResponse {
+    let reason = "this server wants the header `Authorization: Bearer`, a blank, and its token; what came is not that";
+    let mut response = text(StatusCode::UNAUTHORIZED, reason);
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(BEARER));
+    response
+}
+
+/// As many operations as allowed are under way.
+pub(super) fn busy(reason: String) -> HttpResponse {
+    let mut response = text(StatusCode::TOO_MANY_REQUESTS, reason);
+    response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
     response
 }
 

@@ -4,13 +4,14 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 use chrono::{DateTime, SecondsFormat, Utc};
+use parsec_store::SpoolState;
 use serde_json::{Value, json};
 
 use super::refusal::{text, unknown_path, wrong_method};
 use crate::ask::Ask;
 use crate::metrics::MEDIA_TYPE;
 use crate::telemetry::{GetStatus, Scrape};
-use crate::vitals::{ActorStatus, LastRound, RecorderVitals, SpoolVitals, Status};
+use crate::vitals::{ActorStatus, LastRound, RecorderVitals, Status};
 
 /// What is served, for those who look elsewhere.
 const SERVED: &str = "GET /metrics and GET /status";
@@ -45,13 +46,13 @@ async fn metrics(reports: Data<Reports>) -> impl Responder {
 
 async fn status(reports: Data<Reports>) -> impl Responder {
     match reports.status.ask(GetStatus).await {
-        Ok(status) => HttpResponse::Ok().json(written(&status, Utc::now())),
+        Ok(status) => HttpResponse::Ok().json(written(&status)),
         Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
     }
 }
 
 /// The shape of `GET /status`, which `deploy/README.md` describes. A member that does not apply is `null`.
-fn written(status: &Status, now: DateTime<Utc>) -> Value {
+fn written(status: &Status) -> Value {
     json!({
         "version": status.version,
         "commit": status.commit,
@@ -59,7 +60,7 @@ fn written(status: &Status, now: DateTime<Utc>) -> Value {
         "started_at": time(status.started),
         "uptime_seconds": status.uptime.as_secs_f64(),
         "actors": status.actors.iter().map(actor).collect::<Vec<_>>(),
-        "recorder": status.recorder.as_ref().map(|of| recorder(of, now)),
+        "recorder": status.recorder.as_ref().map(recorder),
         "rounds": status.rounds.iter().map(round).collect::<Vec<_>>(),
     })
 }
@@ -77,22 +78,21 @@ fn actor(actor: &ActorStatus) -> Value {
     })
 }
 
-fn recorder(recorder: &RecorderVitals, now: DateTime<Utc>) -> Value {
+fn recorder(recorder: &RecorderVitals) -> Value {
     json!({
         "backlog_rows": recorder.backlog_rows,
-        "spool": recorder.spool.as_ref().map(|of| spool(of, now)),
+        "spool": recorder.spool.as_ref().map(spool),
         "degraded": recorder.degraded,
     })
 }
 
-fn spool(spool: &SpoolVitals, now: DateTime<Utc>) -> Value {
-    // A clock that was set back makes nothing younger than new.
-    let age = |since: DateTime<Utc>| (now - since).num_seconds().max(0);
+fn spool(spool: &SpoolState) -> Value {
     json!({
         "rows": spool.rows,
         "bytes": spool.bytes,
         "max_bytes": spool.max_bytes,
-        "oldest_seconds": spool.oldest.map(age),
+        "oldest_seconds": spool.oldest.map(|age| age.as_secs_f64()),
+        "max_age_seconds": spool.max_age.as_secs_f64(),
     })
 }
 

@@ -1,6 +1,6 @@
 use std::io;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
@@ -21,6 +21,8 @@ use crate::telemetry::Telemetry;
 
 mod openapi;
 mod status;
+mod strangers;
+mod token;
 
 /// What the routes answered.
 #[derive(Debug)]
@@ -52,7 +54,7 @@ async fn send(routes: &Routes, request: TestRequest) -> Reply {
 }
 
 fn measuring(dht: DhtHandle, metrics: &Arc<Metrics>) -> Routes {
-    Routes::measuring(Measuring { dht, metrics: Arc::clone(metrics), fleet: "default".to_owned() })
+    Routes::measuring(Measuring { dht, metrics: Arc::clone(metrics), fleet: "default".to_owned(), token: None })
 }
 
 /// Routes in front of an actor that answers in the place of a DHT node.
@@ -203,7 +205,7 @@ async fn a_node_that_is_busy_takes_no_more() {
     });
     host.engine.until("all of them have begun", |engine| engine.begun == 64).await;
     let busy = send(&host.routes, retrieve(&cid(1).to_string())).await;
-    busy.is_refusal(StatusCode::SERVICE_UNAVAILABLE, "64 operations are under way");
+    busy.is_refusal(StatusCode::TOO_MANY_REQUESTS, "64 operations are under way");
     host.engine.is(How::Works);
     assert!(many.await.unwrap().into_iter().all(|answer| answer.unwrap().is_ok()));
 }

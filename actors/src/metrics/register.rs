@@ -14,17 +14,7 @@ impl Metrics {
             "What this process was built from",
             Info::new([("version", version), ("commit", commit)]),
         );
-        registry.register(
-            "parsec_actor_restarts",
-            "Restarts after a crash: after a panic, or because the actor or its work hung",
-            self.restarts.clone(),
-        );
-        registry.register("parsec_actor_up", "Actors of this name that run", self.actors_up.clone());
-        registry.register(
-            "parsec_actor_waiting",
-            "Questions that were put to actors of this name and have not been answered yet",
-            self.actors_waiting.clone(),
-        );
+        self.actors.register(registry);
         registry.register(
             "parsec_network_size_peers",
             "Peers that the newest node to say so believes the network to have, estimated or counted, by fleet",

@@ -69,10 +69,9 @@ impl Backlog {
         self.memory.lock().len()
     }
 
-    /// Why rows are kept in memory alone although there is a spool, in words; `None` if they are not.
-    pub fn trouble(&self) -> Option<String> {
-        let trouble = self.disk.as_ref()?.trouble()?;
-        Some(format!("the spool takes no rows, they are kept in memory only: {trouble}"))
+    /// Whether the spool, if there is one, took rows when it was last given some.
+    pub fn works(&self) -> bool {
+        self.disk.as_ref().is_none_or(|disk| disk.trouble().is_none())
     }
 
     /// Whether rows are in memory that a disk could take.

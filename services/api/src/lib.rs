@@ -2,9 +2,11 @@
 //!
 //! [`wire`] holds the shapes of requests and answers as they travel, in both generations that the field
 //! speaks (2023 and 2026), and translates them to and from the domain; no shape leaves this crate as a
-//! domain type. [`client`] is how a scheduler calls a server, with a bound on every wait and every body.
+//! domain type. [`client`] is how a scheduler calls a server, with a bound on every wait and every body. [`token`] is what a
+//! server may ask for before it works.
 
 pub mod client;
+pub mod token;
 pub mod wire;
 
 mod text;

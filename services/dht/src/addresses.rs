@@ -1,5 +1,7 @@
 //! Multiaddresses as they come in from the wire and from configuration.
 
+use std::collections::VecDeque;
+
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 
@@ -100,6 +102,10 @@ pub(crate) fn announced<'a>(
 /// How many peers must have seen us under an address before we announce it (Go: `ActivationThresh` of its observed addresses).
 const OBSERVERS_NEEDED: usize = 4;
 
+/// How many addresses that others have seen us under are announced at a time. A node has one or two, each over TCP and QUIC;
+/// the oldest give way, as those of a provider that changes them every night should.
+const MAX_CONFIRMED: usize = 8;
+
 /// How many addresses are weighed at once. Behind a NAT that gives each connection a port of its own, every
 /// observation is another address; the oldest give way.
 const MAX_CANDIDATES: usize = 64;
@@ -108,6 +114,7 @@ const MAX_CANDIDATES: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Observed {
     candidates: Vec<(Multiaddr, Vec<PeerId>)>,
+    confirmed: VecDeque<Multiaddr>,
 }
 
 impl Observed {
@@ -125,6 +132,13 @@ impl Observed {
         }
         self.candidates.push((address, vec![by]));
         false
+    }
+
+    /// An address is announced from now on. Another that gives way to it is returned.
+    pub(crate) fn confirm(&mut self, address: Multiaddr) -> Option<Multiaddr> {
+        self.confirmed.retain(|known| *known != address);
+        self.confirmed.push_back(address);
+        if self.confirmed.len() > MAX_CONFIRMED { self.confirmed.pop_front() } else { None }
     }
 }
 
@@ -199,5 +213,18 @@ mod tests {
         assert_eq!([0, 1, 1, 2].map(&mut credible), [false; 4]);
         assert!(credible(3), "the fourth peer settles it");
         assert!(!credible(4), "and it is said once");
+    }
+
+    #[test]
+    fn what_others_see_of_us_is_bounded_and_the_oldest_gives_way() {
+        let address = |port: usize| format!("/ip4/1.2.3.4/tcp/{port}").parse::<Multiaddr>().unwrap();
+        let mut observed = Observed::default();
+        assert!((1..=MAX_CONFIRMED).all(|port| observed.confirm(address(port)).is_none()));
+        assert_eq!(observed.confirm(address(1)), None, "it is seen again");
+        assert_eq!(observed.confirm(address(100)), Some(address(2)));
+        for port in 0..1_000 {
+            observed.note(address(port), PeerId::random());
+        }
+        assert_eq!(observed.candidates.len(), MAX_CANDIDATES);
     }
 }

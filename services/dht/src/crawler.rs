@@ -134,9 +134,9 @@ impl Crawler {
     async fn crawl(&self) -> Option<usize> {
         let started = Instant::now();
         let bounds = CrawlConfig::default();
-        let mut book = AddressBook::new(bounds.max_peers);
+        let mut book = AddressBook::new(bounds.max_peers, self.tools.reach.clone());
         let known = self.bootstrap.iter().cloned().chain(self.census.everybody());
-        let seeds = known.map(|peer| book.note(peer)).collect();
+        let seeds = dialable(&mut book, known);
         let mut crawl = Crawl::new(self.local, seeds, bounds);
         let mut visits = FuturesUnordered::new();
         let mut visited = None;
@@ -151,10 +151,7 @@ impl Crawler {
                         break crawl.into_outcome();
                     };
                     visited = Some(match answer {
-                        Some(named) => {
-                            let named = named.into_iter().map(|peer| book.note(peer)).collect();
-                            Visited::Answered { peer, named }
-                        }
+                        Some(named) => Visited::Answered { peer, named: dialable(&mut book, named) },
                         None => {
                             book.remove(&peer);
                             Visited::Failed { peer }
@@ -209,4 +206,9 @@ impl Crawler {
         }
         (peer, complete.map(|()| named))
     }
+}
+
+/// Notes where these peers can be dialled, and tells them from those who cannot be.
+fn dialable(book: &mut AddressBook, peers: impl IntoIterator<Item = NamedPeer>) -> Vec<PeerId> {
+    peers.into_iter().filter_map(|peer| Some(peer.id).filter(|_| book.note(peer))).collect()
 }

@@ -17,6 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tracing::{debug, info, warn};
 
 use crate::addresses::{self, Observed};
+use crate::reach::Reach;
 use crate::rpc::client::RpcClient;
 use crate::strategy::Request;
 use crate::swarm::{Behaviour, BehaviourEvent};
@@ -108,7 +109,7 @@ impl DriverHandle {
         let _ = self.commands.send(Command::Forget(peer)).await;
     }
 
-    /// Closes the connections to a peer that is needed no more.
+    /// Closes the connections to a peer that is needed no more, unless somebody else is asking it something.
     pub(crate) async fn disconnect(&self, peer: PeerId) {
         let _ = self.commands.send(Command::Disconnect(peer)).await;
     }
@@ -164,6 +165,7 @@ pub(crate) struct Driver {
     /// Where to find us, if that is not left to listeners and peers.
     configured: Vec<Multiaddr>,
     observed: Observed,
+    reach: Reach,
     /// What connected peers say they run.
     agents: HashMap<PeerId, Arc<str>>,
     /// The lookup of libp2p-kad's own that is being measured.
@@ -172,11 +174,14 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// The addresses that the swarm has already are those that the operator wants to be announced.
-    pub(crate) fn new(swarm: Swarm<Behaviour>, rpc: RpcClient) -> (Self, DriverHandle) {
+    pub(crate) fn new(swarm: Swarm<Behaviour>, rpc: RpcClient, reach: Reach) -> (Self, DriverHandle) {
         let (sender, commands) = mpsc::channel(QUEUE);
         let configured = swarm.external_addresses().cloned().collect();
         let (observed, agents) = (Observed::default(), HashMap::new());
-        (Self { swarm, rpc, commands, configured, observed, agents, walk: None }, DriverHandle { commands: sender })
+        (
+            Self { swarm, rpc, commands, configured, observed, reach, agents, walk: None },
+            DriverHandle { commands: sender },
+        )
     }
 
     /// Runs until it is told to stop or every handle is gone.
@@ -251,11 +256,10 @@ impl Driver {
             }
             Command::Forget(peer) => {
                 self.swarm.behaviour_mut().kad.kad.remove_peer(&peer);
-                let _ = self.swarm.disconnect_peer_id(peer);
+                self.disconnect(peer);
             }
-            Command::Disconnect(peer) => {
-                let _ = self.swarm.disconnect_peer_id(peer);
-            }
+            Command::Disconnect(peer) if self.rpc.is_asking(&peer) => {}
+            Command::Disconnect(peer) => self.disconnect(peer),
             Command::Walk { key, request, reply } => self.start_walk(key, request, reply),
             Command::EndWalk => self.end_walk(Progress::default()),
             Command::Agents { peers, reply } => {
@@ -266,10 +270,23 @@ impl Driver {
         }
     }
 
+    fn disconnect(&mut self, peer: PeerId) {
+        self.swarm.behaviour_mut().rpc.lets_go(&peer);
+        let _ = self.swarm.disconnect_peer_id(peer);
+    }
+
     fn add_to_table(&mut self, peer: NamedPeer) {
         let kad = &mut self.swarm.behaviour_mut().kad.kad;
         for address in peer.addresses {
             kad.add_address(&peer.id, address);
+        }
+    }
+
+    /// libp2p-kad adds every address that a peer was ever named or dialled at, and forgets only those that failed. The newest
+    /// give way: inventions of strangers must not push out what has served.
+    fn trim(&mut self, peer: PeerId, known: &kad::Addresses) {
+        for address in known.iter().skip(addresses::MAX_PER_PEER) {
+            self.swarm.behaviour_mut().kad.kad.remove_address(&peer, address);
         }
     }
 
@@ -306,9 +323,11 @@ impl Driver {
                 }
                 self.end_foreign_queries();
             }
+            SwarmEvent::Behaviour(BehaviourEvent::Kad(kad::Event::RoutingUpdated { peer, addresses, .. })) => {
+                self.trim(peer, &addresses);
+            }
             SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. })) => {
-                let agent: String = info.agent_version.chars().take(MAX_AGENT_CHARS).collect();
-                self.agents.insert(peer_id, agent.into());
+                self.agents.insert(peer_id, shortened(&info.agent_version));
                 self.note_observation(peer_id, info.observed_addr);
             }
             SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
@@ -333,8 +352,12 @@ impl Driver {
 
     /// A peer says under which address it sees us. Once enough of them agree, we announce it.
     fn note_observation(&mut self, peer: PeerId, address: Multiaddr) {
-        if self.observed.note(address.clone(), peer) {
+        let credible = address.len() <= addresses::MAX_ADDRESS_BYTES && self.reach.permits(&address);
+        if credible && self.observed.note(address.clone(), peer) {
             info!(%address, "address confirmed by peers");
+            if let Some(old) = self.observed.confirm(address.clone()) {
+                self.swarm.remove_external_address(&old);
+            }
             self.swarm.add_external_address(address);
         }
     }
@@ -392,7 +415,15 @@ fn addresses_of(kad: &mut kad::Behaviour<crate::records::ProviderStore>, key: KB
     NamedPeer { id, addresses: entry.unwrap_or_default() }
 }
 
+/// What is kept of a peer's own description.
+fn shortened(agent: &str) -> Arc<str> {
+    agent.chars().take(MAX_AGENT_CHARS).collect::<String>().into()
+}
+
 /// The number of leading zero bits of the least distance in a bucket.
 fn common_prefix(distance: KBucketDistance) -> u32 {
     distance.ilog2().map_or(256, |highest| 255 - highest)
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,11 +10,51 @@
 //! the network's size. `serving` is libp2p-kad, `walk` what is seen of its own lookups, `listed` who asks
 //! it for content on a list. [`Node`] ties
 //! them together, `local` is a network to try them on.
+//!
+//! # What strangers may cost us
+//!
+//! Nothing that others decide is without a bound. `reach` says which of their addresses are dialled at all. Where the
+//! test is "theirs", the bound is libp2p's own, in the file that is named.
+//!
+//! | what | at most | constant | test |
+//! | --- | --- | --- | --- |
+//! | connections to us; being established | 1,024; 256 | `swarm::MAX_INCOMING`, `MAX_PENDING_INCOMING` | theirs (connection-limits) |
+//! | the same from one address (public network) | 128; 32 | `doors::SHARE` | `doors`, `tests/hostile.rs` |
+//! | connections with one peer, either way | 8 | `swarm::MAX_PER_PEER` | theirs (connection-limits) |
+//! | connections to others; dials under way | 8,192; 4,096 | `swarm::MAX_OUTGOING`, `MAX_PENDING_OUTGOING` | theirs (connection-limits) |
+//! | time to say who one is, dialled or dialling | 15 s | `swarm::DIAL_ADDRESS_TIMEOUT` | theirs (`core/src/transport/timeout.rs`) |
+//! | streams of one connection | 64 | `swarm::MAX_STREAMS_PER_CONNECTION` | theirs (yamux, quinn) |
+//! | streams that others opened, in all | 4,096 | `streams::MAX_STREAMS` | `streams` |
+//! | streams being negotiated; time for one | 16; 10 s | `swarm::MAX_NEGOTIATING` | theirs (`swarm/src/connection.rs`) |
+//! | DHT requests at once on one connection | 32 | `MAX_NUM_STREAMS` (`kad/src/handler.rs`) | `tests/hostile.rs` |
+//! | time for a request of others, pause included | 60 s | `streams::PATIENCE` | `streams` |
+//! | bytes sent to us and not read yet: a stream; a QUIC connection | 256 or 512 KiB; 2 MiB | `swarm::QUIC_STREAM_BYTES`, `QUIC_CONNECTION_BYTES` | theirs (yamux, quinn), `tests/hostile.rs` |
+//! | a request of others | 64 KiB | `wire::MAX_REQUEST_BYTES` | `tests/hostile.rs` |
+//! | an answer that we read | 512 KiB | `wire::MAX_ANSWER_BYTES` | `wire` |
+//! | an answer that we give | 40 peers, under 512 KiB | `records::MAX_PROVIDERS`, `K_VALUE` (`kad/src/lib.rs`) | `wire` |
+//! | peers of an answer that are used | 64 closer, 64 providers | `wire::MAX_PEERS` | `wire` |
+//! | addresses of a peer; an address | 16; 256 bytes | `addresses::MAX_PER_PEER`, `MAX_ADDRESS_BYTES` | `wire`, `driver`, `records` |
+//! | time for our request: dial, stream, answer | 60 s, 10 s, 10 s | `rpc::DIAL_TIMEOUT`, `OPEN_TIMEOUT`, `ANSWER_TIMEOUT` | `local` |
+//! | peers that one lookup hears of; whose addresses it notes | 4,096; 8,192 | `lookup::MAX_HEARD`, `operation::MAX_BOOK` | `strategy`, `book` |
+//! | peers that a crawl visits; its time | 200,000; 15 min | `CrawlConfig::max_peers`, `crawler::CRAWL_LIMIT` | `strategy` |
+//! | peers that could not be dialled | 8,192 | `rpc::backoff::MAX_PEERS` | `rpc::backoff` |
+//! | streams kept for reuse | 1,024, for 30 s | `rpc::pool::MAX_STREAMS`, `MAX_IDLE` | none: libp2p's streams cannot be made in a test |
+//! | keys held for others; providers of a key | 65,536; 20 | `records::MAX_KEYS`, `MAX_PROVIDERS` | `records` |
+//! | memory of all records; a key; for how long | 90 MB; 80 bytes; 48 h | `records::MAX_BYTES`, `MAX_KEY_BYTES`, `swarm::RECORD_TTL` | `records` |
+//! | values | none is held | | `records` |
+//! | what identify says, addresses included | 4 KiB | `MAX_MESSAGE_SIZE_BYTES` (`identify/src/protocol.rs`) | theirs |
+//! | a peer's description of itself | 64 characters | `driver::MAX_AGENT_CHARS` | `driver` |
+//! | addresses that others see us at: weighed; announced; for AutoNAT | 64; 8; 64 | `addresses::MAX_CANDIDATES`, `MAX_CONFIRMED`, `candidates::MAX_CANDIDATES` | `addresses`, `candidates` |
+//! | DNS for one address: look-ups; records; dials | 32; 16; 16 | `MAX_DNS_LOOKUPS`, … (`dns/src/lib.rs`) | theirs |
+//! | requests waiting to be looked up in lists | 1,024 | `listed::WAITING` | `listed` |
 
 mod addresses;
 mod book;
+mod candidates;
 mod crawler;
+mod doors;
 mod driver;
+mod gate;
 pub mod key;
 mod listed;
 mod local;
@@ -22,6 +62,7 @@ mod log;
 mod network;
 mod node;
 mod operation;
+mod reach;
 mod records;
 mod refresh;
 mod report;
@@ -29,6 +70,7 @@ mod rpc;
 mod serving;
 mod size;
 pub mod strategy;
+mod streams;
 mod swarm;
 mod walk;
 mod wire;
@@ -44,3 +86,4 @@ pub use network::{Network, UnknownNetwork};
 pub use wire::fuzz_answer;
 
 pub use node::{Dht, DhtError, Identity, Node, NodeConfig, Readiness, StartError, Underlay};
+pub use reach::PrivatePeers;

@@ -28,6 +28,7 @@ use crate::key::Contact;
 use crate::listed::ListWatch;
 use crate::local::Attachment;
 use crate::operation::Tools;
+use crate::reach::{PrivatePeers, Reach};
 use crate::refresh::Refresh;
 use crate::report::Context;
 use crate::size::NetworkSize;
@@ -118,6 +119,8 @@ pub struct NodeConfig {
     pub operation_timeout: Duration,
     /// Lists to look the keys of other peers' provider requests up in. Without server mode there are no such requests.
     pub listed: Option<ListWatch>,
+    /// What to do with private addresses of strangers. On a local network they are dialled.
+    pub private_peers: PrivatePeers,
 }
 
 /// Why a node could not be started.
@@ -226,8 +229,12 @@ impl Node {
         let keypair = config.identity.keypair();
         let peer = keypair.public().to_peer_id();
         let mode = if config.server_mode { Mode::Server } else { Mode::Client };
-        let dials_loopback = matches!(config.underlay, Underlay::Local(_)) || is_local(&bootstrap, config.listen_ip);
-        let (mut swarm, rpc) = swarm::build(keypair, protocol, mode, dials_loopback, &config.underlay)
+        let reach = match config.underlay {
+            Underlay::Local(_) => Reach::anywhere(),
+            Underlay::Internet => Reach::of(config.private_peers, &bootstrap, config.listen_ip),
+        };
+        let walks = config.strategy == StrategyKind::Libp2p;
+        let (mut swarm, rpc) = swarm::build(keypair, protocol, mode, walks, &reach, &config.underlay)
             .map_err(|error| StartError::Setup(error.to_string()))?;
         let port = listen(&mut swarm, &config).await?;
         for address in external {
@@ -237,9 +244,9 @@ impl Node {
         if let Some(watch) = config.listed {
             swarm.behaviour_mut().kad.kad.store_mut().watch(watch.start());
         }
-        let (driver, handle) = Driver::new(swarm, rpc.clone());
+        let (driver, handle) = Driver::new(swarm, rpc.clone(), reach.clone());
         let lookup = LookupConfig { alpha: config.alpha, ..LookupConfig::default() };
-        let tools = Tools::new(rpc, handle, NetworkSize::unknown(&peer, lookup.k));
+        let tools = Tools::new(rpc, handle, NetworkSize::unknown(&peer, lookup.k), reach);
         let (fills, filled) = watch::channel(false);
         let (follow_ups_to, follow_ups) = mpsc::channel(FOLLOW_UPS);
         let (crawls, wishes) = mpsc::channel(CRAWL_WISHES);
@@ -384,12 +391,6 @@ fn watch_over(
         sender.send_replace(Some(reason));
     });
     (died, tasks)
-}
-
-/// Whether the whole network lies within this machine: judged by the peers that let us in.
-fn is_local(bootstrap: &[NamedPeer], listen_ip: IpAddr) -> bool {
-    let mut addresses = bootstrap.iter().flat_map(|peer| &peer.addresses).peekable();
-    if addresses.peek().is_none() { listen_ip.is_loopback() } else { addresses.any(addresses::is_loopback) }
 }
 
 fn parse_bootstrap(addresses: &[String]) -> Result<Vec<NamedPeer>, StartError> {

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::book::AddressBook;
 use crate::driver::DriverHandle;
 use crate::log::{End, Log, Origin, Snapshot};
+use crate::reach::Reach;
 use crate::rpc::client::RpcClient;
 use crate::rpc::{RpcError, Stopwatch};
 use crate::size::NetworkSize;
@@ -39,12 +40,13 @@ pub(crate) struct Tools {
     pub(crate) rpc: RpcClient,
     pub(crate) driver: DriverHandle,
     pub(crate) size: NetworkSize,
+    pub(crate) reach: Reach,
     room: Arc<Semaphore>,
 }
 
 impl Tools {
-    pub(crate) fn new(rpc: RpcClient, driver: DriverHandle, size: NetworkSize) -> Self {
-        Self { rpc, driver, size, room: Arc::new(Semaphore::new(BACKGROUND_PUTS)) }
+    pub(crate) fn new(rpc: RpcClient, driver: DriverHandle, size: NetworkSize, reach: Reach) -> Self {
+        Self { rpc, driver, size, reach, room: Arc::new(Semaphore::new(BACKGROUND_PUTS)) }
     }
 }
 
@@ -157,8 +159,11 @@ struct Running<S> {
 
 impl<S: Strategy<PeerId>> Running<S> {
     fn new(operation: Operation, tools: Tools, strategy: S, seeds: Vec<NamedPeer>, log: Log) -> Self {
-        let mut book = AddressBook::new(MAX_BOOK);
-        let origins = seeds.into_iter().map(|seed| (book.note(seed), Origin::default())).collect();
+        let mut book = AddressBook::new(MAX_BOOK, tools.reach.clone());
+        let origins = seeds.iter().map(|seed| (seed.id, Origin::default())).collect();
+        for seed in seeds {
+            book.note(seed);
+        }
         Self {
             operation,
             tools,
@@ -276,17 +281,16 @@ impl<S: Strategy<PeerId>> Running<S> {
     /// Notes addresses and origins of those named in an answer, and leaves the strategy with the names.
     fn hear(&mut self, place: usize, response: Response) -> Reply<PeerId> {
         let origin = Origin { named_by: Some(place), hop: self.log.origin(place).hop + 1 };
-        let mut names = |peers: Vec<NamedPeer>| -> Vec<PeerId> {
-            let note = |peer: NamedPeer| {
-                let id = self.book.note(peer);
-                if self.origins.len() < MAX_BOOK {
-                    self.origins.entry(id).or_insert(origin);
-                }
-                id
-            };
-            peers.into_iter().map(note).collect()
+        let mut note = |peer: NamedPeer| {
+            let id = peer.id;
+            if self.origins.len() < MAX_BOOK {
+                self.origins.entry(id).or_insert(origin);
+            }
+            (id, self.book.note(peer))
         };
-        Reply::Answered { closer: names(response.closer), providers: names(response.providers) }
+        let closer = response.closer.into_iter().map(&mut note).filter_map(|(id, dialable)| dialable.then_some(id));
+        let closer = closer.collect();
+        Reply::Answered { closer, providers: response.providers.into_iter().map(note).map(|(id, _)| id).collect() }
     }
 
     fn cancel_dials(&mut self) {

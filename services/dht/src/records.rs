@@ -12,6 +12,7 @@ use parsec_measure::RequestKind;
 
 use crate::addresses;
 use crate::listed::ListedRequests;
+use crate::reach::Reach;
 
 /// How many keys are held before the oldest gives way. libp2p's own store drops new records silently at 1,024 keys, which
 /// would make a busy server a holder in name only.
@@ -35,7 +36,7 @@ const ALLOCATION_BYTES: usize = 64;
 pub(crate) const MAX_KEY_BYTES: usize = 80;
 
 /// How many providers of one key are held: as many as an answer has room for.
-const MAX_PROVIDERS: usize = 20;
+pub(crate) const MAX_PROVIDERS: usize = 20;
 
 /// How many keys of our own are answered for. Others ask about a key within minutes of its publication, if at all; at one
 /// publication a minute these are the last four hours.
@@ -49,6 +50,7 @@ const MAX_OWN_KEYS: usize = 256;
 #[derive(Debug)]
 pub(crate) struct ProviderStore {
     local: PeerId,
+    reach: Reach,
     own: Shelf,
     others: Shelf,
     /// Whose request is being served, if any is.
@@ -58,8 +60,9 @@ pub(crate) struct ProviderStore {
 }
 
 impl ProviderStore {
-    pub(crate) fn new(local: PeerId) -> Self {
-        Self { local, own: Shelf::new(MAX_OWN_KEYS), others: Shelf::new(MAX_KEYS), serving: None, listed: None }
+    pub(crate) fn new(local: PeerId, reach: Reach) -> Self {
+        let (own, others) = (Shelf::new(MAX_OWN_KEYS), Shelf::new(MAX_KEYS));
+        Self { local, reach, own, others, serving: None, listed: None }
     }
 
     /// From now on, requests of others are handed on to be looked up in lists.
@@ -138,7 +141,7 @@ fn weight(record: &ProviderRecord) -> usize {
     size_of::<ProviderRecord>() + ALLOCATION_BYTES + record.addresses.iter().map(address).sum::<usize>()
 }
 
-/// What is kept of a record that comes as a stranger wrote it, up to 4 MiB long. All of it is copied: what it came in may
+/// What is kept of a record that comes as a stranger wrote it, as long as a request may be. All of it is copied: what it came in may
 /// have room for far more than is in use.
 fn compact(record: ProviderRecord) -> Result<ProviderRecord> {
     let key: &[u8] = record.key.as_ref();
@@ -184,7 +187,9 @@ impl RecordStore for ProviderStore {
         iter::empty()
     }
 
-    fn add_provider(&mut self, record: ProviderRecord) -> Result<()> {
+    /// As in Go (`handlers.go`), a provider without an address that may be dialled is held and named all the same.
+    fn add_provider(&mut self, mut record: ProviderRecord) -> Result<()> {
+        record.addresses.retain(|address| self.reach.permits(address));
         self.note(&record.key, RequestKind::AddProvider);
         self.shelf(&record.provider).add(record)
     }
@@ -236,7 +241,7 @@ mod tests {
     #[test]
     fn our_own_keys_take_no_room_from_those_of_others_and_are_bounded() {
         let (local, other) = (PeerId::random(), PeerId::random());
-        let mut store = ProviderStore::new(local);
+        let mut store = ProviderStore::new(local, Reach::anywhere());
         store.add_provider(record(0, other)).unwrap();
         for key in 0..=MAX_OWN_KEYS as u32 {
             store.add_provider(record(key, local)).unwrap();
@@ -247,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_provider_counts_once_and_expires() {
-        let (mut store, peer) = (ProviderStore::new(PeerId::random()), PeerId::random());
+        let (mut store, peer) = (ProviderStore::new(PeerId::random(), Reach::anywhere()), PeerId::random());
         store.add_provider(record(1, peer)).unwrap();
         store.add_provider(record(1, peer)).unwrap();
         assert_eq!(held(&store, 1), 1);
@@ -257,7 +262,7 @@ mod tests {
 
     #[test]
     fn what_a_stranger_sends_is_bounded() {
-        let (mut store, peer) = (ProviderStore::new(PeerId::random()), PeerId::random());
+        let (mut store, peer) = (ProviderStore::new(PeerId::random(), Reach::anywhere()), PeerId::random());
         let long = ProviderRecord { key: RecordKey::new(&[7; MAX_KEY_BYTES + 1]), ..record(1, peer) };
         assert!(store.add_provider(long).is_err());
         let address: Multiaddr = "/ip4/10.0.0.1/tcp/4001".parse().unwrap();
@@ -270,6 +275,35 @@ mod tests {
         assert_eq!((kept.capacity(), kept[0].addresses.capacity()), (1, addresses::MAX_PER_PEER));
         store.add_provider(ProviderRecord { addresses: vec![endless], ..record(1, peer) }).unwrap();
         assert_eq!(store.others.records[&RecordKey::new(&1u32.to_be_bytes())][0].addresses.capacity(), 0);
+    }
+
+    #[test]
+    fn on_a_public_network_private_addresses_are_not_passed_on_and_their_provider_is() {
+        let reach = Reach::of(crate::PrivatePeers::Ignore, &[], std::net::Ipv4Addr::UNSPECIFIED.into());
+        let (mut store, peer) = (ProviderStore::new(PeerId::random(), reach), PeerId::random());
+        let [private, public] =
+            ["/ip4/10.0.0.1/tcp/1", "/ip4/1.2.3.4/tcp/1"].map(|text| text.parse::<Multiaddr>().unwrap());
+        let mut told = |addresses: Vec<Multiaddr>| {
+            store.add_provider(ProviderRecord { addresses, ..record(1, peer) }).unwrap();
+            store.providers(&record(1, peer).key).remove(0).addresses
+        };
+        assert_eq!(told(vec![private.clone(), public.clone()]), [public]);
+        assert_eq!(told(vec![private]), []);
+    }
+
+    #[test]
+    fn values_are_not_held() {
+        let mut store = ProviderStore::new(PeerId::random(), Reach::anywhere());
+        let value = Record::new(vec![1], vec![2]);
+        assert!(store.put(value.clone()).is_err());
+        assert!(store.get(&value.key).is_none());
+    }
+
+    #[test]
+    fn a_key_has_so_many_providers() {
+        let mut store = ProviderStore::new(PeerId::random(), Reach::anywhere());
+        let taken = (0..1_000).filter(|_| store.add_provider(record(1, PeerId::random())).is_ok()).count();
+        assert_eq!((taken, held(&store, 1)), (MAX_PROVIDERS, MAX_PROVIDERS));
     }
 
     fn maximal(key: u32, provider: PeerId) -> ProviderRecord {
@@ -297,7 +331,7 @@ mod tests {
 
     #[test]
     fn what_is_taken_away_weighs_nothing() {
-        let (mut store, peer) = (ProviderStore::new(PeerId::random()), PeerId::random());
+        let (mut store, peer) = (ProviderStore::new(PeerId::random(), Reach::anywhere()), PeerId::random());
         store.add_provider(maximal(1, peer)).unwrap();
         store.add_provider(record(1, peer)).unwrap();
         assert_eq!(store.others.bytes, weight(&record(1, peer)));
@@ -315,7 +349,7 @@ mod tests {
     #[test]
     fn nothing_is_ever_republished() {
         let local = PeerId::random();
-        let mut store = ProviderStore::new(local);
+        let mut store = ProviderStore::new(local, Reach::anywhere());
         store.add_provider(record(1, local)).unwrap();
         assert_eq!(store.provided().count(), 0);
     }

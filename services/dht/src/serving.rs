@@ -19,6 +19,7 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId};
 
 use crate::addresses;
+use crate::reach::Reach;
 use crate::records::ProviderStore;
 use crate::rpc::dial_error;
 use crate::walk::{Tap, is_question};
@@ -35,11 +36,12 @@ pub(crate) struct Serving {
     pub(crate) query: Option<kad::QueryId>,
     /// Peers that answered such a lookup.
     pub(crate) answered: Vec<NamedPeer>,
+    reach: Reach,
 }
 
 impl Serving {
-    pub(crate) fn new(kad: Kademlia) -> Self {
-        Self { kad, tap: None, query: None, answered: Vec::new() }
+    pub(crate) fn new(kad: Kademlia, reach: Reach) -> Self {
+        Self { kad, tap: None, query: None, answered: Vec::new(), reach }
     }
 
     /// Lets the tap hear what a connection's handler reports. Whoever answered on a connection that it opened itself can be
@@ -48,7 +50,8 @@ impl Serving {
         let Some(mut answered) = self.tap.as_mut().and_then(|tap| tap.hears(peer, event)) else { return };
         if answered.addresses.is_empty() {
             let known = self.kad.handle_pending_outbound_connection(connection, Some(peer), &[], Endpoint::Dialer);
-            let known = known.unwrap_or_default().into_iter().filter(addresses::is_dialable);
+            let dialable = |address: &Multiaddr| addresses::is_dialable(address) && self.reach.permits(address);
+            let known = known.unwrap_or_default().into_iter().filter(dialable);
             answered.addresses = known.take(addresses::MAX_PER_PEER).collect();
         }
         self.answered.push(answered);
@@ -85,7 +88,10 @@ impl NetworkBehaviour for Serving {
         addresses: &[Multiaddr],
         role: Endpoint,
     ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
-        self.kad.handle_pending_outbound_connection(connection, peer, addresses, role)
+        // What libp2p-kad heard in lookups of its own among them, as it was said.
+        let mut known = self.kad.handle_pending_outbound_connection(connection, peer, addresses, role)?;
+        known.retain(|address| self.reach.permits(address));
+        Ok(known)
     }
 
     fn handle_established_outbound_connection(
@@ -159,7 +165,8 @@ mod tests {
 
     #[test]
     fn whoever_answers_on_a_connection_of_its_own_is_remembered_where_others_say_that_it_is() {
-        let mut serving = crate::swarm::kad(PeerId::random(), StreamProtocol::new("/test"), Mode::Server);
+        let mut serving =
+            crate::swarm::kad(PeerId::random(), StreamProtocol::new("/test"), Mode::Server, Reach::anywhere(), 1 << 16);
         let (peer, connection) = (PeerId::random(), ConnectionId::new_unchecked(1));
         let address: Multiaddr = "/ip4/10.0.0.1/tcp/4001".parse().unwrap();
         serving.kad.add_address(&peer, address.clone());

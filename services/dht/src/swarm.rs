@@ -10,18 +10,21 @@ use libp2p::identity::Keypair;
 use libp2p::kad::{self, BucketInserts, Mode};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::{
-    PeerId, StreamProtocol, Swarm, Transport, autonat, connection_limits, dns, identify, noise, ping, quic, tcp, yamux,
+    PeerId, StreamProtocol, Swarm, Transport, connection_limits, dns, identify, noise, ping, quic, tcp, yamux,
 };
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 use thiserror::Error;
 
+use crate::candidates::Candidates;
+use crate::doors::Doors;
+use crate::gate::Gate;
 use crate::local;
 use crate::node::Underlay;
+use crate::reach::Reach;
 use crate::records::ProviderStore;
 use crate::rpc;
 use crate::serving::Serving;
-use crate::wire::MAX_MESSAGE_BYTES;
+use crate::streams::{self, Visitors, Watched};
+use crate::wire::{MAX_ANSWER_BYTES, MAX_REQUEST_BYTES};
 
 /// How long a TCP handshake may take (Go: `tcp.defaultConnectTimeout`).
 pub(crate) const TCP_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,10 +37,28 @@ pub(crate) const DIAL_ADDRESS_TIMEOUT: Duration = Duration::from_secs(15);
 const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How many connections others may have to us, established and being established, and how many one peer may have either
-/// way. About 50 KB each; Go trims above 192 unless told otherwise.
-const MAX_INCOMING: u32 = 1_024;
-const MAX_PENDING_INCOMING: u32 = 256;
+/// way. About 50 KB each; Go trims above 192 unless told otherwise. How many one address may have stands in
+/// [`doors`](crate::doors).
+pub(crate) const MAX_INCOMING: u32 = 1_024;
+pub(crate) const MAX_PENDING_INCOMING: u32 = 256;
 const MAX_PER_PEER: u32 = 8;
+
+/// How many connections we may have to others, and dials under way: several times what a crawl with its 200 visits at a time
+/// and a hundred lookups besides come to. A dial beyond that fails.
+const MAX_OUTGOING: u32 = 8_192;
+const MAX_PENDING_OUTGOING: u32 = 4_096;
+
+/// How many streams one connection may have, theirs and ours: libp2p-kad serves 32 at a time, and the other protocols
+/// need a handful. Yamux closes a connection that asks for more, QUIC does not let it ask.
+const MAX_STREAMS_PER_CONNECTION: u32 = 64;
+
+/// For how many streams of a connection a protocol may be negotiated at a time, each for the 10 s that libp2p gives it.
+const MAX_NEGOTIATING: usize = 16;
+
+/// How much a QUIC peer may send before we read it, on one stream and on all of a connection: the longest answer, and
+/// a few of them. Over yamux it is 256 KiB for each stream.
+const QUIC_STREAM_BYTES: u32 = 512 << 10;
+const QUIC_CONNECTION_BYTES: u32 = 2 << 20;
 
 /// How long a provider record is held (Go: `ProvideValidity`).
 const RECORD_TTL: Duration = Duration::from_secs(48 * 3600);
@@ -61,12 +82,14 @@ pub(crate) struct Behaviour {
     pub(crate) rpc: rpc::behaviour::Behaviour,
     pub(crate) identify: identify::Behaviour,
     pub(crate) ping: ping::Behaviour,
-    pub(crate) autonat: autonat::v2::client::Behaviour,
+    pub(crate) autonat: Candidates,
+    doors: Doors,
     limits: connection_limits::Behaviour,
 }
 
-/// Kademlia as a measuring node needs it: serving, and never asking on its own.
-pub(crate) fn kad(local: PeerId, protocol: StreamProtocol, mode: Mode) -> Serving {
+/// Kademlia as a measuring node needs it: serving, and never asking on its own. `max_message` is the longest message
+/// that it reads, requests and answers alike.
+pub(crate) fn kad(local: PeerId, protocol: StreamProtocol, mode: Mode, reach: Reach, max_message: usize) -> Serving {
     let mut config = kad::Config::new(protocol);
     config
         .set_periodic_bootstrap_interval(None)
@@ -75,38 +98,49 @@ pub(crate) fn kad(local: PeerId, protocol: StreamProtocol, mode: Mode) -> Servin
         .set_provider_publication_interval(None)
         .set_provider_record_ttl(Some(RECORD_TTL))
         .set_kbucket_inserts(BucketInserts::Manual)
-        .set_max_packet_size(MAX_MESSAGE_BYTES);
-    let mut kad = kad::Behaviour::with_config(local, ProviderStore::new(local), config);
+        .set_max_packet_size(max_message);
+    let mut kad = kad::Behaviour::with_config(local, ProviderStore::new(local, reach.clone()), config);
     kad.set_mode(Some(mode));
-    Serving::new(kad)
+    Serving::new(kad, reach)
+}
+
+fn multiplexer() -> yamux::Config {
+    let mut config = yamux::Config::default();
+    config.set_max_num_streams(MAX_STREAMS_PER_CONNECTION as usize);
+    config
 }
 
 /// TCP (noise, yamux) and QUIC, names resolved through the system's DNS.
-fn internet(keypair: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, BuildError> {
+fn internet(keypair: &Keypair, reach: Reach) -> Result<Boxed<(PeerId, StreamMuxerBox)>, BuildError> {
     let tcp = tcp::tokio::Transport::new(tcp::Config::default());
     let tcp = TransportTimeout::with_outgoing_timeout(tcp, TCP_CONNECT_TIMEOUT)
         .upgrade(Version::V1Lazy)
         .authenticate(noise::Config::new(keypair)?)
-        .multiplex(yamux::Config::default())
+        .multiplex(multiplexer())
         .timeout(DIAL_ADDRESS_TIMEOUT)
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
     let mut quic = quic::Config::new(keypair);
     quic.handshake_timeout = DIAL_ADDRESS_TIMEOUT;
+    quic.max_concurrent_stream_limit = MAX_STREAMS_PER_CONNECTION;
+    quic.max_stream_data = QUIC_STREAM_BYTES;
+    quic.max_connection_data = QUIC_CONNECTION_BYTES;
     let quic = quic::tokio::Transport::new(quic).map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
     let either = OrTransport::new(tcp, quic).map(|output, _| output.into_inner());
-    Ok(dns::tokio::Transport::system(either)?.boxed())
+    Ok(dns::tokio::Transport::system(Gate::new(either.boxed(), reach))?.boxed())
 }
 
-/// The swarm of a measuring node, and the client that sends requests through it.
+/// The swarm of a measuring node, and the client that sends requests through it. `walks` says whether libp2p-kad's own
+/// lookups will be asked for: then it reads answers too.
 pub(crate) fn build(
     keypair: &Keypair,
     protocol: StreamProtocol,
     mode: Mode,
-    dials_loopback: bool,
+    walks: bool,
+    reach: &Reach,
     underlay: &Underlay,
 ) -> Result<(Swarm<Behaviour>, rpc::client::RpcClient), BuildError> {
     let local = keypair.public().to_peer_id();
-    let (rpc, client) = rpc::client::RpcClient::new(protocol.clone(), dials_loopback);
+    let (rpc, client) = rpc::client::RpcClient::new(protocol.clone(), reach.clone());
     // No address cache: what others say of themselves must not outlive the order to forget them.
     let identify = identify::Config::new("/ipfs/0.1.0".into(), keypair.public())
         .with_agent_version(AGENT.into())
@@ -114,23 +148,30 @@ pub(crate) fn build(
     let limits = connection_limits::ConnectionLimits::default()
         .with_max_pending_incoming(Some(MAX_PENDING_INCOMING))
         .with_max_established_incoming(Some(MAX_INCOMING))
+        .with_max_pending_outgoing(Some(MAX_PENDING_OUTGOING))
+        .with_max_established_outgoing(Some(MAX_OUTGOING))
         .with_max_established_per_peer(Some(MAX_PER_PEER));
-    let autonat =
-        autonat::v2::client::Behaviour::new(StdRng::from_rng(&mut rand::rng()), autonat::v2::client::Config::default());
+    let max_message = if walks { MAX_ANSWER_BYTES } else { MAX_REQUEST_BYTES };
     let behaviour = Behaviour {
-        kad: kad(local, protocol, mode),
+        kad: kad(local, protocol, mode, reach.clone(), max_message),
         rpc,
         identify: identify::Behaviour::new(identify),
         ping: ping::Behaviour::default(),
-        autonat,
+        autonat: Candidates::new(reach.clone()),
+        doors: Doors::new(reach.is_public()),
         limits: connection_limits::Behaviour::new(limits),
     };
-    let config = libp2p::swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE_CONNECTION_TIMEOUT);
+    let config = libp2p::swarm::Config::with_tokio_executor()
+        .with_idle_connection_timeout(IDLE_CONNECTION_TIMEOUT)
+        .with_max_negotiating_inbound_streams(MAX_NEGOTIATING);
     let (transport, config) = match underlay {
         // Smart dialling is Go's: QUIC first, TCP 250 ms later, instead of everything at once.
-        Underlay::Internet => (internet(keypair)?, config.with_smart_dial()),
+        Underlay::Internet => (internet(keypair, reach.clone())?, config.with_smart_dial()),
         // Everybody has one address. Smart dialling lets one that is neither QUIC nor TCP wait 100 ms.
         Underlay::Local(attachment) => (local::transport(attachment, keypair)?, config),
     };
+    let visitors = Visitors::at_most(streams::MAX_STREAMS);
+    let watched = move |muxer| StreamMuxerBox::new(Watched::new(muxer, visitors));
+    let transport = transport.map(move |(peer, muxer), _| (peer, watched(muxer))).boxed();
     Ok((Swarm::new(transport, behaviour, local, config), client))
 }

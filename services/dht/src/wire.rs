@@ -9,12 +9,13 @@ use thiserror::Error;
 
 use crate::addresses;
 
-/// The longest message of others that we serve: what Go takes (`network.MessageSizeMax`).
-pub(crate) const MAX_MESSAGE_BYTES: usize = 4 << 20;
+/// The longest request of others that we serve. The longest there is, a record with a few dozen addresses, has 5 kB; Go takes
+/// 4 MiB (`network.MessageSizeMax`), which from a thousand connections with 32 streams each is more than a machine has.
+pub(crate) const MAX_REQUEST_BYTES: usize = 64 << 10;
 
 /// The longest answer that is read: ten times the longest seen in the field, where 26 to 43 kB occur. Hundreds of answers
 /// may be under way at a time, and what is decoded takes many times the room of what was sent.
-const MAX_ANSWER_BYTES: usize = 512 << 10;
+pub(crate) const MAX_ANSWER_BYTES: usize = 512 << 10;
 
 /// How many peers of one answer are used. Servers name at most k = 20, and providers besides; the rest is not worth reading.
 const MAX_PEERS: usize = 64;
@@ -232,6 +233,28 @@ mod tests {
         let peer = Peer { id: id.to_bytes(), addresses: vec![long.to_vec(), short.to_vec()] };
         let message = Message { kind: MessageType::FindNode as i32, closer: vec![peer], ..Default::default() };
         assert_eq!(answer(framed(&message)).unwrap().closer, [NamedPeer { id, addresses: vec![short] }]);
+    }
+
+    #[test]
+    fn so_many_peers_of_an_answer_are_used_and_so_many_addresses_of_each() {
+        let addresses = |peer: u16| (0..100).map(move |port| format!("/ip4/10.0.0.1/tcp/{}", peer * 100 + port));
+        let parsed = |text: String| text.parse::<Multiaddr>().unwrap().to_vec();
+        let peer = |peer| Peer { id: PeerId::random().to_bytes(), addresses: addresses(peer).map(parsed).collect() };
+        let closer = (0..100).map(peer).collect::<Vec<_>>();
+        let message =
+            Message { kind: MessageType::FindNode as i32, providers: closer.clone(), closer, ..Default::default() };
+        let Response { closer, providers } = answer(framed(&message)).unwrap();
+        assert_eq!([closer.len(), providers.len()], [MAX_PEERS; 2]);
+        assert!(closer.iter().chain(&providers).all(|peer| peer.addresses.len() == addresses::MAX_PER_PEER));
+    }
+
+    #[test]
+    fn the_longest_answer_that_we_give_is_one_that_we_would_read() {
+        // Each address with the peer's id behind it, as libp2p-kad keeps it, and a few bytes of tags and lengths.
+        let address = addresses::MAX_ADDRESS_BYTES + 39 + 4;
+        let peer = addresses::MAX_PER_PEER * address + 39 + 16;
+        let peers = libp2p::kad::K_VALUE.get() + crate::records::MAX_PROVIDERS;
+        assert!(crate::records::MAX_KEY_BYTES + peers * peer < MAX_ANSWER_BYTES);
     }
 
     #[test]

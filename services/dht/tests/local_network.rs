@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use parsec_dht::{
-    Dht, Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, Readiness, StartError,
-    Underlay,
+    Dht, Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, PrivatePeers,
+    Readiness, StartError, Underlay,
 };
 use parsec_measure::{AttemptId, Cid, Content, OutcomeClass, RequestKind, StrategyKind};
 use tokio::time::timeout;
@@ -34,6 +34,7 @@ fn config(bootstrap: Vec<String>) -> NodeConfig {
         cold: false,
         operation_timeout: PATIENCE,
         listed: None,
+        private_peers: PrivatePeers::Auto,
     }
 }
 

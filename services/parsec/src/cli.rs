@@ -212,7 +212,7 @@ fn required_argument<'a>(levels: &[(&str, &'a ArgMatches)]) -> &'a str {
 /// The argument of a command that has one.
 fn argument(program: Program) -> Option<Arg> {
     let (name, required, help) = match program {
-        Program::Health => ("HOST:PORT", true, "HTTP API of the server"),
+        Program::Health => ("HOST:PORT", true, "HTTP API of the server; one that speaks TLS as https://HOST:PORT"),
         Program::Provide => (
             "FILE",
             false,
@@ -221,7 +221,7 @@ fn argument(program: Program) -> Option<Arg> {
         Program::Retrieve => ("CID", true, "What to look for"),
         Program::Trace => ("OPERATION_ID", false, "Operation to show; lists the newest if not given"),
         Program::Spool => ("ACTION", true, "What to do: list, verify or replay"),
-        Program::Conformance => ("URL", true, "HTTP API of the server, as http://HOST:PORT"),
+        Program::Conformance => ("URL", true, "HTTP API of the server, as http://HOST:PORT or https://HOST:PORT"),
         Program::Completions => ("SHELL", true, "Shell to complete command lines in: bash, zsh or fish"),
         Program::Server
         | Program::Scheduler
@@ -282,7 +282,7 @@ fn about(program: Program) -> (&'static str, &'static [&'static str]) {
         ),
         Program::Health => (
             "Asks a server whether it can measure: prints OK, or the reason and exits with 1",
-            &["parsec health localhost:7070"],
+            &["parsec health localhost:7070", "parsec health https://10.0.2.100:7070 --tls-ca ca.pem"],
         ),
         Program::Provide => (
             "Publishes one provider record, and shows what that took; exits with 1 if it fails",

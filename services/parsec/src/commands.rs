@@ -15,7 +15,7 @@ use parsec_measure::Endpoint;
 use parsec_store::Store;
 use tracing::{info, warn};
 
-use crate::config::{EcsConfig, HealthConfig, HostPort, SchedulerConfig, ServerConfig, redacted};
+use crate::config::{EcsConfig, HealthConfig, SchedulerConfig, ServerConfig, redacted};
 use crate::database::{self, DryRun};
 use crate::dht;
 use crate::ecs;
@@ -26,6 +26,7 @@ use crate::process::{self, Process};
 use crate::scheduler::{self, SchedulerSetup};
 use crate::server::{self, RunningServer, ServerSetup};
 use crate::spool;
+use crate::tls;
 
 /// Which part of the interval the beginnings of the loops are scattered over: enough that those of schedulers that were
 /// started together do not all publish in the same second.
@@ -56,6 +57,7 @@ async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsStrin
         Some(EcsConfig::Given(container)) => Some(container),
         Some(EcsConfig::AskAt(uri)) => Some(ecs::ask(uri).await?),
     };
+    let tls = config.access.tls.as_ref().map(tls::server).transpose()?;
     let http = process::bind("HTTP API", &config.api)?;
     let target = database::target(&config.database)?;
     let store: Arc<dyn Store> = if config.dry_run {
@@ -74,6 +76,8 @@ async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsStrin
         fleet: config.fleet,
         place: Place::find(&config.place, container.as_ref(), bound, &target)?,
         startup_delay: config.startup_delay,
+        token: config.access.token,
+        tls,
         cmd: redacted(args),
     };
     server::start(process, setup).await
@@ -106,6 +110,7 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
     process::raise_file_limit();
     let process = Process::start_unattended(Role::Scheduler, config.stop_timeout)?;
     let telemetry = process::bind("telemetry", &config.telemetry.listen)?;
+    let access = tls::to_servers(&config.access)?;
     let target = database::target(&config.database)?;
     let opening = database::open(&target, config.database.wait);
     let Some(store) = process.unless_stopped(opening).await else { return Ok(()) };
@@ -115,7 +120,7 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
     let timeouts = Timeouts { operation: config.operation_timeout, ..Timeouts::default() };
     let setup = SchedulerSetup {
         store,
-        servers: Arc::new(HttpClient::new(timeouts).context("cannot set up the HTTP client")?),
+        servers: Arc::new(HttpClient::with_access(timeouts, access).context("cannot set up the HTTP client")?),
         groups: config.fleets,
         interval: config.interval,
         jitter: config.interval / JITTER,
@@ -136,8 +141,7 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
 
 /// `parsec health HOST:PORT`: `OK` and 0, or the reason and 1.
 pub(crate) async fn run_health(config: HealthConfig) -> anyhow::Result<ExitCode> {
-    let HealthConfig { server, .. } = config;
-    match ask_for_health(&server).await {
+    match ask_for_health(&config).await {
         Ok(()) => {
             output::line("OK")?;
             Ok(ExitCode::SUCCESS)
@@ -149,9 +153,10 @@ pub(crate) async fn run_health(config: HealthConfig) -> anyhow::Result<ExitCode>
     }
 }
 
-async fn ask_for_health(server: &HostPort) -> Result<(), String> {
-    let address = server.resolve().map_err(|error| format!("{server}: {error}"))?;
-    let client = HttpClient::new(Timeouts::default()).map_err(|error| error.to_string())?;
+async fn ask_for_health(HealthConfig { server, access, .. }: &HealthConfig) -> Result<(), String> {
+    let address = server.place.resolve().map_err(|error| format!("{}: {error}", server.place))?;
+    let access = tls::to_server(server, address.ip(), access).map_err(|error| format!("{error:#}"))?;
+    let client = HttpClient::with_access(Timeouts::default(), access).map_err(|error| error.to_string())?;
     let endpoint = Endpoint::new(address.ip(), address.port());
     client.readiness(&endpoint).await.map_err(|error| error.to_string())
 }

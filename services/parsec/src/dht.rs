@@ -28,6 +28,7 @@ pub(crate) fn node_config(dht: &DhtConfig, peer: &HostPort, operation_timeout: D
         cold: false,
         operation_timeout,
         listed: None,
+        private_peers: dht.private_peers,
     })
 }
 

@@ -11,7 +11,7 @@
 //! - [`conformance`]: whether a server keeps the HTTP contract
 //! - [`server`], [`scheduler`]: which actors they are made of; [`process`]: what every process has
 //! - [`exit`]: with which code and which words it ends; [`watchdog`]: ends it when nothing else can
-//! - [`database`], [`dht`], [`lists`], [`provenance`], [`logging`], [`output`], [`words`]: what the wiring needs
+//! - [`database`], [`dht`], [`lists`], [`tls`], [`provenance`], [`logging`], [`output`], [`words`]: what the wiring needs
 //! - [`place`]: where a server runs, from [`ecs`] or from the [`machine`]
 
 mod bench;
@@ -38,6 +38,7 @@ mod provenance;
 mod scheduler;
 mod server;
 mod spool;
+mod tls;
 mod trace;
 mod watchdog;
 mod words;

@@ -15,9 +15,11 @@ use parsec_actors::heartbeat::{Heartbeat, HeartbeatConfig};
 use parsec_actors::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
 use parsec_actors::stop::{StopStep, StopTimes, stop_in_order};
 use parsec_actors::supervise::Child;
+use parsec_api::token::ApiToken;
 use parsec_dht::{Dht, Node, NodeConfig};
 use parsec_measure::Fleet;
 use parsec_store::{NewNode, ServerPort, Store};
+use rustls::ServerConfig;
 use tracing::info;
 
 use crate::database;
@@ -37,6 +39,10 @@ pub(crate) struct ServerSetup {
     pub(crate) fleet: Fleet,
     pub(crate) place: Place,
     pub(crate) startup_delay: Duration,
+    /// What schedulers have to present.
+    pub(crate) token: Option<ApiToken>,
+    /// What the HTTP API proves with who it is; `None` is plain HTTP.
+    pub(crate) tls: Option<ServerConfig>,
     /// The command line for the database, secrets blanked.
     pub(crate) cmd: String,
 }
@@ -51,7 +57,8 @@ pub(crate) struct RunningServer {
 
 /// Starts a server: first the DHT node, then its row in the database, then the actors around it.
 pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Result<RunningServer> {
-    let ServerSetup { dht: config, http, store, database_wait, backlog, fleet, place, startup_delay, cmd } = setup;
+    let ServerSetup { dht: config, http, store, database_wait, backlog, fleet, place, startup_delay, token, tls, cmd } =
+        setup;
     let Place { cpu, memory_mb, ip, region } = place;
     let http_port = http.local_addr().context("the HTTP socket has no address")?.port();
     let operation_timeout = config.operation_timeout;
@@ -84,8 +91,8 @@ pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Resu
     let reports = Reports { node: id, fleet: fleet.clone(), recorder: records, metrics: Arc::clone(&metrics) };
     let dht = process.supervise("DHT node", DhtNode::new(Arc::new(node), restart).reporting(reports));
     let handle = DhtHandle::of(&dht, operation_timeout);
-    let measuring = Measuring { dht: handle.clone(), metrics, fleet };
-    let gateway = Gateway::new(Arc::new(http), Routes::measuring(measuring));
+    let measuring = Measuring { dht: handle.clone(), metrics, fleet, token };
+    let gateway = Gateway::new(Arc::new(http), Routes::measuring(measuring)).with_tls(tls);
     let gateway = process.supervise("gateway", gateway.stopping_within(process.stop_times.requests()));
     let heartbeat = HeartbeatConfig { store, node: id, startup_delay, readiness: handle.readiness };
     let heartbeat = process.supervise("heartbeat", Heartbeat::new(heartbeat));

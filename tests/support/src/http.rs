@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::stage::Stage;
+use crate::tls::{self, Authority};
 
 /// An answer.
 #[derive(Debug)]
@@ -110,15 +112,37 @@ async fn read_answer(from: &mut (impl AsyncRead + Unpin), to_head: bool) -> Raw 
     Raw { status, head, body: String::from_utf8(body).expect("the answer is text") }
 }
 
+/// Asks for something over TLS, of a server that this authority vouches for.
+///
+/// # Errors
+/// What the network said.
+pub async fn get_secure(
+    stage: &Stage,
+    authority: &Authority,
+    server: SocketAddr,
+    path: &str,
+) -> Result<Reply, reqwest::Error> {
+    try_send(stage, client_with(authority.believer()).get(format!("https://{server}{path}"))).await
+}
+
 /// Each call has a client, and so a connection, of its own.
 fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().build().expect("a plain client can be built")
+    client_with(tls::believer([]))
+}
+
+fn client_with(tls: ClientConfig) -> reqwest::Client {
+    let client = reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls);
+    client.build().expect("a plain client can be built")
 }
 
 async fn send(stage: &Stage, request: reqwest::RequestBuilder) -> Reply {
+    try_send(stage, request).await.unwrap_or_else(|error| panic!("no answer: {error:?}"))
+}
+
+async fn try_send(stage: &Stage, request: reqwest::RequestBuilder) -> Result<Reply, reqwest::Error> {
     let asking = async {
         let response = request.send().await?;
         Ok::<_, reqwest::Error>(Reply { status: response.status().as_u16(), text: response.text().await? })
     };
-    stage.in_time("answer over HTTP", asking).await.unwrap_or_else(|error| panic!("no answer: {error:?}"))
+    stage.in_time("answer over HTTP", asking).await
 }

@@ -7,8 +7,10 @@ use actix_web::error::PayloadError;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 use futures::StreamExt;
+use parsec_api::token::ApiToken;
 use parsec_test_support::openapi::{Answered, Declared, OpenApi};
 
+use super::token::{TOKEN, asking_for};
 use super::*;
 
 /// What the gateway has answered so far; each answer was one of the file.
@@ -102,6 +104,19 @@ async fn absent_bodies(witnessed: &mut Witnessed, routes: &Routes) {
     }
 }
 
+/// One operation more than are taken on at once.
+async fn too_many(witnessed: &mut Witnessed, host: &Supervised) {
+    host.engine.is(How::Hangs);
+    let (dht, begun) = (host.dht.clone(), host.engine.read(|engine| engine.begun));
+    let many =
+        async move { futures::future::join_all((0..64).map(|number| dht.provide.ask(publication(number)))).await };
+    let many = actix::spawn(many);
+    host.engine.until("all of them have begun", |engine| engine.begun == begun + 64).await;
+    witnessed.both(&host.routes, 429).await;
+    host.engine.is(How::Works);
+    assert!(many.await.unwrap().into_iter().all(|answer| answer.unwrap().is_ok()));
+}
+
 #[actix::test]
 async fn every_answer_that_the_file_declares_is_given_and_no_other_one() {
     let mut witnessed = Witnessed { file: OpenApi::new(), given: BTreeSet::new() };
@@ -123,6 +138,9 @@ async fn every_answer_that_the_file_declares_is_given_and_no_other_one() {
     ] {
         assert_eq!(witnessed.send(&host.routes, name, "", request).await, status);
     }
+    let token = ApiToken::new(TOKEN).unwrap();
+    witnessed.both(&asking_for(&token, host.dht.clone()), 401).await;
+    too_many(&mut witnessed, &host).await;
     host.engine.is(How::NotReady);
     witnessed.readiness(&host.routes, 503).await;
     host.engine.is(How::Unreachable);

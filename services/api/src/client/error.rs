@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::fmt::Write as _;
+use std::io;
 use std::time::Duration;
 
 use parsec_measure::OutcomeClass;
@@ -25,7 +26,7 @@ pub enum CallError {
         /// The limit that was reached.
         after: Duration,
     },
-    /// The server says that it cannot measure yet.
+    /// The server says that it cannot measure now: it is not ready yet, or busy.
     #[error("the server is not ready: {reason}")]
     NotReady {
         /// The server's reason, cut to a sensible length.
@@ -92,7 +93,11 @@ fn with_causes(error: &reqwest::Error) -> String {
 fn is_not_http(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
-        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+        // What is wrong in the middle of a body, such as a chunk without an end, hyper reports as data that are not valid.
+        let is_invalid = |error: &io::Error| error.kind() == io::ErrorKind::InvalidData;
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
+            || error.downcast_ref::<io::Error>().is_some_and(is_invalid)
+        {
             return true;
         }
         cause = error.source();

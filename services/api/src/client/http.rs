@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use parsec_measure::{Content, Endpoint, OperationKind};
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 
-use super::{Answered, CallError, Caller, ServerApi};
+use super::{Access, Answered, CallError, Caller, ServerApi};
 use crate::text::cut;
 use crate::wire::{
     ATTEMPT_ID_HEADER, Answer, BadAnswer, MAX_ANSWER_BYTES, ProvideRequest, SCHEDULER_ID_HEADER, TRACE_HEADER,
@@ -41,7 +41,7 @@ impl Default for Timeouts {
     }
 }
 
-/// Calls servers over plain HTTP.
+/// Calls servers over HTTP.
 ///
 /// Each call has a connection of its own: a kept one that the server closes at the moment of the next call would be
 /// recorded as a failure of the server, and the handshake is no part of what the server measures. No call is
@@ -50,22 +50,45 @@ impl Default for Timeouts {
 pub struct HttpClient {
     pub(super) http: reqwest::Client,
     timeouts: Timeouts,
+    access: Access,
 }
 
 impl HttpClient {
-    /// A client with these limits.
+    /// A client with these limits, for servers that let everybody in over plain HTTP.
     ///
     /// # Errors
     /// If the HTTP library cannot be set up on this machine.
     pub fn new(timeouts: Timeouts) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .pool_max_idle_per_host(0)
-            .connect_timeout(timeouts.connect)
-            .build()?;
-        Ok(Self { http, timeouts })
+        Self::with_access(timeouts, Access::default())
+    }
+
+    /// The same for servers that are entered in this way.
+    ///
+    /// # Errors
+    /// If the HTTP library cannot be set up on this machine.
+    pub fn with_access(timeouts: Timeouts, access: Access) -> Result<Self, reqwest::Error> {
+        let http = access.builder().pool_max_idle_per_host(0).connect_timeout(timeouts.connect).build()?;
+        Ok(Self { http, timeouts, access })
+    }
+
+    /// Where a server is, up to its path.
+    pub(super) fn origin(&self, server: &Endpoint) -> String {
+        self.access.origin(server)
+    }
+
+    /// The request with the token, if servers ask for one. Readiness is asked for without it: no server wants it there,
+    /// and what is not sent cannot be overheard.
+    pub(super) fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
+        match self.access.authorization() {
+            Some(value) => request.header(AUTHORIZATION, value),
+            None => request,
+        }
+    }
+
+    fn url(&self, server: &Endpoint, path: &[&str]) -> Url {
+        let mut url = Url::parse(&self.origin(server)).expect("an address with a port is a valid authority");
+        url.path_segments_mut().expect("http URLs have a path").clear().extend(path);
+        url
     }
 
     async fn operation(
@@ -77,8 +100,7 @@ impl HttpClient {
     ) -> Result<Answered, CallError> {
         let limit = self.timeouts.operation;
         let request = self
-            .http
-            .post(url)
+            .authorized(self.http.post(url))
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .header(SCHEDULER_ID_HEADER, caller.scheduler_id)
             .header(ATTEMPT_ID_HEADER, caller.attempt.0.to_string())
@@ -99,24 +121,18 @@ impl HttpClient {
 impl ServerApi for HttpClient {
     async fn readiness(&self, server: &Endpoint) -> Result<(), CallError> {
         // The body of a yes says nothing: one blank from JavaScript servers, anything from others.
-        send(self.http.get(url(server, &["readiness"])), self.timeouts.readiness).await.map(drop)
+        send(self.http.get(self.url(server, &["readiness"])), self.timeouts.readiness).await.map(drop)
     }
 
     async fn provide(&self, server: &Endpoint, caller: Caller<'_>, content: &Content) -> Result<Answered, CallError> {
         let body = ProvideRequest::encode(content);
-        self.operation(url(server, &["provide"]), caller, body, OperationKind::Provide).await
+        self.operation(self.url(server, &["provide"]), caller, body, OperationKind::Provide).await
     }
 
     async fn retrieve(&self, server: &Endpoint, caller: Caller<'_>, cid: &str) -> Result<Answered, CallError> {
         let body = b"{}".to_vec();
-        self.operation(url(server, &["retrieve", cid]), caller, body, OperationKind::Retrieve).await
+        self.operation(self.url(server, &["retrieve", cid]), caller, body, OperationKind::Retrieve).await
     }
-}
-
-fn url(server: &Endpoint, path: &[&str]) -> Url {
-    let mut url = Url::parse(&format!("http://{server}/")).expect("an address with a port is a valid authority");
-    url.path_segments_mut().expect("http URLs have a path").clear().extend(path);
-    url
 }
 
 /// Sends a request and sorts out every answer that is no success.
@@ -130,7 +146,7 @@ async fn send(request: RequestBuilder, limit: Duration) -> Result<Response, Call
     let (body, _) = read(&mut response, MAX_FAILURE_BYTES, limit).await?;
     let text = cut(String::from_utf8_lossy(&body).trim());
     Err(match status {
-        StatusCode::SERVICE_UNAVAILABLE => CallError::NotReady { reason: text },
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => CallError::NotReady { reason: text },
         _ => CallError::Status { code: status.as_u16(), text },
     })
 }

@@ -3,6 +3,7 @@
 //! Every call is bounded: the connection, the wait for an answer, and the size of its body. What fails on the
 //! way becomes a [`CallError`] with an [`OutcomeClass`](parsec_measure::OutcomeClass), so that the attempt is recorded like every other one.
 
+mod access;
 mod error;
 mod http;
 mod raw;
@@ -10,6 +11,7 @@ mod raw;
 use async_trait::async_trait;
 use parsec_measure::{AttemptId, Content, Endpoint, Measured};
 
+pub use access::{Access, bare};
 pub use error::CallError;
 pub use http::{HttpClient, Timeouts};
 pub use raw::{RawMethod, RawReply, RawRequest};

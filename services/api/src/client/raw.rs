@@ -26,7 +26,7 @@ pub struct RawRequest {
     pub method: RawMethod,
     /// With what: from the first slash on, as it stands in the request line.
     pub path: String,
-    /// Names and values. There are no others than those that HTTP itself needs.
+    /// Names and values. There are no others than those that HTTP itself needs, and the token if the client has one.
     pub headers: Vec<(&'static str, String)>,
     /// The body; `None` sends none, and no type of it.
     pub body: Option<Vec<u8>>,
@@ -63,7 +63,8 @@ impl HttpClient {
             RawMethod::Get => Method::GET,
             RawMethod::Post => Method::POST,
         };
-        let mut sending = self.http.request(method, format!("http://{server}{}", request.path)).timeout(limit);
+        let url = format!("{}{}", self.origin(server), request.path);
+        let mut sending = self.authorized(self.http.request(method, url)).timeout(limit);
         for (name, value) in request.headers {
             sending = sending.header(name, value);
         }

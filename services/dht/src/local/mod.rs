@@ -46,6 +46,7 @@ use self::peers::{Kind, Reserved};
 use self::roads::{Place, Roads};
 use crate::key::{Contact, Key};
 use crate::node::{Identity, NodeConfig, Underlay};
+use crate::reach::PrivatePeers;
 use crate::strategy::LookupConfig;
 
 /// The protocol id of local networks: never that of a public one, so that nothing can leak into it.
@@ -301,6 +302,7 @@ impl LocalNetwork {
             cold: false,
             operation_timeout: OPERATION_TIMEOUT,
             listed: None,
+            private_peers: PrivatePeers::Auto,
         }
     }
 

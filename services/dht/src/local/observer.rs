@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 
 use super::roads::Attachment;
 use super::{LOCAL_PROTOCOL, LocalPeer, peers};
+use crate::reach::Reach;
 use crate::rpc::Stopwatch;
 use crate::rpc::client::RpcClient;
 use crate::wire::Request;
@@ -71,7 +72,7 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(keypair: &identity::Keypair, attachment: &Attachment) -> Result<Self, String> {
         // Whoever is in a local network dials what belongs to this machine.
-        let (behaviour, rpc) = RpcClient::new(StreamProtocol::new(LOCAL_PROTOCOL), true);
+        let (behaviour, rpc) = RpcClient::new(StreamProtocol::new(LOCAL_PROTOCOL), Reach::anywhere());
         let swarm = peers::swarm(keypair, attachment, behaviour)?;
         let (tidy, orders) = mpsc::channel(1);
         let task = tokio::spawn(run(swarm, orders)).abort_handle();

@@ -17,8 +17,10 @@ use super::roads::{Attachment, Fate};
 use super::silent::Silent;
 use super::{LOCAL_PROTOCOL, LocalConfig, LocalTransport, transport};
 use crate::key::Key;
+use crate::reach::Reach;
 use crate::serving::Serving;
 use crate::swarm::kad as kademlia;
+use crate::wire::MAX_REQUEST_BYTES;
 
 /// The size of a bucket (k of the specification).
 const BUCKET: u32 = 20;
@@ -101,7 +103,8 @@ pub(super) async fn live(
     attachment: &Attachment,
     spot: SocketAddr,
 ) -> Result<Listening<Serving>, String> {
-    let behaviour = kademlia(keypair.public().to_peer_id(), StreamProtocol::new(LOCAL_PROTOCOL), Mode::Server);
+    let (local, protocol) = (keypair.public().to_peer_id(), StreamProtocol::new(LOCAL_PROTOCOL));
+    let behaviour = kademlia(local, protocol, Mode::Server, Reach::anywhere(), MAX_REQUEST_BYTES);
     listening(keypair, attachment, spot, behaviour).await
 }
 

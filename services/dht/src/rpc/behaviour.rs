@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::backoff::DialBackoff;
 use super::pool::StreamPool;
 use super::{OPEN_TIMEOUT, RpcError, Stopwatch};
-use crate::addresses;
+use crate::reach::Reach;
 
 /// How many requests may wait to be taken up by the swarm's task. A walk has at most a few dozen under way.
 const QUEUE: usize = 1_024;
@@ -31,6 +31,8 @@ const QUEUE: usize = 1_024;
 pub(crate) struct Open {
     peer: PeerId,
     addresses: Vec<Multiaddr>,
+    /// Whether the connection that seems to stand has just turned out to be closing.
+    anew: bool,
     wish: Wish,
 }
 
@@ -53,15 +55,16 @@ impl Opener {
         self.queue.is_closed()
     }
 
-    /// Opens a fresh stream, on a connection that stands or over a new one to these addresses.
+    /// Opens a fresh stream, on a connection that stands or over a new one to these addresses; `anew`, over a new one.
     pub(super) async fn open(
         &self,
         peer: PeerId,
         addresses: Vec<Multiaddr>,
+        anew: bool,
         stopwatch: Stopwatch,
     ) -> Result<Stream, RpcError> {
         let (reply, opened) = oneshot::channel();
-        let open = Open { peer, addresses, wish: Wish { stopwatch, reply } };
+        let open = Open { peer, addresses, anew, wish: Wish { stopwatch, reply } };
         self.queue.send(open).await.map_err(|_| RpcError::Stopping)?;
         // The handler drops the wish when its connection dies before the stream is open.
         opened.await.unwrap_or(Err(RpcError::Closed))
@@ -76,15 +79,13 @@ pub(crate) struct Behaviour {
     connections: HashMap<PeerId, Vec<ConnectionId>>,
     dialling: HashMap<PeerId, Vec<Wish>>,
     backoff: DialBackoff,
-    /// Peers announce their loopback addresses too. Dialled from another machine, they lead to whoever listens there,
-    /// ourselves perhaps, and the dial fails for the wrong reason. On a network within one machine there are no others.
-    dials_loopback: bool,
+    reach: Reach,
     events: VecDeque<ToSwarm<Infallible, Wish>>,
     pool: Arc<StreamPool>,
 }
 
 impl Behaviour {
-    pub(super) fn new(protocol: StreamProtocol, dials_loopback: bool, pool: Arc<StreamPool>) -> (Self, Opener) {
+    pub(super) fn new(protocol: StreamProtocol, reach: Reach, pool: Arc<StreamPool>) -> (Self, Opener) {
         let (sender, queue) = mpsc::channel(QUEUE);
         let behaviour = Self {
             protocol,
@@ -92,7 +93,7 @@ impl Behaviour {
             connections: HashMap::new(),
             dialling: HashMap::new(),
             backoff: DialBackoff::default(),
-            dials_loopback,
+            reach,
             events: VecDeque::new(),
             pool,
         };
@@ -104,14 +105,24 @@ impl Behaviour {
         self.dialling.keys().copied().collect()
     }
 
+    /// The connections to a peer are being closed: whoever wants one from now on needs a new one. Until the last word of a
+    /// connection has come, it looks as if it stood.
+    pub(crate) fn lets_go(&mut self, peer: &PeerId) {
+        self.connections.remove(peer);
+        self.pool.forget(peer);
+    }
+
     /// Every peer may be dialled again.
     pub(crate) fn forget_failures(&mut self) {
         self.backoff = DialBackoff::default();
     }
 
-    fn take_up(&mut self, Open { peer, addresses, wish }: Open) {
+    fn take_up(&mut self, Open { peer, addresses, anew, wish }: Open) {
         if wish.reply.is_closed() {
             return;
+        }
+        if anew {
+            self.lets_go(&peer);
         }
         if let Some(connection) = self.connections.get(&peer).and_then(|connections| connections.first()) {
             wish.stopwatch.connected();
@@ -127,11 +138,12 @@ impl Behaviour {
         }
         wish.stopwatch.dialled();
         // Written as libp2p-kad writes them, the same address is not dialled twice.
-        let usable = addresses.into_iter().filter(|address| self.dials_loopback || !addresses::is_loopback(address));
-        let addresses = usable.filter_map(|address| address.with_p2p(peer).ok()).collect();
+        let permitted = addresses.into_iter().filter(|address| self.reach.permits(address));
+        let addresses = permitted.filter_map(|address| address.with_p2p(peer).ok()).collect();
         self.dialling.insert(peer, vec![wish]);
         let options = DialOpts::peer_id(peer)
-            .condition(PeerCondition::DisconnectedAndNotDialing)
+            // Not `Disconnected`: a connection that we know nothing of is one that is closing.
+            .condition(PeerCondition::NotDialing)
             .addresses(addresses)
             .extend_addresses_through_behaviour()
             .build();

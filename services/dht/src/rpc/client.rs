@@ -1,15 +1,19 @@
 //! Sends a request and waits for its answer.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::AsyncWriteExt;
 use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol};
+use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use super::behaviour::{Behaviour, Opener};
 use super::pool::StreamPool;
 use super::{ANSWER_TIMEOUT, DIAL_TIMEOUT, OPEN_TIMEOUT, RpcError, Stopwatch};
+use crate::reach::Reach;
 use crate::wire::{Request, Response, WireError};
 
 /// Sends requests to chosen peers. Clones share connections and streams.
@@ -17,14 +21,43 @@ use crate::wire::{Request, Response, WireError};
 pub(crate) struct RpcClient {
     opener: Opener,
     pool: Arc<StreamPool>,
+    in_use: InUse,
+}
+
+/// How many requests to each peer are under way.
+#[derive(Debug, Clone, Default)]
+struct InUse(Arc<Mutex<HashMap<PeerId, usize>>>);
+
+impl InUse {
+    fn begin(&self, peer: PeerId) -> Use<'_> {
+        *self.0.lock().entry(peer).or_default() += 1;
+        Use { of: self, peer }
+    }
+}
+
+/// One of them. It ends when it is dropped, as a request may be at any time.
+struct Use<'a> {
+    of: &'a InUse,
+    peer: PeerId,
+}
+
+impl Drop for Use<'_> {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut uses) = self.of.0.lock().entry(self.peer) {
+            *uses.get_mut() -= 1;
+            if *uses.get() == 0 {
+                uses.remove();
+            }
+        }
+    }
 }
 
 impl RpcClient {
     /// The behaviour for the swarm, and the client that works through it.
-    pub(crate) fn new(protocol: StreamProtocol, dials_loopback: bool) -> (Behaviour, Self) {
+    pub(crate) fn new(protocol: StreamProtocol, reach: Reach) -> (Behaviour, Self) {
         let pool = Arc::new(StreamPool::default());
-        let (behaviour, opener) = Behaviour::new(protocol, dials_loopback, Arc::clone(&pool));
-        (behaviour, Self { opener, pool })
+        let (behaviour, opener) = Behaviour::new(protocol, reach, Arc::clone(&pool));
+        (behaviour, Self { opener, pool, in_use: InUse::default() })
     }
 
     /// Closes streams that nobody has used for a while.
@@ -44,6 +77,7 @@ impl RpcClient {
         stopwatch: &Stopwatch,
         limit: Option<Duration>,
     ) -> Result<Response, RpcError> {
+        let _use = self.in_use.begin(peer);
         let asking = self.ask_with_retry(peer, addresses, request, stopwatch);
         let result = match limit {
             None => asking.await,
@@ -52,6 +86,11 @@ impl RpcClient {
         stopwatch.ended();
         // Whatever went wrong without a swarm says nothing about the peer.
         if result.is_err() && self.opener.is_closed() { Err(RpcError::Stopping) } else { result }
+    }
+
+    /// Whether a request to this peer is under way.
+    pub(crate) fn is_asking(&self, peer: &PeerId) -> bool {
+        self.in_use.0.lock().contains_key(peer)
     }
 
     /// Closes every idle stream.
@@ -90,13 +129,14 @@ impl RpcClient {
         }
     }
 
-    /// Opens a fresh stream. A connection that closes in that very moment is replaced once.
+    /// Opens a fresh stream. A connection that closes in that very moment is replaced by a new one, once: on the old one,
+    /// whose end the swarm may not have heard of yet, the second attempt would end like the first.
     async fn open(&self, peer: PeerId, addresses: Vec<Multiaddr>, stopwatch: &Stopwatch) -> Result<Stream, RpcError> {
         let opening = async {
-            match self.opener.open(peer, addresses.clone(), stopwatch.clone()).await {
+            match self.opener.open(peer, addresses.clone(), false, stopwatch.clone()).await {
                 Err(RpcError::Closed | RpcError::Stream(_)) => {
                     stopwatch.lost_connection();
-                    self.opener.open(peer, addresses, stopwatch.clone()).await
+                    self.opener.open(peer, addresses, true, stopwatch.clone()).await
                 }
                 result => result,
             }

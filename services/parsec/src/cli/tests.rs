@@ -56,7 +56,7 @@ fn a_list_is_separated_by_commas_or_repeated() {
 #[test]
 fn the_health_question_needs_to_know_whom_to_ask() {
     let Ok((Command::Health(config), _)) = run("parsec health localhost:7070") else { panic!("it is a command") };
-    assert_eq!(config.server.to_string(), "localhost:7070");
+    assert_eq!(config.server.to_string(), "http://localhost:7070");
     let (message, code) = refusal("parsec health localhost");
     assert!(message.contains("argument HOST:PORT: cannot use `localhost`: expected HOST:PORT, such as"), "{message}");
     assert_eq!(code, 2);
@@ -68,11 +68,11 @@ fn the_contract_is_checked_of_a_server_that_is_named() {
     let Ok((Command::Conformance(config), _)) = run("parsec conformance http://10.0.0.1:7070/ --timeout 5s") else {
         panic!("it is a command")
     };
-    assert_eq!((config.server.to_string().as_str(), config.timeout.as_secs()), ("10.0.0.1:7070", 5));
-    let (message, code) = refusal("parsec conformance https://10.0.0.1:7070");
+    assert_eq!((config.server.to_string().as_str(), config.timeout.as_secs()), ("http://10.0.0.1:7070", 5));
+    let (message, code) = refusal("parsec conformance ftp://10.0.0.1:7070");
     assert_eq!(
         message,
-        "error: argument URL: cannot use `https://10.0.0.1:7070`: expected http://HOST:PORT, such as http://localhost:7070\n"
+        "error: argument URL: cannot use `ftp://10.0.0.1:7070`: expected http://HOST:PORT or https://HOST:PORT, such as http://localhost:7070\n"
     );
     assert_eq!(code, 2);
     assert_eq!(refusal("parsec conformance").1, 2);

@@ -75,6 +75,14 @@ pub(crate) enum ConfigError {
     /// Two settings that exclude each other, in the same place.
     #[error("{0} and {1} are both set; set only one of them")]
     Both(Origin, Origin),
+    /// One of two settings that mean nothing without each other.
+    #[error("{set} is set, and --{} is not; set both or neither", missing.flag)]
+    Alone {
+        /// The one that was made.
+        set: Origin,
+        /// The one that was not.
+        missing: &'static Key,
+    },
     /// A key in the configuration file that no setting has.
     #[error("configuration file {}: unknown key `{key}`{}", path.display(), did_you_mean(*nearest))]
     UnknownKey {

@@ -3,10 +3,11 @@
 //! A flag wins over the environment, the environment over the configuration file, the file over the default.
 //! [`table`] lists every setting once: command line, environment names, file keys, help and the table in the README
 //! are all generated from it. [`sources`] merges the four places and remembers where each value came from,
-//! [`values`] reads single values, and [`typed`], [`place`], [`spool`] and [`tools`] make the settings of one command of them. [`idle`] has those
+//! [`values`] reads single values, and [`typed`], [`access`], [`place`], [`spool`] and [`tools`] make the settings of one command of them. [`idle`] has those
 //! that are read without having an effect, and [`show`] shows what a command would run with.
 //! Nobody here reads the process environment: it is handed in.
 
+mod access;
 #[cfg(test)]
 mod contract;
 mod duration;
@@ -31,6 +32,7 @@ mod typed;
 mod values;
 mod warnings;
 
+pub(crate) use access::{CallingConfig, ServerUrl, TlsFiles};
 pub(crate) use error::ConfigError;
 pub(crate) use place::{EcsConfig, ListFiles, PlaceConfig};
 pub(crate) use redact::redacted;

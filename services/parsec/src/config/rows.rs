@@ -1,9 +1,10 @@
 //! The table of settings. Where the original has a setting, its names (of both generations, 2023 and 2026) and its default are
 //! kept. What the original had in between, while it was written, is not.
 
+use super::access::{CLIENT, CLIENT_TOKEN, SCHEDULING, SERVING};
 use super::idle::{DHT_ONLY, FIREHOSE, LEVEL_DB};
 use super::table::Program::{
-    self, Bench, Conformance, Demo, Migrate, Network, Provide, Retrieve, Scheduler, Server, Spool, Trace,
+    self, Bench, Conformance, Demo, Health, Migrate, Network, Provide, Retrieve, Scheduler, Server, Spool, Trace,
 };
 use super::table::{Key, Secrecy, Section};
 
@@ -18,6 +19,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { heading: "Spool limits", global: true, used_by: &[Server, Scheduler], keys: SPOOL_LIMITS },
     Section { heading: "Place", global: true, used_by: &[Server], keys: PLACE },
     Section { heading: "Server", global: false, used_by: &[Server], keys: SERVER },
+    Section { heading: "Access to a server", global: false, used_by: &[Server], keys: SERVING },
     Section { heading: "DHT", global: false, used_by: &[Server, Provide, Retrieve], keys: DHT },
     Section { heading: "Firehose", global: false, used_by: &[Server], keys: FIREHOSE_KEYS },
     Section { heading: "IPNI", global: false, used_by: &[Server], keys: IPNI },
@@ -27,7 +29,10 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { heading: "Migrate", global: false, used_by: &[Migrate], keys: MIGRATE },
     Section { heading: "Spool command", global: false, used_by: &[Spool], keys: SPOOL_COMMAND },
     Section { heading: "Conformance", global: false, used_by: &[Conformance], keys: CONFORMANCE },
+    Section { heading: "One server", global: false, used_by: &[Health, Conformance], keys: CLIENT },
+    Section { heading: "Access to one server", global: false, used_by: &[Conformance], keys: CLIENT_TOKEN },
     Section { heading: "Scheduler", global: false, used_by: &[Scheduler], keys: SCHEDULER },
+    Section { heading: "Access to the servers", global: false, used_by: &[Scheduler], keys: SCHEDULING },
     Section { heading: "Bench", global: false, used_by: &[Bench], keys: BENCH },
     Section { heading: "Demo", global: false, used_by: &[Demo], keys: DEMO },
     Section { heading: "Network", global: false, used_by: &[Network], keys: NETWORK },
@@ -191,6 +196,9 @@ const DHT: &[Key] = &[
         "MULTIADDRS",
     )
     .help("Addresses to announce to other peers"),
+    Key::text("server.dht.private_peers", "private-peers", "PARSEC_SERVER_DHT_PRIVATE_PEERS", "WHICH")
+        .default("auto")
+        .help("Private addresses of other peers: dial, ignore, or auto, which ignores them if all bootstrap peers are public"),
 ];
 
 const FIREHOSE_KEYS: &[Key] = &[

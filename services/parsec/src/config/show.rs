@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
+use super::access::SECRETS;
 use super::error::{ConfigError, Origin};
 use super::schema::schema;
 use super::sources::Sources;
@@ -175,12 +176,11 @@ fn overruled(from: &Sources, name: &str) -> Option<&'static str> {
         name => from.optional(name, values::switch) == Ok(Some(true)),
     };
     let part = name.strip_prefix("database.").filter(|part| PARTS.contains(part));
-    match (name, part) {
-        (_, Some(_)) if rank("database.url") > 0 => Some("database.url"),
-        ("database.password", _) if rank("database.password_file") > rank(name) => Some("database.password_file"),
-        ("database.password_file", _) if rank(name) > 0 && rank("database.password") > rank(name) => {
-            Some("database.password")
-        }
+    let secret = SECRETS.into_iter().find(|(secret, file)| [*secret, *file].contains(&name));
+    match (part, secret) {
+        (Some(_), _) if rank("database.url") > 0 => Some("database.url"),
+        (_, Some((secret, file))) if name == secret => (rank(file) > rank(name)).then_some(file),
+        (_, Some((secret, _))) => (rank(name) > 0 && rank(secret) > rank(name)).then_some(secret),
         _ if STRATEGY.contains(&name) && asks(name) => {
             STRATEGY.into_iter().find(|other| asks(other) && rank(other) > rank(name))
         }

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use config::{Config, FileFormat, Value, ValueKind};
 
+use super::access::SECRETS;
 use super::error::{ConfigError, Origin};
 use super::rows::{CONFIG, SPOOL_DIR};
 use super::spool::default_directory;
 use super::table::{Key, Kind, key, keys};
-use super::values::{Reading, Secret};
+use super::values::Reading;
 use super::warnings::nearest;
 use crate::words;
 
@@ -125,14 +126,28 @@ impl Sources {
         self.optional(name, read)?.ok_or_else(|| ConfigError::Missing(key(name)))
     }
 
+    /// The secret of the setting `name`, or the one in the file that its companion names: whichever was set in the place
+    /// that wins.
+    pub(super) fn secret<T>(&self, name: &str, read: impl Fn(&str) -> Reading<T>) -> Result<Option<T>, ConfigError> {
+        let in_file = SECRETS.iter().find(|(secret, _)| *secret == name).expect("each secret has a file").1;
+        let (direct, file) = (self.origin(name), self.origin(in_file));
+        if file.rank() > direct.rank() {
+            self.secret_in_file(in_file, read)
+        } else if file.rank() > 0 && file.rank() == direct.rank() {
+            Err(ConfigError::Both(direct.clone(), file.clone()))
+        } else {
+            self.optional(name, read)
+        }
+    }
+
     /// The secret in the file that a setting names, without the line break that editors leave at its end.
-    pub(super) fn secret_in_file(&self, name: &str) -> Result<Option<Secret>, ConfigError> {
+    fn secret_in_file<T>(&self, name: &str, read: impl Fn(&str) -> Reading<T>) -> Result<Option<T>, ConfigError> {
         let Some(path) = self.optional(name, super::values::text)?.map(PathBuf::from) else { return Ok(None) };
         let failed = |reason| ConfigError::File { origin: self.origin(name).clone(), path: path.clone(), reason };
         let secret = read_bounded(&path, MAX_SECRET_BYTES).map_err(failed)?;
         match secret.trim_end_matches(['\r', '\n']) {
             "" => Err(failed("it is empty; expected a secret in it".to_owned())),
-            secret => Ok(Some(Secret::new(secret))),
+            secret => read(secret).map(Some).map_err(failed),
         }
     }
 }

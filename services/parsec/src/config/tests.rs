@@ -3,6 +3,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use parsec_dht::PrivatePeers;
 use parsec_measure::StrategyKind;
 
 use super::table::keys;
@@ -279,6 +280,18 @@ fn two_strategies_at_once_are_refused_by_their_names() {
 }
 
 #[test]
+fn private_addresses_of_others_are_a_matter_of_the_network_unless_it_is_said() {
+    let private_peers = |line: &str, environment: &[(&str, &str)]| server(line, environment).dht.private_peers;
+    assert_eq!(private_peers("", &[]), PrivatePeers::Auto);
+    assert_eq!(private_peers("--private-peers dial", &[]), PrivatePeers::Dial);
+    assert_eq!(private_peers("", &[("PARSEC_SERVER_DHT_PRIVATE_PEERS", "ignore")]), PrivatePeers::Ignore);
+    assert_eq!(
+        run("provide --private-peers never", &[]).unwrap_err(),
+        "error: flag --private-peers: cannot use `never`: expected one of: auto, dial, ignore"
+    );
+}
+
+#[test]
 fn a_comparison_is_refused_what_would_not_be_one() {
     for (line, message) in [
         ("--peers 20", "flag --peers: cannot use `20`: expected a whole number from 21 to 10000"),
@@ -366,6 +379,7 @@ pub(super) fn sample(key: &Key, secret_file: &str) -> String {
         (_, "MODE") => "require".to_owned(),
         (_, "FORMAT") => "json".to_owned(),
         (_, "FILE") => secret_file.to_owned(),
+        (_, "TOKEN") => "something-else-that-is-long-enough".to_owned(),
         (_, "MULTIADDRS") => "/ip4/1.2.3.4/tcp/1/p2p/12D3KooW".to_owned(),
         (_, "STRATEGY" | "NAMES") => "fullrt".to_owned(),
         (_, "STRATEGIES") => "libp2p,classic".to_owned(),
@@ -373,6 +387,7 @@ pub(super) fn sample(key: &Key, secret_file: &str) -> String {
         (_, "TRANSPORT") => "quic".to_owned(),
         (_, "LATENCY") => "50ms".to_owned(),
         (_, "PROTOCOL") => "/x/kad/1.0.0".to_owned(),
+        (_, "WHICH") => "dial".to_owned(),
         _ => "something-else".to_owned(),
     }
 }
@@ -381,6 +396,9 @@ pub(super) fn sample(key: &Key, secret_file: &str) -> String {
 pub(super) fn base(program: Program, key: &Key) -> &'static str {
     match program {
         Program::Scheduler if key.name != "scheduler.fleets" => "scheduler --fleets base",
+        // One means nothing without the other.
+        Program::Server if key.name == "server.tls_cert" => "server --server-tls-key x.key",
+        Program::Server if key.name == "server.tls_key" => "server --server-tls-cert x.pem",
         // Silent peers and strategy libp2p, which is one of the defaults, go together on real time only.
         Program::Bench if key.name == "bench.silent" => "bench --transport tcp",
         program => bare(program),
@@ -402,7 +420,7 @@ pub(super) fn bare(program: Program) -> &'static str {
 
 #[test]
 fn every_row_of_the_table_reaches_the_settings_by_each_of_its_names() {
-    let (_dir, secret) = file("secret", "geheim");
+    let (_dir, secret) = file("secret", "geheim-geheim-geheim-geheim");
     let (_dir, config) = file("parsec.toml", "");
     for section in SECTIONS {
         for (program, key) in

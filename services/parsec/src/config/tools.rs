@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use parsec_measure::{AttemptId, Cid, Share, StrategyKind};
 
+use super::access::{CallingConfig, ServerUrl, server_url};
 use super::error::{ConfigError, Origin};
 use super::sources::Sources;
 use super::typed::{CommonConfig, DatabaseConfig, DhtConfig, MAX_ALPHA};
@@ -86,7 +87,9 @@ pub(crate) struct ConformanceConfig {
     /// What every command has.
     pub(crate) common: CommonConfig,
     /// The HTTP API to check.
-    pub(crate) server: HostPort,
+    pub(crate) server: ServerUrl,
+    /// How it is entered.
+    pub(crate) access: CallingConfig,
     /// How long it may take until the server can measure.
     pub(crate) ready_timeout: Duration,
     /// How long each answer may take.
@@ -227,7 +230,8 @@ impl ConformanceConfig {
     pub(crate) fn read(from: &Sources, url: &str) -> Result<Self, ConfigError> {
         Ok(Self {
             common: CommonConfig::read(from)?,
-            server: argument("URL", url, values::http_url)?,
+            server: argument("URL", url, server_url)?,
+            access: CallingConfig::by_hand(from)?,
             ready_timeout: from.required("conformance.ready_timeout", values::positive_duration)?,
             timeout: from.required("conformance.timeout", values::positive_duration)?,
             format: from.required("conformance.format", OutputFormat::read)?,

@@ -4,9 +4,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use parsec_dht::Latency;
+use parsec_dht::{Latency, PrivatePeers};
 use parsec_measure::{Fleet, FleetGroup, Share, StrategyKind};
 
+use super::access::{CallingConfig, ServerUrl, ServingConfig, health_url};
 use super::error::{ConfigError, Origin};
 use super::idle;
 use super::place::{ListFiles, PlaceConfig};
@@ -106,6 +107,8 @@ pub(crate) struct ServerConfig {
     pub(crate) place: PlaceConfig,
     /// Where the HTTP API listens.
     pub(crate) api: HostPort,
+    /// Whom it lets in.
+    pub(crate) access: ServingConfig,
     /// Where the libp2p host listens.
     pub(crate) peer: HostPort,
     /// Its fleet; the empty name if none was given.
@@ -139,6 +142,8 @@ pub(crate) struct DhtConfig {
     pub(crate) protocol_id: Option<String>,
     /// Multiaddrs to announce.
     pub(crate) external_addresses: Vec<String>,
+    /// What to do with private addresses of other peers.
+    pub(crate) private_peers: PrivatePeers,
 }
 
 /// `parsec scheduler`.
@@ -164,6 +169,8 @@ pub(crate) struct SchedulerConfig {
     pub(crate) probes: u32,
     /// How long to wait for the answer of a server.
     pub(crate) operation_timeout: Duration,
+    /// How it enters the servers: over TLS if there are authorities to believe.
+    pub(crate) access: CallingConfig,
     /// Of how many ordinary operations the trace is kept.
     pub(crate) trace_sample: Share,
 }
@@ -174,7 +181,9 @@ pub(crate) struct HealthConfig {
     /// What every command has.
     pub(crate) common: CommonConfig,
     /// The server to ask.
-    pub(crate) server: HostPort,
+    pub(crate) server: ServerUrl,
+    /// Whom to believe that they are the server.
+    pub(crate) access: CallingConfig,
 }
 
 /// `parsec demo`.
@@ -254,23 +263,10 @@ impl DatabaseParts {
             port: from.required("database.port", values::within(1..=u16::MAX))?,
             name: from.required("database.name", values::text)?,
             user: from.required("database.user", values::text)?,
-            password: password(from)?,
+            password: from.secret("database.password", |text| Ok(Secret::new(text)))?.unwrap_or_default(),
             ssl_mode: from.required("database.sslmode", SslMode::read)?,
         })
     }
-}
-
-/// The password itself or the one in the file, whichever was set in the place that wins.
-fn password(from: &Sources) -> Result<Secret, ConfigError> {
-    let (direct, in_file) = (from.origin("database.password"), from.origin("database.password_file"));
-    if in_file.rank() > direct.rank() {
-        if let Some(secret) = from.secret_in_file("database.password_file")? {
-            return Ok(secret);
-        }
-    } else if in_file.rank() > 0 && in_file.rank() == direct.rank() {
-        return Err(ConfigError::Both(direct.clone(), in_file.clone()));
-    }
-    from.required("database.password", values::any_text).map(Secret::new)
 }
 
 impl ServerConfig {
@@ -292,6 +288,7 @@ impl ServerConfig {
                 host: from.required("server.server_host", values::host)?,
                 port: from.required("server.server_port", values::stored_port("server_port"))?,
             },
+            access: ServingConfig::read(from)?,
             peer: HostPort {
                 host: from.required("server.peer_host", values::host)?,
                 port: from.required("server.peer_port", values::stored_port("peer_port"))?,
@@ -324,6 +321,7 @@ impl DhtConfig {
             external_addresses: from
                 .optional("server.dht.external_addresses", values::list(values::multiaddr))?
                 .unwrap_or_default(),
+            private_peers: from.required("server.dht.private_peers", values::private_peers)?,
         })
     }
 }
@@ -367,6 +365,7 @@ impl SchedulerConfig {
             probes: from.required("scheduler.probes", values::within(1..=MAX_PROBES))?,
             operation_timeout: from.required("scheduler.operation_timeout", values::positive_duration)?,
             trace_sample: from.required("scheduler.trace_sample", values::share)?,
+            access: CallingConfig::of_scheduler(from)?,
             // Last, so that everything else is judged where nobody says which.
             fleets: from
                 .required("scheduler.fleets", |list| FleetGroup::parse_list(list).map_err(|error| error.to_string()))?,
@@ -380,12 +379,12 @@ impl HealthConfig {
     /// # Errors
     /// Names the first setting that cannot be used.
     pub(crate) fn read(from: &Sources, server: &str) -> Result<Self, ConfigError> {
-        let server = values::host_port(server).map_err(|reason| ConfigError::Value {
+        let server = health_url(server).map_err(|reason| ConfigError::Value {
             origin: super::error::Origin::Argument("HOST:PORT"),
             value: server.to_owned(),
             reason,
         })?;
-        Ok(Self { common: CommonConfig::read(from)?, server })
+        Ok(Self { common: CommonConfig::read(from)?, server, access: CallingConfig::without_token(from)? })
     }
 }
 

@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use parsec_dht::PrivatePeers;
 use parsec_measure::{AttemptId, Cid, ParseCidError, Share, StrategyKind};
 use reqwest::Url;
 
@@ -18,7 +19,7 @@ pub(super) type Reading<T> = Result<T, String>;
 const MAX_STORED_PORT: u16 = i16::MAX as u16;
 
 /// Text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Secret(String);
 
 impl Secret {
@@ -269,14 +270,7 @@ pub(super) fn host_port(text: &str) -> Reading<HostPort> {
     Ok(HostPort { host, port })
 }
 
-/// An HTTP API at the root of a host and a port: schedulers know no other, and speak no TLS.
-pub(super) fn http_url(text: &str) -> Reading<HostPort> {
-    let bare = text.strip_prefix("http://").unwrap_or(text);
-    let place = host_port(bare.strip_suffix('/').unwrap_or(bare));
-    place.map_err(|_| "expected http://HOST:PORT, such as http://localhost:7070".to_owned())
-}
-
-/// A place to ask something over plain HTTP; there is no TLS in here.
+/// A place to ask something over plain HTTP: an agent on the same machine.
 pub(super) fn metadata_url(text: &str) -> Reading<Url> {
     let url = text.parse::<Url>().ok().filter(|url| url.scheme() == "http" && url.has_host());
     url.ok_or_else(|| "expected an http:// URL such as http://169.254.170.2/v4/0123456789".to_owned())
@@ -349,6 +343,16 @@ pub(super) fn strategy(text: &str) -> Reading<StrategyKind> {
     let expected =
         || format!("`{text}` is none; expected one of: {}", StrategyKind::ALL.map(StrategyKind::as_str).join(", "));
     text.parse().map_err(|_| expected())
+}
+
+/// What to do with private addresses of other peers.
+pub(super) fn private_peers(text: &str) -> Reading<PrivatePeers> {
+    match text {
+        "auto" => Ok(PrivatePeers::Auto),
+        "dial" => Ok(PrivatePeers::Dial),
+        "ignore" => Ok(PrivatePeers::Ignore),
+        _ => Err("expected one of: auto, dial, ignore".to_owned()),
+    }
 }
 
 /// The time that a round trip takes on a simulated network: up to ten seconds, above which every request times out.
@@ -447,19 +451,6 @@ mod tests {
         }
         for text in ["", "localhost", ":7070", "localhost:", "localhost:0", "localhost:65536", "::1:7070", "a b:1"] {
             assert!(host_port(text).unwrap_err().contains("localhost:7070"), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_server_is_named_by_host_and_port_and_no_more() {
-        for text in ["http://localhost:7070", "http://localhost:7070/", "localhost:7070"] {
-            assert_eq!(http_url(text).unwrap().to_string(), "localhost:7070", "{text}");
-        }
-        assert_eq!(http_url("http://[::1]:7070/").unwrap().to_string(), "[::1]:7070");
-        for text in
-            ["", "http://", "https://localhost:7070", "http://localhost", "http://localhost:7070/api", "ftp://x:1"]
-        {
-            assert!(http_url(text).unwrap_err().contains("http://localhost:7070"), "{text}");
         }
     }
 

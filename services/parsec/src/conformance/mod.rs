@@ -24,7 +24,7 @@ use self::finding::{Checked, Finding, Verdict, quoted};
 use self::judges::Readiness;
 use crate::config::ConformanceConfig;
 use crate::trace::Look;
-use crate::{output, words};
+use crate::{output, tls, words};
 
 /// How often it is asked whether the server can measure.
 const READY_POLL: Duration = Duration::from_millis(250);
@@ -40,8 +40,10 @@ const MAX_REASONS: usize = 3;
 
 /// Runs every check and prints what came of them: 0 if nothing failed, else 1.
 pub(crate) async fn run(config: ConformanceConfig, look: Look) -> anyhow::Result<ExitCode> {
-    let address = config.server.resolve().with_context(|| format!("cannot find {}", config.server))?;
-    let client = HttpClient::new(Timeouts::default()).context("cannot set up the HTTP client")?;
+    let place = &config.server.place;
+    let address = place.resolve().with_context(|| format!("cannot find {place}"))?;
+    let access = tls::to_server(&config.server, address.ip(), &config.access)?;
+    let client = HttpClient::with_access(Timeouts::default(), access).context("cannot set up the HTTP client")?;
     let server = Endpoint::new(address.ip(), address.port());
     let inspection = Inspection::new(client, server, config.timeout, config.ready_timeout);
     let checked = inspection.run(checks::checks(&mut rand::rng())).await;

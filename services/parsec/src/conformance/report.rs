@@ -14,7 +14,7 @@ const MIN_WIDTH: usize = 60;
 pub(crate) fn report(config: &ConformanceConfig, checked: &[Checked], look: Look) -> String {
     match config.format {
         OutputFormat::Text => text(checked, look),
-        OutputFormat::Json => document(&format!("http://{}", config.server), checked).to_string(),
+        OutputFormat::Json => document(&config.server.to_string(), checked).to_string(),
     }
 }
 

@@ -225,6 +225,8 @@ fn server_setup(
         fleet: fleet.clone(),
         place: Place { region: region.to_string(), ip: localhost, ..Place::here() },
         startup_delay: Duration::ZERO,
+        token: None,
+        tls: None,
         cmd: "parsec demo".to_owned(),
     })
 }

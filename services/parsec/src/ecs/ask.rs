@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use parsec_api::client::bare;
 use reqwest::header::LOCATION;
 use reqwest::{Client, Response, StatusCode, Url};
 use thiserror::Error;
@@ -92,14 +93,7 @@ pub(super) async fn ask_with(patience: Patience, uri: Url) -> Result<Container, 
 }
 
 async fn again_and_again(patience: Patience, uri: &Url) -> Result<Container, Reason> {
-    let client = Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .connect_timeout(patience.connect)
-        .timeout(patience.answer)
-        .build()
-        .map_err(Reason::Client)?;
+    let client = bare().connect_timeout(patience.connect).timeout(patience.answer).build().map_err(Reason::Client)?;
     let (mut pause, mut tries) = (patience.pauses.0, 1);
     loop {
         let reason = match once(&client, uri, patience.answer).await {

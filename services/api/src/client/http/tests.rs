@@ -9,6 +9,9 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::client::{RawMethod, RawRequest};
 
+mod hostile;
+mod secure;
+
 const CID: &str = "QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4";
 
 /// Short enough for a test that waits for it, and far longer than a local answer takes.
@@ -267,5 +270,5 @@ async fn a_reset_connection_is_no_measurement() {
 #[test]
 fn addresses_of_both_families_make_a_url() {
     let v6 = Endpoint::new("fd00::1".parse().unwrap(), 7070);
-    assert_eq!(url(&v6, &["readiness"]).as_str(), "http://[fd00::1]:7070/readiness");
+    assert_eq!(client().url(&v6, &["readiness"]).as_str(), "http://[fd00::1]:7070/readiness");
 }

@@ -60,6 +60,17 @@ fn no_secret_is_shown_in_any_form() {
             assert!(text.contains("***") && !text.contains("geheim"), "{text}");
         }
     }
+    for (line, variable) in [
+        ("server", "PARSEC_SERVER_API_TOKEN"),
+        ("scheduler --fleets a", "PARSEC_SCHEDULER_API_TOKEN"),
+        ("conformance http://localhost:1", "PARSEC_CLIENT_API_TOKEN"),
+    ] {
+        for form in ["table", "json", "toml"] {
+            let token = [(variable, "geheim-geheim-geheim-geheim")];
+            let text = shown(&format!("config --format {form} {line}"), &token);
+            assert!(text.contains("***") && !text.contains("geheim"), "{text}");
+        }
+    }
     let toml = shown(&format!("config --format toml server {}", lines[0]), &[]);
     assert!(toml.contains("\n# database.password = \"***\" # flag --db-password\n"), "{toml}");
 }
@@ -103,7 +114,7 @@ fn values_for_programs_are_of_their_kind() {
 
 #[test]
 fn what_is_shown_as_a_file_means_the_same_when_it_is_read() {
-    let (_dir, secret) = file("secret", "geheim");
+    let (_dir, secret) = file("secret", "geheim-geheim-geheim-geheim");
     for program in Program::ALL.into_iter().filter(|program| *program != Program::Config) {
         // A secret does not stand there.
         for key in program.keys().filter(|key| key.is_open_setting()) {

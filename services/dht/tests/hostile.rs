@@ -1,0 +1,223 @@
+//! Peers that mean harm, on real sockets: they get no more than their share, and others are answered meanwhile.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::net::Ipv4Addr;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures::future::poll_fn;
+use futures::stream::FuturesUnordered;
+use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
+use libp2p::core::muxing::{StreamMuxerBox, SubstreamBox};
+use libp2p::core::transport::{DialOpts, PortUse};
+use libp2p::core::upgrade::Version;
+use libp2p::core::{Endpoint, StreamMuxer};
+use libp2p::identity::Keypair;
+use libp2p::{Transport, noise, tcp, yamux};
+use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, Node, NodeConfig, PrivatePeers, Readiness, Underlay};
+use parsec_measure::{Cid, Content, OutcomeClass, StrategyKind};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+/// Far longer than anything here takes: reached only when something hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A FIND_NODE as it stands on the wire: length, type 4, a key of three bytes.
+const FIND_NODE: &[u8] = &[7, 0x08, 4, 0x12, 3, 0x12, 0x20, 7];
+
+fn config() -> NodeConfig {
+    NodeConfig {
+        identity: Identity::generate(),
+        underlay: Underlay::Internet,
+        listen_ip: Ipv4Addr::LOCALHOST.into(),
+        listen_port: 0,
+        external_addresses: vec![],
+        protocol: LOCAL_PROTOCOL.to_owned(),
+        bootstrap: vec![],
+        server_mode: false,
+        strategy: StrategyKind::Classic,
+        alpha: 10,
+        cold: false,
+        operation_timeout: PATIENCE,
+        listed: None,
+        private_peers: PrivatePeers::Auto,
+    }
+}
+
+/// Who is attacked.
+async fn victim() -> Node {
+    // On a public network, so that everything which holds there holds here.
+    let config = NodeConfig { server_mode: true, private_peers: PrivatePeers::Ignore, ..config() };
+    Node::start(config).await.unwrap()
+}
+
+/// Somebody who uses the victim as a DHT server. It comes anew for each question.
+async fn is_served(victim: &Node) {
+    let address = format!("/ip4/127.0.0.1/tcp/{}/p2p/{}", victim.port(), victim.peer_id());
+    let node = Node::start(NodeConfig { bootstrap: vec![address], ..config() }).await.unwrap();
+    let served = async {
+        while let Readiness::NotReady(_) = node.readiness().await.unwrap() {
+            tokio::task::yield_now().await;
+        }
+        let cid: Cid = Content::random(&mut rand::rng()).cid();
+        let provided = node.provide(cid, None).await.unwrap();
+        assert_eq!((provided.class, provided.effort.holders_stored), (OutcomeClass::Ok, Some(1)), "{provided:?}");
+    };
+    timeout(PATIENCE, served).await.unwrap();
+}
+
+/// A wish for a stream; answered with nothing once the connection is gone.
+type Wish = oneshot::Sender<SubstreamBox>;
+
+/// A peer that says whatever a test wants.
+struct Attacker {
+    wishes: mpsc::UnboundedSender<Wish>,
+}
+
+impl Attacker {
+    /// One with a fresh identity, connected over TCP, noise and yamux.
+    async fn connect(victim: &Node) -> Self {
+        let noise = noise::Config::new(&Keypair::generate_ed25519()).unwrap();
+        let tcp = tcp::tokio::Transport::new(tcp::Config::default()).upgrade(Version::V1).authenticate(noise);
+        let mut transport = tcp.multiplex(yamux::Config::default()).boxed();
+        let address = format!("/ip4/127.0.0.1/tcp/{}", victim.port()).parse().unwrap();
+        let options = DialOpts { role: Endpoint::Dialer, port_use: PortUse::New };
+        let (_, muxer) = transport.dial(address, options).unwrap().await.unwrap();
+        let (wishes, wished) = mpsc::unbounded_channel();
+        tokio::spawn(Self::carry(muxer, wished));
+        Self { wishes }
+    }
+
+    /// Keeps the connection going and opens what is wished for, until it breaks or nobody wants it any more.
+    async fn carry(mut muxer: StreamMuxerBox, mut wished: mpsc::UnboundedReceiver<Wish>) {
+        let mut next: Option<Wish> = None;
+        poll_fn(|context| {
+            // The victim's own questions get no answer.
+            while let Poll::Ready(stream) = Pin::new(&mut muxer).poll_inbound(context) {
+                if stream.is_err() {
+                    return Poll::Ready(());
+                }
+            }
+            loop {
+                if next.is_none() {
+                    match wished.poll_recv(context) {
+                        Poll::Ready(Some(wish)) => next = Some(wish),
+                        Poll::Ready(None) => return Poll::Ready(()),
+                        Poll::Pending => break,
+                    }
+                }
+                match Pin::new(&mut muxer).poll_outbound(context) {
+                    Poll::Ready(Ok(stream)) => drop(next.take().unwrap().send(stream)),
+                    Poll::Ready(Err(_)) => return Poll::Ready(()),
+                    Poll::Pending => break,
+                }
+            }
+            match Pin::new(&mut muxer).poll(context) {
+                Poll::Ready(Err(_)) => Poll::Ready(()),
+                _ => Poll::Pending,
+            }
+        })
+        .await;
+    }
+
+    /// A stream on which Kademlia is spoken; `None` if the victim will have none of it.
+    async fn open(&self) -> Option<SubstreamBox> {
+        let (wish, opened) = oneshot::channel();
+        self.wishes.send(wish).ok()?;
+        let mut stream = opened.await.ok()?;
+        let line = |text: &str| [&[u8::try_from(text.len() + 1).unwrap()], text.as_bytes(), b"\n"].concat();
+        let hello = [line("/multistream/1.0.0"), line(LOCAL_PROTOCOL)].concat();
+        stream.write_all(&hello).await.ok()?;
+        stream.flush().await.ok()?;
+        let mut echo = vec![0; hello.len()];
+        stream.read_exact(&mut echo).await.ok()?;
+        assert_eq!(echo, hello);
+        Some(stream)
+    }
+}
+
+/// Whether a request is answered on this stream.
+async fn is_answered(stream: &mut SubstreamBox) -> bool {
+    let asked = stream.write_all(FIND_NODE).await.is_ok() && stream.flush().await.is_ok();
+    // The length of the answer comes first.
+    asked && stream.read_exact(&mut [0]).await.is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_thousand_streams_of_one_connection_at_most_32_are_served_and_others_are_answered() {
+    let victim = victim().await;
+    let attacker = Attacker::connect(&victim).await;
+    let opened = futures::future::join_all((0..1_000).map(|_| attacker.open()));
+    let (streams, ()) = timeout(PATIENCE, async { tokio::join!(opened, is_served(&victim)) }).await.unwrap();
+    let mut streams: Vec<_> = streams.into_iter().flatten().collect();
+    let asked = futures::future::join_all(streams.iter_mut().map(is_answered));
+    let answered = timeout(PATIENCE, asked).await.unwrap().into_iter().filter(|answered| *answered).count();
+    assert!(answered <= 32, "{answered} streams are served");
+    is_served(&victim).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_request_ends_its_stream_and_nothing_else() {
+    let victim = victim().await;
+    let attacker = Attacker::connect(&victim).await;
+    let mut sound = attacker.open().await.unwrap();
+    assert!(is_answered(&mut sound).await);
+    // A length of 2^63, one byte more than is read, a length without end, a message that is none, a type that is none.
+    let one_too_many = [0x81, 0x80, 0x04];
+    for garbage in [
+        &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f][..],
+        &one_too_many,
+        &[0xff; 64],
+        &[4, 0xff, 0xff, 0xff, 0xff],
+        &[2, 0x08, 99],
+    ] {
+        let mut stream = attacker.open().await.unwrap();
+        let _ = stream.write_all(garbage).await;
+        let _ = stream.flush().await;
+        let end = timeout(PATIENCE, stream.read(&mut [0])).await.unwrap();
+        assert!(matches!(end, Ok(0) | Err(_)), "{garbage:x?}: {end:?}");
+    }
+    assert!(is_answered(&mut sound).await, "the connection stands");
+    is_served(&victim).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_and_never_reads_is_not_read_either() {
+    let victim = victim().await;
+    let attacker = Attacker::connect(&victim).await;
+    let mut stream = attacker.open().await.unwrap();
+    let many = FIND_NODE.repeat(4 << 20);
+    let asking = async { (stream.write_all(&many).await, stream.flush().await) };
+    let (asked, ()) = tokio::join!(timeout(Duration::from_secs(5), asking), is_served(&victim));
+    assert!(!matches!(asked, Ok((Ok(()), Ok(())))), "32 MiB of requests were read, and their answers kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_with_many_silent_sockets_does_not_keep_others_out() {
+    let victim = victim().await;
+    let call = async |_| -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        socket.connect((Ipv4Addr::LOCALHOST, victim.port()).into()).await.unwrap()
+    };
+    let silent = futures::future::join_all((0..300).map(call)).await;
+    // 32 of one address may be about to say who they are. Whoever says nothing is waited for 15 s.
+    let mut sent_away: FuturesUnordered<_> = silent
+        .iter()
+        .map(async |socket| {
+            socket.readable().await.unwrap();
+            socket.try_read(&mut [0; 1])
+        })
+        .collect();
+    let all_but_32 = async {
+        for _ in 32..300 {
+            let end = sent_away.next().await.unwrap();
+            assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
+        }
+    };
+    timeout(Duration::from_secs(10), all_but_32).await.unwrap();
+    is_served(&victim).await;
+}
