@@ -14,11 +14,12 @@ use crate::world::RULES;
 pub(crate) type Life = (Vec<Value>, SystemTime);
 
 /// By how much a process may have grown since it had settled. An allocator does not give back what a burst took (a backlog,
-/// answers of megabytes, traces), and connections come and go with the peers that were asked last; a leak of one in ten
-/// attempts shows all the same, with some ten thousand attempts in five minutes.
-const MORE_MEMORY: f64 = 1.5;
-const MORE_MEMORY_KB: f64 = 32_768.0;
-const MORE_FILES: usize = 64;
+/// answers of megabytes), and connections come and go with the peers that were asked last: a few MB were seen, and three
+/// files. What is looked for is more: of the 3,000 attempts of five minutes, traces that nobody lets go of would take 150 MB,
+/// and sockets a file each.
+const MORE_MEMORY: f64 = 1.25;
+const MORE_MEMORY_KB: f64 = 16_384.0;
+const MORE_FILES: usize = 32;
 
 /// A loop's first round is due when it has registered, and one that is stopped in good order has played until then: by how
 /// many intervals either may be off. A round that waits for a bad server takes some.

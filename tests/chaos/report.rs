@@ -1,6 +1,6 @@
 //! What there is to tell of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::Write;
 use std::path::Path;
@@ -87,8 +87,18 @@ impl Report<'_> {
         let Self { said, books, .. } = self;
         let skipped: u32 = books.rounds.iter().map(|round| round.skipped).sum();
         let (rounds, attempts, rows) = (books.rounds.len(), said.attempts.len(), books.operations.len());
-        writeln!(f, "\n{rounds} rounds were begun and {skipped} left out; schedulers spoke of {attempts} attempts,")?;
-        writeln!(f, "servers of {} that they measured; there are {rows} rows:\n", said.measured.len())?;
+        let ids = books.operations.iter().map(|row| &row.id);
+        let due: BTreeSet<_> = said.attempts.keys().chain(&said.measured).chain(ids).collect();
+        writeln!(
+            f,
+            "\n{rounds} rounds were begun and {skipped} left out. {} attempts were due: schedulers",
+            due.len()
+        )?;
+        writeln!(
+            f,
+            "spoke of {attempts}, servers of {} that they measured. There are {rows} rows:\n",
+            said.measured.len()
+        )?;
         table(f, ["outcome of attempts", "rows"], books.classes().into_iter().map(|(class, n)| (class.to_owned(), n)))?;
         writeln!(f)?;
         let outcomes = books.rounds.iter().map(|round| round.outcome.clone().unwrap_or_else(|| "none".to_owned()));

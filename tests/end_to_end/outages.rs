@@ -15,7 +15,7 @@ use nix::sys::signal::Signal;
 use parsec_dht::LocalNetwork;
 use parsec_test_support::hostile::Mode;
 use parsec_test_support::ledger::{self, Books, Rules, Said};
-use parsec_test_support::outage::Database;
+use parsec_test_support::outage::{Database, Outage};
 use parsec_test_support::stranger::Stranger;
 use tokio_postgres::Client;
 
@@ -104,6 +104,14 @@ impl Scene {
 
     fn scheduler(&self) -> &Process {
         self.scheduler.as_ref().expect("a scheduler has been started")
+    }
+
+    async fn strike(&self, outage: Outage) {
+        self.database.strike(outage).await.expect("a database in order can be struck");
+    }
+
+    async fn heal(&self, outage: Outage) {
+        self.database.heal(outage).await.expect("one outage alone can be healed");
     }
 
     /// A connection of our own, whatever is wrong with the wire of the others.

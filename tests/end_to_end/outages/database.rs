@@ -10,9 +10,9 @@ use crate::deployment::{Server, server};
 /// Measures before, during and after an outage: nothing is lost, nothing doubled, and nothing waits.
 async fn is_ridden_out(outage: Outage) {
     let scene = Scene::start().await;
-    scene.database.strike(outage).await.unwrap();
+    scene.strike(outage).await;
     scene.goes_on_measuring().await;
-    scene.database.heal(outage).await.unwrap();
+    scene.heal(outage).await;
     scene.catches_up().await;
     scene.goes_on_measuring().await;
     let books = scene.agrees().await;
@@ -83,10 +83,10 @@ async fn a_database_that_is_read_only_costs_no_row() {
 /// Commits meet with an accident for as long as rounds are played. Each row is offered again and again.
 async fn cut_commits_leave_each_row_once(outage: Outage) {
     let scene = Scene::start().await;
-    scene.database.strike(outage).await.unwrap();
+    scene.strike(outage).await;
     scene.database.proxy.has_cut(1).await;
     scene.goes_on_measuring().await;
-    scene.database.heal(outage).await.unwrap();
+    scene.heal(outage).await;
     scene.catches_up().await;
     scene.agrees().await;
 }
@@ -109,11 +109,11 @@ async fn a_commit_that_was_done_and_followed_by_silence_leaves_one_row() {
 /// It is there to read from, so that nothing else tells the server to wait.
 async fn a_server_waits_for_its_row(outage: Outage) {
     let mut scene = Scene::among_strangers([Mode::Honest; 2], &[]).await;
-    scene.database.prepare().await.unwrap();
-    scene.database.strike(outage).await.unwrap();
+    scene.database.prepare().await.expect("a database in order can be prepared");
+    scene.strike(outage).await;
     let server = server(&scene.stage, &["--database-url", &scene.database.url()]);
     server.log("not registered in the database yet; trying again").await;
-    scene.database.heal(outage).await.unwrap();
+    scene.heal(outage).await;
     scene.servers.push(Server::started(server).await);
     scene.agrees().await;
 }

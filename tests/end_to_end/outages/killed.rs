@@ -12,7 +12,8 @@ use crate::deployment::{Server, metrics, server};
 
 /// A directory for the rows of a scheduler.
 fn spool() -> (TempDir, String) {
-    let directory = tempfile::Builder::new().prefix("parsec-spool-").tempdir().unwrap();
+    let directory =
+        tempfile::Builder::new().prefix("parsec-spool-").tempdir().expect("tests can make a temporary directory");
     let path = directory.path().to_str().expect("temporary directories have plain names").to_owned();
     (directory, path)
 }
@@ -25,14 +26,14 @@ async fn what_a_scheduler_had_on_disk_when_it_was_killed_is_written_by_the_next_
     let (_directory, path) = spool();
     let at_spool = ["--spool-dir", path.as_str()];
     let mut scene = Scene::start_with(&at_spool).await;
-    scene.database.strike(Outage::Refused).await.unwrap();
+    scene.strike(Outage::Refused).await;
     scene.goes_on_measuring().await;
 
     // The next one is there before the database is.
     scene.kill_scheduler().await;
     scene.schedule();
     scene.scheduler().log("database is not there yet; trying again").await;
-    scene.database.heal(Outage::Refused).await.unwrap();
+    scene.heal(Outage::Refused).await;
 
     scene.goes_on_measuring().await;
     let books = scene.agrees().await;
@@ -54,7 +55,8 @@ async fn killed_in_a_round(modes: [Mode; 2], waits_for: usize, lost: usize) {
     scene.wait_for(1, "rounds WHERE outcome = 'interrupted'").await;
     let books = scene.agrees().await;
     assert_eq!(of_class(&books, LOST), lost, "{:?}", books.classes());
-    let cut_off = books.rounds.iter().find(|round| round.outcome.as_deref() == Some("interrupted")).unwrap();
+    let cut_off = books.rounds.iter().find(|round| round.outcome.as_deref() == Some("interrupted"));
+    let cut_off = cut_off.expect("that has been waited for");
     let of_round = books.operations.iter().filter(|row| row.round == cut_off.id && row.outcome == LOST);
     assert_eq!(of_round.count(), lost, "{books:?}");
 }

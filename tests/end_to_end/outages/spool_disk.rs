@@ -25,10 +25,10 @@ async fn without_a_spool_that_can_be_opened_rows_wait_in_memory() {
     let in_the_way = NamedTempFile::new().unwrap();
     let scene = Scene::start_with(&["--spool-dir", text(in_the_way.path())]).await;
     scene.scheduler().log("the spool cannot be used: rows that wait for the database are kept in memory only").await;
-    scene.database.strike(Outage::Refused).await.unwrap();
+    scene.strike(Outage::Refused).await;
     scene.goes_on_measuring().await;
     scene.spools(false).await;
-    scene.database.heal(Outage::Refused).await.unwrap();
+    scene.heal(Outage::Refused).await;
     scene.catches_up().await;
     let books = scene.agrees().await;
     assert_eq!(of_class(&books, LOST), 0);
@@ -41,7 +41,7 @@ async fn while_the_disk_of_the_spool_is_full_rows_wait_in_memory() {
     let directory = TempDir::with_prefix("parsec-spool-").unwrap();
     let scene = Scene::start_with(&["--spool-dir", text(directory.path())]).await;
     scene.spools(true).await;
-    scene.database.strike(Outage::Refused).await.unwrap();
+    scene.strike(Outage::Refused).await;
     scene.goes_on_measuring().await;
     assert!(scene.scheduler().writes_to_disk(false));
     scene.scheduler().log("the spool takes no rows; they are kept in memory only").await;
@@ -51,7 +51,7 @@ async fn while_the_disk_of_the_spool_is_full_rows_wait_in_memory() {
     assert!(scene.scheduler().writes_to_disk(true));
     scene.scheduler().log("the spool takes rows again").await;
     scene.spools(true).await;
-    scene.database.heal(Outage::Refused).await.unwrap();
+    scene.heal(Outage::Refused).await;
     scene.catches_up().await;
     let books = scene.agrees().await;
     assert_eq!(of_class(&books, LOST), 0);

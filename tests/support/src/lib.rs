@@ -2,11 +2,11 @@
 //!
 //! A test with processes has a [`Stage`](stage::Stage) of its own: what it starts there ends with it, and every wait is for
 //! a state and bounded. [`process`] starts programs, [`http`] asks servers as a stranger does,
-//! [`openapi`] reads the file that describes them. [`hostile`] is a server that breaks the contract as it is told to,
-//! [`tls`] makes certificates.
+//! [`openapi`] reads the file that describes them. [`tls`] makes certificates.
 //! What is to fail has a module too: [`postgres`] is a server of one's own that can be killed or frozen, [`proxy`] a wire that
 //! can be bent, [`sabotage`] makes statements fail or slow, and [`outage`] has them all by name. [`ledger`] compares what processes
-//! said with what stands in the tables.
+//! said with what stands in the tables. [`hostile`] is a server that breaks the contract as it is told to, [`stranger`] one that
+//! stands in the list of nodes besides.
 //! [`database()`] gives each test a PostgreSQL database of its own, [`sqlite_file`] a place for an SQLite file. Neither
 //! is ever skipped: where PostgreSQL is neither installed nor pointed at, the test fails and says what to install.
 

@@ -101,12 +101,7 @@ fn measurements_belong_to_one_attempt_each() {
     assert!(complaint(|_, books| books.operations[4].measurement = Some(7)).contains("attempt a5 was not measured"));
     let twice = |_: &mut Said, books: &mut Books| books.operations[2].measurement = books.operations[1].measurement;
     assert!(complaint(twice).contains("belongs to two attempts"));
-    assert!(
-        complaint(|_, books| {
-            books.retrievals.insert(9_999);
-        })
-        .contains("retrieve 9999 belongs to no attempt")
-    );
+    assert!(complaint(|_, books| books.retrievals.extend([9_999])).contains("retrieve 9999 belongs to no attempt"));
 }
 
 #[test]
