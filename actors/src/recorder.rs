@@ -339,20 +339,43 @@ fn is_for_good(error: &StoreError, impatient: bool) -> bool {
 }
 
 /// One bad row must not hold up all others: finds it, and leaves it out. Returns how many there were.
+///
+/// A query that fails is the fault of its row only if it fails twice, and others went through in between: a database whose
+/// disk is full refuses all of them, for hours if need be, and none must be lost by that.
 async fn write_one_by_one(store: &dyn Store, rows: &[Row], impatient: bool) -> Result<usize, StoreError> {
-    let mut refused = 0;
+    let (mut bad, mut suspects) = (0, Vec::new());
     for row in rows {
         match record(store, std::slice::from_ref(row)).await {
             Ok(()) => {}
+            Err(error @ StoreError::BadRow(_)) => {
+                bad += 1;
+                refuse(row, &error);
+            }
+            Err(error @ StoreError::Query(_)) if impatient => suspects.push((row, error)),
+            Err(error) => return Err(error),
+        }
+    }
+    if let Some((_, error)) = suspects.first()
+        && bad + suspects.len() == rows.len()
+    {
+        return Err(error.clone());
+    }
+    for (row, _) in suspects {
+        match record(store, std::slice::from_ref(row)).await {
+            Ok(()) => {}
             Err(error) if is_for_good(&error, impatient) => {
-                refused += 1;
-                let row = memory::bare(row.clone());
-                error!(%error, ?row, "row refused by the database");
+                bad += 1;
+                refuse(row, &error);
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(refused)
+    Ok(bad)
+}
+
+fn refuse(row: &Row, error: &StoreError) {
+    let row = memory::bare(row.clone());
+    error!(%error, ?row, "row refused by the database");
 }
 
 impl Actor for Recorder {

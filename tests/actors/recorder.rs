@@ -205,6 +205,29 @@ async fn one_bad_row_holds_up_no_other_and_is_counted_as_lost() {
 }
 
 #[actix::test]
+async fn a_database_that_is_full_for_an_hour_has_no_row_lost() {
+    let desk = Desk::open();
+    desk.store.is(Mood::Full);
+    let rows = rows(5);
+    desk.record(rows.clone()).await.unwrap();
+    sleep(secs(3_600)).await;
+    assert_eq!((desk.rows_waiting(), desk.rows_lost()), (5, 0));
+    desk.store.is(Mood::Works);
+    assert_eq!(desk.written(5).await, rows);
+}
+
+#[actix::test]
+async fn a_row_at_which_the_query_fails_over_and_over_is_left_out_in_the_end() {
+    let desk = Desk::open();
+    let attempts: Vec<_> = (0..5).map(|_| attempt()).collect();
+    desk.store.change(|store| store.failing.push(attempts[2].id));
+    desk.record(attempts.into_iter().map(Row::Attempt).collect()).await.unwrap();
+    desk.written(4).await;
+    sleep(secs(600)).await;
+    assert_eq!((desk.rows_written(), desk.rows_lost(), desk.rows_waiting()), (4, 1, 0));
+}
+
+#[actix::test]
 async fn a_database_that_goes_away_at_a_bad_row_has_nothing_counted_twice() {
     let desk = Desk::open();
     let attempts: Vec<_> = (0..5).map(|_| attempt()).collect();

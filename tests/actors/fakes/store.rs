@@ -21,6 +21,8 @@ pub(crate) enum Mood {
     Away,
     /// It gives no answer until its mood changes.
     Hangs,
+    /// It answers, and has no room for anything.
+    Full,
     /// The node's row has been deleted.
     RowGone,
     /// The call panics.
@@ -65,6 +67,8 @@ pub(crate) struct Content {
     pub(crate) batches: Vec<usize>,
     /// Attempts that it takes for bad rows.
     pub(crate) refused: Vec<AttemptId>,
+    /// Attempts at which its query fails.
+    pub(crate) failing: Vec<AttemptId>,
     /// Every call as it came in.
     pub(crate) asked: Vec<(Call, Instant)>,
     /// Every call that succeeded, as it ended.
@@ -175,6 +179,7 @@ impl FakeStore {
         }
         match mood {
             Mood::Away => Err(StoreError::Unavailable("away, as ordered".to_owned())),
+            Mood::Full => Err(StoreError::Query("no space left, as ordered".to_owned())),
             Mood::RowGone => Err(StoreError::NoSuchNode(NodeId(7))),
             Mood::Panics => panic!("the database broke in {call:?}"),
             Mood::Works | Mood::Hangs => Ok(()),
@@ -238,6 +243,10 @@ impl Store for FakeStore {
         let is_bad = |row: &Row| matches!(row, Row::Attempt(attempt) if self.read(|content| content.refused.contains(&attempt.id)));
         if rows.iter().any(is_bad) {
             return Err(StoreError::BadRow("refused, as ordered".to_owned()));
+        }
+        let fails = |row: &Row| matches!(row, Row::Attempt(attempt) if self.read(|content| content.failing.contains(&attempt.id)));
+        if rows.iter().any(fails) {
+            return Err(StoreError::Query("failed, as ordered".to_owned()));
         }
         self.finish(Call::Record, |content| {
             content.batches.push(rows.len());
