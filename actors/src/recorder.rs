@@ -46,6 +46,9 @@ const MAX_REFUSALS: u32 = 12;
 /// How long one write may take: longer than the minute within which each call of a store ends.
 const STORE_LIMIT: Duration = Duration::from_secs(75);
 
+/// The same when the process is to end: much longer than a healthy database takes.
+const LAST_WRITE: Duration = Duration::from_secs(4);
+
 /// How often the disk is looked after: what is too old is let go of, and those who watch hear how full it is.
 const LOOK_AFTER: Duration = Duration::from_secs(60);
 
@@ -407,7 +410,9 @@ impl Handler<Stop> for Recorder {
         let writing = async move {
             config.backlog.flush().await;
             while !config.backlog.is_empty() {
-                let Err(error) = write_batch(&config, false).await else { continue };
+                let writing = timeout(LAST_WRITE, write_batch(&config, false)).await;
+                let hangs = || WriteError::from(StoreError::Unavailable("no answer while stopping".to_owned()));
+                let Err(error) = writing.unwrap_or_else(|_| Err(hangs())) else { continue };
                 let rows_waiting = config.backlog.len();
                 if config.backlog.is_safe() {
                     warn!(%error, rows_waiting, "rows cannot be written while stopping; they wait on disk for the next start");

@@ -170,6 +170,16 @@ async fn told_to_stop_without_a_database_it_leaves_the_rows_on_disk_and_does_not
 }
 
 #[actix::test]
+async fn told_to_stop_with_a_database_that_hangs_it_leaves_the_rows_on_disk_in_time() {
+    let (desk, disk) = desk();
+    desk.store.is(Mood::Hangs);
+    desk.record(rows(3)).await.unwrap();
+    desk.store.until("a write is under way", |store| !store.asked(Call::Record).is_empty()).await;
+    assert_eq!(desk.stop().ask(Stop).await, Ok(()));
+    assert_eq!((disk.read(|disk| disk.rows.len()), desk.rows_lost()), (3, 0));
+}
+
+#[actix::test]
 async fn attempts_are_on_disk_before_they_begin_and_forgotten_when_their_round_has_ended() {
     let setup = Setup { probes: 2, ..Setup::of(3) };
     setup.servers.takes(1, Question::Provide, How::Hangs);

@@ -6,9 +6,10 @@ use parsec_actors::ask::Ask;
 use parsec_actors::metrics::Metrics;
 use parsec_actors::signs::ActorState;
 use parsec_actors::vitals::ActorStatus;
+use parsec_measure::RoundOutcome;
 use tokio::time::sleep;
 
-use crate::fakes::{POLICY, counted, metrics, secs};
+use crate::fakes::{How, POLICY, Question, counted, metrics, secs};
 use crate::kid::{Crash, GetStuck, Hang, Leave, Nursery, Ponder};
 use crate::rig::Setup;
 
@@ -124,4 +125,16 @@ async fn the_last_round_of_each_group_is_told_and_what_the_recorder_has_in_hand(
     assert_eq!(status.recorder.map(|recorder| (recorder.backlog_rows, recorder.spool)), Some((0, None)));
     let names: Vec<_> = status.actors.iter().map(|actor| actor.name.as_str()).collect();
     assert_eq!(names, ["fleet a", "fleet b"]);
+}
+
+#[actix::test]
+async fn a_round_that_a_crash_cut_off_is_told_as_interrupted() {
+    let setup = Setup::of(3);
+    setup.servers.takes(2, Question::Retrieve, How::Panics);
+    let rig = setup.play();
+    rig.rounds(1).await;
+    let status = rig.metrics.vitals().status();
+    let outcomes: Vec<_> = status.rounds.iter().map(|last| last.end().map(|(_, outcome)| outcome)).collect();
+    assert_eq!(outcomes, [Some(RoundOutcome::Interrupted)]);
+    assert_eq!(status.actors[0].fate.restarts, 1, "{:?}", status.actors);
 }

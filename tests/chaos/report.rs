@@ -89,8 +89,16 @@ impl Report<'_> {
         let (rounds, attempts, rows) = (books.rounds.len(), said.attempts.len(), books.operations.len());
         let ids = books.operations.iter().map(|row| &row.id);
         let due: BTreeSet<_> = said.attempts.keys().chain(&said.measured).chain(ids).collect();
-        writeln!(f, "\n{rounds} rounds were begun and {skipped} left out. {} attempts were due: schedulers", due.len())?;
-        writeln!(f, "spoke of {attempts}, servers of {} that they measured. There are {rows} rows:\n", said.measured.len())?;
+        writeln!(
+            f,
+            "\n{rounds} rounds were begun and {skipped} left out. {} attempts were due: schedulers",
+            due.len()
+        )?;
+        writeln!(
+            f,
+            "spoke of {attempts}, servers of {} that they measured. There are {rows} rows:\n",
+            said.measured.len()
+        )?;
         table(f, ["outcome of attempts", "rows"], books.classes().into_iter().map(|(class, n)| (class.to_owned(), n)))?;
         writeln!(f)?;
         let outcomes = books.rounds.iter().map(|round| round.outcome.clone().unwrap_or_else(|| "none".to_owned()));

@@ -119,7 +119,8 @@ async fn a_stop_that_leaves_rows_unwritten_says_so_with_its_exit_code_and_its_la
     let added = ["--database-url", database.url(), &flag, &peers];
     let begin = async || Server::started(server(&stage, &added)).await.ready(&stage).await;
     let _servers = tokio::join!(begin(), begin());
-    let scheduler = scheduler(&stage, &["--database-url", database.url(), "--stop-timeout", "3s"]);
+    let scheduler =
+        scheduler(&stage, &["--database-url", database.url(), "--stop-timeout", "3s", "--spool-dir", "none"]);
     let tables = Tables::of(&stage, database).await;
     tables.wait_for(1, "rounds WHERE outcome = 'complete'").await;
     // Whoever writes waits for this transaction.
