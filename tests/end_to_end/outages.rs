@@ -2,7 +2,6 @@
 //!
 //! Each test ends with the same question: does what the processes said, line by line, agree with what stands in the tables,
 //! attempt by attempt and round by round ([`ledger`])?
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 mod database;
 mod killed;
