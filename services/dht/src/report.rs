@@ -340,6 +340,6 @@ fn nobody_answered(log: &Snapshot, what: &str) -> Failure {
     let failures: Vec<_> = log.failures().collect();
     let reached = failures.iter().find(|error| !error.is_dial());
     let class = if reached.is_some() { OutcomeClass::Protocol } else { OutcomeClass::DialFailed };
-    let example = reached.or(failures.last()).map_or_else(|| "no request was sent".to_owned(), |e| e.to_string());
+    let example = reached.or(failures.last()).map_or_else(|| "no request was sent".to_owned(), |e| e.in_words());
     (class, format!("{what}, {} requests failed, for instance: {example}", failures.len()))
 }

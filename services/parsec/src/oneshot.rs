@@ -135,7 +135,7 @@ async fn measure(
         OutputFormat::Text => trace::text(&heading, &facts(kind, &result), trace, look),
         OutputFormat::Json => {
             let figures = figures(&node.peer_id(), Some(config.dht.strategy), &result);
-            trace::document(&heading, figures, trace).to_string()
+            output::json(&trace::document(&heading, figures, trace))
         }
     })?;
     Ok(result)

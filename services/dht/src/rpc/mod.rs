@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use parsec_measure::harmless;
 use thiserror::Error;
 use tokio::time::Instant;
 
@@ -138,7 +139,15 @@ pub(crate) enum RpcError {
     Stopping,
 }
 
+/// How much is told of why a request failed: an error of the system, and a long address.
+const MAX_REASON_CHARS: usize = 300;
+
 impl RpcError {
+    /// Why, in a sentence that holds no more of a stranger's words than are of use, and none that does harm.
+    pub(crate) fn in_words(&self) -> String {
+        harmless(&self.to_string(), MAX_REASON_CHARS)
+    }
+
     /// Whether the peer was not even reached.
     pub(crate) fn is_dial(&self) -> bool {
         matches!(self, Self::Dial(_) | Self::DialUnanswered(_) | Self::DialTimeout(_) | Self::BackOff)
