@@ -110,7 +110,7 @@ impl Bootstrap {
             return;
         }
         let mut names: Vec<_> = protocols.iter().map(|name| harmless(name.as_ref(), MAX_PROTOCOL_CHARS)).collect();
-        names.sort_by_key(|name| !name.contains("kad"));
+        names.sort_by_cached_key(|name| (!name.contains("kad"), name.clone()));
         self.0.doors.lock().entry(*peer).or_default().speaks = Some(names);
     }
 
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(
             bootstrap.complaint().unwrap(),
             format!(
-                "no bootstrap peer lets us in: {amino} speaks /ipfs/kad/1.0.0, /ipfs/ping/1.0.0, /ipfs/id/1.0.0 (1 more) \
+                "no bootstrap peer lets us in: {amino} speaks /ipfs/kad/1.0.0, /ipfs/id/1.0.0, /ipfs/id/push/1.0.0 (1 more) \
                  and not {OURS}; {mute} does not speak {OURS}"
             )
         );

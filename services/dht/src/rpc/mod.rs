@@ -132,7 +132,7 @@ pub(crate) enum RpcError {
     #[error("the connection closed")]
     Closed,
     /// The answer was none.
-    #[error("{0}")]
+    #[error("malformed answer: {0}")]
     Malformed(String),
     /// The node is stopping.
     #[error("the node is stopping")]
