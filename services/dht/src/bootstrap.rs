@@ -31,8 +31,8 @@ pub(crate) struct Bootstrap(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     peers: Vec<NamedPeer>,
-    /// What they should speak.
-    protocol: String,
+    /// One of these they should speak.
+    protocols: Vec<String>,
     /// One for each of the peers that was asked, and no others.
     doors: Mutex<HashMap<PeerId, Door>>,
 }
@@ -56,9 +56,9 @@ enum Answer {
 }
 
 impl Bootstrap {
-    /// These peers, which should speak `protocol`.
-    pub(crate) fn new(peers: Vec<NamedPeer>, protocol: &str) -> Self {
-        Self(Arc::new(Inner { peers, protocol: protocol.to_owned(), doors: Mutex::default() }))
+    /// These peers, each of which should speak one of these protocols.
+    pub(crate) fn new(peers: Vec<NamedPeer>, protocols: Vec<String>) -> Self {
+        Self(Arc::new(Inner { peers, protocols, doors: Mutex::default() }))
     }
 
     pub(crate) fn peers(&self) -> &[NamedPeer] {
@@ -134,17 +134,18 @@ impl Bootstrap {
     }
 
     fn sentence(&self, peer: PeerId, door: &Door) -> Option<String> {
-        let protocol = &self.0.protocol;
+        let ours = || self.0.protocols.join(" or ");
+        let is_ours = |name| self.0.protocols.contains(name);
         match (&door.last, &door.speaks) {
             (Some(Answer::LetIn), _) => None,
             (Some(Answer::Refused(reason)), _) => Some(format!("{peer}: {reason}")),
-            (Some(Answer::OfAnotherNetwork), Some(names)) if !names.is_empty() && !names.contains(protocol) => {
+            (Some(Answer::OfAnotherNetwork), Some(names)) if !names.is_empty() && !names.iter().any(is_ours) => {
                 let more = names.len().saturating_sub(MAX_PROTOCOLS);
                 let more = if more > 0 { format!(" ({more} more)") } else { String::new() };
                 let names = names[..names.len().min(MAX_PROTOCOLS)].join(", ");
-                Some(format!("{peer} speaks {names}{more} and not {protocol}"))
+                Some(format!("{peer} speaks {names}{more} and not {}", ours()))
             }
-            (Some(Answer::OfAnotherNetwork), _) => Some(format!("{peer} does not speak {protocol}")),
+            (Some(Answer::OfAnotherNetwork), _) => Some(format!("{peer} does not speak {}", ours())),
             (None, _) if door.is_being_asked => Some(format!("{peer}: no answer yet")),
             (None, _) => None,
         }
@@ -162,7 +163,7 @@ mod tests {
     fn bootstrap<const N: usize>() -> (Bootstrap, [PeerId; N]) {
         let ids = [(); N].map(|()| PeerId::random());
         let peers = ids.iter().map(|id| NamedPeer { id: *id, addresses: vec![] }).collect();
-        (Bootstrap::new(peers, OURS), ids)
+        (Bootstrap::new(peers, vec![OURS.to_owned()]), ids)
     }
 
     fn protocols(names: &[&str]) -> Vec<StreamProtocol> {
@@ -195,7 +196,7 @@ mod tests {
     fn who_is_being_asked_is_not_asked_again() {
         let (bootstrap, [one, other]) = bootstrap();
         assert_eq!(bootstrap.knock().len(), 2);
-        bootstrap.answered(&one, Err(&RpcError::Closed));
+        bootstrap.answered(&one, Err(&RpcError::Stopping));
         assert_eq!(bootstrap.knock().iter().map(|peer| peer.id).collect::<Vec<_>>(), [one]);
         bootstrap.answered(&other, Ok(()));
         assert_eq!(bootstrap.knock().iter().map(|peer| peer.id).collect::<Vec<_>>(), [other]);
@@ -231,7 +232,7 @@ mod tests {
 
         for _ in 0..1_000 {
             bootstrap.identified(&PeerId::random(), &protocols(&[OURS]));
-            bootstrap.answered(&PeerId::random(), Err(&RpcError::Closed));
+            bootstrap.answered(&PeerId::random(), Err(&RpcError::Stopping));
             bootstrap.asking(&PeerId::random());
         }
         assert_eq!(bootstrap.0.doors.lock().len(), 20);

@@ -226,7 +226,7 @@ impl Node {
     pub async fn start(config: NodeConfig) -> Result<Self, StartError> {
         let protocol = StreamProtocol::try_from_owned(config.protocol.clone())
             .map_err(|_| StartError::Protocol(config.protocol.clone()))?;
-        let bootstrap = Bootstrap::new(parse_bootstrap(&config.bootstrap)?, &config.protocol);
+        let bootstrap = Bootstrap::new(parse_bootstrap(&config.bootstrap)?, vec![config.protocol.clone()]);
         let external = parse_external(&config.external_addresses)?;
         let keypair = config.identity.keypair();
         let peer = keypair.public().to_peer_id();
@@ -368,6 +368,14 @@ impl Dht for Node {
 impl Drop for Node {
     fn drop(&mut self) {
         self.tasks.iter().for_each(AbortHandle::abort);
+    }
+}
+
+#[cfg(test)]
+impl Node {
+    /// How many lookups the node's estimate of the network's size is taken from.
+    pub(crate) fn samples(&self) -> usize {
+        self.context.tools.size.samples()
     }
 }
 

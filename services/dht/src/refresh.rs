@@ -268,17 +268,4 @@ fn random_key_in_bucket(local: &Key, bucket: u32, rng: &mut impl Rng) -> Vec<u8>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rand::SeedableRng;
-
-    #[test]
-    fn a_random_key_falls_into_the_bucket_asked_for() {
-        let mut rng = rand::rngs::StdRng::seed_from_u64(1);
-        let local = Key::of(b"me");
-        for bucket in 0..=10 {
-            let key = random_key_in_bucket(&local, bucket, &mut rng);
-            assert_eq!(Key::of(&key).distance(&local).common_prefix(), bucket);
-        }
-    }
-}
+mod tests;
