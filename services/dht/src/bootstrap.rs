@@ -72,9 +72,8 @@ impl Bootstrap {
     /// Those that are not being asked already. They are from now on, until there is an answer.
     pub(crate) fn knock(&self) -> Vec<NamedPeer> {
         let mut doors = self.0.doors.lock();
-        let at_rest = |peer: &&NamedPeer| {
-            !std::mem::replace(&mut doors.entry(peer.id).or_default().is_being_asked, true)
-        };
+        let at_rest =
+            |peer: &&NamedPeer| !std::mem::replace(&mut doors.entry(peer.id).or_default().is_being_asked, true);
         self.0.peers.iter().filter(at_rest).cloned().collect()
     }
 

@@ -183,7 +183,17 @@ impl Driver {
         let configured = swarm.external_addresses().cloned().collect();
         let (observed, agents) = (Observed::default(), HashMap::new());
         (
-            Self { swarm, rpc, commands, configured, observed, reach, agents, walk: None, bootstrap: Bootstrap::default() },
+            Self {
+                swarm,
+                rpc,
+                commands,
+                configured,
+                observed,
+                reach,
+                agents,
+                walk: None,
+                bootstrap: Bootstrap::default(),
+            },
             DriverHandle { commands: sender },
         )
     }

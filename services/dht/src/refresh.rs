@@ -17,7 +17,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
 
 use crate::bootstrap::Bootstrap;
@@ -151,15 +151,22 @@ impl Refresh {
         let _ = timeout(HEAD_START, &mut ourselves).await;
         while asked.try_join_next().is_some() {}
         let ourselves = async { if ourselves.is_terminated() { Ok(()) } else { ourselves.await } };
-        let mut filling = pin!(futures::future::try_join(ourselves, self.fill()));
-        match timeout(FILL_LIMIT, &mut filling).await {
-            Ok(end) => end?,
-            Err(_) => {
-                filled.send_replace(self.table_size().await? > 0);
-                filling.await?
-            }
-        };
+        tokio::select! {
+            end = futures::future::try_join(ourselves, self.fill()) => end.map(drop)?,
+            () = self.lose_patience(filled) => {}
+        }
         self.table_size().await
+    }
+
+    /// Turns `filled` true if the buckets take too long; never returns. An optimistic publisher waits for its first estimate of
+    /// the network's size besides, or for the end of all lookups: without one it would publish the classic way.
+    async fn lose_patience(&self, filled: &watch::Sender<bool>) {
+        sleep(FILL_LIMIT).await;
+        while self.needs_size && self.tools.size.estimate().is_err() || self.table_size().await == Ok(0) {
+            sleep(RETRY.0).await;
+        }
+        filled.send_replace(true);
+        futures::future::pending().await
     }
 
     async fn table_size(&self) -> Result<usize, Gone> {

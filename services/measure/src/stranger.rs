@@ -99,18 +99,8 @@ mod tests {
     use proptest::prelude::*;
 
     /// Escape, backspace, DEL, C1's own introducer, right-to-left override, no width, a tag, line breaks.
-    const HARMFUL: [char; 10] = [
-        '\u{1b}',
-        '\u{8}',
-        '\u{7f}',
-        '\u{9b}',
-        '\u{202e}',
-        '\u{2066}',
-        '\u{200b}',
-        '\u{e0041}',
-        '\u{2028}',
-        '\n',
-    ];
+    const HARMFUL: [char; 10] =
+        ['\u{1b}', '\u{8}', '\u{7f}', '\u{9b}', '\u{202e}', '\u{2066}', '\u{200b}', '\u{e0041}', '\u{2028}', '\n'];
 
     #[test]
     fn what_steers_a_terminal_or_hides_is_harmful_and_what_can_be_read_is_not() {
@@ -120,7 +110,10 @@ mod tests {
 
     #[test]
     fn a_harmless_text_is_one_line_and_shows_that_something_was_there() {
-        assert_eq!(harmless("\u{1b}]0;owned\u{7}red\u{9b}31m\r\nnext\tone", 80), "\u{fffd}]0;owned\u{fffd}red\u{fffd}31m  next one");
+        assert_eq!(
+            harmless("\u{1b}]0;owned\u{7}red\u{9b}31m\r\nnext\tone", 80),
+            "\u{fffd}]0;owned\u{fffd}red\u{fffd}31m  next one"
+        );
         assert_eq!(harmless("user\u{202e}txt.exe\u{200b}", 80), "user\u{fffd}txt.exe\u{fffd}");
     }
 
@@ -150,7 +143,8 @@ mod tests {
 
     /// Any text, with more than its share of what is harmful.
     fn text() -> impl Strategy<Value = String> {
-        let character = prop_oneof![any::<char>(), proptest::sample::select(&HARMFUL[..]), proptest::char::range(' ', '~')];
+        let character =
+            prop_oneof![any::<char>(), proptest::sample::select(&HARMFUL[..]), proptest::char::range(' ', '~')];
         proptest::collection::vec(character, 0..60).prop_map(String::from_iter)
     }
 

@@ -70,17 +70,16 @@ async fn a_bootstrap_peer_that_is_late_brings_those_whom_it_knows() {
         let node = Node::start(config(vec![tcp_address(&first), address], strategy)).await.unwrap();
         assert_eq!(ready(&node).await, 1, "{strategy}");
         door.send_replace(true);
-        until(&node, |readiness| {
-            matches!(readiness, Readiness::Ready { routing_table_size: 3, .. }).then_some(())
-        })
-        .await;
+        until(&node, |readiness| matches!(readiness, Readiness::Ready { routing_table_size: 3, .. }).then_some(()))
+            .await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bootstrap_peers_of_another_network_are_said_to_be_that() {
     const FOREIGN: &str = "/other/kad/1.0.0";
-    let foreign = NodeConfig { server_mode: true, protocol: FOREIGN.to_owned(), ..config(vec![], StrategyKind::Classic) };
+    let foreign =
+        NodeConfig { server_mode: true, protocol: FOREIGN.to_owned(), ..config(vec![], StrategyKind::Classic) };
     let foreign = Node::start(foreign).await.unwrap();
     // It has our protocol, and does not serve it.
     let client = Node::start(config(vec![], StrategyKind::Classic)).await.unwrap();
@@ -106,7 +105,11 @@ async fn whoever_is_not_let_in_says_why_for_each_bootstrap_peer() {
         let bootstrap = vec![dead.address.clone(), mute.address.clone(), wrong.clone()];
         let node = Node::start(config(bootstrap, strategy)).await.unwrap();
         let reason = reason(&node, &somebody.peer_id()).await;
-        let what = if strategy == StrategyKind::Fullrt { "the network is being crawled" } else { "the routing table is empty" };
+        let what = if strategy == StrategyKind::Fullrt {
+            "the network is being crawled"
+        } else {
+            "the routing table is empty"
+        };
         assert!(reason.starts_with(&format!("{what}; no bootstrap peer lets us in: ")), "{reason}");
         let id = |address: &str| address.rsplit('/').next().unwrap().to_owned();
         assert!(reason.contains(&format!("{}: dial failed: ", id(&dead.address))), "{reason}");

@@ -131,7 +131,9 @@ impl Conduct {
     }
 
     async fn serve(self, stream: SubstreamBox) {
-        let Ok((protocol, mut stream)) = listener_select_proto(stream, [IDENTIFY, LOCAL_PROTOCOL]).await else { return };
+        let Ok((protocol, mut stream)) = listener_select_proto(stream, [IDENTIFY, LOCAL_PROTOCOL]).await else {
+            return;
+        };
         if protocol == IDENTIFY {
             let _ = stream.write_all(&self.identify()).await;
             let _ = stream.close().await;
