@@ -165,3 +165,6 @@ impl Drop for Outcome<'_> {
         self.experience.0.lock().black_holes.note(self.address, self.reached);
     }
 }
+
+#[cfg(test)]
+mod tests;
