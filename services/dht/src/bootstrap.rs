@@ -113,6 +113,11 @@ impl Bootstrap {
         self.0.doors.lock().entry(*peer).or_default().speaks = Some(names);
     }
 
+    /// What a node lacks, and why, if it is because we are not let in.
+    pub(crate) fn explain(&self, lacking: &str) -> String {
+        self.complaint().map_or_else(|| lacking.to_owned(), |why| format!("{lacking}; {why}"))
+    }
+
     /// Why we are not let in, peer by peer; `None` if there is nothing to complain of.
     pub(crate) fn complaint(&self) -> Option<String> {
         let doors = self.0.doors.lock();

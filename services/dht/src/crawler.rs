@@ -25,6 +25,7 @@ use crate::bootstrap::Bootstrap;
 use crate::key::{Contact, Key};
 use crate::operation::Tools;
 use crate::refresh::OTHERS;
+use crate::room::Room;
 use crate::rpc::{RpcError, Stopwatch};
 use crate::strategy::{Crawl, CrawlConfig, CrawlOutcome, CrawlStep, FullTable, Visited, prefix_targets};
 use crate::wire::{self, NamedPeer};
@@ -148,7 +149,8 @@ impl Crawler {
     /// One crawl: the number of peers that answered, if it counts.
     async fn crawl(&self, filled: &watch::Sender<bool>) -> Option<usize> {
         let started = Instant::now();
-        let bounds = CrawlConfig::default();
+        let most = CrawlConfig::default();
+        let bounds = CrawlConfig { parallelism: most.parallelism.min(Room::of_process().dials as usize), ..most };
         let mut book = AddressBook::new(bounds.max_peers, self.tools.reach.clone());
         let known = self.bootstrap.peers().iter().cloned().chain(self.census.everybody());
         let seeds = dialable(&mut book, known);
@@ -247,5 +249,5 @@ impl Crawler {
 
 /// Notes where these peers can be dialled, and tells them from those who cannot be.
 fn dialable(book: &mut AddressBook, peers: impl IntoIterator<Item = NamedPeer>) -> Vec<PeerId> {
-    peers.into_iter().filter_map(|peer| Some(peer.id).filter(|_| book.note(peer))).collect()
+    peers.into_iter().filter_map(|peer| Some(peer.id).filter(|_| book.note(peer).worth_asking)).collect()
 }

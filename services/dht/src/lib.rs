@@ -22,6 +22,7 @@
 //! | the same from one address (public network) | 128; 32 | `doors::SHARE` | `doors`, `tests/hostile.rs` |
 //! | connections with one peer, either way | 8 | `swarm::MAX_PER_PEER` | theirs (connection-limits) |
 //! | connections to others; dials under way | 8,192; 4,096 | `swarm::MAX_OUTGOING`, `MAX_PENDING_OUTGOING` | theirs (connection-limits) |
+//! | the same, and those to us, where few files may be open | half of them; a quarter | `room` | `room`, `tests/end_to_end/file_limits.rs` |
 //! | time to say who one is, dialled or dialling | 15 s | `swarm::DIAL_ADDRESS_TIMEOUT` | theirs (`core/src/transport/timeout.rs`) |
 //! | streams of one connection | 64 | `swarm::MAX_STREAMS_PER_CONNECTION` | theirs (yamux, quinn) |
 //! | streams that others opened, in all | 4,096 | `streams::MAX_STREAMS` | `streams` |
@@ -54,7 +55,9 @@ mod addresses;
 mod book;
 mod bootstrap;
 mod candidates;
+mod confirmation;
 mod crawler;
+mod dial;
 mod doors;
 mod driver;
 mod gate;
@@ -69,6 +72,7 @@ mod reach;
 mod records;
 mod refresh;
 mod report;
+mod room;
 mod rpc;
 mod serving;
 mod size;
@@ -76,6 +80,7 @@ pub mod strategy;
 mod streams;
 mod swarm;
 mod walk;
+mod warmth;
 mod wire;
 
 pub use listed::ListWatch;
@@ -90,3 +95,4 @@ pub use wire::fuzz_answer;
 
 pub use node::{Dht, DhtError, Identity, Node, NodeConfig, Readiness, StartError, Underlay};
 pub use reach::PrivatePeers;
+pub use warmth::Warmth;

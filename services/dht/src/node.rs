@@ -32,9 +32,11 @@ use crate::operation::Tools;
 use crate::reach::{PrivatePeers, Reach};
 use crate::refresh::Refresh;
 use crate::report::Context;
+use crate::room::Room;
 use crate::size::NetworkSize;
 use crate::strategy::LookupConfig;
-use crate::swarm::{self, Behaviour};
+use crate::swarm::{self, Behaviour, Plan};
+use crate::warmth::Warmth;
 use crate::wire::NamedPeer;
 
 /// How long the listeners may take to come up.
@@ -101,8 +103,9 @@ pub struct NodeConfig {
     pub listen_port: u16,
     /// Addresses to announce instead of those that listeners and peers suggest.
     pub external_addresses: Vec<String>,
-    /// The Kademlia protocol id.
-    pub protocol: String,
+    /// The Kademlia protocol ids of the network, at least one. Others are offered all of them in this order; in server mode the
+    /// first is served.
+    pub protocols: Vec<String>,
     /// Peers that let us in, `/p2p/…` included.
     pub bootstrap: Vec<String>,
     /// Whether to answer the requests of others and hold their records, or only to ask.
@@ -122,6 +125,10 @@ pub struct NodeConfig {
     pub listed: Option<ListWatch>,
     /// What to do with private addresses of strangers. On a local network they are dialled.
     pub private_peers: PrivatePeers,
+    /// How many connections are kept.
+    pub warmth: Warmth,
+    /// Authorities (DER certificates) by which secure WebSockets are judged besides those of the public web.
+    pub authorities: Vec<Vec<u8>>,
 }
 
 /// Why a node could not be started.
@@ -205,7 +212,7 @@ pub trait Dht: Send + Sync + 'static {
 pub struct Node {
     peer: PeerId,
     port: u16,
-    context: Context,
+    pub(crate) context: Context,
     /// Turns true once the routing table has been filled, or the network crawled.
     filled: watch::Receiver<bool>,
     bootstrap: Bootstrap,
@@ -224,9 +231,8 @@ impl Node {
     /// # Errors
     /// [`StartError`] names the address or setting that does not work.
     pub async fn start(config: NodeConfig) -> Result<Self, StartError> {
-        let protocol = StreamProtocol::try_from_owned(config.protocol.clone())
-            .map_err(|_| StartError::Protocol(config.protocol.clone()))?;
-        let bootstrap = Bootstrap::new(parse_bootstrap(&config.bootstrap)?, vec![config.protocol.clone()]);
+        let protocols = parse_protocols(&config.protocols)?;
+        let bootstrap = Bootstrap::new(parse_bootstrap(&config.bootstrap)?, config.protocols.clone());
         let external = parse_external(&config.external_addresses)?;
         let keypair = config.identity.keypair();
         let peer = keypair.public().to_peer_id();
@@ -236,8 +242,9 @@ impl Node {
             Underlay::Internet => Reach::of(config.private_peers, bootstrap.peers(), config.listen_ip),
         };
         let walks = config.strategy == StrategyKind::Libp2p;
-        let (mut swarm, rpc) = swarm::build(keypair, protocol, mode, walks, &reach, &config.underlay)
-            .map_err(|error| StartError::Setup(error.to_string()))?;
+        let (underlay, authorities) = (&config.underlay, &config.authorities);
+        let plan = Plan { keypair, protocols: &protocols, mode, walks, reach: &reach, underlay, authorities };
+        let (mut swarm, rpc) = swarm::build(&plan).map_err(|error| StartError::Setup(error.to_string()))?;
         let port = listen(&mut swarm, &config).await?;
         for address in external {
             swarm.add_external_address(address);
@@ -246,14 +253,13 @@ impl Node {
         if let Some(watch) = config.listed {
             swarm.behaviour_mut().kad.kad.store_mut().watch(watch.start());
         }
-        let (driver, handle) = Driver::new(swarm, rpc.clone(), reach.clone());
-        let driver = driver.telling(bootstrap.clone());
+        let (driver, handle) = Driver::new(swarm, rpc.clone(), reach.clone(), Room::of_process().keeps(config.warmth));
+        let (driver, doors) = (driver.telling(bootstrap.clone()), bootstrap.clone());
         let lookup = LookupConfig { alpha: config.alpha, ..LookupConfig::default() };
         let tools = Tools::new(rpc, handle, NetworkSize::unknown(&peer, lookup.k), reach);
         let (fills, filled) = watch::channel(false);
         let (follow_ups_to, follow_ups) = mpsc::channel(FOLLOW_UPS);
         let (crawls, wishes) = mpsc::channel(CRAWL_WISHES);
-        let doors = bootstrap.clone();
         let context = Context {
             tools: tools.clone(),
             local: peer,
@@ -329,20 +335,15 @@ impl Dht for Node {
             routing_table_size: u32::try_from(peers).unwrap_or(u32::MAX),
             network_size: self.context.tools.size.known(),
         };
-        let missing = if self.context.strategy == StrategyKind::Fullrt {
-            match self.context.census.valid().filter(|_| *self.filled.borrow()) {
-                Some(met) => return Ok(ready(met)),
-                None => "the network is being crawled",
-            }
-        } else if status.table_size == 0 {
-            "the routing table is empty"
-        } else if !*self.filled.borrow() {
-            return Ok(Readiness::NotReady("the routing table is being filled".into()));
-        } else {
-            return Ok(ready(status.table_size));
+        let filled = *self.filled.borrow();
+        let lacking = match (self.context.strategy, self.context.census.valid(), status.table_size) {
+            (StrategyKind::Fullrt, Some(met), _) if filled => return Ok(ready(met)),
+            (StrategyKind::Fullrt, ..) => "the network is being crawled",
+            (_, _, 0) => "the routing table is empty",
+            (_, _, size) if filled => return Ok(ready(size)),
+            _ => return Ok(Readiness::NotReady("the routing table is being filled".into())),
         };
-        let complaint = self.bootstrap.complaint().map(|why| format!("; {why}")).unwrap_or_default();
-        Ok(Readiness::NotReady(format!("{missing}{complaint}")))
+        Ok(Readiness::NotReady(self.bootstrap.explain(lacking)))
     }
 
     async fn next_follow_up(&self) -> FollowUp {
@@ -368,14 +369,6 @@ impl Dht for Node {
 impl Drop for Node {
     fn drop(&mut self) {
         self.tasks.iter().for_each(AbortHandle::abort);
-    }
-}
-
-#[cfg(test)]
-impl Node {
-    /// How many lookups the node's estimate of the network's size is taken from.
-    pub(crate) fn samples(&self) -> usize {
-        self.context.tools.size.samples()
     }
 }
 
@@ -406,6 +399,15 @@ fn watch_over(
         sender.send_replace(Some(reason));
     });
     (died, tasks)
+}
+
+fn parse_protocols(names: &[String]) -> Result<Vec<StreamProtocol>, StartError> {
+    if names.is_empty() {
+        return Err(StartError::Protocol(String::new()));
+    }
+    let parse =
+        |name: &String| StreamProtocol::try_from_owned(name.clone()).map_err(|_| StartError::Protocol(name.clone()));
+    names.iter().map(parse).collect()
 }
 
 fn parse_bootstrap(addresses: &[String]) -> Result<Vec<NamedPeer>, StartError> {

@@ -6,12 +6,17 @@
 
 use nix::sys::resource::{Resource, getrlimit};
 
+use crate::warmth::Warmth;
+
 /// What the rest of the process has open, and the DHT must leave to it: log, runtime, listeners, the HTTP API's connections,
 /// database and spool. A server has about 45 open at rest.
 const OTHERS: u64 = 96;
 
-/// Addresses of one peer that are dialled at a time: one over IPv4 and one over IPv6, as a rule.
+/// Addresses of one peer that are dialled over TCP at a time: one over IPv4 and one over IPv6, as a rule.
 const SOCKETS_PER_DIAL: u64 = 2;
+
+/// The share of what there is for connections that may be kept without being needed, as a divisor: operations need the rest.
+const KEPT: u32 = 2;
 
 /// The least that a node can work with: as many dials as a lookup has requests under way, and connections to the 20 peers
 /// closest to a key.
@@ -32,15 +37,21 @@ impl Room {
         Self::within(getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft))
     }
 
-    /// What there is room for in a process that may have so many files open: half of what the others leave for connections,
-    /// half for dials.
+    /// What there is room for in a process that may have so many files open: two thirds of what the others leave for
+    /// connections, the rest for dials.
     pub(crate) fn within(files: u64) -> Self {
-        let half = files.saturating_sub(OTHERS) / 2;
+        let third = files.saturating_sub(OTHERS) / 3;
         let bounded = |number: u64, least: u32| u32::try_from(number).unwrap_or(u32::MAX).max(least);
         Self {
-            connections: bounded(half, LEAST_CONNECTIONS),
-            dials: bounded(half / SOCKETS_PER_DIAL, LEAST_DIALS),
+            connections: bounded(2 * third, LEAST_CONNECTIONS),
+            dials: bounded(third / SOCKETS_PER_DIAL, LEAST_DIALS),
         }
+    }
+
+    /// How many connections are kept of as many as are wanted.
+    pub(crate) fn keeps(self, wanted: Warmth) -> Warmth {
+        let high = wanted.high.min(self.connections / KEPT);
+        Warmth { high, low: wanted.low.min(high) }
     }
 }
 
@@ -51,10 +62,13 @@ mod tests {
 
     #[test]
     fn a_usual_limit_bounds_nothing_and_a_low_one_leaves_enough_for_a_lookup() {
-        assert_eq!(Room::within(256), Room { connections: 80, dials: 40 });
-        assert_eq!(Room::within(4_096), Room { connections: 2_000, dials: 1_000 });
+        assert_eq!(Room::within(256), Room { connections: 106, dials: 26 });
+        assert_eq!(Room::within(4_096), Room { connections: 2_666, dials: 666 });
         assert_eq!(Room::within(64), Room { connections: LEAST_CONNECTIONS, dials: LEAST_DIALS });
         assert_eq!(Room::within(u64::MAX).connections, u32::MAX);
+        let wanted = Warmth { low: 160, high: 192 };
+        assert_eq!(Room::within(256).keeps(wanted), Warmth { low: 53, high: 53 });
+        assert_eq!(Room::within(1_024).keeps(wanted), wanted);
     }
 
     proptest! {

@@ -79,7 +79,7 @@ async fn a_bootstrap_peer_that_is_late_brings_those_whom_it_knows() {
 async fn bootstrap_peers_of_another_network_are_said_to_be_that() {
     const FOREIGN: &str = "/other/kad/1.0.0";
     let foreign =
-        NodeConfig { server_mode: true, protocol: FOREIGN.to_owned(), ..config(vec![], StrategyKind::Classic) };
+        NodeConfig { server_mode: true, protocols: vec![FOREIGN.to_owned()], ..config(vec![], StrategyKind::Classic) };
     let foreign = Node::start(foreign).await.unwrap();
     // It has our protocol, and does not serve it.
     let client = Node::start(config(vec![], StrategyKind::Classic)).await.unwrap();

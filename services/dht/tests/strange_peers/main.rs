@@ -11,7 +11,7 @@ mod peer;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, Node, NodeConfig, PrivatePeers, Readiness, Underlay};
+use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, Node, NodeConfig, PrivatePeers, Readiness, Underlay, Warmth};
 use parsec_measure::{Cid, Content, StrategyKind};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -29,7 +29,7 @@ fn config(bootstrap: Vec<String>, strategy: StrategyKind) -> NodeConfig {
         listen_ip: Ipv4Addr::LOCALHOST.into(),
         listen_port: 0,
         external_addresses: vec![],
-        protocol: LOCAL_PROTOCOL.to_owned(),
+        protocols: vec![LOCAL_PROTOCOL.to_owned()],
         bootstrap,
         server_mode: false,
         strategy,
@@ -38,6 +38,8 @@ fn config(bootstrap: Vec<String>, strategy: StrategyKind) -> NodeConfig {
         operation_timeout: PATIENCE,
         listed: None,
         private_peers: PrivatePeers::Auto,
+        warmth: Warmth::default(),
+        authorities: Vec::new(),
     }
 }
 
