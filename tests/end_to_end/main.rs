@@ -28,6 +28,7 @@ mod secrets;
 mod spool;
 mod status;
 mod stopping;
+mod strange_words;
 mod strategies;
 mod tables;
 mod traces;

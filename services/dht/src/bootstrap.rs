@@ -126,6 +126,10 @@ impl Bootstrap {
         if of_each.is_empty() {
             return None;
         }
+        if !known.clone().any(|(_, door)| matches!(door.last, Some(Answer::Refused(_) | Answer::OfAnotherNetwork))) {
+            let (one, many) = ("1 bootstrap peer is", format!("{} bootstrap peers are", of_each.len()));
+            return Some(format!("{} being asked", if of_each.len() == 1 { one } else { &many }));
+        }
         let is_open = |(_, door): (PeerId, &Door)| matches!(door.last, Some(Answer::LetIn));
         let who = if known.clone().any(is_open) {
             "bootstrap peers that do not let us in"
@@ -179,6 +183,7 @@ mod tests {
         let (bootstrap, [refused, silent, late]) = bootstrap();
         assert_eq!(bootstrap.complaint(), None, "nobody has been asked");
         assert_eq!(bootstrap.knock().len(), 3);
+        assert_eq!(bootstrap.complaint().unwrap(), "3 bootstrap peers are being asked");
         bootstrap.answered(&refused, Err(&RpcError::Dial("no route".to_owned())));
         bootstrap.answered(&refused, Err(&RpcError::Dial("connection refused".to_owned())));
         bootstrap.answered(&refused, Err(&RpcError::BackOff));

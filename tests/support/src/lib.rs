@@ -17,6 +17,7 @@ pub mod http;
 pub mod ledger;
 pub mod openapi;
 pub mod outage;
+pub mod peer;
 pub mod postgres;
 pub mod process;
 mod programs;

@@ -168,6 +168,11 @@ impl RpcError {
         )
     }
 
+    /// Whether no address of the peer was tried at all.
+    pub(crate) fn is_untried(&self) -> bool {
+        matches!(self, Self::BackOff | Self::NoTransport(_) | Self::LocalLimit(_))
+    }
+
     /// Whether it says nothing about the peer.
     pub(crate) fn is_ours(&self) -> bool {
         matches!(self, Self::LocalLimit(_) | Self::Stopping)

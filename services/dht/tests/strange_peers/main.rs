@@ -6,7 +6,6 @@
 mod answers;
 mod dead;
 mod joining;
-mod peer;
 
 use std::net::Ipv4Addr;
 use std::time::Duration;

@@ -11,21 +11,22 @@ use libp2p::core::muxing::{StreamMuxerBox, SubstreamBox};
 use libp2p::core::transport::{ListenerId, TransportEvent};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
+use libp2p::multiaddr::Protocol;
 use libp2p::{PeerId, Transport, noise, tcp, yamux};
 use multistream_select::listener_select_proto;
-use parsec_dht::LOCAL_PROTOCOL;
 use prost::Message as _;
 use tokio::task::JoinSet;
 
 const IDENTIFY: &str = "/ipfs/id/1.0.0";
 
 /// What it writes in answer to each request, given its own address; after that it is silent and leaves the stream open.
-pub(crate) type Says = dyn Fn(&str) -> Vec<u8> + Send + Sync;
+type Says = dyn Fn(&str) -> Vec<u8> + Send + Sync;
 
 /// A peer with a will of its own. Dropping it closes its connections.
-pub(crate) struct Stranger {
+#[derive(Debug)]
+pub struct Peer {
     /// `/p2p/…` included.
-    pub(crate) address: String,
+    pub address: String,
     _serving: JoinSet<()>,
 }
 
@@ -33,6 +34,7 @@ pub(crate) struct Stranger {
 #[derive(Clone)]
 struct Conduct {
     keypair: Keypair,
+    protocol: String,
     agent: String,
     address: String,
     says: Arc<Says>,
@@ -51,48 +53,54 @@ struct Identify {
 
 /// A Kademlia message, as far as it matters here.
 #[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Kademlia {
+struct Kademlia {
     #[prost(int32, tag = "1")]
-    pub(crate) kind: i32,
+    kind: i32,
     #[prost(message, repeated, tag = "8")]
-    pub(crate) closer: Vec<Named>,
+    closer: Vec<Named>,
 }
 
 /// A peer in a Kademlia message.
 #[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Named {
+pub struct Named {
     #[prost(bytes = "vec", tag = "1")]
-    pub(crate) id: Vec<u8>,
+    id: Vec<u8>,
     #[prost(bytes = "vec", repeated, tag = "2")]
-    pub(crate) addresses: Vec<Vec<u8>>,
+    addresses: Vec<Vec<u8>>,
 }
 
 impl Named {
-    /// Somebody who does not exist.
-    pub(crate) fn invented(addresses: Vec<Vec<u8>>) -> Self {
+    /// Somebody who does not exist, at these addresses (bytes of Multiaddrs).
+    pub fn invented(addresses: Vec<Vec<u8>>) -> Self {
         Self { id: PeerId::random().to_bytes(), addresses }
     }
 }
 
 /// FIND_NODE's number on the wire: all that nodes ask while they join.
-pub(crate) const FIND_NODE: i32 = 4;
+const FIND_NODE: i32 = 4;
 
 /// An answer to FIND_NODE that names these.
-pub(crate) fn naming(closer: Vec<Named>) -> Vec<u8> {
+pub fn naming(closer: Vec<Named>) -> Vec<u8> {
     Kademlia { kind: FIND_NODE, closer }.encode_length_delimited_to_vec()
 }
 
-impl Stranger {
-    /// One that calls itself `agent` and answers every request with what `says` makes of its own address.
-    pub(crate) async fn start(agent: &str, says: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
+impl Peer {
+    /// One that speaks `protocol`, calls itself `agent`, and answers every request with what `says` makes of its own address.
+    ///
+    /// # Panics
+    /// If it cannot listen on loopback.
+    pub async fn start(protocol: &str, agent: &str, says: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
         let keypair = Keypair::generate_ed25519();
-        let noise = noise::Config::new(&keypair).unwrap();
+        let noise = noise::Config::new(&keypair).expect("noise takes Ed25519 keys");
         let tcp = tcp::tokio::Transport::new(tcp::Config::default()).upgrade(Version::V1).authenticate(noise);
         let mut transport = tcp.multiplex(yamux::Config::default()).boxed();
-        transport.listen_on(ListenerId::next(), "/ip4/127.0.0.1/tcp/0".parse().unwrap()).unwrap();
-        let Some(TransportEvent::NewAddress { listen_addr, .. }) = transport.next().await else { panic!() };
-        let address = listen_addr.with_p2p(keypair.public().to_peer_id()).unwrap().to_string();
-        let conduct = Conduct { keypair, agent: agent.to_owned(), address: address.clone(), says: Arc::new(says) };
+        let anywhere = "/ip4/127.0.0.1/tcp/0".parse().expect("it is an address");
+        transport.listen_on(ListenerId::next(), anywhere).expect("loopback can be listened on");
+        let listening = transport.next().await;
+        let Some(TransportEvent::NewAddress { listen_addr, .. }) = listening else { panic!("{listening:?}") };
+        let address = listen_addr.with(Protocol::P2p(keypair.public().to_peer_id())).to_string();
+        let (protocol, agent, says) = (protocol.to_owned(), agent.to_owned(), Arc::new(says));
+        let conduct = Conduct { keypair, protocol, agent, address: address.clone(), says };
         let mut serving = JoinSet::new();
         serving.spawn(async move {
             let mut connections = JoinSet::new();
@@ -131,7 +139,7 @@ impl Conduct {
     }
 
     async fn serve(self, stream: SubstreamBox) {
-        let Ok((protocol, mut stream)) = listener_select_proto(stream, [IDENTIFY, LOCAL_PROTOCOL]).await else {
+        let Ok((protocol, mut stream)) = listener_select_proto(stream, [IDENTIFY, &self.protocol]).await else {
             return;
         };
         if protocol == IDENTIFY {
@@ -147,7 +155,7 @@ impl Conduct {
     }
 
     fn identify(&self) -> Vec<u8> {
-        let protocols = vec![IDENTIFY.to_owned(), LOCAL_PROTOCOL.to_owned()];
+        let protocols = vec![IDENTIFY.to_owned(), self.protocol.clone()];
         let public_key = self.keypair.public().encode_protobuf();
         Identify { public_key, protocols, agent_version: self.agent.clone() }.encode_length_delimited_to_vec()
     }
