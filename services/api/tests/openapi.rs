@@ -7,8 +7,8 @@ use std::time::Duration;
 use parsec_api::wire::{Answer, MAX_BODY_BYTES, MAX_CONTENT_BYTES, MAX_STEPS, ProvideRequest, Target};
 use parsec_measure::{
     Content, Effort, FoundProvider, MAX_ADDRESS_CHARS, MAX_CID_CHARS, MAX_FOUND_ADDRESSES, MAX_FOUND_PROVIDERS,
-    MAX_PEER_CHARS, MAX_TRACED_REQUESTS, Measured, Measurement, OperationKind, OutcomeClass,
-    RequestEnd, RequestKind, StrategyKind, Trace, TracedRequest,
+    MAX_PEER_CHARS, MAX_TRACED_REQUESTS, Measured, Measurement, OperationKind, OutcomeClass, RequestEnd, RequestKind,
+    StrategyKind, Trace, TracedRequest,
 };
 use parsec_test_support::openapi::OpenApi;
 use serde_json::{Value, json};

@@ -260,10 +260,15 @@ impl<S: Strategy<PeerId>> Running<S> {
     fn take_in(&mut self, Ended { peer, request, result }: Ended) {
         let Some(UnderWay { place, .. }) = self.under_way.remove(&(peer, request)) else { return };
         let (reply, end) = match result {
-            Ok(_) if request == Request::AddProvider => (Reply::Stored, End::Answered { closer: 0, providers: 0 }),
+            Ok(_) if request == Request::AddProvider => {
+                (Reply::Stored, End::Answered { closer: 0, providers: Vec::new() })
+            }
             Ok(response) => {
                 self.tools.driver.answered(self.book.named(peer));
-                let end = End::Answered { closer: response.closer.len(), providers: response.providers.len() };
+                // Who names providers without being asked for them is not listened to.
+                let asked_for = request == Request::GetProviders;
+                let providers = if asked_for { self.dialable(&response.providers) } else { Vec::new() };
+                let end = End::Answered { closer: response.closer.len(), providers };
                 (self.hear(place, response), end)
             }
             Err(error) => {
@@ -276,6 +281,15 @@ impl<S: Strategy<PeerId>> Running<S> {
         };
         self.log.end(place, end);
         self.answers.push_back(Answer { peer, request, reply });
+    }
+
+    /// These peers with those of their addresses that may be dialled from here, for the log.
+    fn dialable(&self, peers: &[NamedPeer]) -> Vec<NamedPeer> {
+        let permitted = |peer: &NamedPeer| NamedPeer {
+            id: peer.id,
+            addresses: peer.addresses.iter().filter(|address| self.tools.reach.permits(address)).cloned().collect(),
+        };
+        peers.iter().map(permitted).collect()
     }
 
     /// Notes addresses and origins of those named in an answer, and leaves the strategy with the names.

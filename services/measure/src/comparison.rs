@@ -130,7 +130,8 @@ mod tests {
         assert_eq!((result.class, result.found_publisher), (OutcomeClass::WrongProvider, Some(false)));
         assert_eq!((result.duration, result.providers), (Duration::from_millis(5), vec![]));
         let error = result.error.unwrap();
-        let expected = format!("provided by {} (so says 12D3KooWLiar), and not by the publisher {}", RSA[0], ED25519[0]);
+        let expected =
+            format!("provided by {} (so says 12D3KooWLiar), and not by the publisher {}", RSA[0], ED25519[0]);
         assert_eq!(error, expected);
         let error = found(&[RSA[0]; 5]).compared_with(ED25519[0]).error.unwrap();
         assert!(error.contains(&format!("{}, {} and 2 more, and not by", RSA[0], RSA[0])), "{error}");

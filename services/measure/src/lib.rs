@@ -25,9 +25,7 @@ pub use comparison::found_publisher;
 pub use content::{CONTENT_BYTES, Cid, Content, MAX_CID_CHARS, MAX_KEY_BYTES, ParseCidError};
 pub use faults::{Absence, Faults};
 pub use fleet::{Fleet, FleetGroup, ParseFleetError};
-pub use found::{
-    FoundProvider, MAX_ADDRESS_CHARS, MAX_FOUND_ADDRESSES, MAX_FOUND_PROVIDERS, MAX_PEER_CHARS,
-};
+pub use found::{FoundProvider, MAX_ADDRESS_CHARS, MAX_FOUND_ADDRESSES, MAX_FOUND_PROVIDERS, MAX_PEER_CHARS};
 pub use keep::{LEAST_SEEN, REMEMBERED, SLOW_FROM, Share, TraceKeeper, WhyKept};
 pub use listed::{BadLine, Badbits, BadbitsReader, DeniedCids, DeniedCidsReader, ListName, Listed, Lists, MAX_LISTED};
 pub use node::{ACTIVE_WITHIN, Endpoint, Node, NodeId, ReadyNode, port_candidates};

@@ -48,7 +48,8 @@ impl<'de> Deserialize<'de> for WireProviders {
         // Whatever JSON it is, the rest of the answer is read.
         let providers = serde_json::from_value::<Vec<Provider>>(Value::deserialize(deserializer)?).unwrap_or_default();
         // Of half a list nobody could say that the publisher is not on it.
-        let is_whole = providers.len() <= MAX_FOUND_PROVIDERS && providers.iter().all(|one| !one.peer.trim().is_empty());
+        let is_whole =
+            providers.len() <= MAX_FOUND_PROVIDERS && providers.iter().all(|one| !one.peer.trim().is_empty());
         Ok(if is_whole { Self(providers) } else { Self::default() })
     }
 }

@@ -210,9 +210,8 @@ fn a_failure_is_seen_by_readers_of_the_steps_too() {
 
 /// Results as our servers have them: the error text in the form of the wire, and no failed step in a success.
 fn any_measured() -> impl Strategy<Value = Measured> {
-    let class = proptest::sample::select(
-        OutcomeClass::ALL.into_iter().filter(|class| class.is_answered()).collect::<Vec<_>>(),
-    );
+    let class =
+        proptest::sample::select(OutcomeClass::ALL.into_iter().filter(|class| class.is_answered()).collect::<Vec<_>>());
     let count = || proptest::option::of(0..=i32::MAX as u32);
     let reason = || proptest::option::of("[a-zé\"]{1,40}");
     let steps =
