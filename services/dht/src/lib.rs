@@ -52,7 +52,9 @@
 mod addresses;
 mod book;
 mod candidates;
+mod confirmation;
 mod crawler;
+mod dial;
 mod doors;
 mod driver;
 mod gate;
@@ -74,6 +76,7 @@ pub mod strategy;
 mod streams;
 mod swarm;
 mod walk;
+mod warmth;
 mod wire;
 
 pub use listed::ListWatch;
@@ -88,3 +91,4 @@ pub use wire::fuzz_answer;
 
 pub use node::{Dht, DhtError, Identity, Node, NodeConfig, Readiness, StartError, Underlay};
 pub use reach::PrivatePeers;
+pub use warmth::Warmth;

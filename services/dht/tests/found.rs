@@ -10,7 +10,7 @@ use libp2p::kad::store::{MemoryStore, MemoryStoreConfig, RecordStore};
 use libp2p::kad::{self, Mode, ProviderRecord, RecordKey};
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId, StreamProtocol, SwarmBuilder, noise, tcp, yamux};
-use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, Node, NodeConfig, PrivatePeers, Readiness, Underlay};
+use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, Node, NodeConfig, PrivatePeers, Readiness, Underlay, Warmth};
 use parsec_measure::{Cid, Content, FoundProvider, MAX_FOUND_ADDRESSES, Measured, OutcomeClass, StrategyKind};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -84,7 +84,7 @@ async fn search(liar: &Liar, cid: &Cid, strategy: StrategyKind, private_peers: P
         listen_ip: Ipv4Addr::LOCALHOST.into(),
         listen_port: 0,
         external_addresses: vec![],
-        protocol: LOCAL_PROTOCOL.to_owned(),
+        protocols: vec![LOCAL_PROTOCOL.to_owned()],
         bootstrap: vec![liar.address.clone()],
         server_mode: false,
         strategy,
@@ -93,6 +93,8 @@ async fn search(liar: &Liar, cid: &Cid, strategy: StrategyKind, private_peers: P
         operation_timeout: PATIENCE,
         listed: None,
         private_peers,
+        warmth: Warmth::default(),
+        authorities: Vec::new(),
     };
     let node = Node::start(config).await.unwrap();
     let searching = async {
