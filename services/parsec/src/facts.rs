@@ -53,7 +53,7 @@ fn found(result: &Measured) -> Vec<String> {
     let mut lines: Vec<_> = result.providers.iter().take(MAX_SHOWN).map(line).collect();
     let more = result.providers.len() - lines.len();
     if more > 0 {
-        lines.push(format!("and {} more", words::count(more, "provider", "providers")));
+        lines.push(format!("and {}", words::count(more, "more provider", "more providers")));
     }
     lines.extend(
         result
