@@ -10,12 +10,17 @@ use rand::Rng;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::harmless;
+
 /// How many random bytes one round publishes. The original's schedulers send as many (its `util.NewRandomContent`).
 pub const CONTENT_BYTES: usize = 1024;
 
 /// The longest text that is read as a CID. The longest with a multihash of 64 bytes, written in base 2, has about 700
 /// characters; decoding base 58 takes time that grows with the square of the length.
 pub const MAX_CID_CHARS: usize = 1024;
+
+/// How much of what is no CID a message repeats.
+const MAX_SHOWN_CHARS: usize = 128;
 
 /// The longest key under which a provider record is kept, in bytes: Go's `ProviderManager` takes 1 to 80. A hash stays below;
 /// an identity multihash, which is the content itself, may not.
@@ -86,7 +91,7 @@ pub struct Cid(CidGeneric<MAX_DIGEST_BYTES>);
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{text}` is not a CID: {reason} (expected `Qm…` or a multibase CIDv1)")]
 pub struct ParseCidError {
-    /// What was given, cut to 128 characters, without control characters.
+    /// What was given, [made harmless](harmless) and cut to 128 characters.
     pub text: String,
     /// What the decoder objected to.
     pub reason: String,
@@ -121,15 +126,9 @@ impl FromStr for Cid {
     type Err = ParseCidError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refused = |reason| ParseCidError { text: shown(text), reason };
+        let refused = |reason| ParseCidError { text: harmless(text, MAX_SHOWN_CHARS), reason };
         decode(text).and_then(|bytes| read(&bytes)).map(Self).map_err(refused)
     }
-}
-
-/// What a message repeats of a stranger's text.
-fn shown(text: &str) -> String {
-    let harmless = |character: char| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character };
-    text.chars().take(128).map(harmless).collect()
 }
 
 /// The bytes of a CID as text, whatever they are. The library's own reader would skip all that stands before `/ipfs/`, and

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use parsec_measure::{FoundProvider, MAX_FOUND_PROVIDERS, MAX_PEER_CHARS, MAX_TRACED_REQUESTS, Trace};
+use parsec_measure::{FoundProvider, MAX_FOUND_PROVIDERS, MAX_PEER_CHARS, MAX_TRACED_REQUESTS, Trace, harmless};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
-
-use crate::text::{cut_to, storable};
 
 /// How much is kept of what a peer says it runs: `kubo/0.38.1/…` and the like have 20 to 60 characters.
 const MAX_AGENT_CHARS: usize = 100;
@@ -57,7 +55,7 @@ fn bounded(mut trace: Trace) -> Trace {
         request.named.truncate(room);
         room -= request.named.len();
         request.named = std::mem::take(&mut request.named).into_iter().map(FoundProvider::bounded).collect();
-        let text = |chars, text: &str| cut_to(chars, &storable(text));
+        let text = |chars, text: &str| harmless(text, chars);
         request.peer = text(MAX_PEER_CHARS, &request.peer);
         request.agent = request.agent.as_deref().map(|agent| text(MAX_AGENT_CHARS, agent));
         request.error = request.error.as_deref().map(|error| text(MAX_ERROR_CHARS, error));
