@@ -2,7 +2,7 @@
 
 use parsec_dht::LOCAL_PROTOCOL;
 use parsec_measure::is_harmful;
-use parsec_test_support::peer::{Named, Peer, naming};
+use parsec_test_support::peer::{Named, Stranger, naming};
 
 use crate::deployment::{SERVER, Server, joining, network};
 use crate::http::{get, post_traced};
@@ -13,8 +13,8 @@ use crate::stage::Stage;
 const HOSTILE: &str = "kubo\u{1b}]0;owned\u{7}\u{9b}31m\u{7f}\u{8}\u{202e}\u{200b}\nforged";
 
 /// Calls itself so, and names a peer at a DNS name that reads so.
-async fn hostile() -> Peer {
-    Peer::start(LOCAL_PROTOCOL, HOSTILE, |_| {
+async fn hostile() -> Stranger {
+    Stranger::start(HOSTILE, |_| {
         let name = [&[0x36, u8::try_from(HOSTILE.len()).unwrap()], HOSTILE.as_bytes()].concat();
         // Port 4001 over TCP.
         naming(vec![Named::invented(vec![[&name[..], &[0x06, 0x0f, 0xa1]].concat()])])
@@ -62,7 +62,7 @@ async fn no_word_of_a_peer_steers_whoever_reads_the_answers_of_a_server() {
     assert!(is_clean(&answer), "{answer:?}");
 
     // Alone with such a peer, which says that it speaks something else.
-    let foreign = Peer::start(&format!("/{HOSTILE}"), HOSTILE, |_| vec![]).await;
+    let foreign = Stranger::speaking(&format!("/{HOSTILE}"), HOSTILE).await;
     let added = ["--fleet", "default", "--protocol-id", LOCAL_PROTOCOL, "--dry-run", &flag, &foreign.address];
     let server = Server::started(Process::start(&stage, &[SERVER, &added].concat())).await;
     let said = async || {

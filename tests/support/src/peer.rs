@@ -1,5 +1,7 @@
 //! A peer that is dialled over TCP as any other, speaks identify, and answers Kademlia requests however a test likes.
 
+#![allow(clippy::unwrap_used, reason = "what only a test uses fails with it")]
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -8,26 +10,81 @@ use futures::future::poll_fn;
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt};
 use libp2p::core::StreamMuxer;
 use libp2p::core::muxing::{StreamMuxerBox, SubstreamBox};
-use libp2p::core::transport::{ListenerId, TransportEvent};
+use libp2p::core::transport::{Boxed, ListenerId, TransportEvent};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::multiaddr::Protocol;
-use libp2p::{PeerId, Transport, noise, tcp, yamux};
+use libp2p::websocket::{self, tls};
+use libp2p::{PeerId, Transport, noise, quic, tcp, yamux};
 use multistream_select::listener_select_proto;
 use prost::Message as _;
 use tokio::task::JoinSet;
 
 const IDENTIFY: &str = "/ipfs/id/1.0.0";
 
+/// The Kademlia protocol id of parsec's local networks (`parsec_dht::LOCAL_PROTOCOL`).
+const LOCAL_PROTOCOL: &str = "/parsec/local/kad/1.0.0";
+
 /// What it writes in answer to each request, given its own address; after that it is silent and leaves the stream open.
 type Says = dyn Fn(&str) -> Vec<u8> + Send + Sync;
 
 /// A peer with a will of its own. Dropping it closes its connections.
 #[derive(Debug)]
-pub struct Peer {
+pub struct Stranger {
     /// `/p2p/…` included.
     pub address: String,
     _serving: JoinSet<()>,
+}
+
+/// What a peer is reached by.
+pub struct Carrier {
+    /// Whose it is.
+    pub keypair: Keypair,
+    /// Where it listens.
+    pub listen: &'static str,
+    /// What listens there.
+    pub transport: Box<dyn Fn(&Keypair) -> Boxed<(PeerId, StreamMuxerBox)> + Send + Sync>,
+}
+
+impl Carrier {
+    /// TCP with noise and yamux.
+    pub fn tcp(keypair: Keypair) -> Self {
+        let transport = |keypair: &Keypair| secured(tcp::tokio::Transport::new(tcp::Config::default()), keypair);
+        Self { keypair, listen: "/ip4/127.0.0.1/tcp/0", transport: Box::new(transport) }
+    }
+
+    /// QUIC.
+    pub fn quic(keypair: Keypair) -> Self {
+        let transport = |keypair: &Keypair| {
+            let quic = quic::tokio::Transport::new(quic::Config::new(keypair));
+            quic.map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer))).boxed()
+        };
+        Self { keypair, listen: "/ip4/127.0.0.1/udp/0/quic-v1", transport: Box::new(transport) }
+    }
+
+    /// WebSocket, secure if there is a key and a certificate for it (DER).
+    pub fn web(listen: &'static str, tls: Option<(Vec<u8>, Vec<u8>)>) -> Self {
+        let transport = move |keypair: &Keypair| {
+            let mut web = websocket::Config::new(tcp::tokio::Transport::new(tcp::Config::default()));
+            if let Some((key, certificate)) = tls.clone() {
+                let (key, certificate) = (tls::PrivateKey::new(key), tls::Certificate::new(certificate));
+                web.set_tls_config(tls::Config::new(key, [certificate]).unwrap());
+            }
+            secured(web, keypair)
+        };
+        Self { keypair: Keypair::generate_ed25519(), listen, transport: Box::new(transport) }
+    }
+}
+
+fn secured<T>(transport: T, keypair: &Keypair) -> Boxed<(PeerId, StreamMuxerBox)>
+where
+    T: Transport + Send + Unpin + 'static,
+    T::Output: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    T::Error: Send + Sync + 'static,
+    T::Dial: Send + 'static,
+    T::ListenerUpgrade: Send + 'static,
+{
+    let noise = noise::Config::new(keypair).unwrap();
+    transport.upgrade(Version::V1).authenticate(noise).multiplex(yamux::Config::default()).boxed()
 }
 
 /// How it behaves.
@@ -63,14 +120,16 @@ struct Kademlia {
 /// A peer in a Kademlia message.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Named {
+    /// Its id.
     #[prost(bytes = "vec", tag = "1")]
-    id: Vec<u8>,
+    pub id: Vec<u8>,
+    /// Where it is said to be: the bytes of Multiaddrs, or any others.
     #[prost(bytes = "vec", repeated, tag = "2")]
-    addresses: Vec<Vec<u8>>,
+    pub addresses: Vec<Vec<u8>>,
 }
 
 impl Named {
-    /// Somebody who does not exist, at these addresses (bytes of Multiaddrs).
+    /// Somebody who does not exist.
     pub fn invented(addresses: Vec<Vec<u8>>) -> Self {
         Self { id: PeerId::random().to_bytes(), addresses }
     }
@@ -84,21 +143,32 @@ pub fn naming(closer: Vec<Named>) -> Vec<u8> {
     Kademlia { kind: FIND_NODE, closer }.encode_length_delimited_to_vec()
 }
 
-impl Peer {
-    /// One that speaks `protocol`, calls itself `agent`, and answers every request with what `says` makes of its own address.
-    ///
-    /// # Panics
-    /// If it cannot listen on loopback.
-    pub async fn start(protocol: &str, agent: &str, says: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
-        let keypair = Keypair::generate_ed25519();
-        let noise = noise::Config::new(&keypair).expect("noise takes Ed25519 keys");
-        let tcp = tcp::tokio::Transport::new(tcp::Config::default()).upgrade(Version::V1).authenticate(noise);
-        let mut transport = tcp.multiplex(yamux::Config::default()).boxed();
-        let anywhere = "/ip4/127.0.0.1/tcp/0".parse().expect("it is an address");
-        transport.listen_on(ListenerId::next(), anywhere).expect("loopback can be listened on");
-        let listening = transport.next().await;
-        let Some(TransportEvent::NewAddress { listen_addr, .. }) = listening else { panic!("{listening:?}") };
-        let address = listen_addr.with(Protocol::P2p(keypair.public().to_peer_id())).to_string();
+impl Stranger {
+    /// One that calls itself `agent` and answers every request with what `says` makes of its own address.
+    pub async fn start(agent: &str, says: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::over(&Carrier::tcp(Keypair::generate_ed25519()), agent, says).await
+    }
+
+    /// The same with a key and a transport of a test's choice.
+    pub async fn over(carrier: &Carrier, agent: &str, says: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::behaving(carrier, LOCAL_PROTOCOL, agent, says).await
+    }
+
+    /// One of another network.
+    pub async fn speaking(protocol: &str, agent: &str) -> Self {
+        Self::behaving(&Carrier::tcp(Keypair::generate_ed25519()), protocol, agent, |_| Vec::new()).await
+    }
+
+    async fn behaving(
+        carrier: &Carrier,
+        protocol: &str,
+        agent: &str,
+        says: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        let (keypair, mut transport) = (carrier.keypair.clone(), (carrier.transport)(&carrier.keypair));
+        transport.listen_on(ListenerId::next(), carrier.listen.parse().unwrap()).unwrap();
+        let Some(TransportEvent::NewAddress { listen_addr, .. }) = transport.next().await else { panic!() };
+        let address = listen_addr.with_p2p(keypair.public().to_peer_id()).unwrap().to_string();
         let (protocol, agent, says) = (protocol.to_owned(), agent.to_owned(), Arc::new(says));
         let conduct = Conduct { keypair, protocol, agent, address: address.clone(), says };
         let mut serving = JoinSet::new();
@@ -139,7 +209,7 @@ impl Conduct {
     }
 
     async fn serve(self, stream: SubstreamBox) {
-        let Ok((protocol, mut stream)) = listener_select_proto(stream, [IDENTIFY, &self.protocol]).await else {
+        let Ok((protocol, mut stream)) = listener_select_proto(stream, [IDENTIFY, self.protocol.as_str()]).await else {
             return;
         };
         if protocol == IDENTIFY {

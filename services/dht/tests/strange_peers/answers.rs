@@ -1,11 +1,11 @@
 //! Peers that answer whatever they like: what they say is bounded, and what is wrong with it is said.
 
 use libp2p::Multiaddr;
-use parsec_dht::{Dht, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport, Node};
+use parsec_dht::{Dht, LocalConfig, LocalNetwork, LocalTransport, Node};
 use parsec_measure::{OutcomeClass, StrategyKind, TracedRequest, is_harmful};
-use parsec_test_support::peer::{Named, Peer, naming};
 use tokio::time::{Instant, timeout};
 
+use super::peer::{Named, Stranger, naming};
 use super::{PATIENCE, config, fresh, ready, reason};
 
 /// Steers a terminal in every way there is: escape, C1, DEL, backspace, direction, no width, line break.
@@ -25,29 +25,25 @@ fn dns(name: &str) -> Vec<u8> {
     [&[0x36, u8::try_from(name.len()).unwrap()], name.as_bytes(), &tcp].concat()
 }
 
-async fn stranger(agent: &str, says: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Peer {
-    Peer::start(LOCAL_PROTOCOL, agent, says).await
-}
-
 /// One peer of each kind, by what it answers.
-async fn of_each_kind() -> Vec<(&'static str, Peer)> {
+async fn of_each_kind() -> Vec<(&'static str, Stranger)> {
     let ten_thousand = naming((0..10_000).map(|_| Named::invented(vec![])).collect());
     vec![
-        ("10,000 peers", stranger("-", move |_| ten_thousand.clone()).await),
-        ("1 MB", stranger("-", |_| a_megabyte()).await),
+        ("10,000 peers", Stranger::start("-", move |_| ten_thousand.clone()).await),
+        ("1 MB", Stranger::start("-", |_| a_megabyte()).await),
         (
             "invented peers without end",
-            stranger("-", |address| {
+            Stranger::start("-", |address| {
                 let mine: Multiaddr = address.parse().unwrap();
                 let at = mine.iter().take(2).collect::<Multiaddr>().to_vec();
                 naming((0..20).map(|_| Named::invented(vec![at.clone()])).collect())
             })
             .await,
         ),
-        ("half a frame and silence", stranger("-", |_| [&[100][..], &[0; 50]].concat()).await),
-        ("no message", stranger("-", |_| vec![4, 0xff, 0xff, 0xff, 0xff]).await),
-        ("hostile names", stranger(HOSTILE, |_| naming(vec![Named::invented(vec![dns(HOSTILE)])])).await),
-        ("4 kB of agent", stranger(&HOSTILE.repeat(80), |_| naming(vec![])).await),
+        ("half a frame and silence", Stranger::start("-", |_| [&[100][..], &[0; 50]].concat()).await),
+        ("no message", Stranger::start("-", |_| vec![4, 0xff, 0xff, 0xff, 0xff]).await),
+        ("hostile names", Stranger::start(HOSTILE, |_| naming(vec![Named::invented(vec![dns(HOSTILE)])])).await),
+        ("4 kB of agent", Stranger::start(&HOSTILE.repeat(80), |_| naming(vec![])).await),
     ]
 }
 
@@ -84,7 +80,7 @@ async fn whatever_one_peer_answers_the_others_serve_a_node_of_any_strategy() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn if_everybody_answers_with_a_megabyte_the_node_says_why_it_is_not_ready() {
-    let strangers = [stranger("-", |_| a_megabyte()).await, stranger("-", |_| a_megabyte()).await];
+    let strangers = [Stranger::start("-", |_| a_megabyte()).await, Stranger::start("-", |_| a_megabyte()).await];
     for strategy in StrategyKind::ALL {
         let bootstrap = strangers.iter().map(|stranger| stranger.address.clone()).collect();
         let node = Node::start(config(bootstrap, strategy)).await.unwrap();
@@ -98,19 +94,19 @@ async fn if_everybody_answers_with_a_megabyte_the_node_says_why_it_is_not_ready(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_is_told_without_what_steers_a_terminal() {
-    let one = stranger(HOSTILE, |_| naming(vec![])).await;
-    let long = stranger(&HOSTILE.repeat(50), |_| naming(vec![])).await;
-    let node = Node::start(config(vec![one.address.clone(), long.address.clone()], StrategyKind::Classic)).await;
+    let stranger = Stranger::start(HOSTILE, |_| naming(vec![])).await;
+    let long = Stranger::start(&HOSTILE.repeat(50), |_| naming(vec![])).await;
+    let node = Node::start(config(vec![stranger.address.clone(), long.address.clone()], StrategyKind::Classic)).await;
     let node = node.unwrap();
     ready(&node).await;
     let agents = async || {
         let provided = node.provide(fresh(), None).await.unwrap();
         let requests = &provided.trace.unwrap().requests;
-        let agent = |of: &Peer| {
+        let agent = |of: &Stranger| {
             let asked = requests.iter().find(|request| of.address.ends_with(&request.peer));
             asked.and_then(|request| request.agent.clone())
         };
-        Some((agent(&one)?, agent(&long)?))
+        Some((agent(&stranger)?, agent(&long)?))
     };
     let told = timeout(PATIENCE, async {
         loop {

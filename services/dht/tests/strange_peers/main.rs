@@ -4,14 +4,19 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod answers;
+mod costs;
 mod dead;
 mod joining;
+mod kinds;
+mod no_ipv6;
+mod places;
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, Node, NodeConfig, PrivatePeers, Readiness, Underlay, Warmth};
 use parsec_measure::{Cid, Content, StrategyKind};
+use parsec_test_support::peer;
 use tokio::time::{Instant, sleep, timeout};
 
 /// Far longer than anything here takes: reached only when something hangs.
