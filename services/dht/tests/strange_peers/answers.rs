@@ -69,8 +69,11 @@ async fn whatever_one_peer_answers_the_others_serve_a_node_of_any_strategy() {
             // Those who do not exist take the places of some who do.
             assert!(provided.effort.holders_stored >= Some(1), "{what}, {strategy}: {:?}", provided.effort);
             let trace = provided.trace.unwrap();
-            // 64 peers of an answer are used, each asked twice at most and sent a record.
-            assert!(trace.requests.len() <= 300, "{what}, {strategy}: {} requests", trace.requests.len());
+            // 64 peers of an answer are used, each asked twice at most and sent a record. rust-libp2p's own lookups, measured
+            // as they are, try everybody who fits into an answer.
+            let (asked, most) = (trace.requests.len() + trace.left_out as usize, 300);
+            let most = if strategy == StrategyKind::Libp2p { 10_000 + most } else { most };
+            assert!(asked <= most, "{what}, {strategy}: {asked} requests");
             assert!(trace.requests.iter().all(is_fit_to_be_shown), "{what}, {strategy}: {trace:?}");
             let found = timeout(PATIENCE, node.retrieve(fresh())).await.unwrap().unwrap();
             assert_eq!(found.class, OutcomeClass::NotFound, "{what}, {strategy}: {found:?}");
