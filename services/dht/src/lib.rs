@@ -5,7 +5,8 @@
 //!
 //! From the inside out: [`key`] is the keyspace, `wire` the messages, `rpc` one request to one
 //! peer, [`strategy`] the decisions as pure machines, `operation` drives a strategy over the
-//! network and notes each request in a `log`, `report` turns its end into a measurement. `driver` owns
+//! network and notes each request in a `log`, `report` turns its end into a measurement, `aftermath` sees to what becomes
+//! of a publication after that, `check` looks where a record is. `driver` owns
 //! the swarm, `refresh` keeps its routing table, `crawler` the census of a full one, `size` what is known of
 //! the network's size. `serving` is libp2p-kad, `walk` what is seen of its own lookups, `listed` who asks
 //! it for content on a list. [`Node`] ties
@@ -48,9 +49,13 @@
 //! | DNS for one address: look-ups; records; dials | 32; 16; 16 | `MAX_DNS_LOOKUPS`, … (`dns/src/lib.rs`) | theirs |
 //! | requests waiting to be looked up in lists | 1,024 | `listed::WAITING` | `listed` |
 
+mod accounts;
 mod addresses;
+mod aftermath;
 mod book;
 mod candidates;
+mod check;
+mod confirmation;
 mod crawler;
 mod doors;
 mod driver;

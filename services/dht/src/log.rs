@@ -9,6 +9,8 @@ use parsec_measure::{Effort, MAX_TRACED_REQUESTS, RequestEnd, StrategyKind, Trac
 use tokio::time::Instant;
 use tracing::trace;
 
+use crate::accounts::{Fate, Puts};
+pub(crate) use crate::confirmation::Confirmation;
 use crate::key::{Contact, Key};
 use crate::rpc::{Phases, RpcError, Stopwatch};
 use crate::strategy::Request;
@@ -43,6 +45,8 @@ pub(crate) struct Entry {
     pub(crate) stopwatch: Stopwatch,
     /// `None` while it is under way.
     pub(crate) end: Option<End>,
+    /// Of a put: whether the peer has taken the record in.
+    pub(crate) confirmation: Confirmation,
 }
 
 /// Every request of an operation, in the order in which they were made.
@@ -52,7 +56,7 @@ pub(crate) struct Log(Vec<Entry>);
 impl Log {
     /// Notes that a request begins; its place in the log.
     pub(crate) fn begin(&mut self, peer: PeerId, request: Request, origin: Origin, stopwatch: Stopwatch) -> usize {
-        self.0.push(Entry { peer, request, origin, stopwatch, end: None });
+        self.0.push(Entry { peer, request, origin, stopwatch, end: None, confirmation: Confirmation::default() });
         self.0.len() - 1
     }
 
@@ -80,14 +84,19 @@ impl Log {
         self.0.get(place).map(|entry| entry.origin).unwrap_or_default()
     }
 
-    /// The log as it stands, unmoved by what happens later.
+    /// Where the end of the put at `place` is to be told, once its stream has been read to it.
+    pub(crate) fn confirmation(&self, place: usize) -> Confirmation {
+        self.0.get(place).map(|entry| entry.confirmation.clone()).unwrap_or_default()
+    }
+
+    /// The log as it stands, unmoved by what happens later. Confirmations alone go on to be told.
     pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot(self.0.iter().map(|entry| (entry.clone(), entry.stopwatch.read())).collect())
     }
 }
 
 /// A log at one moment.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Snapshot(Vec<(Entry, Phases)>);
 
 impl Snapshot {
@@ -111,13 +120,25 @@ impl Snapshot {
 
     /// The same for a publication: what became of its puts included.
     pub(crate) fn effort_of_publication(&self) -> Effort {
-        let puts = |entry: &Entry| entry.request == Request::AddProvider;
+        let Puts { stored, confirmed, failed, pending } = self.puts();
         Effort {
-            holders_stored: Some(self.answered(Request::AddProvider)),
-            holders_failed: Some(self.count(|entry, _| puts(entry) && entry.end.as_ref().is_some_and(End::is_in_vain))),
-            holders_pending: Some(self.count(|entry, _| puts(entry) && entry.end.is_none())),
+            holders_stored: Some(stored),
+            holders_confirmed: Some(confirmed),
+            holders_failed: Some(failed),
+            holders_pending: Some(pending),
             ..self.effort()
         }
+    }
+
+    /// What became of the peers that the record was sent to.
+    pub(crate) fn puts(&self) -> Puts {
+        Puts::of(self.0.iter().filter_map(|(entry, _)| Some((entry.peer, entry.fate()?))))
+    }
+
+    /// The puts that were written, and what is known of each.
+    pub(crate) fn written(&self) -> impl Iterator<Item = (PeerId, &Confirmation)> {
+        let written = |entry: &&Entry| entry.fate() >= Some(Fate::Written);
+        self.0.iter().map(|(entry, _)| entry).filter(written).map(|entry| (entry.peer, &entry.confirmation))
     }
 
     /// How many requests of this kind were answered; for ADD_PROVIDER, written.
@@ -155,6 +176,20 @@ impl Snapshot {
 }
 
 impl Entry {
+    /// What is known of a put; `None` if it is none.
+    fn fate(&self) -> Option<Fate> {
+        (self.request == Request::AddProvider).then(|| match &self.end {
+            // That we stop says nothing about the put.
+            None | Some(End::Failed(RpcError::Stopping)) => Fate::Pending,
+            // Given up at the deadline is in vain too.
+            Some(End::Failed(_) | End::Cancelled) => Fate::Failed,
+            Some(End::Answered { .. }) => match self.confirmation.read() {
+                Some(Ok(_)) => Fate::Confirmed,
+                Some(Err(_)) | None => Fate::Written,
+            },
+        })
+    }
+
     fn traced(
         &self,
         phases: &Phases,
@@ -168,6 +203,7 @@ impl Entry {
             _ => (0, 0),
         };
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let confirmation = self.confirmation.read();
         let named_by = self.origin.named_by.filter(|place| *place < MAX_TRACED_REQUESTS).map(number);
         TracedRequest {
             peer: self.peer.to_string(),
@@ -189,20 +225,13 @@ impl Entry {
             },
             closer: number(closer),
             providers: number(providers),
+            confirmed: offset(confirmation.as_ref().and_then(|word| word.as_ref().ok().copied())),
+            unconfirmed: confirmation.and_then(Result::err),
         }
     }
 }
 
 impl End {
-    /// Given up at the deadline is in vain too. That we stop says nothing about the put.
-    fn is_in_vain(&self) -> bool {
-        match self {
-            Self::Answered { .. } => false,
-            Self::Failed(error) => *error != RpcError::Stopping,
-            Self::Cancelled => true,
-        }
-    }
-
     fn class(&self) -> RequestEnd {
         match self {
             Self::Answered { .. } => RequestEnd::Answered,

@@ -5,6 +5,7 @@
 //! time as it does in the field.
 
 mod attempt;
+mod check;
 mod content;
 mod faults;
 mod fleet;
@@ -19,6 +20,7 @@ mod summary;
 mod trace;
 
 pub use attempt::{Attempt, AttemptId, Round, RoundId, RoundOutcome, SchedulerId};
+pub use check::{CHECK_AGES, CheckDone, CheckId, HolderCheck, PlannedCheck, RecordCheck};
 pub use content::{CONTENT_BYTES, Cid, Content, MAX_CID_CHARS, ParseCidError};
 pub use faults::{Absence, Faults};
 pub use fleet::{Fleet, FleetGroup, ParseFleetError};
