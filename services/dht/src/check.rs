@@ -32,8 +32,7 @@ impl Context {
         let ids = start.seeds.iter().map(|seed| seed.id).collect();
         let strategy = FindHolders::new(target, self.local, ids, self.config);
         let started = Instant::now();
-        let operation =
-            Operation { key, local: start.local, started, deadline: started + CHECK_LIMIT, limits: ASK };
+        let operation = Operation { key, local: start.local, started, deadline: started + CHECK_LIMIT, limits: ASK };
         let asked = operation.drive(&self.tools, strategy, start.seeds, Log::default()).await.outcome;
         let names = |named: &Vec<_>| named.iter().any(|named: &libp2p::PeerId| named.to_string() == provider);
         let holder = |(rank, Asked { peer, providers }): (u32, Asked<libp2p::PeerId>)| HolderCheck {

@@ -9,12 +9,8 @@ use crate::{AttemptId, Fleet, FollowUp, NodeId};
 
 /// How old a record is when it is looked for: right after the last put, and after 1, 12 and 24 hours, which spans the 22 h
 /// after which providers of the field publish again.
-pub const CHECK_AGES: [Duration; 4] = [
-    Duration::ZERO,
-    Duration::from_secs(3_600),
-    Duration::from_secs(12 * 3_600),
-    Duration::from_secs(24 * 3_600),
-];
+pub const CHECK_AGES: [Duration; 4] =
+    [Duration::ZERO, Duration::from_secs(3_600), Duration::from_secs(12 * 3_600), Duration::from_secs(24 * 3_600)];
 
 /// The identity of a check, made when it is planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

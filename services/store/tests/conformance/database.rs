@@ -142,13 +142,25 @@ impl Database {
 
     /// Takes the schema back to before traces were kept.
     pub(crate) async fn forget_traces(&self) {
-        let undo = match self.place {
-            Place::Server(_) => include_str!("../../../../schema/postgres/migrations/0002_traces/down.sql"),
-            Place::File(_) => include_str!("../../../../schema/sqlite/migrations/0003_traces/down.sql"),
+        // The newest first.
+        let (undo, first) = match self.place {
+            Place::Server(_) => (
+                [
+                    include_str!("../../../../schema/postgres/migrations/0004_confirmed_and_checked/down.sql"),
+                    include_str!("../../../../schema/postgres/migrations/0002_traces/down.sql"),
+                ],
+                "0002",
+            ),
+            Place::File(_) => (
+                [
+                    include_str!("../../../../schema/sqlite/migrations/0005_confirmed_and_checked/down.sql"),
+                    include_str!("../../../../schema/sqlite/migrations/0003_traces/down.sql"),
+                ],
+                "0003",
+            ),
         };
-        let latest = "(SELECT max(version) FROM __diesel_schema_migrations)";
-        let uncount = format!("DELETE FROM __diesel_schema_migrations WHERE version = {latest}");
-        self.execute(&format!("{undo}; {uncount}")).await;
+        let uncount = format!("DELETE FROM __diesel_schema_migrations WHERE version >= '{first}'");
+        self.execute(&format!("{}; {uncount}", undo.concat())).await;
     }
 
     /// Changes something behind the store's back.

@@ -132,6 +132,8 @@ pub(crate) fn trace() -> Trace {
         error: None,
         closer: 20,
         providers: 1,
+        confirmed: None,
+        unconfirmed: None,
     };
     let refused = TracedRequest {
         named_by: Some(0),

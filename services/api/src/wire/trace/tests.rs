@@ -25,6 +25,8 @@ fn request(error: &str) -> TracedRequest {
         error: Some(error.to_owned()),
         closer: u32::MAX,
         providers: u32::MAX,
+        confirmed: later,
+        unconfirmed: Some(error.to_owned()),
     }
 }
 
@@ -71,8 +73,8 @@ fn texts_of_strangers_are_cut_and_fit_for_the_database() {
     let [request] = &read.requests[..] else { panic!("{read:?}") };
     let chars = |text: &Option<String>| text.as_ref().map(|text| text.chars().count());
     assert_eq!(
-        (request.peer.chars().count(), chars(&request.agent), chars(&request.error)),
-        (81, Some(101), Some(201))
+        (request.peer.chars().count(), chars(&request.agent), chars(&request.error), chars(&request.unconfirmed)),
+        (81, Some(101), Some(201), Some(61))
     );
     assert!(!request.agent.as_ref().unwrap().contains('\0'));
 }
@@ -115,12 +117,12 @@ fn any_request() -> impl Strategy<Value = TracedRequest> {
     let end = [RequestEnd::Answered, RequestEnd::BackOff, RequestEnd::Timeout, RequestEnd::Pending];
     let text = || proptest::option::of("[a-zé\"\\\\/.0-9]{0,40}");
     let time = || proptest::option::of((0..u64::MAX).prop_map(Duration::from_micros));
-    let times = (0..u64::MAX, time(), time(), time(), time(), time());
+    let times = (0..u64::MAX, time(), time(), time(), time(), time(), time());
     let numbers = (proptest::option::of(0..12_u32), any::<u32>(), any::<u32>(), any::<u32>(), any::<u32>());
-    let names = ("[A-Za-z0-9]{46,52}", text(), text());
+    let names = ("[A-Za-z0-9]{46,52}", text(), text(), text());
     (names, proptest::sample::select(kind.to_vec()), numbers, times, proptest::sample::select(end.to_vec())).prop_map(
-        |((peer, agent, error), kind, (named_by, hop, common_prefix, closer, providers), times, end)| {
-            let (asked, dialled, connected, opened, written, ended) = times;
+        |((peer, agent, error, unconfirmed), kind, (named_by, hop, common_prefix, closer, providers), times, end)| {
+            let (asked, dialled, connected, opened, written, ended, confirmed) = times;
             let asked = Duration::from_micros(asked);
             TracedRequest {
                 peer,
@@ -139,6 +141,8 @@ fn any_request() -> impl Strategy<Value = TracedRequest> {
                 error,
                 closer,
                 providers,
+                confirmed,
+                unconfirmed,
             }
         },
     )
