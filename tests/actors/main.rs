@@ -25,4 +25,5 @@ mod stopping;
 mod supervision;
 mod together;
 mod traces;
+mod verifier;
 mod vitals;

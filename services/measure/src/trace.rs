@@ -261,6 +261,13 @@ pub struct FollowUp {
     pub confirming: Duration,
 }
 
+impl FollowUp {
+    /// Whether the record was written to peers of which none has taken it in: what looks like a success may be held by nobody.
+    pub fn is_unconfirmed(&self) -> bool {
+        self.stored > 0 && self.confirmed == Some(0)
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
 fn is_zero(count: &u32) -> bool {
     *count == 0
