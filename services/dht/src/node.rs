@@ -25,6 +25,7 @@ use crate::addresses;
 use crate::aftermath::Aftermath;
 use crate::crawler::{Census, CrawlNow, Crawler};
 use crate::driver::Driver;
+use crate::incognito::Incognito;
 use crate::key::Contact;
 use crate::listed::ListWatch;
 use crate::local::Attachment;
@@ -239,6 +240,8 @@ impl Node {
             Underlay::Internet => Reach::of(config.private_peers, &bootstrap, config.listen_ip),
         };
         let walks = config.strategy == StrategyKind::Libp2p;
+        let incognito =
+            Incognito { protocol: protocol.clone(), reach: reach.clone(), underlay: Arc::new(config.underlay.clone()) };
         let (mut swarm, rpc) = swarm::build(keypair, protocol, mode, walks, &reach, &config.underlay)
             .map_err(|error| StartError::Setup(error.to_string()))?;
         let port = listen(&mut swarm, &config).await?;
@@ -265,6 +268,7 @@ impl Node {
             census: Census::default(),
             walking: Arc::default(),
             aftermath,
+            incognito,
         };
         let upkeep: BoxFuture<'static, ()> = if config.strategy == StrategyKind::Fullrt {
             let census = context.census.clone();

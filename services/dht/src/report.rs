@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::aftermath::{Aftermath, Publication};
 use crate::crawler::Census;
 use crate::driver::{Gone, Start};
+use crate::incognito::Incognito;
 use crate::key::Key;
 use crate::log::{Log, Snapshot};
 use crate::node::DhtError;
@@ -46,6 +47,8 @@ pub(crate) struct Context {
     pub(crate) walking: Arc<Mutex<()>>,
     /// Sees to what becomes of publications after their return.
     pub(crate) aftermath: Aftermath,
+    /// Who looks where records are.
+    pub(crate) incognito: Incognito,
 }
 
 /// Why an operation failed: the class, and the words for it.
