@@ -80,9 +80,8 @@ impl RecordMetrics {
         }
         let confirmed = u64::from(follow_up.confirmed.unwrap_or(0));
         self.confirmed_puts.get_or_create(&labels::Fleet::new(fleet)).inc_by(confirmed);
-        if follow_up.is_unconfirmed() {
-            self.unconfirmed_publications.get_or_create(&labels::Fleet::new(fleet)).inc();
-        }
+        let unconfirmed = u64::from(follow_up.is_unconfirmed());
+        self.unconfirmed_publications.get_or_create(&labels::Fleet::new(fleet)).inc_by(unconfirmed);
     }
 
     /// The closest peers were asked for a record of this age.

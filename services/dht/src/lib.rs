@@ -35,6 +35,8 @@
 //! | an answer that we give | 40 peers, under 512 KiB | `records::MAX_PROVIDERS`, `K_VALUE` (`kad/src/lib.rs`) | `wire` |
 //! | peers of an answer that are used | 64 closer, 64 providers | `wire::MAX_PEERS` | `wire` |
 //! | addresses of a peer; an address | 16; 256 bytes | `addresses::MAX_PER_PEER`, `MAX_ADDRESS_BYTES` | `wire`, `driver`, `records` |
+//! | publications of which something remains to be seen; time until peers confirm | 256; 12 s | `aftermath::FOLLOW_UPS`, `CONFIRMING` | `tests/stored.rs` |
+//! | time of a check; of one of its requests | 120 s; 15 s | `check::CHECK_LIMIT`, `ASK` | `tests/stored.rs` |
 //! | time for our request: dial, stream, answer | 60 s, 10 s, 10 s | `rpc::DIAL_TIMEOUT`, `OPEN_TIMEOUT`, `ANSWER_TIMEOUT` | `local` |
 //! | peers that one lookup hears of; whose addresses it notes | 4,096; 8,192 | `lookup::MAX_HEARD`, `operation::MAX_BOOK` | `strategy`, `book` |
 //! | peers that a crawl visits; its time | 200,000; 15 min | `CrawlConfig::max_peers`, `crawler::CRAWL_LIMIT` | `strategy` |

@@ -46,7 +46,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long a stop waits for records that have been written and not yet left: longer than a round trip around the world,
 /// and short enough for the stop of a whole server. What was not confirmed by then is cut off.
-const LEAVING: Duration = Duration::from_millis(1_500);
+const LEAVING: Duration = Duration::from_secs(1);
 
 /// How many crawls may be asked for while one runs.
 const CRAWL_WISHES: usize = 4;

@@ -8,7 +8,7 @@ use actix::prelude::*;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use parsec_actors::ask::AskError;
-use parsec_actors::dht_node::{DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
+use parsec_actors::dht_node::{CheckRecord, DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
 use parsec_api::client::{Answered, CallError, Caller, ServerApi};
 use parsec_dht::{Dht, DhtError, Readiness};
 use parsec_measure::{AttemptId, Cid, Content, Endpoint, FollowUp, HolderCheck, Measured, OutcomeClass};
@@ -204,6 +204,16 @@ impl Handler<Retrieve> for MockDht {
     fn handle(&mut self, Retrieve(cid): Retrieve, _: &mut Self::Context) -> Self::Result {
         let found = self.records.lock().contains(&cid.multihash());
         self.operation(if found { OutcomeClass::Ok } else { OutcomeClass::NotFound })
+    }
+}
+
+impl Handler<CheckRecord> for MockDht {
+    type Result = Result<Vec<HolderCheck>, OperationError>;
+
+    /// Whatever was published, one peer holds.
+    fn handle(&mut self, CheckRecord { cid, .. }: CheckRecord, _: &mut Self::Context) -> Self::Result {
+        let has_record = self.records.lock().contains(&cid.multihash());
+        Ok(vec![HolderCheck { holder: "peer-1".to_owned(), rank: 1, answered: true, has_record }])
     }
 }
 
