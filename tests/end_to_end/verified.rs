@@ -12,7 +12,7 @@ use crate::tables::Tables;
 /// Has the server publish something fresh.
 async fn publish(stage: &Stage, server: &Server) {
     let content: Vec<u8> = Content::random(&mut rand::rng()).bytes().to_vec();
-    let reply = post(stage, server.api, "/provide", &json!({ "Content": content }).to_string()).await;
+    let reply = post(stage, server.api, "/provide", json!({ "Content": content }).to_string()).await;
     assert_eq!((reply.status, reply.json()["Error"].as_str()), (200, Some("")), "{reply:?}");
 }
 
@@ -21,7 +21,8 @@ async fn who_has_a_record_is_looked_at_right_after_it_and_by_the_next_server_wha
     let stage = Stage::begin();
     let (network, database) = tokio::join!(network(), database());
     let [flag, peers] = joining(&network);
-    let added = ["--database-url", database.url(), &flag, &peers, "--verify-records", "1"];
+    let url = database.url().to_owned();
+    let added = ["--database-url", &url, &flag, &peers, "--verify-records", "1"];
     let first = Server::started(server(&stage, &added)).await.ready(&stage).await;
     let tables = Tables::of(&stage, database).await;
     publish(&stage, &first).await;
@@ -58,10 +59,9 @@ async fn a_share_of_0_looks_at_nothing_and_a_dry_run_looks_too() {
     let stage = Stage::begin();
     let (network, database) = tokio::join!(network(), database());
     let [flag, peers] = joining(&network);
-    let (none, dry) = (
-        ["--database-url", database.url(), &flag, &peers, "--verify-records", "0"],
-        ["--dry-run", &flag, &peers, "--verify-records", "1"],
-    );
+    let url = database.url().to_owned();
+    let none = ["--database-url", &url, &flag, &peers, "--verify-records", "0"];
+    let dry = ["--dry-run", &flag, &peers, "--verify-records", "1"];
     let none = Server::started(server(&stage, &none)).await.ready(&stage).await;
     let dry = Server::started(server(&stage, &dry)).await.ready(&stage).await;
     let tables = Tables::of(&stage, database).await;

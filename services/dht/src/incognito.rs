@@ -11,14 +11,16 @@ use crate::node::{DhtError, Identity, Underlay};
 use crate::operation::Tools;
 use crate::reach::Reach;
 use crate::size::NetworkSize;
-use crate::swarm;
+use crate::swarm::{self, Plan};
+use crate::warmth::Warmth;
 
 /// How to come to the network as somebody else.
 #[derive(Debug, Clone)]
 pub(crate) struct Incognito {
-    pub(crate) protocol: StreamProtocol,
+    pub(crate) protocols: Vec<StreamProtocol>,
     pub(crate) reach: Reach,
     pub(crate) underlay: Arc<Underlay>,
+    pub(crate) authorities: Arc<Vec<Vec<u8>>>,
 }
 
 /// The task of a stranger's swarm. Dropping it ends it.
@@ -34,11 +36,18 @@ impl Incognito {
     /// Somebody whom nobody knows, and whom nobody can reach: what to ask with, for as long as the visit is kept.
     pub(crate) fn arrive(&self, k: usize) -> Result<(Tools, Visit), DhtError> {
         let identity = Identity::generate();
-        let (keypair, protocol) = (identity.keypair(), self.protocol.clone());
-        let (swarm, rpc) = swarm::build(keypair, protocol, Mode::Client, false, &self.reach, &self.underlay)
-            .map_err(|error| DhtError::Crashed(error.to_string()))?;
-        let peer = keypair.public().to_peer_id();
-        let (driver, handle) = Driver::new(swarm, rpc.clone(), self.reach.clone());
+        let plan = Plan {
+            keypair: identity.keypair(),
+            protocols: &self.protocols,
+            mode: Mode::Client,
+            walks: false,
+            reach: &self.reach,
+            underlay: &self.underlay,
+            authorities: &self.authorities,
+        };
+        let (swarm, rpc) = swarm::build(&plan).map_err(|error| DhtError::Crashed(error.to_string()))?;
+        let peer = identity.keypair().public().to_peer_id();
+        let (driver, handle) = Driver::new(swarm, rpc.clone(), self.reach.clone(), Warmth::default());
         let visit = Visit(tokio::spawn(driver.run()).abort_handle());
         Ok((Tools::new(rpc, handle, NetworkSize::unknown(&peer, k), self.reach.clone()), visit))
     }

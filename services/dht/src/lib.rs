@@ -59,6 +59,7 @@ mod candidates;
 mod check;
 mod confirmation;
 mod crawler;
+mod dial;
 mod doors;
 mod driver;
 mod gate;
@@ -80,7 +81,9 @@ mod size;
 pub mod strategy;
 mod streams;
 mod swarm;
+mod vigil;
 mod walk;
+mod warmth;
 mod wire;
 
 pub use listed::ListWatch;
@@ -95,3 +98,4 @@ pub use wire::fuzz_answer;
 
 pub use node::{Dht, DhtError, Identity, Node, NodeConfig, Readiness, StartError, Underlay};
 pub use reach::PrivatePeers;
+pub use warmth::Warmth;

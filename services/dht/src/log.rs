@@ -240,10 +240,12 @@ impl End {
                 RpcError::Dial(_) => RequestEnd::DialFailed,
                 RpcError::DialUnanswered(_) | RpcError::DialTimeout(_) => RequestEnd::DialTimeout,
                 RpcError::BackOff => RequestEnd::BackOff,
+                RpcError::NoTransport(_) => RequestEnd::NoTransport,
+                RpcError::LocalLimit(_) => RequestEnd::LocalLimit,
                 RpcError::Timeout(_) => RequestEnd::Timeout,
                 RpcError::Unsupported
                 | RpcError::Stream(_)
-                | RpcError::Closed
+                | RpcError::Unopened(_)
                 | RpcError::Malformed(_)
                 | RpcError::Stopping => RequestEnd::Protocol,
             },
