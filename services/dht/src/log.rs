@@ -252,3 +252,48 @@ impl End {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WRITTEN: End = End::Answered { closer: 0, providers: 0 };
+
+    /// A put to a peer that comes to this end, if it has come to one; where its confirmation is told.
+    fn put(log: &mut Log, peer: PeerId, end: Option<End>) -> Confirmation {
+        let place = log.begin(peer, Request::AddProvider, Origin::default(), Stopwatch::start());
+        if let Some(end) = end {
+            log.end(place, end);
+        }
+        log.confirmation(place)
+    }
+
+    #[test]
+    fn each_peer_is_accounted_for_once_also_when_the_node_stops_or_a_second_try_was_needed() {
+        let (mut log, peers) = (Log::default(), [(); 6].map(|()| PeerId::random()));
+        put(&mut log, peers[0], Some(WRITTEN));
+        put(&mut log, peers[1], Some(End::Failed(RpcError::Stream("reset".to_owned()))));
+        put(&mut log, peers[1], Some(WRITTEN)).confirmed(Instant::now());
+        put(&mut log, peers[2], Some(End::Failed(RpcError::BackOff)));
+        put(&mut log, peers[3], Some(End::Failed(RpcError::Stopping)));
+        put(&mut log, peers[4], Some(End::Cancelled));
+        put(&mut log, peers[5], None);
+        log.begin(peers[0], Request::FindNode, Origin::default(), Stopwatch::start());
+        let effort = log.snapshot().effort_of_publication();
+        let holders = [effort.holders_stored, effort.holders_confirmed, effort.holders_failed, effort.holders_pending];
+        assert_eq!(holders, [Some(2), Some(1), Some(2), Some(2)]);
+    }
+
+    #[test]
+    fn what_a_peer_made_of_a_record_is_told_in_the_trace_even_after_the_return() {
+        let (mut log, began) = (Log::default(), Instant::now());
+        let [confirmed, refused, _unknown] = [(); 3].map(|()| put(&mut log, PeerId::random(), Some(WRITTEN)));
+        let returned = log.snapshot();
+        confirmed.confirmed(began + Duration::from_millis(300));
+        refused.refused("reset");
+        let key = Key::of(b"any");
+        let trace = returned.trace(StrategyKind::Classic, &key, began, Duration::from_millis(200), &HashMap::new());
+        let told: Vec<_> = trace.requests.iter().map(|put| (put.confirmed, put.unconfirmed.as_deref())).collect();
+        assert_eq!(told, [(Some(Duration::from_millis(300)), None), (None, Some("reset")), (None, None)]);
+    }
+}

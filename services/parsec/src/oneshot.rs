@@ -236,6 +236,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_record_counts_as_published_if_somebody_is_known_to_have_taken_it_in() {
+        let end = |stored, confirmed| FollowUp {
+            attempt: None,
+            cid: "Qm".to_owned(),
+            stored,
+            confirmed: Some(confirmed),
+            failed: 20 - stored,
+            pending: Some(0),
+            duration: Duration::from_secs(1),
+            confirming: Duration::ZERO,
+        };
+        for (stored, confirmed, published) in [(20, 20, true), (20, 1, true), (20, 0, false), (0, 0, false)] {
+            assert_eq!(tell(&end(stored, confirmed)).unwrap(), published, "{confirmed} of {stored}");
+        }
+    }
+
+    #[test]
     fn a_file_is_published_by_the_hash_of_its_bytes_unless_it_is_not_there() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hello");
