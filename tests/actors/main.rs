@@ -26,4 +26,5 @@ mod stopping;
 mod supervision;
 mod together;
 mod traces;
+mod verifier;
 mod vitals;

@@ -47,6 +47,7 @@ fn nothing_given_is_what_the_original_does() {
     let config = server("", &[]);
     assert_eq!((config.api.to_string(), config.peer.to_string()), ("localhost:7070".into(), "127.0.0.1:4001".into()));
     assert_eq!((config.startup_delay, config.fleet.as_str()), (Duration::from_secs(60), ""));
+    assert_eq!(Some(config.verify_records), parsec_measure::Share::new(0.05));
     assert_eq!((config.dht.project.as_str(), config.dht.network.as_str(), config.dht.alpha), ("ipfs", "amino", 10));
     assert_eq!(
         (config.telemetry.listen.to_string(), config.common.log.level),
