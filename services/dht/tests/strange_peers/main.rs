@@ -4,9 +4,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod answers;
+mod costs;
 mod dead;
 mod joining;
+mod kinds;
+mod no_ipv6;
 mod peer;
+mod places;
 
 use std::net::Ipv4Addr;
 use std::time::Duration;

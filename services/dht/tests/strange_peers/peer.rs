@@ -8,10 +8,11 @@ use futures::future::poll_fn;
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt};
 use libp2p::core::StreamMuxer;
 use libp2p::core::muxing::{StreamMuxerBox, SubstreamBox};
-use libp2p::core::transport::{ListenerId, TransportEvent};
+use libp2p::core::transport::{Boxed, ListenerId, TransportEvent};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::{PeerId, Transport, noise, tcp, yamux};
+use libp2p::websocket::{self, tls};
+use libp2p::{PeerId, Transport, noise, quic, tcp, yamux};
 use multistream_select::listener_select_proto;
 use parsec_dht::LOCAL_PROTOCOL;
 use prost::Message as _;
@@ -27,6 +28,55 @@ pub(crate) struct Stranger {
     /// `/p2p/…` included.
     pub(crate) address: String,
     _serving: JoinSet<()>,
+}
+
+/// What a peer is reached by.
+pub(crate) struct Carrier {
+    pub(crate) keypair: Keypair,
+    pub(crate) listen: &'static str,
+    pub(crate) transport: Box<dyn Fn(&Keypair) -> Boxed<(PeerId, StreamMuxerBox)> + Send + Sync>,
+}
+
+impl Carrier {
+    /// TCP with noise and yamux.
+    pub(crate) fn tcp(keypair: Keypair) -> Self {
+        let transport = |keypair: &Keypair| secured(tcp::tokio::Transport::new(tcp::Config::default()), keypair);
+        Self { keypair, listen: "/ip4/127.0.0.1/tcp/0", transport: Box::new(transport) }
+    }
+
+    /// QUIC.
+    pub(crate) fn quic(keypair: Keypair) -> Self {
+        let transport = |keypair: &Keypair| {
+            let quic = quic::tokio::Transport::new(quic::Config::new(keypair));
+            quic.map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer))).boxed()
+        };
+        Self { keypair, listen: "/ip4/127.0.0.1/udp/0/quic-v1", transport: Box::new(transport) }
+    }
+
+    /// WebSocket, secure if there is a key and a certificate for it (DER).
+    pub(crate) fn web(listen: &'static str, tls: Option<(Vec<u8>, Vec<u8>)>) -> Self {
+        let transport = move |keypair: &Keypair| {
+            let mut web = websocket::Config::new(tcp::tokio::Transport::new(tcp::Config::default()));
+            if let Some((key, certificate)) = tls.clone() {
+                let (key, certificate) = (tls::PrivateKey::new(key), tls::Certificate::new(certificate));
+                web.set_tls_config(tls::Config::new(key, [certificate]).unwrap());
+            }
+            secured(web, keypair)
+        };
+        Self { keypair: Keypair::generate_ed25519(), listen, transport: Box::new(transport) }
+    }
+}
+
+fn secured<T>(transport: T, keypair: &Keypair) -> Boxed<(PeerId, StreamMuxerBox)>
+where
+    T: Transport + Send + Unpin + 'static,
+    T::Output: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    T::Error: Send + Sync + 'static,
+    T::Dial: Send + 'static,
+    T::ListenerUpgrade: Send + 'static,
+{
+    let noise = noise::Config::new(keypair).unwrap();
+    transport.upgrade(Version::V1).authenticate(noise).multiplex(yamux::Config::default()).boxed()
 }
 
 /// How it behaves.
@@ -85,11 +135,17 @@ pub(crate) fn naming(closer: Vec<Named>) -> Vec<u8> {
 impl Stranger {
     /// One that calls itself `agent` and answers every request with what `says` makes of its own address.
     pub(crate) async fn start(agent: &str, says: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
-        let keypair = Keypair::generate_ed25519();
-        let noise = noise::Config::new(&keypair).unwrap();
-        let tcp = tcp::tokio::Transport::new(tcp::Config::default()).upgrade(Version::V1).authenticate(noise);
-        let mut transport = tcp.multiplex(yamux::Config::default()).boxed();
-        transport.listen_on(ListenerId::next(), "/ip4/127.0.0.1/tcp/0".parse().unwrap()).unwrap();
+        Self::over(&Carrier::tcp(Keypair::generate_ed25519()), agent, says).await
+    }
+
+    /// The same with a key and a transport of a test's choice.
+    pub(crate) async fn over(
+        carrier: &Carrier,
+        agent: &str,
+        says: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        let (keypair, mut transport) = (carrier.keypair.clone(), (carrier.transport)(&carrier.keypair));
+        transport.listen_on(ListenerId::next(), carrier.listen.parse().unwrap()).unwrap();
         let Some(TransportEvent::NewAddress { listen_addr, .. }) = transport.next().await else { panic!() };
         let address = listen_addr.with_p2p(keypair.public().to_peer_id()).unwrap().to_string();
         let conduct = Conduct { keypair, agent: agent.to_owned(), address: address.clone(), says: Arc::new(says) };
