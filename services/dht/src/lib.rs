@@ -6,7 +6,8 @@
 //! From the inside out: [`key`] is the keyspace, `wire` the messages, `rpc` one request to one
 //! peer, [`strategy`] the decisions as pure machines, `operation` drives a strategy over the
 //! network and notes each request in a `log`, `report` turns its end into a measurement, `aftermath` sees to what becomes
-//! of a publication after that, `check` looks where a record is, `incognito` for that. `driver` owns
+//! of a publication after that, `check` looks where a record is, `incognito` for that, and `ends` tells a clean end
+//! of a stream from a reset. `driver` owns
 //! the swarm, `refresh` keeps its routing table, `crawler` the census of a full one, `size` what is known of
 //! the network's size. `serving` is libp2p-kad, `walk` what is seen of its own lookups, `listed` who asks
 //! it for content on a list. [`Node`] ties
