@@ -4,7 +4,7 @@
 //! them they name its whole routing table. Whoever answers is in the census, which is replaced as a whole when the crawl
 //! has ended. Numbers and order are those of go-libp2p-kad-dht (`crawler`, `fullrt`).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ pub(crate) struct Census(Arc<RwLock<Option<Met>>>);
 #[derive(Debug)]
 struct Met {
     peers: FullTable<PeerId>,
-    addresses: HashMap<PeerId, Vec<Multiaddr>>,
+    addresses: BTreeMap<PeerId, Vec<Multiaddr>>,
     ended: Instant,
 }
 
@@ -114,6 +114,7 @@ impl Crawler {
                 next
             };
             tokio::select! {
+                biased;
                 () = tokio::time::sleep_until(next) => {}
                 wish = self.wishes.recv() => match wish {
                     Some(wish) => asked = Some(wish),

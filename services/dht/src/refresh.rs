@@ -82,6 +82,7 @@ impl Refresh {
             futures::future::pending().await
         };
         tokio::select! {
+            biased;
             () = self.refresh(&filled) => {}
             () = patience => {}
         }

@@ -60,6 +60,11 @@ const MAX_NEGOTIATING: usize = 16;
 const QUIC_STREAM_BYTES: u32 = 512 << 10;
 const QUIC_CONNECTION_BYTES: u32 = 2 << 20;
 
+/// How long a peer whose bucket is full waits for the place of one that we are not connected to. For ever, as in Go: those
+/// who are in the table answered when they were asked last, and go when they do not. libp2p-kad would dial them first; we
+/// do not let it.
+const WAITING_FOR_PLACE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
 /// How long a provider record is held (Go: `ProvideValidity`).
 const RECORD_TTL: Duration = Duration::from_secs(48 * 3600);
 
@@ -98,6 +103,7 @@ pub(crate) fn kad(local: PeerId, protocol: StreamProtocol, mode: Mode, reach: Re
         .set_provider_publication_interval(None)
         .set_provider_record_ttl(Some(RECORD_TTL))
         .set_kbucket_inserts(BucketInserts::Manual)
+        .set_kbucket_pending_timeout(WAITING_FOR_PLACE)
         .set_max_packet_size(max_message);
     let mut kad = kad::Behaviour::with_config(local, ProviderStore::new(local, reach.clone()), config);
     kad.set_mode(Some(mode));
@@ -168,7 +174,10 @@ pub(crate) fn build(
         // Smart dialling is Go's: QUIC first, TCP 250 ms later, instead of everything at once.
         Underlay::Internet => (internet(keypair, reach.clone())?, config.with_smart_dial()),
         // Everybody has one address. Smart dialling lets one that is neither QUIC nor TCP wait 100 ms.
-        Underlay::Local(attachment) => (local::transport(attachment, keypair)?, config),
+        Underlay::Local(attachment) => {
+            let idle = attachment.idle_timeout(IDLE_CONNECTION_TIMEOUT);
+            (local::transport(attachment, keypair)?, config.with_idle_connection_timeout(idle))
+        }
     };
     let visitors = Visitors::at_most(streams::MAX_STREAMS);
     let watched = move |muxer| StreamMuxerBox::new(Watched::new(muxer, visitors));
