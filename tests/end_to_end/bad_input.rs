@@ -49,6 +49,8 @@ const UNUSABLE_SETTINGS: &[Case] = &[
     (&[], "retrieve", &["<CID>"]),
     (&[], "retrieve Qmnonsense", &["argument CID", "`Qmnonsense`", "multibase CIDv1"]),
     (&[], "trace newest", &["argument OPERATION_ID", "`newest`", "UUID"]),
+    (&[], "bench --rtt 10s", &["flag --rtt", "`10s`", "the 10 s that it is given", "at most 1s"]),
+    (&[], "bench --rtt 0.9ms", &["flag --rtt", "`0.9ms`", "whole milliseconds", "1ms at least"]),
     (&[], "bench --undialable 1", &["flag --undialable", "`1`", "from 0 to 0.9"]),
     (
         &[],

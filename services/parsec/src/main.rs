@@ -28,6 +28,7 @@ mod facts;
 mod lists;
 mod logging;
 mod machine;
+mod memory;
 mod migrate;
 mod network;
 mod oneshot;

@@ -37,12 +37,12 @@ use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub use self::latency::{Latency, LatencyError};
+pub use self::latency::{Latency, LatencyError, RoundTripError};
 pub use self::observer::Observer;
 pub use self::regions::{Region, UnknownRegion};
 pub use self::roads::Attachment;
-pub use self::turns::Turns;
 pub(crate) use self::transport::transport;
+pub use self::turns::Turns;
 
 use self::peers::{Kind, Reserved};
 use self::roads::{Place, Roads};
@@ -258,7 +258,15 @@ impl LocalNetwork {
         }
         let live = (0..peers.len()).filter(|index| peers[*index].kind.is_live()).map(|index| (keys[index], index));
         let map = Attachment { roads, place: Place::Everywhere };
-        Ok(Self { live: live.collect(), peers, seed: config.seed, map, _open: open, _reserved: reserved, _tasks: tasks })
+        Ok(Self {
+            live: live.collect(),
+            peers,
+            seed: config.seed,
+            map,
+            _open: open,
+            _reserved: reserved,
+            _tasks: tasks,
+        })
     }
 
     /// Addresses, `/p2p/…` included, at which newcomers are let in: those of live peers.

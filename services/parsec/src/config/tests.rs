@@ -296,7 +296,24 @@ fn a_comparison_is_refused_what_would_not_be_one() {
     for (line, message) in [
         ("--peers 20", "flag --peers: cannot use `20`: expected a whole number from 21 to 10000"),
         ("--operations 0", "flag --operations: cannot use `0`: expected a whole number from 1 to 100000"),
-        ("--rtt 11s", "flag --rtt: cannot use `11s`: expected at most 10s, such as 100ms"),
+        (
+            "--rtt 10s",
+            "flag --rtt: cannot use `10s`: over it, a lookup that fills a routing table would take longer than the 10 s that \
+             it is given; expected at most 1s",
+        ),
+        (
+            "--rtt 1s",
+            "flag --rtt: cannot use `1s`: over it, a crawl (strategy fullrt) would take longer for each peer than the 15 s \
+             that it is given; expected at most 750ms, or strategies without fullrt",
+        ),
+        (
+            "--rtt 500us",
+            "flag --rtt: cannot use `500us`: the clock counts whole milliseconds; expected a whole number of them, 1ms at least",
+        ),
+        (
+            "--rtt 0",
+            "flag --rtt: cannot use `0`: the clock counts whole milliseconds; expected a whole number of them, 1ms at least",
+        ),
         ("--undialable 0.95", "flag --undialable: cannot use `0.95`: expected a share from 0 to 0.9, such as 0.15"),
         ("--undialable NaN", "flag --undialable: cannot use `NaN`: expected a share from 0 to 0.9, such as 0.15"),
         (
@@ -341,6 +358,9 @@ fn a_demo_has_a_fleet_for_each_strategy_that_it_is_asked_for() {
         ("--fleets default,default", "`default` stands there twice"),
         ("--fleets fast", "expected one of: default, optprov, fullrt, libp2p"),
         ("--latency soon", "expected `realistic`, `none`, or a round trip"),
+        ("--latency 10s", "expected at most 1s"),
+        ("--latency 1s", "expected at most 750ms, or strategies without fullrt"),
+        ("--latency 0.0005s", "1ms at least"),
     ] {
         let message = run(&format!("demo {line}"), &[]).unwrap_err();
         assert!(message.contains(word), "{message}");
@@ -372,6 +392,7 @@ pub(super) fn sample(key: &Key, secret_file: &str) -> String {
         (Kind::Number, _) => "6".to_owned(),
         (Kind::Decimal, _) => "0.25".to_owned(),
         (_, "HOST" | "IP") => "10.1.2.3".to_owned(),
+        (_, "DURATION") if key.name == "bench.rtt" => "70ms".to_owned(),
         (_, "DURATION") => "7s".to_owned(),
         (_, "URI") => "http://10.1.2.3/v4".to_owned(),
         (_, "JSON") => r#"{"Limits":{"CPU":2}}"#.to_owned(),
