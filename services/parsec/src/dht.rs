@@ -20,7 +20,7 @@ pub(crate) fn node_config(dht: &DhtConfig, peer: &HostPort, operation_timeout: D
         listen_ip: listen.ip(),
         listen_port: listen.port(),
         external_addresses: dht.external_addresses.clone(),
-        protocol,
+        protocols: vec![protocol],
         bootstrap,
         server_mode: dht.server_mode,
         strategy: dht.strategy,
@@ -29,6 +29,8 @@ pub(crate) fn node_config(dht: &DhtConfig, peer: &HostPort, operation_timeout: D
         operation_timeout,
         listed: None,
         private_peers: dht.private_peers,
+        warmth: dht.connections,
+        authorities: Vec::new(),
     })
 }
 

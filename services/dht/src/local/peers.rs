@@ -104,7 +104,7 @@ pub(super) async fn live(
     spot: SocketAddr,
 ) -> Result<Listening<Serving>, String> {
     let (local, protocol) = (keypair.public().to_peer_id(), StreamProtocol::new(LOCAL_PROTOCOL));
-    let behaviour = kademlia(local, protocol, Mode::Server, Reach::anywhere(), MAX_REQUEST_BYTES);
+    let behaviour = kademlia(local, &[protocol], Mode::Server, Reach::anywhere(), MAX_REQUEST_BYTES);
     listening(keypair, attachment, spot, behaviour).await
 }
 
