@@ -187,7 +187,8 @@ fn scheduler(stage: &Stage, url: &str, spool: &TempDir) -> Slot {
     Slot::new("scheduler".to_owned(), move || {
         let probes = RULES.probes.to_string();
         let at = ["--database-url", &url, "--spool-dir", &directory];
-        let doing = ["--probes", &probes, "--operation-timeout", TIME_LIMITS[1]];
+        // Every trace is kept, to be looked at in the end.
+        let doing = ["--probes", &probes, "--operation-timeout", TIME_LIMITS[1], "--trace-sample", "1"];
         Process::start_after(&stage, IGNORE_FILE_LIMIT, &scheduling(&fleets, INTERVAL, &[at, doing].concat()))
     })
 }
