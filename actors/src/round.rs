@@ -154,11 +154,12 @@ impl Play<'_> {
             OutcomeClass::Cancelled => RoundOutcome::Interrupted,
             _ => RoundOutcome::ProvideFailed,
         };
+        let publisher = provider.peer_id.clone();
         let mut attempts = vec![(provider, published.clone())];
         // Lookups are due once there is something to look up; then also for those who cannot take part.
         if outcome == RoundOutcome::Complete {
             let absent = async { self.record_left_out(left_out, &published.cid) };
-            let (looked_up, absent) = futures::join!(self.look_up(lookups, &published), absent);
+            let (looked_up, absent) = futures::join!(self.look_up(lookups, &publisher, &published), absent);
             attempts.extend(absent);
             attempts.extend(looked_up);
         }
@@ -177,7 +178,14 @@ impl Play<'_> {
 
     /// Has all of them look the key up at the same time, each as often as configured. Due when the answer to the publication
     /// was there; nothing is waited for in between.
-    async fn look_up(&self, lookups: Vec<Vec<(Node, Attempt)>>, published: &Attempt) -> Vec<(Node, Attempt)> {
+    ///
+    /// Whom a search found is compared with who published.
+    async fn look_up(
+        &self,
+        lookups: Vec<Vec<(Node, Attempt)>>,
+        publisher: &str,
+        published: &Attempt,
+    ) -> Vec<(Node, Attempt)> {
         // The provider may write the same key in another way; the others look up what it says.
         let begun = |attempt: Attempt| Attempt { cid: published.cid.clone(), due: published.ended, ..attempt };
         let begin = |probes: Vec<(Node, Attempt)>| {
@@ -191,6 +199,7 @@ impl Play<'_> {
             let mut attempts = Vec::new();
             for (node, probe) in probes {
                 let searching = self.tools.servers.retrieve(&node.endpoint, self.caller(probe.id), &published.cid);
+                let searching = async { Ok(searching.await?.compared_with(publisher)) };
                 let attempt = self.attempt(&node, probe, searching).await;
                 attempts.push((node, attempt));
             }
