@@ -27,4 +27,5 @@ mod stopping;
 mod supervision;
 mod together;
 mod traces;
+mod verifier;
 mod vitals;

@@ -32,5 +32,6 @@ mod stopping;
 mod strategies;
 mod tables;
 mod traces;
+mod verified;
 
 use parsec_test_support::{http, process, stage};

@@ -154,6 +154,11 @@ impl DriverHandle {
         self.question(|done| Command::Stop { done }).await
     }
 
+    /// Returns once the task has ended.
+    pub(crate) async fn gone(&self) {
+        self.commands.closed().await;
+    }
+
     async fn question<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Gone> {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).await.map_err(|_| Gone)?;

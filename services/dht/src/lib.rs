@@ -5,7 +5,8 @@
 //!
 //! From the inside out: [`key`] is the keyspace, `wire` the messages, `rpc` one request to one
 //! peer, [`strategy`] the decisions as pure machines, `operation` drives a strategy over the
-//! network and notes each request in a `log`, `report` turns its end into a measurement. `driver` owns
+//! network and notes each request in a `log`, `report` turns its end into a measurement, `aftermath` sees to what becomes
+//! of a publication after that, `check` looks where a record is, `incognito` for that. `driver` owns
 //! the swarm, `refresh` keeps its routing table, `crawler` the census of a full one, `size` what is known of
 //! the network's size. `serving` is libp2p-kad, `walk` what is seen of its own lookups, `listed` who asks
 //! it for content on a list. [`Node`] ties
@@ -35,6 +36,8 @@
 //! | peers of an answer that are used | 64 closer, 64 providers | `wire::MAX_PEERS` | `wire` |
 //! | providers of a search that are told; addresses of each; an address as text | 64; 8; 256 characters | `MAX_FOUND_PROVIDERS`, … (`measure`) | `tests/found.rs` |
 //! | addresses of a peer; an address | 16; 256 bytes | `addresses::MAX_PER_PEER`, `MAX_ADDRESS_BYTES` | `wire`, `driver`, `records` |
+//! | publications of which something remains to be seen; time until peers confirm | 256; 12 s | `aftermath::FOLLOW_UPS`, `CONFIRMING` | `tests/stored.rs` |
+//! | time of a check; of one of its requests | 120 s; 15 s | `check::CHECK_LIMIT`, `ASK` | `tests/stored.rs` |
 //! | time for our request: dial, stream, answer | 60 s, 10 s, 10 s | `rpc::DIAL_TIMEOUT`, `OPEN_TIMEOUT`, `ANSWER_TIMEOUT` | `local` |
 //! | peers that one lookup hears of; whose addresses it notes | 4,096; 8,192 | `lookup::MAX_HEARD`, `operation::MAX_BOOK` | `strategy`, `book` |
 //! | peers that a crawl visits; its time | 200,000; 15 min | `CrawlConfig::max_peers`, `crawler::CRAWL_LIMIT` | `strategy` |
@@ -51,16 +54,21 @@
 //! | DNS for one address: look-ups; records; dials | 32; 16; 16 | `MAX_DNS_LOOKUPS`, … (`dns/src/lib.rs`) | theirs |
 //! | requests waiting to be looked up in lists | 1,024 | `listed::WAITING` | `listed` |
 
+mod accounts;
 mod addresses;
+mod aftermath;
 mod book;
 mod bootstrap;
 mod candidates;
+mod check;
 mod confirmation;
 mod crawler;
 mod dial;
 mod doors;
 mod driver;
+mod ends;
 mod gate;
+mod incognito;
 pub mod key;
 mod listed;
 mod local;
@@ -78,6 +86,7 @@ mod size;
 pub mod strategy;
 mod streams;
 mod swarm;
+mod vigil;
 mod walk;
 mod warmth;
 mod wire;

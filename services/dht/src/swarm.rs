@@ -19,6 +19,7 @@ use thiserror::Error;
 use crate::candidates::Candidates;
 use crate::dial::{Dialler, Experience};
 use crate::doors::Doors;
+use crate::ends::Yamux;
 use crate::gate::Gate;
 use crate::local;
 use crate::node::Underlay;
@@ -157,7 +158,7 @@ fn internet(keypair: &Keypair, reach: &Reach, authorities: &[Vec<u8>]) -> Result
             $transport
                 .upgrade(Version::V1Lazy)
                 .authenticate(noise::Config::new(keypair)?)
-                .multiplex(multiplexer())
+                .multiplex(Yamux(multiplexer()))
                 .timeout(DIAL_ADDRESS_TIMEOUT)
                 .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
                 .boxed()

@@ -22,6 +22,7 @@ mod conformance;
 mod database;
 mod demo;
 mod dht;
+mod dry_run;
 mod ecs;
 mod exit;
 mod facts;

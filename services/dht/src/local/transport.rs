@@ -11,6 +11,7 @@ use super::memory::MemoryTransport;
 use super::quic::QuicTransport;
 use super::roads::{Attachment, UNLIMITED};
 use super::tcp::TcpTransport;
+use crate::ends::Yamux;
 use crate::swarm::DIAL_ADDRESS_TIMEOUT;
 
 /// Connections as on the real network, with noise and yamux on top of TCP and of memory.
@@ -24,7 +25,7 @@ pub(crate) fn transport(
             $transport
                 .upgrade(Version::V1Lazy)
                 .authenticate(noise::Config::new(keypair)?)
-                .multiplex(yamux::Config::default())
+                .multiplex(Yamux(yamux::Config::default()))
                 .timeout($timeout)
                 .boxed()
         };

@@ -15,7 +15,7 @@ use parsec_dht::{
     Dht, Identity, Latency, LocalConfig, LocalNetwork, LocalPeer, LocalTransport, Node, NodeConfig, Observer,
     Readiness, Region, Turns,
 };
-use parsec_measure::{Cid, Content, Measured, OutcomeClass, RequestKind, StrategyKind};
+use parsec_measure::{Cid, Content, Effort, Measured, OutcomeClass, RequestKind, StrategyKind};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 use tokio::time::{Instant, sleep};
@@ -151,7 +151,9 @@ impl Bench {
 
     /// Once nothing of the publication is under way any more, on a wire or in the background.
     async fn holders_in_the_end(&self, cid: &Cid, closest: &[LocalPeer], provided: &Measured) -> anyhow::Result<u32> {
-        if provided.effort.holders_pending > Some(0) {
+        // Every publication that sent its record to anybody is reported in the end.
+        let Effort { holders_stored, holders_failed, holders_pending, .. } = provided.effort;
+        if [holders_stored, holders_failed, holders_pending].into_iter().flatten().sum::<u32>() > 0 {
             let waiting = tokio::time::timeout(FOLLOW_UP_TIMEOUT, self.publisher.next_follow_up()).await;
             let follow_up = waiting.context("a publication did not end in the background")?;
             ensure!(follow_up.cid == cid.to_string(), "the background reports {}, not {cid}", follow_up.cid);

@@ -115,6 +115,8 @@ pub(crate) struct ServerConfig {
     pub(crate) fleet: Fleet,
     /// How long after the start the first heartbeat comes.
     pub(crate) startup_delay: Duration,
+    /// Of how many publications the records are looked for later; 0 is none.
+    pub(crate) verify_records: Share,
     /// How long an operation may take.
     pub(crate) operation_timeout: Duration,
     /// Its part in the DHT.
@@ -297,6 +299,7 @@ impl ServerConfig {
             },
             fleet: from.required("server.fleet", values::parsed)?,
             startup_delay: from.required("server.startup_delay", values::duration)?,
+            verify_records: from.required("server.verify_records", values::share)?,
             operation_timeout: from.required("server.operation_timeout", values::positive_duration)?,
             dht: DhtConfig {
                 server_mode: from.required("server.dht.server_mode", values::switch)?,

@@ -12,6 +12,7 @@
 //! All of it blocks: call it where that harms nobody.
 
 mod acknowledged;
+mod check_shape;
 mod clock;
 mod error;
 mod frame;
