@@ -17,6 +17,7 @@
 //! is doing.
 
 pub mod ask;
+mod books;
 pub mod dht_node;
 pub mod fleet;
 pub mod follow_ups;

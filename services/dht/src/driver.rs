@@ -221,6 +221,13 @@ impl Driver {
         housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                // Not at random: on a virtual clock, a run is the same every time. The last one starves the others least.
+                biased;
+                _ = housekeeping.tick() => {
+                    self.rpc.sweep();
+                    self.end_foreign_queries();
+                    self.let_go_of_surplus();
+                }
                 command = self.commands.recv() => match command {
                     None => return,
                     Some(Command::Stop { done }) => {
@@ -236,11 +243,6 @@ impl Driver {
                     Some(command) => self.carry_out(command),
                 },
                 event = self.swarm.select_next_some() => self.take_in(event),
-                _ = housekeeping.tick() => {
-                    self.rpc.sweep();
-                    self.end_foreign_queries();
-                    self.let_go_of_surplus();
-                }
             }
         }
     }
@@ -250,6 +252,7 @@ impl Driver {
         // Dials under way would connect, or fail, in the middle of what comes next.
         let mut peers = self.swarm.behaviour().rpc.dialling();
         peers.extend(self.swarm.connected_peers().copied());
+        peers.sort_unstable();
         for peer in peers {
             let _ = self.swarm.disconnect_peer_id(peer);
         }
@@ -438,6 +441,7 @@ impl Driver {
         self.end_walk(Progress::default());
         self.end_foreign_queries();
         let serving = &mut self.swarm.behaviour_mut().kad;
+        serving.forestall_bootstrap();
         serving.tap = Some(Tap::new(request));
         let query = match request {
             Request::GetProviders => serving.kad.get_providers(RecordKey::from(key)),

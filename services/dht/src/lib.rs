@@ -95,7 +95,7 @@ mod wire;
 pub use listed::ListWatch;
 pub use local::{
     Attachment, LOCAL_PROTOCOL, Latency, LatencyError, LocalConfig, LocalError, LocalNetwork, LocalPeer,
-    LocalTransport, Observer, Region, UnknownRegion,
+    LocalTransport, Observer, Region, RoundTripError, Turns, UnknownRegion,
 };
 pub use network::{Network, UnknownNetwork};
 #[cfg(fuzzing)]

@@ -1,5 +1,7 @@
 //! What one operation did, request by request: enough to draw it again, and to say where its time went.
 
+mod order;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;

@@ -29,6 +29,7 @@ mod facts;
 mod lists;
 mod logging;
 mod machine;
+mod memory;
 mod migrate;
 mod network;
 mod oneshot;

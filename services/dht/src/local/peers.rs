@@ -124,7 +124,8 @@ pub(super) fn swarm<B: NetworkBehaviour>(
     behaviour: B,
 ) -> Result<Swarm<B>, String> {
     let transport = transport::transport(attachment, keypair).map_err(|error| error.to_string())?;
-    let config = libp2p::swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE_CONNECTION_TIMEOUT);
+    let idle = attachment.idle_timeout(IDLE_CONNECTION_TIMEOUT);
+    let config = libp2p::swarm::Config::with_tokio_executor().with_idle_connection_timeout(idle);
     Ok(Swarm::new(transport, behaviour, keypair.public().to_peer_id(), config))
 }
 

@@ -402,6 +402,8 @@ impl DemoConfig {
     pub(crate) fn read(from: &Sources) -> Result<Self, ConfigError> {
         let least_servers = parsec_measure::MIN_READY_NODES as u32;
         let undialable = from.required("demo.undialable", values::dead_share)?;
+        let fleets = from.required("demo.fleets", values::distinct(DemoFleet::read))?;
+        let strategies: Vec<_> = fleets.iter().map(|fleet| fleet.strategy).collect();
         Ok(Self {
             common: CommonConfig::read(from)?,
             peers: from.required("demo.peers", values::within(1..=MAX_DEMO_PEERS))?,
@@ -411,8 +413,8 @@ impl DemoConfig {
             data_dir: from.optional("demo.data_dir", values::text)?.map(PathBuf::from),
             format: from.required("demo.format", OutputFormat::read)?,
             seed: from.optional("demo.seed", values::within(0..=u64::MAX))?,
-            fleets: from.required("demo.fleets", values::distinct(DemoFleet::read))?,
-            latency: from.required("demo.latency", values::parsed)?,
+            fleets,
+            latency: from.required("demo.latency", values::latency(&strategies))?,
             undialable,
             silent: from.required("demo.silent", values::dead_share_beside(undialable, "undialable"))?,
         })

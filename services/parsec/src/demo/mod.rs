@@ -31,6 +31,8 @@ use tracing::warn;
 use self::board::Board;
 use crate::config::{DemoConfig, DemoFleet, HostPort, SpoolConfig};
 use crate::database;
+use crate::exit::Failure;
+use crate::memory::{self, Size};
 use crate::place::Place;
 use crate::process::{self, Process};
 use crate::scheduler::{self, SchedulerSetup};
@@ -64,6 +66,7 @@ const ROUNDS_WAITING: usize = 64;
 /// Runs the demonstration to its end: the number of rounds asked for, or a signal.
 pub(crate) async fn run(config: DemoConfig) -> anyhow::Result<()> {
     process::raise_file_limit();
+    size(&config).fitting(1, memory::available(), "--peers").map_err(Failure::from)?;
     let process = Process::start(Role::Both)?;
     let mut board = Board::new(config.format, Board::can_be_live());
     let telemetry = process::bind("telemetry", &HostPort { host: "127.0.0.1".to_owned(), port: 0 })?;
@@ -78,6 +81,12 @@ pub(crate) async fn run(config: DemoConfig) -> anyhow::Result<()> {
     let stopped = running.stop(process.stop_times).await;
     board.conclude()?;
     ended.and(stopped)
+}
+
+/// Its peers, and a node for each server.
+fn size(config: &DemoConfig) -> Size {
+    let nodes = u64::from(config.servers) * config.fleets.len() as u64;
+    Size { peers: config.peers.into(), undialable: config.undialable.get(), nodes }
 }
 
 /// What has been started so far, to be stopped whatever happens.
