@@ -72,6 +72,11 @@ func (s *swarm) join(ctx context.Context, strategy string) (*newcomer, error) {
 	}
 }
 
+// newcomerHost is a host of no server's: it listens on all that the network has.
+func (s *swarm) newcomerHost() (host.Host, error) {
+	return newHost(s.transport, kind{transport: s.transport, ip: s.kinds.ips[0]}, nil)
+}
+
 // bootstrap are peers to join through.
 func (s *swarm) bootstrap() []peer.AddrInfo {
 	peers := s.others
@@ -82,7 +87,7 @@ func (s *swarm) bootstrap() []peer.AddrInfo {
 }
 
 func (s *swarm) joinByLookups(ctx context.Context, needsSize bool, more ...dht.Option) (*newcomer, error) {
-	host, err := newHost(s.transport, nil)
+	host, err := s.newcomerHost()
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +124,7 @@ func (s *swarm) joinByLookups(ctx context.Context, needsSize bool, more ...dht.O
 }
 
 func (s *swarm) joinByCrawl(ctx context.Context) (*newcomer, error) {
-	plain, err := newHost(s.transport, nil)
+	plain, err := s.newcomerHost()
 	if err != nil {
 		return nil, err
 	}
