@@ -51,6 +51,8 @@ pub(crate) struct GoPeers {
     asked: AtomicU64,
     /// The servers.
     pub(crate) servers: Vec<Named>,
+    /// The IP addresses that they should listen on, and that this machine does not have.
+    pub(crate) missing: Vec<String>,
 }
 
 /// A peer and where it can be dialled, `/p2p/…` included.
@@ -58,6 +60,19 @@ pub(crate) struct GoPeers {
 pub(crate) struct Named {
     pub(crate) id: String,
     pub(crate) addresses: Vec<String>,
+    /// The type of its key: rsa, secp256k1, ecdsa or ed25519.
+    pub(crate) key: String,
+    /// What it listens on: tcp, quic, both or ws.
+    pub(crate) transport: String,
+}
+
+/// The first that the program says.
+#[derive(Debug, Deserialize)]
+struct Ready {
+    ready: bool,
+    servers: Vec<Named>,
+    #[serde(default)]
+    missing: Vec<String>,
 }
 
 /// A record as a Go peer found or holds it.
@@ -116,27 +131,45 @@ pub(crate) struct Answer {
 }
 
 impl GoPeers {
-    /// Starts servers over `transport` (tcp, quic or both) and waits until they know each other.
+    /// Starts servers over `transport` (tcp, quic, both or ws) and waits until they know each other.
     pub(crate) async fn start(stage: &Stage, servers: usize, transport: &str) -> Self {
+        Self::of(stage, servers, &["-transport", transport]).await
+    }
+
+    /// Starts servers of every kind, as many of each: RSA, secp256k1, ECDSA and Ed25519; TCP, QUIC, both and WebSocket; IPv4
+    /// and IPv6. Each dials over all transports.
+    pub(crate) async fn mixed(stage: &Stage, servers: usize) -> Self {
+        Self::of(stage, servers, &["-transport", "mixed", "-keys", "mixed", "-ips", "127.0.0.1,::1"]).await
+    }
+
+    /// Starts servers that all have one habit (closes, resets, echoes, refuses or dies: see habit.go), or none.
+    pub(crate) async fn habitual(stage: &Stage, servers: usize, habit: &str) -> Self {
+        Self::of(stage, servers, &["-habit", habit]).await
+    }
+
+    /// Starts servers that join the DHT of others, over TCP.
+    pub(crate) async fn joining(stage: &Stage, servers: usize, protocol: &str, bootstrap: &[String]) -> Self {
         let servers = servers.to_string();
-        Self::run(stage, &["-peers", &servers, "-transport", transport, "-protocol", PROTOCOL]).await
+        let joining = ["-peers", &servers, "-protocol", protocol, "-bootstrap", &bootstrap.join(",")];
+        Self::run(stage, &joining).await
     }
 
     /// Starts no server: all that its newcomers meet are others, over TCP.
     pub(crate) async fn among(stage: &Stage, protocol: &str, bootstrap: &[String]) -> Self {
-        Self::run(stage, &["-peers", "0", "-protocol", protocol, "-bootstrap", &bootstrap.join(",")]).await
+        Self::joining(stage, 0, protocol, bootstrap).await
+    }
+
+    async fn of(stage: &Stage, servers: usize, options: &[&str]) -> Self {
+        Self::run(stage, &[&["-peers", &servers.to_string(), "-protocol", PROTOCOL], options].concat()).await
     }
 
     async fn run(stage: &Stage, args: &[&str]) -> Self {
         let mut command = Command::new(program("peers"));
         command.args(args);
         let process = Process::converse(stage, &[], command);
-        let is_ready = |line: &str| {
-            let ready: Value = serde_json::from_str(line).ok()?;
-            (ready["ready"] == true).then(|| Vec::<Named>::deserialize(&ready["servers"]).expect("servers have names"))
-        };
-        let servers = process.out("Go peers that know each other", is_ready).await;
-        Self { process, asked: AtomicU64::new(1), servers }
+        let is_ready = |line: &str| serde_json::from_str(line).ok().filter(|ready: &Ready| ready.ready);
+        let Ready { servers, missing, .. } = process.out("Go peers that know each other", is_ready).await;
+        Self { process, asked: AtomicU64::new(1), servers, missing }
     }
 
     /// Addresses through which others can join.

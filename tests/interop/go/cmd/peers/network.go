@@ -98,7 +98,10 @@ func (s *swarm) start(ctx context.Context, count int) error {
 	if err := s.connect(ctx); err != nil {
 		return err
 	}
-	return s.acquainted(ctx)
+	if err := s.acquainted(ctx); err != nil {
+		return err
+	}
+	return s.lookAround(ctx)
 }
 
 // add runs one more server.
@@ -199,6 +202,24 @@ func (s *swarm) acquainted(ctx context.Context) error {
 		}
 		if err := until(ctx, what, func() bool { return each.dht.RoutingTable().Size() >= expected }); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// lookAround lets the servers find whom they have not been introduced to, if some peers are not ours.
+func (s *swarm) lookAround(ctx context.Context) error {
+	if len(s.others) == 0 {
+		return nil
+	}
+	for number, each := range s.servers {
+		select {
+		case err := <-each.dht.ForceRefresh():
+			if err != nil {
+				return fmt.Errorf("refresh of server %d: %w", number, err)
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("refresh of server %d: %w", number, ctx.Err())
 		}
 	}
 	return nil
