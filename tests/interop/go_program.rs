@@ -1,5 +1,6 @@
 //! Our Go programs (`tests/interop/go`): built once, and spoken to.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -128,6 +129,8 @@ pub(crate) struct Answer {
     pub(crate) tables: Vec<Table>,
     #[serde(default)]
     pub(crate) peers: Vec<String>,
+    #[serde(default)]
+    requests: BTreeMap<String, u64>,
 }
 
 impl GoPeers {
@@ -163,7 +166,8 @@ impl GoPeers {
         Self::run(stage, &[&["-peers", &servers.to_string(), "-protocol", PROTOCOL], options].concat()).await
     }
 
-    async fn run(stage: &Stage, args: &[&str]) -> Self {
+    /// Starts the program with these arguments (see main.go).
+    pub(crate) async fn run(stage: &Stage, args: &[&str]) -> Self {
         let mut command = Command::new(program("peers"));
         command.args(args);
         let process = Process::converse(stage, &[], command);
@@ -200,6 +204,24 @@ impl GoPeers {
     /// Whom the servers know.
     pub(crate) async fn tables(&self) -> Vec<Table> {
         self.succeed(json!({ "do": "tables" })).await.tables
+    }
+
+    /// The servers that shall hold the record of a key, closest first.
+    #[allow(dead_code, reason = "only the side-by-side benchmark knows a network that large")]
+    pub(crate) async fn closest(&self, cid: &str) -> Vec<String> {
+        self.succeed(json!({ "do": "closest", "cid": cid })).await.peers
+    }
+
+    /// How many requests the servers have had from a peer since this was last asked.
+    #[allow(dead_code, reason = "only the side-by-side benchmark counts")]
+    pub(crate) async fn requests(&self, from: &str) -> u64 {
+        self.succeed(json!({ "do": "requests", "peer": from })).await.requests.values().sum()
+    }
+
+    /// Lets the servers close their connections with a peer.
+    #[allow(dead_code, reason = "only the side-by-side benchmark begins without connections")]
+    pub(crate) async fn hang_up(&self, on: &str) {
+        self.succeed(json!({ "do": "hangup", "peer": on })).await;
     }
 
     /// Whom a newcomer with a full routing table meets, sorted.

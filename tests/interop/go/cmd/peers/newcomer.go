@@ -199,6 +199,7 @@ func (s *swarm) find(ctx context.Context, strategy string, content cid.Cid, repl
 	if err != nil {
 		return err
 	}
+	reply.Peers = []string{joined.host.ID().String()}
 	searching, cancel := context.WithCancel(ctx)
 	defer cancel()
 	started := time.Now()
