@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, Node, NodeConfig, PrivatePeers, Readiness, Underlay};
+use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, Node, NodeConfig, PrivatePeers, Readiness, Underlay, Warmth};
 use parsec_measure::{Cid, Content, StrategyKind};
 
 use crate::deployment::{Server, metrics, server};
@@ -29,7 +29,7 @@ async fn peer(stage: &Stage, server: &Server) -> Node {
         listen_ip: [127, 0, 0, 1].into(),
         listen_port: 0,
         external_addresses: vec![],
-        protocol: LOCAL_PROTOCOL.to_owned(),
+        protocols: vec![LOCAL_PROTOCOL.to_owned()],
         bootstrap: vec![server.multiaddress.clone()],
         server_mode: false,
         strategy: StrategyKind::Classic,
@@ -38,6 +38,8 @@ async fn peer(stage: &Stage, server: &Server) -> Node {
         operation_timeout: std::time::Duration::from_secs(30),
         listed: None,
         private_peers: PrivatePeers::Auto,
+        warmth: Warmth::default(),
+        authorities: vec![],
     };
     let node = Node::start(config).await.unwrap();
     let is_ready = async || matches!(node.readiness().await.unwrap(), Readiness::Ready { .. }).then_some(());

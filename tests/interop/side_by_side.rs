@@ -183,7 +183,9 @@ async fn compare(keys: usize) {
     let near = ["-peers", "0", "-ips", NEAR_END, "-protocol", PROTOCOL, "-bootstrap", &through.join(",")];
     let near = GoPeers::run(&stage, &near).await;
 
-    println!("| | Go p50 | parsec p50 | Go p90 | parsec p90 | Go requests | parsec requests | Go holders | parsec holders |");
+    println!(
+        "| | Go p50 | parsec p50 | Go p90 | parsec p90 | Go requests | parsec requests | Go holders | parsec holders |"
+    );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     for strategy in STRATEGIES {
         let contest = Contest::begin(&stage, strategy, &far, &near, &through).await;

@@ -22,38 +22,55 @@ pub(crate) fn split_peer(address: &Multiaddr) -> Option<(PeerId, Multiaddr)> {
     }
 }
 
-/// Whether our transports can dial this at all: TCP, QUIC or this process's own memory, neither relays nor browsers'
-/// transports, and at most [`MAX_ADDRESS_BYTES`] long.
+/// Whether our transports can dial this at all: TCP, WebSocket over it with or without TLS, QUIC or this process's own memory,
+/// neither relays nor browsers' transports, and at most [`MAX_ADDRESS_BYTES`] long.
 pub(crate) fn is_dialable(address: &Multiaddr) -> bool {
     if address.len() > MAX_ADDRESS_BYTES {
         return false;
     }
-    if address.iter().any(|part| matches!(part, Protocol::P2pCircuit)) {
-        return false;
+    let mut parts: Vec<Protocol<'_>> = address.iter().collect();
+    if let Some(Protocol::P2p(_)) = parts.last() {
+        parts.pop();
     }
-    let mut parts = address.iter();
-    let host = parts.next();
-    if let Some(Protocol::Memory(_)) = host {
-        return matches!(parts.next(), None | Some(Protocol::P2p(_)));
-    }
-    let host = matches!(
-        host,
-        Some(
-            Protocol::Ip4(_)
-                | Protocol::Ip6(_)
-                | Protocol::Dns(_)
-                | Protocol::Dns4(_)
-                | Protocol::Dns6(_)
-                | Protocol::Dnsaddr(_)
-        )
-    );
-    host && match parts.next() {
-        Some(Protocol::Tcp(_)) => matches!(parts.next(), None | Some(Protocol::P2p(_))),
-        Some(Protocol::Udp(_)) => {
-            matches!(parts.next(), Some(Protocol::QuicV1)) && matches!(parts.next(), None | Some(Protocol::P2p(_)))
-        }
-        None | Some(Protocol::P2p(_)) => is_dnsaddr(address),
+    let Some((host, transport)) = parts.split_first() else { return false };
+    match host {
+        Protocol::Memory(_) => transport.is_empty(),
+        Protocol::Dnsaddr(_) if transport.is_empty() => true,
+        Protocol::Ip4(_)
+        | Protocol::Ip6(_)
+        | Protocol::Dns(_)
+        | Protocol::Dns4(_)
+        | Protocol::Dns6(_)
+        | Protocol::Dnsaddr(_) => is_our_transport(transport),
         _ => false,
+    }
+}
+
+fn is_our_transport(parts: &[Protocol<'_>]) -> bool {
+    match parts {
+        [Protocol::Udp(_), Protocol::QuicV1] => true,
+        // A secure WebSocket is written in three ways (multiaddr specification, `wss`, `tls/ws`, `tls/sni/NAME/ws`).
+        [Protocol::Tcp(_), web @ ..] => matches!(
+            web,
+            [] | [Protocol::Ws(_)]
+                | [Protocol::Wss(_)]
+                | [Protocol::Tls, Protocol::Ws(_)]
+                | [Protocol::Tls, Protocol::Sni(_), Protocol::Ws(_)]
+        ),
+        _ => false,
+    }
+}
+
+/// The name of an address's transport, for those that we do not have: the outermost protocol that says how to speak.
+pub(crate) fn transport_of(address: &Multiaddr) -> String {
+    let names_a_transport = |part: &Protocol<'_>| {
+        !matches!(part, Protocol::P2p(_) | Protocol::Certhash(_) | Protocol::Sni(_) | Protocol::Http)
+    };
+    let parts: Vec<_> = address.iter().collect();
+    match parts.iter().rev().find(|part| names_a_transport(part)) {
+        _ if parts.contains(&Protocol::P2pCircuit) => Protocol::P2pCircuit.tag().to_owned(),
+        Some(part) if address.len() <= MAX_ADDRESS_BYTES => part.tag().to_owned(),
+        _ => "an address that is too long".to_owned(),
     }
 }
 
@@ -161,17 +178,40 @@ mod tests {
             "/dns4/example.org/tcp/4001",
             "/dnsaddr/bootstrap.libp2p.io",
             "/memory/7",
+            "/ip4/1.2.3.4/tcp/4001/ws",
+            "/dns4/example.org/tcp/443/wss",
+            "/dns4/example.org/tcp/443/wss/p2p/QmaCpDMGvV2BGHeYERUEnRQAwe3N8SzbUtfsmvsqQLuvuJ",
+            "/dns4/example.org/tcp/443/tls/ws",
+            "/ip4/1.2.3.4/tcp/4001/tls/sni/example.libp2p.direct/ws",
         ] {
             assert!(dialable(yes), "{yes}");
         }
         for no in [
             "/ip4/1.2.3.4/udp/4001/quic-v1/webtransport",
-            "/ip4/1.2.3.4/tcp/4001/ws",
+            "/ip4/1.2.3.4/tcp/4001/tls",
+            "/ip4/1.2.3.4/tcp/4001/ws/tcp/1",
+            "/ip4/1.2.3.4/udp/4001/webrtc-direct",
             "/ip4/1.2.3.4/udp/4001/quic",
             "/ip4/1.2.3.4/tcp/4001/p2p/QmaCpDMGvV2BGHeYERUEnRQAwe3N8SzbUtfsmvsqQLuvuJ/p2p-circuit",
             "/memory/7/tcp/4001",
         ] {
             assert!(!dialable(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn a_transport_that_is_not_ours_has_a_name() {
+        for (address, name) in [
+            ("/ip4/1.2.3.4/udp/4001/quic-v1/webtransport", "webtransport"),
+            ("/ip4/1.2.3.4/udp/4001/webrtc-direct", "webrtc-direct"),
+            ("/ip4/1.2.3.4/udp/4001/quic", "quic"),
+            (
+                "/ip4/1.2.3.4/tcp/4001/p2p/QmaCpDMGvV2BGHeYERUEnRQAwe3N8SzbUtfsmvsqQLuvuJ/p2p-circuit/p2p/\
+                 QmNnooDu7bfjPFoTZYxMNLWUQJyrVwtbZg5gBMjTezGAJN",
+                "p2p-circuit",
+            ),
+        ] {
+            assert_eq!(transport_of(&address.parse().unwrap()), name);
         }
     }
 

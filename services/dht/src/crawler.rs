@@ -210,5 +210,5 @@ impl Crawler {
 
 /// Notes where these peers can be dialled, and tells them from those who cannot be.
 fn dialable(book: &mut AddressBook, peers: impl IntoIterator<Item = NamedPeer>) -> Vec<PeerId> {
-    peers.into_iter().filter_map(|peer| Some(peer.id).filter(|_| book.note(peer))).collect()
+    peers.into_iter().filter_map(|peer| Some(peer.id).filter(|_| book.note(peer).worth_asking)).collect()
 }

@@ -4,7 +4,7 @@
 //! routing table, and it keeps that table: a peer that answered a request goes in, one that did not
 //! goes out, as in go-libp2p-kad-dht. It runs on the multi-thread runtime, away from the actors.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,11 +17,13 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tracing::{debug, info, warn};
 
 use crate::addresses::{self, Observed};
+use crate::key::Contact;
 use crate::reach::Reach;
 use crate::rpc::client::RpcClient;
 use crate::strategy::Request;
 use crate::swarm::{Behaviour, BehaviourEvent};
 use crate::walk::{Progress, Tap, Walk, Walked};
+use crate::warmth::{Connected, Warmth};
 use crate::wire::NamedPeer;
 
 /// How many commands may wait for the task. Notes about peers are dropped beyond it, questions wait.
@@ -166,6 +168,9 @@ pub(crate) struct Driver {
     configured: Vec<Multiaddr>,
     observed: Observed,
     reach: Reach,
+    warmth: Warmth,
+    /// Who is connected, and since when.
+    connected: HashMap<PeerId, Instant>,
     /// What connected peers say they run.
     agents: HashMap<PeerId, Arc<str>>,
     /// The lookup of libp2p-kad's own that is being measured.
@@ -174,12 +179,12 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// The addresses that the swarm has already are those that the operator wants to be announced.
-    pub(crate) fn new(swarm: Swarm<Behaviour>, rpc: RpcClient, reach: Reach) -> (Self, DriverHandle) {
+    pub(crate) fn new(swarm: Swarm<Behaviour>, rpc: RpcClient, reach: Reach, warmth: Warmth) -> (Self, DriverHandle) {
         let (sender, commands) = mpsc::channel(QUEUE);
         let configured = swarm.external_addresses().cloned().collect();
-        let (observed, agents) = (Observed::default(), HashMap::new());
+        let (observed, connected, agents) = (Observed::default(), HashMap::new(), HashMap::new());
         (
-            Self { swarm, rpc, commands, configured, observed, reach, agents, walk: None },
+            Self { swarm, rpc, commands, configured, observed, reach, warmth, connected, agents, walk: None },
             DriverHandle { commands: sender },
         )
     }
@@ -208,6 +213,7 @@ impl Driver {
                 _ = housekeeping.tick() => {
                     self.rpc.sweep();
                     self.end_foreign_queries();
+                    self.let_go_of_surplus();
                 }
             }
         }
@@ -275,9 +281,32 @@ impl Driver {
         let _ = self.swarm.disconnect_peer_id(peer);
     }
 
+    /// Closes what is beyond the number of connections that are kept.
+    fn let_go_of_surplus(&mut self) {
+        if !self.warmth.is_exceeded(self.connected.len()) {
+            return;
+        }
+        let local = self.swarm.local_peer_id().key();
+        let kad = &mut self.swarm.behaviour_mut().kad.kad;
+        let table: HashSet<PeerId> = kad
+            .kbuckets()
+            .flat_map(|bucket| bucket.iter().map(|entry| *entry.node.key.preimage()).collect::<Vec<_>>())
+            .collect();
+        let standing = |(peer, since): (&PeerId, &Instant)| Connected {
+            peer: *peer,
+            since: *since,
+            bucket: table.contains(peer).then(|| peer.key().distance(&local).common_prefix()),
+            in_use: self.rpc.is_asking(peer),
+        };
+        let connected: Vec<Connected> = self.connected.iter().map(standing).collect();
+        let surplus = self.warmth.surplus(&connected, Instant::now());
+        debug!(connected = connected.len(), closing = surplus.len(), "more connections than are kept");
+        surplus.into_iter().for_each(|peer| self.disconnect(peer));
+    }
+
     fn add_to_table(&mut self, peer: NamedPeer) {
         let kad = &mut self.swarm.behaviour_mut().kad.kad;
-        for address in peer.addresses {
+        for address in peer.addresses.into_iter().filter(addresses::is_dialable) {
             kad.add_address(&peer.id, address);
         }
     }
@@ -330,7 +359,11 @@ impl Driver {
                 self.agents.insert(peer_id, shortened(&info.agent_version));
                 self.note_observation(peer_id, info.observed_addr);
             }
+            SwarmEvent::ConnectionEstablished { peer_id, .. } => {
+                self.connected.entry(peer_id).or_insert_with(Instant::now);
+            }
             SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
+                self.connected.remove(&peer_id);
                 self.agents.remove(&peer_id);
             }
             SwarmEvent::NewListenAddr { address, .. } => debug!(%address, "listening"),

@@ -1,4 +1,5 @@
 //! The last look at an address before it is dialled, below DNS: whatever asked for the dial, and whatever a name stood for.
+//! Is it permitted, and is there a way to it?
 
 use std::io;
 use std::pin::Pin;
@@ -8,6 +9,7 @@ use libp2p::core::transport::{Boxed, DialOpts, ListenerId, TransportError, Trans
 use libp2p::{Multiaddr, Transport};
 use thiserror::Error;
 
+use crate::dial::check_route;
 use crate::reach::Reach;
 
 /// A stranger's address that leads into our own network.
@@ -46,6 +48,7 @@ impl<O> Transport for Gate<O> {
             let refused = io::Error::new(io::ErrorKind::PermissionDenied, NotPublic(address));
             return Err(TransportError::Other(refused));
         }
+        check_route(&address).map_err(TransportError::Other)?;
         self.inner.dial(address, options)
     }
 

@@ -51,7 +51,9 @@
 mod addresses;
 mod book;
 mod candidates;
+mod confirmation;
 mod crawler;
+mod dial;
 mod doors;
 mod driver;
 mod gate;
@@ -73,6 +75,7 @@ pub mod strategy;
 mod streams;
 mod swarm;
 mod walk;
+mod warmth;
 mod wire;
 
 pub use listed::ListWatch;
@@ -87,3 +90,4 @@ pub use wire::fuzz_answer;
 
 pub use node::{Dht, DhtError, Identity, Node, NodeConfig, Readiness, StartError, Underlay};
 pub use reach::PrivatePeers;
+pub use warmth::Warmth;

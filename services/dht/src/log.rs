@@ -9,6 +9,7 @@ use parsec_measure::{Effort, MAX_TRACED_REQUESTS, RequestEnd, StrategyKind, Trac
 use tokio::time::Instant;
 use tracing::trace;
 
+pub(crate) use crate::confirmation::Confirmation;
 use crate::key::{Contact, Key};
 use crate::rpc::{Phases, RpcError, Stopwatch};
 use crate::strategy::Request;
@@ -43,6 +44,8 @@ pub(crate) struct Entry {
     pub(crate) stopwatch: Stopwatch,
     /// `None` while it is under way.
     pub(crate) end: Option<End>,
+    /// Of a put: whether the peer has taken the record in.
+    pub(crate) confirmation: Confirmation,
 }
 
 /// Every request of an operation, in the order in which they were made.
@@ -52,7 +55,7 @@ pub(crate) struct Log(Vec<Entry>);
 impl Log {
     /// Notes that a request begins; its place in the log.
     pub(crate) fn begin(&mut self, peer: PeerId, request: Request, origin: Origin, stopwatch: Stopwatch) -> usize {
-        self.0.push(Entry { peer, request, origin, stopwatch, end: None });
+        self.0.push(Entry { peer, request, origin, stopwatch, end: None, confirmation: Confirmation::default() });
         self.0.len() - 1
     }
 
@@ -80,7 +83,12 @@ impl Log {
         self.0.get(place).map(|entry| entry.origin).unwrap_or_default()
     }
 
-    /// The log as it stands, unmoved by what happens later.
+    /// Where the end of the put at `place` is to be told, once its stream has been read to it.
+    pub(crate) fn confirmation(&self, place: usize) -> Confirmation {
+        self.0.get(place).map(|entry| entry.confirmation.clone()).unwrap_or_default()
+    }
+
+    /// The log as it stands, unmoved by what happens later. Confirmations alone go on to be told.
     pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot(self.0.iter().map(|entry| (entry.clone(), entry.stopwatch.read())).collect())
     }
@@ -211,10 +219,12 @@ impl End {
                 RpcError::Dial(_) => RequestEnd::DialFailed,
                 RpcError::DialUnanswered(_) | RpcError::DialTimeout(_) => RequestEnd::DialTimeout,
                 RpcError::BackOff => RequestEnd::BackOff,
+                RpcError::NoTransport(_) => RequestEnd::NoTransport,
+                RpcError::LocalLimit(_) => RequestEnd::LocalLimit,
                 RpcError::Timeout(_) => RequestEnd::Timeout,
                 RpcError::Unsupported
                 | RpcError::Stream(_)
-                | RpcError::Closed
+                | RpcError::Unopened(_)
                 | RpcError::Malformed(_)
                 | RpcError::Stopping => RequestEnd::Protocol,
             },

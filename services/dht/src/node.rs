@@ -33,7 +33,8 @@ use crate::refresh::Refresh;
 use crate::report::Context;
 use crate::size::NetworkSize;
 use crate::strategy::LookupConfig;
-use crate::swarm::{self, Behaviour};
+use crate::swarm::{self, Behaviour, Plan};
+use crate::warmth::Warmth;
 use crate::wire::NamedPeer;
 
 /// How long the listeners may take to come up.
@@ -100,8 +101,9 @@ pub struct NodeConfig {
     pub listen_port: u16,
     /// Addresses to announce instead of those that listeners and peers suggest.
     pub external_addresses: Vec<String>,
-    /// The Kademlia protocol id.
-    pub protocol: String,
+    /// The Kademlia protocol ids of the network, at least one. Others are offered all of them in this order; in server mode the
+    /// first is served.
+    pub protocols: Vec<String>,
     /// Peers that let us in, `/p2p/…` included.
     pub bootstrap: Vec<String>,
     /// Whether to answer the requests of others and hold their records, or only to ask.
@@ -121,6 +123,10 @@ pub struct NodeConfig {
     pub listed: Option<ListWatch>,
     /// What to do with private addresses of strangers. On a local network they are dialled.
     pub private_peers: PrivatePeers,
+    /// How many connections are kept.
+    pub warmth: Warmth,
+    /// Authorities (DER certificates) by which secure WebSockets are judged besides those of the public web.
+    pub authorities: Vec<Vec<u8>>,
 }
 
 /// Why a node could not be started.
@@ -222,8 +228,7 @@ impl Node {
     /// # Errors
     /// [`StartError`] names the address or setting that does not work.
     pub async fn start(config: NodeConfig) -> Result<Self, StartError> {
-        let protocol = StreamProtocol::try_from_owned(config.protocol.clone())
-            .map_err(|_| StartError::Protocol(config.protocol.clone()))?;
+        let protocols = parse_protocols(&config.protocols)?;
         let bootstrap = parse_bootstrap(&config.bootstrap)?;
         let external = parse_external(&config.external_addresses)?;
         let keypair = config.identity.keypair();
@@ -234,8 +239,9 @@ impl Node {
             Underlay::Internet => Reach::of(config.private_peers, &bootstrap, config.listen_ip),
         };
         let walks = config.strategy == StrategyKind::Libp2p;
-        let (mut swarm, rpc) = swarm::build(keypair, protocol, mode, walks, &reach, &config.underlay)
-            .map_err(|error| StartError::Setup(error.to_string()))?;
+        let (underlay, authorities) = (&config.underlay, &config.authorities);
+        let plan = Plan { keypair, protocols: &protocols, mode, walks, reach: &reach, underlay, authorities };
+        let (mut swarm, rpc) = swarm::build(&plan).map_err(|error| StartError::Setup(error.to_string()))?;
         let port = listen(&mut swarm, &config).await?;
         for address in external {
             swarm.add_external_address(address);
@@ -244,7 +250,7 @@ impl Node {
         if let Some(watch) = config.listed {
             swarm.behaviour_mut().kad.kad.store_mut().watch(watch.start());
         }
-        let (driver, handle) = Driver::new(swarm, rpc.clone(), reach.clone());
+        let (driver, handle) = Driver::new(swarm, rpc.clone(), reach.clone(), config.warmth);
         let lookup = LookupConfig { alpha: config.alpha, ..LookupConfig::default() };
         let tools = Tools::new(rpc, handle, NetworkSize::unknown(&peer, lookup.k), reach);
         let (fills, filled) = watch::channel(false);
@@ -391,6 +397,15 @@ fn watch_over(
         sender.send_replace(Some(reason));
     });
     (died, tasks)
+}
+
+fn parse_protocols(names: &[String]) -> Result<Vec<StreamProtocol>, StartError> {
+    if names.is_empty() {
+        return Err(StartError::Protocol(String::new()));
+    }
+    let parse =
+        |name: &String| StreamProtocol::try_from_owned(name.clone()).map_err(|_| StartError::Protocol(name.clone()));
+    names.iter().map(parse).collect()
 }
 
 fn parse_bootstrap(addresses: &[String]) -> Result<Vec<NamedPeer>, StartError> {

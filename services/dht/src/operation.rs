@@ -14,12 +14,13 @@ use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
+use crate::addresses::is_dialable;
 use crate::book::AddressBook;
 use crate::driver::DriverHandle;
-use crate::log::{End, Log, Origin, Snapshot};
+use crate::log::{Confirmation, End, Log, Origin, Snapshot};
 use crate::reach::Reach;
 use crate::rpc::client::RpcClient;
-use crate::rpc::{RpcError, Stopwatch};
+use crate::rpc::{RpcError, Stopwatch, Tries, Way};
 use crate::size::NetworkSize;
 use crate::strategy::{Answer, MAX_HEARD, Reply, Request, Step, Strategy};
 use crate::wire::{self, NamedPeer, Response};
@@ -140,6 +141,27 @@ struct UnderWay {
     place: usize,
     stopwatch: Stopwatch,
     abort: AbortHandle,
+    trying: Trying,
+}
+
+/// A request over all its tries. Each has an entry of its own in the log, so that its phases are its own.
+#[derive(Debug, Clone, Default)]
+struct Trying {
+    way: Way,
+    left: Tries,
+    /// When all of them have to be over.
+    deadline: Option<Instant>,
+    /// Where the peer was said to be when the last one began.
+    addresses: Vec<Multiaddr>,
+    /// Whether it was dialled again because it had been named somewhere else meanwhile.
+    redialled: bool,
+}
+
+/// A peer that could not be dialled is asked once more if it is named somewhere else later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Second {
+    Open,
+    Given,
 }
 
 /// A strategy, and all that changes while it is driven.
@@ -152,6 +174,8 @@ struct Running<S> {
     origins: HashMap<PeerId, Origin>,
     requests: FuturesUnordered<Abortable<BoxFuture<'static, Ended>>>,
     under_way: HashMap<(PeerId, Request), UnderWay>,
+    /// Peers that could not be dialled, and whether they have had their second chance.
+    unreached: HashMap<PeerId, Second>,
     /// Answers that the strategy has not taken in yet.
     answers: VecDeque<Answer<PeerId>>,
     log: Log,
@@ -172,6 +196,7 @@ impl<S: Strategy<PeerId>> Running<S> {
             origins,
             requests: FuturesUnordered::new(),
             under_way: HashMap::new(),
+            unreached: HashMap::new(),
             answers: VecDeque::new(),
             log,
         }
@@ -227,38 +252,48 @@ impl<S: Strategy<PeerId>> Running<S> {
     }
 
     fn ask(&mut self, peer: PeerId, request: Request) {
-        let addresses = self.book.named(peer).addresses;
+        let Limits { ask, put } = self.operation.limits;
+        let limit = if request == Request::AddProvider { put } else { ask };
+        let deadline = limit.map(|limit| Instant::now() + limit);
+        self.begin_try(peer, request, Trying { deadline, ..Trying::default() });
+    }
+
+    fn begin_try(&mut self, peer: PeerId, request: Request, mut trying: Trying) {
+        trying.addresses = self.book.named(peer).addresses;
         let stopwatch = Stopwatch::start();
         let origin = self.origins.get(&peer).copied().unwrap_or_default();
         let place = self.log.begin(peer, request, origin, stopwatch.clone());
         let (abort, registration) = AbortHandle::new_pair();
-        let asking = self.asking(peer, addresses, request, stopwatch.clone());
+        let asking = self.asking(peer, request, &trying, stopwatch.clone(), self.log.confirmation(place));
         self.requests.push(Abortable::new(asking, registration));
-        self.under_way.insert((peer, request), UnderWay { place, stopwatch, abort });
+        self.under_way.insert((peer, request), UnderWay { place, stopwatch, abort, trying });
     }
 
     fn asking(
         &self,
         peer: PeerId,
-        addresses: Vec<Multiaddr>,
         request: Request,
+        trying: &Trying,
         stopwatch: Stopwatch,
+        confirmation: Confirmation,
     ) -> BoxFuture<'static, Ended> {
-        let Operation { key, local, limits, .. } = &self.operation;
+        let Operation { key, local, .. } = &self.operation;
         let key = key.clone();
-        let (message, limit) = match request {
-            Request::FindNode => (wire::Request::FindNode { key }, limits.ask),
-            Request::GetProviders => (wire::Request::GetProviders { key }, limits.ask),
-            Request::AddProvider => (wire::Request::AddProvider { key, provider: local.clone() }, limits.put),
+        let message = match request {
+            Request::FindNode => wire::Request::FindNode { key },
+            Request::GetProviders => wire::Request::GetProviders { key },
+            Request::AddProvider => wire::Request::AddProvider { key, provider: local.clone() },
         };
-        let rpc = self.tools.rpc.clone();
-        Box::pin(
-            async move { Ended { peer, request, result: rpc.ask(peer, addresses, &message, &stopwatch, limit).await } },
-        )
+        let (rpc, addresses, way) = (self.tools.rpc.clone(), trying.addresses.clone(), trying.way);
+        let limit = trying.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        Box::pin(async move {
+            let result = rpc.attempt(peer, addresses, &message, way, &stopwatch, &confirmation, limit).await;
+            Ended { peer, request, result }
+        })
     }
 
     fn take_in(&mut self, Ended { peer, request, result }: Ended) {
-        let Some(UnderWay { place, .. }) = self.under_way.remove(&(peer, request)) else { return };
+        let Some(UnderWay { place, trying, .. }) = self.under_way.remove(&(peer, request)) else { return };
         let (reply, end) = match result {
             Ok(_) if request == Request::AddProvider => (Reply::Stored, End::Answered { closer: 0, providers: 0 }),
             Ok(response) => {
@@ -267,15 +302,36 @@ impl<S: Strategy<PeerId>> Running<S> {
                 (self.hear(place, response), end)
             }
             Err(error) => {
+                if let Some(again) = self.again(peer, &error, trying) {
+                    self.log.end(place, End::Failed(error));
+                    return self.begin_try(peer, request, again);
+                }
                 // As in Go, a put that fails is no verdict on the peer's place in the routing table.
-                if request != Request::AddProvider {
+                if request != Request::AddProvider && !error.is_ours() {
                     self.tools.driver.unresponsive(peer);
+                }
+                if error.is_dial() {
+                    self.unreached.entry(peer).or_insert(Second::Open);
                 }
                 (Reply::Failed, End::Failed(error))
             }
         };
         self.log.end(place, end);
         self.answers.push_back(Answer { peer, request, reply });
+    }
+
+    /// How to try again after a failure, if at all.
+    fn again(&self, peer: PeerId, error: &RpcError, mut trying: Trying) -> Option<Trying> {
+        if trying.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return None;
+        }
+        if error.is_dial() {
+            let is_new = |address: &Multiaddr| is_dialable(address) && !trying.addresses.contains(address);
+            let named_elsewhere = self.book.named(peer).addresses.iter().any(is_new);
+            return (named_elsewhere && !trying.redialled).then_some(Trying { redialled: true, ..trying });
+        }
+        trying.way = trying.left.after(error)?;
+        Some(trying)
     }
 
     /// Notes addresses and origins of those named in an answer, and leaves the strategy with the names.
@@ -286,10 +342,15 @@ impl<S: Strategy<PeerId>> Running<S> {
             if self.origins.len() < MAX_BOOK {
                 self.origins.entry(id).or_insert(origin);
             }
-            (id, self.book.note(peer))
+            let noted = self.book.note(peer);
+            // It may be there after all: once, lest somebody keep us dialling inventions.
+            if noted.news && self.unreached.get(&id) == Some(&Second::Open) {
+                self.unreached.insert(id, Second::Given);
+                self.strategy.reconsider(&id);
+            }
+            (id, noted.worth_asking)
         };
-        let closer = response.closer.into_iter().map(&mut note).filter_map(|(id, dialable)| dialable.then_some(id));
-        let closer = closer.collect();
+        let closer = response.closer.into_iter().map(&mut note).filter_map(|(id, worth)| worth.then_some(id)).collect();
         Reply::Answered { closer, providers: response.providers.into_iter().map(note).map(|(id, _)| id).collect() }
     }
 
@@ -306,7 +367,7 @@ impl<S: Strategy<PeerId>> Running<S> {
     fn cancel(&mut self, wanted: impl Fn(Request, &UnderWay) -> bool) {
         let cancelled: Vec<_> =
             self.under_way.extract_if(|(_, request), under_way| wanted(*request, under_way)).collect();
-        for ((peer, request), UnderWay { place, stopwatch, abort }) in cancelled {
+        for ((peer, request), UnderWay { place, stopwatch, abort, .. }) in cancelled {
             abort.abort();
             stopwatch.ended();
             self.log.end(place, End::Cancelled);

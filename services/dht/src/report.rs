@@ -17,6 +17,7 @@ use crate::key::Key;
 use crate::log::{Log, Snapshot};
 use crate::node::DhtError;
 use crate::operation::{Background, Driven, Limits, Operation, Tools};
+use crate::rpc::RpcError;
 use crate::strategy::{
     FindFull, FindProviders, Found, LookupConfig, ProvideClassic, ProvideFull, ProvideOptimistic, Provided, Request,
     Strategy,
@@ -338,8 +339,16 @@ fn found_nobody(log: &Snapshot) -> Failure {
 
 fn nobody_answered(log: &Snapshot, what: &str) -> Failure {
     let failures: Vec<_> = log.failures().collect();
-    let reached = failures.iter().find(|error| !error.is_dial());
-    let class = if reached.is_some() { OutcomeClass::Protocol } else { OutcomeClass::DialFailed };
-    let example = reached.or(failures.last()).map_or_else(|| "no request was sent".to_owned(), |e| e.to_string());
+    let ours = failures.iter().find(|error| matches!(error, RpcError::LocalLimit(_)));
+    let reached = failures.iter().find(|error| !error.is_dial() && !error.is_ours());
+    let no_transport = |error: &&RpcError| matches!(error, RpcError::NoTransport(_));
+    let class = match (ours, reached) {
+        (_, Some(_)) => OutcomeClass::Protocol,
+        (Some(_), None) => OutcomeClass::LocalLimit,
+        (None, None) if !failures.is_empty() && failures.iter().all(no_transport) => OutcomeClass::NoTransport,
+        (None, None) => OutcomeClass::DialFailed,
+    };
+    let example =
+        reached.or(ours).or(failures.last()).map_or_else(|| "no request was sent".to_owned(), |e| e.to_string());
     (class, format!("{what}, {} requests failed, for instance: {example}", failures.len()))
 }

@@ -19,9 +19,9 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId};
 
 use crate::addresses;
+use crate::dial::Failure;
 use crate::reach::Reach;
 use crate::records::ProviderStore;
-use crate::rpc::dial_error;
 use crate::walk::{Tap, is_question};
 use crate::wire::NamedPeer;
 
@@ -114,7 +114,7 @@ impl NetworkBehaviour for Serving {
             // Another dial or connection is under way: its end is what counts.
             && !matches!(error, DialError::DialPeerConditionFalse(_))
         {
-            tap.fails_to_connect(*peer, dial_error(error));
+            tap.fails_to_connect(*peer, Failure::of_dial(error).into());
         }
         self.kad.on_swarm_event(event);
     }
@@ -165,8 +165,8 @@ mod tests {
 
     #[test]
     fn whoever_answers_on_a_connection_of_its_own_is_remembered_where_others_say_that_it_is() {
-        let mut serving =
-            crate::swarm::kad(PeerId::random(), StreamProtocol::new("/test"), Mode::Server, Reach::anywhere(), 1 << 16);
+        let protocol = [StreamProtocol::new("/test")];
+        let mut serving = crate::swarm::kad(PeerId::random(), &protocol, Mode::Server, Reach::anywhere(), 1 << 16);
         let (peer, connection) = (PeerId::random(), ConnectionId::new_unchecked(1));
         let address: Multiaddr = "/ip4/10.0.0.1/tcp/4001".parse().unwrap();
         serving.kad.add_address(&peer, address.clone());

@@ -1,5 +1,6 @@
 //! What a measuring node's swarm is made of: transports and behaviours.
 
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 use libp2p::core::muxing::StreamMuxerBox;
@@ -10,11 +11,13 @@ use libp2p::identity::Keypair;
 use libp2p::kad::{self, BucketInserts, Mode};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::{
-    PeerId, StreamProtocol, Swarm, Transport, connection_limits, dns, identify, noise, ping, quic, tcp, yamux,
+    PeerId, StreamProtocol, Swarm, Transport, connection_limits, dns, identify, noise, ping, quic, tcp, websocket,
+    yamux,
 };
 use thiserror::Error;
 
 use crate::candidates::Candidates;
+use crate::dial::{Dialler, Experience};
 use crate::doors::Doors;
 use crate::gate::Gate;
 use crate::local;
@@ -29,12 +32,26 @@ use crate::wire::{MAX_ANSWER_BYTES, MAX_REQUEST_BYTES};
 /// How long a TCP handshake may take (Go: `tcp.defaultConnectTimeout`).
 pub(crate) const TCP_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long the handshake of QUIC may take, which is all of its dial (Go: quic-go's `HandshakeIdleTimeout`). A
+/// port at which nobody listens costs as much.
+pub(crate) const QUIC_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest frame of a WebSocket that is read: noise hands over 64 KiB at a time.
+const MAX_WEBSOCKET_FRAME: usize = 1 << 20;
+
+/// How many dials of a peer the swarm begins at once: all. Whose turn it is decides the [`Dialler`].
+const ALL_AT_ONCE: NonZeroU8 = NonZeroU8::MAX;
+
 /// How long dialling one address may take, encryption and multiplexing included (Go: `swarm.defaultDialTimeout`).
 pub(crate) const DIAL_ADDRESS_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long a connection without streams stays open. Go keeps connections until there are too many of them; two minutes
-/// leave those of the routing table's neighbourhood warm from round to round and let all others go.
-const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a connection without streams stays open: until the driver lets it go, since there are too many
+/// ([`warmth`](crate::warmth)). A day is as good as for ever, and still a bound.
+const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+
+/// How often an idle connection is tried, so that one that has died is noticed before a request is lost on it. Go does it
+/// every 30 s, below the streams (yamux `KeepAliveInterval`); each ping here wakes three tasks.
+const PING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How many connections others may have to us, established and being established, and how many one peer may have either
 /// way. About 50 KB each; Go trims above 192 unless told otherwise. How many one address may have stands in
@@ -63,6 +80,9 @@ const QUIC_CONNECTION_BYTES: u32 = 2 << 20;
 /// How long a provider record is held (Go: `ProvideValidity`).
 const RECORD_TTL: Duration = Duration::from_secs(48 * 3600);
 
+/// Somebody at the end of a connection.
+type Peer = (PeerId, StreamMuxerBox);
+
 /// How parsec introduces itself to other peers.
 const AGENT: &str = concat!("parsec/", env!("CARGO_PKG_VERSION"));
 
@@ -73,6 +93,8 @@ pub(crate) enum BuildError {
     Noise(#[from] noise::Error),
     #[error("cannot read the system's DNS configuration: {0}")]
     Dns(#[from] std::io::Error),
+    #[error("a certificate authority for secure WebSockets cannot be used: {0}")]
+    Authority(#[from] websocket::tls::Error),
 }
 
 /// libp2p-kad serves others and keeps the routing table; our own requests go through `rpc`.
@@ -89,8 +111,14 @@ pub(crate) struct Behaviour {
 
 /// Kademlia as a measuring node needs it: serving, and never asking on its own. `max_message` is the longest message
 /// that it reads, requests and answers alike.
-pub(crate) fn kad(local: PeerId, protocol: StreamProtocol, mode: Mode, reach: Reach, max_message: usize) -> Serving {
-    let mut config = kad::Config::new(protocol);
+pub(crate) fn kad(
+    local: PeerId,
+    protocols: &[StreamProtocol],
+    mode: Mode,
+    reach: Reach,
+    max_message: usize,
+) -> Serving {
+    let mut config = kad::Config::new(protocols[0].clone());
     config
         .set_periodic_bootstrap_interval(None)
         .set_publication_interval(None)
@@ -110,37 +138,75 @@ fn multiplexer() -> yamux::Config {
     config
 }
 
-/// TCP (noise, yamux) and QUIC, names resolved through the system's DNS.
-fn internet(keypair: &Keypair, reach: Reach) -> Result<Boxed<(PeerId, StreamMuxerBox)>, BuildError> {
-    let tcp = tcp::tokio::Transport::new(tcp::Config::default());
-    let tcp = TransportTimeout::with_outgoing_timeout(tcp, TCP_CONNECT_TIMEOUT)
-        .upgrade(Version::V1Lazy)
-        .authenticate(noise::Config::new(keypair)?)
-        .multiplex(multiplexer())
-        .timeout(DIAL_ADDRESS_TIMEOUT)
-        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+/// TCP with or without WebSocket (noise, yamux), and QUIC; names resolved through the system's DNS. Whoever shows a
+/// certificate for a secure WebSocket is judged by the authorities of the public web, and by `authorities` (DER).
+fn internet(keypair: &Keypair, reach: &Reach, authorities: &[Vec<u8>]) -> Result<Boxed<Peer>, BuildError> {
+    let tcp = || {
+        let tcp = tcp::tokio::Transport::new(tcp::Config::default());
+        TransportTimeout::with_outgoing_timeout(tcp, TCP_CONNECT_TIMEOUT)
+    };
+    // The same for two types of transport, which a generic function would need a page of bounds for.
+    macro_rules! secured {
+        ($transport:expr) => {
+            $transport
+                .upgrade(Version::V1Lazy)
+                .authenticate(noise::Config::new(keypair)?)
+                .multiplex(multiplexer())
+                .timeout(DIAL_ADDRESS_TIMEOUT)
+                .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
+                .boxed()
+        };
+    }
     let mut quic = quic::Config::new(keypair);
-    quic.handshake_timeout = DIAL_ADDRESS_TIMEOUT;
+    quic.handshake_timeout = QUIC_CONNECT_TIMEOUT;
     quic.max_concurrent_stream_limit = MAX_STREAMS_PER_CONNECTION;
     quic.max_stream_data = QUIC_STREAM_BYTES;
     quic.max_connection_data = QUIC_CONNECTION_BYTES;
     let quic = quic::tokio::Transport::new(quic).map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
-    let either = OrTransport::new(tcp, quic).map(|output, _| output.into_inner());
-    Ok(dns::tokio::Transport::system(Gate::new(either.boxed(), reach))?.boxed())
+    let direct = either(secured!(tcp()), quic.boxed());
+    let direct = dns::tokio::Transport::system(Gate::new(direct, reach.clone()))?.boxed();
+
+    // Above DNS: the name is what a certificate is for.
+    let mut web = websocket::Config::new(dns::tokio::Transport::system(Gate::new(tcp().boxed(), reach.clone()))?);
+    web.set_max_redirects(0).set_max_data_size(MAX_WEBSOCKET_FRAME).set_tls_config(trusting(authorities)?);
+    Ok(either(secured!(web), direct))
 }
 
-/// The swarm of a measuring node, and the client that sends requests through it. `walks` says whether libp2p-kad's own
-/// lookups will be asked for: then it reads answers too.
-pub(crate) fn build(
-    keypair: &Keypair,
-    protocol: StreamProtocol,
-    mode: Mode,
-    walks: bool,
-    reach: &Reach,
-    underlay: &Underlay,
-) -> Result<(Swarm<Behaviour>, rpc::client::RpcClient), BuildError> {
+/// The first of two transports that knows an address.
+fn either(one: Boxed<Peer>, other: Boxed<Peer>) -> Boxed<Peer> {
+    let either = OrTransport::new(one, other).map(|output, _| output.into_inner());
+    // Without its wrapping, what lies below can be found again.
+    either.map_err(|error| error.into_inner()).boxed()
+}
+
+fn trusting(authorities: &[Vec<u8>]) -> Result<websocket::tls::Config, BuildError> {
+    let mut config = websocket::tls::Config::builder();
+    for authority in authorities {
+        config.add_trust(&websocket::tls::Certificate::new(authority.clone()))?;
+    }
+    Ok(config.finish())
+}
+
+/// What a swarm is built for.
+pub(crate) struct Plan<'a> {
+    pub(crate) keypair: &'a Keypair,
+    /// The protocol ids of the network, the one to offer first in front.
+    pub(crate) protocols: &'a [StreamProtocol],
+    pub(crate) mode: Mode,
+    /// Whether libp2p-kad's own lookups will be asked for: then it reads answers too.
+    pub(crate) walks: bool,
+    pub(crate) reach: &'a Reach,
+    pub(crate) underlay: &'a Underlay,
+    /// Authorities for secure WebSockets besides those of the public web, DER.
+    pub(crate) authorities: &'a [Vec<u8>],
+}
+
+/// The swarm of a measuring node, and the client that sends requests through it.
+pub(crate) fn build(plan: &Plan<'_>) -> Result<(Swarm<Behaviour>, rpc::client::RpcClient), BuildError> {
+    let Plan { keypair, protocols, mode, walks, reach, .. } = *plan;
     let local = keypair.public().to_peer_id();
-    let (rpc, client) = rpc::client::RpcClient::new(protocol.clone(), reach.clone());
+    let experience = Experience::default();
+    let (rpc, client) = rpc::client::RpcClient::new(protocols.to_vec(), reach.clone(), experience.clone());
     // No address cache: what others say of themselves must not outlive the order to forget them.
     let identify = identify::Config::new("/ipfs/0.1.0".into(), keypair.public())
         .with_agent_version(AGENT.into())
@@ -153,25 +219,29 @@ pub(crate) fn build(
         .with_max_established_per_peer(Some(MAX_PER_PEER));
     let max_message = if walks { MAX_ANSWER_BYTES } else { MAX_REQUEST_BYTES };
     let behaviour = Behaviour {
-        kad: kad(local, protocol, mode, reach.clone(), max_message),
+        kad: kad(local, protocols, mode, reach.clone(), max_message),
         rpc,
         identify: identify::Behaviour::new(identify),
-        ping: ping::Behaviour::default(),
+        ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL)),
         autonat: Candidates::new(reach.clone()),
         doors: Doors::new(reach.is_public()),
         limits: connection_limits::Behaviour::new(limits),
     };
-    let config = libp2p::swarm::Config::with_tokio_executor()
+    let mut config = libp2p::swarm::Config::with_tokio_executor()
         .with_idle_connection_timeout(IDLE_CONNECTION_TIMEOUT)
-        .with_max_negotiating_inbound_streams(MAX_NEGOTIATING);
-    let (transport, config) = match underlay {
-        // Smart dialling is Go's: QUIC first, TCP 250 ms later, instead of everything at once.
-        Underlay::Internet => (internet(keypair, reach.clone())?, config.with_smart_dial()),
-        // Everybody has one address. Smart dialling lets one that is neither QUIC nor TCP wait 100 ms.
-        Underlay::Local(attachment) => (local::transport(attachment, keypair)?, config),
+        .with_max_negotiating_inbound_streams(MAX_NEGOTIATING)
+        .with_dial_concurrency_factor(ALL_AT_ONCE);
+    if !walks {
+        // A request leaves together with the name of its protocol, as in Go. rust-libp2p's own lookups are measured as they
+        // are: without.
+        config = config.with_substream_upgrade_protocol_override(Version::V1Lazy);
+    }
+    let transport = match plan.underlay {
+        Underlay::Internet => internet(keypair, reach, plan.authorities)?,
+        Underlay::Local(attachment) => local::transport(attachment, keypair)?,
     };
     let visitors = Visitors::at_most(streams::MAX_STREAMS);
     let watched = move |muxer| StreamMuxerBox::new(Watched::new(muxer, visitors));
-    let transport = transport.map(move |(peer, muxer), _| (peer, watched(muxer))).boxed();
+    let transport = Dialler::new(transport, experience).map(move |(peer, muxer), _| (peer, watched(muxer))).boxed();
     Ok((Swarm::new(transport, behaviour, local, config), client))
 }

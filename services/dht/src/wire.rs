@@ -20,11 +20,14 @@ pub(crate) const MAX_ANSWER_BYTES: usize = 512 << 10;
 /// How many peers of one answer are used. Servers name at most k = 20, and providers besides; the rest is not worth reading.
 const MAX_PEERS: usize = 64;
 
+/// How many addresses of one peer are looked at. In the field some peers have four dozen.
+const MAX_READ_ADDRESSES: usize = 256;
+
 /// A peer as an answer names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NamedPeer {
     pub(crate) id: PeerId,
-    /// Dialable addresses, at most [`addresses::MAX_PER_PEER`].
+    /// At most [`addresses::MAX_PER_PEER`], those that can be dialled in front.
     pub(crate) addresses: Vec<Multiaddr>,
 }
 
@@ -152,14 +155,13 @@ fn named(peers: &[Peer]) -> Vec<NamedPeer> {
         .take(MAX_PEERS)
         .filter_map(|peer| {
             let id = PeerId::from_bytes(&peer.id).ok()?;
-            let addresses = peer
-                .addresses
-                .iter()
-                .filter(|bytes| bytes.len() <= addresses::MAX_ADDRESS_BYTES)
-                .filter_map(|bytes| Multiaddr::try_from(bytes.clone()).ok())
-                .filter(addresses::is_dialable)
-                .take(addresses::MAX_PER_PEER)
-                .collect();
+            let known = peer.addresses.iter().take(MAX_READ_ADDRESSES);
+            let short = known.filter(|bytes| bytes.len() <= addresses::MAX_ADDRESS_BYTES);
+            let (mut addresses, others): (Vec<_>, Vec<_>) =
+                short.filter_map(|bytes| Multiaddr::try_from(bytes.clone()).ok()).partition(addresses::is_dialable);
+            // They tell what a peer offers that cannot be dialled at all.
+            addresses.extend(others);
+            addresses.truncate(addresses::MAX_PER_PEER);
             Some(NamedPeer { id, addresses })
         })
         .collect()

@@ -16,7 +16,7 @@ use libp2p::core::upgrade::Version;
 use libp2p::core::{Endpoint, StreamMuxer};
 use libp2p::identity::Keypair;
 use libp2p::{Transport, noise, tcp, yamux};
-use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, Node, NodeConfig, PrivatePeers, Readiness, Underlay};
+use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, Node, NodeConfig, PrivatePeers, Readiness, Underlay, Warmth};
 use parsec_measure::{Cid, Content, OutcomeClass, StrategyKind};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot};
@@ -35,7 +35,7 @@ fn config() -> NodeConfig {
         listen_ip: Ipv4Addr::LOCALHOST.into(),
         listen_port: 0,
         external_addresses: vec![],
-        protocol: LOCAL_PROTOCOL.to_owned(),
+        protocols: vec![LOCAL_PROTOCOL.to_owned()],
         bootstrap: vec![],
         server_mode: false,
         strategy: StrategyKind::Classic,
@@ -44,6 +44,8 @@ fn config() -> NodeConfig {
         operation_timeout: PATIENCE,
         listed: None,
         private_peers: PrivatePeers::Auto,
+        warmth: Warmth::default(),
+        authorities: Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use parsec_dht::{
     Dht, Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, PrivatePeers,
-    Readiness, StartError, Underlay,
+    Readiness, StartError, Underlay, Warmth,
 };
 use parsec_measure::{AttemptId, Cid, Content, OutcomeClass, RequestKind, StrategyKind};
 use tokio::time::timeout;
@@ -26,7 +26,7 @@ fn config(bootstrap: Vec<String>) -> NodeConfig {
         listen_ip: Ipv4Addr::LOCALHOST.into(),
         listen_port: 0,
         external_addresses: vec![],
-        protocol: LOCAL_PROTOCOL.to_owned(),
+        protocols: vec![LOCAL_PROTOCOL.to_owned()],
         bootstrap,
         server_mode: false,
         strategy: StrategyKind::Classic,
@@ -35,6 +35,8 @@ fn config(bootstrap: Vec<String>) -> NodeConfig {
         operation_timeout: PATIENCE,
         listed: None,
         private_peers: PrivatePeers::Auto,
+        warmth: Warmth::default(),
+        authorities: Vec::new(),
     }
 }
 
@@ -264,7 +266,7 @@ async fn addresses_and_protocols_that_are_none_are_named() {
         (wrong(|c| c.bootstrap = vec!["nonsense".into()]), "bootstrap peer `nonsense`"),
         (wrong(|c| c.bootstrap = vec!["/ip4/127.0.0.1/tcp/1".into()]), "/p2p/"),
         (wrong(|c| c.external_addresses = vec!["1.2.3.4".into()]), "external address `1.2.3.4`"),
-        (wrong(|c| c.protocol = "kad".into()), "protocol id `kad`"),
+        (wrong(|c| c.protocols = vec!["kad".into()]), "protocol id `kad`"),
     ] {
         let message = Node::start(config).await.unwrap_err().to_string();
         assert!(message.contains(part), "{message}");

@@ -97,11 +97,10 @@ async fn every_operation_takes_the_round_trips_that_the_readme_promises() {
 fn cost(request: &TracedRequest) -> u32 {
     let put = request.kind == RequestKind::AddProvider;
     match (request.warmth().unwrap(), put) {
-        (Warmth::Cold, false) => 4,
-        (Warmth::Cold, true) => 3,
-        (Warmth::Connection, false) => 2,
-        (Warmth::Connection, true) | (Warmth::Stream, false) => 1,
-        (Warmth::Stream, true) => 0,
+        (Warmth::Cold, false) => 3,
+        (Warmth::Cold, true) => 2,
+        (Warmth::Connection | Warmth::Stream, false) => 1,
+        (Warmth::Connection | Warmth::Stream, true) => 0,
     }
 }
 

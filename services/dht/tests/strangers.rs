@@ -10,7 +10,7 @@ use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::kad::{self, store::MemoryStore};
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, StreamProtocol, SwarmBuilder, noise, tcp, yamux};
-use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, Node, NodeConfig, PrivatePeers, Readiness, Underlay};
+use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, Node, NodeConfig, PrivatePeers, Readiness, Underlay, Warmth};
 use parsec_measure::{Cid, Content, StrategyKind};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -61,7 +61,7 @@ async fn ready(bootstrap: String, strategy: StrategyKind, private_peers: Private
         listen_ip: Ipv4Addr::LOCALHOST.into(),
         listen_port: 0,
         external_addresses: vec![],
-        protocol: LOCAL_PROTOCOL.to_owned(),
+        protocols: vec![LOCAL_PROTOCOL.to_owned()],
         bootstrap: vec![bootstrap],
         server_mode: true,
         strategy,
@@ -70,6 +70,8 @@ async fn ready(bootstrap: String, strategy: StrategyKind, private_peers: Private
         operation_timeout: PATIENCE,
         listed: None,
         private_peers,
+        warmth: Warmth::default(),
+        authorities: vec![],
     };
     let node = Node::start(config).await.unwrap();
     let ready = async {

@@ -79,6 +79,11 @@ pub enum OutcomeClass {
     NoPeers,
     /// No peer could be connected to.
     DialFailed,
+    /// No peer could be connected to, because none offers a transport that the node has.
+    NoTransport,
+    /// No peer could be connected to, because the measuring machine or process had reached a limit of its own, for
+    /// instance of open files.
+    LocalLimit,
     /// Peers were reached, and none of them answered as the protocol wants it.
     Protocol,
     /// The server's HTTP API could not be reached, or gave no answer in time.
@@ -95,12 +100,14 @@ pub enum OutcomeClass {
 
 impl OutcomeClass {
     /// Every class, in the order of the documentation.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Ok,
         Self::NotFound,
         Self::Timeout,
         Self::NoPeers,
         Self::DialFailed,
+        Self::NoTransport,
+        Self::LocalLimit,
         Self::Protocol,
         Self::ServerUnreachable,
         Self::ServerNotReady,
@@ -117,6 +124,8 @@ impl OutcomeClass {
             Self::Timeout => "timeout",
             Self::NoPeers => "no_peers",
             Self::DialFailed => "dial_failed",
+            Self::NoTransport => "no_transport",
+            Self::LocalLimit => "local_limit",
             Self::Protocol => "protocol",
             Self::ServerUnreachable => "server_unreachable",
             Self::ServerNotReady => "server_not_ready",
@@ -128,7 +137,19 @@ impl OutcomeClass {
 
     /// Whether a server measured this, so that the original's tables have a shape for it.
     pub fn is_measured(self) -> bool {
-        matches!(self, Self::Ok | Self::NotFound | Self::Timeout | Self::NoPeers | Self::DialFailed | Self::Protocol)
+        match self {
+            Self::Ok
+            | Self::NotFound
+            | Self::Timeout
+            | Self::NoPeers
+            | Self::DialFailed
+            | Self::NoTransport
+            | Self::LocalLimit
+            | Self::Protocol => true,
+            Self::ServerUnreachable | Self::ServerNotReady | Self::ServerError | Self::Cancelled | Self::RecordLost => {
+                false
+            }
+        }
     }
 }
 

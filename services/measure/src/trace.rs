@@ -102,6 +102,10 @@ pub enum RequestEnd {
     DialTimeout,
     /// Not tried: an earlier dial had failed shortly before.
     BackOff,
+    /// Not tried: all addresses of the peer are of transports that the node does not have.
+    NoTransport,
+    /// A limit of the measuring machine or process was reached, for instance of open files: it says nothing of the peer.
+    LocalLimit,
     /// Connected, and then no answer in the time allowed for it.
     Timeout,
     /// The stream or its protocol failed, or the answer was none.
@@ -114,11 +118,13 @@ pub enum RequestEnd {
 
 impl RequestEnd {
     /// Every end, in the order of the documentation.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Answered,
         Self::DialFailed,
         Self::DialTimeout,
         Self::BackOff,
+        Self::NoTransport,
+        Self::LocalLimit,
         Self::Timeout,
         Self::Protocol,
         Self::Cancelled,
@@ -132,6 +138,8 @@ impl RequestEnd {
             Self::DialFailed => "dial_failed",
             Self::DialTimeout => "dial_timeout",
             Self::BackOff => "back_off",
+            Self::NoTransport => "no_transport",
+            Self::LocalLimit => "local_limit",
             Self::Timeout => "timeout",
             Self::Protocol => "protocol",
             Self::Cancelled => "cancelled",
@@ -139,9 +147,18 @@ impl RequestEnd {
         }
     }
 
-    /// Whether the peer was at fault, or the way to it.
+    /// Whether it came to nothing, whoever was at fault.
     pub fn is_failure(self) -> bool {
-        matches!(self, Self::DialFailed | Self::DialTimeout | Self::BackOff | Self::Timeout | Self::Protocol)
+        match self {
+            Self::DialFailed
+            | Self::DialTimeout
+            | Self::BackOff
+            | Self::NoTransport
+            | Self::LocalLimit
+            | Self::Timeout
+            | Self::Protocol => true,
+            Self::Answered | Self::Cancelled | Self::Pending => false,
+        }
     }
 }
 

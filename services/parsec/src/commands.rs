@@ -96,7 +96,7 @@ fn concluded(ended: anyhow::Result<()>, stopped: anyhow::Result<()>) -> anyhow::
 fn dht_node(config: &ServerConfig) -> anyhow::Result<NodeConfig> {
     let node = dht::node_config(&config.dht, &config.peer, config.operation_timeout)?;
     if node.bootstrap.is_empty() {
-        let protocol = node.protocol.as_str();
+        let protocol = node.protocols.join(", ");
         warn!(
             protocol,
             "no bootstrap peers are known for this network (--bootstrap-peers): waiting for others to connect"

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use parsec_dht::{Identity, Network, NodeConfig, Underlay};
+use parsec_dht::{Identity, Network, NodeConfig, Underlay, Warmth};
 
 use crate::config::{DhtConfig, HostPort};
 
@@ -13,8 +13,6 @@ use crate::config::{DhtConfig, HostPort};
 /// If the network is not known, or if the host has no address.
 pub(crate) fn node_config(dht: &DhtConfig, peer: &HostPort, operation_timeout: Duration) -> anyhow::Result<NodeConfig> {
     let (protocols, bootstrap) = network(dht)?;
-    // The engine offers one so far.
-    let protocol = protocols.into_iter().next().unwrap_or_default();
     let listen = peer.resolve().with_context(|| format!("libp2p host `{}`", peer.host))?;
     Ok(NodeConfig {
         identity: Identity::generate(),
@@ -22,7 +20,7 @@ pub(crate) fn node_config(dht: &DhtConfig, peer: &HostPort, operation_timeout: D
         listen_ip: listen.ip(),
         listen_port: listen.port(),
         external_addresses: dht.external_addresses.clone(),
-        protocol,
+        protocols,
         bootstrap,
         server_mode: dht.server_mode,
         strategy: dht.strategy,
@@ -31,6 +29,8 @@ pub(crate) fn node_config(dht: &DhtConfig, peer: &HostPort, operation_timeout: D
         operation_timeout,
         listed: None,
         private_peers: dht.private_peers,
+        warmth: Warmth::default(),
+        authorities: Vec::new(),
     })
 }
 

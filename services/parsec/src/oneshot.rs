@@ -75,7 +75,7 @@ async fn join(config: &OneShotConfig, kind: OperationKind) -> anyhow::Result<Nod
     if node_config.bootstrap.is_empty() {
         bail!(
             "no bootstrap peers are known for the network with {}: give some (--bootstrap-peers)",
-            node_config.protocol
+            node_config.protocols.join(", ")
         );
     }
     let through = through(&node_config);
@@ -98,7 +98,7 @@ fn through(config: &NodeConfig) -> String {
     let named: Vec<_> = config.bootstrap.iter().take(MAX_NAMED).map(String::as_str).collect();
     let more = config.bootstrap.len() - named.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("with {} through {}{more}", config.protocol, named.join(", "))
+    format!("with {} through {}{more}", config.protocols.join(", "), named.join(", "))
 }
 
 /// Looks again and again whether the node can measure; after `limit`, what it still lacks.

@@ -10,6 +10,15 @@ use crate::swarm;
 use crate::wire;
 use crate::{LocalConfig, LocalNetwork, LocalTransport, Region};
 
+fn plan<'a>(
+    keypair: &'a Keypair,
+    protocols: &'a [StreamProtocol],
+    reach: &'a Reach,
+    underlay: &'a Underlay,
+) -> swarm::Plan<'a> {
+    swarm::Plan { keypair, protocols, mode: Mode::Client, walks: false, reach, underlay, authorities: &[] }
+}
+
 #[test]
 fn a_description_of_any_length_is_short() {
     assert_eq!(&*shortened("kubo/0.39.0"), "kubo/0.39.0");
@@ -20,8 +29,8 @@ fn a_description_of_any_length_is_short() {
 async fn the_table_keeps_no_more_addresses_of_a_peer_than_are_ever_dialled() {
     let (keypair, reach) = (Keypair::generate_ed25519(), Reach::anywhere());
     let protocol = StreamProtocol::new("/test");
-    let (swarm, rpc) = swarm::build(&keypair, protocol, Mode::Client, false, &reach, &Underlay::Internet).unwrap();
-    let (driver, handle) = Driver::new(swarm, rpc, reach);
+    let (swarm, rpc) = swarm::build(&plan(&keypair, &[protocol], &reach, &Underlay::Internet)).unwrap();
+    let (driver, handle) = Driver::new(swarm, rpc, reach, Warmth::default());
     let running = tokio::spawn(driver.run());
     let (id, address) = (PeerId::random(), |port| format!("/ip4/127.0.0.1/tcp/{port}").parse::<Multiaddr>().unwrap());
     for first in (1..1_000).step_by(10) {
@@ -43,8 +52,8 @@ async fn whoever_is_asked_while_its_connection_is_being_closed_is_dialled_anew()
     let (keypair, reach) = (Keypair::generate_ed25519(), Reach::anywhere());
     let protocol = StreamProtocol::new(crate::LOCAL_PROTOCOL);
     let underlay = Underlay::Local(network.attach(Region::EuCentral1));
-    let (swarm, rpc) = swarm::build(&keypair, protocol, Mode::Client, false, &reach, &underlay).unwrap();
-    let (driver, handle) = Driver::new(swarm, rpc.clone(), reach);
+    let (swarm, rpc) = swarm::build(&plan(&keypair, &[protocol], &reach, &underlay)).unwrap();
+    let (driver, handle) = Driver::new(swarm, rpc.clone(), reach, Warmth::default());
     let running = tokio::spawn(driver.run());
     let peers: Vec<(PeerId, Multiaddr)> = network
         .closest_live(b"anybody", network.len())

@@ -48,6 +48,7 @@ use crate::key::{Contact, Key};
 use crate::node::{Identity, NodeConfig, Underlay};
 use crate::reach::PrivatePeers;
 use crate::strategy::LookupConfig;
+use crate::warmth::Warmth;
 
 /// The protocol id of local networks: never that of a public one, so that nothing can leak into it.
 pub const LOCAL_PROTOCOL: &str = "/parsec/local/kad/1.0.0";
@@ -294,7 +295,7 @@ impl LocalNetwork {
             listen_ip: Ipv4Addr::LOCALHOST.into(),
             listen_port: 0,
             external_addresses: Vec::new(),
-            protocol: LOCAL_PROTOCOL.to_owned(),
+            protocols: vec![LOCAL_PROTOCOL.to_owned()],
             bootstrap: self.bootstrap(),
             server_mode: false,
             strategy: StrategyKind::Classic,
@@ -303,6 +304,8 @@ impl LocalNetwork {
             operation_timeout: OPERATION_TIMEOUT,
             listed: None,
             private_peers: PrivatePeers::Auto,
+            warmth: Warmth::default(),
+            authorities: Vec::new(),
         }
     }
 

@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 
 use super::roads::Attachment;
 use super::{LOCAL_PROTOCOL, LocalPeer, peers};
+use crate::dial::Experience;
 use crate::reach::Reach;
 use crate::rpc::Stopwatch;
 use crate::rpc::client::RpcClient;
@@ -72,7 +73,8 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(keypair: &identity::Keypair, attachment: &Attachment) -> Result<Self, String> {
         // Whoever is in a local network dials what belongs to this machine.
-        let (behaviour, rpc) = RpcClient::new(StreamProtocol::new(LOCAL_PROTOCOL), Reach::anywhere());
+        let (behaviour, rpc) =
+            RpcClient::new(vec![StreamProtocol::new(LOCAL_PROTOCOL)], Reach::anywhere(), Experience::default());
         let swarm = peers::swarm(keypair, attachment, behaviour)?;
         let (tidy, orders) = mpsc::channel(1);
         let task = tokio::spawn(run(swarm, orders)).abort_handle();

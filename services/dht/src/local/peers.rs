@@ -126,7 +126,7 @@ pub(super) async fn live(
     spot: SocketAddr,
 ) -> Result<Listening<Live>, String> {
     let (local, protocol) = (keypair.public().to_peer_id(), StreamProtocol::new(LOCAL_PROTOCOL));
-    let serving = kademlia(local, protocol, Mode::Server, Reach::anywhere(), MAX_REQUEST_BYTES);
+    let serving = kademlia(local, &[protocol], Mode::Server, Reach::anywhere(), MAX_REQUEST_BYTES);
     let is_real = attachment.roads.transport != LocalTransport::Memory;
     let identify = is_real.then(|| {
         let config = identify::Config::new("/ipfs/0.1.0".into(), keypair.public());

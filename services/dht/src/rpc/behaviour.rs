@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
-use libp2p::core::upgrade::{DeniedUpgrade, ReadyUpgrade};
+use libp2p::core::upgrade::DeniedUpgrade;
 use libp2p::swarm::behaviour::{ConnectionClosed, ConnectionEstablished, DialFailure};
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::handler::{ConnectionEvent, DialUpgradeError, FullyNegotiatedOutbound};
@@ -17,10 +17,12 @@ use libp2p::swarm::{
 };
 use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol};
 use tokio::sync::{mpsc, oneshot};
+use tracing::debug;
 
-use super::backoff::DialBackoff;
+use super::offer::Offer;
 use super::pool::StreamPool;
 use super::{OPEN_TIMEOUT, RpcError, Stopwatch};
+use crate::dial::{Experience, Failure};
 use crate::reach::Reach;
 
 /// How many requests may wait to be taken up by the swarm's task. A walk has at most a few dozen under way.
@@ -67,32 +69,37 @@ impl Opener {
         let open = Open { peer, addresses, anew, wish: Wish { stopwatch, reply } };
         self.queue.send(open).await.map_err(|_| RpcError::Stopping)?;
         // The handler drops the wish when its connection dies before the stream is open.
-        opened.await.unwrap_or(Err(RpcError::Closed))
+        opened.await.unwrap_or_else(|_| Err(RpcError::Unopened("the connection closed".to_owned())))
     }
 }
 
 /// The behaviour: who is connected, and who waits for a dial.
 #[derive(Debug)]
 pub(crate) struct Behaviour {
-    protocol: StreamProtocol,
+    offer: Offer,
     queue: mpsc::Receiver<Open>,
     connections: HashMap<PeerId, Vec<ConnectionId>>,
     dialling: HashMap<PeerId, Vec<Wish>>,
-    backoff: DialBackoff,
+    experience: Experience,
     reach: Reach,
     events: VecDeque<ToSwarm<Infallible, Wish>>,
     pool: Arc<StreamPool>,
 }
 
 impl Behaviour {
-    pub(super) fn new(protocol: StreamProtocol, reach: Reach, pool: Arc<StreamPool>) -> (Self, Opener) {
+    pub(super) fn new(
+        protocols: Vec<StreamProtocol>,
+        reach: Reach,
+        experience: Experience,
+        pool: Arc<StreamPool>,
+    ) -> (Self, Opener) {
         let (sender, queue) = mpsc::channel(QUEUE);
         let behaviour = Self {
-            protocol,
+            offer: Offer::of(protocols),
             queue,
             connections: HashMap::new(),
             dialling: HashMap::new(),
-            backoff: DialBackoff::default(),
+            experience,
             reach,
             events: VecDeque::new(),
             pool,
@@ -114,7 +121,7 @@ impl Behaviour {
 
     /// Every peer may be dialled again.
     pub(crate) fn forget_failures(&mut self) {
-        self.backoff = DialBackoff::default();
+        self.experience.forget();
     }
 
     fn take_up(&mut self, Open { peer, addresses, anew, wish }: Open) {
@@ -127,10 +134,6 @@ impl Behaviour {
         if let Some(connection) = self.connections.get(&peer).and_then(|connections| connections.first()) {
             wish.stopwatch.connected();
             return self.hand_over(peer, *connection, wish);
-        }
-        if self.backoff.holds_back(&peer) {
-            let _ = wish.reply.send(Err(RpcError::BackOff));
-            return;
         }
         if let Some(waiting) = self.dialling.get_mut(&peer) {
             wish.stopwatch.joined();
@@ -157,7 +160,6 @@ impl Behaviour {
 
     fn on_connected(&mut self, peer: PeerId, connection: ConnectionId) {
         self.connections.entry(peer).or_default().push(connection);
-        self.backoff.succeeded(&peer);
         for wish in self.dialling.remove(&peer).into_iter().flatten() {
             wish.stopwatch.connected();
             self.hand_over(peer, connection, wish);
@@ -179,52 +181,17 @@ impl Behaviour {
         if matches!(error, DialError::DialPeerConditionFalse(_)) {
             return;
         }
-        // Aborted by ourselves: nothing is known about the peer.
-        if !matches!(error, DialError::Aborted) {
-            self.backoff.failed(peer);
+        let error = RpcError::from(Failure::of_dial(error));
+        if matches!(error, RpcError::LocalLimit(_) | RpcError::NoTransport(_)) {
+            debug!(%peer, %error, "not dialled");
         }
-        let error = dial_error(error);
         for wish in self.dialling.remove(&peer).into_iter().flatten() {
+            if matches!(error, RpcError::BackOff | RpcError::NoTransport(_) | RpcError::LocalLimit(_)) {
+                wish.stopwatch.not_dialled();
+            }
             let _ = wish.reply.send(Err(error.clone()));
         }
     }
-}
-
-/// What a failed dial is to whoever wanted it.
-pub(crate) fn dial_error(error: &DialError) -> RpcError {
-    let reason = describe(error);
-    if is_timeout(&reason) { RpcError::DialUnanswered(reason) } else { RpcError::Dial(reason) }
-}
-
-/// The dial error in one line: libp2p's own text lists every address on lines of its own.
-fn describe(error: &DialError) -> String {
-    match error {
-        DialError::Transport(attempts) => match attempts.first() {
-            Some((address, error)) => {
-                let cause = std::error::Error::source(error).map_or_else(|| error.to_string(), root_cause);
-                format!("{cause} ({address}, {} addresses tried)", attempts.len())
-            }
-            None => "no address could be tried".to_owned(),
-        },
-        DialError::NoAddresses => "no address is known".to_owned(),
-        DialError::WrongPeerId { obtained, .. } => format!("another peer answered there: {obtained}"),
-        other => other.to_string(),
-    }
-}
-
-/// Each transport has its own type for it, buried under the types of those around it; the words are what they share
-/// (`TransportTimeoutError`, `quic::Error::HandshakeTimedOut`, `io::ErrorKind::TimedOut`).
-fn is_timeout(reason: &str) -> bool {
-    let reason = reason.to_lowercase();
-    reason.contains("timeout") || reason.contains("timed out")
-}
-
-fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
 }
 
 impl NetworkBehaviour for Behaviour {
@@ -238,7 +205,7 @@ impl NetworkBehaviour for Behaviour {
         _: &Multiaddr,
         _: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(Handler::new(self.protocol.clone()))
+        Ok(Handler::new(self.offer.clone()))
     }
 
     fn handle_established_outbound_connection(
@@ -249,7 +216,7 @@ impl NetworkBehaviour for Behaviour {
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(Handler::new(self.protocol.clone()))
+        Ok(Handler::new(self.offer.clone()))
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
@@ -287,13 +254,13 @@ impl NetworkBehaviour for Behaviour {
 /// Negotiates the streams of one connection.
 #[derive(Debug)]
 pub(crate) struct Handler {
-    protocol: StreamProtocol,
+    offer: Offer,
     wishes: VecDeque<Wish>,
 }
 
 impl Handler {
-    fn new(protocol: StreamProtocol) -> Self {
-        Self { protocol, wishes: VecDeque::new() }
+    fn new(offer: Offer) -> Self {
+        Self { offer, wishes: VecDeque::new() }
     }
 }
 
@@ -301,7 +268,7 @@ impl ConnectionHandler for Handler {
     type FromBehaviour = Wish;
     type ToBehaviour = Infallible;
     type InboundProtocol = DeniedUpgrade;
-    type OutboundProtocol = ReadyUpgrade<StreamProtocol>;
+    type OutboundProtocol = Offer;
     type InboundOpenInfo = ();
     type OutboundOpenInfo = Wish;
 
@@ -318,8 +285,7 @@ impl ConnectionHandler for Handler {
             if wish.reply.is_closed() {
                 continue;
             }
-            let upgrade = ReadyUpgrade::new(self.protocol.clone());
-            let protocol = SubstreamProtocol::new(upgrade, wish).with_timeout(OPEN_TIMEOUT);
+            let protocol = SubstreamProtocol::new(self.offer.clone(), wish).with_timeout(OPEN_TIMEOUT);
             return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
         }
         Poll::Pending
@@ -327,15 +293,19 @@ impl ConnectionHandler for Handler {
 
     fn on_connection_event(&mut self, event: ConnectionEvent<'_, DeniedUpgrade, Self::OutboundProtocol, (), Wish>) {
         match event {
-            ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound { protocol: stream, info: wish }) => {
+            ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound {
+                protocol: (stream, agreed),
+                info: wish,
+            }) => {
                 wish.stopwatch.opened();
+                self.offer.settle(&agreed);
                 let _ = wish.reply.send(Ok(stream));
             }
             ConnectionEvent::DialUpgradeError(DialUpgradeError { info: wish, error }) => {
                 let error = match error {
                     StreamUpgradeError::Timeout => RpcError::Timeout(OPEN_TIMEOUT),
                     StreamUpgradeError::NegotiationFailed => RpcError::Unsupported,
-                    StreamUpgradeError::Io(error) => RpcError::Stream(error.to_string()),
+                    StreamUpgradeError::Io(error) => RpcError::Unopened(error.to_string()),
                     StreamUpgradeError::Apply(never) => match never {},
                 };
                 let _ = wish.reply.send(Err(error));

@@ -5,14 +5,17 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::AsyncWriteExt;
+use futures::{AsyncReadExt, AsyncWriteExt};
+use libp2p::core::upgrade::NegotiationError;
 use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol};
 use parking_lot::Mutex;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::behaviour::{Behaviour, Opener};
 use super::pool::StreamPool;
-use super::{ANSWER_TIMEOUT, DIAL_TIMEOUT, OPEN_TIMEOUT, RpcError, Stopwatch};
+use super::{ANSWER_TIMEOUT, DIAL_TIMEOUT, OPEN_TIMEOUT, RpcError, Stopwatch, Tries, Way};
+use crate::confirmation::Confirmation;
+use crate::dial::Experience;
 use crate::reach::Reach;
 use crate::wire::{Request, Response, WireError};
 
@@ -29,19 +32,19 @@ pub(crate) struct RpcClient {
 struct InUse(Arc<Mutex<HashMap<PeerId, usize>>>);
 
 impl InUse {
-    fn begin(&self, peer: PeerId) -> Use<'_> {
+    fn begin(&self, peer: PeerId) -> Use {
         *self.0.lock().entry(peer).or_default() += 1;
-        Use { of: self, peer }
+        Use { of: self.clone(), peer }
     }
 }
 
 /// One of them. It ends when it is dropped, as a request may be at any time.
-struct Use<'a> {
-    of: &'a InUse,
+struct Use {
+    of: InUse,
     peer: PeerId,
 }
 
-impl Drop for Use<'_> {
+impl Drop for Use {
     fn drop(&mut self) {
         if let Entry::Occupied(mut uses) = self.of.0.lock().entry(self.peer) {
             *uses.get_mut() -= 1;
@@ -54,9 +57,9 @@ impl Drop for Use<'_> {
 
 impl RpcClient {
     /// The behaviour for the swarm, and the client that works through it.
-    pub(crate) fn new(protocol: StreamProtocol, reach: Reach) -> (Behaviour, Self) {
+    pub(crate) fn new(protocols: Vec<StreamProtocol>, reach: Reach, experience: Experience) -> (Behaviour, Self) {
         let pool = Arc::new(StreamPool::default());
-        let (behaviour, opener) = Behaviour::new(protocol, reach, Arc::clone(&pool));
+        let (behaviour, opener) = Behaviour::new(protocols, reach, experience, Arc::clone(&pool));
         (behaviour, Self { opener, pool, in_use: InUse::default() })
     }
 
@@ -65,10 +68,10 @@ impl RpcClient {
         self.pool.sweep();
     }
 
-    /// Asks one peer, over a connection and a stream that stand or over new ones.
+    /// Asks one peer, and tries again where that makes sense. `stopwatch` shows the last try, and the first one's start.
     ///
-    /// Every phase is noted on the stopwatch, whatever the end. Dropping the future cancels the request. With a `limit`,
-    /// the whole of it may take no longer; without, each phase has its own.
+    /// Dropping the future cancels the request. With a `limit`, the whole of it may take no longer; without, each phase has
+    /// its own.
     pub(crate) async fn ask(
         &self,
         peer: PeerId,
@@ -77,15 +80,55 @@ impl RpcClient {
         stopwatch: &Stopwatch,
         limit: Option<Duration>,
     ) -> Result<Response, RpcError> {
-        let _use = self.in_use.begin(peer);
-        let asking = self.ask_with_retry(peer, addresses, request, stopwatch);
+        let deadline = limit.map(|limit| Instant::now() + limit);
+        let (mut tries, mut way) = (Tries::default(), Way::Any);
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let (confirmation, addresses) = (Confirmation::default(), addresses.clone());
+            let result = self.attempt(peer, addresses, request, way, stopwatch, &confirmation, left).await;
+            match result.as_ref().err().and_then(|error| tries.after(error)) {
+                Some(again) if deadline.is_none_or(|deadline| deadline > Instant::now()) => {
+                    stopwatch.again();
+                    way = again;
+                }
+                _ => return result,
+            }
+        }
+    }
+
+    /// Asks one peer once, over a connection and a stream that stand or over new ones. Every phase is noted on the stopwatch,
+    /// whatever the end. A put is over when it is written; what the peer made of it is told to `confirmation` later.
+    #[expect(clippy::too_many_arguments, reason = "what is asked of whom, how, and where the times go")]
+    pub(crate) async fn attempt(
+        &self,
+        peer: PeerId,
+        addresses: Vec<Multiaddr>,
+        request: &Request,
+        way: Way,
+        stopwatch: &Stopwatch,
+        confirmation: &Confirmation,
+        limit: Option<Duration>,
+    ) -> Result<Response, RpcError> {
+        let in_use = self.in_use.begin(peer);
+        let asking = async {
+            let stream = self.stream(peer, addresses, request, way, stopwatch).await?;
+            self.exchange(peer, stream, request, stopwatch).await
+        };
         let result = match limit {
             None => asking.await,
             Some(limit) => timeout(limit, asking).await.unwrap_or_else(|_| Err(timed_out(stopwatch, limit))),
         };
         stopwatch.ended();
-        // Whatever went wrong without a swarm says nothing about the peer.
-        if result.is_err() && self.opener.is_closed() { Err(RpcError::Stopping) } else { result }
+        match result {
+            Ok(Spoken::Answered(response)) => Ok(response),
+            Ok(Spoken::Written(stream)) => {
+                tokio::spawn(read_to_its_end(stream, confirmation.clone(), in_use));
+                Ok(Response::default())
+            }
+            // Whatever went wrong without a swarm says nothing about the peer.
+            Err(_) if self.opener.is_closed() => Err(RpcError::Stopping),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether a request to this peer is under way.
@@ -103,45 +146,25 @@ impl RpcClient {
         self.pool.forget(peer);
     }
 
-    /// A request that was written or read in vain is tried once more on a fresh stream, as in Go
-    /// (`internal/net/message_manager.go`). A stream that could not be opened is not.
-    async fn ask_with_retry(
+    /// The stream that a request travels on. A put has one of its own: on a used one, the end of what it answered before could
+    /// not be told from the end that confirms the put.
+    async fn stream(
         &self,
         peer: PeerId,
         addresses: Vec<Multiaddr>,
         request: &Request,
+        way: Way,
         stopwatch: &Stopwatch,
-    ) -> Result<Response, RpcError> {
-        let stream = match self.pool.take(&peer) {
-            Some(stream) => {
-                stopwatch.connected();
-                stream
-            }
-            None => self.open(peer, addresses.clone(), stopwatch).await?,
-        };
-        match self.exchange(peer, stream, request, stopwatch).await {
-            Err(RpcError::Stream(_) | RpcError::Timeout(_) | RpcError::Malformed(_)) => {
-                stopwatch.lost_connection();
-                let stream = self.open(peer, addresses, stopwatch).await?;
-                self.exchange(peer, stream, request, stopwatch).await
-            }
-            result => result,
+    ) -> Result<Stream, RpcError> {
+        if way == Way::Any
+            && request.is_answered()
+            && let Some(stream) = self.pool.take(&peer)
+        {
+            stopwatch.connected();
+            return Ok(stream);
         }
-    }
-
-    /// Opens a fresh stream. A connection that closes in that very moment is replaced by a new one, once: on the old one,
-    /// whose end the swarm may not have heard of yet, the second attempt would end like the first.
-    async fn open(&self, peer: PeerId, addresses: Vec<Multiaddr>, stopwatch: &Stopwatch) -> Result<Stream, RpcError> {
-        let opening = async {
-            match self.opener.open(peer, addresses.clone(), false, stopwatch.clone()).await {
-                Err(RpcError::Closed | RpcError::Stream(_)) => {
-                    stopwatch.lost_connection();
-                    self.opener.open(peer, addresses, true, stopwatch.clone()).await
-                }
-                result => result,
-            }
-        };
         let limit = DIAL_TIMEOUT + OPEN_TIMEOUT;
+        let opening = self.opener.open(peer, addresses, way == Way::FreshConnection, stopwatch.clone());
         timeout(limit, opening).await.unwrap_or_else(|_| Err(timed_out(stopwatch, limit)))
     }
 
@@ -151,28 +174,58 @@ impl RpcClient {
         mut stream: Stream,
         request: &Request,
         stopwatch: &Stopwatch,
-    ) -> Result<Response, RpcError> {
+    ) -> Result<Spoken, RpcError> {
         let speaking = async {
             request.write(&mut stream).await?;
             stopwatch.written();
-            if request.is_answered() {
-                return request.read_answer(&mut stream).await;
+            if request.is_answered() { request.read_answer(&mut stream).await.map(Some) } else { Ok(None) }
+        };
+        match timeout(ANSWER_TIMEOUT, speaking).await {
+            Err(_) => Err(RpcError::Timeout(ANSWER_TIMEOUT)),
+            Ok(Err(WireError::Malformed(reason))) => Err(RpcError::Malformed(reason)),
+            Ok(Err(WireError::Io(error))) if is_refusal(&error) => Err(RpcError::Unsupported),
+            Ok(Err(broken @ (WireError::Io(_) | WireError::Eof))) => Err(RpcError::Stream(broken.to_string())),
+            Ok(Ok(Some(response))) => {
+                self.pool.keep(peer, stream);
+                Ok(Spoken::Answered(response))
             }
-            // Not kept: a server that echoes the record would leave its echo before the next answer.
-            stream.close().await?;
-            Ok(Response::default())
-        };
-        let response = match timeout(ANSWER_TIMEOUT, speaking).await {
-            Err(_) => return Err(RpcError::Timeout(ANSWER_TIMEOUT)),
-            Ok(Err(WireError::Malformed(reason))) => return Err(RpcError::Malformed(reason)),
-            Ok(Err(broken @ (WireError::Io(_) | WireError::Eof))) => return Err(RpcError::Stream(broken.to_string())),
-            Ok(Ok(response)) => response,
-        };
-        if request.is_answered() {
-            self.pool.keep(peer, stream);
+            Ok(Ok(None)) => Ok(Spoken::Written(stream)),
         }
-        Ok(response)
     }
+}
+
+/// How far a request has come.
+enum Spoken {
+    Answered(Response),
+    /// On this stream, and there is nothing to answer.
+    Written(Stream),
+}
+
+/// How much a peer may say after a put: its echo, with as many addresses as we named.
+const MAX_ECHO_BYTES: u64 = 64 << 10;
+
+/// Ends our side of a stream and waits for the end of the other.
+async fn read_to_its_end(mut stream: Stream, confirmation: Confirmation, _in_use: Use) {
+    let reading = async {
+        stream.close().await?;
+        let mut echo = (&mut stream).take(MAX_ECHO_BYTES);
+        futures::io::copy(&mut echo, &mut futures::io::sink()).await
+    };
+    match timeout(ANSWER_TIMEOUT, reading).await {
+        Ok(Ok(read)) if read < MAX_ECHO_BYTES => confirmation.confirmed(Instant::now()),
+        Ok(Ok(_)) => confirmation.refused(format!("more than {MAX_ECHO_BYTES} bytes came after it")),
+        Ok(Err(error)) if is_refusal(&error) => confirmation.refused(RpcError::Unsupported.to_string()),
+        Ok(Err(error)) => confirmation.refused(error.to_string()),
+        Err(_) => {
+            confirmation.refused(format!("the peer did not end the stream within {} s", ANSWER_TIMEOUT.as_secs()))
+        }
+    }
+}
+
+/// Whether the peer has refused the protocol that was assumed when the stream was opened.
+fn is_refusal(error: &std::io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<NegotiationError>());
+    matches!(inner, Some(NegotiationError::Failed))
 }
 
 /// What ran out: the dial, or the time for an answer.

@@ -4,12 +4,10 @@
 //! protocol name: [`behaviour`] dials and opens streams, [`client`] speaks on them, [`pool`] keeps a
 //! stream for the next request to the same peer.
 
-mod backoff;
 pub(crate) mod behaviour;
 pub(crate) mod client;
+mod offer;
 mod pool;
-
-pub(crate) use behaviour::dial_error;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +15,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::time::Instant;
+
+use crate::dial::Failure;
 
 /// How long the whole dial of a peer may take, over all its addresses (Go: `swarm.DialTimeout` of a peer).
 pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(60);
@@ -61,9 +61,15 @@ impl Stopwatch {
         stopwatch
     }
 
-    /// The connection that seemed to stand does not: what follows may have to dial.
-    pub(crate) fn lost_connection(&self) {
-        self.0.lock().connected = None;
+    /// The request is tried again: what follows has phases of its own. Who dialled is still known.
+    pub(crate) fn again(&self) {
+        let mut phases = self.0.lock();
+        *phases = Phases { asked: phases.asked, dialled: phases.dialled, joined: phases.joined, ..Phases::default() };
+    }
+
+    /// What looked like a dial was none: no address was tried.
+    pub(crate) fn not_dialled(&self) {
+        self.0.lock().dialled = None;
     }
 
     fn note(&self, phase: impl FnOnce(&mut Phases) -> &mut Option<Instant>) {
@@ -118,18 +124,24 @@ pub(crate) enum RpcError {
     /// An earlier dial failed, and it is too soon for another.
     #[error("not dialled again so soon after a failed dial")]
     BackOff,
+    /// All addresses of the peer are of transports that we do not have.
+    #[error("not dialled: the peer offers only {0}")]
+    NoTransport(String),
+    /// A limit of this machine or process: nothing is known of the peer.
+    #[error("a limit of this machine: {0}")]
+    LocalLimit(String),
     /// The peer does not speak the protocol, for instance because it is a client.
     #[error("the peer does not speak the protocol")]
     Unsupported,
     /// Connected, and then nothing for this long.
     #[error("no answer within {} s", .0.as_secs_f64())]
     Timeout(Duration),
+    /// The connection broke before a stream was open.
+    #[error("no stream: {0}")]
+    Unopened(String),
     /// The connection or the stream broke.
     #[error("stream failed: {0}")]
     Stream(String),
-    /// The connection closed before a stream was open.
-    #[error("the connection closed")]
-    Closed,
     /// The answer was none.
     #[error("{0}")]
     Malformed(String),
@@ -141,6 +153,84 @@ pub(crate) enum RpcError {
 impl RpcError {
     /// Whether the peer was not even reached.
     pub(crate) fn is_dial(&self) -> bool {
-        matches!(self, Self::Dial(_) | Self::DialUnanswered(_) | Self::DialTimeout(_) | Self::BackOff)
+        matches!(
+            self,
+            Self::Dial(_) | Self::DialUnanswered(_) | Self::DialTimeout(_) | Self::BackOff | Self::NoTransport(_)
+        )
+    }
+
+    /// Whether it says nothing about the peer.
+    pub(crate) fn is_ours(&self) -> bool {
+        matches!(self, Self::LocalLimit(_) | Self::Stopping)
+    }
+}
+
+impl From<Failure> for RpcError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NoTransport(transports) => Self::NoTransport(transports),
+            Failure::BackOff => Self::BackOff,
+            Failure::LocalLimit(words) => Self::LocalLimit(words),
+            Failure::Unanswered(words) => Self::DialUnanswered(words),
+            other => Self::Dial(other.to_string()),
+        }
+    }
+}
+
+/// How new what a request travels on has to be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// A stream that an earlier request has left open will do.
+    #[default]
+    Any,
+    /// A stream of its own.
+    FreshStream,
+    /// A connection of its own: the one that seems to stand is closing.
+    FreshConnection,
+}
+
+/// Which tries one request has left. What was written or read in vain is tried once more on a fresh stream, as in Go
+/// (`internal/net/message_manager.go`). A connection that closes in the very moment in which a stream is wanted is replaced by a new
+/// one, once: on the old one, whose end the swarm may not have heard of yet, the next try would end like the first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tries {
+    stream: bool,
+    connection: bool,
+}
+
+impl Default for Tries {
+    fn default() -> Self {
+        Self { stream: true, connection: true }
+    }
+}
+
+impl Tries {
+    /// How to try again after this failure, if at all.
+    pub(crate) fn after(&mut self, error: &RpcError) -> Option<Way> {
+        match error {
+            RpcError::Unopened(_) if std::mem::take(&mut self.connection) => Some(Way::FreshConnection),
+            RpcError::Stream(_) | RpcError::Timeout(_) | RpcError::Malformed(_) if std::mem::take(&mut self.stream) => {
+                Some(Way::FreshStream)
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_tried_three_times_at_most_and_never_after_a_failed_dial() {
+        let (broken, unopened) = (RpcError::Stream("reset".to_owned()), RpcError::Unopened("closed".to_owned()));
+        let mut tries = Tries::default();
+        assert_eq!(tries.after(&broken), Some(Way::FreshStream));
+        assert_eq!(tries.after(&unopened), Some(Way::FreshConnection));
+        assert_eq!((tries.after(&broken), tries.after(&unopened)), (None, None));
+        for final_error in [RpcError::Dial(String::new()), RpcError::Unsupported, RpcError::BackOff, RpcError::Stopping]
+        {
+            assert_eq!(Tries::default().after(&final_error), None);
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use futures::{AsyncReadExt, FutureExt};
 use libp2p::{PeerId, Stream};
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -20,10 +21,13 @@ pub(crate) struct StreamPool {
 }
 
 impl StreamPool {
-    /// Takes the peer's idle stream, if there is a young one.
+    /// Takes the peer's idle stream, if there is a young one that the peer has not ended. Some end it after each answer
+    /// (Java's nabu, py-libp2p); what is written into such a stream is lost without an error.
     pub(crate) fn take(&self, peer: &PeerId) -> Option<Stream> {
-        let (since, stream) = self.idle.lock().remove(peer)?;
-        (since.elapsed() < MAX_IDLE).then_some(stream)
+        let (since, mut stream) = self.idle.lock().remove(peer)?;
+        // An open stream has nothing to say: an end, an error and words that nobody asked for are all reasons to leave it.
+        let is_quiet = stream.read(&mut [0]).now_or_never().is_none();
+        (is_quiet && since.elapsed() < MAX_IDLE).then_some(stream)
     }
 
     /// Keeps a stream on which nothing is outstanding. One too many is closed instead.

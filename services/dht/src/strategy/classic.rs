@@ -58,6 +58,10 @@ impl<P: Contact> Strategy<P> for ProvideClassic<P> {
             None => Step::Wait(None),
         }
     }
+
+    fn reconsider(&mut self, peer: &P) {
+        self.lookup.reconsider(peer);
+    }
 }
 
 /// How a search ended.
@@ -113,5 +117,9 @@ impl<P: Contact> Strategy<P> for FindProviders<P> {
             ControlFlow::Continue(step) => step,
             ControlFlow::Break(walked) => Step::Done(Found::Nobody { walked: Some(walked) }),
         }
+    }
+
+    fn reconsider(&mut self, peer: &P) {
+        self.lookup.reconsider(peer);
     }
 }

@@ -153,6 +153,16 @@ impl<P: Contact> Lookup<P> {
         }
     }
 
+    /// Somebody knows the peer somewhere else than where it could not be reached: it may be asked once more.
+    pub(super) fn reconsider(&mut self, peer: &P) {
+        let entry = self.places.get(peer).and_then(|place| self.peers.get_mut(place));
+        if let Some(entry) =
+            entry.filter(|entry| entry.standing == Standing::Unreachable && self.phase == Phase::Walking)
+        {
+            entry.standing = Standing::Heard;
+        }
+    }
+
     fn reachable(&self) -> impl Iterator<Item = (&Distance, &Entry<P>)> {
         self.peers.iter().filter(|(_, entry)| entry.standing != Standing::Unreachable)
     }
@@ -239,5 +249,9 @@ impl<P: Contact> Strategy<P> for Lookup<P> {
             self.take_in(answer);
         }
         self.go_on()
+    }
+
+    fn reconsider(&mut self, peer: &P) {
+        Lookup::reconsider(self, peer);
     }
 }

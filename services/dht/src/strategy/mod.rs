@@ -109,4 +109,7 @@ pub trait Strategy<P> {
     /// `now` is the time since the operation began. Called again and again without an answer, it hands out one
     /// step after another, and comes to [`Step::Wait`] or [`Step::Done`] after finitely many.
     fn advance(&mut self, answer: Option<Answer<P>>, now: Duration) -> Step<P, Self::Outcome>;
+
+    /// A peer that could not be dialled has been named at another address since: it may be worth asking again.
+    fn reconsider(&mut self, _peer: &P) {}
 }

@@ -168,4 +168,10 @@ impl<P: Contact> Strategy<P> for ProvideOptimistic<P> {
             None => self.put(),
         }
     }
+
+    fn reconsider(&mut self, peer: &P) {
+        if let Phase::LookingUp(lookup) = &mut self.phase {
+            lookup.reconsider(peer);
+        }
+    }
 }

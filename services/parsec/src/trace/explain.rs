@@ -68,6 +68,8 @@ fn failures(end: RequestEnd, n: usize) -> String {
         RequestEnd::DialTimeout => ("dial time-out", "dial time-outs"),
         RequestEnd::DialFailed => ("failed dial", "failed dials"),
         RequestEnd::BackOff => ("peer not dialled again so soon", "peers not dialled again so soon"),
+        RequestEnd::NoTransport => ("peer without a transport of ours", "peers without a transport of ours"),
+        RequestEnd::LocalLimit => ("limit of this machine", "limits of this machine"),
         RequestEnd::Timeout => ("connected peer that never answered", "connected peers that never answered"),
         RequestEnd::Protocol => ("answer that was none", "answers that were none"),
         RequestEnd::Cancelled | RequestEnd::Pending | RequestEnd::Answered => ("request", "requests"),

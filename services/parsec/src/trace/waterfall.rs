@@ -96,6 +96,8 @@ fn result(request: &TracedRequest) -> String {
         RequestEnd::DialFailed => "dial failed".to_owned(),
         RequestEnd::DialTimeout => "dial time-out".to_owned(),
         RequestEnd::BackOff => "back-off".to_owned(),
+        RequestEnd::NoTransport => "no transport".to_owned(),
+        RequestEnd::LocalLimit => "limit reached here".to_owned(),
         RequestEnd::Timeout => "time-out".to_owned(),
         RequestEnd::Protocol => "protocol error".to_owned(),
         RequestEnd::Cancelled => "cancelled".to_owned(),

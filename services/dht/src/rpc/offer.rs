@@ -1,0 +1,48 @@
+//! The protocol ids of the network, offered for a stream in their order.
+//!
+//! Some networks changed theirs, and their peers speak both the old and the new one. Offered alone, a protocol is assumed and
+//! costs no round trip (multistream-select, `V1Lazy`); of several, each refusal costs one. So a connection on which one has
+//! been agreed is offered that one from then on.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+use libp2p::core::upgrade::{OutboundUpgrade, UpgradeInfo};
+use libp2p::{Stream, StreamProtocol};
+
+/// What to offer on a connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Offer(Arc<[StreamProtocol]>);
+
+impl Offer {
+    pub(super) fn of(protocols: Vec<StreamProtocol>) -> Self {
+        Self(protocols.into())
+    }
+
+    /// The peer has agreed to this one.
+    pub(super) fn settle(&mut self, on: &StreamProtocol) {
+        if self.0.len() > 1 {
+            self.0 = [on.clone()].into();
+        }
+    }
+}
+
+impl UpgradeInfo for Offer {
+    type Info = StreamProtocol;
+    type InfoIter = std::vec::IntoIter<StreamProtocol>;
+
+    fn protocol_info(&self) -> Self::InfoIter {
+        self.0.to_vec().into_iter()
+    }
+}
+
+impl OutboundUpgrade<Stream> for Offer {
+    type Output = (Stream, StreamProtocol);
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Output, Infallible>>;
+
+    fn upgrade_outbound(self, stream: Stream, agreed: StreamProtocol) -> Self::Future {
+        ready(Ok((stream, agreed)))
+    }
+}

@@ -1,0 +1,124 @@
+//! Which connections are kept, and which have to go when there are too many.
+//!
+//! A request on a connection that stands costs one round trip, on a new one four: how warm a node is decides what it
+//! measures. So connections are kept as go-libp2p's connection manager keeps them (`p2p/net/connmgr`, with the numbers of
+//! its default, `defaults.go`): as many as there are up to a high mark; beyond it, those that are worth least go, until there
+//! are as many as the low mark. Whoever was connected a moment ago is spared. As in go-libp2p-kad-dht (`dht.go`,
+//! `protectedBuckets`, `baseConnMgrScore`), peers of the two farthest buckets, which every lookup begins with, never go, and
+//! those of the rest of the routing table go last.
+
+use std::time::Duration;
+
+use libp2p::PeerId;
+use tokio::time::Instant;
+
+/// How long a connection is spared after it was made (Go: `connmgr`'s `defaultGracePeriod`).
+const GRACE: Duration = Duration::from_secs(60);
+
+/// Peers of buckets below this one never go (Go: `protectedBuckets`).
+const PROTECTED_BUCKETS: u32 = 2;
+
+/// How many peers stay connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Warmth {
+    /// When connections are let go, this many are kept.
+    pub low: u32,
+    /// With more than this many, connections are let go.
+    pub high: u32,
+}
+
+impl Default for Warmth {
+    /// go-libp2p's own (`defaults.go`: `connmgr.NewConnManager(160, 192)`).
+    fn default() -> Self {
+        Self { low: 160, high: 192 }
+    }
+}
+
+/// A peer that is connected.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Connected {
+    pub(crate) peer: PeerId,
+    pub(crate) since: Instant,
+    /// Its bucket, if it is in the routing table: how many leading bits it shares with us.
+    pub(crate) bucket: Option<u32>,
+    /// Something is under way with it.
+    pub(crate) in_use: bool,
+}
+
+impl Connected {
+    fn may_go(&self, now: Instant) -> bool {
+        let protected = self.bucket.is_some_and(|bucket| bucket < PROTECTED_BUCKETS);
+        !protected && !self.in_use && now.saturating_duration_since(self.since) >= GRACE
+    }
+}
+
+impl Warmth {
+    /// Whether so many are too many.
+    pub(crate) fn is_exceeded(self, connected: usize) -> bool {
+        connected > self.high as usize
+    }
+
+    /// Who has to go, the least worth first; nobody up to the high mark.
+    pub(crate) fn surplus(self, connected: &[Connected], now: Instant) -> Vec<PeerId> {
+        if !self.is_exceeded(connected.len()) {
+            return Vec::new();
+        }
+        let mut candidates: Vec<&Connected> = connected.iter().filter(|peer| peer.may_go(now)).collect();
+        candidates.sort_by_key(|peer| (peer.bucket.is_some(), peer.since));
+        let surplus = connected.len().saturating_sub(self.low as usize);
+        candidates.into_iter().take(surplus).map(|peer| peer.peer).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn crowd(peers: usize, now: Instant, change: impl Fn(usize, &mut Connected)) -> Vec<Connected> {
+        (0..peers)
+            .map(|index| {
+                let since = now - GRACE - Duration::from_secs((peers - index) as u64);
+                let mut peer = Connected { peer: PeerId::random(), since, bucket: None, in_use: false };
+                change(index, &mut peer);
+                peer
+            })
+            .collect()
+    }
+
+    fn now() -> Instant {
+        Instant::now() + Duration::from_secs(3_600)
+    }
+
+    #[test]
+    fn up_to_the_high_mark_everybody_stays_and_beyond_it_the_low_mark_is_left() {
+        let (now, marks) = (now(), Warmth::default());
+        assert_eq!(marks.surplus(&crowd(192, now, |_, _| {}), now), vec![]);
+        let connected = crowd(193, now, |_, _| {});
+        let oldest: Vec<PeerId> = connected.iter().take(33).map(|peer| peer.peer).collect();
+        assert_eq!(marks.surplus(&connected, now), oldest);
+    }
+
+    #[test]
+    fn peers_of_the_table_go_last_and_those_of_its_first_buckets_never() {
+        let (now, marks) = (now(), Warmth { low: 2, high: 4 });
+        let connected =
+            crowd(6, now, |index, peer| peer.bucket = [Some(0), Some(1), Some(2), None, Some(9), None][index]);
+        let gone: Vec<usize> = marks
+            .surplus(&connected, now)
+            .iter()
+            .map(|gone| connected.iter().position(|peer| peer.peer == *gone).unwrap())
+            .collect();
+        assert_eq!(gone, [3, 5, 2, 4]);
+    }
+
+    #[test]
+    fn whoever_is_new_or_in_use_is_spared_even_if_too_many_are_left() {
+        let (now, marks) = (now(), Warmth { low: 0, high: 0 });
+        let connected = crowd(3, now, |index, peer| match index {
+            0 => peer.since = now - GRACE + Duration::from_millis(1),
+            1 => peer.in_use = true,
+            _ => {}
+        });
+        assert_eq!(marks.surplus(&connected, now), [connected[2].peer]);
+    }
+}
