@@ -117,7 +117,7 @@ type dialled struct {
 
 // dialEach dials each address of a peer from a host that knows nothing else of it, and says what the peer calls itself.
 func dialEach(ctx context.Context, to peer.AddrInfo) (results []dialled, agent string, err error) {
-	stranger, err := newHost("both", kind{transport: "both", ip: loopback}, nil)
+	stranger, err := newHost("mixed", kind{transport: "both", ip: loopback}, nil)
 	if err != nil {
 		return nil, "", err
 	}
