@@ -191,6 +191,16 @@ impl GoPeers {
         self.ask(json!({ "do": "find", "strategy": strategy, "cid": cid })).await
     }
 
+    /// Lets newcomers join, whose ids are close to these: one publishes, one finds, with this strategy
+    /// from then on. Both do so once. Returns their ids.
+    #[allow(dead_code, reason = "only the side-by-side benchmark compares two of them")]
+    pub(crate) async fn join_beside(&self, strategy: &str, beside: [&str; 2], cid: &str) -> [String; 2] {
+        let [publish, find] = [("provide", beside[0]), ("find", beside[1])]
+            .map(|(act, beside)| json!({ "do": act, "strategy": strategy, "beside": beside, "cid": cid }));
+        let (published, found) = (self.succeed(publish).await, self.ask(find).await);
+        [published, found].map(|answer| answer.peers.into_iter().next().expect("a newcomer says who it is"))
+    }
+
     /// The ADD_PROVIDERs for a key that have arrived.
     pub(crate) async fn puts(&self, cid: &str) -> Vec<Put> {
         self.succeed(json!({ "do": "puts", "cid": cid })).await.puts

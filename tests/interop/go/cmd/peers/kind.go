@@ -10,11 +10,17 @@ import (
 	"slices"
 	"strings"
 
+	kbucket "github.com/libp2p/go-libp2p-kbucket"
 	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/peer"
 )
 
 // rsaBits is how long the RSA keys are: those of Amino's bootstrap peers are as long.
 const rsaBits = 2048
+
+// besidePrefix is how many bits an id has in common with that of the peer that it shall be close to: their routing tables have
+// the same buckets then, as far as a network of some hundred peers fills them.
+const besidePrefix = 8
 
 // loopback is where a host listens if nothing else was asked for.
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
@@ -106,5 +112,30 @@ func identity(keyType string, number int) (crypto.PrivKey, error) {
 		return crypto.UnmarshalSecp256k1PrivateKey(seed)
 	default:
 		return crypto.UnmarshalEd25519PrivateKey(ed25519.NewKeyFromSeed(seed))
+	}
+}
+
+// identityBeside is a new key, the id of which is close to this one; any new key if that is empty.
+func identityBeside(beside string) (crypto.PrivKey, error) {
+	if beside == "" {
+		key, _, err := crypto.GenerateEd25519Key(rand.Reader)
+		return key, err
+	}
+	other, err := peer.Decode(beside)
+	if err != nil {
+		return nil, fmt.Errorf("peer %q: %w", beside, err)
+	}
+	for {
+		key, _, err := crypto.GenerateEd25519Key(rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		id, err := peer.IDFromPrivateKey(key)
+		if err != nil {
+			return nil, err
+		}
+		if kbucket.CommonPrefixLen(kbucket.ConvertPeerID(id), kbucket.ConvertPeerID(other)) >= besidePrefix {
+			return key, nil
+		}
 	}
 }

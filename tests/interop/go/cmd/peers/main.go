@@ -40,6 +40,8 @@ type command struct {
 	CID      string `json:"cid"`
 	Strategy string `json:"strategy"`
 	Peer     string `json:"peer"`
+	// Beside is a peer that a newcomer's id shall be close to, if the command lets one join.
+	Beside string `json:"beside"`
 }
 
 // answer is one line of the standard output.

@@ -303,9 +303,9 @@ func (s *swarm) do(ctx context.Context, asked command, reply *answer) error {
 	}
 	switch asked.Do {
 	case "provide":
-		return s.provide(ctx, asked.Strategy, content, reply)
+		return s.provide(ctx, asked, content, reply)
 	case "find":
-		return s.find(ctx, asked.Strategy, content, reply)
+		return s.find(ctx, asked, content, reply)
 	case "holders":
 		return s.holders(ctx, content, reply)
 	case "closest":
