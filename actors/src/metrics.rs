@@ -88,6 +88,7 @@ pub struct Metrics {
     network_size: Family<labels::Fleet, Gauge>,
     background_puts: Family<labels::Outcome, Counter>,
     fallbacks: Family<labels::Fallback, Counter>,
+    dht_requests: Family<labels::DhtRequest, Counter>,
     listed_requests: Family<labels::Listed, Counter>,
     actors: actors::ActorMetrics,
     backlog: Gauge,
@@ -138,6 +139,7 @@ impl Metrics {
             network_size: Family::default(),
             background_puts: Family::default(),
             fallbacks: Family::default(),
+            dht_requests: Family::default(),
             listed_requests: Family::default(),
             actors: actors::ActorMetrics::default(),
             backlog: Gauge::default(),
@@ -214,6 +216,9 @@ impl Metrics {
         self.network_size(fleet, result.network_size);
         if result.fallback.is_some() {
             self.fallbacks.get_or_create(&labels::Fallback::new(kind, fleet)).inc();
+        }
+        for request in result.trace.iter().flat_map(|trace| &trace.requests) {
+            self.dht_requests.get_or_create(&labels::DhtRequest::new(fleet, request)).inc();
         }
         let (operation, outcome) = (kind.as_str(), result.class.as_str());
         let labels = labels::Operation { operation, outcome, fleet: fleet.to_owned() };

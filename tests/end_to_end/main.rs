@@ -12,6 +12,7 @@ mod conformance;
 mod demo;
 mod deployment;
 mod ecs;
+mod file_limits;
 mod giving_up;
 mod health;
 mod http_api;

@@ -63,6 +63,7 @@ pub(crate) const OURS: [Metric; 26] = [
     metric("parsec_server_ready", "gauge", &["fleet"], By::Server),
     metric("parsec_routing_table_peers", "gauge", &["fleet"], By::Server),
     metric("parsec_background_puts_total", "counter", &["outcome", "fleet"], By::Server),
+    metric("parsec_dht_requests_total", "counter", &["request", "end", "fleet"], By::Server),
     metric("parsec_fallbacks_total", "counter", &["operation", "fleet"], By::Server),
     metric("parsec_attempt_duration_seconds", "histogram", &["operation", "outcome", "fleet", "region"], By::Scheduler),
     metric("parsec_ready_nodes", "gauge", &["fleet"], By::Scheduler),

@@ -6,6 +6,7 @@ use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use parsec_api::token::BEARER;
 use parsec_api::wire::MAX_BODY_BYTES;
+use parsec_measure::harmless;
 use tokio::time::timeout;
 
 use super::limits::Limits;
@@ -121,8 +122,5 @@ pub(super) fn text(status: StatusCode, reason: impl Into<String>) -> HttpRespons
 }
 
 fn quoted(text: &str) -> String {
-    match text.char_indices().nth(MAX_QUOTED_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    harmless(text, MAX_QUOTED_CHARS)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use parking_lot::Mutex;
-use parsec_measure::{ListName, OperationKind, RequestKind};
+use parsec_measure::{ListName, OperationKind, RequestKind, TracedRequest};
 use prometheus_client::encoding::EncodeLabelSet;
 
 use crate::supervise::CrashKind;
@@ -55,6 +55,13 @@ pub(super) struct Fallback {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct DhtRequest {
+    pub(super) request: String,
+    pub(super) end: &'static str,
+    pub(super) fleet: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Actor {
     pub(super) actor: String,
 }
@@ -73,6 +80,13 @@ pub(super) struct Fleet {
 impl Outcome {
     pub(super) fn new(outcome: &'static str, fleet: &str) -> Self {
         Self { outcome, fleet: fleet.to_owned() }
+    }
+}
+
+impl DhtRequest {
+    pub(super) fn new(fleet: &str, TracedRequest { kind, end, .. }: &TracedRequest) -> Self {
+        let request = kind.as_str().to_ascii_lowercase();
+        Self { request, end: end.as_str(), fleet: fleet.to_owned() }
     }
 }
 

@@ -76,6 +76,12 @@ impl Metrics {
             "Operations of this server that were done the classic way although it is meant to do better",
             self.fallbacks.clone(),
         );
+        registry.register(
+            "parsec_dht_requests",
+            "Requests of this server's operations to peers, each try of its own, by how they ended; one that is still under \
+             way when its operation returns is pending",
+            self.dht_requests.clone(),
+        );
     }
 
     pub(super) fn register_scheduler(&mut self) {

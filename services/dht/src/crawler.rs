@@ -3,6 +3,10 @@
 //! Each peer is asked for the peers closest to 16 targets, which share 0 to 15 leading bits with its own place: between
 //! them they name its whole routing table. Whoever answers is in the census, which is replaced as a whole when the crawl
 //! has ended. Numbers and order are those of go-libp2p-kad-dht (`crawler`, `fullrt`).
+//!
+//! A dead bootstrap peer takes seconds to be found dead. While there is no census, one is taken as soon as nothing else is
+//! waited for than bootstrap peers whom nobody has named: of the network as its peers know it, everybody has been met.
+//! Should one of them answer after all and name others, that census is taken back until they have been visited.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,10 +21,12 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{debug, info, warn};
 
 use crate::book::AddressBook;
+use crate::bootstrap::Bootstrap;
 use crate::key::{Contact, Key};
 use crate::operation::Tools;
-use crate::rpc::Stopwatch;
-use crate::strategy::{Crawl, CrawlConfig, CrawlStep, FullTable, Visited, prefix_targets};
+use crate::refresh::OTHERS;
+use crate::rpc::{RpcError, Stopwatch};
+use crate::strategy::{Crawl, CrawlConfig, CrawlOutcome, CrawlStep, FullTable, Visited, prefix_targets};
 use crate::wire::{self, NamedPeer};
 
 /// From the start of one crawl to the start of the next (Go: `fullrt` `crawlerInterval`).
@@ -69,6 +75,14 @@ impl Census {
         met.as_ref().filter(|met| met.ended.elapsed() < VALID).map(|met| met.peers.len())
     }
 
+    fn replace(&self, outcome: CrawlOutcome<PeerId>, addresses: HashMap<PeerId, Vec<Multiaddr>>) {
+        *self.0.write() = Some(Met { peers: FullTable::new(outcome.reachable), addresses, ended: Instant::now() });
+    }
+
+    fn take_back(&self) {
+        *self.0.write() = None;
+    }
+
     fn everybody(&self) -> Vec<NamedPeer> {
         let met = self.0.read();
         let named = |(id, addresses): (&PeerId, &Vec<Multiaddr>)| NamedPeer { id: *id, addresses: addresses.clone() };
@@ -84,7 +98,7 @@ pub(crate) type CrawlNow = oneshot::Sender<usize>;
 pub(crate) struct Crawler {
     pub(crate) tools: Tools,
     pub(crate) local: PeerId,
-    pub(crate) bootstrap: Vec<NamedPeer>,
+    pub(crate) bootstrap: Bootstrap,
     pub(crate) census: Census,
     pub(crate) wishes: mpsc::Receiver<CrawlNow>,
 }
@@ -96,17 +110,18 @@ impl Crawler {
         let mut asked: Option<CrawlNow> = None;
         loop {
             let started = Instant::now();
-            let met = self.crawl().await;
+            let met = self.crawl(&filled).await;
             if let Some(asked) = asked.take() {
                 let _ = asked.send(met.unwrap_or(0));
             }
             let next = if met.is_some() {
-                filled.send_replace(true);
                 pause = RETRY.0;
                 started + INTERVAL
             } else {
                 warn!(
                     retry_seconds = pause.as_secs_f64(),
+                    needed = self.needed(),
+                    reason = self.bootstrap.complaint(),
                     "the crawl met too few peers: the one before it still counts"
                 );
                 let next = Instant::now() + pause;
@@ -127,26 +142,41 @@ impl Crawler {
     /// bootstrap peers. Fewer mean that we were cut off, not that the network has gone. (Go takes any crawl, and is ready with
     /// more than its bootstrap peers and one; a network may be smaller than that.)
     fn needed(&self) -> usize {
-        self.census.valid().unwrap_or(self.bootstrap.len()).div_ceil(2).max(1)
+        self.census.valid().unwrap_or(self.bootstrap.peers().len()).div_ceil(2).max(1)
     }
 
     /// One crawl: the number of peers that answered, if it counts.
-    async fn crawl(&self) -> Option<usize> {
+    async fn crawl(&self, filled: &watch::Sender<bool>) -> Option<usize> {
         let started = Instant::now();
         let bounds = CrawlConfig::default();
         let mut book = AddressBook::new(bounds.max_peers, self.tools.reach.clone());
-        let known = self.bootstrap.iter().cloned().chain(self.census.everybody());
+        let known = self.bootstrap.peers().iter().cloned().chain(self.census.everybody());
         let seeds = dialable(&mut book, known);
         let mut crawl = Crawl::new(self.local, seeds, bounds);
         let mut visits = FuturesUnordered::new();
         let mut visited = None;
+        let mut is_provisional = false;
         let outcome = loop {
             match crawl.advance(visited.take()) {
                 CrawlStep::Visit(peer) => {
+                    if std::mem::take(&mut is_provisional) {
+                        self.census.take_back();
+                    }
                     visits.push(self.visit(book.named(peer)));
                 }
                 CrawlStep::Wait => {
-                    let Ok(Some((peer, answer))) = timeout_at(started + CRAWL_LIMIT, visits.next()).await else {
+                    let limit = started + CRAWL_LIMIT;
+                    let may_be_all = crawl.is_held_up() && self.census.valid().is_none();
+                    let patience = if may_be_all { limit.min(Instant::now() + OTHERS) } else { limit };
+                    let ended = match timeout_at(patience, visits.next()).await {
+                        Err(_) if patience < limit => {
+                            is_provisional = self.takes(crawl.so_far().clone(), &book, filled);
+                            // Too few so far: the strangers are waited for.
+                            if is_provisional { continue } else { timeout_at(limit, visits.next()).await }
+                        }
+                        ended => ended,
+                    };
+                    let Ok(Some((peer, answer))) = ended else {
                         warn!(seconds = CRAWL_LIMIT.as_secs(), "the crawl has no end: taking what it has met so far");
                         break crawl.into_outcome();
                     };
@@ -164,15 +194,20 @@ impl Crawler {
         let (met, unreachable, left_out) = (outcome.reachable.len(), outcome.unreachable.len(), outcome.left_out);
         let duration_seconds = started.elapsed().as_secs_f64();
         info!(peers = met, unreachable, left_out, duration_seconds, "network crawled");
+        self.takes(outcome, &book, filled).then_some(met)
+    }
+
+    /// Takes what a crawl has met for the census, if that is enough.
+    fn takes(&self, outcome: CrawlOutcome<PeerId>, book: &AddressBook, filled: &watch::Sender<bool>) -> bool {
+        let met = outcome.reachable.len();
         if met < self.needed() {
-            return None;
+            return false;
         }
-        let reachable = outcome.reachable.iter().map(|peer| (*peer, book.remove(peer)));
-        let addresses = reachable.collect();
+        let addresses = outcome.reachable.iter().map(|peer| (*peer, book.named(*peer).addresses)).collect();
         self.tools.size.counted(met);
-        *self.census.0.write() =
-            Some(Met { peers: FullTable::new(outcome.reachable), addresses, ended: Instant::now() });
-        Some(met)
+        self.census.replace(outcome, addresses);
+        filled.send_replace(true);
+        true
     }
 
     /// Asks one peer for its whole routing table, and lets go of the connection if there was none before.
@@ -180,6 +215,7 @@ impl Crawler {
         let NamedPeer { id: peer, addresses } = visited.clone();
         let mut named = Vec::new();
         let mut dialled = false;
+        self.bootstrap.asking(&peer);
         let asking = async {
             for (index, key) in prefix_targets(&peer.key()).into_iter().enumerate() {
                 let (request, stopwatch) = (wire::Request::FindNode { key }, Stopwatch::start());
@@ -188,23 +224,24 @@ impl Crawler {
                 dialled |= stopwatch.read().dialled.is_some();
                 match answer {
                     Ok(answer) => named.extend(answer.closer),
-                    Err(error) => {
-                        debug!(%peer, %error, "left out of the census");
-                        return None;
-                    }
+                    Err(error) => return Err(error),
                 }
             }
-            Some(())
+            Ok(())
         };
-        let complete = timeout(VISIT_TIMEOUT, asking).await.ok().flatten();
+        let complete = timeout(VISIT_TIMEOUT, asking).await.unwrap_or(Err(RpcError::Timeout(VISIT_TIMEOUT)));
+        self.bootstrap.answered(&peer, complete.as_ref().copied());
+        if let Err(error) = &complete {
+            debug!(%peer, %error, "left out of the census");
+        }
         if dialled {
             self.tools.rpc.release(&peer);
             self.tools.driver.disconnect(peer).await;
         }
-        if complete.is_some() {
+        if complete.is_ok() {
             self.tools.driver.answered(visited);
         }
-        (peer, complete.map(|()| named))
+        (peer, complete.ok().map(|()| named))
     }
 }
 

@@ -12,11 +12,13 @@ use futures::StreamExt;
 use libp2p::kad::{KBucketDistance, KBucketKey, ProviderRecord, RecordKey, store::RecordStore};
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId, Swarm, identify, kad};
+use parsec_measure::harmless;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tracing::{debug, info, warn};
 
 use crate::addresses::{self, Observed};
+use crate::bootstrap::Bootstrap;
 use crate::key::Contact;
 use crate::reach::Reach;
 use crate::rpc::client::RpcClient;
@@ -175,6 +177,8 @@ pub(crate) struct Driver {
     agents: HashMap<PeerId, Arc<str>>,
     /// The lookup of libp2p-kad's own that is being measured.
     walk: Option<Walk>,
+    /// Who is told which protocols they speak.
+    bootstrap: Bootstrap,
 }
 
 impl Driver {
@@ -184,9 +188,26 @@ impl Driver {
         let configured = swarm.external_addresses().cloned().collect();
         let (observed, connected, agents) = (Observed::default(), HashMap::new(), HashMap::new());
         (
-            Self { swarm, rpc, commands, configured, observed, reach, warmth, connected, agents, walk: None },
+            Self {
+                swarm,
+                rpc,
+                commands,
+                configured,
+                observed,
+                reach,
+                warmth,
+                connected,
+                agents,
+                walk: None,
+                bootstrap: Bootstrap::default(),
+            },
             DriverHandle { commands: sender },
         )
+    }
+
+    /// The same, and what these peers say that they speak is kept with them.
+    pub(crate) fn telling(self, bootstrap: Bootstrap) -> Self {
+        Self { bootstrap, ..self }
     }
 
     /// Runs until it is told to stop or every handle is gone.
@@ -356,7 +377,8 @@ impl Driver {
                 self.trim(peer, &addresses);
             }
             SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. })) => {
-                self.agents.insert(peer_id, shortened(&info.agent_version));
+                self.agents.insert(peer_id, harmless(&info.agent_version, MAX_AGENT_CHARS).into());
+                self.bootstrap.identified(&peer_id, &info.protocols);
                 self.note_observation(peer_id, info.observed_addr);
             }
             SwarmEvent::ConnectionEstablished { peer_id, .. } => {
@@ -448,11 +470,6 @@ fn addresses_of(kad: &mut kad::Behaviour<crate::records::ProviderStore>, key: KB
         Some(entry.node.value.iter().cloned().collect())
     });
     NamedPeer { id, addresses: entry.unwrap_or_default() }
-}
-
-/// What is kept of a peer's own description.
-fn shortened(agent: &str) -> Arc<str> {
-    agent.chars().take(MAX_AGENT_CHARS).collect::<String>().into()
 }
 
 /// The number of leading zero bits of the least distance in a bucket.

@@ -44,12 +44,15 @@
 //! | values | none is held | | `records` |
 //! | what identify says, addresses included | 4 KiB | `MAX_MESSAGE_SIZE_BYTES` (`identify/src/protocol.rs`) | theirs |
 //! | a peer's description of itself | 64 characters | `driver::MAX_AGENT_CHARS` | `driver` |
+//! | protocols of a bootstrap peer that are told; of each name | 3; 80 characters | `bootstrap::MAX_PROTOCOLS`, `MAX_PROTOCOL_CHARS` | `bootstrap` |
+//! | why a request failed | 300 characters | `rpc::MAX_REASON_CHARS` | `tests/hostile_servers.rs` |
 //! | addresses that others see us at: weighed; announced; for AutoNAT | 64; 8; 64 | `addresses::MAX_CANDIDATES`, `MAX_CONFIRMED`, `candidates::MAX_CANDIDATES` | `addresses`, `candidates` |
 //! | DNS for one address: look-ups; records; dials | 32; 16; 16 | `MAX_DNS_LOOKUPS`, … (`dns/src/lib.rs`) | theirs |
 //! | requests waiting to be looked up in lists | 1,024 | `listed::WAITING` | `listed` |
 
 mod addresses;
 mod book;
+mod bootstrap;
 mod candidates;
 mod confirmation;
 mod crawler;

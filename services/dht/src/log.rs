@@ -192,7 +192,7 @@ impl Entry {
             ended: offset(phases.ended),
             end: self.end.as_ref().map_or(RequestEnd::Pending, End::class),
             error: match &self.end {
-                Some(End::Failed(error)) => Some(error.to_string()),
+                Some(End::Failed(error)) => Some(error.in_words()),
                 _ => None,
             },
             closer: number(closer),

@@ -22,6 +22,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::addresses;
+use crate::bootstrap::Bootstrap;
 use crate::crawler::{Census, CrawlNow, Crawler};
 use crate::driver::Driver;
 use crate::key::Contact;
@@ -213,6 +214,7 @@ pub struct Node {
     context: Context,
     /// Turns true once the routing table has been filled, or the network crawled.
     filled: watch::Receiver<bool>,
+    bootstrap: Bootstrap,
     /// Asks for a crawl now.
     crawls: mpsc::Sender<CrawlNow>,
     follow_ups: Mutex<mpsc::Receiver<FollowUp>>,
@@ -229,14 +231,14 @@ impl Node {
     /// [`StartError`] names the address or setting that does not work.
     pub async fn start(config: NodeConfig) -> Result<Self, StartError> {
         let protocols = parse_protocols(&config.protocols)?;
-        let bootstrap = parse_bootstrap(&config.bootstrap)?;
+        let bootstrap = Bootstrap::new(parse_bootstrap(&config.bootstrap)?, config.protocols.clone());
         let external = parse_external(&config.external_addresses)?;
         let keypair = config.identity.keypair();
         let peer = keypair.public().to_peer_id();
         let mode = if config.server_mode { Mode::Server } else { Mode::Client };
         let reach = match config.underlay {
             Underlay::Local(_) => Reach::anywhere(),
-            Underlay::Internet => Reach::of(config.private_peers, &bootstrap, config.listen_ip),
+            Underlay::Internet => Reach::of(config.private_peers, bootstrap.peers(), config.listen_ip),
         };
         let walks = config.strategy == StrategyKind::Libp2p;
         let (underlay, authorities) = (&config.underlay, &config.authorities);
@@ -251,11 +253,13 @@ impl Node {
             swarm.behaviour_mut().kad.kad.store_mut().watch(watch.start());
         }
         let (driver, handle) = Driver::new(swarm, rpc.clone(), reach.clone(), config.warmth);
+        let driver = driver.telling(bootstrap.clone());
         let lookup = LookupConfig { alpha: config.alpha, ..LookupConfig::default() };
         let tools = Tools::new(rpc, handle, NetworkSize::unknown(&peer, lookup.k), reach);
         let (fills, filled) = watch::channel(false);
         let (follow_ups_to, follow_ups) = mpsc::channel(FOLLOW_UPS);
         let (crawls, wishes) = mpsc::channel(CRAWL_WISHES);
+        let doors = bootstrap.clone();
         let context = Context {
             tools: tools.clone(),
             local: peer,
@@ -280,7 +284,7 @@ impl Node {
         };
         let (died, tasks) = watch_over(driver.run(), upkeep, Arc::clone(&context.following));
         let (follow_ups, runtime) = (Mutex::new(follow_ups), Handle::current());
-        Ok(Self { peer, port, context, filled, crawls, follow_ups, died, tasks, runtime })
+        Ok(Self { peer, port, context, filled, bootstrap: doors, crawls, follow_ups, died, tasks, runtime })
     }
 
     /// Closes every connection and forgets failed dials, so that the next operation starts as a stranger would.
@@ -331,17 +335,20 @@ impl Dht for Node {
             routing_table_size: u32::try_from(peers).unwrap_or(u32::MAX),
             network_size: self.context.tools.size.known(),
         };
-        if self.context.strategy == StrategyKind::Fullrt {
-            let met = self.context.census.valid().filter(|_| *self.filled.borrow());
-            return Ok(met.map_or_else(|| Readiness::NotReady("the network is being crawled".into()), ready));
-        }
-        if status.table_size == 0 {
-            return Ok(Readiness::NotReady("the routing table is empty".into()));
-        }
-        if !*self.filled.borrow() {
+        let missing = if self.context.strategy == StrategyKind::Fullrt {
+            match self.context.census.valid().filter(|_| *self.filled.borrow()) {
+                Some(met) => return Ok(ready(met)),
+                None => "the network is being crawled",
+            }
+        } else if status.table_size == 0 {
+            "the routing table is empty"
+        } else if !*self.filled.borrow() {
             return Ok(Readiness::NotReady("the routing table is being filled".into()));
-        }
-        Ok(ready(status.table_size))
+        } else {
+            return Ok(ready(status.table_size));
+        };
+        let complaint = self.bootstrap.complaint().map(|why| format!("; {why}")).unwrap_or_default();
+        Ok(Readiness::NotReady(format!("{missing}{complaint}")))
     }
 
     async fn next_follow_up(&self) -> FollowUp {
@@ -367,6 +374,14 @@ impl Dht for Node {
 impl Drop for Node {
     fn drop(&mut self) {
         self.tasks.iter().for_each(AbortHandle::abort);
+    }
+}
+
+#[cfg(test)]
+impl Node {
+    /// How many lookups the node's estimate of the network's size is taken from.
+    pub(crate) fn samples(&self) -> usize {
+        self.context.tools.size.samples()
     }
 }
 

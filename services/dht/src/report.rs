@@ -349,6 +349,6 @@ fn nobody_answered(log: &Snapshot, what: &str) -> Failure {
         (None, None) => OutcomeClass::DialFailed,
     };
     let example =
-        reached.or(ours).or(failures.last()).map_or_else(|| "no request was sent".to_owned(), |e| e.to_string());
+        reached.or(ours).or(failures.last()).map_or_else(|| "no request was sent".to_owned(), |e| e.in_words());
     (class, format!("{what}, {} requests failed, for instance: {example}", failures.len()))
 }

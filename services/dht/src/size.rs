@@ -43,6 +43,12 @@ impl NetworkSize {
         Ok(self.0.estimator.lock().estimate(self.0.began.elapsed())?.peers)
     }
 
+    /// How many lookups the estimate is taken from.
+    #[cfg(test)]
+    pub(crate) fn samples(&self) -> usize {
+        self.0.estimator.lock().estimate(self.0.began.elapsed()).map_or_else(|few| few.have, |size| size.lookups)
+    }
+
     /// The best that is known, in peers: a count before an estimate.
     pub(crate) fn known(&self) -> Option<u32> {
         let estimated = || Some(self.estimate().ok()?.round().clamp(0.0, f64::from(u32::MAX)) as u32);

@@ -122,6 +122,9 @@ impl Tap {
 
     /// A peer could not be dialled.
     pub(crate) fn fails_to_connect(&mut self, peer: PeerId, error: RpcError) {
+        if let Some((_, stopwatch)) = self.under_way.get(&peer).filter(|_| error.is_untried()) {
+            stopwatch.not_dialled();
+        }
         self.ends(peer, End::Failed(error));
     }
 

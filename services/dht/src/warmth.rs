@@ -27,6 +27,12 @@ pub struct Warmth {
     pub high: u32,
 }
 
+impl std::fmt::Display for Warmth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.low, self.high)
+    }
+}
+
 impl Default for Warmth {
     /// go-libp2p's own (`defaults.go`: `connmgr.NewConnManager(160, 192)`).
     fn default() -> Self {

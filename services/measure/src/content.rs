@@ -8,6 +8,8 @@ use rand::Rng;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::harmless;
+
 /// How many random bytes one round publishes. The original's schedulers send as many (its `util.NewRandomContent`).
 pub const CONTENT_BYTES: usize = 1024;
 
@@ -68,7 +70,7 @@ pub struct Cid(cid::Cid);
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{text}` is not a CID: {reason} (expected `Qm…` or a multibase CIDv1)")]
 pub struct ParseCidError {
-    /// What was given, cut to 128 characters.
+    /// What was given, [made harmless](harmless) and cut to 128 characters.
     pub text: String,
     /// What the decoder objected to.
     pub reason: String,
@@ -103,7 +105,7 @@ impl FromStr for Cid {
     type Err = ParseCidError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refused = |reason| ParseCidError { text: text.chars().take(128).collect(), reason };
+        let refused = |reason| ParseCidError { text: harmless(text, 128), reason };
         if text.len() > MAX_CID_CHARS {
             return Err(refused(format!("it has {} bytes, at most {MAX_CID_CHARS} are read", text.len())));
         }

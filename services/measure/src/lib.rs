@@ -15,6 +15,7 @@ mod outcome;
 mod plan;
 mod restart;
 mod schedule;
+mod stranger;
 mod summary;
 mod trace;
 
@@ -29,5 +30,6 @@ pub use outcome::{Effort, Measured, Measurement, OperationKind, OutcomeClass, Un
 pub use plan::{MIN_READY_NODES, Rotation, RoundPlan, TooFewNodes};
 pub use restart::{RestartDecision, RestartHistory, RestartPolicy};
 pub use schedule::{Due, Schedule};
+pub use stranger::{escaped_json, harmless, is_harmful, shown};
 pub use summary::{Tally, quantile};
 pub use trace::{FollowUp, MAX_TRACED_REQUESTS, RequestEnd, RequestKind, StrategyKind, Trace, TracedRequest, Warmth};

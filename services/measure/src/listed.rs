@@ -14,6 +14,8 @@ use multihash::Multihash;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::harmless;
+
 /// How many entries one list may have. The public badbits list has several 100,000; this many take 320 MB.
 pub const MAX_LISTED: usize = 10_000_000;
 
@@ -65,7 +67,7 @@ impl ListName {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("cannot use `{text}`: {reason}")]
 pub struct BadLine {
-    /// The line, cut to 80 characters.
+    /// The line, [made harmless](harmless) and cut to 80 characters.
     pub text: String,
     /// What would be right.
     pub reason: String,
@@ -73,8 +75,7 @@ pub struct BadLine {
 
 impl BadLine {
     fn new(line: &str, reason: impl Into<String>) -> Self {
-        let cut = line.char_indices().nth(SHOWN_CHARS).map(|(end, _)| format!("{}…", &line[..end]));
-        Self { text: cut.unwrap_or_else(|| line.to_owned()), reason: reason.into() }
+        Self { text: harmless(line, SHOWN_CHARS), reason: reason.into() }
     }
 
     fn too_many(line: &str) -> Self {
@@ -247,7 +248,7 @@ impl DeniedCidsReader {
     }
 
     fn source(&mut self, name: &str) -> u32 {
-        let name: Box<str> = name.chars().take(MAX_SOURCE_CHARS).collect();
+        let name: Box<str> = harmless(name, MAX_SOURCE_CHARS).into();
         if let Some(place) = self.places.get(&name) {
             return *place;
         }

@@ -38,6 +38,7 @@ const BESIDE_OPERATION: Duration = Duration::from_secs(5 * 60);
 
 /// `parsec server dht`.
 pub(crate) async fn run_server(config: ServerConfig, args: Vec<OsString>) -> anyhow::Result<()> {
+    process::raise_file_limit();
     let process = Process::start_unattended(Role::Server, config.stop_timeout)?;
     let telemetry = process::bind("telemetry", &config.telemetry.listen)?;
     let Some(server) = process.unless_stopped(start_server(&process, config, args)).await else { return Ok(()) };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use parsec_dht::{Identity, Network, NodeConfig, Underlay, Warmth};
+use parsec_dht::{Identity, Network, NodeConfig, Underlay};
 
 use crate::config::{DhtConfig, HostPort};
 
@@ -29,7 +29,7 @@ pub(crate) fn node_config(dht: &DhtConfig, peer: &HostPort, operation_timeout: D
         operation_timeout,
         listed: None,
         private_peers: dht.private_peers,
-        warmth: Warmth::default(),
+        warmth: dht.connections,
         authorities: Vec::new(),
     })
 }

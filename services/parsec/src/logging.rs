@@ -1,5 +1,8 @@
 //! Log lines, on stderr.
 
+use std::io::{self, Write};
+
+use parsec_measure::{escaped_json, shown};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogConfig, LogLevel, OutputFormat};
@@ -30,9 +33,35 @@ fn filter(level: LogLevel) -> EnvFilter {
     EnvFilter::new(format!("{libraries},{quiet},{ours}"))
 }
 
+/// Takes log lines, and sends on nothing that steers a terminal but our own colours, whoever's words are in them.
+struct Clean<W> {
+    out: W,
+    format: OutputFormat,
+    colour: bool,
+}
+
+impl<W: Write> Write for Clean<W> {
+    /// A whole line at a time: that is how they are written here.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let clean = match self.format {
+            OutputFormat::Text => shown(&text, self.colour),
+            OutputFormat::Json => escaped_json(&text),
+        };
+        self.out.write_all(clean.as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
 /// Installs the logger.
 pub(crate) fn init(config: &LogConfig, colour: bool) {
-    let builder = tracing_subscriber::fmt().with_env_filter(filter(config.level)).with_writer(std::io::stderr);
+    let format = config.format;
+    let writer = move || Clean { out: io::stderr(), format, colour };
+    let builder = tracing_subscriber::fmt().with_env_filter(filter(config.level)).with_writer(writer);
     match config.format {
         OutputFormat::Text => builder.with_ansi(colour).with_target(false).init(),
         OutputFormat::Json => builder.json().flatten_event(true).init(),
@@ -42,6 +71,53 @@ pub(crate) fn init(config: &LogConfig, colour: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What the log has to say of words that steer a terminal.
+    fn logged(format: OutputFormat, colour: bool) -> String {
+        let lines = std::sync::Arc::new(parking_lot::Mutex::new(Vec::new()));
+        let out = std::sync::Arc::clone(&lines);
+        struct Shared(std::sync::Arc<parking_lot::Mutex<Vec<u8>>>);
+        impl Write for Shared {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.lock().extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let writer = move || Clean { out: Shared(std::sync::Arc::clone(&out)), format, colour };
+        let builder = tracing_subscriber::fmt().with_writer(writer);
+        let say = || tracing::warn!(agent = %HOSTILE, reason = HOSTILE, "{HOSTILE}");
+        match format {
+            OutputFormat::Text => tracing::subscriber::with_default(builder.with_ansi(colour).finish(), say),
+            OutputFormat::Json => tracing::subscriber::with_default(builder.json().flatten_event(true).finish(), say),
+        }
+        String::from_utf8(lines.lock().clone()).unwrap()
+    }
+
+    const HOSTILE: &str = "a\u{1b}[2Jb\u{9b}31mc\u{7f}d\u{202e}e\u{200b}f";
+
+    #[test]
+    fn no_word_of_a_stranger_steers_the_terminal_that_shows_the_log() {
+        let plain = logged(OutputFormat::Text, false);
+        assert!(!plain.trim_end().chars().any(parsec_measure::is_harmful), "{plain:?}");
+        // Our own colours are the only sequences left.
+        let coloured = logged(OutputFormat::Text, true);
+        assert!(coloured.contains("\u{1b}[33m WARN"), "{coloured:?}");
+        let rest = coloured.split("\u{1b}[").skip(1).map(|rest| rest.find(|c: char| !c.is_ascii_digit()));
+        assert!(rest.flatten().eq(coloured.split("\u{1b}[").skip(1).filter_map(|rest| rest.find('m'))), "{coloured:?}");
+        let outside: String = coloured.split("\u{1b}[").collect();
+        assert!(!outside.trim_end().chars().any(parsec_measure::is_harmful), "{coloured:?}");
+    }
+
+    #[test]
+    fn a_log_in_json_says_what_was_said_without_a_raw_control_character() {
+        let line = logged(OutputFormat::Json, false);
+        assert!(!line.trim_end().chars().any(parsec_measure::is_harmful), "{line:?}");
+        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(event["reason"], HOSTILE);
+    }
 
     #[test]
     fn the_level_is_for_our_crates_and_libraries_stay_quiet() {

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::{OneShot, OneShotConfig, OutputFormat};
 use crate::facts::{facts, figures};
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::trace::{self, Heading, Look};
 use crate::{dht, output};
 
@@ -33,6 +33,7 @@ const MAX_NAMED: usize = 3;
 
 /// Runs `parsec provide` or `parsec retrieve`: 0 if the operation succeeded, 1 if it failed or could not be tried.
 pub(crate) async fn run(config: OneShotConfig, look: Look) -> anyhow::Result<ExitCode> {
+    process::raise_file_limit();
     let process = Process::start(Role::Server)?;
     let (kind, cid) = subject(&config.operation)?;
     let joining = join(&config, kind);
@@ -135,7 +136,7 @@ async fn measure(
         OutputFormat::Text => trace::text(&heading, &facts(kind, &result), trace, look),
         OutputFormat::Json => {
             let figures = figures(&node.peer_id(), Some(config.dht.strategy), &result);
-            trace::document(&heading, figures, trace).to_string()
+            output::json(&trace::document(&heading, figures, trace))
         }
     })?;
     Ok(result)

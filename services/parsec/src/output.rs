@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 
 use console::Term;
+use parsec_measure::{escaped_json, shown};
+use serde_json::Value;
 
 use crate::trace::Look;
 
@@ -25,9 +27,15 @@ pub(crate) fn note(text: &str) -> io::Result<()> {
     write(io::stderr().lock(), text)
 }
 
+/// Colours are our own; nothing else that steers a terminal leaves here, whoever's words are in the text.
 fn write(mut out: impl Write, text: &str) -> io::Result<()> {
-    writeln!(out, "{text}")?;
+    writeln!(out, "{}", shown(text, true))?;
     out.flush()
+}
+
+/// A result for programs, in one line. What other peers and servers said stands in it escaped, word for word.
+pub(crate) fn json(document: &Value) -> String {
+    escaped_json(&document.to_string()).into_owned()
 }
 
 /// How results are to look: as the terminal allows, in colours if it is one and they are not unwanted.
@@ -35,4 +43,27 @@ pub(crate) fn look(colours_unwanted: bool) -> Look {
     let terminal = Term::stdout();
     let width = terminal.size_checked().map_or(COLUMNS, |(_, columns)| usize::from(columns));
     Look { width, colour: terminal.is_term() && !colours_unwanted }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parsec_measure::is_harmful;
+    use serde_json::json;
+
+    #[test]
+    fn a_result_has_our_colours_and_nothing_else_that_steers_a_terminal() {
+        let mut out = Vec::new();
+        write(&mut out, "\u{1b}[2mdim\u{1b}[0m kubo\u{1b}]0;owned\u{7}\u{9b}31m\u{7f}\n\tnext").unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text, "\u{1b}[2mdim\u{1b}[0m kubo\u{fffd}]0;owned\u{fffd}\u{fffd}31m\u{fffd}\n\tnext\n");
+    }
+
+    #[test]
+    fn a_result_for_programs_keeps_every_character_and_has_none_raw() {
+        let said = json!({ "agent": "kubo\u{1b}\u{7f}\u{9b}\u{202e}\u{e0041}" });
+        let line = json(&said);
+        assert!(!line.chars().any(is_harmful), "{line:?}");
+        assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), said);
+    }
 }

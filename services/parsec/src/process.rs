@@ -181,12 +181,28 @@ pub(crate) fn bind(what: &str, place: &HostPort) -> anyhow::Result<TcpListener> 
     free.map_or_else(|| bind(address), Ok)
 }
 
-/// Each peer, each server that is asked and each connection is an open file of this one process: take as many as the system grants.
-pub(crate) fn raise_file_limit() {
+/// How many open files leave room for everything: the connections that a DHT node keeps (192) and those that others may have
+/// to it (1,024), a crawl's 200 visits with a few dials each, the HTTP API's connections, the database and the spool.
+const ENOUGH_FILES: u64 = 4_096;
+
+/// Each peer, each server that is asked and each connection is an open file of this one process: takes as many as the
+/// system grants, warns if that may not do, and says how many they are.
+pub(crate) fn raise_file_limit() -> u64 {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let raised =
-        getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
-    if let Err(error) = raised {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map(|()| hard));
+    let limit = raised.or_else(|error| {
         warn!(%error, "the limit of open files stays as it is");
+        getrlimit(Resource::RLIMIT_NOFILE).map(|(soft, _)| soft)
+    });
+    let limit = limit.unwrap_or(ENOUGH_FILES);
+    if limit < ENOUGH_FILES {
+        warn!(
+            limit,
+            enough = ENOUGH_FILES,
+            "this process may have no more files open than this, each connection being one, and may come to its limit: \
+             raise the hard limit (ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of docker)"
+        );
     }
+    limit
 }

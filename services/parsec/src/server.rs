@@ -71,7 +71,11 @@ pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Resu
         region: region.clone(),
         cmd,
         fleet: fleet.clone(),
-        dependencies: provenance::dependencies(&[("strategy", config.strategy.as_str())]),
+        dependencies: provenance::dependencies(&[
+            ("strategy", config.strategy.as_str()),
+            // How warm a node keeps itself decides what it measures.
+            ("connections", &config.warmth.to_string()),
+        ]),
         ip_address: ip,
         server_port: ServerPort::try_from(http_port).context("HTTP port")?,
         peer_port: ServerPort::try_from(peer_port).context("libp2p port")?,

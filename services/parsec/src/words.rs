@@ -8,11 +8,6 @@ pub(crate) fn duration(duration: Duration) -> String {
     format!("{} {unit}", number(duration, unit, digits))
 }
 
-/// At most `max` characters of a text, and a sign that there is more.
-pub(crate) fn cut(text: &str, max: usize) -> String {
-    text.char_indices().nth(max).map_or_else(|| text.to_owned(), |(end, _)| format!("{}…", &text[..end]))
-}
-
 /// `part` of `whole`, both in the unit that suits the whole: `2.10 of 2.60 s`.
 pub(crate) fn share(part: Duration, whole: Duration) -> String {
     let (unit, digits) = unit(whole);
@@ -76,11 +71,6 @@ mod tests {
     fn bytes_have_the_unit_that_suits_them() {
         let words = [0, 1_023, 1_024, 8_012, 1 << 30, u64::MAX].map(bytes);
         assert_eq!(words, ["0 B", "1023 B", "1.0 KiB", "7.8 KiB", "1.0 GiB", "16777216.0 TiB"]);
-    }
-
-    #[test]
-    fn a_long_text_is_cut_between_its_characters() {
-        assert_eq!([cut("äöü", 3), cut("äöüß", 3), cut("", 0)], ["äöü", "äöü…", ""]);
     }
 
     #[test]

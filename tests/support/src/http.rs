@@ -52,6 +52,12 @@ pub async fn post_with(stage: &Stage, server: SocketAddr, path: &str, header: (&
     send(stage, client().post(format!("http://{server}{path}")).header(header.0, header.1).body("{}")).await
 }
 
+/// Posts a body, and asks for the trace of what it leads to.
+pub async fn post_traced(stage: &Stage, server: SocketAddr, path: &str, body: impl Into<Vec<u8>>) -> Reply {
+    let post = client().post(format!("http://{server}{path}")).header("x-parsec-trace", "1");
+    send(stage, post.body(body.into())).await
+}
+
 /// Posts a body of `length` blanks to a server that may answer, and hang up, before it has read all of it.
 pub async fn post_blanks(stage: &Stage, server: SocketAddr, path: &str, length: usize) -> String {
     let head =

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use parsec_measure::{Effort, Measured, Measurement, OperationKind, OutcomeClass, Trace};
+use parsec_measure::{Effort, Measured, Measurement, OperationKind, OutcomeClass, Trace, escaped_json, harmless};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::number::{Count, Nanos};
 use super::trace::WireTrace;
-use crate::text::{cut, storable};
+use crate::text::cut;
 
 /// The largest body of an answer. One of ours has about 500 bytes, and 50 kB with the trace of a publication on a
 /// large network; the largest trace that we write stays below 1.5 MB. An error text of Go can run to some kilobytes.
@@ -28,6 +28,12 @@ pub const NOT_FOUND_JS: &str = "Did not find any providers";
 
 /// Go's text for an empty routing table (`kbucket.ErrLookupFailure`).
 const EMPTY_TABLE: &str = "failed to find any peer in table";
+
+/// How much of an error is kept: a sentence for each of the 20 peers that a record is sent to.
+const MAX_ERROR_CHARS: usize = 4_000;
+
+/// How much of the name of a step is kept; the longest that the contract has is `index_entries`.
+const MAX_STEP_CHARS: usize = 64;
 
 /// The body of an answer to `/provide` and `/retrieve`: a superset that schedulers of both generations read.
 ///
@@ -177,9 +183,10 @@ impl Answer {
         serde_json::from_slice(body).map_err(|error| BadAnswer::Malformed { reason: cut(&error.to_string()) })
     }
 
-    /// The body of this answer.
+    /// The body of this answer. Whoever prints it as it is, as curl does, gets nothing that steers their terminal.
     pub fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("text and numbers in an object are always JSON")
+        let json = serde_json::to_string(self).expect("text and numbers in an object are always JSON");
+        escaped_json(&json).into_owned().into_bytes()
     }
 
     /// The identifier that the answer is about. Whoever asked checks that it is the one asked for.
@@ -235,7 +242,7 @@ fn read_steps(kind: OperationKind, steps: Vec<Step>) -> Result<Vec<Measurement>,
         return Err(BadAnswer::TooManySteps { steps: steps.len() });
     }
     let read = |Step { step, duration: Nanos(duration), error }| Measurement {
-        step: if step.is_empty() { kind.wire_step().to_owned() } else { storable(&step) },
+        step: if step.is_empty() { kind.wire_step().to_owned() } else { harmless(&step, MAX_STEP_CHARS) },
         duration,
         error: error.as_deref().and_then(said),
     };
@@ -292,7 +299,7 @@ fn wire_error(class: OutcomeClass, detail: Option<&str>) -> String {
 /// An error text as the domain has it: `None` is success.
 fn said(text: &str) -> Option<String> {
     let text = text.trim();
-    (!text.is_empty()).then(|| storable(text))
+    (!text.is_empty()).then(|| harmless(text, MAX_ERROR_CHARS))
 }
 
 #[cfg(test)]

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use parsec_measure::{MAX_TRACED_REQUESTS, Trace};
+use parsec_measure::{MAX_TRACED_REQUESTS, Trace, harmless};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
-
-use crate::text::{cut_to, storable};
 
 /// The longest peer id that is kept: those of Ed25519 and RSA keys have 52 and 46 characters.
 const MAX_PEER_CHARS: usize = 80;
@@ -56,7 +54,7 @@ fn bounded(mut trace: Trace) -> Trace {
     trace.requests.truncate(MAX_TRACED_REQUESTS);
     trace.left_out = trace.left_out.saturating_add(u32::try_from(beyond).unwrap_or(u32::MAX));
     for (index, request) in (0..).zip(&mut trace.requests) {
-        let text = |chars, text: &str| cut_to(chars, &storable(text));
+        let text = |chars, text: &str| harmless(text, chars);
         request.peer = text(MAX_PEER_CHARS, &request.peer);
         request.agent = request.agent.as_deref().map(|agent| text(MAX_AGENT_CHARS, agent));
         request.error = request.error.as_deref().map(|error| text(MAX_ERROR_CHARS, error));

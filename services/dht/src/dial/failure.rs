@@ -109,6 +109,7 @@ impl Failure {
         match worst {
             Self::NoTransport(_) => Self::NoTransport(transports(&failures)),
             Self::BackOff => Self::BackOff,
+            Self::Key(words) => Self::Key(format!("{words} ({address}, {})", key_of(address))),
             other => other.with(|words| format!("{words} ({address}, {tried} of {} addresses tried)", failures.len())),
         }
     }
@@ -134,6 +135,7 @@ impl Failure {
             Self::LocalLimit(_) => Self::LocalLimit(words),
             Self::Unanswered(_) => Self::Unanswered(words),
             Self::NoRoute(_) => Self::NoRoute(words),
+            Self::Key(_) => Self::Key(words),
             _ => Self::Other(words),
         }
     }
@@ -145,6 +147,25 @@ impl Failure {
     /// Whether the address is to be left alone for a while: not for what is wrong here and costs nothing to try again.
     pub(super) fn blames_address(&self) -> bool {
         matches!(self, Self::Unanswered(_) | Self::WrongPeer(_) | Self::Key(_) | Self::Other(_))
+    }
+}
+
+/// What kind of key the peer at this address has, as far as its id tells: short keys stand in it as they are, of others there
+/// is a hash (libp2p specs, `peer-ids`).
+fn key_of(address: &Multiaddr) -> String {
+    const IDENTITY: u64 = 0;
+    let digest = addresses::split_peer(address).map(|(peer, _)| *peer.as_ref());
+    // The protobuf of a public key begins with its type.
+    match digest
+        .filter(|hash: &libp2p::multihash::Multihash<64>| hash.code() == IDENTITY)
+        .as_ref()
+        .map(|hash| hash.digest())
+    {
+        Some([0x08, 1, ..]) => "an Ed25519 key".to_owned(),
+        Some([0x08, 2, ..]) => "a secp256k1 key".to_owned(),
+        Some([0x08, 3, ..]) => "an ECDSA key".to_owned(),
+        Some([0x08, other, ..]) => format!("a key of type {other}"),
+        _ => "an RSA or ECDSA key".to_owned(),
     }
 }
 
@@ -166,9 +187,8 @@ fn of_system(error: &io::Error) -> Option<fn(String) -> Failure> {
     // Linux, the BSDs and macOS agree on these (`errno.h`); Linux and the others differ on the rest, which std knows by name.
     const ENFILE: i32 = 23;
     const EMFILE: i32 = 24;
-    match error.raw_os_error() {
-        Some(ENFILE | EMFILE) => return Some(Failure::LocalLimit),
-        _ => {}
+    if let Some(ENFILE | EMFILE) = error.raw_os_error() {
+        return Some(Failure::LocalLimit);
     }
     match error.kind() {
         io::ErrorKind::NetworkUnreachable
@@ -215,6 +235,7 @@ fn in_one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rpc::RpcError;
 
     fn wrapped(error: io::Error) -> io::Error {
         io::Error::other(io::Error::other(error))
@@ -228,6 +249,20 @@ mod tests {
         assert!(matches!(Failure::of(&wrapped(io::ErrorKind::ConnectionRefused.into())), Failure::Other(_)));
         assert!(matches!(Failure::of(&wrapped(io::ErrorKind::NetworkUnreachable.into())), Failure::NoRoute(_)));
         assert!(matches!(Failure::of(&wrapped(io::ErrorKind::TimedOut.into())), Failure::Unanswered(_)));
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_read_is_named_with_its_kind() {
+        // Protobuf: type 9, which there is not.
+        let unknown = libp2p::identity::PublicKey::try_decode_protobuf(&[0x08, 9, 0x12, 1, 0]).unwrap_err();
+        let failure = Failure::of(&wrapped(io::Error::other(noise::Error::InvalidKey(unknown))));
+        let peer =
+            PeerId::from_multihash(libp2p::multihash::Multihash::wrap(0, &[0x08, 9, 0x12, 1, 0]).unwrap()).unwrap();
+        let address: Multiaddr = format!("/ip4/10.0.0.1/tcp/1/p2p/{peer}").parse().unwrap();
+        let error = TransportError::Other(io::Error::other(failure));
+        let words = RpcError::from(Failure::of_dial(&DialError::Transport(vec![(address, error)]))).to_string();
+        assert!(words.contains("the peer's key cannot be read: ") && words.contains("unknown key type 9"), "{words}");
+        assert!(words.ends_with("a key of type 9)"), "{words}");
     }
 
     #[test]

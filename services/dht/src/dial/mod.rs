@@ -97,9 +97,7 @@ impl Transport for Dialler {
         let event = Pin::new(&mut *self.inner.lock()).poll(context);
         event.map(|event| {
             let failed = |error: io::Error| Failure::of(&error);
-            event
-                .map_upgrade(|upgrade| upgrade.map(move |result| result.map_err(|error| failed(error))).boxed())
-                .map_err(|error| Failure::of(&error))
+            event.map_upgrade(|upgrade| upgrade.map(move |result| result.map_err(failed)).boxed()).map_err(failed)
         })
     }
 }

@@ -19,12 +19,6 @@ fn plan<'a>(
     swarm::Plan { keypair, protocols, mode: Mode::Client, walks: false, reach, underlay, authorities: &[] }
 }
 
-#[test]
-fn a_description_of_any_length_is_short() {
-    assert_eq!(&*shortened("kubo/0.39.0"), "kubo/0.39.0");
-    assert_eq!(&*shortened(&"ä".repeat(10_000)), "ä".repeat(MAX_AGENT_CHARS));
-}
-
 #[tokio::test]
 async fn the_table_keeps_no_more_addresses_of_a_peer_than_are_ever_dialled() {
     let (keypair, reach) = (Keypair::generate_ed25519(), Reach::anywhere());

@@ -17,7 +17,7 @@ use libp2p::swarm::{
 };
 use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol};
 use tokio::sync::{mpsc, oneshot};
-use tracing::debug;
+use tracing::warn;
 
 use super::offer::Offer;
 use super::pool::StreamPool;
@@ -181,12 +181,14 @@ impl Behaviour {
         if matches!(error, DialError::DialPeerConditionFalse(_)) {
             return;
         }
-        let error = RpcError::from(Failure::of_dial(error));
-        if matches!(error, RpcError::LocalLimit(_) | RpcError::NoTransport(_)) {
-            debug!(%peer, %error, "not dialled");
+        let failure = Failure::of_dial(error);
+        if matches!(failure, Failure::Key(_)) {
+            // A build without a feature, or a key of another age: without a word of it, half a network looks dead.
+            warn!(%peer, %failure, "a peer cannot be spoken to");
         }
+        let error = RpcError::from(failure);
         for wish in self.dialling.remove(&peer).into_iter().flatten() {
-            if matches!(error, RpcError::BackOff | RpcError::NoTransport(_) | RpcError::LocalLimit(_)) {
+            if error.is_untried() {
                 wish.stopwatch.not_dialled();
             }
             let _ = wish.reply.send(Err(error.clone()));

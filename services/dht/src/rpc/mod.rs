@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use parsec_measure::harmless;
 use thiserror::Error;
 use tokio::time::Instant;
 
@@ -143,20 +144,33 @@ pub(crate) enum RpcError {
     #[error("stream failed: {0}")]
     Stream(String),
     /// The answer was none.
-    #[error("{0}")]
+    #[error("malformed answer: {0}")]
     Malformed(String),
     /// The node is stopping.
     #[error("the node is stopping")]
     Stopping,
 }
 
+/// How much is told of why a request failed: an error of the system, and a long address.
+const MAX_REASON_CHARS: usize = 300;
+
 impl RpcError {
+    /// Why, in a sentence that holds no more of a stranger's words than are of use, and none that does harm.
+    pub(crate) fn in_words(&self) -> String {
+        harmless(&self.to_string(), MAX_REASON_CHARS)
+    }
+
     /// Whether the peer was not even reached.
     pub(crate) fn is_dial(&self) -> bool {
         matches!(
             self,
             Self::Dial(_) | Self::DialUnanswered(_) | Self::DialTimeout(_) | Self::BackOff | Self::NoTransport(_)
         )
+    }
+
+    /// Whether no address of the peer was tried at all.
+    pub(crate) fn is_untried(&self) -> bool {
+        matches!(self, Self::BackOff | Self::NoTransport(_) | Self::LocalLimit(_))
     }
 
     /// Whether it says nothing about the peer.

@@ -30,10 +30,10 @@ impl Offer {
 
 impl UpgradeInfo for Offer {
     type Info = StreamProtocol;
-    type InfoIter = std::vec::IntoIter<StreamProtocol>;
+    type InfoIter = Vec<StreamProtocol>;
 
     fn protocol_info(&self) -> Self::InfoIter {
-        self.0.to_vec().into_iter()
+        self.0.to_vec()
     }
 }
 

@@ -70,6 +70,8 @@ pub struct Crawl<P> {
     seen: HashSet<P>,
     queue: VecDeque<P>,
     under_way: HashSet<P>,
+    /// Seeds that nobody has named.
+    strangers: HashSet<P>,
     outcome: CrawlOutcome<P>,
 }
 
@@ -81,6 +83,7 @@ impl<P: Contact> Crawl<P> {
             seen: HashSet::new(),
             queue: VecDeque::new(),
             under_way: HashSet::new(),
+            strangers: seeds.iter().cloned().collect(),
             outcome: CrawlOutcome { reachable: Vec::new(), unreachable: Vec::new(), left_out: 0 },
         };
         // We take no place among the peers.
@@ -107,6 +110,9 @@ impl<P: Contact> Crawl<P> {
     fn take_in(&mut self, visited: Visited<P>) {
         match visited {
             Visited::Answered { peer, named } if self.under_way.remove(&peer) => {
+                for known in &named {
+                    self.strangers.remove(known);
+                }
                 self.hear(named);
                 self.outcome.reachable.push(peer);
             }
@@ -135,7 +141,20 @@ impl<P: Contact> Crawl<P> {
         CrawlStep::Done(std::mem::replace(&mut self.outcome, nothing))
     }
 
-    /// What has been found so far, for a crawl that has to end before it is done.
+    /// Whether all that is waited for are seeds whom nobody has named: of the network as its peers know it, everybody has
+    /// been visited.
+    pub fn is_held_up(&self) -> bool {
+        self.queue.is_empty()
+            && !self.under_way.is_empty()
+            && self.under_way.iter().all(|peer| self.strangers.contains(peer))
+    }
+
+    /// What has been found so far.
+    pub fn so_far(&self) -> &CrawlOutcome<P> {
+        &self.outcome
+    }
+
+    /// The same, for a crawl that has to end before it is done.
     pub fn into_outcome(self) -> CrawlOutcome<P> {
         self.outcome
     }

@@ -196,6 +196,9 @@ const DHT: &[Key] = &[
         "MULTIADDRS",
     )
     .help("Addresses to announce to other peers"),
+    Key::text("server.dht.connections", "connections", "PARSEC_SERVER_DHT_CONNECTIONS", "LOW-HIGH")
+        .default("160-192")
+        .help("Connections to keep: with more than HIGH, those worth least are closed until LOW are left"),
     Key::text("server.dht.private_peers", "private-peers", "PARSEC_SERVER_DHT_PRIVATE_PEERS", "WHICH")
         .default("auto")
         .help("Private addresses of other peers: dial, ignore, or auto, which ignores them if all bootstrap peers are public"),

@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use config::{Config, FileFormat, Value, ValueKind};
+use parsec_measure::harmless;
 
 use super::access::SECRETS;
 use super::error::{ConfigError, Origin};
@@ -13,7 +14,6 @@ use super::spool::default_directory;
 use super::table::{Key, Kind, key, keys};
 use super::values::Reading;
 use super::warnings::nearest;
-use crate::words;
 
 /// A flag that was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +108,7 @@ impl Sources {
         let key = key(name);
         let Some(value) = find(&self.merged.cache, name) else { return Ok(None) };
         let wrong = |value: String, reason| {
-            let value = words::cut(&value, MAX_SHOWN_CHARS);
+            let value = harmless(&value, MAX_SHOWN_CHARS);
             ConfigError::Value { origin: self.origin(name).clone(), value, reason }
         };
         let text = written(key, value).map_err(|reason| wrong(key.shown(&value.to_string()), reason))?;

@@ -3,7 +3,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use parsec_dht::PrivatePeers;
+use parsec_dht::{PrivatePeers, Warmth};
 use parsec_measure::StrategyKind;
 
 use super::table::keys;
@@ -280,6 +280,22 @@ fn two_strategies_at_once_are_refused_by_their_names() {
 }
 
 #[test]
+fn connections_to_keep_are_two_numbers_the_lower_one_first() {
+    let connections = |line: &str| server(line, &[]).dht.connections;
+    assert_eq!(connections(""), Warmth { low: 160, high: 192 });
+    assert_eq!(connections("--connections 0-0"), Warmth { low: 0, high: 0 });
+    for wrong in ["192-160", "160", "0-8193", "a-b"] {
+        assert_eq!(
+            run(&format!("provide --connections {wrong}"), &[]).unwrap_err(),
+            format!(
+                "error: flag --connections: cannot use `{wrong}`: expected two numbers up to 8192, the lower one first, such as \
+                 160-192"
+            )
+        );
+    }
+}
+
+#[test]
 fn private_addresses_of_others_are_a_matter_of_the_network_unless_it_is_said() {
     let private_peers = |line: &str, environment: &[(&str, &str)]| server(line, environment).dht.private_peers;
     assert_eq!(private_peers("", &[]), PrivatePeers::Auto);
@@ -388,6 +404,7 @@ pub(super) fn sample(key: &Key, secret_file: &str) -> String {
         (_, "LATENCY") => "50ms".to_owned(),
         (_, "PROTOCOL") => "/x/kad/1.0.0".to_owned(),
         (_, "WHICH") => "dial".to_owned(),
+        (_, "LOW-HIGH") => "7-70".to_owned(),
         _ => "something-else".to_owned(),
     }
 }

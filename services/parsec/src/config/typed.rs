@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use parsec_dht::{Latency, PrivatePeers};
+use parsec_dht::{Latency, PrivatePeers, Warmth};
 use parsec_measure::{Fleet, FleetGroup, Share, StrategyKind};
 
 use super::access::{CallingConfig, ServerUrl, ServingConfig, health_url};
@@ -144,6 +144,8 @@ pub(crate) struct DhtConfig {
     pub(crate) external_addresses: Vec<String>,
     /// What to do with private addresses of other peers.
     pub(crate) private_peers: PrivatePeers,
+    /// How many connections are kept.
+    pub(crate) connections: Warmth,
 }
 
 /// `parsec scheduler`.
@@ -322,6 +324,7 @@ impl DhtConfig {
                 .optional("server.dht.external_addresses", values::list(values::multiaddr))?
                 .unwrap_or_default(),
             private_peers: from.required("server.dht.private_peers", values::private_peers)?,
+            connections: from.required("server.dht.connections", values::connections)?,
         })
     }
 }

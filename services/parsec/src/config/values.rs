@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use parsec_dht::PrivatePeers;
+use parsec_dht::{PrivatePeers, Warmth};
 use parsec_measure::{AttemptId, Cid, ParseCidError, Share, StrategyKind};
 use reqwest::Url;
 
@@ -281,6 +281,17 @@ pub(super) fn within<T: FromStr + PartialOrd + fmt::Display>(range: RangeInclusi
         let (first, last) = (range.start(), range.end());
         let number = text.parse().ok().filter(|number| range.contains(number));
         number.ok_or_else(|| format!("expected a whole number from {first} to {last}"))
+    }
+}
+
+/// The most connections that can be asked for: what a node may have to others anyway.
+const MAX_CONNECTIONS: u32 = 8_192;
+
+pub(super) fn connections(text: &str) -> Reading<Warmth> {
+    let marks = text.split_once('-').and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
+    match marks {
+        Some((low, high)) if low <= high && high <= MAX_CONNECTIONS => Ok(Warmth { low, high }),
+        _ => Err(format!("expected two numbers up to {MAX_CONNECTIONS}, the lower one first, such as 160-192")),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use parsec_measure::harmless;
 use serde::Serialize;
 
 /// How much of a stranger's text is repeated.
@@ -99,10 +100,7 @@ impl Checked {
 
 /// A stranger's text as it may be shown: cut, in one line, and with nothing in it that a terminal would obey.
 pub(crate) fn quoted(text: &str) -> String {
-    let harmless = |c: char| if c.is_control() || c.is_whitespace() { ' ' } else { c };
-    let line: String = text.trim().chars().map(harmless).take(MAX_QUOTED_CHARS).collect();
-    let more = if text.trim().chars().nth(MAX_QUOTED_CHARS).is_some() { "…" } else { "" };
-    format!("`{line}{more}`")
+    format!("`{}`", harmless(text.trim(), MAX_QUOTED_CHARS))
 }
 
 #[cfg(test)]
@@ -124,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_strangers_text_is_short_and_does_nothing_to_a_terminal() {
-        assert_eq!(quoted(" \u{1b}[31mred\u{7}\nline "), "` [31mred  line`");
+        assert_eq!(quoted(" \u{1b}[31mred\u{7}\nline "), "`\u{fffd}[31mred\u{fffd} line`");
         assert_eq!(quoted(&"ü".repeat(161)), format!("`{}…`", "ü".repeat(160)));
         assert_eq!(quoted(&"ü".repeat(160)), format!("`{}`", "ü".repeat(160)));
     }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::finding::{Checked, Finding, Verdict};
 use crate::config::{ConformanceConfig, OutputFormat};
+use crate::output;
 use crate::trace::Look;
 
 /// The narrowest table whose sentences can still be read.
@@ -14,7 +15,7 @@ const MIN_WIDTH: usize = 60;
 pub(crate) fn report(config: &ConformanceConfig, checked: &[Checked], look: Look) -> String {
     match config.format {
         OutputFormat::Text => text(checked, look),
-        OutputFormat::Json => document(&config.server.to_string(), checked).to_string(),
+        OutputFormat::Json => output::json(&document(&config.server.to_string(), checked)),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use parsec_api::client::bare;
+use parsec_measure::harmless;
 use reqwest::header::LOCATION;
 use reqwest::{Client, Response, StatusCode, Url};
 use thiserror::Error;
@@ -10,7 +11,6 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use super::{BadMetadata, Container};
-use crate::words;
 
 /// The largest answer that is read: a real one has about 2 kB, with all labels that AWS allows 40 kB.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
@@ -137,7 +137,7 @@ async fn once(client: &Client, uri: &Url, limit: Duration) -> Result<String, Rea
 
 fn location(response: &Response) -> String {
     let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
-    words::cut(to, MAX_SHOWN_CHARS)
+    harmless(to, MAX_SHOWN_CHARS)
 }
 
 /// What the system said: the errors around it only repeat what was tried.
@@ -146,5 +146,5 @@ fn root_cause(error: &reqwest::Error) -> String {
     while let Some(source) = cause.source() {
         cause = source;
     }
-    words::cut(&cause.to_string(), MAX_SHOWN_CHARS)
+    harmless(&cause.to_string(), MAX_SHOWN_CHARS)
 }

@@ -10,10 +10,9 @@ mod tests;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
+use parsec_measure::harmless;
 use serde_json::{Map, Value};
 use thiserror::Error;
-
-use crate::words;
 
 pub(crate) use ask::ask;
 
@@ -55,7 +54,7 @@ pub(crate) enum BadMetadata {
 
 impl BadMetadata {
     fn field(field: &'static str, found: &Value, expected: &'static str) -> Self {
-        Self::Field { field, found: words::cut(&found.to_string(), MAX_SHOWN_CHARS), expected }
+        Self::Field { field, found: harmless(&found.to_string(), MAX_SHOWN_CHARS), expected }
     }
 }
 
@@ -94,7 +93,7 @@ impl Container {
         let fields = network.as_object().ok_or_else(|| BadMetadata::field("Networks", network, "objects in it"))?;
         let mode = fields.get("NetworkMode").unwrap_or(&Value::Null);
         let mode = mode.as_str().ok_or_else(|| BadMetadata::field(MODE, mode, "a text such as awsvpc"))?;
-        self.networks.push(words::cut(mode, MAX_SHOWN_CHARS));
+        self.networks.push(harmless(mode, MAX_SHOWN_CHARS));
         if mode != AWSVPC || self.ip.is_some() {
             return Ok(());
         }

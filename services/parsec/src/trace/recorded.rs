@@ -123,7 +123,7 @@ fn one(recorded: &Recorded, format: OutputFormat, look: Look) -> String {
         OutputFormat::Json => {
             let mut about = identity(recorded);
             about.extend(figures.clone());
-            document(heading, about, trace.as_ref()).to_string()
+            output::json(&document(heading, about, trace.as_ref()))
         }
     }
 }
@@ -135,7 +135,7 @@ fn list(newest: &[Recorded], format: OutputFormat) -> String {
         Value::Object(all)
     };
     match format {
-        OutputFormat::Json => Value::Array(newest.iter().map(summary).collect()).to_string(),
+        OutputFormat::Json => output::json(&Value::Array(newest.iter().map(summary).collect())),
         OutputFormat::Text if newest.is_empty() => "no operation with a trace is recorded".to_owned(),
         OutputFormat::Text => newest.iter().map(line).collect::<Vec<_>>().join("\n"),
     }

@@ -87,14 +87,14 @@ fn whoever_named_a_peer_was_asked_before_it() {
 
 #[test]
 fn the_largest_trace_fits_into_an_answer() {
-    // Six bytes in JSON, the most that a character can take.
-    let worst = "\u{1}".repeat(10_000);
+    // Four bytes in JSON, the most that a character can take: those that would be escaped do harm, and give way.
+    let worst = "🚀".repeat(10_000);
     let request = TracedRequest { peer: worst.clone(), agent: Some(worst.clone()), ..request(&worst) };
     let trace = trace(vec![request; 2 * MAX_TRACED_REQUESTS]);
     let measured = parsec_measure::Measured::unmeasured(parsec_measure::OutcomeClass::Ok, Duration::ZERO, "");
     let answer = Answer::from_measured("Qm", &measured, parsec_measure::OperationKind::Provide);
     let bytes = answer.with_trace(Some(&trace)).encode().len();
-    assert!((MAX_ANSWER_BYTES / 2..MAX_ANSWER_BYTES * 3 / 4).contains(&bytes), "{bytes}");
+    assert!((MAX_ANSWER_BYTES / 3..MAX_ANSWER_BYTES / 2).contains(&bytes), "{bytes}");
 }
 
 /// Traces as our servers write them.

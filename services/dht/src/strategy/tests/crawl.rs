@@ -124,3 +124,32 @@ proptest! {
         prop_assert_eq!(world.crawl(vec![seed % 40], NARROW), world.crawl(vec![seed % 40], NARROW));
     }
 }
+
+/// Takes everything that a crawl hands out at once.
+fn handed_out(crawl: &mut Crawl<u8>) -> Vec<u8> {
+    std::iter::from_fn(|| match crawl.advance(None) {
+        CrawlStep::Visit(peer) => Some(peer),
+        CrawlStep::Wait | CrawlStep::Done(_) => None,
+    })
+    .collect()
+}
+
+#[test]
+fn a_crawl_is_held_up_when_it_waits_for_nothing_but_seeds_that_nobody_has_named() {
+    let answered = |peer, named: &[u8]| Some(Visited::Answered { peer, named: named.to_vec() });
+    let mut crawl = Crawl::new(ME, vec![1, 2, 3], CrawlConfig::default());
+    assert_eq!(handed_out(&mut crawl), [1, 2, 3]);
+    assert!(crawl.is_held_up(), "nobody has answered yet, and nobody has been named");
+    // Peer 1 names a seed and a newcomer: both are of the network, and waited for.
+    assert_eq!(crawl.advance(answered(1, &[2, 4])), CrawlStep::Visit(4));
+    assert_eq!(crawl.advance(answered(2, &[])), CrawlStep::Wait);
+    assert!(!crawl.is_held_up(), "4 is of the network");
+    assert_eq!(crawl.advance(answered(4, &[1])), CrawlStep::Wait);
+    assert!(crawl.is_held_up(), "3 is known to nobody");
+    assert_eq!(crawl.so_far().reachable, [1, 2, 4]);
+    // It was alive after all.
+    assert_eq!(crawl.advance(answered(3, &[5])), CrawlStep::Visit(5));
+    assert!(!crawl.is_held_up());
+    assert!(matches!(crawl.advance(Some(Visited::Failed { peer: 5 })), CrawlStep::Done(_)));
+    assert!(!crawl.is_held_up(), "it has ended");
+}
