@@ -11,8 +11,8 @@ use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use parsec_api::client::{Answered, CallError, Caller, ServerApi};
 use parsec_measure::{
-    Attempt, AttemptId, Cid, Content, Measured, Node, OperationKind, OutcomeClass, ReadyNode, Round, RoundOutcome,
-    RoundPlan, WhyKept,
+    Attempt, AttemptId, Cid, Content, Measured, Node, OperationKind, OutcomeClass, Round, RoundOutcome, RoundPlan,
+    WhyKept,
 };
 use parsec_store::{Row, Store};
 use tokio::sync::watch;
@@ -134,7 +134,7 @@ impl Play<'_> {
         // Lookups are due once there is something to look up; then also for those who cannot take part.
         if outcome == RoundOutcome::Complete {
             attempts.extend(self.record_left_out(left_out, &cid).await);
-            attempts.extend(self.look_up(&plan.retrievers, &cid).await);
+            attempts.extend(self.look_up(&plan, &cid).await);
         }
         let cut_off = attempts.iter().any(|(_, attempt)| attempt.result.class == OutcomeClass::Cancelled);
         let outcome = if cut_off { RoundOutcome::Interrupted } else { outcome };
@@ -142,10 +142,13 @@ impl Play<'_> {
     }
 
     /// Has all of them look the key up at the same time, each as often as configured.
-    async fn look_up(&self, retrievers: &[ReadyNode], cid: &str) -> Vec<(Node, Attempt)> {
+    /// Whom a search found is compared with who published.
+    async fn look_up(&self, plan: &RoundPlan, cid: &str) -> Vec<(Node, Attempt)> {
         let due = Utc::now();
         let probes = |node| move |probe| self.planned(node, OperationKind::Retrieve, probe, cid, due);
-        let planned: Vec<(&Node, Vec<Attempt>)> = retrievers
+        let publisher = plan.provider.node().peer_id.as_str();
+        let planned: Vec<(&Node, Vec<Attempt>)> = plan
+            .retrievers
             .iter()
             .map(|ready| (ready.node(), (0..self.tools.probes).map(probes(ready.node())).collect()))
             .collect();
@@ -156,6 +159,7 @@ impl Play<'_> {
             let mut attempts = Vec::new();
             for probe in probes {
                 let searching = self.tools.servers.retrieve(&node.endpoint, self.caller(probe.id), cid);
+                let searching = async { Ok(searching.await?.compared_with(publisher)) };
                 attempts.push((node.clone(), self.attempt(node, probe, searching).await));
             }
             attempts

@@ -11,9 +11,10 @@ pub use tables::*;
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("postgres/migrations");
 
 /// The same as text, each with its name: the version, and what it is about.
-pub const SCRIPTS: [(&str, &str); 2] = [
+pub const SCRIPTS: [(&str, &str); 3] = [
     ("0001_rounds_and_operations", include_str!("../postgres/migrations/0001_rounds_and_operations/up.sql")),
     ("0002_traces", include_str!("../postgres/migrations/0002_traces/up.sql")),
+    ("0003_found_publisher", include_str!("../postgres/migrations/0003_found_publisher/up.sql")),
 ];
 
 /// Every table of our own, the one that counts the migrations included.

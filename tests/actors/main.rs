@@ -11,6 +11,7 @@ mod busy_thread;
 mod dht_node;
 mod fakes;
 mod follow_ups;
+mod found;
 mod heartbeat;
 mod hung;
 mod kid;

@@ -47,7 +47,14 @@ const UNUSABLE_SETTINGS: &[Case] = &[
     (&[], "provide --strategy fast", &["flag --strategy", "`fast`", "classic, optprov, fullrt, libp2p"]),
     (&[], "provide --server-mode", &["unexpected argument '--server-mode'"]),
     (&[], "retrieve", &["<CID>"]),
-    (&[], "retrieve Qmnonsense", &["argument CID", "`Qmnonsense`", "multibase CIDv1"]),
+    (&[], "retrieve Qmnonsense", &["argument CID", "`Qmnonsense`", "a CIDv0 has 46 characters", "multibase CIDv1"]),
+    (
+        &[],
+        "retrieve f01551220abababababababababababababababababababababababababababababababab00",
+        &["argument CID", "a byte follows its multihash"],
+    ),
+    (&[], "retrieve f015500030102", &["argument CID", "its digest should have 3 bytes, and has 2"]),
+    (&[], "retrieve /ipfs/QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4", &["argument CID", "it is a path"]),
     (&[], "trace newest", &["argument OPERATION_ID", "`newest`", "UUID"]),
     (&[], "bench --undialable 1", &["flag --undialable", "`1`", "from 0 to 0.9"]),
     (

@@ -126,7 +126,7 @@ async fn the_way_a_body_comes_in_matters_only_where_it_cannot_be_read() {
 async fn a_path_or_a_method_that_is_not_served_is_told_which_are() {
     let served = "this server has POST /provide, POST /retrieve/{cid} and GET /readiness";
     let mut cases: Vec<_> =
-        ["/", "/Provide", "/provide/", "/provide/x", "//provide", "/retrieve", "/retrieve/", "/retrieve/a/b", "/x?y"]
+        ["/", "/Provide", "/provide/", "/provide/x", "//provide", "/retrieve", "/retrieve/", "/x?y"]
             .map(|path| case(&format!("POST {path}"), &[], HELLO, 404, served))
             .into();
     for method in ["GET", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "BREW", "post"] {
@@ -160,17 +160,30 @@ async fn what_is_no_cid_is_named_and_what_is_one_is_found_however_it_is_written(
     };
     let encoded: String = CID.bytes().map(|byte| format!("%{byte:02x}")).collect();
     let v1 = "bafkreibm6jg3ux5qumhcn2b3flc3tyu6dmlb4xa7u5bf44yegnrjhc4yeq";
+    // `/` and `+` are in its alphabet.
+    let base64 = "mAVUSICwmtGto/8aP+ZtFPB0wQTQTQi1wZIO/oPmKXohiZueu";
+    // Content of 78 and of 79 bytes that is its own hash, in base 16.
+    let [identity, too_long] = [78, 79].map(|bytes| format!("f015500{bytes:02x}{}", "ab".repeat(bytes)));
     each_is_answered(vec![
         is_cid(CID, CID),
         is_cid(v1, v1),
         is_cid(&encoded, CID),
+        is_cid(base64, base64),
+        is_cid(&base64.replace('/', "%2F").replace('+', "%2B"), base64),
+        is_cid(&format!("{base64}?x=y"), base64),
+        is_cid(&identity, &identity),
+        no_cid(&too_long, "is not a CID: its multihash has 81 bytes, and no DHT keeps records of one over 80"),
+        no_cid(&format!("{identity}00"), "is not a CID: a byte follows its multihash"),
+        no_cid("a/b", "`a/b` is not a CID: it is a path"),
+        no_cid(&format!("{base64}/x"), "is not a CID"),
         is_cid(&format!("{CID}?x=y"), CID),
         no_cid("Qmnonsense", "`Qmnonsense` is not a CID"),
         no_cid(&CID[..45], "is not a CID"),
         no_cid(&format!("{CID}%20"), "is not a CID"),
         no_cid(&format!("%2Fipfs%2F{CID}"), "is not a CID: it is a path (expected `Qm…` or a multibase CIDv1)"),
         no_cid("%ff", "`\u{fffd}` is not a CID"),
-        no_cid("%00", "is not a CID"),
+        no_cid("%00", "is not a CID: it has a control character"),
+        no_cid("%1b%5b2J%C2%9b", "`\u{fffd}[2J\u{fffd}` is not a CID: it has a control character"),
         no_cid("%C2%A7", "`§` is not a CID"),
         no_cid("%2e%2e", "`..` is not a CID"),
         no_cid(&format!("z{}", "9".repeat(60_000)), "is not a CID: it has 60001 bytes, at most 1024 are read"),

@@ -36,11 +36,24 @@ async fn what_one_process_provides_another_finds_while_the_first_stays() {
     let found = document(&found);
     assert_eq!((&found["outcome"], &found["cid"]), (&"ok".into(), &provided["cid"]), "{found}");
     assert_eq!(found["from_own_records"], false, "{found}");
+    let peer = provided["peer"].as_str().unwrap();
+    let [named] = &found["providers"].as_array().unwrap()[..] else { panic!("{found}") };
+    assert_eq!((&named["peer"], &found["found_publisher"]), (&provided["peer"], &Value::Null), "{found}");
+    assert!(named["addresses"][0].as_str().unwrap().starts_with("/ip4/127.0.0.1/"), "{found}");
+    let by = named["named_by"].as_str().unwrap();
+    let asked = found["trace"]["requests"].as_array().unwrap();
+    let telling = asked.iter().find(|request| request["peer"] == by).unwrap();
+    assert_eq!(telling["named"][0]["peer"], *peer, "{telling}");
+
+    let ended = start(&stage, &network, &["retrieve", cid]).end().await;
+    let told = |line: &String| {
+        line.starts_with(&format!("provider {peer} at /ip4/127.0.0.1/")) && line.contains(", named by ")
+    };
+    assert!(ended.code() == 0 && ended.out.iter().any(told), "{:#?}", ended.out);
 
     provider.signal(Signal::SIGINT);
     let ended = provider.end().await;
     assert_eq!((ended.code(), ended.out.len()), (0, 1));
-    let peer = provided["peer"].as_str().unwrap();
     assert!(
         ended.err.contains(&format!("the record names this process, peer {peer}, which runs until Ctrl-C")),
         "{}",

@@ -77,6 +77,12 @@ async fn check_operations(tables: &Tables) {
     none("outcome = 'ok' AND fleet = 'optprov' AND (network_size IS NULL OR network_size NOT BETWEEN 15 AND 90)").await;
     none("outcome = 'ok' AND fleet = 'fullrt' AND network_size IS DISTINCT FROM 30").await;
 
+    // Each found who had published, and those whose answers we read ourselves say who told them.
+    none("kind = 'provide' AND found_publisher IS NOT NULL").await;
+    none("outcome = 'ok' AND kind = 'retrieve' AND found_publisher IS DISTINCT FROM TRUE").await;
+    let told = "(SELECT document::jsonb @? '$.requests[*].named[*].peer' FROM traces t WHERE t.id = o.trace_id)";
+    none(&format!("outcome = 'ok' AND kind = 'retrieve' AND fleet <> 'libp2p' AND NOT {told}")).await;
+
     // Whatever was measured has its trace.
     none("outcome = 'ok' AND (trace_id IS NULL OR trace_id NOT IN (SELECT id FROM traces))").await;
     let requests = "jsonb_array_length((SELECT document FROM traces t WHERE t.id = o.trace_id)::jsonb->'requests')";

@@ -43,7 +43,7 @@ pub(crate) const ORIGINAL: [Metric; 6] = [
 ];
 
 /// What stands beside it. A new metric gets a row here.
-pub(crate) const OURS: [Metric; 26] = [
+pub(crate) const OURS: [Metric; 27] = [
     metric("parsec_build_info", "gauge", &["version", "commit"], By::Both),
     metric("parsec_actor_restarts_total", "counter", &["actor", "reason"], By::Both),
     metric("parsec_actor_up", "gauge", &["actor"], By::Both),

@@ -55,7 +55,8 @@ impl Measuring {
 pub(super) fn configure(config: &mut ServiceConfig) {
     let only = |allowed: &'static [Method]| web::to(move |request, body| wrong_method(request, body, allowed));
     let provide = web::resource("/provide").route(web::post().to(provide));
-    let retrieve = web::resource("/retrieve/{cid}").route(web::post().to(retrieve));
+    // To the end of the path: a CID in base64 has slashes.
+    let retrieve = web::resource("/retrieve/{cid:.+}").route(web::post().to(retrieve));
     let readiness = web::resource("/readiness").route(web::get().to(readiness)).route(web::head().to(readiness));
     config
         .service(provide.default_service(only(&[Method::POST])))

@@ -13,7 +13,8 @@ use super::*;
 use crate::ask::Ask;
 use crate::dht_node::{DhtHandle, DhtNode, StartDht};
 use crate::fakes::{
-    BeReady, FakeDht, How, MockDht, POLICY, Records, Witness, cid, counted, metrics, millis, publication, secs,
+    BeReady, FakeDht, Finds, How, LIAR, MockDht, POLICY, Records, STRANGER, Witness, cid, counted, metrics, millis,
+    peer_id, publication, secs,
 };
 use crate::metrics::Metrics;
 use crate::supervise::{Child, supervise};
@@ -131,6 +132,37 @@ async fn a_lookup_needs_no_body_and_echoes_the_cid_in_its_version() {
 }
 
 #[actix::test]
+async fn a_cid_in_base64_is_taken_with_its_slashes_as_they_are_and_as_codes() {
+    let (routes, ..) = mocked();
+    // `/` and `+` are in its alphabet.
+    let cid = "mAVUSICwmtGto/8aP+ZtFPB0wQTQTQi1wZIO/oPmKXohiZueu";
+    let codes = cid.replace('/', "%2F").replace('+', "%2b");
+    let all: String = cid.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    for path in [cid, &codes, &all, &cid.replace('/', "%2f")] {
+        assert_eq!(send(&routes, retrieve(path)).await.json()["CID"], cid, "{path}");
+    }
+    for (path, reason) in [
+        ("a/b", "`a/b` is not a CID: it is a path"),
+        ("/", "`/` is not a CID: it is a path"),
+        (&format!("ipfs/{cid}"), "it is a path"),
+        (&format!("{cid}/"), "is not a CID"),
+        (&format!("{cid}/x"), "is not a CID"),
+        (&format!("{codes}%252F"), "is not a CID"),
+    ] {
+        send(&routes, retrieve(path)).await.is_refusal(StatusCode::BAD_REQUEST, reason);
+    }
+}
+
+#[actix::test]
+async fn an_answer_says_whom_a_search_found_to_whoever_asks() {
+    let host = supervised();
+    host.engine.is(How::Says(Finds::Stranger));
+    let found = send(&host.routes, retrieve(&cid(1).to_string())).await.json();
+    let stranger = serde_json::json!([{ "Peer": peer_id(STRANGER), "NamedBy": peer_id(LIAR) }]);
+    assert_eq!((&found["Outcome"], &found["Providers"]), (&"ok".into(), &stranger));
+}
+
+#[actix::test]
 async fn what_cannot_be_understood_is_refused_in_a_sentence() {
     let (routes, ..) = mocked();
     for (body, reason) in [
@@ -213,7 +245,7 @@ async fn a_node_that_is_busy_takes_no_more() {
 #[actix::test]
 async fn other_paths_are_not_found_and_other_methods_not_allowed() {
     let (routes, ..) = mocked();
-    for uri in ["/", "/metrics", "/retrieve", "/retrieve/", "/provide/x", "/retrieve/a/b"] {
+    for uri in ["/", "/metrics", "/retrieve", "/retrieve/", "/provide/x"] {
         assert_eq!(send(&routes, TestRequest::post().uri(uri)).await.status, StatusCode::NOT_FOUND, "{uri}");
     }
     for (request, allowed) in [

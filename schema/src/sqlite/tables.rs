@@ -63,6 +63,7 @@ diesel::table! {
         network_size -> Nullable<Integer>,
         fallback -> Nullable<Text>,
         from_own_records -> Bool,
+        found_publisher -> Nullable<Bool>,
     }
 }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use parsec_api::wire::{Answer, MAX_BODY_BYTES, MAX_CONTENT_BYTES, MAX_STEPS, ProvideRequest, Target};
 use parsec_measure::{
-    Content, Effort, MAX_CID_CHARS, MAX_TRACED_REQUESTS, Measured, Measurement, OperationKind, OutcomeClass,
-    RequestEnd, RequestKind, StrategyKind, Trace, TracedRequest,
+    Content, Effort, FoundProvider, MAX_ADDRESS_CHARS, MAX_CID_CHARS, MAX_FOUND_ADDRESSES, MAX_FOUND_PROVIDERS,
+    MAX_PEER_CHARS, MAX_TRACED_REQUESTS, Measured, Measurement, OperationKind, OutcomeClass, RequestEnd, RequestKind,
+    StrategyKind, Trace, TracedRequest,
 };
 use parsec_test_support::openapi::OpenApi;
 use serde_json::{Value, json};
@@ -65,6 +66,11 @@ fn every_example_of_an_answer_is_read_by_the_client_and_written_by_the_server() 
 fn eloquent(class: OutcomeClass) -> Measured {
     let error = (class != OutcomeClass::Ok).then(|| "so it went".to_owned());
     let at = |micros| Some(Duration::from_micros(micros));
+    let provider = FoundProvider {
+        peer: "12D3KooW".to_owned(),
+        addresses: vec!["/ip4/1.2.3.4/tcp/4001".to_owned()],
+        named_by: Some("QmX".to_owned()),
+    };
     let request = |end| TracedRequest {
         peer: "12D3KooW".to_owned(),
         agent: Some("kubo".to_owned()),
@@ -82,6 +88,7 @@ fn eloquent(class: OutcomeClass) -> Measured {
         error: Some("why not".to_owned()),
         closer: 20,
         providers: 1,
+        named: vec![FoundProvider { named_by: None, ..provider.clone() }],
     };
     let mut requests: Vec<_> = RequestEnd::ALL.into_iter().map(request).collect();
     requests[1] = TracedRequest { named_by: Some(0), kind: RequestKind::GetProviders, ..requests[1].clone() };
@@ -104,6 +111,7 @@ fn eloquent(class: OutcomeClass) -> Measured {
         network_size: some,
         fallback: Some("no estimate yet".to_owned()),
         from_own_records: true,
+        providers: vec![provider],
         trace: Some(Arc::new(trace)),
         ..Measured::unmeasured(class, Duration::MAX, "")
     }
@@ -112,8 +120,7 @@ fn eloquent(class: OutcomeClass) -> Measured {
 #[test]
 fn whatever_the_server_can_say_is_described() {
     let file = OpenApi::new();
-    let can_be_said = |class: &OutcomeClass| class.is_measured() || *class == OutcomeClass::Cancelled;
-    for class in OutcomeClass::ALL.into_iter().filter(can_be_said) {
+    for class in OutcomeClass::ALL.into_iter().filter(|class| class.is_answered()) {
         let measured = eloquent(class);
         let answer =
             Answer::from_measured("Qm", &measured, OperationKind::Provide).with_trace(measured.trace.as_deref());
@@ -152,5 +159,12 @@ fn the_bounds_in_the_file_are_those_of_the_code() {
     assert_eq!(schemas("Answer/properties/Measurements/maxItems"), MAX_STEPS);
     assert_eq!(schemas("Answer/properties/CID/maxLength"), MAX_CID_CHARS);
     assert_eq!(schemas("Trace/properties/requests/maxItems"), MAX_TRACED_REQUESTS);
+    assert_eq!(schemas("Answer/properties/Providers/maxItems"), MAX_FOUND_PROVIDERS);
+    assert_eq!(schemas("TracedRequest/properties/named/maxItems"), MAX_FOUND_PROVIDERS);
+    for (provider, peer, addresses) in [("Provider", "Peer", "Addresses"), ("NamedProvider", "peer", "addresses")] {
+        assert_eq!(schemas(&format!("{provider}/properties/{peer}/maxLength")), MAX_PEER_CHARS);
+        assert_eq!(schemas(&format!("{provider}/properties/{addresses}/maxItems")), MAX_FOUND_ADDRESSES);
+        assert_eq!(schemas(&format!("{provider}/properties/{addresses}/items/maxLength")), MAX_ADDRESS_CHARS);
+    }
     assert_eq!((MAX_BODY_BYTES, MAX_CONTENT_BYTES), (1 << 20, 209_715), "as the file's introduction says");
 }

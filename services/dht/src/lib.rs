@@ -33,6 +33,7 @@
 //! | an answer that we read | 512 KiB | `wire::MAX_ANSWER_BYTES` | `wire` |
 //! | an answer that we give | 40 peers, under 512 KiB | `records::MAX_PROVIDERS`, `K_VALUE` (`kad/src/lib.rs`) | `wire` |
 //! | peers of an answer that are used | 64 closer, 64 providers | `wire::MAX_PEERS` | `wire` |
+//! | providers of a search that are told; addresses of each; an address as text | 64; 8; 256 characters | `MAX_FOUND_PROVIDERS`, … (`measure`) | `tests/found.rs` |
 //! | addresses of a peer; an address | 16; 256 bytes | `addresses::MAX_PER_PEER`, `MAX_ADDRESS_BYTES` | `wire`, `driver`, `records` |
 //! | time for our request: dial, stream, answer | 60 s, 10 s, 10 s | `rpc::DIAL_TIMEOUT`, `OPEN_TIMEOUT`, `ANSWER_TIMEOUT` | `local` |
 //! | peers that one lookup hears of; whose addresses it notes | 4,096; 8,192 | `lookup::MAX_HEARD`, `operation::MAX_BOOK` | `strategy`, `book` |

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libp2p::PeerId;
-use parsec_measure::{Effort, MAX_TRACED_REQUESTS, RequestEnd, StrategyKind, Trace, TracedRequest};
+use parsec_measure::{
+    Effort, FoundProvider, MAX_FOUND_PROVIDERS, MAX_TRACED_REQUESTS, RequestEnd, StrategyKind, Trace, TracedRequest,
+};
 use tokio::time::Instant;
 use tracing::trace;
 
@@ -13,14 +15,15 @@ pub(crate) use crate::confirmation::Confirmation;
 use crate::key::{Contact, Key};
 use crate::rpc::{Phases, RpcError, Stopwatch};
 use crate::strategy::Request;
+use crate::wire::NamedPeer;
 
 /// How one request ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum End {
-    /// With an answer that named so many closer peers and so many providers; for ADD_PROVIDER, written.
+    /// With an answer that named so many closer peers and these providers; for ADD_PROVIDER, written.
     Answered {
         closer: usize,
-        providers: usize,
+        providers: Vec<NamedPeer>,
     },
     Failed(RpcError),
     Cancelled,
@@ -141,6 +144,19 @@ impl Snapshot {
         })
     }
 
+    /// The providers that a peer named in its answer, each once, and where they can be dialled.
+    pub(crate) fn named_by(&self, peer: PeerId) -> Vec<FoundProvider> {
+        let answers = self.0.iter().rev().filter(|(entry, _)| entry.peer == peer);
+        let named = answers.map(|(entry, _)| entry.named()).find(|named| !named.is_empty()).unwrap_or_default();
+        let mut found: Vec<FoundProvider> = Vec::new();
+        for provider in named.iter().map(found_provider) {
+            if found.len() < MAX_FOUND_PROVIDERS && found.iter().all(|known| known.peer != provider.peer) {
+                found.push(FoundProvider { named_by: Some(peer.to_string()), ..provider });
+            }
+        }
+        found
+    }
+
     /// Whom the operation asked.
     pub(crate) fn peers(&self) -> Vec<PeerId> {
         self.0.iter().map(|(entry, _)| entry.peer).collect()
@@ -156,13 +172,32 @@ impl Snapshot {
         agents: &HashMap<PeerId, Arc<str>>,
     ) -> Trace {
         let kept = self.0.iter().take(MAX_TRACED_REQUESTS);
-        let requests: Vec<_> = kept.map(|(entry, phases)| entry.traced(phases, target, began, agents)).collect();
+        let mut requests: Vec<_> = kept.map(|(entry, phases)| entry.traced(phases, target, began, agents)).collect();
+        let mut room = MAX_FOUND_PROVIDERS;
+        for request in &mut requests {
+            request.named.truncate(room);
+            room -= request.named.len();
+        }
         let left_out = u32::try_from(self.0.len() - requests.len()).unwrap_or(u32::MAX);
         Trace { strategy, returned, requests, left_out }
     }
 }
 
+/// A provider as results and traces have it.
+fn found_provider(provider: &NamedPeer) -> FoundProvider {
+    let addresses = provider.addresses.iter().map(ToString::to_string).collect();
+    FoundProvider { peer: provider.id.to_string(), addresses, named_by: None }.bounded()
+}
+
 impl Entry {
+    /// The providers that its answer named.
+    fn named(&self) -> &[NamedPeer] {
+        match &self.end {
+            Some(End::Answered { providers, .. }) => providers,
+            _ => &[],
+        }
+    }
+
     fn traced(
         &self,
         phases: &Phases,
@@ -171,9 +206,9 @@ impl Entry {
         agents: &HashMap<PeerId, Arc<str>>,
     ) -> TracedRequest {
         let offset = |phase: Option<Instant>| Some(phase?.saturating_duration_since(began));
-        let (closer, providers) = match self.end {
-            Some(End::Answered { closer, providers }) => (closer, providers),
-            _ => (0, 0),
+        let closer = match self.end {
+            Some(End::Answered { closer, .. }) => closer,
+            _ => 0,
         };
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let named_by = self.origin.named_by.filter(|place| *place < MAX_TRACED_REQUESTS).map(number);
@@ -196,7 +231,8 @@ impl Entry {
                 _ => None,
             },
             closer: number(closer),
-            providers: number(providers),
+            providers: number(self.named().len()),
+            named: self.named().iter().map(found_provider).collect(),
         }
     }
 }
@@ -229,5 +265,50 @@ impl End {
                 | RpcError::Stopping => RequestEnd::Protocol,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(answers: &[(PeerId, Vec<NamedPeer>)]) -> Snapshot {
+        let mut log = Log::default();
+        for (peer, providers) in answers {
+            let place = log.begin(*peer, Request::GetProviders, Origin::default(), Stopwatch::start());
+            log.end(place, End::Answered { closer: 0, providers: providers.clone() });
+        }
+        log.snapshot()
+    }
+
+    fn strangers(count: usize) -> Vec<NamedPeer> {
+        let address = "/ip4/1.2.3.4/tcp/4001".parse::<libp2p::Multiaddr>().unwrap();
+        (0..count).map(|_| NamedPeer { id: PeerId::random(), addresses: vec![address.clone()] }).collect()
+    }
+
+    fn traced(log: &Snapshot) -> Trace {
+        let key = Key::of(b"key");
+        log.trace(StrategyKind::Classic, &key, Instant::now(), Duration::ZERO, &HashMap::new())
+    }
+
+    #[test]
+    fn who_named_whom_is_told_and_each_provider_once() {
+        let (one, other, named) = (PeerId::random(), PeerId::random(), strangers(2));
+        let log = log(&[(one, vec![]), (other, [named.clone(), named.clone()].concat())]);
+        let told: Vec<_> = log.named_by(other).into_iter().map(|found| (found.peer, found.named_by.unwrap())).collect();
+        assert_eq!(told, named.iter().map(|named| (named.id.to_string(), other.to_string())).collect::<Vec<_>>());
+        assert_eq!(log.named_by(one), []);
+        let counts: Vec<_> = traced(&log).requests.iter().map(|request| request.providers).collect();
+        assert_eq!(counts, [0, 4]);
+    }
+
+    #[test]
+    fn however_many_are_named_a_result_and_a_trace_tell_the_first() {
+        let (one, other) = (PeerId::random(), PeerId::random());
+        let log = log(&[(one, strangers(60)), (other, strangers(100))]);
+        assert_eq!(log.named_by(other).len(), MAX_FOUND_PROVIDERS);
+        let trace = traced(&log);
+        let told: Vec<_> = trace.requests.iter().map(|request| (request.providers, request.named.len())).collect();
+        assert_eq!((told, trace.named().len()), (vec![(60, 60), (100, 4)], MAX_FOUND_PROVIDERS));
     }
 }

@@ -295,10 +295,15 @@ impl<S: Strategy<PeerId>> Running<S> {
     fn take_in(&mut self, Ended { peer, request, result }: Ended) {
         let Some(UnderWay { place, trying, .. }) = self.under_way.remove(&(peer, request)) else { return };
         let (reply, end) = match result {
-            Ok(_) if request == Request::AddProvider => (Reply::Stored, End::Answered { closer: 0, providers: 0 }),
+            Ok(_) if request == Request::AddProvider => {
+                (Reply::Stored, End::Answered { closer: 0, providers: Vec::new() })
+            }
             Ok(response) => {
                 self.tools.driver.answered(self.book.named(peer));
-                let end = End::Answered { closer: response.closer.len(), providers: response.providers.len() };
+                // Who names providers without being asked for them is not listened to.
+                let asked_for = request == Request::GetProviders;
+                let providers = if asked_for { self.dialable(&response.providers) } else { Vec::new() };
+                let end = End::Answered { closer: response.closer.len(), providers };
                 (self.hear(place, response), end)
             }
             Err(error) => {
@@ -318,6 +323,16 @@ impl<S: Strategy<PeerId>> Running<S> {
         };
         self.log.end(place, end);
         self.answers.push_back(Answer { peer, request, reply });
+    }
+
+    /// These peers with those of their addresses that may be dialled from here, for the log.
+    fn dialable(&self, peers: &[NamedPeer]) -> Vec<NamedPeer> {
+        let dialable = |address: &&Multiaddr| is_dialable(address) && self.tools.reach.permits(address);
+        let named = |peer: &NamedPeer| NamedPeer {
+            id: peer.id,
+            addresses: peer.addresses.iter().filter(dialable).cloned().collect(),
+        };
+        peers.iter().map(named).collect()
     }
 
     /// How to try again after a failure, if at all.

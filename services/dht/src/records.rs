@@ -32,8 +32,8 @@ const KEY_BYTES: usize = 400;
 /// that are shared.
 const ALLOCATION_BYTES: usize = 64;
 
-/// The longest key that is held (Go: `ProviderManager` takes 1 to 80 bytes).
-pub(crate) const MAX_KEY_BYTES: usize = 80;
+/// The longest key that is held.
+pub(crate) const MAX_KEY_BYTES: usize = parsec_measure::MAX_KEY_BYTES;
 
 /// How many providers of one key are held: as many as an answer has room for.
 pub(crate) const MAX_PROVIDERS: usize = 20;

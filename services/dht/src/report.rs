@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use libp2p::PeerId;
 use parsec_measure::{
-    AttemptId, Cid, Effort, FollowUp, Measured, Measurement, OperationKind, OutcomeClass, StrategyKind,
+    AttemptId, Cid, Effort, FollowUp, FoundProvider, MAX_FOUND_PROVIDERS, Measured, Measurement, OperationKind,
+    OutcomeClass, StrategyKind,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore, mpsc};
 use tokio::time::Instant;
@@ -121,7 +122,9 @@ impl Context {
             let took = begun.operation.started.elapsed();
             // Nobody had to be asked: said as zeros, so that it can be told from a server that does not count.
             let effort = Snapshot::default().effort();
-            let result = Measured { from_own_records: true, ..self.measured(&begun, took, Ok(()), effort) };
+            let providers = unaddressed(&begun.start.local_providers);
+            let measured = self.measured(&begun, took, Ok(()), effort);
+            let result = Measured { from_own_records: true, providers, ..measured };
             return Ok(self.traced(result, &begun, took, &Snapshot::default()).await);
         }
         let (target, local, config, seeds) = (begun.target, self.local, self.config, begun.seeds());
@@ -209,10 +212,12 @@ impl Context {
     {
         let (seeds, log) = (begun.start.seeds.clone(), Log::default());
         let Driven { outcome, took, log, .. } = begun.operation.clone().drive(&self.tools, strategy, seeds, log).await;
+        let mut found = Vec::new();
         let result = match outcome {
             _ if begun.start.seeds.is_empty() => Err(nobody_to_ask()),
             None => Err((OutcomeClass::Timeout, self.ran_out("no provider named by then"))),
-            Some(Found::Providers { providers, .. }) => {
+            Some(Found::Providers { by, providers }) => {
+                found = log.named_by(by);
                 self.leave(providers).await;
                 Ok(())
             }
@@ -223,7 +228,7 @@ impl Context {
                 Err(found_nobody(&log))
             }
         };
-        let measured = self.measured(&begun, took, result, log.effort());
+        let measured = Measured { providers: found, ..self.measured(&begun, took, result, log.effort()) };
         self.traced(measured, &begun, took, &log).await
     }
 
@@ -251,6 +256,8 @@ impl Context {
         let Walked { at, complete, log, providers, .. } =
             self.tools.driver.walk(key, Request::GetProviders, deadline).await?;
         let (took, log) = (at - started, log.snapshot());
+        // libp2p-kad tells whom it found, and neither where they are nor who said so.
+        let found = unaddressed(&providers);
         let result = if begun.start.table_size == 0 {
             Err(nobody_to_ask())
         } else if !providers.is_empty() {
@@ -261,7 +268,7 @@ impl Context {
         } else {
             Err(found_nobody(&log))
         };
-        let measured = self.measured(&begun, took, result, log.effort());
+        let measured = Measured { providers: found, ..self.measured(&begun, took, result, log.effort()) };
         Ok(self.traced(measured, &begun, took, &log).await)
     }
 
@@ -322,6 +329,12 @@ async fn follow<S: Strategy<PeerId>>(
     if follow_ups.try_send(follow_up).is_err() {
         warn!(%cid, "what became of a publication in the background is not recorded: nobody takes it");
     }
+}
+
+/// Providers of whom no more is known than who they are.
+fn unaddressed(providers: &[PeerId]) -> Vec<FoundProvider> {
+    let provider = |id: &PeerId| FoundProvider { peer: id.to_string(), addresses: Vec::new(), named_by: None };
+    providers.iter().take(MAX_FOUND_PROVIDERS).map(provider).collect()
 }
 
 /// The words are Go's (`kbucket.ErrLookupFailure`): others look for them.

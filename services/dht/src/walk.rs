@@ -132,7 +132,7 @@ impl Tap {
     pub(crate) fn hears(&mut self, peer: PeerId, event: &impl fmt::Debug) -> Option<NamedPeer> {
         match variant(event).as_str() {
             "FindNodeRes" | "GetProvidersRes" => {
-                self.ends(peer, End::Answered { closer: 0, providers: 0 });
+                self.ends(peer, End::Answered { closer: 0, providers: Vec::new() });
                 Some(NamedPeer { id: peer, addresses: self.addresses.get(&peer).cloned().into_iter().collect() })
             }
             "QueryError" => {

@@ -9,7 +9,7 @@ use parsec_dht::{
     Dht, Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, PrivatePeers,
     Readiness, StartError, Underlay, Warmth,
 };
-use parsec_measure::{AttemptId, Cid, Content, OutcomeClass, RequestKind, StrategyKind};
+use parsec_measure::{AttemptId, Cid, Content, FoundProvider, Measured, OutcomeClass, RequestKind, StrategyKind};
 use tokio::time::timeout;
 
 /// Far longer than anything here takes: reached only when something hangs.
@@ -72,6 +72,20 @@ async fn what_one_publishes_another_finds(transport: LocalTransport) {
     let found = finder.retrieve(cid).await.unwrap();
     assert_eq!((found.class, &found.error), (OutcomeClass::Ok, &None));
     assert_eq!(found.steps[0].step, "retrieval");
+    names_the_publisher(&found, &publisher);
+}
+
+/// A search says whom it found, where, and who of those that it asked said so; the trace says the same.
+fn names_the_publisher(found: &Measured, publisher: &Node) {
+    let [provider] = &found.providers[..] else { panic!("{:?}", found.providers) };
+    assert_eq!(provider.peer, publisher.peer_id());
+    let port = format!("/{}", publisher.port());
+    assert!(provider.addresses.iter().any(|address| address.contains(&port)), "{provider:?}");
+    let trace = found.trace.as_ref().unwrap();
+    let by: Vec<_> = trace.requests.iter().filter(|request| request.providers > 0).collect();
+    assert!(by.iter().any(|request| Some(&request.peer) == provider.named_by.as_ref()), "{provider:?} {by:#?}");
+    assert!(trace.named().contains(provider), "{by:#?}");
+    assert!(by.iter().all(|request| request.named.len() == request.providers as usize), "{by:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,6 +156,7 @@ async fn a_full_routing_table_knows_everybody_before_it_is_ready_and_asks_the_cl
     }
     let found = finder.retrieve(cid).await.unwrap();
     assert_eq!((found.class, found.routing_table_size), (OutcomeClass::Ok, 60));
+    names_the_publisher(&found, &publisher);
     assert_eq!(finder.retrieve(fresh()).await.unwrap().class, OutcomeClass::NotFound);
 }
 
@@ -174,6 +189,9 @@ async fn rust_libp2ps_own_lookups_are_measured_as_they_are_and_its_records_reall
 
     let found = finder.retrieve(cid).await.unwrap();
     assert_eq!((found.class, &found.error), (OutcomeClass::Ok, &None));
+    // Where they are and who said so it keeps to itself.
+    let provider = FoundProvider { peer: publisher.peer_id(), addresses: vec![], named_by: None };
+    assert_eq!(found.providers, [provider]);
     assert!(found.trace.unwrap().requests.iter().all(|request| request.kind == RequestKind::GetProviders));
     let missed = finder.retrieve(fresh()).await.unwrap();
     assert_eq!((missed.class, missed.error.as_deref()), (OutcomeClass::NotFound, Some("not found")));
@@ -185,6 +203,7 @@ async fn what_nobody_published_is_not_found() {
     let node = ready(config(network.bootstrap())).await;
     let result = node.retrieve(fresh()).await.unwrap();
     assert_eq!((result.class, result.error.as_deref()), (OutcomeClass::NotFound, Some("not found")));
+    assert_eq!(result.providers, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -228,6 +247,7 @@ async fn what_a_node_provides_itself_it_finds_at_home() {
     let found = node.retrieve(cid).await.unwrap();
     assert_eq!((found.class, found.effort.rpcs), (OutcomeClass::Ok, Some(0)));
     assert!(found.from_own_records);
+    assert_eq!(found.providers.into_iter().map(|provider| provider.peer).collect::<Vec<_>>(), [node.peer_id()]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use cid::CidGeneric;
+use cid::multibase::{self, Base};
 use multihash::Multihash;
 use rand::Rng;
 use sha2::{Digest, Sha256};
@@ -16,6 +18,25 @@ pub const CONTENT_BYTES: usize = 1024;
 /// The longest text that is read as a CID. The longest with a multihash of 64 bytes, written in base 2, has about 700
 /// characters; decoding base 58 takes time that grows with the square of the length.
 pub const MAX_CID_CHARS: usize = 1024;
+
+/// How much of what is no CID a message repeats.
+const MAX_SHOWN_CHARS: usize = 128;
+
+/// The longest key under which a provider record is kept, in bytes: Go's `ProviderManager` takes 1 to 80. A hash stays below;
+/// an identity multihash, which is the content itself, may not.
+pub const MAX_KEY_BYTES: usize = 80;
+
+/// The longest digest: a key has at least a byte each for the function and the length.
+const MAX_DIGEST_BYTES: usize = MAX_KEY_BYTES - 2;
+
+/// How long every CIDv0 is: a sha2-256 multihash in base 58.
+const V0_CHARS: usize = 46;
+
+/// How every CIDv0 begins as bytes: sha2-256, 32 bytes.
+const V0_PREFIX: [u8; 2] = [0x12, 0x20];
+
+/// The prefixes of the multibases whose alphabet has the slash: base64, with and without padding.
+const BASE64: [char; 2] = ['m', 'M'];
 
 /// The multicodec code of sha2-256 (multicodec table).
 const SHA2_256: u64 = 0x12;
@@ -43,8 +64,8 @@ impl Content {
     /// The identifier under which Go servers publish these bytes: sha2-256, CIDv0.
     pub fn cid(&self) -> Cid {
         let digest = Sha256::digest(&self.0);
-        let multihash = Multihash::<64>::wrap(SHA2_256, &digest).expect("a sha2-256 digest has 32 of at most 64 bytes");
-        Cid(cid::Cid::new_v0(multihash).expect("CIDv0 takes every sha2-256 multihash"))
+        let multihash = Multihash::wrap(SHA2_256, &digest).expect("a sha2-256 digest has 32 of at most 78 bytes");
+        Cid(CidGeneric::new_v0(multihash).expect("CIDv0 takes every sha2-256 multihash"))
     }
 }
 
@@ -60,11 +81,11 @@ impl fmt::Debug for Content {
     }
 }
 
-/// A content identifier, version 0 or 1, with any multihash.
+/// A content identifier, version 0 or 1, with any multihash under which the DHT keeps records.
 ///
 /// Printing gives back the canonical form of what was parsed: `Qm…` for version 0, base32 for version 1.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Cid(cid::Cid);
+pub struct Cid(CidGeneric<MAX_DIGEST_BYTES>);
 
 /// Text that is not a content identifier.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -85,7 +106,7 @@ impl Cid {
     /// The same multihash as a CIDv1 of raw bytes: how JavaScript servers name what they published.
     #[must_use]
     pub fn raw_v1(&self) -> Self {
-        Self(cid::Cid::new_v1(RAW, *self.0.hash()))
+        Self(CidGeneric::new_v1(RAW, *self.0.hash()))
     }
 }
 
@@ -105,85 +126,76 @@ impl FromStr for Cid {
     type Err = ParseCidError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refused = |reason| ParseCidError { text: harmless(text, 128), reason };
-        if text.len() > MAX_CID_CHARS {
-            return Err(refused(format!("it has {} bytes, at most {MAX_CID_CHARS} are read", text.len())));
-        }
-        // The decoder would skip whatever stands before `/ipfs/`.
-        if text.contains('/') {
-            return Err(refused("it is a path".to_owned()));
-        }
-        text.parse().map(Self).map_err(|error: cid::Error| refused(error.to_string()))
+        let refused = |reason| ParseCidError { text: harmless(text, MAX_SHOWN_CHARS), reason };
+        decode(text).and_then(|bytes| read(&bytes)).map(Self).map_err(refused)
     }
+}
+
+/// The bytes of a CID as text, whatever they are. The library's own reader would skip all that stands before `/ipfs/`, and
+/// may find that within base64.
+fn decode(text: &str) -> Result<Vec<u8>, String> {
+    match text.len() {
+        0 => return Err("it is empty".to_owned()),
+        length if length > MAX_CID_CHARS => {
+            return Err(format!("it has {length} bytes, at most {MAX_CID_CHARS} are read"));
+        }
+        _ => {}
+    }
+    // One of the multibases is the bytes as they are, behind the character NUL: not for a line of text.
+    if text.contains(char::is_control) {
+        return Err("it has a control character".to_owned());
+    }
+    if text.starts_with("Qm") {
+        let bytes = Base::Base58Btc.decode(text).map_err(|error| format!("it is not base58: {error}"))?;
+        return match text.chars().count() {
+            V0_CHARS if bytes.starts_with(&V0_PREFIX) => Ok(bytes),
+            V0_CHARS => Err("it is no sha2-256 multihash".to_owned()),
+            chars => Err(format!("a CIDv0 has {V0_CHARS} characters, this has {chars}")),
+        };
+    }
+    if text.contains('/') && !text.starts_with(BASE64) {
+        return Err("it is a path".to_owned());
+    }
+    multibase::decode(text).map(|(_, bytes)| bytes).map_err(|error| error.to_string())
+}
+
+/// The library's own reader does not look at what follows the multihash, nor does it say how long that is.
+fn read(bytes: &[u8]) -> Result<CidGeneric<MAX_DIGEST_BYTES>, String> {
+    let (codec, multihash) = if bytes.starts_with(&V0_PREFIX) {
+        (None, bytes)
+    } else {
+        let (version, rest) = number(bytes, "version")?;
+        if version != 1 {
+            return Err(format!("its version is {version}, and there are 0 and 1"));
+        }
+        let (codec, rest) = number(rest, "codec")?;
+        (Some(codec), rest)
+    };
+    let (function, rest) = number(multihash, "hash function")?;
+    let (length, rest) = number(rest, "length of a digest")?;
+    let has = rest.len();
+    let digest = usize::try_from(length).ok().and_then(|length| rest.get(..length));
+    let digest = digest.ok_or_else(|| format!("its digest should have {length} bytes, and has {has}"))?;
+    match has - digest.len() {
+        0 => {}
+        1 => return Err("a byte follows its multihash".to_owned()),
+        more => return Err(format!("{more} bytes follow its multihash")),
+    }
+    if multihash.len() > MAX_KEY_BYTES {
+        let long = multihash.len();
+        return Err(format!("its multihash has {long} bytes, and no DHT keeps records of one over {MAX_KEY_BYTES}"));
+    }
+    let multihash = Multihash::wrap(function, digest).map_err(|error| error.to_string())?;
+    match codec {
+        Some(codec) => Ok(CidGeneric::new_v1(codec, multihash)),
+        None => CidGeneric::new_v0(multihash).map_err(|error| error.to_string()),
+    }
+}
+
+/// The number that stands first (an unsigned varint), and what follows it.
+fn number<'a>(bytes: &'a [u8], what: &str) -> Result<(u64, &'a [u8]), String> {
+    unsigned_varint::decode::u64(bytes).map_err(|_| format!("it has no {what} where one should be"))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use rand::{SeedableRng, rngs::StdRng};
-
-    #[test]
-    fn a_known_content_has_the_cid_that_go_computes() {
-        // `echo -n "hello world" | ipfs add --raw-leaves=false` hashes a wrapped block; this is the bare sha2-256 of the bytes,
-        // which is what `kad-dht` servers of the original return.
-        let cid = Content::from(b"hello world".to_vec()).cid();
-        assert_eq!(cid.to_string(), "QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4");
-    }
-
-    #[test]
-    fn the_same_seed_gives_the_same_content() {
-        let content = |seed| Content::random(&mut StdRng::seed_from_u64(seed));
-        assert_eq!(content(7), content(7));
-        assert_ne!(content(7), content(8));
-        assert_eq!(content(7).bytes().len(), CONTENT_BYTES);
-    }
-
-    #[test]
-    fn version_1_is_read_and_names_the_same_multihash() {
-        let v0: Cid = "QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4".parse().unwrap();
-        let v1: Cid = "bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e".parse().unwrap();
-        assert_eq!((v1.multihash(), &v1), (v0.multihash(), &v0.raw_v1()));
-        assert_eq!(v0.multihash()[..2], [0x12, 0x20]);
-    }
-
-    #[test]
-    fn what_is_no_cid_is_named_in_the_message() {
-        let message = "Qmnonsense".parse::<Cid>().unwrap_err().to_string();
-        assert!(message.contains("`Qmnonsense` is not a CID"), "{message}");
-    }
-
-    #[test]
-    fn a_path_with_a_cid_in_it_is_no_cid() {
-        for text in [
-            "/ipfs/QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4",
-            "x/ipfs/QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4",
-        ] {
-            let message = text.parse::<Cid>().unwrap_err().to_string();
-            assert!(message.contains("it is a path"), "{message}");
-        }
-    }
-
-    #[test]
-    fn the_longest_cid_is_read_and_a_longer_text_is_not_even_tried() {
-        let multihash = cid::multihash::Multihash::<64>::wrap(u64::MAX >> 1, &[0xff; 64]).unwrap();
-        let longest = cid::Cid::new_v1(u64::MAX >> 1, multihash);
-        let longest = longest.to_string_of_base(cid::multibase::Base::Base2).unwrap();
-        assert!(longest.len() < MAX_CID_CHARS && longest.parse::<Cid>().is_ok(), "{} characters", longest.len());
-        let message = format!("z{}", "9".repeat(MAX_CID_CHARS)).parse::<Cid>().unwrap_err().to_string();
-        assert!(message.contains("it has 1025 bytes, at most 1024 are read"), "{message}");
-    }
-
-    proptest! {
-        #[test]
-        fn printing_and_parsing_are_inverse(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-            let cid = Content::from(bytes).cid();
-            prop_assert_eq!(cid.to_string().parse::<Cid>().unwrap(), cid);
-        }
-
-        #[test]
-        fn no_text_makes_the_parser_panic(text in ".{0,200}") {
-            let _ = text.parse::<Cid>();
-        }
-    }
-}
+mod tests;

@@ -5,9 +5,11 @@
 //! time as it does in the field.
 
 mod attempt;
+mod comparison;
 mod content;
 mod faults;
 mod fleet;
+mod found;
 mod keep;
 mod listed;
 mod node;
@@ -20,9 +22,11 @@ mod summary;
 mod trace;
 
 pub use attempt::{Attempt, AttemptId, Round, RoundId, RoundOutcome, SchedulerId};
-pub use content::{CONTENT_BYTES, Cid, Content, MAX_CID_CHARS, ParseCidError};
+pub use comparison::found_publisher;
+pub use content::{CONTENT_BYTES, Cid, Content, MAX_CID_CHARS, MAX_KEY_BYTES, ParseCidError};
 pub use faults::{Absence, Faults};
 pub use fleet::{Fleet, FleetGroup, ParseFleetError};
+pub use found::{FoundProvider, MAX_ADDRESS_CHARS, MAX_FOUND_ADDRESSES, MAX_FOUND_PROVIDERS, MAX_PEER_CHARS};
 pub use keep::{LEAST_SEEN, REMEMBERED, SLOW_FROM, Share, TraceKeeper, WhyKept};
 pub use listed::{BadLine, Badbits, BadbitsReader, DeniedCids, DeniedCidsReader, ListName, Listed, Lists, MAX_LISTED};
 pub use node::{ACTIVE_WITHIN, Endpoint, Node, NodeId, ReadyNode, port_candidates};

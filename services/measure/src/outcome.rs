@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::Trace;
+use crate::{FoundProvider, Trace};
 
 /// A name from a database or an answer that this version does not know.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -73,6 +73,8 @@ pub enum OutcomeClass {
     Ok,
     /// The lookup ended in good order without a provider.
     NotFound,
+    /// Providers were named, and who had published was not among them. Only a scheduler can say so: it knows who had.
+    WrongProvider,
     /// The DHT operation ran past its time limit.
     Timeout,
     /// The routing table was empty: there was nobody to ask.
@@ -100,9 +102,10 @@ pub enum OutcomeClass {
 
 impl OutcomeClass {
     /// Every class, in the order of the documentation.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Ok,
         Self::NotFound,
+        Self::WrongProvider,
         Self::Timeout,
         Self::NoPeers,
         Self::DialFailed,
@@ -121,6 +124,7 @@ impl OutcomeClass {
         match self {
             Self::Ok => "ok",
             Self::NotFound => "not_found",
+            Self::WrongProvider => "wrong_provider",
             Self::Timeout => "timeout",
             Self::NoPeers => "no_peers",
             Self::DialFailed => "dial_failed",
@@ -137,6 +141,16 @@ impl OutcomeClass {
 
     /// Whether a server measured this, so that the original's tables have a shape for it.
     pub fn is_measured(self) -> bool {
+        self.is_seen_by_servers() || self == Self::WrongProvider
+    }
+
+    /// Whether a server can answer with it: it knows what became of its operation. Whether the server was reachable, and
+    /// whether it found the right provider, is for others to say.
+    pub fn is_answered(self) -> bool {
+        self.is_seen_by_servers() || self == Self::Cancelled
+    }
+
+    fn is_seen_by_servers(self) -> bool {
         match self {
             Self::Ok
             | Self::NotFound
@@ -146,9 +160,12 @@ impl OutcomeClass {
             | Self::NoTransport
             | Self::LocalLimit
             | Self::Protocol => true,
-            Self::ServerUnreachable | Self::ServerNotReady | Self::ServerError | Self::Cancelled | Self::RecordLost => {
-                false
-            }
+            Self::WrongProvider
+            | Self::ServerUnreachable
+            | Self::ServerNotReady
+            | Self::ServerError
+            | Self::Cancelled
+            | Self::RecordLost => false,
         }
     }
 }
@@ -221,6 +238,11 @@ pub struct Measured {
     pub fallback: Option<String>,
     /// A search that the server answered from its own records, without asking anybody: no DHT was measured.
     pub from_own_records: bool,
+    /// Whom a search found, at most [`MAX_FOUND_PROVIDERS`](crate::MAX_FOUND_PROVIDERS). Empty if it found nobody, and if the
+    /// server does not say whom.
+    pub providers: Vec<FoundProvider>,
+    /// Whether who had published was among them, if that is known: see [`Measured::compared_with`]. A server leaves it open.
+    pub found_publisher: Option<bool>,
     /// Request by request, what was done.
     pub trace: Option<Arc<Trace>>,
 }
@@ -246,6 +268,8 @@ impl Measured {
             network_size: None,
             fallback: None,
             from_own_records: false,
+            providers: Vec::new(),
+            found_publisher: None,
             trace: None,
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AttemptId, UnknownName};
+use crate::{AttemptId, FoundProvider, UnknownName};
 
 /// How many requests of one operation a trace holds; what is beyond is counted in [`Trace::left_out`].
 /// A publication takes 40 to 130 requests in the field.
@@ -220,6 +220,9 @@ pub struct TracedRequest {
     /// How many providers its answer named.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub providers: u32,
+    /// Which: of all requests of a trace together, the first [`MAX_FOUND_PROVIDERS`](crate::MAX_FOUND_PROVIDERS).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named: Vec<FoundProvider>,
 }
 
 impl TracedRequest {
@@ -247,6 +250,18 @@ pub struct Trace {
     /// How many more there were.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out: u32,
+}
+
+impl Trace {
+    /// Whom its answers named as providers, each with who did. One that several named is there several times.
+    pub fn named(&self) -> Vec<FoundProvider> {
+        let by = |request: &TracedRequest| {
+            let peer = request.peer.clone();
+            let named = request.named.iter().cloned();
+            named.map(move |provider| FoundProvider { named_by: Some(peer.clone()), ..provider }).collect::<Vec<_>>()
+        };
+        self.requests.iter().flat_map(by).collect()
+    }
 }
 
 /// What became of the puts that a publication left to the background.
@@ -320,6 +335,7 @@ mod tests {
             error: None,
             closer: 20,
             providers: 0,
+            named: vec![],
         }
     }
 
@@ -338,6 +354,28 @@ mod tests {
         );
         assert_eq!(text, expected);
         assert_eq!(serde_json::from_str::<Trace>(&text).unwrap(), trace);
+    }
+
+    #[test]
+    fn a_request_says_which_providers_were_named_and_a_trace_by_whom() {
+        let provider = |peer: &str, addresses: &[&str]| FoundProvider {
+            peer: peer.to_owned(),
+            addresses: addresses.iter().map(|address| (*address).to_owned()).collect(),
+            named_by: None,
+        };
+        let named = vec![provider("QmOne", &["/ip4/1.2.3.4/tcp/4001"]), provider("QmOther", &[])];
+        let request = TracedRequest { providers: 2, named, ..request() };
+        let text = serde_json::to_string(&request).unwrap();
+        let expected =
+            r#""providers":2,"named":[{"peer":"QmOne","addresses":["/ip4/1.2.3.4/tcp/4001"]},{"peer":"QmOther"}]}"#;
+        assert!(text.ends_with(expected), "{text}");
+        assert_eq!(serde_json::from_str::<TracedRequest>(&text).unwrap(), request);
+
+        let requests = vec![TracedRequest { named: vec![], ..request.clone() }, request];
+        let trace = Trace { strategy: StrategyKind::Classic, returned: Duration::ZERO, requests, left_out: 0 };
+        let named: Vec<_> = trace.named().into_iter().map(|named| (named.peer, named.named_by.unwrap())).collect();
+        let by = "12D3KooWpeer".to_owned();
+        assert_eq!(named, [("QmOne".to_owned(), by.clone()), ("QmOther".to_owned(), by)]);
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! What there is to say of an operation besides what became of it, the same whether it has just ended or was recorded:
 //! in sentences for people, by name for programs.
 
-use parsec_measure::{Measured, OperationKind, StrategyKind};
+use parsec_measure::{FoundProvider, Measured, OperationKind, StrategyKind};
 use serde_json::{Map, Value, json};
 
 use crate::words;
+
+/// How many providers have a line of their own. Of a key that has just been made up there is one; a list of dozens is
+/// somebody's joke.
+const MAX_SHOWN: usize = 10;
 
 /// In sentences.
 pub(crate) fn facts(kind: OperationKind, result: &Measured) -> Vec<String> {
@@ -35,7 +39,28 @@ pub(crate) fn facts(kind: OperationKind, result: &Measured) -> Vec<String> {
     if result.from_own_records {
         facts.push("answered from the node's own records: no DHT was measured".to_owned());
     }
+    facts.extend(found(result));
     facts
+}
+
+/// Whom a search found, a line for each.
+fn found(result: &Measured) -> Vec<String> {
+    let line = |FoundProvider { peer, addresses, named_by }: &FoundProvider| {
+        let at = if addresses.is_empty() { "no known address".to_owned() } else { addresses.join(", ") };
+        let by = named_by.as_ref().map(|by| format!(", named by {by}")).unwrap_or_default();
+        format!("provider {peer} at {at}{by}")
+    };
+    let mut lines: Vec<_> = result.providers.iter().take(MAX_SHOWN).map(line).collect();
+    let more = result.providers.len() - lines.len();
+    if more > 0 {
+        lines.push(format!("and {}", words::count(more, "more provider", "more providers")));
+    }
+    lines.extend(
+        result
+            .found_publisher
+            .map(|found| format!("who had published is {}among those found", if found { "" } else { "not " })),
+    );
+    lines
 }
 
 /// By name, with the node that did it and how, as far as that is known.
@@ -48,6 +73,8 @@ pub(crate) fn figures(peer: &str, strategy: Option<StrategyKind>, result: &Measu
         ("network_size_peers", json!(result.network_size)),
         ("fallback", json!(result.fallback)),
         ("from_own_records", json!(result.from_own_records)),
+        ("providers", json!(result.providers)),
+        ("found_publisher", json!(result.found_publisher)),
         ("rpcs", json!(effort.rpcs)),
         ("rpcs_failed", json!(effort.rpcs_failed)),
         ("dials", json!(effort.dials)),
@@ -107,11 +134,41 @@ mod tests {
         );
     }
 
+    fn provider(number: usize) -> FoundProvider {
+        let addresses = (0..number).map(|port| format!("/ip4/1.2.3.4/tcp/{port}")).collect();
+        FoundProvider { peer: format!("Qm{number}"), addresses, named_by: (number > 0).then(|| "QmLiar".to_owned()) }
+    }
+
+    #[test]
+    fn who_provides_where_and_who_says_so_is_said_of_each_provider() {
+        let found = |providers, found_publisher| {
+            let result = Measured { providers, found_publisher, ..result() };
+            facts(OperationKind::Retrieve, &result)[2..].to_vec()
+        };
+        assert_eq!(found(vec![], None), Vec::<String>::new());
+        assert_eq!(
+            found(vec![provider(2), provider(0)], Some(true)),
+            [
+                "provider Qm2 at /ip4/1.2.3.4/tcp/0, /ip4/1.2.3.4/tcp/1, named by QmLiar",
+                "provider Qm0 at no known address",
+                "who had published is among those found",
+            ]
+        );
+        let many = found((0..64).map(provider).collect(), Some(false));
+        assert_eq!(many.len(), MAX_SHOWN + 2);
+        assert_eq!(many[MAX_SHOWN..], ["and 54 more providers", "who had published is not among those found"]);
+    }
+
     #[test]
     fn programs_find_the_figures_by_name() {
         let figures = figures("12D3KooW", Some(StrategyKind::Optprov), &result());
         assert_eq!((&figures["peer"], &figures["strategy"]), (&json!("12D3KooW"), &json!("optprov")));
         assert_eq!((&figures["rpcs"], &figures["holders_pending"]), (&json!(45), &json!(4)));
         assert_eq!((&figures["routing_table_peers"], &figures["network_size_peers"]), (&json!(29), &Value::Null));
+        assert_eq!((&figures["providers"], &figures["found_publisher"]), (&json!([]), &Value::Null));
+        let found = Measured { providers: vec![provider(1)], found_publisher: Some(false), ..result() };
+        let figures = super::figures("12D3KooW", None, &found);
+        let provider = json!([{ "peer": "Qm1", "addresses": ["/ip4/1.2.3.4/tcp/0"], "named_by": "QmLiar" }]);
+        assert_eq!((&figures["providers"], &figures["found_publisher"]), (&provider, &json!(false)));
     }
 }

@@ -65,6 +65,7 @@ pub(crate) struct AttemptRow {
     pub(crate) network_size: Option<i32>,
     pub(crate) fallback: Option<String>,
     pub(crate) from_own_records: bool,
+    pub(crate) found_publisher: Option<bool>,
     pub(crate) trace: Option<TraceRow>,
     /// Rows of `provides_ecs`.
     pub(crate) provides: Vec<StepRow>,
@@ -236,6 +237,7 @@ impl From<&Attempt> for AttemptRow {
             network_size: result.network_size.map(count),
             fallback: result.fallback.as_deref().map(text),
             from_own_records: result.from_own_records,
+            found_publisher: result.found_publisher,
             trace: trace.map(|(why, trace)| TraceRow { why_kept: why.as_str(), document: document(trace) }),
             provides,
             retrieval,
@@ -263,7 +265,9 @@ fn upstream_rows(kind: OperationKind, result: &Measured) -> (Vec<StepRow>, Optio
     let whole = StepRow {
         step: kind.wire_step().to_owned(),
         seconds: result.duration.as_secs_f64(),
-        error: error_text(result.class, result.error.as_deref()),
+        // The original does not look at whom a lookup found: to it, and to all SQL on its tables, this is a success.
+        error: error_text(result.class, result.error.as_deref())
+            .filter(|_| result.class != OutcomeClass::WrongProvider),
     };
     match kind {
         _ if !result.class.is_measured() => (Vec::new(), None),

@@ -43,6 +43,7 @@ pub(crate) struct OperationRow {
     network_size: Option<i32>,
     fallback: Option<String>,
     from_own_records: bool,
+    found_publisher: Option<bool>,
     peer_id: String,
     region: String,
     fleet: String,
@@ -101,6 +102,7 @@ macro_rules! implement_operation_queries {
                         operations::network_size,
                         operations::fallback,
                         operations::from_own_records,
+                        operations::found_publisher,
                         nodes_ecs::peer_id,
                         nodes_ecs::region,
                         nodes_ecs::fleet,
@@ -193,6 +195,9 @@ impl OperationRow {
             network_size: self.network_size.map(count),
             fallback: self.fallback,
             from_own_records: self.from_own_records,
+            // They stand in the trace.
+            providers: Vec::new(),
+            found_publisher: self.found_publisher,
             trace: None,
         };
         let attempt = Attempt {

@@ -361,6 +361,7 @@ macro_rules! implement_queries {
                         operations::network_size.eq(attempt.network_size),
                         operations::fallback.eq(&attempt.fallback),
                         operations::from_own_records.eq(attempt.from_own_records),
+                        operations::found_publisher.eq(attempt.found_publisher),
                     )
                 });
                 insert!($how_many, conn, operations::table, rows);

@@ -41,6 +41,7 @@ promises! {
     schema {
         migrating_again_changes_nothing,
         a_database_from_before_traces_were_kept_keeps_its_rows,
+        a_database_from_before_the_publisher_was_looked_for_keeps_its_rows_and_their_traces,
         eight_programs_may_migrate_at_once,
         a_migration_says_from_where_to_where_it_went,
         the_script_leaves_nothing_to_migrate,
@@ -69,6 +70,7 @@ promises! {
         an_attempt_is_recorded_once_however_often_it_is_offered,
         eight_programs_may_record_the_same_at_once,
         a_lookup_has_a_row_in_the_originals_table,
+        a_lookup_that_found_a_stranger_is_a_success_in_the_originals_table_and_a_failure_in_ours,
         a_publication_has_a_row_per_step_in_the_originals_table,
         a_failure_that_no_step_admits_stands_in_the_last_one,
         an_attempt_that_no_server_measured_is_kept_in_our_own_table_only,

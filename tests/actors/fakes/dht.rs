@@ -15,7 +15,8 @@ use parsec_measure::{AttemptId, Cid, Content, Endpoint, FollowUp, Measured, Outc
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::{How, measured, until};
+use super::servers::found;
+use super::{How, endpoint, measured, until};
 
 /// What a node says that can measure.
 const READY: Readiness = Readiness::Ready { routing_table_size: 202, network_size: Some(7_000) };
@@ -89,6 +90,10 @@ impl FakeDht {
     async fn operate(&self) -> Result<Measured, DhtError> {
         match self.take(true).await {
             How::Measures(class) => Ok(measured(class, Duration::from_millis(7))),
+            How::Says(finds) => {
+                let providers = found(finds, &endpoint(1));
+                Ok(Measured { providers, ..measured(OutcomeClass::Ok, Duration::from_millis(7)) })
+            }
             How::Unreachable => Err(DhtError::Stopped),
             _ => Ok(measured(OutcomeClass::Ok, Duration::from_millis(7))),
         }

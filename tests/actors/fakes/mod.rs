@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 pub(crate) use dht::{BeReady, FakeDht, MockDht, MockServers, Records};
-pub(crate) use servers::{FakeServers, How, Question};
+pub(crate) use servers::{FakeServers, Finds, How, LIAR, Question, STRANGER};
 pub(crate) use spool::{DiskMood, FakeDisk};
 pub(crate) use store::{Call, FakeStore, Mood};
 pub(crate) use witness::{Bystander, Bystanding, Witness};
@@ -79,11 +79,16 @@ pub(crate) fn publication(number: u64) -> Provide {
 pub(crate) fn node(id: u8, fleet: &str) -> Node {
     Node {
         id: NodeId(i32::from(id)),
-        peer_id: format!("peer-{id}"),
+        peer_id: peer_id(id),
         region: "eu-test-1".to_owned(),
         fleet: fleet.parse().unwrap(),
         endpoint: endpoint(id),
     }
+}
+
+/// The peer id of node `id`: the hash of something, as those of RSA keys are.
+pub(crate) fn peer_id(id: u8) -> String {
+    cid(1_000_000 + u64::from(id)).to_string()
 }
 
 /// Where node `id` is reached.

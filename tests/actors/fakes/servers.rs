@@ -1,16 +1,17 @@
 //! Servers as a scheduler sees them, each failing in its own way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use parsec_api::client::{Answered, CallError, Caller, ServerApi};
-use parsec_measure::{AttemptId, Cid, Content, Endpoint, OutcomeClass};
+use parsec_measure::{AttemptId, Cid, Content, Endpoint, FoundProvider, Measured, OutcomeClass};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::{cid, endpoint, measured, until};
+use super::{cid, endpoint, measured, peer_id, until};
 
 /// The three endpoints of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +34,8 @@ pub(crate) enum How {
     Hangs,
     /// It measures an operation that fails.
     Measures(OutcomeClass),
+    /// It works, and says whom it found.
+    Says(Finds),
     /// It answers for content that nobody asked about.
     OtherContent,
     /// It works, and writes the key as a CIDv1, as JavaScript servers do.
@@ -41,6 +44,17 @@ pub(crate) enum How {
     Panics,
     /// It does its work, and gives no sign of life (engines only).
     Stuck,
+}
+
+/// Whom a server says that it found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Finds {
+    /// Who had published.
+    Publisher,
+    /// Somebody else, whom a liar named.
+    Stranger,
+    /// Both.
+    Both,
 }
 
 /// One call, as it came in.
@@ -60,8 +74,8 @@ struct State {
     how: BTreeMap<(String, Question), How>,
     asked: Vec<Asked>,
     under_way: usize,
-    /// Multihashes that have been published.
-    published: BTreeSet<Vec<u8>>,
+    /// Multihashes that have been published, and at which server.
+    published: BTreeMap<Vec<u8>, Endpoint>,
 }
 
 impl State {
@@ -126,7 +140,7 @@ impl FakeServers {
         Ok(how)
     }
 
-    fn answer(key: &Cid, how: How, class: OutcomeClass) -> Answered {
+    fn answer(key: &Cid, how: How, class: OutcomeClass, providers: Vec<FoundProvider>) -> Answered {
         let (class, duration) = match how {
             How::Measures(class) => (class, Duration::from_millis(20)),
             How::Slow(duration) => (class, duration),
@@ -137,7 +151,22 @@ impl FakeServers {
             How::VersionOne => version_one(key),
             _ => key.to_string(),
         };
-        Answered { cid, measured: measured(class, duration) }
+        Answered { cid, measured: Measured { providers, ..measured(class, duration) } }
+    }
+}
+
+/// The stranger and the liar that some name.
+pub(crate) const STRANGER: u8 = 201;
+pub(crate) const LIAR: u8 = 202;
+
+pub(super) fn found(finds: Finds, publisher: &Endpoint) -> Vec<FoundProvider> {
+    let IpAddr::V4(address) = publisher.socket().ip() else { unreachable!("fakes have IPv4 addresses") };
+    let named = |id| FoundProvider { peer: peer_id(id), addresses: vec![], named_by: Some(peer_id(LIAR)) };
+    let [.., publisher] = address.octets();
+    match finds {
+        Finds::Publisher => vec![named(publisher)],
+        Finds::Stranger => vec![named(STRANGER)],
+        Finds::Both => vec![named(STRANGER), named(publisher)],
     }
 }
 
@@ -162,15 +191,20 @@ impl ServerApi for FakeServers {
         let key = content.cid();
         let how = self.take(server, Question::Provide, Some(caller), &key.to_string()).await?;
         self.state.send_modify(|state| {
-            state.published.insert(key.multihash());
+            state.published.insert(key.multihash(), *server);
         });
-        Ok(Self::answer(&key, how, OutcomeClass::Ok))
+        Ok(Self::answer(&key, how, OutcomeClass::Ok, vec![]))
     }
 
     async fn retrieve(&self, server: &Endpoint, caller: Caller<'_>, cid: &str) -> Result<Answered, CallError> {
         let how = self.take(server, Question::Retrieve, Some(caller), cid).await?;
         let key: Cid = cid.parse().expect("schedulers ask for CIDs");
-        let found = self.state.borrow().published.contains(&key.multihash());
-        Ok(Self::answer(&key, how, if found { OutcomeClass::Ok } else { OutcomeClass::NotFound }))
+        let publisher = self.state.borrow().published.get(&key.multihash()).copied();
+        let class = if publisher.is_some() { OutcomeClass::Ok } else { OutcomeClass::NotFound };
+        let providers = match (how, publisher) {
+            (How::Says(finds), Some(publisher)) => found(finds, &publisher),
+            _ => vec![],
+        };
+        Ok(Self::answer(&key, how, class, providers))
     }
 }

@@ -16,7 +16,17 @@ pub use tables::{Books, OperationRow, RoundRow};
 pub const LOST: &str = "record_lost";
 
 /// Classes of what a server has measured: these alone have rows in the original's tables (`contract.md`, part 2).
-const MEASURED: [&str; 6] = ["ok", "not_found", "timeout", "no_peers", "dial_failed", "protocol"];
+const MEASURED: [&str; 9] = [
+    "ok",
+    "not_found",
+    "wrong_provider",
+    "timeout",
+    "no_peers",
+    "dial_failed",
+    "no_transport",
+    "local_limit",
+    "protocol",
+];
 
 /// By how much a due time may miss its place on the grid: it is reckoned from two clocks, read one after the other by a
 /// process that may have to wait for a processor in between.

@@ -26,6 +26,14 @@ pub struct Answered {
     pub measured: Measured,
 }
 
+impl Answered {
+    /// The same in the eyes of somebody who knows [who published](Measured::compared_with).
+    #[must_use]
+    pub fn compared_with(self, publisher: &str) -> Self {
+        Self { measured: self.measured.compared_with(publisher), ..self }
+    }
+}
+
 /// Who asks for an operation, and under which attempt it is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller<'a> {

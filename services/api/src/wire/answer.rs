@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::number::{Count, Nanos};
+use super::providers::WireProviders;
 use super::trace::WireTrace;
 use crate::text::cut;
 
 /// The largest body of an answer. One of ours has about 500 bytes, and 50 kB with the trace of a publication on a
-/// large network; the largest trace that we write stays below 1.5 MB. An error text of Go can run to some kilobytes.
+/// large network; the largest trace that we write stays below 1.7 MB, and as many providers as there can be below 0.3 MB. An error text of Go can run to some kilobytes.
 pub const MAX_ANSWER_BYTES: usize = 2 * 1024 * 1024;
 
 /// The most timed steps in an answer. An IPNI publication, the longest operation known, has four.
@@ -74,6 +75,8 @@ pub struct Answer {
     fallback: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     from_own_records: Option<bool>,
+    #[serde(default, skip_serializing_if = "WireProviders::is_none")]
+    providers: WireProviders,
     #[serde(default, skip_serializing_if = "WireTrace::is_none")]
     trace: WireTrace,
 }
@@ -162,6 +165,7 @@ impl Answer {
             network_size: measured.network_size.map(Count),
             fallback: measured.fallback.clone(),
             from_own_records: measured.from_own_records.then_some(true),
+            providers: WireProviders::written(&measured.providers),
             trace: WireTrace::default(),
         }
     }
@@ -226,6 +230,9 @@ impl Answer {
             network_size: number(self.network_size),
             fallback: self.fallback.as_deref().and_then(said).map(|reason| cut(&reason)),
             from_own_records: self.from_own_records.unwrap_or(false),
+            providers: self.providers.into_inner(),
+            // What a server found is its word; whether that is who published is for the scheduler to say.
+            found_publisher: None,
             trace: self.trace.into_inner(),
             class,
             duration,
@@ -255,7 +262,7 @@ fn judge(
     error: Option<String>,
     steps: &[Measurement],
 ) -> Result<(OutcomeClass, Option<String>), BadAnswer> {
-    match outcome.and_then(|name| name.parse::<OutcomeClass>().ok()).filter(|class| server_can_say(*class)) {
+    match outcome.and_then(|name| name.parse::<OutcomeClass>().ok()).filter(|class| class.is_answered()) {
         Some(class) if (class == OutcomeClass::Ok) != error.is_none() => {
             Err(BadAnswer::Contradiction { outcome: class, error: cut(&error.unwrap_or_default()) })
         }
@@ -265,11 +272,6 @@ fn judge(
             Ok((class_of(error.as_deref()), error))
         }
     }
-}
-
-/// A server knows what became of its operation; whether it was reachable is for others to say.
-fn server_can_say(class: OutcomeClass) -> bool {
-    class.is_measured() || class == OutcomeClass::Cancelled
 }
 
 fn class_of(error: Option<&str>) -> OutcomeClass {

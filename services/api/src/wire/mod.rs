@@ -2,6 +2,7 @@
 
 mod answer;
 mod number;
+mod providers;
 mod request;
 mod trace;
 

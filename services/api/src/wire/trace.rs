@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use parsec_measure::{MAX_TRACED_REQUESTS, Trace, harmless};
+use parsec_measure::{FoundProvider, MAX_FOUND_PROVIDERS, MAX_PEER_CHARS, MAX_TRACED_REQUESTS, Trace, harmless};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
-
-/// The longest peer id that is kept: those of Ed25519 and RSA keys have 52 and 46 characters.
-const MAX_PEER_CHARS: usize = 80;
 
 /// How much is kept of what a peer says it runs: `kubo/0.38.1/…` and the like have 20 to 60 characters.
 const MAX_AGENT_CHARS: usize = 100;
@@ -48,12 +45,16 @@ impl<'de> Deserialize<'de> for WireTrace {
     }
 }
 
-/// The trace with no more requests and no longer texts than are of use, and with references that lead backwards.
+/// The trace with no more requests, providers and no longer texts than are of use, and with references that lead backwards.
 fn bounded(mut trace: Trace) -> Trace {
     let beyond = trace.requests.len().saturating_sub(MAX_TRACED_REQUESTS);
     trace.requests.truncate(MAX_TRACED_REQUESTS);
     trace.left_out = trace.left_out.saturating_add(u32::try_from(beyond).unwrap_or(u32::MAX));
+    let mut room = MAX_FOUND_PROVIDERS;
     for (index, request) in (0..).zip(&mut trace.requests) {
+        request.named.truncate(room);
+        room -= request.named.len();
+        request.named = std::mem::take(&mut request.named).into_iter().map(FoundProvider::bounded).collect();
         let text = |chars, text: &str| harmless(text, chars);
         request.peer = text(MAX_PEER_CHARS, &request.peer);
         request.agent = request.agent.as_deref().map(|agent| text(MAX_AGENT_CHARS, agent));

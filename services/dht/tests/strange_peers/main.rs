@@ -8,6 +8,7 @@ mod costs;
 mod dead;
 mod joining;
 mod kinds;
+mod no_ipv6;
 mod peer;
 mod places;
 

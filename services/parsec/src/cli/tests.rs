@@ -147,8 +147,11 @@ fn one_shots_take_what_they_are_about_without_a_flag() {
         operation("parsec provide --stay README.md"),
         OneShot::Provide { file: Some("README.md".into()), stay: true }
     );
-    let cid = "QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4";
-    assert_eq!(operation(&format!("parsec retrieve {cid}")), OneShot::Retrieve(cid.parse().unwrap()));
+    // The second one is in base64, which has the slash.
+    let base64 = "mAVUSICwmtGto/8aP+ZtFPB0wQTQTQi1wZIO/oPmKXohiZueu";
+    for cid in ["QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4", base64] {
+        assert_eq!(operation(&format!("parsec retrieve {cid}")), OneShot::Retrieve(cid.parse().unwrap()));
+    }
     assert_eq!(refusal("parsec retrieve").1, 2);
     let (message, code) = refusal("parsec retrieve Qm");
     assert!(message.starts_with("error: argument CID: cannot use `Qm`: "), "{message}");

@@ -186,6 +186,7 @@ fn attempt_json(node: &Node, attempt: &Attempt) -> Value {
         "network_size_peers": result.network_size,
         "fallback": result.fallback,
         "from_own_records": result.from_own_records,
+        "found_publisher": result.found_publisher,
         "started": attempt.started.to_rfc3339(),
     })
 }

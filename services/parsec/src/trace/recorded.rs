@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
-use parsec_measure::{Attempt, AttemptId, FollowUp, Trace};
+use parsec_measure::{Attempt, AttemptId, FollowUp, FoundProvider, Trace};
 use parsec_store::{Store, StoreConfig, StoreError, StoredOperation};
 use serde_json::{Map, Value, json};
 
@@ -57,7 +57,9 @@ impl Recordings for Arc<dyn Store> {
 
 impl From<StoredOperation> for Recorded {
     fn from(StoredOperation { attempt, peer_id, region, fleet, follow_up }: StoredOperation) -> Self {
-        let Attempt { id, kind, cid, started, result, .. } = attempt;
+        let Attempt { id, kind, cid, started, mut result, .. } = attempt;
+        // The database has them in the trace alone.
+        result.providers = result.trace.iter().flat_map(|trace| trace.named()).map(FoundProvider::bounded).collect();
         let strategy = result.trace.as_ref().map(|trace| trace.strategy);
         let mut figures = figures(&peer_id, strategy, &result);
         figures.insert("follow_up".to_owned(), follow_up.as_ref().map_or(Value::Null, in_the_end));
@@ -158,7 +160,7 @@ fn identity(recorded: &Recorded) -> Map<String, Value> {
 mod tests {
     use std::time::Duration;
 
-    use parsec_measure::{OperationKind, OutcomeClass};
+    use parsec_measure::{Measured, NodeId, OperationKind, OutcomeClass, RoundId, SchedulerId, TracedRequest, WhyKept};
 
     use super::super::testing::{request, trace};
     use super::*;
@@ -193,6 +195,52 @@ mod tests {
         assert!(listed[0].get("trace").is_none());
         assert_eq!(list(&[], OutputFormat::Text), "no operation with a trace is recorded");
         assert_eq!(list(&[], OutputFormat::Json), "[]");
+    }
+
+    #[test]
+    fn whom_a_recorded_search_found_is_read_off_its_trace() {
+        let named = |peer: &str| FoundProvider {
+            peer: peer.to_owned(),
+            addresses: vec!["/ip4/1.2.3.4/tcp/4001".to_owned()],
+            named_by: None,
+        };
+        let liar = TracedRequest { providers: 1, named: vec![named("QmStranger")], ..request("QmLiar", 0, 250) };
+        let result = Measured {
+            trace: Some(Arc::new(trace(250, vec![request("QmHonest", 0, 9), liar]))),
+            found_publisher: Some(false),
+            ..Measured::unmeasured(OutcomeClass::WrongProvider, Duration::from_millis(250), "provided by QmStranger")
+        };
+        let at = "2026-01-02T03:04:05.678Z".parse().unwrap();
+        let attempt = Attempt {
+            id: recorded().id,
+            round: RoundId::fresh(),
+            scheduler: SchedulerId(1),
+            node: NodeId(2),
+            kind: OperationKind::Retrieve,
+            probe: 0,
+            cid: "QmX".to_owned(),
+            due: at,
+            started: at,
+            ended: at,
+            result,
+            why_kept: Some(WhyKept::Failed),
+        };
+        let (peer_id, region, fleet) = ("QmSelf".to_owned(), String::new(), "default".parse().unwrap());
+        let recorded = Recorded::from(StoredOperation { attempt, peer_id, region, fleet, follow_up: None });
+        let look = Look { width: 160, colour: false };
+        let shown = one(&recorded, OutputFormat::Text, look);
+        for part in [
+            "retrieve QmX: wrong_provider after 250 ms",
+            "\nprovided by QmStranger\n",
+            "\nprovider QmStranger at /ip4/1.2.3.4/tcp/4001, named by QmLiar\n",
+            "\nwho had published is not among those found\n",
+            "1 provider (…ranger), 20 closer",
+        ] {
+            assert!(shown.contains(part), "no `{part}` in {shown}");
+        }
+        let document: Value = serde_json::from_str(&one(&recorded, OutputFormat::Json, look)).unwrap();
+        let provider = json!([{ "peer": "QmStranger", "addresses": ["/ip4/1.2.3.4/tcp/4001"], "named_by": "QmLiar" }]);
+        assert_eq!((&document["providers"], &document["found_publisher"]), (&provider, &json!(false)));
     }
 
     #[test]

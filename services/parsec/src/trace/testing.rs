@@ -29,6 +29,7 @@ pub(crate) fn request(peer: &str, asked: u64, ended: u64) -> TracedRequest {
         error: None,
         closer: 20,
         providers: 0,
+        named: vec![],
     }
 }
 

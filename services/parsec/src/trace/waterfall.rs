@@ -32,6 +32,9 @@ const HEADER: [&str; 7] = ["#", "by", "hop", "bits", "peer", "request", "state"]
 
 const RESULT: &str = "result";
 
+/// How many providers a line names.
+const MAX_NAMED: usize = 2;
+
 /// Draws the requests, with a legend.
 pub(super) fn waterfall(trace: &Trace, look: Look) -> String {
     if trace.requests.is_empty() {
@@ -90,7 +93,7 @@ fn result(request: &TracedRequest) -> String {
     match request.end {
         RequestEnd::Answered if request.kind == RequestKind::AddProvider => "written".to_owned(),
         RequestEnd::Answered if request.providers > 0 => {
-            format!("{}, {closer}", words::count(request.providers as usize, "provider", "providers"))
+            format!("{}{}, {closer}", words::count(request.providers as usize, "provider", "providers"), named(request))
         }
         RequestEnd::Answered => closer,
         RequestEnd::DialFailed => "dial failed".to_owned(),
@@ -103,6 +106,18 @@ fn result(request: &TracedRequest) -> String {
         RequestEnd::Cancelled => "cancelled".to_owned(),
         RequestEnd::Pending => "pending".to_owned(),
     }
+}
+
+/// Which providers, in brackets.
+fn named(request: &TracedRequest) -> String {
+    let mut names: Vec<_> =
+        request.named.iter().take(MAX_NAMED).map(|provider| format!("…{}", short(&provider.peer))).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    let more = (request.providers as usize).saturating_sub(names.len());
+    names.extend((more > 0).then(|| format!("{more} more")));
+    format!(" ({})", names.join(", "))
 }
 
 fn style(end: RequestEnd) -> Style {
@@ -202,6 +217,7 @@ fn legend(trace: &Trace, bars: &Bars) -> String {
 
 #[cfg(test)]
 mod tests {
+    use parsec_measure::FoundProvider;
     use proptest::prelude::*;
 
     use super::super::testing::{arbitrary_trace, at, ending, hop, put, request, trace};
@@ -251,6 +267,22 @@ state: what the request found standing: nothing (cold), a connection (warm), a s
 requests: 3 FIND_NODE, 2 ADD_PROVIDER
 ";
         assert_eq!(waterfall(&provide(), PLAIN), expected);
+    }
+
+    #[test]
+    fn an_answer_that_names_providers_says_which() {
+        let provider = |peer: &str| FoundProvider { peer: peer.to_owned(), addresses: vec![], named_by: None };
+        let named = ["QmAAAAAA", "QmBBBBBB", "QmCCCCCC"].map(provider);
+        for (providers, named, words) in [
+            (1, &named[..1], "1 provider (…AAAAAA), 20 closer"),
+            (2, &named[..2], "2 providers (…AAAAAA, …BBBBBB), 20 closer"),
+            (9, &named[..3], "9 providers (…AAAAAA, …BBBBBB, 7 more), 20 closer"),
+            (9, &[], "9 providers, 20 closer"),
+        ] {
+            let request = TracedRequest { providers, named: named.to_vec(), ..request("a", 0, 9) };
+            let drawn = waterfall(&trace(9, vec![request]), PLAIN);
+            assert!(drawn.lines().nth(1).unwrap().ends_with(words), "no `{words}` in {drawn}");
+        }
     }
 
     #[test]

@@ -94,6 +94,7 @@ fn the_original_sees_a_row_per_step_of_a_publication_and_one_of_a_lookup() {
     assert_eq!(seen(Provide, OutcomeClass::Timeout, 0), (1, false));
     assert_eq!(seen(Retrieve, OutcomeClass::Ok, 1), (0, true));
     assert_eq!(seen(Retrieve, OutcomeClass::NotFound, 0), (0, true));
+    assert_eq!(seen(Retrieve, OutcomeClass::WrongProvider, 1), (0, true));
     for class in OutcomeClass::ALL.into_iter().filter(|class| !class.is_measured()) {
         assert_eq!(seen(Provide, class, 1), (0, false), "{class}");
     }
@@ -107,6 +108,7 @@ fn a_failure_always_has_a_text_and_a_success_never() {
         rows(&[attempt])[0].retrieval.clone().unwrap().error
     };
     assert_eq!(error(OutcomeClass::Ok, None), None);
+    assert_eq!(error(OutcomeClass::WrongProvider, Some("a stranger")), None, "to the original it is one");
     assert_eq!(error(OutcomeClass::NotFound, None), Some("not_found".to_owned()));
     assert_eq!(error(OutcomeClass::Protocol, Some("bad\0byte")), Some("bad\u{FFFD}byte".to_owned()));
 }

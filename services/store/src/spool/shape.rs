@@ -82,6 +82,8 @@ struct StoredAttempt<'r> {
     #[serde(default)]
     from_own_records: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    found_publisher: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     why_kept: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trace: Option<Cow<'r, Trace>>,
@@ -203,6 +205,7 @@ impl<'r> From<&'r Attempt> for StoredAttempt<'r> {
             network_size: result.network_size,
             fallback: result.fallback.clone(),
             from_own_records: result.from_own_records,
+            found_publisher: result.found_publisher,
             why_kept: why_kept.map(|why| why.as_str().to_owned()),
             trace: result.trace.as_deref().map(Cow::Borrowed),
         }
@@ -223,6 +226,9 @@ impl StoredAttempt<'_> {
             network_size: self.network_size,
             fallback: self.fallback,
             from_own_records: self.from_own_records,
+            // No table has them.
+            providers: Vec::new(),
+            found_publisher: self.found_publisher,
             trace: self.trace.map(|trace| Arc::new(trace.into_owned())),
         };
         Ok(Attempt {

@@ -56,6 +56,30 @@ pub(crate) async fn a_lookup_has_a_row_in_the_originals_table(database: &Databas
     );
 }
 
+pub(crate) async fn a_lookup_that_found_a_stranger_is_a_success_in_the_originals_table_and_a_failure_in_ours(
+    database: &Database,
+) {
+    let pair = Pair::registered(database).await;
+    let mut poisoned = pair.failed(2, Retrieve, OutcomeClass::WrongProvider);
+    poisoned.result.found_publisher = Some(false);
+    let mut brothers = pair.attempt(3, Retrieve);
+    brothers.result.found_publisher = Some(true);
+    database.store.record(&rows([pair.attempt(1, Retrieve), poisoned, brothers])).await.unwrap();
+
+    let verdict =
+        "CASE WHEN found_publisher THEN 'publisher' WHEN NOT found_publisher THEN 'stranger' ELSE 'unknown' END";
+    let columns = format!(
+        "o.cid || ' ' || outcome || ' ' || coalesce(o.error, '-') || ' ' || {verdict} || ', ' || r.duration || ' ' \
+         || coalesce(r.error, '-')"
+    );
+    let linked = "operations o JOIN retrievals_ecs r ON r.id = o.retrieval_id ORDER BY o.id";
+    assert_eq!(
+        database.lines(&columns, linked).await,
+        ["Qm1 ok - unknown, 1.5 -", "Qm2 wrong_provider went wrong stranger, 0.25 -", "Qm3 ok - publisher, 1.5 -"]
+    );
+    assert_eq!(database.count("retrievals_ecs WHERE error IS NULL").await, 3, "what the field's reports count");
+}
+
 pub(crate) async fn a_publication_has_a_row_per_step_in_the_originals_table(database: &Database) {
     let pair = Pair::registered(database).await;
     let mut to_indexer = pair.failed(2, Provide, OutcomeClass::Timeout);
@@ -117,15 +141,17 @@ pub(crate) async fn what_it_took_is_kept(database: &Database) {
     known.result.network_size = Some(7_123);
     known.result.fallback = Some("no estimate yet".to_owned());
     known.result.from_own_records = true;
+    known.result.found_publisher = Some(true);
     database.store.record(&rows([known, pair.attempt(2, Provide)])).await.unwrap();
     let columns = "probe || ' ' || coalesce(rpcs, -1) || ' ' || coalesce(rpcs_failed, -1) || ' ' || coalesce(dials, -1) \
                    || ' ' || coalesce(dials_failed, -1) || ' ' || coalesce(holders_stored, -1) \
                    || ' ' || coalesce(holders_failed, -1) || ' ' || coalesce(holders_pending, -1) \
                    || ' ' || duration_seconds || ' ' || routing_table_size || ' ' || coalesce(network_size, -1) \
-                   || ' ' || coalesce(fallback, '-') || ' ' || CASE WHEN from_own_records THEN 'own' ELSE 'asked' END";
+                   || ' ' || coalesce(fallback, '-') || ' ' || CASE WHEN from_own_records THEN 'own' ELSE 'asked' END \
+                   || CASE WHEN found_publisher THEN ' found' WHEN NOT found_publisher THEN ' stranger' ELSE '' END";
     assert_eq!(
         database.lines(columns, "operations ORDER BY id").await,
-        ["2 60 4 25 3 15 2 3 1.5 202 7123 no estimate yet own", "0 -1 -1 -1 -1 -1 -1 -1 1.5 202 -1 - asked"]
+        ["2 60 4 25 3 15 2 3 1.5 202 7123 no estimate yet own found", "0 -1 -1 -1 -1 -1 -1 -1 1.5 202 -1 - asked"]
     );
     let times = "substr(CAST(due_at AS TEXT), 1, 26) || '|' || substr(CAST(started_at AS TEXT), 1, 26) || '|' \
                  || substr(CAST(ended_at AS TEXT), 1, 26)";

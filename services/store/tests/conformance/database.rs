@@ -12,6 +12,18 @@ use parsec_test_support::{SqliteFile, TestDatabase, database, sqlite_file};
 /// A role that may do with rows what the programs do.
 const GUEST: &str = "parsec_test_daily";
 
+/// What takes the newest migrations back, the newest first: version, name, SQL.
+const UNDO_ON_POSTGRES: [(&str, &str, &str); 2] = [
+    ("0003", "found_publisher", include_str!("../../../../schema/postgres/migrations/0003_found_publisher/down.sql")),
+    ("0002", "traces", include_str!("../../../../schema/postgres/migrations/0002_traces/down.sql")),
+];
+
+/// The same.
+const UNDO_ON_SQLITE: [(&str, &str, &str); 2] = [
+    ("0004", "found_publisher", include_str!("../../../../schema/sqlite/migrations/0004_found_publisher/down.sql")),
+    ("0003", "traces", include_str!("../../../../schema/sqlite/migrations/0003_traces/down.sql")),
+];
+
 /// A migrated database.
 pub(crate) struct Database {
     pub(crate) store: Arc<dyn Store>,
@@ -142,13 +154,20 @@ impl Database {
 
     /// Takes the schema back to before traces were kept.
     pub(crate) async fn forget_traces(&self) {
-        let undo = match self.place {
-            Place::Server(_) => include_str!("../../../../schema/postgres/migrations/0002_traces/down.sql"),
-            Place::File(_) => include_str!("../../../../schema/sqlite/migrations/0003_traces/down.sql"),
+        self.take_back("traces").await;
+    }
+
+    /// Takes the schema back to before the migration of this name.
+    pub(crate) async fn take_back(&self, name: &str) {
+        let undo: &[_] = match self.place {
+            Place::Server(_) => &UNDO_ON_POSTGRES,
+            Place::File(_) => &UNDO_ON_SQLITE,
         };
-        let latest = "(SELECT max(version) FROM __diesel_schema_migrations)";
-        let uncount = format!("DELETE FROM __diesel_schema_migrations WHERE version = {latest}");
-        self.execute(&format!("{undo}; {uncount}")).await;
+        let last = undo.iter().position(|(_, undone, _)| *undone == name).unwrap();
+        for (version, _, sql) in &undo[..=last] {
+            let uncount = format!("DELETE FROM __diesel_schema_migrations WHERE version = '{version}'");
+            self.execute(&format!("BEGIN; {sql}; {uncount}; COMMIT")).await;
+        }
     }
 
     /// Changes something behind the store's back.

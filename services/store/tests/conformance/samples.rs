@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use parsec_measure::{
-    Attempt, AttemptId, Effort, Measured, Measurement, NodeId, OperationKind, OutcomeClass, RequestEnd, RequestKind,
-    Round, RoundId, RoundOutcome, SchedulerId, StrategyKind, Trace, TracedRequest, WhyKept,
+    Attempt, AttemptId, Effort, FoundProvider, Measured, Measurement, NodeId, OperationKind, OutcomeClass, RequestEnd,
+    RequestKind, Round, RoundId, RoundOutcome, SchedulerId, StrategyKind, Trace, TracedRequest, WhyKept,
 };
 use parsec_store::{NewNode, Row, ServerPort};
 use uuid::Uuid;
@@ -115,6 +115,11 @@ impl Pair {
 
 /// Two requests, the second one to a peer that the first one named.
 pub(crate) fn trace() -> Trace {
+    let provider = FoundProvider {
+        peer: "12D3KooWStranger".to_owned(),
+        addresses: vec!["/ip4/192.0.2.9/tcp/4001".to_owned()],
+        named_by: None,
+    };
     let asked = TracedRequest {
         peer: "12D3KooWSample".to_owned(),
         agent: Some("kubo/0.38.1/".to_owned()),
@@ -132,12 +137,15 @@ pub(crate) fn trace() -> Trace {
         error: None,
         closer: 20,
         providers: 1,
+        named: vec![provider],
     };
     let refused = TracedRequest {
         named_by: Some(0),
         hop: 1,
         end: RequestEnd::DialFailed,
         error: Some("connection refused".to_owned()),
+        providers: 0,
+        named: vec![],
         ..asked.clone()
     };
     let returned = Duration::from_micros(1_500_000);

@@ -4,7 +4,8 @@ use futures::future::join_all;
 
 use super::database::Database;
 use super::samples::{Pair, at, register_node, rows};
-use parsec_measure::OperationKind::Retrieve;
+use parsec_measure::OperationKind::{Provide, Retrieve};
+use parsec_measure::{OutcomeClass, WhyKept};
 
 pub(crate) async fn migrating_again_changes_nothing(database: &Database) {
     let pair = Pair::registered(database).await;
@@ -22,6 +23,37 @@ pub(crate) async fn a_database_from_before_traces_were_kept_keeps_its_rows(datab
     let earlier = database.count("operations WHERE NOT from_own_records AND network_size IS NULL").await;
     assert_eq!((earlier, database.count("traces").await), (1, 0));
     database.store.record(&rows([pair.attempt(2, Retrieve)])).await.unwrap();
+}
+
+pub(crate) async fn a_database_from_before_the_publisher_was_looked_for_keeps_its_rows_and_their_traces(
+    database: &Database,
+) {
+    let pair = Pair::registered(database).await;
+    let before = [pair.traced(1, Retrieve, WhyKept::Slow), pair.traced(2, Provide, WhyKept::Sampled)];
+    let mut poisoned = pair.failed(3, Retrieve, OutcomeClass::WrongProvider);
+    poisoned.result.found_publisher = Some(false);
+    database.store.record(&rows(before.into_iter().chain([poisoned]))).await.unwrap();
+    let shown = async || {
+        let of_all = "operations o LEFT JOIN traces t ON t.id = o.id LEFT JOIN retrievals_ecs r ON r.id = o.retrieval_id \
+                      ORDER BY o.id";
+        database.lines("o.cid || outcome || due_at || coalesce(why_kept, '-') || coalesce(r.id, 0)", of_all).await
+    };
+    let now = shown().await;
+    database.take_back("found_publisher").await;
+    // To a program of before, that lookup went well.
+    let then: Vec<_> = now.iter().map(|line| line.replace("wrong_provider", "ok")).collect();
+    assert_eq!(shown().await, then);
+    assert!(now[2].contains("wrong_provider") && now[0].contains("slow"), "{now:?}");
+
+    database.store.migrate().await.unwrap();
+    assert_eq!((shown().await, database.count("operations WHERE found_publisher IS NULL").await), (then, 3));
+    let mut stranger = pair.failed(4, Retrieve, OutcomeClass::WrongProvider);
+    stranger.result.found_publisher = Some(false);
+    database.store.record(&rows([stranger])).await.unwrap();
+    assert_eq!(database.count("operations WHERE outcome = 'wrong_provider' AND NOT found_publisher").await, 1);
+    // Traces still go with their operations.
+    database.execute("DELETE FROM operations").await;
+    assert_eq!(database.count("traces").await, 0);
 }
 
 pub(crate) async fn eight_programs_may_migrate_at_once(database: &Database) {

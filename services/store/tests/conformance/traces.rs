@@ -66,6 +66,7 @@ pub(crate) async fn an_operation_is_read_back_as_it_was_recorded(database: &Data
     whole.result.network_size = Some(7_000);
     whole.result.fallback = Some("no estimate yet".to_owned());
     whole.result.from_own_records = true;
+    whole.result.found_publisher = Some(false);
     let bare = pair.failed(2, Provide, OutcomeClass::ServerUnreachable);
     database.store.record(&rows([whole.clone(), bare.clone()])).await.unwrap();
     for (id, mut attempt) in [(1, whole), (2, bare)] {

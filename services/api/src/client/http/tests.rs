@@ -117,6 +117,17 @@ async fn a_lookup_names_the_cid_in_its_path() {
 }
 
 #[tokio::test]
+async fn the_slashes_of_a_cid_in_base64_are_no_path() {
+    let cid = "mAVUSICwmtGto/8aP+ZtFPB0wQTQTQi1wZIO/oPmKXohiZueu";
+    let body = format!(r#"{{"CID":"{cid}","Duration":5000000,"Error":""}}"#);
+    let (server, served) = saying(response("200 OK", &body)).await;
+    assert_eq!(client().retrieve(&server, caller("default"), cid).await.unwrap().cid, cid);
+    let request = served.await.unwrap();
+    let path = "/retrieve/mAVUSICwmtGto%2F8aP+ZtFPB0wQTQTQi1wZIO%2FoPmKXohiZueu";
+    assert!(request.starts_with(&format!("POST {path} HTTP/1.1\r\n")), "{request}");
+}
+
+#[tokio::test]
 async fn text_that_is_no_cid_cannot_change_the_path() {
     let (server, served) = saying(response("400 Bad Request", "no CID")).await;
     client().retrieve(&server, caller("default"), "../provide?x#y").await.unwrap_err();

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
-use parsec_measure::StrategyKind;
+use parsec_measure::{FoundProvider, StrategyKind};
 use proptest::prelude::*;
 
 use super::*;
 use crate::wire::MAX_DURATION;
+use crate::wire::providers::tests::any_providers;
 use crate::wire::trace::tests::any_trace;
 
 const CID: &str = "QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4";
@@ -91,6 +92,7 @@ fn the_class_follows_from_the_error_where_the_server_names_none_that_we_know() {
         (r#","Error":"x","Outcome":"dial_failed""#, OutcomeClass::DialFailed),
         (r#","Error":"not found","Outcome":"a_class_of_2031""#, OutcomeClass::NotFound),
         (r#","Error":"x","Outcome":"server_unreachable""#, OutcomeClass::Protocol),
+        (r#","Error":"x","Outcome":"wrong_provider""#, OutcomeClass::Protocol),
     ] {
         let json = format!(r#"{{"CID":"Qm","Duration":1{extra}}}"#);
         assert_eq!(read(OperationKind::Provide, &json).unwrap().class, class, "{json}");
@@ -154,6 +156,8 @@ fn what_only_we_say_comes_last_and_only_if_there_is_something_to_say() {
         network_size: Some(7_000),
         fallback: Some("no estimate yet".to_owned()),
         from_own_records: true,
+        providers: vec![FoundProvider { peer: "12D3KooW".to_owned(), addresses: vec![], named_by: None }],
+        found_publisher: Some(true),
         trace: Some(Arc::new(trace)),
         ..plain.clone()
     };
@@ -163,7 +167,7 @@ fn what_only_we_say_comes_last_and_only_if_there_is_something_to_say() {
 
     let ours = concat!(
         r#","HoldersStored":15,"HoldersFailed":2,"HoldersPending":3,"NetworkSize":7000,"#,
-        r#""Fallback":"no estimate yet","FromOwnRecords":true}"#
+        r#""Fallback":"no estimate yet","FromOwnRecords":true,"Providers":[{"Peer":"12D3KooW"}]}"#
     );
     let before = before.trim_end_matches('}');
     let answer = Answer::from_measured(CID, &result, OperationKind::Retrieve);
@@ -206,9 +210,8 @@ fn a_failure_is_seen_by_readers_of_the_steps_too() {
 
 /// Results as our servers have them: the error text in the form of the wire, and no failed step in a success.
 fn any_measured() -> impl Strategy<Value = Measured> {
-    let class = proptest::sample::select(
-        OutcomeClass::ALL.into_iter().filter(|class| server_can_say(*class)).collect::<Vec<_>>(),
-    );
+    let class =
+        proptest::sample::select(OutcomeClass::ALL.into_iter().filter(|class| class.is_answered()).collect::<Vec<_>>());
     let count = || proptest::option::of(0..=i32::MAX as u32);
     let reason = || proptest::option::of("[a-zé\"]{1,40}");
     let steps =
@@ -225,10 +228,10 @@ fn any_measured() -> impl Strategy<Value = Measured> {
         },
     );
     let table = 0..=i32::MAX as u32;
-    let circumstances = (table, count(), reason(), any::<bool>(), proptest::option::of(any_trace()));
+    let circumstances = (table, count(), reason(), any::<bool>(), any_providers(), proptest::option::of(any_trace()));
     (class, 0..=MAX_DURATION.as_nanos() as u64, "[a-zé:\"\\\\]{1,40}", circumstances, steps, effort).prop_map(
         |(class, nanos, detail, circumstances, steps, effort)| {
-            let (routing_table_size, network_size, fallback, from_own_records, trace) = circumstances;
+            let (routing_table_size, network_size, fallback, from_own_records, providers, trace) = circumstances;
             let error = Some(wire_error(class, Some(&detail))).filter(|text| !text.is_empty());
             let last = steps.len() - 1;
             let steps = steps.into_iter().enumerate().map(|(index, (step, nanos, failed))| Measurement {
@@ -247,6 +250,8 @@ fn any_measured() -> impl Strategy<Value = Measured> {
                 network_size,
                 fallback,
                 from_own_records,
+                providers,
+                found_publisher: None,
                 trace: trace.map(Arc::new),
             }
         },
@@ -270,7 +275,7 @@ proptest! {
     }
 
     #[test]
-    fn no_json_makes_the_reader_panic(fields in r#"(,"(Error|Duration|Outcome|Measurements|RPCs|NetworkSize|Fallback|FromOwnRecords|Trace)":(null|"[a-z]{0,9}"|-?[0-9]{1,25}(\.[0-9]{1,5})?(e[0-9]{1,3})?|\[\]|\{\}))*"#) {
+    fn no_json_makes_the_reader_panic(fields in r#"(,"(Error|Duration|Outcome|Measurements|RPCs|NetworkSize|Fallback|FromOwnRecords|Providers|Trace)":(null|"[a-z]{0,9}"|-?[0-9]{1,25}(\.[0-9]{1,5})?(e[0-9]{1,3})?|\[\]|\{\}))*"#) {
         if let Ok(answer) = Answer::decode(format!(r#"{{"CID":"Qm"{fields}}}"#).as_bytes()) {
             let _ = answer.into_measured(OperationKind::Provide);
         }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use parsec_measure::{
-    Attempt, AttemptId, Effort, FollowUp, Measured, Measurement, NodeId, OperationKind, OutcomeClass, RequestEnd,
-    RequestKind, Round, RoundId, SchedulerId, StrategyKind, Trace, TracedRequest, WhyKept,
+    Attempt, AttemptId, Effort, FollowUp, FoundProvider, Measured, Measurement, NodeId, OperationKind, OutcomeClass,
+    RequestEnd, RequestKind, Round, RoundId, SchedulerId, StrategyKind, Trace, TracedRequest, WhyKept,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -70,6 +70,11 @@ pub(super) fn rows(ids: impl IntoIterator<Item = u128>) -> Vec<Row> {
 
 /// An attempt with everything that one can have.
 pub(super) fn traced(id: u128) -> Attempt {
+    let provider = FoundProvider {
+        peer: "QmStranger".to_owned(),
+        addresses: vec!["/ip4/1.2.3.4/tcp/4001".to_owned()],
+        named_by: None,
+    };
     let request = TracedRequest {
         peer: "12D3KooW".to_owned(),
         agent: Some("kubo\0\n".to_owned()),
@@ -86,7 +91,8 @@ pub(super) fn traced(id: u128) -> Attempt {
         end: RequestEnd::DialFailed,
         error: Some("refused".to_owned()),
         closer: 0,
-        providers: 0,
+        providers: 1,
+        named: vec![provider],
     };
     let trace = Trace {
         strategy: StrategyKind::Optprov,
@@ -104,6 +110,8 @@ pub(super) fn traced(id: u128) -> Attempt {
         network_size: Some(15_000),
         fallback: Some("no estimate".to_owned()),
         from_own_records: true,
+        providers: vec![],
+        found_publisher: Some(false),
         trace: Some(Arc::new(trace)),
     };
     Attempt { result, why_kept: Some(WhyKept::Slow), ..announced(id, 9) }
