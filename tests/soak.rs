@@ -26,9 +26,10 @@ use parsec_actors::supervise::supervise;
 use parsec_actors::traces::Traces;
 use parsec_dht::Readiness;
 use parsec_measure::{
-    AttemptId, Fleet, FleetGroup, Measured, Node, NodeId, OutcomeClass, RoundId, RoundOutcome, SchedulerId, Share,
+    AttemptId, Fleet, FleetGroup, Measured, Node, NodeId, OutcomeClass, PlannedCheck, RoundId, RoundOutcome,
+    SchedulerId, Share,
 };
-use parsec_store::{Migrated, NewNode, NodeList, Row, Store, StoreError, StoredOperation};
+use parsec_store::{ClaimChecks, Migrated, NewNode, NodeList, Row, Store, StoreError, StoredOperation};
 use tokio::time::{pause, sleep};
 
 use crate::fakes::{FakeDisk, MockServers, POLICY, Witness, counted, endpoint, measured, metrics, millis, node, secs};
@@ -118,6 +119,7 @@ impl Books {
                 }
             }
             Row::FollowUp(_) => self.wrong.push("a follow-up".to_owned()),
+            Row::Check(_) => self.wrong.push("a look at a record".to_owned()),
         }
     }
 }
@@ -148,6 +150,10 @@ impl Store for Ledger {
     }
 
     async fn mark_offline(&self, _: NodeId, _: DateTime<Utc>) -> Result<(), StoreError> {
+        not_asked()
+    }
+
+    async fn claim_checks(&self, _: ClaimChecks) -> Result<Vec<PlannedCheck>, StoreError> {
         not_asked()
     }
 

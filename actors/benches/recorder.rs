@@ -114,7 +114,7 @@ async fn run(
         let attempts: Vec<_> = (0..ATTEMPTS).map(|index| attempt(&round, ids.1, index)).collect();
         if case == Case::Spooled {
             let noting = Instant::now();
-            address.send(Announce { round: round.clone(), attempts: attempts.clone() }).await.unwrap();
+            address.send(Announce { round: round.clone(), attempts: attempts.clone(), planned: vec![] }).await.unwrap();
             notes.push(noting.elapsed());
         }
         let end = Round { ended: Some((Utc::now(), RoundOutcome::Complete)), ..round.clone() };

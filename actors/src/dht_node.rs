@@ -16,7 +16,7 @@ use actix::prelude::*;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parsec_dht::{Dht, DhtError, Readiness};
-use parsec_measure::{AttemptId, Cid, Measured};
+use parsec_measure::{AttemptId, Cid, HolderCheck, Measured};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -61,6 +61,16 @@ pub struct Provide {
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<Measured, OperationError>")]
 pub struct Retrieve(pub Cid);
+
+/// Look which of the closest peers of this key hold a record that names this provider.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Vec<HolderCheck>, OperationError>")]
+pub struct CheckRecord {
+    /// The key.
+    pub cid: Cid,
+    /// The peer id of the provider.
+    pub provider: String,
+}
 
 /// Can this node measure?
 #[derive(Debug, Clone, Copy, Message)]
@@ -199,17 +209,32 @@ impl DhtNode {
     where
         F: Future<Output = Result<Measured, DhtError>> + 'static,
     {
-        let Some(engine) = self.engine.clone() else { return Box::pin(async { Err(OperationError::Starting) }) };
         let Some(place) = Place::take(&self.running) else {
             return Box::pin(async { Err(OperationError::Busy(MAX_OPERATIONS)) });
         };
+        let asking = self.engine_asked(operation);
+        Box::pin(async move {
+            let result = asking.await;
+            drop(place);
+            result
+        })
+    }
+
+    /// Asks the engine for something, as long as there is one.
+    fn engine_asked<T, F>(
+        &self,
+        question: impl FnOnce(Arc<dyn Dht>) -> F + 'static,
+    ) -> ResponseFuture<Result<T, OperationError>>
+    where
+        F: Future<Output = Result<T, DhtError>> + 'static,
+    {
+        let Some(engine) = self.engine.clone() else { return Box::pin(async { Err(OperationError::Starting) }) };
         let mut lease = self.lease.subscribe();
         Box::pin(async move {
             let result = tokio::select! {
-                result = operation(engine) => result,
+                result = question(engine) => result,
                 _ = lease.changed() => Err(DhtError::Stopped),
             };
-            drop(place);
             Ok(result?)
         })
     }
@@ -269,6 +294,15 @@ impl Handler<Retrieve> for DhtNode {
 
     fn handle(&mut self, Retrieve(cid): Retrieve, _: &mut Self::Context) -> Self::Result {
         self.operate(|engine| async move { engine.retrieve(cid).await })
+    }
+}
+
+impl Handler<CheckRecord> for DhtNode {
+    type Result = ResponseFuture<Result<Vec<HolderCheck>, OperationError>>;
+
+    /// It is no operation: whoever asks sees to it that there are few at a time.
+    fn handle(&mut self, CheckRecord { cid, provider }: CheckRecord, _: &mut Self::Context) -> Self::Result {
+        self.engine_asked(|engine| async move { engine.check_record(cid, provider).await })
     }
 }
 

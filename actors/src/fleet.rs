@@ -16,8 +16,8 @@ use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;
 use parsec_measure::{
-    Absence, Attempt, Content, Due, Faults, FleetGroup, Node, NodeId, Rotation, Round, RoundId, RoundOutcome, Schedule,
-    SchedulerId, TooFewNodes,
+    Absence, Attempt, Content, Due, Faults, FleetGroup, Node, NodeId, Rotation, Round, RoundId, Schedule, SchedulerId,
+    TooFewNodes,
 };
 use parsec_store::{MAX_LISTED_NODES, UnusableNode};
 use rand::rngs::StdRng;
@@ -29,7 +29,7 @@ use tracing::{info, warn};
 use crate::muster::{LeftOut, Mustered, muster};
 use crate::open_round::OpenRound;
 use crate::progress::{Progress, Stuck, UnderWay};
-use crate::round::{self, RoundTools};
+use crate::round::{self, Parts, RoundTools};
 use crate::stop::Stop;
 
 /// The pauses between tries to register with a database that is away: doubling between these.
@@ -209,13 +209,11 @@ impl Fleet {
         let (tools, open, stopping) = (self.config.tools.clone(), self.config.open.clone(), self.stopping.subscribe());
         let playing = async move {
             match plan {
-                Ok(plan) => round::play(&tools, &open, round, plan, mustered.left_out, content, stopping).await,
-                Err(TooFewNodes { .. }) => {
-                    // Asked while the process stops, nobody is ready: that says nothing about the nodes.
-                    let outcome =
-                        if *stopping.borrow() { RoundOutcome::Interrupted } else { RoundOutcome::TooFewNodes };
-                    round::end(&tools, &open, round, outcome, vec![]).await
+                Ok(plan) => {
+                    let Mustered { left_out, gone, .. } = mustered;
+                    round::play(&tools, &open, round, Parts { plan, left_out, gone, content }, stopping).await
                 }
+                Err(TooFewNodes { .. }) => round::leave_out(&tools, &open, round, mustered.gone, stopping).await,
             }
         };
         context.spawn(playing.into_actor(self).map(move |finished, actor, context| {

@@ -1,15 +1,16 @@
-//! What a DHT node has to say beside its answers: what became of publications that went on in the background, whether it
-//! can measure, and how large it believes the network to be. It is counted, and follow-ups are recorded.
+//! What a DHT node has to say beside its answers: what became of publications in the end, whether it can measure, and how
+//! large it believes the network to be. It is counted, and follow-ups are recorded, a share of them with the times at which
+//! it shall be looked whether the record is still where it was put.
 
 use std::sync::Arc;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use parsec_dht::{Dht, Readiness};
-use parsec_measure::{FollowUp, NodeId};
+use parsec_measure::{Fleet, FollowUp, NodeId, PlannedCheck, RecordCheck, Share};
 use parsec_store::{NodeFollowUp, Row};
 use tokio::select;
 use tokio::task::JoinHandle;
-use tracing::info;
+use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::metrics::Metrics;
@@ -26,6 +27,21 @@ pub struct Reports {
     pub recorder: RecorderHandle,
     /// Counts.
     pub metrics: Arc<Metrics>,
+    /// Which records are looked for later; `None` looks for none.
+    pub verify: Option<Verify>,
+}
+
+/// Which publications are verified, and what must be known for that once this process is gone.
+#[derive(Debug, Clone)]
+pub struct Verify {
+    /// Of how many publications.
+    pub share: Share,
+    /// The node's fleet.
+    pub fleet: Fleet,
+    /// Where it runs.
+    pub region: String,
+    /// The peer id that its records name.
+    pub provider: String,
 }
 
 impl Reports {
@@ -34,19 +50,36 @@ impl Reports {
     }
 
     async fn take(&self, follow_up: FollowUp) {
-        let FollowUp { attempt, cid, stored, failed, duration } = &follow_up;
+        let FollowUp { attempt, cid, stored, confirmed, failed, pending, duration, .. } = &follow_up;
         let attempt = attempt.map(|attempt| tracing::field::display(attempt.0));
-        info!(
-            attempt,
-            cid,
-            stored,
-            failed,
-            duration_seconds = duration.as_secs_f64(),
-            "last put of a publication ended"
-        );
+        let (confirmed, pending) = (confirmed.unwrap_or(0), pending.unwrap_or(0));
+        if follow_up.is_unconfirmed() {
+            warn!(attempt, cid, stored, failed, pending, "no peer confirmed a record that was written to it");
+        } else {
+            let duration_seconds = duration.as_secs_f64();
+            info!(attempt, cid, stored, confirmed, failed, pending, duration_seconds, "a publication has ended");
+        }
         self.metrics.followed_up(&self.fleet, &follow_up);
-        let row = NodeFollowUp { id: Uuid::now_v7(), node: self.node, ended: Utc::now(), follow_up };
-        self.recorder.record(vec![Row::FollowUp(row)]).await;
+        // The last put had ended before it was waited for confirmations.
+        let ended = Utc::now() - follow_up.confirming;
+        let checks = self.verify.iter().filter(|verify| rand::random::<f64>() < verify.share.get());
+        let mut rows: Vec<_> =
+            checks.flat_map(|verify| verify.plan(&follow_up, self.node, ended)).map(Row::Check).collect();
+        rows.push(Row::FollowUp(NodeFollowUp { id: Uuid::now_v7(), node: self.node, ended, follow_up }));
+        self.recorder.record(rows).await;
+    }
+}
+
+impl Verify {
+    fn plan(
+        &self,
+        follow_up: &FollowUp,
+        node: NodeId,
+        ended: DateTime<Utc>,
+    ) -> impl Iterator<Item = RecordCheck> + use<> {
+        let whose = (&self.fleet, self.region.as_str(), self.provider.as_str());
+        let plans = PlannedCheck::of_publication(follow_up, node, whose, ended);
+        plans.into_iter().map(|plan| RecordCheck { plan, done: None })
     }
 }
 

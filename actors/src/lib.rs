@@ -5,6 +5,7 @@
 //! | [`Root`](root::Root) | the root of a process | – | the process |
 //! | [`DhtNode`](dht_node::DhtNode) | publishes and finds | `Recorder` | root |
 //! | [`Heartbeat`](heartbeat::Heartbeat) | keeps the node's row alive | `DhtNode` | root |
+//! | [`Verifier`](verifier::Verifier) | looks whether records are where they were put | `DhtNode`, `Recorder` | root |
 //! | [`Gateway`](gateway::Gateway) | serves HTTP | `DhtNode`, or `Telemetry` | root |
 //! | [`Telemetry`](telemetry::Telemetry) | tells the metrics | – | root |
 //! | [`Recorder`](recorder::Recorder) | writes what was measured | – | root |
@@ -16,6 +17,7 @@
 //! is doing.
 
 pub mod ask;
+mod books;
 pub mod dht_node;
 pub mod fleet;
 pub mod follow_ups;
@@ -34,6 +36,7 @@ pub mod stop;
 pub mod supervise;
 pub mod telemetry;
 pub mod traces;
+pub mod verifier;
 pub mod vitals;
 
 // Unit tests and the tests in `tests/actors` share their fakes, which know this crate by its name.

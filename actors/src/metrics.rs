@@ -3,6 +3,7 @@
 mod actors;
 mod exposition;
 mod labels;
+mod records;
 mod register;
 mod spool;
 mod summary;
@@ -11,7 +12,9 @@ use std::fmt;
 use std::time::Duration;
 
 use parsec_dht::Readiness;
-use parsec_measure::{FollowUp, ListName, Measured, Node, OperationKind, OutcomeClass, RequestKind, RoundOutcome};
+use parsec_measure::{
+    FollowUp, HolderCheck, ListName, Measured, Node, OperationKind, OutcomeClass, RequestKind, RoundOutcome,
+};
 use parsec_store::SpoolState;
 use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::metrics::counter::Counter;
@@ -86,7 +89,7 @@ pub struct Metrics {
     server_ready: Family<labels::Fleet, Gauge>,
     routing_table: Family<labels::Fleet, Gauge>,
     network_size: Family<labels::Fleet, Gauge>,
-    background_puts: Family<labels::Outcome, Counter>,
+    records: records::RecordMetrics,
     fallbacks: Family<labels::Fallback, Counter>,
     dht_requests: Family<labels::DhtRequest, Counter>,
     listed_requests: Family<labels::Listed, Counter>,
@@ -137,7 +140,7 @@ impl Metrics {
             server_ready: Family::default(),
             routing_table: Family::default(),
             network_size: Family::default(),
-            background_puts: Family::default(),
+            records: records::RecordMetrics::default(),
             fallbacks: Family::default(),
             dht_requests: Family::default(),
             listed_requests: Family::default(),
@@ -165,9 +168,7 @@ impl Metrics {
     /// into being with its first event hides that event from every rate.
     pub fn serving(&self, fleet: &str) {
         let _ = self.server_ready.get_or_create(&labels::Fleet::new(fleet));
-        for outcome in ["stored", "failed"] {
-            let _ = self.background_puts.get_or_create(&labels::Outcome::new(outcome, fleet));
-        }
+        self.records.serving(fleet);
         for kind in OperationKind::ALL {
             let _ = self.fallbacks.get_or_create(&labels::Fallback::new(kind, fleet));
         }
@@ -268,11 +269,14 @@ impl Metrics {
         }
     }
 
-    /// The puts that a publication left to the background have ended.
+    /// A publication has come to its end.
     pub fn followed_up(&self, fleet: &str, follow_up: &FollowUp) {
-        for (outcome, puts) in [("stored", follow_up.stored), ("failed", follow_up.failed)] {
-            self.background_puts.get_or_create(&labels::Outcome::new(outcome, fleet)).inc_by(u64::from(puts));
-        }
+        self.records.followed_up(fleet, follow_up);
+    }
+
+    /// The closest peers were asked for a record that is as old as this.
+    pub fn checked(&self, fleet: &str, after: Duration, holders: &[HolderCheck]) {
+        self.records.checked(fleet, after, holders);
     }
 
     /// So many nodes of a group are ready.

@@ -5,18 +5,13 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use parsec_api::client::CallError;
-use parsec_measure::{
-    ACTIVE_WITHIN, Absence, Faults, FleetGroup, MIN_READY_NODES, Measured, Node, OutcomeClass, ReadyNode,
-};
+use parsec_measure::{ACTIVE_WITHIN, Absence, Faults, FleetGroup, MIN_READY_NODES, Measured, Node, ReadyNode};
 use parsec_store::{NodeList, StoreError, UnusableNode};
-use tokio::time::{Instant, timeout};
-use tracing::warn;
+use tokio::time::Instant;
 
-use crate::round::{RoundTools, Stopping, stopped, unless_stopping};
-
-/// How long a round waits for the database, at its beginning and when a server is gone. One that works answers within
-/// milliseconds. One that hangs may take a minute to be given up, the whole time between two rounds: it counts as away.
-const DATABASE_LIMIT: Duration = Duration::from_secs(5);
+use crate::books::{Gone, in_time};
+use crate::round::{RoundTools, stopped};
+use crate::stop::{Stopping, unless_stopping};
 
 /// Who turned up for a round.
 #[derive(Debug)]
@@ -25,6 +20,8 @@ pub(crate) struct Mustered {
     pub(crate) listed: Vec<Node>,
     pub(crate) ready: Vec<ReadyNode>,
     pub(crate) left_out: Vec<LeftOut>,
+    /// Servers that could not be reached: still to be marked offline.
+    pub(crate) gone: Vec<Gone>,
     /// Rows that no node could be made of.
     pub(crate) unusable: Vec<UnusableNode>,
     /// Whether the database has more nodes than it lists.
@@ -73,63 +70,55 @@ pub(crate) async fn muster(
     };
     let NodeList { nodes: listed, unusable, more } = list;
     let (absent, present): (Vec<_>, Vec<_>) = listed.iter().partition(|node| faults.absence(node.id).is_some());
-    let (mut ready, mut left_out) = ask(tools, &present, &stopping).await;
-    if ready.len() < MIN_READY_NODES && !absent.is_empty() {
-        let (also_ready, also_left_out) = ask(tools, &absent, &stopping).await;
-        ready.extend(also_ready);
-        left_out.extend(also_left_out);
+    let mut here = ask(tools, &present, &stopping).await;
+    if here.ready.len() < MIN_READY_NODES && !absent.is_empty() {
+        let also = ask(tools, &absent, &stopping).await;
+        here.ready.extend(also.ready);
+        here.left_out.extend(also.left_out);
+        here.gone.extend(also.gone);
     } else {
         let unasked = |node: &Node| Some(LeftOut::unasked(node.clone(), faults.absence(node.id)?));
-        left_out.extend(absent.into_iter().filter_map(unasked));
+        here.left_out.extend(absent.into_iter().filter_map(unasked));
     }
-    Mustered { started, ready, left_out, unusable, more, database, listed }
+    let Here { ready, left_out, gone } = here;
+    Mustered { started, ready, left_out, gone, unusable, more, database, listed }
+}
+
+/// What those who were asked said.
+#[derive(Debug, Default)]
+struct Here {
+    ready: Vec<ReadyNode>,
+    left_out: Vec<LeftOut>,
+    gone: Vec<Gone>,
 }
 
 /// Asks all at once whether they are ready.
-async fn ask(tools: &RoundTools, nodes: &[&Node], stopping: &Stopping) -> (Vec<ReadyNode>, Vec<LeftOut>) {
+async fn ask(tools: &RoundTools, nodes: &[&Node], stopping: &Stopping) -> Here {
     let asked = nodes.iter().map(|&node| async move {
         let (asked, clock) = (Utc::now(), Instant::now());
         let readiness = unless_stopping(stopping.clone(), tools.servers.readiness(&node.endpoint)).await;
         let (answered, took) = (Utc::now(), clock.elapsed());
-        let result = match readiness {
+        let (result, gone) = match readiness {
             Some(Ok(())) => return Ok(node.clone().ready()),
-            Some(Err(error)) => {
-                mark_offline_if_gone(tools, node, &error, stopping.clone()).await;
-                unanswered(&error, took)
-            }
-            None => stopped(took),
+            Some(Err(error)) => (unanswered(&error, took), Gone::if_so(node, &error)),
+            None => (stopped(took), None),
         };
-        Err(LeftOut { node: node.clone(), asked, answered, result, absence: None })
+        Err((LeftOut { node: node.clone(), asked, answered, result, absence: None }, gone))
     });
-    let (mut ready, mut left_out) = (Vec::new(), Vec::new());
+    let mut here = Here::default();
     for answer in join_all(asked).await {
         match answer {
-            Ok(node) => ready.push(node),
-            Err(node) => left_out.push(node),
+            Ok(node) => here.ready.push(node),
+            Err((node, gone)) => {
+                here.left_out.push(node);
+                here.gone.extend(gone);
+            }
         }
     }
-    (ready, left_out)
+    here
 }
 
 /// What is recorded of a call that brought no measurement.
 pub(crate) fn unanswered(error: &CallError, took: Duration) -> Measured {
     Measured::unmeasured(error.class(), took, error.to_string())
-}
-
-/// A server that cannot be reached is offline until its next heartbeat.
-pub(crate) async fn mark_offline_if_gone(tools: &RoundTools, node: &Node, error: &CallError, stopping: Stopping) {
-    if error.class() != OutcomeClass::ServerUnreachable {
-        return;
-    }
-    warn!(node = %node.id, region = node.region, endpoint = %node.endpoint, %error, "server unreachable, marked offline");
-    let marking = in_time(tools.store.mark_offline(node.id, Utc::now()));
-    if let Some(Err(error)) = unless_stopping(stopping, marking).await {
-        warn!(node = %node.id, %error, "not marked offline");
-    }
-}
-
-/// The answer of the database, if it comes soon.
-async fn in_time<T>(asking: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    let answer = timeout(DATABASE_LIMIT, asking).await;
-    answer.unwrap_or_else(|_| Err(StoreError::Unavailable(format!("no answer within {} s", DATABASE_LIMIT.as_secs()))))
 }

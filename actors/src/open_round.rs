@@ -1,6 +1,7 @@
 //! What a fleet is about to do, noted before it does it: should the fleet's actor or its process die, each attempt that
 //! had begun still gets its row.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::Utc;
@@ -18,16 +19,26 @@ pub struct OpenRound(Arc<Mutex<Option<Open>>>);
 #[derive(Debug)]
 struct Open {
     round: Round,
-    attempts: Vec<Noted>,
+    attempts: BTreeMap<AttemptId, Noted>,
 }
 
 #[derive(Debug)]
 struct Noted {
     node: Node,
-    /// As it is recorded if nobody is left to record its result.
+    /// As it is recorded if nobody is left to do so.
     attempt: Attempt,
-    /// Its result has been handed to the recorder.
-    recorded: bool,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It may never begin.
+    Planned,
+    Begun,
+    /// It has its result, which is on its way to the recorder.
+    Ended,
+    /// Its result is with the recorder.
+    Recorded,
 }
 
 /// What a crash left behind.
@@ -36,43 +47,64 @@ pub(crate) struct Abandoned {
     /// The round, with its end.
     pub(crate) round: Round,
     /// The attempts that had begun and have no result.
-    pub(crate) attempts: Vec<(Node, Attempt)>,
+    pub(crate) lost: Vec<(Node, Attempt)>,
+    /// Those whose result has not been recorded.
+    pub(crate) unrecorded: Vec<(Node, Attempt)>,
 }
 
 impl Abandoned {
     /// The rows that it still gets.
     pub(crate) fn rows(&self) -> Vec<Row> {
-        let attempts = self.attempts.iter().map(|(_, attempt)| Row::Attempt(attempt.clone()));
+        let attempts = self.unrecorded.iter().chain(&self.lost).map(|(_, attempt)| Row::Attempt(attempt.clone()));
         attempts.chain([Row::Round(self.round.clone())]).collect()
     }
 }
 
+fn noted(attempts: Vec<(Node, Attempt)>, stage: Stage) -> impl Iterator<Item = (AttemptId, Noted)> {
+    attempts.into_iter().map(move |(node, attempt)| (attempt.id, Noted { node, attempt, stage }))
+}
+
+fn of(attempts: &[(Node, Attempt)]) -> Vec<Attempt> {
+    attempts.iter().map(|(_, attempt)| attempt.clone()).collect()
+}
+
 impl OpenRound {
-    /// The round begins.
-    pub(crate) fn begin(&self, round: &Round) {
-        *self.0.lock() = Some(Open { round: round.clone(), attempts: Vec::new() });
+    /// Notes what the round is going to attempt: what begins now, and what begins once that has succeeded. On disk, too, when
+    /// it returns, if the recorder has one that works and is quick.
+    pub(crate) async fn announce(
+        &self,
+        round: &Round,
+        recorder: &RecorderHandle,
+        now: Vec<(Node, Attempt)>,
+        then: Vec<(Node, Attempt)>,
+    ) {
+        let (attempts, planned) = (of(&now), of(&then));
+        let all = noted(now, Stage::Begun).chain(noted(then, Stage::Planned)).collect();
+        *self.0.lock() = Some(Open { round: round.clone(), attempts: all });
+        recorder.announce(round.clone(), attempts, planned).await;
     }
 
-    /// Notes attempts of the round before they begin. On disk, too, when it returns, if the recorder has one that works.
-    pub(crate) async fn announce(&self, recorder: &RecorderHandle, attempts: &[(&Node, &Attempt)]) {
-        let (round, attempts) = {
-            let mut open = self.0.lock();
-            let Some(open) = open.as_mut() else { return };
-            let noted = |(node, attempt): &(&Node, &Attempt)| Noted {
-                node: (*node).clone(),
-                attempt: (*attempt).clone(),
-                recorded: false,
-            };
-            open.attempts.extend(attempts.iter().map(noted));
-            (open.round.clone(), open.attempts.iter().map(|noted| noted.attempt.clone()).collect())
-        };
-        recorder.announce(round, attempts).await;
+    /// What was planned begins, as these attempts say it now.
+    pub(crate) fn begun(&self, attempts: &[Attempt]) {
+        let Some(open) = &mut *self.0.lock() else { return };
+        for attempt in attempts {
+            if let Some(noted) = open.attempts.get_mut(&attempt.id) {
+                (noted.attempt, noted.stage) = (attempt.clone(), Stage::Begun);
+            }
+        }
+    }
+
+    /// An attempt has ended.
+    pub(crate) fn ended(&self, node: &Node, attempt: &Attempt) {
+        let Some(open) = &mut *self.0.lock() else { return };
+        open.attempts.extend(noted(vec![(node.clone(), attempt.clone())], Stage::Ended));
     }
 
     /// The result of this attempt is with the recorder.
     pub(crate) fn recorded(&self, id: AttemptId) {
-        if let Some(open) = self.0.lock().as_mut() {
-            open.attempts.iter_mut().filter(|noted| noted.attempt.id == id).for_each(|noted| noted.recorded = true);
+        let Some(open) = &mut *self.0.lock() else { return };
+        if let Some(noted) = open.attempts.get_mut(&id) {
+            noted.stage = Stage::Recorded;
         }
     }
 
@@ -86,8 +118,14 @@ impl OpenRound {
         let Open { mut round, attempts } = self.0.lock().take()?;
         let now = Utc::now();
         round.ended = Some((now, RoundOutcome::Interrupted));
-        let lost = attempts.into_iter().filter(|noted| !noted.recorded);
-        let attempts = lost.map(|Noted { node, attempt, .. }| (node, Attempt { ended: now, ..attempt })).collect();
-        Some(Abandoned { round, attempts })
+        let (mut lost, mut unrecorded) = (Vec::new(), Vec::new());
+        for Noted { node, attempt, stage } in attempts.into_values() {
+            match stage {
+                Stage::Begun => lost.push((node, Attempt { ended: now, ..attempt })),
+                Stage::Ended => unrecorded.push((node, attempt)),
+                Stage::Planned | Stage::Recorded => {}
+            }
+        }
+        Some(Abandoned { round, lost, unrecorded })
     }
 }

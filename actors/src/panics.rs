@@ -32,6 +32,7 @@ use crate::scheduler::{Scheduler, SchedulerConfig};
 use crate::supervise::{Child, supervise};
 use crate::telemetry::{Scrape, Telemetry};
 use crate::traces::Traces;
+use crate::verifier::{Verifier, VerifierConfig};
 
 /// Something that is done with an actor, from inside.
 type Deed<A> = Box<dyn FnOnce(&mut A, &mut <A as Actor>::Context) + Send>;
@@ -91,7 +92,7 @@ macro_rules! runs {
     )*};
 }
 
-runs!(DhtNode, Heartbeat, Gateway, Recorder, Telemetry, Scheduler, Fleet);
+runs!(DhtNode, Heartbeat, Verifier, Gateway, Recorder, Telemetry, Scheduler, Fleet);
 
 /// An actor and the world around it, made anew for each test.
 struct Case<A: Actor> {
@@ -183,6 +184,7 @@ macro_rules! survives {
 survives! {
     dht_node: dht_node_case();
     heartbeat: heartbeat_case();
+    verifier: verifier_case();
     gateway: gateway_case();
     recorder: recorder_case();
     telemetry: Case::new(Telemetry::new(metrics()), async |child: &Child<Telemetry>| {
@@ -219,6 +221,24 @@ fn heartbeat_case() -> Case<Heartbeat> {
     Case::new(heartbeat_on(&store, Duration::ZERO), async move |_: &Child<Heartbeat>| {
         let beats = store.read(|store| store.done(Call::Heartbeat).len());
         store.until("one more beat", |store| store.done(Call::Heartbeat).len() > beats).await;
+    })
+}
+
+fn verifier_case() -> Case<Verifier> {
+    let (store, dht, metrics) = (FakeStore::with(vec![]), mock_dht(), metrics());
+    let config = VerifierConfig {
+        store: store.clone(),
+        node: NodeId(7),
+        fleet: "default".parse().unwrap(),
+        region: "eu-test-1".to_owned(),
+        readiness: Ask::new("DHT node", dht.clone(), secs(12)),
+        look: Ask::new("DHT node", dht, secs(150)),
+        recorder: RecorderHandle::new(&recorder_on(&store).start(), Arc::clone(&metrics)),
+        metrics,
+    };
+    Case::new(Verifier::new(config), async move |_: &Child<Verifier>| {
+        let claims = store.read(|store| store.done(Call::ClaimChecks).len());
+        store.until("it looks what is due", |store| store.done(Call::ClaimChecks).len() > claims).await;
     })
 }
 

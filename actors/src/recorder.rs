@@ -55,8 +55,12 @@ const LOOK_AFTER: Duration = Duration::from_secs(60);
 /// From which part of its limit on the spool is nearly full: with the limits as they come, there are days left.
 const NEARLY_FULL: f64 = 0.5;
 
-/// How long noting what is about to begin may delay it. On a healthy disk it takes milliseconds.
-const ANNOUNCE_DEADLINE: Duration = Duration::from_secs(2);
+/// How long noting a round may delay its publication. On a healthy disk it takes milliseconds; on a slow one it goes on
+/// beside the publication, which would leave no row only if the process were killed before it is done.
+const ANNOUNCE_DEADLINE: Duration = Duration::from_millis(250);
+
+/// How long noting that lookups begin may take: longer than a disk is waited for. Nothing waits for it but the round's end.
+const BEGIN_DEADLINE: Duration = Duration::from_secs(12);
 
 /// How long handing rows over may take.
 pub const RECORD_DEADLINE: Duration = Duration::from_secs(5);
@@ -66,15 +70,27 @@ pub const RECORD_DEADLINE: Duration = Duration::from_secs(5);
 #[rtype(result = "Result<(), BacklogFull>")]
 pub struct Record(pub Vec<Row>);
 
-/// This round is about to attempt this: note it on disk, so that each attempt has a row whatever happens. `attempts` are
-/// all of the round so far, as they are recorded if nobody is left to record their results. Answered when that is done or
-/// cannot be done.
+/// This round is about to attempt this: note it on disk, so that each attempt has a row whatever happens. The attempts are
+/// as they are recorded if nobody is left to record their results. Answered when that is done or cannot be done.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct Announce {
     /// The round.
     pub round: Round,
-    /// Its attempts.
+    /// What begins now.
+    pub attempts: Vec<Attempt>,
+    /// What begins once that has succeeded, if it does: no rows come of it before it has been told to [`Begin`].
+    pub planned: Vec<Attempt>,
+}
+
+/// What was planned begins: note that on disk, too. Answered when that is done or cannot be done; nothing that is measured
+/// must wait for it.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Begin {
+    /// The round.
+    pub round: Round,
+    /// The planned attempts as they are now.
     pub attempts: Vec<Attempt>,
 }
 
@@ -83,7 +99,12 @@ pub struct Announce {
 #[error("{} rows wait in memory for the database already", memory::MAX_ROWS)]
 pub struct BacklogFull;
 
-/// How long a crashed recorder is waited for before rows are given up: longer than its longest back-off.
+/// How long an answer to handed-over rows may take: longer than it takes to find that the recorder hangs. Until then the
+/// message is in its mailbox, and would only be there twice.
+const HAND_OVER_DEADLINE: Duration = Duration::from_secs(45);
+
+/// How long a crashed recorder is waited for before rows are given up: longer than its longest back-off. Nothing waits
+/// meanwhile but the end of the round.
 const HAND_OVER_LIMIT: Duration = Duration::from_secs(15);
 
 /// The pause between two tries to hand rows over.
@@ -94,6 +115,7 @@ const HAND_OVER_PAUSE: Duration = Duration::from_millis(200);
 pub struct RecorderHandle {
     record: Ask<Record>,
     announce: Ask<Announce>,
+    begin: Ask<Begin>,
     metrics: Arc<Metrics>,
 }
 
@@ -101,22 +123,38 @@ impl RecorderHandle {
     /// Hands rows to this actor, and counts those that it cannot take in `metrics`.
     pub fn new<A>(recorder: &Addr<A>, metrics: Arc<Metrics>) -> Self
     where
-        A: Actor<Context = Context<A>> + Handler<Record> + Handler<Announce>,
+        A: Actor<Context = Context<A>> + Handler<Record> + Handler<Announce> + Handler<Begin>,
     {
         let name = "recorder";
-        let record = Ask::new(name, recorder.clone(), RECORD_DEADLINE);
-        Self { record, announce: Ask::new(name, recorder.clone(), ANNOUNCE_DEADLINE), metrics }
+        Self {
+            record: Ask::new(name, recorder.clone(), HAND_OVER_DEADLINE),
+            announce: Ask::new(name, recorder.clone(), ANNOUNCE_DEADLINE),
+            begin: Ask::new(name, recorder.clone(), BEGIN_DEADLINE),
+            metrics,
+        }
     }
 
     /// The same for a supervised recorder.
     pub fn of(recorder: &Child<Recorder>, metrics: Arc<Metrics>) -> Self {
-        Self { record: recorder.ask(RECORD_DEADLINE), announce: recorder.ask(ANNOUNCE_DEADLINE), metrics }
+        Self {
+            record: recorder.ask(HAND_OVER_DEADLINE),
+            announce: recorder.ask(ANNOUNCE_DEADLINE),
+            begin: recorder.ask(BEGIN_DEADLINE),
+            metrics,
+        }
     }
 
     /// Has noted what is about to be attempted. An instrument whose disk is broken goes on measuring: then it is not noted.
-    pub(crate) async fn announce(&self, round: Round, attempts: Vec<Attempt>) {
-        if let Err(error) = self.announce.ask(Announce { round, attempts }).await {
-            debug!(%error, "not noted what is about to be attempted");
+    pub(crate) async fn announce(&self, round: Round, attempts: Vec<Attempt>, planned: Vec<Attempt>) {
+        if let Err(error) = self.announce.ask(Announce { round, attempts, planned }).await {
+            debug!(%error, "not noted yet what is about to be attempted");
+        }
+    }
+
+    /// Has noted that what was planned begins.
+    pub(crate) async fn begin(&self, round: Round, attempts: Vec<Attempt>) {
+        if let Err(error) = self.begin.ask(Begin { round, attempts }).await {
+            debug!(%error, "not noted that what was planned has begun");
         }
     }
 
@@ -418,9 +456,18 @@ impl Handler<Record> for Recorder {
 impl Handler<Announce> for Recorder {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, Announce { round, attempts }: Announce, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Announce { round, attempts, planned }: Announce, _: &mut Self::Context) -> Self::Result {
         let backlog = Arc::clone(&self.config.backlog);
-        Box::pin(async move { backlog.announce(round, attempts).await })
+        Box::pin(async move { backlog.announce(round, attempts, planned).await })
+    }
+}
+
+impl Handler<Begin> for Recorder {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, Begin { round, attempts }: Begin, _: &mut Self::Context) -> Self::Result {
+        let backlog = Arc::clone(&self.config.backlog);
+        Box::pin(async move { backlog.begin(round, attempts).await })
     }
 }
 

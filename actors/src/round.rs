@@ -1,29 +1,30 @@
 //! One round: who publishes, who looks it up, and what became of each attempt. (Who is there: [`muster`](crate::muster).)
 //!
 //! Plain functions that the actor [`Fleet`](crate::fleet::Fleet) runs as futures. They measure nothing
-//! themselves: the servers do. Here every attempt gets a row, whatever became of it: it is noted before it begins
-//! ([`OpenRound`]), and recorded when it has ended.
+//! themselves: the servers do. Here every attempt gets a row, whatever became of it: the whole round is noted before it
+//! begins ([`OpenRound`]), and each attempt is recorded when it has ended, beside whatever comes next ([`Books`]).
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use futures::future::join_all;
 use parsec_api::client::{Answered, CallError, Caller, ServerApi};
 use parsec_measure::{
-    Attempt, AttemptId, Cid, Content, Measured, Node, OperationKind, OutcomeClass, Round, RoundOutcome, RoundPlan,
-    WhyKept,
+    Attempt, AttemptId, Cid, Content, Measured, Node, OperationKind, OutcomeClass, ReadyNode, Round, RoundOutcome,
+    RoundPlan,
 };
 use parsec_store::{Row, Store};
-use tokio::sync::watch;
 use tokio::time::Instant;
-use tracing::{Instrument, Span, info, info_span, warn};
+use tracing::{Instrument, Span, info_span, warn};
 
+use crate::books::{Books, Gone, Pen};
 use crate::fleet::RoundFinished;
 use crate::metrics::Metrics;
-use crate::muster::{LeftOut, mark_offline_if_gone, unanswered};
+use crate::muster::{LeftOut, unanswered};
 use crate::open_round::{Abandoned, OpenRound};
 use crate::recorder::RecorderHandle;
+use crate::stop::{Stopping, unless_stopping};
 use crate::traces::Traces;
 
 /// What rounds are played with.
@@ -43,22 +44,22 @@ pub struct RoundTools {
     pub traces: Arc<Traces>,
 }
 
-/// True once the process is stopping.
-pub(crate) type Stopping = watch::Receiver<bool>;
-
-/// Waits for `work`, unless the process stops first.
-pub(crate) async fn unless_stopping<T>(mut stopping: Stopping, work: impl Future<Output = T>) -> Option<T> {
-    tokio::select! {
-        // Work that is done counts, even if the stop came in the same moment.
-        biased;
-        result = work => Some(result),
-        _ = stopping.wait_for(|stopping| *stopping) => None,
-    }
-}
-
 /// What is recorded of a call that was cut off.
 pub(crate) fn stopped(took: Duration) -> Measured {
     Measured::unmeasured(OutcomeClass::Cancelled, took, "the scheduler was stopping")
+}
+
+/// What a round is played with.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// Who does what.
+    pub(crate) plan: RoundPlan,
+    /// Who cannot take part.
+    pub(crate) left_out: Vec<LeftOut>,
+    /// Whose server could not be reached.
+    pub(crate) gone: Vec<Gone>,
+    /// What is published.
+    pub(crate) content: Content,
 }
 
 /// Plays a planned round to its end.
@@ -66,19 +67,38 @@ pub(crate) async fn play(
     tools: &RoundTools,
     open: &OpenRound,
     round: Round,
-    plan: RoundPlan,
-    left_out: Vec<LeftOut>,
-    content: Content,
+    parts: Parts,
     stopping: Stopping,
 ) -> RoundFinished {
     let span = info_span!("round", fleet = %round.fleets, round = %round.id.0);
     let scheduler_id = round.fleets.scheduler_id();
-    let playing = Play { tools, open, round, scheduler_id, stopping };
-    playing.run(plan, left_out, content).instrument(span).await
+    let (pen, books) = Books::open();
+    let keeping = books.keep(&tools.recorder, &tools.store, open, &stopping);
+    let playing = Play { tools, open, round: &round, scheduler_id, stopping: &stopping, pen };
+    let both = async { futures::join!(playing.run(parts), keeping) };
+    let ((outcome, attempts), ()) = both.instrument(span).await;
+    end(tools, open, round, outcome, attempts).await
+}
+
+/// Notes a round that cannot be played for want of nodes.
+pub(crate) async fn leave_out(
+    tools: &RoundTools,
+    open: &OpenRound,
+    round: Round,
+    gone: Vec<Gone>,
+    stopping: Stopping,
+) -> RoundFinished {
+    let (pen, books) = Books::open();
+    gone.into_iter().for_each(|gone| pen.gone(gone));
+    drop(pen);
+    books.keep(&tools.recorder, &tools.store, open, &stopping).await;
+    // Asked while the process stops, nobody is ready: that says nothing about the nodes.
+    let outcome = if *stopping.borrow() { RoundOutcome::Interrupted } else { RoundOutcome::TooFewNodes };
+    end(tools, open, round, outcome, vec![]).await
 }
 
 /// Notes the end of a round.
-pub(crate) async fn end(
+async fn end(
     tools: &RoundTools,
     open: &OpenRound,
     mut round: Round,
@@ -95,11 +115,12 @@ pub(crate) async fn end(
 
 /// Records what a crash of the fleet's actor left behind.
 pub(crate) async fn end_abandoned(tools: &RoundTools, abandoned: Abandoned) {
-    let Abandoned { round, attempts } = &abandoned;
-    warn!(fleet = %round.fleets, round = %round.id.0, attempts = attempts.len(), "a round was cut off by a crash");
+    let Abandoned { round, lost, unrecorded } = &abandoned;
+    let attempts = lost.len() + unrecorded.len();
+    warn!(fleet = %round.fleets, round = %round.id.0, attempts, "a round was cut off by a crash");
     tools.metrics.round_ended(&round.fleets.to_string(), RoundOutcome::Interrupted);
-    tools.metrics.vitals().round_ended(round, attempts.len());
-    for (node, attempt) in attempts {
+    tools.metrics.vitals().round_ended(round, attempts);
+    for (node, attempt) in lost {
         tools.metrics.attempted(attempt.kind, node, &attempt.result);
     }
     tools.recorder.record(abandoned.rows()).await;
@@ -108,59 +129,79 @@ pub(crate) async fn end_abandoned(tools: &RoundTools, abandoned: Abandoned) {
 struct Play<'a> {
     tools: &'a RoundTools,
     open: &'a OpenRound,
-    round: Round,
+    round: &'a Round,
     scheduler_id: String,
-    stopping: Stopping,
+    stopping: &'a Stopping,
+    pen: Pen,
 }
 
 impl Play<'_> {
-    async fn run(self, plan: RoundPlan, left_out: Vec<LeftOut>, content: Content) -> RoundFinished {
-        self.open.begin(&self.round);
-        self.tools.recorder.record(vec![Row::Round(self.round.clone())]).await;
+    async fn run(self, parts: Parts) -> (RoundOutcome, Vec<(Node, Attempt)>) {
+        let Parts { plan, left_out, gone, content } = parts;
+        self.pen.round(self.round);
+        gone.into_iter().for_each(|gone| self.pen.gone(gone));
 
-        let provider = plan.provider.node().clone();
-        let planned = self.planned(&provider, OperationKind::Provide, 0, &content.cid().to_string(), self.round.due);
-        self.open.announce(&self.tools.recorder, &[(&provider, &planned)]).await;
-        let publishing = self.tools.servers.provide(&provider.endpoint, self.caller(planned.id), &content);
-        let published = self.attempt(&provider, planned, publishing).await;
+        let (provider, cid) = (plan.provider.node().clone(), content.cid().to_string());
+        let publication = self.planned(&provider, OperationKind::Provide, 0, &cid);
+        let lookups = self.planned_lookups(&plan.retrievers, &cid);
+        let (now, then) = (vec![(provider.clone(), publication.clone())], lookups.concat());
+        self.open.announce(self.round, &self.tools.recorder, now, then).await;
+
+        let publishing = self.tools.servers.provide(&provider.endpoint, self.caller(publication.id), &content);
+        let published = self.attempt(&provider, publication, publishing).await;
         let outcome = match published.result.class {
             OutcomeClass::Ok => RoundOutcome::Complete,
             OutcomeClass::Cancelled => RoundOutcome::Interrupted,
             _ => RoundOutcome::ProvideFailed,
         };
-        // The provider may write the same key in another way; the others look up what it says.
-        let cid = published.cid.clone();
-        let mut attempts = vec![(provider, published)];
+        let publisher = provider.peer_id.clone();
+        let mut attempts = vec![(provider, published.clone())];
         // Lookups are due once there is something to look up; then also for those who cannot take part.
         if outcome == RoundOutcome::Complete {
-            attempts.extend(self.record_left_out(left_out, &cid).await);
-            attempts.extend(self.look_up(&plan, &cid).await);
+            let absent = async { self.record_left_out(left_out, &published.cid) };
+            let (looked_up, absent) = futures::join!(self.look_up(lookups, &publisher, &published), absent);
+            attempts.extend(absent);
+            attempts.extend(looked_up);
         }
         let cut_off = attempts.iter().any(|(_, attempt)| attempt.result.class == OutcomeClass::Cancelled);
-        let outcome = if cut_off { RoundOutcome::Interrupted } else { outcome };
-        end(self.tools, self.open, self.round, outcome, attempts).await
+        (if cut_off { RoundOutcome::Interrupted } else { outcome }, attempts)
     }
 
-    /// Has all of them look the key up at the same time, each as often as configured.
+    /// The lookups of each node, one after the other.
+    fn planned_lookups(&self, retrievers: &[ReadyNode], cid: &str) -> Vec<Vec<(Node, Attempt)>> {
+        let probes = |node: &Node| {
+            let planned = |probe| (node.clone(), self.planned(node, OperationKind::Retrieve, probe, cid));
+            (0..self.tools.probes).map(planned).collect()
+        };
+        retrievers.iter().map(|ready| probes(ready.node())).collect()
+    }
+
+    /// Has all of them look the key up at the same time, each as often as configured. Due when the answer to the publication
+    /// was there; nothing is waited for in between.
+    ///
     /// Whom a search found is compared with who published.
-    async fn look_up(&self, plan: &RoundPlan, cid: &str) -> Vec<(Node, Attempt)> {
-        let due = Utc::now();
-        let probes = |node| move |probe| self.planned(node, OperationKind::Retrieve, probe, cid, due);
-        let publisher = plan.provider.node().peer_id.as_str();
-        let planned: Vec<(&Node, Vec<Attempt>)> = plan
-            .retrievers
-            .iter()
-            .map(|ready| (ready.node(), (0..self.tools.probes).map(probes(ready.node())).collect()))
-            .collect();
-        let announced: Vec<_> =
-            planned.iter().flat_map(|(node, probes)| probes.iter().map(|probe| (*node, probe))).collect();
-        self.open.announce(&self.tools.recorder, &announced).await;
-        let searches = planned.into_iter().map(|(node, probes)| async move {
+    async fn look_up(
+        &self,
+        lookups: Vec<Vec<(Node, Attempt)>>,
+        publisher: &str,
+        published: &Attempt,
+    ) -> Vec<(Node, Attempt)> {
+        // The provider may write the same key in another way; the others look up what it says.
+        let begun = |attempt: Attempt| Attempt { cid: published.cid.clone(), due: published.ended, ..attempt };
+        let begin = |probes: Vec<(Node, Attempt)>| {
+            probes.into_iter().map(|(node, attempt)| (node, begun(attempt))).collect::<Vec<_>>()
+        };
+        let lookups: Vec<_> = lookups.into_iter().map(begin).collect();
+        let begun: Vec<_> = lookups.iter().flatten().map(|(_, attempt)| attempt.clone()).collect();
+        self.open.begun(&begun);
+        self.pen.begun(self.round, begun);
+        let searches = lookups.into_iter().map(|probes| async move {
             let mut attempts = Vec::new();
-            for probe in probes {
-                let searching = self.tools.servers.retrieve(&node.endpoint, self.caller(probe.id), cid);
+            for (node, probe) in probes {
+                let searching = self.tools.servers.retrieve(&node.endpoint, self.caller(probe.id), &published.cid);
                 let searching = async { Ok(searching.await?.compared_with(publisher)) };
-                attempts.push((node.clone(), self.attempt(node, probe, searching).await));
+                let attempt = self.attempt(&node, probe, searching).await;
+                attempts.push((node, attempt));
             }
             attempts
         });
@@ -168,7 +209,7 @@ impl Play<'_> {
     }
 
     /// An attempt before it has begun.
-    fn planned(&self, node: &Node, kind: OperationKind, probe: u32, cid: &str, due: DateTime<Utc>) -> Attempt {
+    fn planned(&self, node: &Node, kind: OperationKind, probe: u32, cid: &str) -> Attempt {
         let now = Utc::now();
         Attempt {
             id: AttemptId::fresh(),
@@ -178,7 +219,7 @@ impl Play<'_> {
             kind,
             probe,
             cid: cid.to_owned(),
-            due,
+            due: self.round.due,
             started: now,
             ended: now,
             result: Measured::record_lost(),
@@ -190,7 +231,7 @@ impl Play<'_> {
         Caller { scheduler_id: &self.scheduler_id, attempt }
     }
 
-    /// Makes one call, and records what became of it.
+    /// Makes one call, and notes what became of it.
     async fn attempt(
         &self,
         node: &Node,
@@ -205,7 +246,7 @@ impl Play<'_> {
         let (cid, mut result) = match answer {
             Some(Ok(answered)) => credit(answered, cid, took),
             Some(Err(error)) => {
-                mark_offline_if_gone(self.tools, node, &error, self.stopping.clone()).await;
+                Gone::if_so(node, &error).into_iter().for_each(|gone| self.pen.gone(gone));
                 (cid.clone(), unanswered(&error, took))
             }
             None => (cid.clone(), stopped(took)),
@@ -213,38 +254,22 @@ impl Play<'_> {
         let why_kept = self.tools.traces.sift(&node.fleet, *kind, &mut result);
         let attempt = Attempt { cid, started, ended, result, why_kept, ..planned };
         self.tools.metrics.issued(attempt.kind, node, &attempt.result);
-        self.record(&attempt, &span).await;
+        self.open.ended(node, &attempt);
+        self.pen.ended(&attempt, span);
         attempt
     }
 
-    async fn record(&self, attempt: &Attempt, span: &Span) {
-        let Attempt { id, cid, result, why_kept, .. } = attempt;
-        span.in_scope(|| {
-            info!(
-                attempt = %id.0,
-                cid,
-                outcome = result.class.as_str(),
-                duration_seconds = result.duration.as_secs_f64(),
-                error = result.error,
-                trace = why_kept.map(WhyKept::as_str),
-                "attempt ended"
-            );
-        });
-        self.tools.recorder.record(vec![Row::Attempt(attempt.clone())]).await;
-        self.open.recorded(*id);
-    }
-
     /// A node that could not take part has failed its part of the round: looking the content up.
-    async fn record_left_out(&self, left_out: Vec<LeftOut>, cid: &str) -> Vec<(Node, Attempt)> {
-        let mut attempts = Vec::new();
-        for LeftOut { node, asked, answered, result, .. } in left_out {
-            let planned = self.planned(&node, OperationKind::Retrieve, 0, cid, self.round.due);
+    fn record_left_out(&self, left_out: Vec<LeftOut>, cid: &str) -> Vec<(Node, Attempt)> {
+        let record = |LeftOut { node, asked, answered, result, .. }| {
+            let planned = self.planned(&node, OperationKind::Retrieve, 0, cid);
             let attempt = Attempt { started: asked, ended: answered, result, ..planned };
             self.tools.metrics.attempted(attempt.kind, &node, &attempt.result);
-            self.record(&attempt, &Span::current()).await;
-            attempts.push((node, attempt));
-        }
-        attempts
+            self.open.ended(&node, &attempt);
+            self.pen.ended(&attempt, Span::current());
+            (node, attempt)
+        };
+        left_out.into_iter().map(record).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix::prelude::*;
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::ask::Ask;
@@ -11,6 +12,19 @@ use crate::ask::Ask;
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Stop;
+
+/// True once the process is stopping.
+pub(crate) type Stopping = watch::Receiver<bool>;
+
+/// Waits for `work`, unless the process stops first.
+pub(crate) async fn unless_stopping<T>(mut stopping: Stopping, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        // Work that is done counts, even if the stop came in the same moment.
+        biased;
+        result = work => Some(result),
+        _ = stopping.wait_for(|stopping| *stopping) => None,
+    }
+}
 
 /// One part of an orderly stop.
 #[derive(Debug, Clone)]

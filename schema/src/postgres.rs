@@ -11,11 +11,13 @@ pub use tables::*;
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("postgres/migrations");
 
 /// The same as text, each with its name: the version, and what it is about.
-pub const SCRIPTS: [(&str, &str); 3] = [
+pub const SCRIPTS: [(&str, &str); 4] = [
     ("0001_rounds_and_operations", include_str!("../postgres/migrations/0001_rounds_and_operations/up.sql")),
     ("0002_traces", include_str!("../postgres/migrations/0002_traces/up.sql")),
     ("0003_found_publisher", include_str!("../postgres/migrations/0003_found_publisher/up.sql")),
+    ("0004_confirmed_and_checked", include_str!("../postgres/migrations/0004_confirmed_and_checked/up.sql")),
 ];
 
 /// Every table of our own, the one that counts the migrations included.
-pub const OWN_TABLES: [&str; 5] = ["rounds", "operations", "traces", "follow_ups", "__diesel_schema_migrations"];
+pub const OWN_TABLES: [&str; 7] =
+    ["rounds", "operations", "traces", "follow_ups", "planned_checks", "record_checks", "__diesel_schema_migrations"];

@@ -1,16 +1,16 @@
-//! What an engine reports of publications that went on in the background reaches the database, each once.
+//! What an engine reports of publications in the end reaches the database, each once, with what shall be looked at later.
 
 use std::sync::Arc;
 
 use futures::FutureExt;
 use parsec_actors::dht_node::{DhtHandle, DhtNode, Provide, StartDht};
-use parsec_actors::follow_ups::Reports;
+use parsec_actors::follow_ups::{Reports, Verify};
 use parsec_actors::metrics::Metrics;
 use parsec_actors::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
 use parsec_actors::stop::{DHT_STOP, RECORDER_STOP, Stop};
 use parsec_actors::supervise::{Child, supervise};
 use parsec_dht::Dht;
-use parsec_measure::{AttemptId, FollowUp, NodeId};
+use parsec_measure::{AttemptId, CHECK_AGES, FollowUp, NodeId, Share};
 use parsec_store::NodeFollowUp;
 use tokio::time::{pause, sleep};
 
@@ -29,6 +29,11 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
+        Self::verifying(0.0)
+    }
+
+    /// One that has this share of its publications looked at.
+    fn verifying(share: f64) -> Self {
         pause();
         let (engine, spare, store, metrics) = (FakeDht::new(), FakeDht::new(), FakeStore::with(vec![]), metrics());
         let (parent, hears) = Witness::start_new();
@@ -37,7 +42,13 @@ impl Server {
         let recorder = supervise("recorder", POLICY, hears.clone(), Recorder::new(recording));
         let records = RecorderHandle::of(&recorder, Arc::clone(&metrics));
         let fleet = "optprov".to_owned();
-        let reports = Reports { node: NodeId(7), fleet, recorder: records, metrics: Arc::clone(&metrics) };
+        let verify = Some(Verify {
+            share: Share::new(share).unwrap(),
+            fleet: fleet.parse().unwrap(),
+            region: "eu-test-1".to_owned(),
+            provider: "12D3KooWus".to_owned(),
+        });
+        let reports = Reports { node: NodeId(7), fleet, recorder: records, metrics: Arc::clone(&metrics), verify };
         let next = Arc::clone(&spare);
         let start: StartDht = Arc::new(move || {
             let next: Arc<dyn Dht> = next.clone();
@@ -56,7 +67,16 @@ impl Server {
 
 fn follow_up(number: u64) -> FollowUp {
     let attempt = Some(AttemptId::fresh());
-    FollowUp { attempt, cid: cid(number).to_string(), stored: 18, failed: 2, duration: secs(9) }
+    FollowUp {
+        attempt,
+        cid: cid(number).to_string(),
+        stored: 18,
+        confirmed: Some(17),
+        failed: 2,
+        pending: Some(0),
+        duration: secs(9),
+        confirming: secs(1),
+    }
 }
 
 #[actix::test]
@@ -82,6 +102,44 @@ async fn a_follow_up_reaches_the_database_with_the_node_that_it_is_of() {
         let series = format!("parsec_background_puts_total{{outcome=\"{series}\",fleet=\"optprov\"}}");
         assert!((counted(&server.metrics, &series) - value).abs() < f64::EPSILON, "{series}");
     }
+}
+
+#[actix::test]
+async fn a_share_of_the_publications_is_to_be_looked_at_later_under_the_name_that_its_record_has() {
+    let server = Server::verifying(1.0);
+    server.engine.follows_up(follow_up(1));
+    server.engine.follows_up(FollowUp { stored: 0, failed: 20, ..follow_up(2) });
+    let recorded = server.recorded(2).await;
+    let planned = server.store.read(|store| store.planned());
+    assert_eq!(planned.iter().map(|plan| plan.after).collect::<Vec<_>>(), CHECK_AGES, "of what was stored");
+    for plan in planned {
+        assert_eq!((plan.cid, plan.attempt), (cid(1).to_string(), recorded[0].follow_up.attempt));
+        assert_eq!((plan.node, plan.published), (NodeId(7), recorded[0].ended));
+        assert_eq!((plan.provider.as_str(), plan.region.as_str()), ("12D3KooWus", "eu-test-1"));
+    }
+}
+
+#[actix::test]
+async fn about_as_many_are_looked_at_as_were_asked_for() {
+    let server = Server::verifying(0.25);
+    for number in 0..400 {
+        server.engine.follows_up(follow_up(number));
+    }
+    server.recorded(400).await;
+    let planned = server.store.read(|store| store.planned().len()) / CHECK_AGES.len();
+    // A fair draw misses this once in a billion runs.
+    assert!((50..160).contains(&planned), "{planned} of 400");
+}
+
+#[actix::test]
+async fn a_publication_that_no_peer_confirmed_is_counted() {
+    let server = Server::start();
+    server.engine.follows_up(FollowUp { confirmed: Some(0), ..follow_up(1) });
+    server.engine.follows_up(follow_up(2));
+    server.recorded(2).await;
+    let unconfirmed = counted(&server.metrics, "parsec_unconfirmed_publications_total{fleet=\"optprov\"}");
+    assert!((unconfirmed - 1.0).abs() < f64::EPSILON, "{unconfirmed}");
+    assert_eq!(server.store.read(|store| store.planned()), [], "with a share of 0 nothing is looked at");
 }
 
 #[actix::test]

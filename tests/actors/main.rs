@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod bad_servers;
+mod beside;
 mod busy_thread;
 mod dht_node;
 mod fakes;
@@ -26,4 +27,5 @@ mod stopping;
 mod supervision;
 mod together;
 mod traces;
+mod verifier;
 mod vitals;

@@ -19,6 +19,7 @@ use parsec_measure::{Attempt, FleetGroup, OperationKind, OutcomeClass, Round, Ro
 use tokio::sync::watch;
 use tokio::time::{Instant, pause};
 
+use crate::beside::HangingRecorder;
 use crate::fakes::{Call, FakeServers, FakeStore, POLICY, Witness, metrics, node, secs, until};
 
 /// How often a round is due.
@@ -37,6 +38,8 @@ pub(crate) struct Setup {
     pub(crate) seed: Option<u64>,
     pub(crate) jitter: Duration,
     pub(crate) round_limit: Duration,
+    /// Whether the fleets reach the recorder through somebody who can be made to hang.
+    pub(crate) recorder_can_hang: bool,
 }
 
 impl Setup {
@@ -60,6 +63,7 @@ impl Setup {
             seed: None,
             jitter: Duration::ZERO,
             round_limit: secs(24 * 3600),
+            recorder_can_hang: false,
         }
     }
 
@@ -74,10 +78,15 @@ impl Setup {
         let (parent, hears) = Witness::start_new();
         let recording = RecorderConfig { store: self.store.clone(), backlog, metrics: Arc::clone(&metrics) };
         let recorder = supervise("recorder", POLICY, hears.clone(), Recorder::new(recording));
+        let hanging = self.recorder_can_hang.then(|| HangingRecorder::before(&recorder).start());
+        let handle = match &hanging {
+            Some(hanging) => RecorderHandle::new(hanging, Arc::clone(&metrics)),
+            None => RecorderHandle::of(&recorder, Arc::clone(&metrics)),
+        };
         let tools = RoundTools {
             servers: self.api.unwrap_or_else(|| self.servers.clone()),
             store: self.store.clone(),
-            recorder: RecorderHandle::of(&recorder, Arc::clone(&metrics)),
+            recorder: handle,
             metrics: Arc::clone(&metrics),
             probes: self.probes,
             traces: Arc::new(Traces::new(Share::new(self.trace_sample).unwrap(), self.seed)),
@@ -100,7 +109,7 @@ impl Setup {
         let config = SchedulerConfig { fleets, restart: POLICY, metrics: Arc::clone(&metrics) };
         let scheduler = supervise("scheduler", POLICY, hears, Scheduler::new(config));
         let (store, servers, began) = (self.store, self.servers, Instant::now());
-        Rig { store, servers, metrics, parent, recorder, scheduler, finished, began }
+        Rig { store, servers, metrics, parent, recorder, hanging, scheduler, finished, began }
     }
 }
 
@@ -111,6 +120,7 @@ pub(crate) struct Rig {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) parent: Witness,
     pub(crate) recorder: Child<Recorder>,
+    pub(crate) hanging: Option<Addr<HangingRecorder>>,
     pub(crate) scheduler: Child<Scheduler>,
     /// What a watcher of the fleets has heard.
     pub(crate) finished: Arc<watch::Sender<Vec<RoundFinished>>>,

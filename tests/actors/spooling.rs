@@ -193,12 +193,14 @@ async fn attempts_are_on_disk_before_they_begin_and_forgotten_when_their_round_h
     };
     let (provide, retrieve) = (OperationKind::Provide, OperationKind::Retrieve);
 
+    let planned = || disk.read(|disk| disk.planned.values().flatten().count());
     rig.servers.until_asked(1, Question::Provide, 1).await;
-    assert_eq!(announced(), [(provide, 1, 0)]);
+    assert_eq!((announced(), planned()), (vec![(provide, 1, 0)], 4), "the lookups are planned, and have not begun");
     rig.servers.takes(1, Question::Provide, How::Works);
     rig.servers.until_asked(2, Question::Retrieve, 1).await;
+    sleep(millis(1)).await;
     let lookups = [(retrieve, 2, 0), (retrieve, 2, 1), (retrieve, 3, 0), (retrieve, 3, 1)];
-    assert_eq!(announced(), [&[(provide, 1, 0)], &lookups[..]].concat());
+    assert_eq!((announced(), planned()), ([&[(provide, 1, 0)], &lookups[..]].concat(), 0));
     let noted: Vec<_> = disk.read(|disk| disk.announced.values().flatten().map(|attempt| attempt.id).collect());
     rig.servers.takes(2, Question::Retrieve, How::Works);
 
@@ -209,6 +211,36 @@ async fn attempts_are_on_disk_before_they_begin_and_forgotten_when_their_round_h
     let mut recorded: Vec<_> = round.attempts.iter().map(|attempt| attempt.id).collect();
     recorded.sort_unstable();
     assert_eq!(recorded, noted, "the rows have the identities that were noted");
+}
+
+#[actix::test]
+async fn lookups_that_were_planned_are_forgotten_when_the_publication_has_failed() {
+    let setup = Setup::of(3);
+    setup.servers.takes(1, Question::Provide, How::Measures(OutcomeClass::Timeout));
+    let disk = FakeDisk::default();
+    let rig = setup.play_on(Backlog::on_disk(disk.spool()));
+    assert_eq!(rig.rounds(1).await[0].outcome(), RoundOutcome::ProvideFailed);
+    sleep(millis(500)).await;
+    assert_eq!(disk.read(|disk| (disk.announced.len(), disk.planned.len())), (0, 0));
+    assert_eq!(rig.store.read(|store| store.attempts().len()), 1);
+}
+
+#[actix::test]
+async fn lookups_are_noted_as_they_begin_with_the_key_that_the_provider_wrote() {
+    let setup = Setup::of(2);
+    setup.servers.takes(1, Question::Provide, How::VersionOne);
+    setup.servers.takes(2, Question::Retrieve, How::Hangs);
+    let disk = FakeDisk::default();
+    let rig = setup.play_on(Backlog::on_disk(disk.spool()));
+    rig.servers.until_asked(2, Question::Retrieve, 1).await;
+    sleep(millis(1)).await;
+    let noted: Vec<_> = disk.read(|disk| disk.announced.values().flatten().cloned().collect());
+    let lookup = noted.iter().find(|attempt| attempt.kind == OperationKind::Retrieve).unwrap();
+    assert!(lookup.cid.starts_with("bafk"), "{lookup:?}");
+    rig.servers.takes(2, Question::Retrieve, How::Works);
+    let round = rig.rounds(1).await.remove(0);
+    let recorded = round.attempts.iter().find(|attempt| attempt.id == lookup.id).unwrap();
+    assert_eq!((recorded.due, &recorded.cid), (lookup.due, &lookup.cid));
 }
 
 #[actix::test]

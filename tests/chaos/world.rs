@@ -71,7 +71,7 @@ impl World {
                 Slot::new(format!("server {index} ({fleet})"), move || {
                     let at = ["--database-url", &url, "--bootstrap-peers", &through];
                     let doing = ["--strategy", strategy, "--operation-timeout", TIME_LIMITS[0]];
-                    server_of(&stage, fleet, &[at, doing].concat())
+                    server_of(&stage, fleet, &[&at[..], &doing].concat())
                 })
             })
             .collect();
@@ -187,8 +187,9 @@ fn scheduler(stage: &Stage, url: &str, spool: &TempDir) -> Slot {
     Slot::new("scheduler".to_owned(), move || {
         let probes = RULES.probes.to_string();
         let at = ["--database-url", &url, "--spool-dir", &directory];
-        let doing = ["--probes", &probes, "--operation-timeout", TIME_LIMITS[1]];
-        Process::start_after(&stage, IGNORE_FILE_LIMIT, &scheduling(&fleets, INTERVAL, &[at, doing].concat()))
+        // Every trace is kept, to be looked at in the end.
+        let doing = ["--probes", &probes, "--operation-timeout", TIME_LIMITS[1], "--trace-sample", "1"];
+        Process::start_after(&stage, IGNORE_FILE_LIMIT, &scheduling(&fleets, INTERVAL, &[&at[..], &doing].concat()))
     })
 }
 

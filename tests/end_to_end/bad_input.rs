@@ -56,6 +56,8 @@ const UNUSABLE_SETTINGS: &[Case] = &[
     (&[], "retrieve f015500030102", &["argument CID", "its digest should have 3 bytes, and has 2"]),
     (&[], "retrieve /ipfs/QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4", &["argument CID", "it is a path"]),
     (&[], "trace newest", &["argument OPERATION_ID", "`newest`", "UUID"]),
+    (&[], "bench --rtt 10s", &["flag --rtt", "`10s`", "the 10 s that it is given", "at most 1s"]),
+    (&[], "bench --rtt 0.9ms", &["flag --rtt", "`0.9ms`", "whole milliseconds", "1ms at least"]),
     (&[], "bench --undialable 1", &["flag --undialable", "`1`", "from 0 to 0.9"]),
     (
         &[],

@@ -1,5 +1,7 @@
 //! `parsec bench`: strategies compared on networks that are simulated, so that the figures are exact.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::process::{Ended, Process};
@@ -73,6 +75,11 @@ async fn with_dead_peers_about_optprov_and_fullrt_publish_faster_than_classic_an
 
 /// The promised fields and no others, and on a virtual clock nothing takes part of a round trip.
 fn check(row: &Value) {
+    check_over(0.1, row);
+}
+
+/// The same over a round trip of so many seconds.
+fn check_over(rtt: f64, row: &Value) {
     let mut names: Vec<_> = row.as_object().expect("a row is an object").keys().map(String::as_str).collect();
     names.sort_by_key(|name| FIELDS.iter().position(|field| field == name));
     assert_eq!(names, FIELDS);
@@ -80,7 +87,7 @@ fn check(row: &Value) {
         let (trips, seconds) = (format!("{quantile}_round_trips"), format!("{quantile}_seconds"));
         let trips = number(row, &trips);
         assert!(trips >= 1.0 && trips.fract() == 0.0, "{quantile}: {row}");
-        assert!((number(row, &seconds) - trips * 0.1).abs() < 1e-9, "{quantile}: {row}");
+        assert!((number(row, &seconds) - trips * rtt).abs() < 1e-9, "{quantile}: {row}");
     }
     let is_provide = row["operation"] == "provide";
     for holders in ["holders_at_return_mean", "holders_final_mean"] {
@@ -127,4 +134,64 @@ async fn people_are_shown_a_table_and_what_it_comes_to() {
     }
     let last = ended.out.last().unwrap();
     assert!(last.starts_with("optprov provides ") && last.contains("faster than classic at p50"), "{last}");
+}
+
+/// Two processes that keep two processors busy, until it is dropped.
+struct Load([std::process::Child; 2]);
+
+impl Load {
+    fn begin() -> Self {
+        Self([(); 2].map(|()| {
+            let busy = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn();
+            busy.expect("there is a shell")
+        }))
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        for busy in &mut self.0 {
+            let _ = busy.kill();
+            let _ = busy.wait();
+        }
+    }
+}
+
+/// How long the runs may take on a machine that is kept busy: ten times what they take on one that is not.
+const BUSY: Duration = Duration::from_secs(240);
+
+/// With dead peers and few of all kinds, so that who is first matters, and requests that libp2p makes by itself would show.
+const RACY: &str = "--peers 120 --operations 10 --seed 2 --undialable 0.3 --format json";
+
+#[tokio::test]
+async fn one_seed_gives_the_same_output_byte_for_byte_however_busy_the_machine_is() {
+    let stage = Stage::lasting(BUSY);
+    let first = bench(&stage, RACY).await;
+    let load = Load::begin();
+    let (second, third) = tokio::join!(bench(&stage, RACY), bench(&stage, RACY));
+    drop(load);
+    rows(&first).iter().for_each(check);
+    for again in [second, third] {
+        assert_eq!(again.out, first.out);
+    }
+}
+
+#[tokio::test]
+async fn warm_connections_and_silent_peers_do_not_depend_on_the_machine_either() {
+    let stage = Stage::lasting(BUSY);
+    let args = "--peers 60 --operations 8 --seed 4 --undialable 0.1 --silent 0.1 --warm --strategies classic,optprov,fullrt --format csv";
+    let (first, second) = tokio::join!(bench(&stage, args), bench(&stage, args));
+    assert_eq!(first.out, second.out);
+}
+
+#[tokio::test]
+async fn the_longest_and_the_shortest_round_trip_that_are_taken_are_measured_in_full() {
+    let stage = Stage::begin();
+    for (rtt, seconds) in [("750ms", 0.75), ("1ms", 0.001)] {
+        let args = format!("--peers 30 --operations 1 --seed 1 --undialable 0 --rtt {rtt} --format json");
+        for row in rows(&bench(&stage, &args).await) {
+            assert_eq!((&row["successes"], &row["rpcs_failed_mean"]), (&1.into(), &0.0.into()), "{rtt}: {row}");
+            check_over(seconds, &row);
+        }
+    }
 }

@@ -33,5 +33,6 @@ mod strange_words;
 mod strategies;
 mod tables;
 mod traces;
+mod verified;
 
 use parsec_test_support::{http, process, stage};

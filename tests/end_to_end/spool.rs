@@ -125,7 +125,7 @@ async fn rows_are_listed_verified_and_replayed(left: Left) {
     let measured = left.attempt(whole.id, OutcomeClass::ServerUnreachable);
     let lost = left.attempt(cut_off.id, OutcomeClass::RecordLost);
     spool.push(&[Row::Round(whole), Row::Attempt(measured.clone())]).unwrap();
-    spool.announce(&cut_off, std::slice::from_ref(&lost)).unwrap();
+    spool.announce(&cut_off, std::slice::from_ref(&lost), &[]).unwrap();
 
     let [slot] = &left.list().await[..] else { panic!("one slot") };
     assert_eq!((&slot["used"], &slot["rows"], &slot["open_rounds"]), (&true.into(), &2.into(), &1.into()), "{slot}");

@@ -43,7 +43,7 @@ pub(crate) const ORIGINAL: [Metric; 6] = [
 ];
 
 /// What stands beside it. A new metric gets a row here.
-pub(crate) const OURS: [Metric; 27] = [
+pub(crate) const OURS: [Metric; 30] = [
     metric("parsec_build_info", "gauge", &["version", "commit"], By::Both),
     metric("parsec_actor_restarts_total", "counter", &["actor", "reason"], By::Both),
     metric("parsec_actor_up", "gauge", &["actor"], By::Both),
@@ -63,6 +63,9 @@ pub(crate) const OURS: [Metric; 27] = [
     metric("parsec_server_ready", "gauge", &["fleet"], By::Server),
     metric("parsec_routing_table_peers", "gauge", &["fleet"], By::Server),
     metric("parsec_background_puts_total", "counter", &["outcome", "fleet"], By::Server),
+    metric("parsec_confirmed_puts_total", "counter", &["fleet"], By::Server),
+    metric("parsec_unconfirmed_publications_total", "counter", &["fleet"], By::Server),
+    metric("parsec_checked_holders_total", "counter", &["age", "outcome", "fleet"], By::Server),
     metric("parsec_dht_requests_total", "counter", &["request", "end", "fleet"], By::Server),
     metric("parsec_fallbacks_total", "counter", &["operation", "fleet"], By::Server),
     metric("parsec_attempt_duration_seconds", "histogram", &["operation", "outcome", "fleet", "region"], By::Scheduler),

@@ -65,12 +65,7 @@ impl Metrics {
             "Peers in the routing table; with a full one, peers that the crawl found",
             self.routing_table.clone(),
         );
-        registry.register(
-            "parsec_background_puts",
-            "Puts of publications that went on in the background, those from before their return included, counted when \
-             the last has ended",
-            self.background_puts.clone(),
-        );
+        self.records.register(registry);
         registry.register(
             "parsec_fallbacks",
             "Operations of this server that were done the classic way although it is meant to do better",

@@ -2,7 +2,7 @@ use super::*;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use parsec_measure::{Endpoint, NodeId};
+use parsec_measure::{Endpoint, HolderCheck, NodeId};
 
 fn ok(ms: u64) -> Measured {
     Measured { routing_table_size: 202, ..Measured::unmeasured(OutcomeClass::Ok, Duration::from_millis(ms), "") }
@@ -73,6 +73,49 @@ fn ours_stand_beside_them() {
     assert_has(&metrics.encode().unwrap(), &lines);
 }
 
+/// A publication that has come to its end.
+fn ended() -> FollowUp {
+    FollowUp {
+        attempt: None,
+        cid: "Qm".to_owned(),
+        stored: 18,
+        confirmed: Some(17),
+        failed: 2,
+        pending: Some(0),
+        duration: Duration::from_secs(9),
+        confirming: Duration::from_millis(100),
+    }
+}
+
+#[test]
+fn a_record_that_nobody_took_in_is_counted_apart_from_one_that_was_written_nowhere() {
+    let metrics = Metrics::new("0.1.0", "abc");
+    for (stored, confirmed) in [(20, 0), (20, 20), (20, 0), (0, 0)] {
+        let follow_up = FollowUp { stored, confirmed: Some(confirmed), failed: 20 - stored, ..ended() };
+        metrics.followed_up("default", &follow_up);
+    }
+    let lines = [
+        "parsec_unconfirmed_publications_total{fleet=\"default\"} 2",
+        "parsec_confirmed_puts_total{fleet=\"default\"} 20",
+        "parsec_background_puts_total{outcome=\"stored\",fleet=\"default\"} 60",
+    ];
+    assert_has(&metrics.encode().unwrap(), &lines);
+}
+
+#[test]
+fn the_share_of_the_closest_that_have_a_record_is_told_by_its_age() {
+    let metrics = Metrics::new("0.1.0", "abc");
+    metrics.serving("default");
+    let says = |answered, has_record| HolderCheck { holder: "12D3Koo".to_owned(), rank: 1, answered, has_record };
+    let holders = [says(true, true), says(true, true), says(true, false), says(false, false)];
+    metrics.checked("default", Duration::from_secs(12 * 3_600), &holders);
+    let line = |age: &str, outcome: &str, n: u32| {
+        format!("parsec_checked_holders_total{{age=\"{age}\",outcome=\"{outcome}\",fleet=\"default\"}} {n}")
+    };
+    let lines = [line("12h", "held", 2), line("12h", "missing", 1), line("12h", "silent", 1), line("0h", "held", 0)];
+    assert_has(&metrics.encode().unwrap(), &lines.each_ref().map(String::as_str));
+}
+
 #[test]
 fn what_a_server_knows_of_its_network_and_of_its_puts_is_told_by_fleet() {
     let metrics = Metrics::new("0.1.0", "abc");
@@ -81,7 +124,7 @@ fn what_a_server_knows_of_its_network_and_of_its_puts_is_told_by_fleet() {
     metrics.measured(OperationKind::Provide, "optprov", "default", &ok(5));
     metrics.issued(OperationKind::Provide, &node("local"), &Measured { network_size: Some(6_900), ..fell_back });
     let cid = "Qm".to_owned();
-    let follow_up = FollowUp { attempt: None, cid, stored: 18, failed: 2, duration: Duration::from_secs(9) };
+    let follow_up = FollowUp { cid, stored: 18, failed: 2, ..ended() };
     metrics.followed_up("optprov", &follow_up);
     let lines = [
         "parsec_network_size_peers{fleet=\"optprov\"} 7000",
@@ -89,6 +132,8 @@ fn what_a_server_knows_of_its_network_and_of_its_puts_is_told_by_fleet() {
         "parsec_fallbacks_total{operation=\"provide\",fleet=\"optprov\"} 1",
         "parsec_background_puts_total{outcome=\"stored\",fleet=\"optprov\"} 18",
         "parsec_background_puts_total{outcome=\"failed\",fleet=\"optprov\"} 2",
+        "parsec_confirmed_puts_total{fleet=\"optprov\"} 17",
+        "parsec_unconfirmed_publications_total{fleet=\"optprov\"} 0",
     ];
     assert_has(&metrics.encode().unwrap(), &lines);
 }
@@ -180,7 +225,7 @@ fn no_label_says_which_key_or_which_peer() {
         metrics.issued(kind, &node, &failed);
     }
     metrics.readiness("default", Some(&Readiness::NotReady(node.peer_id.clone())));
-    let follow_up = FollowUp { attempt: None, cid, stored: 1, failed: 0, duration: Duration::from_secs(9) };
+    let follow_up = FollowUp { cid, ..ended() };
     metrics.followed_up("default", &follow_up);
     let text = metrics.encode().unwrap();
     assert!(!text.contains("Qm") && !text.contains("12D3Koo"), "{text}");

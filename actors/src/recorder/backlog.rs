@@ -102,11 +102,18 @@ impl Backlog {
         self.traces_lost.swap(0, Ordering::Relaxed)
     }
 
-    /// Notes on disk what a round is about to attempt.
-    pub(super) async fn announce(&self, round: Round, attempts: Vec<Attempt>) {
+    /// Notes on disk what a round is about to attempt, and what it plans to attempt after that.
+    pub(super) async fn announce(&self, round: Round, attempts: Vec<Attempt>, planned: Vec<Attempt>) {
         let Some(disk) = self.disk.as_ref().filter(|disk| disk.trouble().is_none()) else { return };
-        let announced = disk.with(move |spool| spool.announce(&round, &attempts)).await;
+        let announced = disk.with(move |spool| spool.announce(&round, &attempts, &planned)).await;
         self.note(disk, announced.err());
+    }
+
+    /// Notes on disk that what was planned begins.
+    pub(super) async fn begin(&self, round: Round, attempts: Vec<Attempt>) {
+        let Some(disk) = self.disk.as_ref().filter(|disk| disk.trouble().is_none()) else { return };
+        let begun = disk.with(move |spool| spool.begin(&round, &attempts)).await;
+        self.note(disk, begun.err());
     }
 
     /// The oldest rows: those on disk, which came before those in memory.

@@ -11,6 +11,8 @@ diesel::table! {
         duration_seconds -> Float8,
         ended_at -> Timestamptz,
         created_at -> Timestamptz,
+        confirmed -> Nullable<Int4>,
+        pending -> Nullable<Int4>,
     }
 }
 
@@ -64,6 +66,26 @@ diesel::table! {
         fallback -> Nullable<Text>,
         from_own_records -> Bool,
         found_publisher -> Nullable<Bool>,
+        holders_confirmed -> Nullable<Int4>,
+    }
+}
+
+diesel::table! {
+    planned_checks (id) {
+        id -> Uuid,
+        operation_id -> Nullable<Uuid>,
+        node_id -> Int4,
+        fleet -> Text,
+        region -> Text,
+        cid -> Text,
+        provider_peer_id -> Text,
+        published_at -> Timestamptz,
+        after_seconds -> Int4,
+        due_at -> Timestamptz,
+        claimed_by -> Nullable<Int4>,
+        claimed_until -> Nullable<Timestamptz>,
+        ended_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
     }
 }
 
@@ -78,6 +100,24 @@ diesel::table! {
         error -> Nullable<Text>,
         created_at -> Timestamptz,
         step -> Text,
+    }
+}
+
+diesel::table! {
+    record_checks (check_id, rank) {
+        check_id -> Uuid,
+        rank -> Int4,
+        holder_peer_id -> Text,
+        answered -> Bool,
+        has_record -> Bool,
+        operation_id -> Nullable<Uuid>,
+        node_id -> Int4,
+        checked_by -> Nullable<Int4>,
+        cid -> Text,
+        provider_peer_id -> Text,
+        after_seconds -> Int4,
+        age_seconds -> Float8,
+        checked_at -> Timestamptz,
     }
 }
 
@@ -135,6 +175,7 @@ diesel::joinable!(operations -> retrievals_ecs (retrieval_id));
 diesel::joinable!(operations -> schedulers_ecs (scheduler_id));
 diesel::joinable!(provides_ecs -> nodes_ecs (node_id));
 diesel::joinable!(provides_ecs -> schedulers_ecs (scheduler_id));
+diesel::joinable!(record_checks -> planned_checks (check_id));
 diesel::joinable!(retrievals_ecs -> nodes_ecs (node_id));
 diesel::joinable!(retrievals_ecs -> schedulers_ecs (scheduler_id));
 diesel::joinable!(rounds -> nodes_ecs (provider_node_id));
@@ -145,7 +186,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     follow_ups,
     nodes_ecs,
     operations,
+    planned_checks,
     provides_ecs,
+    record_checks,
     retrievals_ecs,
     rounds,
     schedulers_ecs,

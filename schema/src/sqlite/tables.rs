@@ -11,6 +11,8 @@ diesel::table! {
         duration_seconds -> Double,
         ended_at -> TimestamptzSqlite,
         created_at -> TimestamptzSqlite,
+        confirmed -> Nullable<Integer>,
+        pending -> Nullable<Integer>,
     }
 }
 
@@ -64,6 +66,26 @@ diesel::table! {
         fallback -> Nullable<Text>,
         from_own_records -> Bool,
         found_publisher -> Nullable<Bool>,
+        holders_confirmed -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    planned_checks (id) {
+        id -> Text,
+        operation_id -> Nullable<Text>,
+        node_id -> Integer,
+        fleet -> Text,
+        region -> Text,
+        cid -> Text,
+        provider_peer_id -> Text,
+        published_at -> TimestamptzSqlite,
+        after_seconds -> Integer,
+        due_at -> TimestamptzSqlite,
+        claimed_by -> Nullable<Integer>,
+        claimed_until -> Nullable<TimestamptzSqlite>,
+        ended_at -> Nullable<TimestamptzSqlite>,
+        created_at -> TimestamptzSqlite,
     }
 }
 
@@ -78,6 +100,24 @@ diesel::table! {
         error -> Nullable<Text>,
         created_at -> TimestamptzSqlite,
         step -> Text,
+    }
+}
+
+diesel::table! {
+    record_checks (check_id, rank) {
+        check_id -> Text,
+        rank -> Integer,
+        holder_peer_id -> Text,
+        answered -> Bool,
+        has_record -> Bool,
+        operation_id -> Nullable<Text>,
+        node_id -> Integer,
+        checked_by -> Nullable<Integer>,
+        cid -> Text,
+        provider_peer_id -> Text,
+        after_seconds -> Integer,
+        age_seconds -> Double,
+        checked_at -> TimestamptzSqlite,
     }
 }
 
@@ -135,6 +175,7 @@ diesel::joinable!(operations -> retrievals_ecs (retrieval_id));
 diesel::joinable!(operations -> schedulers_ecs (scheduler_id));
 diesel::joinable!(provides_ecs -> nodes_ecs (node_id));
 diesel::joinable!(provides_ecs -> schedulers_ecs (scheduler_id));
+diesel::joinable!(record_checks -> planned_checks (check_id));
 diesel::joinable!(retrievals_ecs -> nodes_ecs (node_id));
 diesel::joinable!(retrievals_ecs -> schedulers_ecs (scheduler_id));
 diesel::joinable!(rounds -> nodes_ecs (provider_node_id));
@@ -145,7 +186,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     follow_ups,
     nodes_ecs,
     operations,
+    planned_checks,
     provides_ecs,
+    record_checks,
     retrievals_ecs,
     rounds,
     schedulers_ecs,

@@ -89,6 +89,8 @@ fn eloquent(class: OutcomeClass) -> Measured {
         closer: 20,
         providers: 1,
         named: vec![FoundProvider { named_by: None, ..provider.clone() }],
+        confirmed: at(6),
+        unconfirmed: Some("reset".to_owned()),
     };
     let mut requests: Vec<_> = RequestEnd::ALL.into_iter().map(request).collect();
     requests[1] = TracedRequest { named_by: Some(0), kind: RequestKind::GetProviders, ..requests[1].clone() };
@@ -105,6 +107,7 @@ fn eloquent(class: OutcomeClass) -> Measured {
             dials: some,
             dials_failed: some,
             holders_stored: some,
+            holders_confirmed: some,
             holders_failed: some,
             holders_pending: some,
         },

@@ -8,7 +8,7 @@
 //! waited for than bootstrap peers whom nobody has named: of the network as its peers know it, everybody has been met.
 //! Should one of them answer after all and name others, that census is taken back until they have been visited.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ pub(crate) struct Census(Arc<RwLock<Option<Met>>>);
 #[derive(Debug)]
 struct Met {
     peers: FullTable<PeerId>,
-    addresses: HashMap<PeerId, Vec<Multiaddr>>,
+    addresses: BTreeMap<PeerId, Vec<Multiaddr>>,
     ended: Instant,
 }
 
@@ -76,7 +76,7 @@ impl Census {
         met.as_ref().filter(|met| met.ended.elapsed() < VALID).map(|met| met.peers.len())
     }
 
-    fn replace(&self, outcome: CrawlOutcome<PeerId>, addresses: HashMap<PeerId, Vec<Multiaddr>>) {
+    fn replace(&self, outcome: CrawlOutcome<PeerId>, addresses: BTreeMap<PeerId, Vec<Multiaddr>>) {
         *self.0.write() = Some(Met { peers: FullTable::new(outcome.reachable), addresses, ended: Instant::now() });
     }
 
@@ -130,6 +130,7 @@ impl Crawler {
                 next
             };
             tokio::select! {
+                biased;
                 () = tokio::time::sleep_until(next) => {}
                 wish = self.wishes.recv() => match wish {
                     Some(wish) => asked = Some(wish),

@@ -154,6 +154,11 @@ impl DriverHandle {
         self.question(|done| Command::Stop { done }).await
     }
 
+    /// Returns once the task has ended.
+    pub(crate) async fn gone(&self) {
+        self.commands.closed().await;
+    }
+
     async fn question<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Gone> {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).await.map_err(|_| Gone)?;
@@ -216,6 +221,13 @@ impl Driver {
         housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                // Not at random: on a virtual clock, a run is the same every time. The last one starves the others least.
+                biased;
+                _ = housekeeping.tick() => {
+                    self.rpc.sweep();
+                    self.end_foreign_queries();
+                    self.let_go_of_surplus();
+                }
                 command = self.commands.recv() => match command {
                     None => return,
                     Some(Command::Stop { done }) => {
@@ -231,11 +243,6 @@ impl Driver {
                     Some(command) => self.carry_out(command),
                 },
                 event = self.swarm.select_next_some() => self.take_in(event),
-                _ = housekeeping.tick() => {
-                    self.rpc.sweep();
-                    self.end_foreign_queries();
-                    self.let_go_of_surplus();
-                }
             }
         }
     }
@@ -245,6 +252,7 @@ impl Driver {
         // Dials under way would connect, or fail, in the middle of what comes next.
         let mut peers = self.swarm.behaviour().rpc.dialling();
         peers.extend(self.swarm.connected_peers().copied());
+        peers.sort_unstable();
         for peer in peers {
             let _ = self.swarm.disconnect_peer_id(peer);
         }
@@ -407,7 +415,9 @@ impl Driver {
 
     /// A peer says under which address it sees us. Once enough of them agree, we announce it.
     fn note_observation(&mut self, peer: PeerId, address: Multiaddr) {
-        let credible = address.len() <= addresses::MAX_ADDRESS_BYTES && self.reach.permits(&address);
+        let credible = address.len() <= addresses::MAX_ADDRESS_BYTES
+            && self.reach.permits(&address)
+            && addresses::could_lead_here(&address, self.swarm.listeners());
         if credible && self.observed.note(address.clone(), peer) {
             info!(%address, "address confirmed by peers");
             if let Some(old) = self.observed.confirm(address.clone()) {
@@ -433,6 +443,7 @@ impl Driver {
         self.end_walk(Progress::default());
         self.end_foreign_queries();
         let serving = &mut self.swarm.behaviour_mut().kad;
+        serving.forestall_bootstrap();
         serving.tap = Some(Tap::new(request));
         let query = match request {
             Request::GetProviders => serving.kad.get_providers(RecordKey::from(key)),

@@ -11,6 +11,7 @@ use parsec_measure::{
 use tokio::time::Instant;
 use tracing::trace;
 
+use crate::accounts::{Fate, Puts};
 pub(crate) use crate::confirmation::Confirmation;
 use crate::key::{Contact, Key};
 use crate::rpc::{Phases, RpcError, Stopwatch};
@@ -98,7 +99,7 @@ impl Log {
 }
 
 /// A log at one moment.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Snapshot(Vec<(Entry, Phases)>);
 
 impl Snapshot {
@@ -122,13 +123,25 @@ impl Snapshot {
 
     /// The same for a publication: what became of its puts included.
     pub(crate) fn effort_of_publication(&self) -> Effort {
-        let puts = |entry: &Entry| entry.request == Request::AddProvider;
+        let Puts { stored, confirmed, failed, pending } = self.puts();
         Effort {
-            holders_stored: Some(self.answered(Request::AddProvider)),
-            holders_failed: Some(self.count(|entry, _| puts(entry) && entry.end.as_ref().is_some_and(End::is_in_vain))),
-            holders_pending: Some(self.count(|entry, _| puts(entry) && entry.end.is_none())),
+            holders_stored: Some(stored),
+            holders_confirmed: Some(confirmed),
+            holders_failed: Some(failed),
+            holders_pending: Some(pending),
             ..self.effort()
         }
+    }
+
+    /// What became of the peers that the record was sent to.
+    pub(crate) fn puts(&self) -> Puts {
+        Puts::of(self.0.iter().filter_map(|(entry, _)| Some((entry.peer, entry.fate()?))))
+    }
+
+    /// The puts that were written, and what is known of each.
+    pub(crate) fn written(&self) -> impl Iterator<Item = (PeerId, &Confirmation)> {
+        let written = |entry: &&Entry| entry.fate() >= Some(Fate::Written);
+        self.0.iter().map(|(entry, _)| entry).filter(written).map(|entry| (entry.peer, &entry.confirmation))
     }
 
     /// How many requests of this kind were answered; for ADD_PROVIDER, written.
@@ -198,6 +211,20 @@ impl Entry {
         }
     }
 
+    /// What is known of a put; `None` if it is none.
+    fn fate(&self) -> Option<Fate> {
+        (self.request == Request::AddProvider).then(|| match &self.end {
+            // That we stop says nothing about the put.
+            None | Some(End::Failed(RpcError::Stopping)) => Fate::Pending,
+            // Given up at the deadline is in vain too.
+            Some(End::Failed(_) | End::Cancelled) => Fate::Failed,
+            Some(End::Answered { .. }) => match self.confirmation.read() {
+                Some(Ok(_)) => Fate::Confirmed,
+                Some(Err(_)) | None => Fate::Written,
+            },
+        })
+    }
+
     fn traced(
         &self,
         phases: &Phases,
@@ -211,6 +238,7 @@ impl Entry {
             _ => 0,
         };
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let confirmation = self.confirmation.read();
         let named_by = self.origin.named_by.filter(|place| *place < MAX_TRACED_REQUESTS).map(number);
         TracedRequest {
             peer: self.peer.to_string(),
@@ -233,20 +261,13 @@ impl Entry {
             closer: number(closer),
             providers: number(self.named().len()),
             named: self.named().iter().map(found_provider).collect(),
+            confirmed: offset(confirmation.as_ref().and_then(|word| word.as_ref().ok().copied())),
+            unconfirmed: confirmation.and_then(Result::err),
         }
     }
 }
 
 impl End {
-    /// Given up at the deadline is in vain too. That we stop says nothing about the put.
-    fn is_in_vain(&self) -> bool {
-        match self {
-            Self::Answered { .. } => false,
-            Self::Failed(error) => *error != RpcError::Stopping,
-            Self::Cancelled => true,
-        }
-    }
-
     fn class(&self) -> RequestEnd {
         match self {
             Self::Answered { .. } => RequestEnd::Answered,
@@ -310,5 +331,45 @@ mod tests {
         let trace = traced(&log);
         let told: Vec<_> = trace.requests.iter().map(|request| (request.providers, request.named.len())).collect();
         assert_eq!((told, trace.named().len()), (vec![(60, 60), (100, 4)], MAX_FOUND_PROVIDERS));
+    }
+
+    const WRITTEN: End = End::Answered { closer: 0, providers: Vec::new() };
+
+    /// A put to a peer that comes to this end, if it has come to one; where its confirmation is told.
+    fn put(log: &mut Log, peer: PeerId, end: Option<End>) -> Confirmation {
+        let place = log.begin(peer, Request::AddProvider, Origin::default(), Stopwatch::start());
+        if let Some(end) = end {
+            log.end(place, end);
+        }
+        log.confirmation(place)
+    }
+
+    #[test]
+    fn each_peer_is_accounted_for_once_also_when_the_node_stops_or_a_second_try_was_needed() {
+        let (mut log, peers) = (Log::default(), [(); 6].map(|()| PeerId::random()));
+        put(&mut log, peers[0], Some(WRITTEN));
+        put(&mut log, peers[1], Some(End::Failed(RpcError::Stream("reset".to_owned()))));
+        put(&mut log, peers[1], Some(WRITTEN)).confirmed(Instant::now());
+        put(&mut log, peers[2], Some(End::Failed(RpcError::BackOff)));
+        put(&mut log, peers[3], Some(End::Failed(RpcError::Stopping)));
+        put(&mut log, peers[4], Some(End::Cancelled));
+        put(&mut log, peers[5], None);
+        log.begin(peers[0], Request::FindNode, Origin::default(), Stopwatch::start());
+        let effort = log.snapshot().effort_of_publication();
+        let holders = [effort.holders_stored, effort.holders_confirmed, effort.holders_failed, effort.holders_pending];
+        assert_eq!(holders, [Some(2), Some(1), Some(2), Some(2)]);
+    }
+
+    #[test]
+    fn what_a_peer_made_of_a_record_is_told_in_the_trace_even_after_the_return() {
+        let (mut log, began) = (Log::default(), Instant::now());
+        let [confirmed, refused, _unknown] = [(); 3].map(|()| put(&mut log, PeerId::random(), Some(WRITTEN)));
+        let returned = log.snapshot();
+        confirmed.confirmed(began + Duration::from_millis(300));
+        refused.refused("reset");
+        let key = Key::of(b"any");
+        let trace = returned.trace(StrategyKind::Classic, &key, began, Duration::from_millis(200), &HashMap::new());
+        let told: Vec<_> = trace.requests.iter().map(|put| (put.confirmed, put.unconfirmed.as_deref())).collect();
+        assert_eq!(told, [(Some(Duration::from_millis(300)), None), (None, Some("reset")), (None, None)]);
     }
 }

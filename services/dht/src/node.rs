@@ -12,19 +12,21 @@ use libp2p::kad::Mode;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, identity};
-use parsec_measure::{AttemptId, Cid, FollowUp, Measured, StrategyKind, port_candidates};
+use parsec_measure::{AttemptId, Cid, FollowUp, HolderCheck, Measured, StrategyKind, port_candidates};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use thiserror::Error;
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::addresses;
+use crate::aftermath::Aftermath;
 use crate::bootstrap::Bootstrap;
 use crate::crawler::{Census, CrawlNow, Crawler};
 use crate::driver::Driver;
+use crate::incognito::Incognito;
 use crate::key::Contact;
 use crate::listed::ListWatch;
 use crate::local::Attachment;
@@ -36,18 +38,16 @@ use crate::room::Room;
 use crate::size::NetworkSize;
 use crate::strategy::LookupConfig;
 use crate::swarm::{self, Behaviour, Plan};
+use crate::vigil::watch_over;
 use crate::warmth::Warmth;
 use crate::wire::NamedPeer;
 
 /// How long the listeners may take to come up.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many publications may have puts in the background, and how many reports of them may wait to be taken; one too many
-/// is dropped with a warning.
-const FOLLOW_UPS: usize = 256;
-
-/// How long publications in the background may take to end once the swarm is gone.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long a stop waits for records that have been written and not yet left: longer than a round trip around the world,
+/// and short enough for the stop of a whole server. What was not confirmed by then is cut off.
+const LEAVING: Duration = Duration::from_secs(1);
 
 /// How many crawls may be asked for while one runs.
 const CRAWL_WISHES: usize = 4;
@@ -198,8 +198,12 @@ pub trait Dht: Send + Sync + 'static {
     async fn retrieve(&self, cid: Cid) -> Result<Measured, DhtError>;
     /// Whether the node can measure; also the sign of life that its actor asks for now and then.
     async fn readiness(&self) -> Result<Readiness, DhtError>;
-    /// Waits until puts that a publication left to the background have ended, and says what became of them. Each is told
-    /// once; whoever asks first has it.
+    /// Asks the true closest peers of a key, found by a fresh lookup, whether they hold a record that names `provider`. Closest
+    /// first; empty if nobody could be asked. What this node holds itself is not looked at.
+    async fn check_record(&self, cid: Cid, provider: String) -> Result<Vec<HolderCheck>, DhtError>;
+    /// Waits until a publication has come to its end: its last put has ended, and the peers have said whether they took the
+    /// record in or had their time for it. Says what became of it. Each that sent its record to anybody is told once; whoever
+    /// asks first has it.
     async fn next_follow_up(&self) -> FollowUp;
     /// Returns when the node has died by itself, with the reason.
     async fn died(&self) -> String;
@@ -245,6 +249,12 @@ impl Node {
         let (underlay, authorities) = (&config.underlay, &config.authorities);
         let plan = Plan { keypair, protocols: &protocols, mode, walks, reach: &reach, underlay, authorities };
         let (mut swarm, rpc) = swarm::build(&plan).map_err(|error| StartError::Setup(error.to_string()))?;
+        let incognito = Incognito {
+            protocols: protocols.clone(),
+            reach: reach.clone(),
+            underlay: Arc::new(config.underlay.clone()),
+            authorities: Arc::new(config.authorities.clone()),
+        };
         let port = listen(&mut swarm, &config).await?;
         for address in external {
             swarm.add_external_address(address);
@@ -258,7 +268,7 @@ impl Node {
         let lookup = LookupConfig { alpha: config.alpha, ..LookupConfig::default() };
         let tools = Tools::new(rpc, handle, NetworkSize::unknown(&peer, lookup.k), reach);
         let (fills, filled) = watch::channel(false);
-        let (follow_ups_to, follow_ups) = mpsc::channel(FOLLOW_UPS);
+        let (aftermath, follow_ups) = Aftermath::new();
         let (crawls, wishes) = mpsc::channel(CRAWL_WISHES);
         let context = Context {
             tools: tools.clone(),
@@ -269,8 +279,8 @@ impl Node {
             timeout: config.operation_timeout,
             census: Census::default(),
             walking: Arc::default(),
-            follow_ups: follow_ups_to,
-            following: Arc::new(Semaphore::new(FOLLOW_UPS)),
+            aftermath,
+            incognito,
         };
         let upkeep: BoxFuture<'static, ()> = if config.strategy == StrategyKind::Fullrt {
             let census = context.census.clone();
@@ -282,7 +292,7 @@ impl Node {
                 .run(fills)
                 .boxed()
         };
-        let (died, tasks) = watch_over(driver.run(), upkeep, Arc::clone(&context.following));
+        let (died, tasks) = watch_over(driver.run(), upkeep, context.aftermath.clone());
         let (follow_ups, runtime) = (Mutex::new(follow_ups), Handle::current());
         Ok(Self { peer, port, context, filled, bootstrap: doors, crawls, follow_ups, died, tasks, runtime })
     }
@@ -309,9 +319,10 @@ impl Node {
         self.port
     }
 
-    async fn on_runtime<F>(&self, operation: impl FnOnce(Context) -> F) -> Result<Measured, DhtError>
+    async fn on_runtime<T, F>(&self, operation: impl FnOnce(Context) -> F) -> Result<T, DhtError>
     where
-        F: Future<Output = Result<Measured, DhtError>> + Send + 'static,
+        T: Send + 'static,
+        F: Future<Output = Result<T, DhtError>> + Send + 'static,
     {
         let task = self.runtime.spawn(operation(self.context.clone()));
         task.await.unwrap_or_else(|error| Err(DhtError::Crashed(error.to_string())))
@@ -326,6 +337,10 @@ impl Dht for Node {
 
     async fn retrieve(&self, cid: Cid) -> Result<Measured, DhtError> {
         self.on_runtime(|context| context.retrieve(cid)).await
+    }
+
+    async fn check_record(&self, cid: Cid, provider: String) -> Result<Vec<HolderCheck>, DhtError> {
+        self.on_runtime(|context| context.check_record(cid, provider)).await
     }
 
     async fn readiness(&self) -> Result<Readiness, DhtError> {
@@ -362,6 +377,8 @@ impl Dht for Node {
     }
 
     async fn stop(&self) {
+        // A record that has been written is not on the wire yet: with the swarm, what is still to be sent would go.
+        self.context.aftermath.settled(LEAVING).await;
         let _ = timeout(PROGRESS_TIMEOUT, self.context.tools.driver.stop()).await;
     }
 }
@@ -370,35 +387,6 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.tasks.iter().for_each(AbortHandle::abort);
     }
-}
-
-/// Runs the driver and the upkeep of its routing table in tasks of their own, and says why the first of them ended:
-/// a node without either is no node.
-fn watch_over(
-    driver: impl Future<Output = ()> + Send + 'static,
-    upkeep: impl Future<Output = ()> + Send + 'static,
-    following: Arc<Semaphore>,
-) -> (watch::Receiver<Option<String>>, [AbortHandle; 2]) {
-    let (sender, died) = watch::channel(None);
-    let (driver, upkeep) = (tokio::spawn(driver), tokio::spawn(upkeep));
-    let tasks = [driver.abort_handle(), upkeep.abort_handle()];
-    let both = tasks.clone();
-    tokio::spawn(async move {
-        let (name, end) = tokio::select! {
-            end = driver => ("swarm's", end),
-            end = upkeep => ("routing table's", end),
-        };
-        let reason = match end {
-            // Whichever of the two noticed first.
-            Ok(()) => "the node was stopped".to_owned(),
-            Err(error) => format!("the {name} task died: {error}"),
-        };
-        both.iter().for_each(AbortHandle::abort);
-        // Without the swarm, what publications left to the background ends at once, and has its last word.
-        let _ = timeout(LAST_WORDS, following.acquire_many(FOLLOW_UPS as u32)).await;
-        sender.send_replace(Some(reason));
-    });
-    (died, tasks)
 }
 
 fn parse_protocols(names: &[String]) -> Result<Vec<StreamProtocol>, StartError> {

@@ -224,6 +224,8 @@ impl<S: Strategy<PeerId>> Running<S> {
     /// Waits for an answer; false if there was none by `until`.
     async fn wait(&mut self, until: Instant) -> bool {
         tokio::select! {
+            // An answer that is there counts, even if the time is over in the same moment.
+            biased;
             Some(ended) = self.requests.next() => {
                 // One that was aborted was answered for when it was cancelled.
                 if let Ok(ended) = ended {
@@ -380,8 +382,9 @@ impl<S: Strategy<PeerId>> Running<S> {
     }
 
     fn cancel(&mut self, wanted: impl Fn(Request, &UnderWay) -> bool) {
-        let cancelled: Vec<_> =
+        let mut cancelled: Vec<_> =
             self.under_way.extract_if(|(_, request), under_way| wanted(*request, under_way)).collect();
+        cancelled.sort_unstable_by_key(|(_, under_way)| under_way.place);
         for ((peer, request), UnderWay { place, stopwatch, abort, .. }) in cancelled {
             abort.abort();
             stopwatch.ended();

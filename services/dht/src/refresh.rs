@@ -152,6 +152,7 @@ impl Refresh {
         while asked.try_join_next().is_some() {}
         let ourselves = async { if ourselves.is_terminated() { Ok(()) } else { ourselves.await } };
         tokio::select! {
+            biased;
             end = futures::future::try_join(ourselves, self.fill()) => end.map(drop)?,
             () = self.lose_patience(filled) => {}
         }

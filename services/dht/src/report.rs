@@ -5,19 +5,20 @@ use std::time::Duration;
 
 use libp2p::PeerId;
 use parsec_measure::{
-    AttemptId, Cid, Effort, FollowUp, FoundProvider, MAX_FOUND_PROVIDERS, Measured, Measurement, OperationKind,
-    OutcomeClass, StrategyKind,
+    AttemptId, Cid, Effort, FoundProvider, MAX_FOUND_PROVIDERS, Measured, Measurement, OperationKind, OutcomeClass,
+    StrategyKind,
 };
-use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore, mpsc};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
-use tracing::{debug, warn};
 
+use crate::aftermath::{Aftermath, Publication};
 use crate::crawler::Census;
 use crate::driver::{Gone, Start};
+use crate::incognito::Incognito;
 use crate::key::Key;
 use crate::log::{Log, Snapshot};
 use crate::node::DhtError;
-use crate::operation::{Background, Driven, Limits, Operation, Tools};
+use crate::operation::{Driven, Limits, Operation, Tools};
 use crate::rpc::RpcError;
 use crate::strategy::{
     FindFull, FindProviders, Found, LookupConfig, ProvideClassic, ProvideFull, ProvideOptimistic, Provided, Request,
@@ -48,9 +49,10 @@ pub(crate) struct Context {
     pub(crate) census: Census,
     /// One walk of libp2p-kad's own at a time: what is seen of it from outside does not say whose it is.
     pub(crate) walking: Arc<Mutex<()>>,
-    pub(crate) follow_ups: mpsc::Sender<FollowUp>,
-    /// A place for each publication that goes on in the background.
-    pub(crate) following: Arc<Semaphore>,
+    /// Sees to what becomes of publications after their return.
+    pub(crate) aftermath: Aftermath,
+    /// Who looks where records are.
+    pub(crate) incognito: Incognito,
 }
 
 /// Why an operation failed: the class, and the words for it.
@@ -190,18 +192,9 @@ impl Context {
         } else {
             Ok(())
         };
-        if let Some(background) = background.filter(|_| effort.holders_pending > Some(0)) {
-            let (began, follow_ups) = (begun.operation.started, self.follow_ups.clone());
-            match Arc::clone(&self.following).try_acquire_owned() {
-                Ok(place) => {
-                    tokio::spawn(async move {
-                        follow(background, began, follow_up, follow_ups).await;
-                        drop(place);
-                    });
-                }
-                Err(_) => warn!("too many publications in the background: the puts of this one are given up"),
-            }
-        }
+        let (cid, attempt) = follow_up;
+        let publication = Publication { cid, attempt, began: begun.operation.started, took };
+        self.aftermath.see_to(publication, background, &log, self.tools.driver.clone());
         let measured = Measured { fallback, ..self.measured(&begun, took, result, effort) };
         self.traced(measured, &begun, took, &log).await
     }
@@ -312,22 +305,6 @@ impl Context {
 impl Begun {
     fn seeds(&self) -> Vec<PeerId> {
         self.start.seeds.iter().map(|NamedPeer { id, .. }| *id).collect()
-    }
-}
-
-/// Waits for the puts in the background, and reports what became of them.
-async fn follow<S: Strategy<PeerId>>(
-    background: Background<S>,
-    began: Instant,
-    (cid, attempt): (Cid, Option<AttemptId>),
-    follow_ups: mpsc::Sender<FollowUp>,
-) {
-    let effort = background.finish().await.effort_of_publication();
-    let (stored, failed) = (effort.holders_stored.unwrap_or(0), effort.holders_failed.unwrap_or(0));
-    let follow_up = FollowUp { attempt, cid: cid.to_string(), stored, failed, duration: began.elapsed() };
-    debug!(?follow_up, "publication ended in the background");
-    if follow_ups.try_send(follow_up).is_err() {
-        warn!(%cid, "what became of a publication in the background is not recorded: nobody takes it");
     }
 }
 

@@ -5,8 +5,9 @@
 //! answers others and keeps the routing table; whoever is to be asked is asked through [`rpc`](crate::rpc). The exception
 //! is the strategy `libp2p`, which measures its own lookups: while one of them runs, a [`Tap`] is in place and dials pass.
 
+use std::collections::VecDeque;
 use std::fmt;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
@@ -36,12 +37,32 @@ pub(crate) struct Serving {
     pub(crate) query: Option<kad::QueryId>,
     /// Peers that answered such a lookup.
     pub(crate) answered: Vec<NamedPeer>,
+    /// What libp2p-kad wants besides.
+    held: VecDeque<ToSwarm<kad::Event, THandlerInEvent<Kademlia>>>,
     reach: Reach,
 }
 
 impl Serving {
     pub(crate) fn new(kad: Kademlia, reach: Reach) -> Self {
-        Self { kad, tap: None, query: None, answered: Vec::new(), reach }
+        Self { kad, tap: None, query: None, answered: Vec::new(), held: VecDeque::new(), reach }
+    }
+
+    /// Has done with the bootstrap that libp2p-kad has in mind. It comes half a second on the real clock after the table's last
+    /// newcomer, and its requests would be taken for those of the lookup that is measured.
+    pub(crate) fn forestall_bootstrap(&mut self) {
+        // Begun, it is not due any more. `Err`: nobody is in the table, and there is nothing to begin with.
+        let _ = self.kad.bootstrap();
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            self.kad.iter_queries_mut().for_each(|mut query| query.finish());
+            match self.kad.poll(&mut context) {
+                Poll::Ready(ToSwarm::Dial { .. }) => {}
+                Poll::Ready(ToSwarm::NotifyHandler { event, .. }) if is_question(&event) => {}
+                Poll::Ready(ToSwarm::GenerateEvent(kad::Event::OutboundQueryProgressed { .. })) => {}
+                Poll::Ready(event) => self.held.push_back(event),
+                Poll::Pending => return,
+            }
+        }
     }
 
     /// Lets the tap hear what a connection's handler reports. Whoever answered on a connection that it opened itself can be
@@ -127,6 +148,9 @@ impl NetworkBehaviour for Serving {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+        if let Some(event) = self.held.pop_front() {
+            return Poll::Ready(event);
+        }
         loop {
             if let Some(ours) = self.query {
                 // A bootstrap of its own would be taken for the lookup that is measured.

@@ -19,6 +19,7 @@ use thiserror::Error;
 use crate::candidates::Candidates;
 use crate::dial::{Dialler, Experience};
 use crate::doors::Doors;
+use crate::ends::Yamux;
 use crate::gate::Gate;
 use crate::local;
 use crate::node::Underlay;
@@ -78,6 +79,11 @@ const MAX_NEGOTIATING: usize = 16;
 const QUIC_STREAM_BYTES: u32 = 512 << 10;
 const QUIC_CONNECTION_BYTES: u32 = 2 << 20;
 
+/// How long a peer whose bucket is full waits for the place of one that we are not connected to. For ever, as in Go: those
+/// who are in the table answered when they were asked last, and go when they do not. libp2p-kad would dial them first; we
+/// do not let it.
+const WAITING_FOR_PLACE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
 /// How long a provider record is held (Go: `ProvideValidity`).
 const RECORD_TTL: Duration = Duration::from_secs(48 * 3600);
 
@@ -127,6 +133,7 @@ pub(crate) fn kad(
         .set_provider_publication_interval(None)
         .set_provider_record_ttl(Some(RECORD_TTL))
         .set_kbucket_inserts(BucketInserts::Manual)
+        .set_kbucket_pending_timeout(WAITING_FOR_PLACE)
         .set_max_packet_size(max_message);
     let mut kad = kad::Behaviour::with_config(local, ProviderStore::new(local, reach.clone()), config);
     kad.set_mode(Some(mode));
@@ -152,7 +159,7 @@ fn internet(keypair: &Keypair, reach: &Reach, authorities: &[Vec<u8>]) -> Result
             $transport
                 .upgrade(Version::V1Lazy)
                 .authenticate(noise::Config::new(keypair)?)
-                .multiplex(multiplexer())
+                .multiplex(Yamux(multiplexer()))
                 .timeout(DIAL_ADDRESS_TIMEOUT)
                 .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
                 .boxed()
@@ -241,7 +248,10 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<(Swarm<Behaviour>, rpc::client::R
     }
     let transport = match plan.underlay {
         Underlay::Internet => internet(keypair, reach, plan.authorities)?,
-        Underlay::Local(attachment) => local::transport(attachment, keypair)?,
+        Underlay::Local(attachment) => {
+            config = config.with_idle_connection_timeout(attachment.idle_timeout(IDLE_CONNECTION_TIMEOUT));
+            local::transport(attachment, keypair)?
+        }
     };
     let visitors = Visitors::at_most(streams::MAX_STREAMS);
     let watched = move |muxer| StreamMuxerBox::new(Watched::new(muxer, visitors));

@@ -70,7 +70,7 @@ impl Warmth {
             return Vec::new();
         }
         let mut candidates: Vec<&Connected> = connected.iter().filter(|peer| peer.may_go(now)).collect();
-        candidates.sort_by_key(|peer| (peer.bucket.is_some(), peer.since));
+        candidates.sort_by_key(|peer| (peer.bucket.is_some(), peer.since, peer.peer));
         let surplus = connected.len().saturating_sub(self.low as usize);
         candidates.into_iter().take(surplus).map(|peer| peer.peer).collect()
     }

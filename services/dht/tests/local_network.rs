@@ -118,12 +118,10 @@ async fn an_optimistic_publication_returns_early_and_reports_the_rest_later() {
             [effort.holders_stored, effort.holders_failed, effort.holders_pending].map(Option::unwrap);
         assert!(stored + failed >= 15 && stored + failed + pending >= 20, "{effort:?}");
         assert_eq!(finder.retrieve(cid.clone()).await.unwrap().class, OutcomeClass::Ok);
-        if pending > 0 {
-            let follow_up = timeout(PATIENCE, publisher.next_follow_up()).await.unwrap();
-            assert_eq!((follow_up.cid, follow_up.attempt), (cid.to_string(), attempt));
-            assert_eq!(follow_up.stored + follow_up.failed, stored + failed + pending);
-            assert!(follow_up.duration >= provided.duration);
-        }
+        let follow_up = timeout(PATIENCE, publisher.next_follow_up()).await.unwrap();
+        assert_eq!((follow_up.cid, follow_up.attempt), (cid.to_string(), attempt));
+        assert_eq!(follow_up.stored + follow_up.failed, stored + failed + pending);
+        assert!(follow_up.duration >= provided.duration);
     }
 }
 
@@ -151,9 +149,7 @@ async fn a_full_routing_table_knows_everybody_before_it_is_ready_and_asks_the_cl
     let trace = provided.trace.unwrap();
     assert!(trace.requests.iter().all(|request| request.kind == RequestKind::AddProvider && request.hop == 0));
     assert_eq!(trace.requests.len(), 20);
-    if provided.effort.holders_pending > Some(0) {
-        assert_eq!(timeout(PATIENCE, publisher.next_follow_up()).await.unwrap().stored, 20);
-    }
+    assert_eq!(timeout(PATIENCE, publisher.next_follow_up()).await.unwrap().stored, 20);
     let found = finder.retrieve(cid).await.unwrap();
     assert_eq!((found.class, found.routing_table_size), (OutcomeClass::Ok, 60));
     names_the_publisher(&found, &publisher);
@@ -217,6 +213,25 @@ async fn a_measuring_node_in_server_mode_holds_the_records_of_others() {
     timeout(PATIENCE, async { while finder.retrieve(cid.clone()).await.unwrap().class != OutcomeClass::Ok {} })
         .await
         .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_server_that_joins_newcomers_are_told_and_of_a_client_nobody_is() {
+    let network = network(30, LocalTransport::Tcp).await;
+    let joining = || config(network.bootstrap());
+    let _client = ready(joining()).await;
+    let _server = ready(NodeConfig { server_mode: true, ..joining() }).await;
+    let told = async {
+        loop {
+            let newcomer = ready(NodeConfig { strategy: StrategyKind::Fullrt, ..joining() }).await;
+            let known = newcomer.retrieve(fresh()).await.unwrap().routing_table_size;
+            assert!((30..=31).contains(&known), "{known}");
+            if known == 31 {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, told).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@
 //! time as it does in the field.
 
 mod attempt;
+mod check;
 mod comparison;
 mod content;
 mod faults;
@@ -22,6 +23,7 @@ mod summary;
 mod trace;
 
 pub use attempt::{Attempt, AttemptId, Round, RoundId, RoundOutcome, SchedulerId};
+pub use check::{CHECK_AGES, CheckDone, CheckId, HolderCheck, PlannedCheck, RecordCheck};
 pub use comparison::found_publisher;
 pub use content::{CONTENT_BYTES, Cid, Content, MAX_CID_CHARS, MAX_KEY_BYTES, ParseCidError};
 pub use faults::{Absence, Faults};

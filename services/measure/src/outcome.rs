@@ -211,9 +211,13 @@ pub struct Effort {
     pub dials_failed: Option<u32>,
     /// Peers that the provider record was written to, by the time of the result.
     pub holders_stored: Option<u32>,
+    /// Those of them that had taken it in by then, as a clean end of the stream says. It comes a round trip after the
+    /// write, outside of the measured time: the [`FollowUp`](crate::FollowUp) says how many there were in the end.
+    pub holders_confirmed: Option<u32>,
     /// Peers that it could not be written to.
     pub holders_failed: Option<u32>,
-    /// Peers that it was still being written to: the [`FollowUp`](crate::FollowUp) says what became of them.
+    /// Peers that it was still being written to: the [`FollowUp`](crate::FollowUp) says what became of them. Together
+    /// with those stored and those failed they are all that were chosen.
     pub holders_pending: Option<u32>,
 }
 

@@ -1,5 +1,7 @@
 //! What one operation did, request by request: enough to draw it again, and to say where its time went.
 
+mod order;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -223,6 +225,13 @@ pub struct TracedRequest {
     /// Which: of all requests of a trace together, the first [`MAX_FOUND_PROVIDERS`](crate::MAX_FOUND_PROVIDERS).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub named: Vec<FoundProvider>,
+    /// When the peer had taken in the record that was written to it: its side of the stream came to a clean end. It may be
+    /// later than the return of the operation, and than `ended`.
+    #[serde(default, with = "optional_micros", skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<Duration>,
+    /// In words, why it has not: the stream was reset, for instance. Neither this nor `confirmed`: nothing was known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconfirmed: Option<String>,
 }
 
 impl TracedRequest {
@@ -264,19 +273,33 @@ impl Trace {
     }
 }
 
-/// What became of the puts that a publication left to the background.
+/// What became of a publication once its last put had ended and the peers had had time to say that they took the record in.
+/// Every publication that chose peers has one. Those stored, failed and pending are together all that were chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FollowUp {
     /// The attempt that it belongs to, if the publication was asked for under one.
     pub attempt: Option<AttemptId>,
     /// The key.
     pub cid: String,
-    /// Peers that hold the record as far as is known, those from before the return included.
+    /// Peers that the record was written to, those from before the return included.
     pub stored: u32,
+    /// Those of them that have taken it in; `None` if it was recorded by a version that did not look.
+    pub confirmed: Option<u32>,
     /// Peers that it could not be written to, likewise.
     pub failed: u32,
+    /// Peers of which nobody knows: the node was stopped while it was being written to them. `None` as with `confirmed`.
+    pub pending: Option<u32>,
     /// From the start of the publication to the end of its last put.
     pub duration: Duration,
+    /// How long after that end it was waited until the peers had said whether they took it in.
+    pub confirming: Duration,
+}
+
+impl FollowUp {
+    /// Whether the record was written to peers of which none has taken it in: what looks like a success may be held by nobody.
+    pub fn is_unconfirmed(&self) -> bool {
+        self.stored > 0 && self.confirmed == Some(0)
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
@@ -336,6 +359,25 @@ mod tests {
             closer: 20,
             providers: 0,
             named: vec![],
+            confirmed: None,
+            unconfirmed: None,
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_a_record_that_was_written_stands_with_its_request() {
+        let put = |confirmed, unconfirmed: Option<&str>| {
+            let unconfirmed = unconfirmed.map(str::to_owned);
+            TracedRequest { kind: RequestKind::AddProvider, closer: 0, confirmed, unconfirmed, ..request() }
+        };
+        for (put, tail) in [
+            (put(Some(Duration::from_millis(3)), None), r#""end":"answered","confirmed":3000}"#),
+            (put(None, Some("reset")), r#""end":"answered","unconfirmed":"reset"}"#),
+            (put(None, None), r#""end":"answered"}"#),
+        ] {
+            let text = serde_json::to_string(&put).unwrap();
+            assert!(text.ends_with(tail), "{text}");
+            assert_eq!(serde_json::from_str::<TracedRequest>(&text).unwrap(), put);
         }
     }
 

@@ -16,8 +16,9 @@ use parsec_store::Store;
 use tracing::{info, warn};
 
 use crate::config::{EcsConfig, HealthConfig, SchedulerConfig, ServerConfig, redacted};
-use crate::database::{self, DryRun};
+use crate::database;
 use crate::dht;
+use crate::dry_run::DryRun;
 use crate::ecs;
 use crate::lists;
 use crate::output;
@@ -61,11 +62,8 @@ async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsStrin
     let tls = config.access.tls.as_ref().map(tls::server).transpose()?;
     let http = process::bind("HTTP API", &config.api)?;
     let target = database::target(&config.database)?;
-    let store: Arc<dyn Store> = if config.dry_run {
-        Arc::new(DryRun { nodes: None })
-    } else {
-        database::open(&target, config.database.wait).await?
-    };
+    let store: Arc<dyn Store> =
+        if config.dry_run { Arc::new(DryRun::alone()) } else { database::open(&target, config.database.wait).await? };
     let backlog = if config.dry_run { Backlog::default() } else { spool::backlog(&config.spool, &target).await };
     let bound = http.local_addr().context("the HTTP socket has no address")?.ip();
     let setup = ServerSetup {
@@ -80,6 +78,7 @@ async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsStrin
         token: config.access.token,
         tls,
         cmd: redacted(args),
+        verify_records: config.verify_records,
     };
     server::start(process, setup).await
 }
@@ -116,7 +115,7 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
     let opening = database::open(&target, config.database.wait);
     let Some(store) = process.unless_stopped(opening).await else { return Ok(()) };
     let store = store?;
-    let store: Arc<dyn Store> = if config.dry_run { Arc::new(DryRun { nodes: Some(store) }) } else { store };
+    let store: Arc<dyn Store> = if config.dry_run { Arc::new(DryRun::reading(store)) } else { store };
     let backlog = if config.dry_run { Backlog::default() } else { spool::backlog(&config.spool, &target).await };
     let timeouts = Timeouts { operation: config.operation_timeout, ..Timeouts::default() };
     let setup = SchedulerSetup {

@@ -4,12 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use parsec_measure::{AttemptId, Fleet, FleetGroup, NodeId, SchedulerId};
-use parsec_store::{
-    Migrated, NewNode, NodeList, Password, Row, SslMode, Store, StoreConfig, StoreError, StoredOperation,
-};
+use parsec_measure::NodeId;
+use parsec_store::{Migrated, NewNode, Password, SslMode, Store, StoreConfig, StoreError};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
@@ -85,65 +81,5 @@ pub(crate) async fn register(store: &dyn Store, row: NewNode, wait: Duration) ->
         warn!(%error, giving_up_in_seconds = left.as_secs(), "not registered in the database yet; trying again");
         sleep(pause.min(left)).await;
         pause = (pause * 2).min(RETRY.1);
-    }
-}
-
-/// A store for `--dry-run`: reads from the real database where there is one, and writes nothing.
-pub(crate) struct DryRun {
-    /// What is read from.
-    pub(crate) nodes: Option<Arc<dyn Store>>,
-}
-
-#[async_trait]
-impl Store for DryRun {
-    async fn migrate(&self) -> Result<Migrated, StoreError> {
-        Err(StoreError::Refused("a dry run changes no tables".to_owned()))
-    }
-
-    async fn register_node(&self, node: NewNode) -> Result<NodeId, StoreError> {
-        info!(peer_id = node.peer_id, "dry run: node not registered");
-        Ok(NodeId(0))
-    }
-
-    async fn heartbeat(&self, _: NodeId, _: DateTime<Utc>) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn mark_offline(&self, _: NodeId, _: DateTime<Utc>) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<NodeList, StoreError> {
-        match &self.nodes {
-            Some(store) => store.active_nodes(fleets, since).await,
-            None => Ok(NodeList::default()),
-        }
-    }
-
-    async fn register_scheduler(
-        &self,
-        _: &FleetGroup,
-        _: serde_json::Value,
-        _: DateTime<Utc>,
-    ) -> Result<SchedulerId, StoreError> {
-        Ok(SchedulerId(0))
-    }
-
-    async fn record(&self, _: &[Row]) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn operation(&self, id: AttemptId) -> Result<Option<StoredOperation>, StoreError> {
-        match &self.nodes {
-            Some(store) => store.operation(id).await,
-            None => Ok(None),
-        }
-    }
-
-    async fn recent_operations(&self, limit: u32) -> Result<Vec<StoredOperation>, StoreError> {
-        match &self.nodes {
-            Some(store) => store.recent_operations(limit).await,
-            None => Ok(Vec::new()),
-        }
     }
 }

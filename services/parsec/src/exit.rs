@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::memory::TooLarge;
+
 /// A second signal during a stop: 128 + SIGINT, as shells have it.
 const IMPATIENT: u8 = 130;
 
@@ -24,6 +26,9 @@ pub(crate) enum Failure {
     /// A stop that left something undone (EX_TEMPFAIL of sysexits.h).
     #[error("stopped, but not everything was finished: {0}")]
     Unfinished(String),
+    /// A local network for which there is not enough memory.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
     /// Told a second time to stop.
     #[error("second signal, ending at once")]
     Impatient,
@@ -33,6 +38,7 @@ impl Failure {
     /// See [`EXIT_CODES`].
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
+            Self::TooLarge(_) => 2,
             Self::GaveUp(_) => 70,
             Self::Unfinished(_) => 75,
             Self::Impatient => IMPATIENT,

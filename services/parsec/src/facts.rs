@@ -1,7 +1,7 @@
 //! What there is to say of an operation besides what became of it, the same whether it has just ended or was recorded:
 //! in sentences for people, by name for programs.
 
-use parsec_measure::{FoundProvider, Measured, OperationKind, StrategyKind};
+use parsec_measure::{FollowUp, FoundProvider, Measured, OperationKind, StrategyKind};
 use serde_json::{Map, Value, json};
 
 use crate::words;
@@ -17,10 +17,10 @@ pub(crate) fn facts(kind: OperationKind, result: &Measured) -> Vec<String> {
     let mut facts = Vec::new();
     if kind == OperationKind::Provide {
         let (stored, failed) = (known(effort.holders_stored), effort.holders_failed.unwrap_or(0));
-        facts.push(format!(
-            "records: {stored} stored, {failed} failed, {} still being written",
-            effort.holders_pending.unwrap_or(0)
-        ));
+        let confirmed =
+            effort.holders_confirmed.map(|count| format!(" ({count} confirmed by then)")).unwrap_or_default();
+        let pending = effort.holders_pending.unwrap_or(0);
+        facts.push(format!("records: {stored} stored{confirmed}, {failed} failed, {pending} still being written"));
     }
     facts.push(format!(
         "requests: {} ({} failed), dials: {} ({} failed)",
@@ -63,6 +63,14 @@ fn found(result: &Measured) -> Vec<String> {
     lines
 }
 
+/// What became of the records of a publication in the end.
+pub(crate) fn records(follow_up: &FollowUp) -> String {
+    let FollowUp { stored, confirmed, failed, pending, .. } = follow_up;
+    let confirmed = confirmed.map(|count| format!(", {count} confirmed")).unwrap_or_default();
+    let unknown = pending.map(|count| format!(", {count} unknown")).unwrap_or_default();
+    format!("{stored} stored{confirmed}, {failed} failed{unknown}")
+}
+
 /// By name, with the node that did it and how, as far as that is known.
 pub(crate) fn figures(peer: &str, strategy: Option<StrategyKind>, result: &Measured) -> Map<String, Value> {
     let effort = &result.effort;
@@ -80,6 +88,7 @@ pub(crate) fn figures(peer: &str, strategy: Option<StrategyKind>, result: &Measu
         ("dials", json!(effort.dials)),
         ("dials_failed", json!(effort.dials_failed)),
         ("holders_stored", json!(effort.holders_stored)),
+        ("holders_confirmed", json!(effort.holders_confirmed)),
         ("holders_failed", json!(effort.holders_failed)),
         ("holders_pending", json!(effort.holders_pending)),
     ];
@@ -101,6 +110,7 @@ mod tests {
             dials: Some(30),
             dials_failed: Some(2),
             holders_stored: Some(15),
+            holders_confirmed: Some(12),
             holders_failed: Some(1),
             holders_pending: Some(4),
         };
@@ -113,11 +123,30 @@ mod tests {
         assert_eq!(
             facts(OperationKind::Provide, &result()),
             [
-                "records: 15 stored, 1 failed, 4 still being written",
+                "records: 15 stored (12 confirmed by then), 1 failed, 4 still being written",
                 "requests: 45 (3 failed), dials: 30 (2 failed)",
                 "routing table: 29 peers, network: not known",
             ]
         );
+    }
+
+    #[test]
+    fn what_an_older_version_did_not_look_at_is_not_said() {
+        let now = FollowUp {
+            attempt: None,
+            cid: "Qm".to_owned(),
+            stored: 18,
+            confirmed: Some(17),
+            failed: 1,
+            pending: Some(1),
+            duration: Duration::from_secs(9),
+            confirming: Duration::ZERO,
+        };
+        assert_eq!(records(&now), "18 stored, 17 confirmed, 1 failed, 1 unknown");
+        assert_eq!(records(&FollowUp { confirmed: None, pending: None, ..now }), "18 stored, 1 failed");
+        let effort = Effort { holders_confirmed: None, ..result().effort };
+        let of_others = facts(OperationKind::Provide, &Measured { effort, ..result() });
+        assert_eq!(of_others[0], "records: 15 stored, 1 failed, 4 still being written");
     }
 
     #[test]

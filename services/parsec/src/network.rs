@@ -9,6 +9,8 @@ use parsec_dht::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork};
 use tracing::info;
 
 use crate::config::NetworkConfig;
+use crate::exit::Failure;
+use crate::memory::{self, Size};
 use crate::output;
 use crate::process::{self, Process};
 
@@ -16,6 +18,8 @@ use crate::process::{self, Process};
 /// and as `--bootstrap-peers`.
 pub(crate) async fn run(config: NetworkConfig) -> anyhow::Result<()> {
     process::raise_file_limit();
+    let size = Size { peers: config.peers.into(), undialable: 0.0, nodes: 0 };
+    size.fitting(1, memory::available(), "--peers").map_err(Failure::from)?;
     let process = Process::start(Role::Server)?;
     let first = config.first.resolve().with_context(|| format!("peer host `{}`", config.first.host))?;
     let shape = LocalConfig {

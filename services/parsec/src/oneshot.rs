@@ -10,11 +10,11 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use parsec_actors::metrics::Role;
 use parsec_dht::{Dht, Node, NodeConfig, Readiness};
-use parsec_measure::{CONTENT_BYTES, Cid, Content, Measured, OperationKind, OutcomeClass};
+use parsec_measure::{CONTENT_BYTES, Cid, Content, FollowUp, Measured, OperationKind, OutcomeClass};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::{OneShot, OneShotConfig, OutputFormat};
-use crate::facts::{facts, figures};
+use crate::facts::{facts, figures, records};
 use crate::process::{self, Process};
 use crate::trace::{self, Heading, Look};
 use crate::{dht, output};
@@ -22,8 +22,9 @@ use crate::{dht, output};
 /// How often it is looked whether the node can measure.
 const READY_POLL: Duration = Duration::from_millis(50);
 
-/// How long records that are still being written when the result is there are waited for.
-const BACKGROUND: Duration = Duration::from_secs(10);
+/// How long it is waited until every record has left: longer than the node takes for its last puts (90 s) and until the
+/// peers have said whether they took them in (12 s).
+const BACKGROUND: Duration = Duration::from_secs(110);
 
 /// The largest file: far more than its hash is worth, and little enough to be held in memory.
 const MAX_FILE_BYTES: u64 = 256 << 20;
@@ -31,7 +32,8 @@ const MAX_FILE_BYTES: u64 = 256 << 20;
 /// How many bootstrap peers a message names.
 const MAX_NAMED: usize = 3;
 
-/// Runs `parsec provide` or `parsec retrieve`: 0 if the operation succeeded, 1 if it failed or could not be tried.
+/// Runs `parsec provide` or `parsec retrieve`: 0 if the operation succeeded, 1 if it failed, could not be tried, or left a
+/// record that no peer has taken in.
 pub(crate) async fn run(config: OneShotConfig, look: Look) -> anyhow::Result<ExitCode> {
     process::raise_file_limit();
     let process = Process::start(Role::Server)?;
@@ -40,10 +42,8 @@ pub(crate) async fn run(config: OneShotConfig, look: Look) -> anyhow::Result<Exi
     let Some(node) = process.unless_stopped(joining).await else { return Ok(ExitCode::FAILURE) };
     let node = node?;
     let ended = match process.unless_stopped(measure(&node, &config, kind, cid, look)).await {
-        Some(Ok(result)) if result.class == OutcomeClass::Ok => {
-            conclude(&process, &node, &config.operation, &result).await.map(|()| ExitCode::SUCCESS)
-        }
-        Some(Ok(_)) | None => Ok(ExitCode::FAILURE),
+        Some(Ok(result)) => conclude(&process, &node, &config.operation, &result).await,
+        None => Ok(ExitCode::FAILURE),
         Some(Err(error)) => Err(error),
     };
     node.stop().await;
@@ -142,27 +142,82 @@ async fn measure(
     Ok(result)
 }
 
-/// What is left to do after a success: a record that names this process is worth something only while it runs.
-async fn conclude(process: &Process, node: &Node, operation: &OneShot, result: &Measured) -> anyhow::Result<()> {
-    let OneShot::Provide { stay, .. } = operation else { return Ok(()) };
-    let pending = result.effort.holders_pending.unwrap_or(0);
-    if pending > 0 && !stay {
-        let seconds = BACKGROUND.as_secs();
-        output::note(&format!("{pending} records are still being written: waiting {seconds} s at most"))?;
-        match process.unless_stopped(timeout(BACKGROUND, node.next_follow_up())).await {
-            Some(Ok(end)) => output::note(&format!("records: {} stored, {} failed", end.stored, end.failed))?,
-            Some(Err(_)) | None => output::note("some of them are not written")?,
-        }
-    }
+/// What is left to do once the result is told: records leave after it, and one that names this process is worth something
+/// only while it runs.
+async fn conclude(process: &Process, node: &Node, operation: &OneShot, result: &Measured) -> anyhow::Result<ExitCode> {
+    let succeeded = result.class == OutcomeClass::Ok;
+    let code = |succeeded| if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    let OneShot::Provide { stay, .. } = operation else { return Ok(code(succeeded)) };
     let record = format!("the record names this process, peer {}", node.peer_id());
-    if !stay {
-        return Ok(output::note(&format!("{record}, which ends now (--stay keeps it running)"))?);
+    let stays = *stay && succeeded;
+    if stays {
+        output::note(&format!("{record}, which runs until Ctrl-C"))?;
     }
-    output::note(&format!("{record}, which runs until Ctrl-C"))?;
+    let arrived = async {
+        match see_off(node, result).await? {
+            Some(end) => tell(&end),
+            None => Ok(true),
+        }
+    };
+    if !stays {
+        let arrived = match process.unless_stopped(arrived).await {
+            Some(arrived) => arrived?,
+            None => interrupted()?,
+        };
+        if succeeded {
+            output::note(&format!("{record}, which ends now (--stay keeps it running)"))?;
+        }
+        return Ok(code(succeeded && arrived));
+    }
+    let stay_on = async {
+        tokio::select! {
+            ended = process.wait_for_end() => ended,
+            reason = node.died() => bail!("the DHT node died: {reason}"),
+        }
+    };
+    tokio::pin!(arrived, stay_on);
     tokio::select! {
-        ended = process.wait_for_end() => ended,
-        reason = node.died() => bail!("the DHT node died: {reason}"),
+        // What is known already is told.
+        biased;
+        arrived = &mut arrived => {
+            arrived?;
+            stay_on.await?;
+        }
+        ended = &mut stay_on => ended?,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Waits until the last record has left and the peers have said whether they took it in; `None` if none was sent.
+async fn see_off(node: &Node, result: &Measured) -> anyhow::Result<Option<FollowUp>> {
+    let (stored, pending) = (result.effort.holders_stored.unwrap_or(0), result.effort.holders_pending.unwrap_or(0));
+    if stored + pending == 0 {
+        return Ok(None);
+    }
+    let what = if pending > 0 {
+        format!("{pending} records are still being written: waiting until they have left")
+    } else {
+        "waiting until the records have arrived".to_owned()
+    };
+    output::note(&format!("{what}, {} s at most", BACKGROUND.as_secs()))?;
+    let end = timeout(BACKGROUND, node.next_follow_up()).await;
+    Ok(Some(end.context("what became of the records is not known: the node did not say in time")?))
+}
+
+/// Says what became of the records; whether anybody is known to have them.
+fn tell(end: &FollowUp) -> anyhow::Result<bool> {
+    output::note(&format!("records: {}", records(end)))?;
+    let confirmed = end.confirmed.is_some_and(|confirmed| confirmed > 0);
+    if !confirmed {
+        output::note("no peer has confirmed that it took the record in: it may be held by nobody")?;
+    }
+    Ok(confirmed)
+}
+
+/// Somebody ended the wait for the records: nothing is known of them.
+fn interrupted() -> anyhow::Result<bool> {
+    output::note("some of the records may not have left: it was not waited for them")?;
+    Ok(false)
 }
 
 fn heading(kind: OperationKind, cid: &Cid, result: &Measured) -> Heading {
@@ -180,6 +235,23 @@ fn heading(kind: OperationKind, cid: &Cid, result: &Measured) -> Heading {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_counts_as_published_if_somebody_is_known_to_have_taken_it_in() {
+        let end = |stored, confirmed| FollowUp {
+            attempt: None,
+            cid: "Qm".to_owned(),
+            stored,
+            confirmed: Some(confirmed),
+            failed: 20 - stored,
+            pending: Some(0),
+            duration: Duration::from_secs(1),
+            confirming: Duration::ZERO,
+        };
+        for (stored, confirmed, published) in [(20, 20, true), (20, 1, true), (20, 0, false), (0, 0, false)] {
+            assert_eq!(tell(&end(stored, confirmed)).unwrap(), published, "{confirmed} of {stored}");
+        }
+    }
 
     #[test]
     fn a_file_is_published_by_the_hash_of_its_bytes_unless_it_is_not_there() {

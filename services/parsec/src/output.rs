@@ -19,6 +19,16 @@ pub(crate) fn line(text: &str) -> io::Result<()> {
     write(io::stdout().lock(), text)
 }
 
+/// Writes a table for spreadsheets, whose lines end as they expect it (RFC 4180: CR LF). Nobody's words but ours are in it.
+///
+/// # Errors
+/// If nobody reads any more.
+pub(crate) fn table(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
 /// Says something that is no result.
 ///
 /// # Errors

@@ -9,15 +9,16 @@ use anyhow::Context as _;
 use chrono::Utc;
 use futures::FutureExt;
 use parsec_actors::dht_node::{DhtHandle, DhtNode, StartDht};
-use parsec_actors::follow_ups::Reports;
+use parsec_actors::follow_ups::{Reports, Verify};
 use parsec_actors::gateway::{Gateway, Measuring, Routes};
 use parsec_actors::heartbeat::{Heartbeat, HeartbeatConfig};
 use parsec_actors::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
 use parsec_actors::stop::{StopStep, StopTimes, stop_in_order};
 use parsec_actors::supervise::Child;
+use parsec_actors::verifier::{LOOK_DEADLINE, Verifier, VerifierConfig};
 use parsec_api::token::ApiToken;
 use parsec_dht::{Dht, Node, NodeConfig};
-use parsec_measure::Fleet;
+use parsec_measure::{Fleet, Share};
 use parsec_store::{NewNode, ServerPort, Store};
 use rustls::ServerConfig;
 use tracing::info;
@@ -45,6 +46,8 @@ pub(crate) struct ServerSetup {
     pub(crate) tls: Option<ServerConfig>,
     /// The command line for the database, secrets blanked.
     pub(crate) cmd: String,
+    /// Of how many publications the records are looked for later; 0 is none, not those of other servers either.
+    pub(crate) verify_records: Share,
 }
 
 /// A server that runs. Dropping it stops its actors without ceremony.
@@ -53,12 +56,13 @@ pub(crate) struct RunningServer {
     gateway: Child<Gateway>,
     heartbeat: Child<Heartbeat>,
     recorder: Child<Recorder>,
+    verifier: Option<Child<Verifier>>,
 }
 
 /// Starts a server: first the DHT node, then its row in the database, then the actors around it.
 pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Result<RunningServer> {
-    let ServerSetup { dht: config, http, store, database_wait, backlog, fleet, place, startup_delay, token, tls, cmd } =
-        setup;
+    let ServerSetup { dht: config, http, store, database_wait, backlog, fleet, place, startup_delay, .. } = setup;
+    let ServerSetup { token, tls, cmd, verify_records, .. } = setup;
     let Place { cpu, memory_mb, ip, region } = place;
     let http_port = http.local_addr().context("the HTTP socket has no address")?.port();
     let operation_timeout = config.operation_timeout;
@@ -86,21 +90,39 @@ pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Resu
 
     // A successor listens where its predecessor did: that port is in the database.
     let restart: StartDht = Arc::new(move || start_again(NodeConfig { listen_port: peer_port, ..config.clone() }));
-    let (metrics, fleet) = (Arc::clone(&process.metrics), fleet.to_string());
-    metrics.serving(&fleet);
+    let metrics = Arc::clone(&process.metrics);
+    metrics.serving(fleet.as_str());
     let recording =
         RecorderConfig { store: Arc::clone(&store), backlog: Arc::new(backlog), metrics: Arc::clone(&metrics) };
     let recorder = process.supervise("recorder", Recorder::new(recording));
     let records = RecorderHandle::of(&recorder, Arc::clone(&metrics));
-    let reports = Reports { node: id, fleet: fleet.clone(), recorder: records, metrics: Arc::clone(&metrics) };
+    let verify = (verify_records.get() > 0.0).then(|| Verify {
+        share: verify_records,
+        fleet: fleet.clone(),
+        region: region.clone(),
+        provider: peer_id.clone(),
+    });
+    let reports = Reports {
+        node: id,
+        fleet: fleet.to_string(),
+        recorder: records.clone(),
+        metrics: Arc::clone(&metrics),
+        verify: verify.clone(),
+    };
     let dht = process.supervise("DHT node", DhtNode::new(Arc::new(node), restart).reporting(reports));
     let handle = DhtHandle::of(&dht, operation_timeout);
-    let measuring = Measuring { dht: handle.clone(), metrics, fleet, token };
+    let verifier = verify.map(|Verify { fleet, region, .. }| {
+        let (readiness, look) = (handle.readiness.clone(), dht.ask(LOOK_DEADLINE));
+        let (store, metrics) = (Arc::clone(&store), Arc::clone(&metrics));
+        let config = VerifierConfig { store, node: id, fleet, region, readiness, look, recorder: records, metrics };
+        process.supervise("verifier", Verifier::new(config))
+    });
+    let measuring = Measuring { dht: handle.clone(), metrics, fleet: fleet.to_string(), token };
     let gateway = Gateway::new(Arc::new(http), Routes::measuring(measuring)).with_tls(tls);
     let gateway = process.supervise("gateway", gateway.stopping_within(process.stop_times.requests()));
     let heartbeat = HeartbeatConfig { store, node: id, startup_delay, readiness: handle.readiness };
     let heartbeat = process.supervise("heartbeat", Heartbeat::new(heartbeat));
-    Ok(RunningServer { dht, gateway, heartbeat, recorder })
+    Ok(RunningServer { dht, gateway, heartbeat, recorder, verifier })
 }
 
 fn start_again(config: NodeConfig) -> futures::future::BoxFuture<'static, Result<Arc<dyn Dht>, String>> {
@@ -113,14 +135,17 @@ fn start_again(config: NodeConfig) -> futures::future::BoxFuture<'static, Result
 
 impl RunningServer {
     /// Stops it in order: the gateway accepts nothing new, and while it finishes what is in flight the heartbeat takes the
-    /// node off the schedulers' list; then the DHT node goes, and what it said last is written.
+    /// node off the schedulers' list, and no record is looked for any more; then the DHT node goes, and what it said last is written.
     pub(crate) async fn stop(&self, times: StopTimes) -> anyhow::Result<()> {
         let gateway = StopStep { name: "gateway", ask: self.gateway.ask(times.gateway()) };
         let heartbeat = StopStep { name: "heartbeat", ask: self.heartbeat.ask(times.heartbeat()) };
+        let verifier = self.verifier.iter();
+        let verifier = verifier.map(|verifier| StopStep { name: "verifier", ask: verifier.ask(times.heartbeat()) });
+        let aside = verifier.chain([heartbeat]).collect();
         let dht = StopStep { name: "DHT node", ask: self.dht.ask(times.dht()) };
-        let (gateway, heartbeat) = futures::join!(stop_in_order(vec![gateway]), stop_in_order(vec![heartbeat]));
+        let (gateway, aside) = futures::join!(stop_in_order(vec![gateway]), stop_in_order(aside));
         let recorder = StopStep { name: "recorder", ask: self.recorder.ask(times.recorder()) };
         let last = stop_in_order(vec![dht, recorder]).await;
-        process::finished(&[gateway, heartbeat, last].concat())
+        process::finished(&[gateway, aside, last].concat())
     }
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use parsec_measure::{Attempt, Measured, OperationKind, OutcomeClass, Round};
 use serde_json::Value;
 
+use crate::checks::CheckRow;
 use crate::columns::{Key, count, document, micros, text};
 use crate::{NodeFollowUp, Row};
 
@@ -18,6 +19,7 @@ pub(crate) struct Batch {
     pub(crate) rounds: Vec<RoundRow>,
     pub(crate) attempts: Vec<AttemptRow>,
     pub(crate) follow_ups: Vec<FollowUpRow>,
+    pub(crate) checks: Vec<CheckRow>,
     /// When all this was handed over.
     pub(crate) written: DateTime<Utc>,
 }
@@ -56,6 +58,7 @@ pub(crate) struct AttemptRow {
     pub(crate) seconds: f64,
     pub(crate) routing_table_size: i32,
     pub(crate) holders_stored: Option<i32>,
+    pub(crate) holders_confirmed: Option<i32>,
     pub(crate) holders_failed: Option<i32>,
     pub(crate) holders_pending: Option<i32>,
     pub(crate) rpcs: Option<i32>,
@@ -88,7 +91,9 @@ pub(crate) struct FollowUpRow {
     pub(crate) node: i32,
     pub(crate) cid: String,
     pub(crate) stored: i32,
+    pub(crate) confirmed: Option<i32>,
     pub(crate) failed: i32,
+    pub(crate) pending: Option<i32>,
     pub(crate) seconds: f64,
     pub(crate) ended: DateTime<Utc>,
 }
@@ -110,11 +115,13 @@ pub(crate) struct Links {
 }
 
 impl Batch {
-    /// Takes each round, each attempt and each follow-up once: of a round the first end, or else the last that is known of it.
+    /// Takes each round, each attempt, each follow-up and each check once: of a round or a check the first end, or else the
+    /// last that is known of it.
     pub(crate) fn new(rows: &[Row], written: DateTime<Utc>) -> Self {
         let mut rounds: BTreeMap<Key, RoundRow> = BTreeMap::new();
         let mut attempts: BTreeMap<Key, AttemptRow> = BTreeMap::new();
         let mut follow_ups: BTreeMap<Key, FollowUpRow> = BTreeMap::new();
+        let mut checks: BTreeMap<Key, CheckRow> = BTreeMap::new();
         for row in rows {
             match row {
                 Row::Round(round) => {
@@ -129,18 +136,25 @@ impl Batch {
                 Row::FollowUp(follow_up) => {
                     follow_ups.insert(Key(follow_up.id), FollowUpRow::from(follow_up));
                 }
+                Row::Check(check) => {
+                    let row = CheckRow::from(check);
+                    if checks.get(&row.id).is_none_or(|earlier| earlier.done.is_none()) {
+                        checks.insert(row.id, row);
+                    }
+                }
             }
         }
         Self {
             rounds: rounds.into_values().collect(),
             attempts: attempts.into_values().collect(),
             follow_ups: follow_ups.into_values().collect(),
+            checks: checks.into_values().collect(),
             written: micros(written),
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.rounds.is_empty() && self.attempts.is_empty() && self.follow_ups.is_empty()
+        self.rounds.is_empty() && self.attempts.is_empty() && self.follow_ups.is_empty() && self.checks.is_empty()
     }
 }
 
@@ -228,6 +242,7 @@ impl From<&Attempt> for AttemptRow {
             seconds: duration.as_secs_f64(),
             routing_table_size: count(*routing_table_size),
             holders_stored: effort.holders_stored.map(count),
+            holders_confirmed: effort.holders_confirmed.map(count),
             holders_failed: effort.holders_failed.map(count),
             holders_pending: effort.holders_pending.map(count),
             rpcs: effort.rpcs.map(count),
@@ -253,7 +268,9 @@ impl From<&NodeFollowUp> for FollowUpRow {
             node: node.0,
             cid: text(&follow_up.cid),
             stored: count(follow_up.stored),
+            confirmed: follow_up.confirmed.map(count),
             failed: count(follow_up.failed),
+            pending: follow_up.pending.map(count),
             seconds: follow_up.duration.as_secs_f64(),
             ended: micros(*ended),
         }

@@ -15,16 +15,17 @@ use diesel::QueryResult;
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use parsec_measure::{AttemptId, Fleet, FleetGroup, NodeId, SchedulerId};
+use parsec_measure::{AttemptId, Fleet, FleetGroup, NodeId, PlannedCheck, SchedulerId};
 use tokio::runtime::Handle;
 use tokio::task::JoinError;
 use tokio::time::timeout;
 
 use crate::batch::Batch;
+use crate::checks::{CheckQueries, ClaimRow, StoredPlan};
 use crate::columns::{Address, Key, Names, micros, text};
 use crate::operations::{OperationQueries, OperationRow, WholeOperation};
 use crate::queries::{NodeRow, Queries};
-use crate::{MAX_LISTED_OPERATIONS, Migrated, NewNode, NodeList, Row, Store, StoreError, StoredOperation};
+use crate::{ClaimChecks, MAX_LISTED_OPERATIONS, Migrated, NewNode, NodeList, Row, Store, StoreError, StoredOperation};
 
 /// How long a caller waits: longer than a connection and a statement may take (each back end says how long), so that
 /// they report their own reasons, and short enough to notice a machine that vanished.
@@ -35,7 +36,7 @@ const MIGRATION_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// One kind of database: how to get a connection and how to bring the schema up to date.
 pub(crate) trait Backend: Send + Sync + 'static {
-    type Connection: Queries + OperationQueries;
+    type Connection: Queries + OperationQueries + CheckQueries;
     type Guard: DerefMut<Target = Self::Connection> + Send;
 
     /// A connection that worked a moment ago.
@@ -169,6 +170,12 @@ impl<B: Backend> Store for Detached<B> {
             return Ok(());
         }
         self.query(|conn| async move { conn.record(&batch).await }.boxed()).await
+    }
+
+    async fn claim_checks(&self, claim: ClaimChecks) -> Result<Vec<PlannedCheck>, StoreError> {
+        let claim = ClaimRow::from(&claim);
+        let claimed = self.query(move |conn| conn.claim_checks(claim).boxed()).await?;
+        claimed.into_iter().map(StoredPlan::read).collect()
     }
 
     async fn operation(&self, id: AttemptId) -> Result<Option<StoredOperation>, StoreError> {

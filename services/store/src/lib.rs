@@ -10,11 +10,12 @@
 //! - [`Spool`]: files in which rows wait while the database is away, behind the trait [`Spooling`]
 //! - [`StoreError`]: what can go wrong, told apart by what the caller should do
 //!
-//! Inside, from the outside in: `detached` runs each call as a task of its own, `queries` and `operations` have
-//! each query once for both back ends, `batch` turns measurements into rows, `columns` holds the types that the back ends store differently;
+//! Inside, from the outside in: `detached` runs each call as a task of its own, `queries`, `operations` and
+//! `checks` have each query once for both back ends, `batch` turns measurements into rows, `columns` holds the types that the back ends store differently;
 //! `postgres` and `sqlite` open connections and bring the schema up to date.
 
 mod batch;
+mod checks;
 mod columns;
 mod config;
 mod detached;
@@ -40,7 +41,7 @@ pub use spool::{
     Adopted, Damage, Mark, Oldest, Recovered, SlotReport, Spool, SpoolDepth, SpoolError, SpoolLimits, SpoolState,
     Spooling, inspect, spooled,
 };
-pub use store::{MAX_LISTED_OPERATIONS, NewNode, NodeFollowUp, Row, Store, StoredOperation};
+pub use store::{ClaimChecks, MAX_LISTED_OPERATIONS, NewNode, NodeFollowUp, Row, Store, StoredOperation};
 
 use detached::Detached;
 

@@ -39,7 +39,7 @@ pub(crate) struct OperationRow {
     routing_table_size: i32,
     rpcs: (Option<i32>, Option<i32>),
     dials: (Option<i32>, Option<i32>),
-    holders: (Option<i32>, Option<i32>, Option<i32>),
+    holders: (Option<i32>, Option<i32>, Option<i32>, Option<i32>),
     network_size: Option<i32>,
     fallback: Option<String>,
     from_own_records: bool,
@@ -55,7 +55,9 @@ pub(crate) struct OperationRow {
 pub(crate) struct StoredFollowUp {
     cid: String,
     stored: i32,
+    confirmed: Option<i32>,
     failed: i32,
+    pending: Option<i32>,
     seconds: f64,
 }
 
@@ -98,7 +100,12 @@ macro_rules! implement_operation_queries {
                         operations::routing_table_size,
                         (operations::rpcs, operations::rpcs_failed),
                         (operations::dials, operations::dials_failed),
-                        (operations::holders_stored, operations::holders_failed, operations::holders_pending),
+                        (
+                            operations::holders_stored,
+                            operations::holders_failed,
+                            operations::holders_pending,
+                            operations::holders_confirmed,
+                        ),
                         operations::network_size,
                         operations::fallback,
                         operations::from_own_records,
@@ -128,7 +135,14 @@ macro_rules! implement_operation_queries {
                     let follow_up = follow_ups::table
                         .filter(follow_ups::operation_id.eq(Some(id)))
                         .order(follow_ups::ended_at.desc())
-                        .select((follow_ups::cid, follow_ups::stored, follow_ups::failed, follow_ups::duration_seconds))
+                        .select((
+                            follow_ups::cid,
+                            follow_ups::stored,
+                            follow_ups::confirmed,
+                            follow_ups::failed,
+                            follow_ups::pending,
+                            follow_ups::duration_seconds,
+                        ))
                         .first(self)
                         .await
                         .optional()?;
@@ -166,8 +180,11 @@ impl WholeOperation {
             attempt: Some(operation.attempt.id),
             cid: row.cid,
             stored: count(row.stored),
+            confirmed: row.confirmed.map(count),
             failed: count(row.failed),
+            pending: row.pending.map(count),
             duration: duration(row.seconds),
+            confirming: Duration::ZERO,
         });
         Ok(operation)
     }
@@ -191,6 +208,7 @@ impl OperationRow {
                 holders_stored: self.holders.0.map(count),
                 holders_failed: self.holders.1.map(count),
                 holders_pending: self.holders.2.map(count),
+                holders_confirmed: self.holders.3.map(count),
             },
             network_size: self.network_size.map(count),
             fallback: self.fallback,

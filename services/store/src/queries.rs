@@ -17,6 +17,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use crate::batch::{
     AttemptRow, Batch, FollowUpRow, Links, RoundRow, kept_traces, link, lookups, provide_steps, unrecorded,
 };
+use crate::checks::CheckQueries;
 use crate::columns::{Address, Key, Names};
 use crate::listed::{ListedNode, MAX_LISTED_NODES, MAX_NAME_CHARS};
 
@@ -24,7 +25,7 @@ use crate::listed::{ListedNode, MAX_LISTED_NODES, MAX_NAME_CHARS};
 pub(crate) type AsyncSqliteConnection = SyncConnectionWrapper<SqliteConnection>;
 
 /// How many rows one statement names. PostgreSQL numbers parameters up to 65,535, SQLite up to 32,766; the widest row
-/// has 28.
+/// has 29.
 const ROWS_PER_STATEMENT: usize = 1_000;
 
 /// How often a batch is tried: somebody else may record one of its attempts between our look and our insert, and is
@@ -229,6 +230,9 @@ macro_rules! implement_queries {
                         for follow_up in &batch.follow_ups {
                             insert_follow_up(conn, follow_up, batch.written).await?;
                         }
+                        for check in &batch.checks {
+                            conn.insert_check(check, batch.written).await?;
+                        }
                         Ok(())
                     })
                     .await
@@ -362,6 +366,7 @@ macro_rules! implement_queries {
                         operations::fallback.eq(&attempt.fallback),
                         operations::from_own_records.eq(attempt.from_own_records),
                         operations::found_publisher.eq(attempt.found_publisher),
+                        operations::holders_confirmed.eq(attempt.holders_confirmed),
                     )
                 });
                 insert!($how_many, conn, operations::table, rows);
@@ -403,6 +408,8 @@ macro_rules! implement_queries {
                         follow_ups::duration_seconds.eq(row.seconds),
                         follow_ups::ended_at.eq(row.ended),
                         follow_ups::created_at.eq(written),
+                        follow_ups::confirmed.eq(row.confirmed),
+                        follow_ups::pending.eq(row.pending),
                     ))
                     .on_conflict(follow_ups::id)
                     .do_nothing()

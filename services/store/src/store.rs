@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use parsec_measure::{Attempt, AttemptId, Fleet, FleetGroup, FollowUp, NodeId, Round, SchedulerId};
+use parsec_measure::{
+    Attempt, AttemptId, Fleet, FleetGroup, FollowUp, NodeId, PlannedCheck, RecordCheck, Round, SchedulerId,
+};
 use uuid::Uuid;
 
 use crate::{Migrated, NodeList, ServerPort, StoreError};
@@ -45,8 +47,10 @@ pub enum Row {
     ///
     /// Its trace is written if it says why it is kept.
     Attempt(Attempt),
-    /// The last put that a publication had left to the background has ended.
+    /// A publication has come to its end.
     FollowUp(NodeFollowUp),
+    /// A look at where a record is was planned, or made. They may come in any order; the first one made stays.
+    Check(RecordCheck),
 }
 
 /// A follow-up, and whose.
@@ -60,6 +64,27 @@ pub struct NodeFollowUp {
     pub ended: DateTime<Utc>,
     /// What became of the puts.
     pub follow_up: FollowUp,
+}
+
+/// Who claims looks at where records are, and which of those that nobody has made yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimChecks {
+    /// The node that will make them.
+    pub by: NodeId,
+    /// Its fleet, which publishes to the same network,
+    pub fleet: Fleet,
+    /// and its region, which sees that network from the same side.
+    pub region: String,
+    /// What is due by now, if `by` itself has published.
+    pub now: DateTime<Utc>,
+    /// What was due by then, whoever has published.
+    pub of_others_due_by: DateTime<Utc>,
+    /// What was due before that is past being looked at.
+    pub oldest_due: DateTime<Utc>,
+    /// From when on others may claim them again.
+    pub until: DateTime<Utc>,
+    /// How many at most.
+    pub limit: u32,
 }
 
 /// How many operations can be listed at once.
@@ -76,7 +101,7 @@ pub struct StoredOperation {
     pub region: String,
     /// Its fleet.
     pub fleet: Fleet,
-    /// What became of the puts that it left to the background, if it did and if that is known yet.
+    /// What became of a publication in the end, if that is known yet.
     pub follow_up: Option<FollowUp>,
 }
 
@@ -122,6 +147,11 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::BadRow`] if one of them can never be written, e.g. because its node's row is gone: then none is.
     async fn record(&self, rows: &[Row]) -> Result<(), StoreError>;
+    /// Claims planned looks at where records are; nobody else is given the same before `until`. The order is any.
+    ///
+    /// # Errors
+    /// [`StoreError::BadRow`] if one of them was written by somebody else and cannot be used.
+    async fn claim_checks(&self, claim: ClaimChecks) -> Result<Vec<PlannedCheck>, StoreError>;
     /// The operation of this attempt, with its trace if that was kept.
     ///
     /// # Errors

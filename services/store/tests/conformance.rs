@@ -3,6 +3,7 @@
 
 mod conformance {
     pub(crate) mod attempts;
+    pub(crate) mod checks;
     pub(crate) mod database;
     pub(crate) mod nodes;
     pub(crate) mod rounds;
@@ -12,7 +13,7 @@ mod conformance {
 }
 
 use conformance::database::Database;
-use conformance::{attempts, nodes, rounds, schema, traces};
+use conformance::{attempts, checks, nodes, rounds, schema, traces};
 
 /// Makes each promise a test on each back end.
 macro_rules! promises {
@@ -98,6 +99,15 @@ promises! {
         a_follow_up_of_a_node_without_a_row_is_refused,
         eight_programs_may_record_the_same_traces_and_follow_ups_at_once,
     }
+    checks {
+        a_check_that_was_made_tells_who_has_the_record,
+        plan_and_look_may_come_in_any_order_and_twice_and_the_first_look_stays,
+        what_is_due_is_claimed_once_and_by_the_node_that_published,
+        what_nobody_made_in_time_is_taken_over_in_the_same_fleet_and_region,
+        a_claim_that_ran_out_is_free_again,
+        eight_programs_that_claim_at_once_share_what_is_due,
+        checks_of_a_node_go_with_its_row,
+    }
 }
 
 /// What servers and schedulers do all day, by a role that cannot make or change a table.
@@ -122,4 +132,5 @@ with_daily_rights_only! {
     attempts::an_attempt_is_recorded_once_however_often_it_is_offered,
     traces::a_trace_that_is_kept_is_read_back_with_its_operation,
     traces::a_follow_up_is_recorded_once_and_found_with_its_operation,
+    checks::a_claim_that_ran_out_is_free_again,
 }

@@ -8,10 +8,10 @@ use actix::prelude::*;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use parsec_actors::ask::AskError;
-use parsec_actors::dht_node::{DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
+use parsec_actors::dht_node::{CheckRecord, DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
 use parsec_api::client::{Answered, CallError, Caller, ServerApi};
 use parsec_dht::{Dht, DhtError, Readiness};
-use parsec_measure::{AttemptId, Cid, Content, Endpoint, FollowUp, Measured, OutcomeClass};
+use parsec_measure::{AttemptId, Cid, Content, Endpoint, FollowUp, HolderCheck, Measured, OutcomeClass};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -31,6 +31,10 @@ pub(crate) struct Engine {
     pub(crate) begun: usize,
     /// Under which attempt each publication was asked for.
     pub(crate) attempts: Vec<Option<AttemptId>>,
+    /// Which records it was asked to look for: key and provider.
+    pub(crate) looked: Vec<(String, String)>,
+    /// What it finds when it looks for a record.
+    pub(crate) holders: Vec<HolderCheck>,
     /// What it has to say of publications, the oldest first.
     follow_ups: VecDeque<FollowUp>,
 }
@@ -57,6 +61,13 @@ impl FakeDht {
     /// The puts of a publication have ended.
     pub(crate) fn follows_up(&self, follow_up: FollowUp) {
         self.change(|engine| engine.follow_ups.push_back(follow_up));
+    }
+
+    /// From now on, so many peers are the closest to every key, and the first ones of them have the record.
+    pub(crate) fn holds(&self, having: u32, of: u32) {
+        let says =
+            |rank| HolderCheck { holder: format!("peer-{rank}"), rank, answered: true, has_record: rank <= having };
+        self.change(|engine| engine.holders = (1..=of).map(says).collect());
     }
 
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Engine) -> T) -> T {
@@ -109,6 +120,14 @@ impl Dht for FakeDht {
 
     async fn retrieve(&self, _: Cid) -> Result<Measured, DhtError> {
         self.operate().await
+    }
+
+    async fn check_record(&self, cid: Cid, provider: String) -> Result<Vec<HolderCheck>, DhtError> {
+        self.change(|engine| engine.looked.push((cid.to_string(), provider)));
+        match self.take(true).await {
+            How::Unreachable => Err(DhtError::Stopped),
+            _ => Ok(self.read(|engine| engine.holders.clone())),
+        }
     }
 
     async fn readiness(&self) -> Result<Readiness, DhtError> {
@@ -190,6 +209,16 @@ impl Handler<Retrieve> for MockDht {
     fn handle(&mut self, Retrieve(cid): Retrieve, _: &mut Self::Context) -> Self::Result {
         let found = self.records.lock().contains(&cid.multihash());
         self.operation(if found { OutcomeClass::Ok } else { OutcomeClass::NotFound })
+    }
+}
+
+impl Handler<CheckRecord> for MockDht {
+    type Result = Result<Vec<HolderCheck>, OperationError>;
+
+    /// Whatever was published, one peer holds.
+    fn handle(&mut self, CheckRecord { cid, .. }: CheckRecord, _: &mut Self::Context) -> Self::Result {
+        let has_record = self.records.lock().contains(&cid.multihash());
+        Ok(vec![HolderCheck { holder: "peer-1".to_owned(), rank: 1, answered: true, has_record }])
     }
 }
 

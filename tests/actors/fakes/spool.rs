@@ -29,6 +29,8 @@ pub(crate) struct OnDisk {
     first: u64,
     /// What each open round is about to attempt.
     pub(crate) announced: BTreeMap<RoundId, Vec<Attempt>>,
+    /// What each plans to attempt after that.
+    pub(crate) planned: BTreeMap<RoundId, Vec<Attempt>>,
     /// How many pushes there were.
     pub(crate) pushes: usize,
     /// How full it says it is, of 1,000 bytes.
@@ -102,15 +104,24 @@ impl Spooling for FakeDisk {
         })
     }
 
-    fn announce(&mut self, round: &Round, attempts: &[Attempt]) -> Result<(), SpoolError> {
+    fn announce(&mut self, round: &Round, attempts: &[Attempt], planned: &[Attempt]) -> Result<(), SpoolError> {
         self.work(true, |disk| {
             disk.announced.insert(round.id, attempts.to_vec());
+            disk.planned.insert(round.id, planned.to_vec());
+        })
+    }
+
+    fn begin(&mut self, round: &Round, attempts: &[Attempt]) -> Result<(), SpoolError> {
+        self.work(true, |disk| {
+            disk.planned.remove(&round.id);
+            disk.announced.entry(round.id).or_default().extend(attempts.iter().cloned());
         })
     }
 
     fn forget(&mut self, round: RoundId) -> Result<(), SpoolError> {
         self.work(false, |disk| {
             disk.announced.remove(&round);
+            disk.planned.remove(&round);
         })
     }
 

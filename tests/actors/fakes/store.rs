@@ -5,8 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use parsec_measure::{Attempt, AttemptId, Fleet, FleetGroup, Node, NodeId, Round, SchedulerId};
-use parsec_store::{Migrated, NewNode, NodeFollowUp, NodeList, Row, Store, StoreError, StoredOperation, UnusableNode};
+use parsec_measure::{
+    Attempt, AttemptId, CheckId, Fleet, FleetGroup, Node, NodeId, PlannedCheck, RecordCheck, Round, SchedulerId,
+};
+use parsec_store::{
+    ClaimChecks, Migrated, NewNode, NodeFollowUp, NodeList, Row, Store, StoreError, StoredOperation, UnusableNode,
+};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -37,11 +41,18 @@ pub(crate) enum Call {
     Heartbeat,
     MarkOffline,
     Record,
+    ClaimChecks,
 }
 
 impl Call {
-    const ALL: [Self; 5] =
-        [Self::RegisterScheduler, Self::ActiveNodes, Self::Heartbeat, Self::MarkOffline, Self::Record];
+    const ALL: [Self; 6] = [
+        Self::RegisterScheduler,
+        Self::ActiveNodes,
+        Self::Heartbeat,
+        Self::MarkOffline,
+        Self::Record,
+        Self::ClaimChecks,
+    ];
 }
 
 #[derive(Debug, Default)]
@@ -63,6 +74,8 @@ pub(crate) struct Content {
     pub(crate) schedulers: Vec<FleetGroup>,
     /// Every row, once, in the order in which they were written.
     pub(crate) rows: Vec<Row>,
+    /// Until when looks at records are claimed.
+    claimed: BTreeMap<CheckId, DateTime<Utc>>,
     /// How many rows each successful [`Store::record`] was given.
     pub(crate) batches: Vec<usize>,
     /// Attempts that it takes for bad rows.
@@ -94,6 +107,35 @@ impl Content {
         self.rows.iter().filter_map(follow_up).collect()
     }
 
+    /// Looks at records that are planned.
+    pub(crate) fn planned(&self) -> Vec<PlannedCheck> {
+        self.checks().filter(|check| check.done.is_none()).map(|check| check.plan.clone()).collect()
+    }
+
+    /// Looks at records that were made, in the order in which they were.
+    pub(crate) fn made(&self) -> Vec<RecordCheck> {
+        self.checks().filter(|check| check.done.is_some()).cloned().collect()
+    }
+
+    fn checks(&self) -> impl Iterator<Item = &RecordCheck> {
+        self.rows.iter().filter_map(|row| if let Row::Check(check) = row { Some(check) } else { None })
+    }
+
+    fn claim(&mut self, claim: &ClaimChecks) -> Vec<PlannedCheck> {
+        let made: Vec<CheckId> = self.made().into_iter().map(|check| check.plan.id).collect();
+        let mut claimed = self.planned();
+        claimed.retain(|plan| {
+            let due = if plan.node == claim.by { claim.now } else { claim.of_others_due_by };
+            let free = self.claimed.get(&plan.id).is_none_or(|until| *until <= claim.now);
+            let ours = plan.fleet == claim.fleet && plan.region == claim.region;
+            free && ours && plan.due() <= due && plan.due() >= claim.oldest_due && !made.contains(&plan.id)
+        });
+        claimed.sort_by_key(PlannedCheck::due);
+        claimed.truncate(claim.limit as usize);
+        self.claimed.extend(claimed.iter().map(|plan| (plan.id, claim.until)));
+        claimed
+    }
+
     /// The rows of rounds that began.
     pub(crate) fn begun(&self) -> Vec<Round> {
         self.rounds().filter(|round| round.ended.is_none()).collect()
@@ -112,6 +154,9 @@ impl Content {
         self.rows.iter().any(|held| match (held, row) {
             (Row::Attempt(held), Row::Attempt(row)) => held.id == row.id,
             (Row::FollowUp(held), Row::FollowUp(row)) => held.id == row.id,
+            (Row::Check(held), Row::Check(row)) => {
+                held.plan.id == row.plan.id && held.done.is_some() == row.done.is_some()
+            }
             (Row::Round(held), Row::Round(row)) => held.id == row.id && held.ended.is_some() == row.ended.is_some(),
             _ => false,
         })
@@ -126,12 +171,14 @@ impl Content {
 #[derive(Debug)]
 pub(crate) struct FakeStore {
     content: watch::Sender<Content>,
+    began: Instant,
 }
 
 impl FakeStore {
     /// A database that lists these nodes.
     pub(crate) fn with(nodes: Vec<Node>) -> Arc<Self> {
-        Arc::new(Self { content: watch::channel(Content { nodes, ..Content::default() }).0 })
+        let content = watch::channel(Content { nodes, ..Content::default() }).0;
+        Arc::new(Self { content, began: Instant::now() })
     }
 
     /// From now on, every call is taken like this.
@@ -257,6 +304,18 @@ impl Store for FakeStore {
             }
         });
         Ok(())
+    }
+
+    /// Of the times that it is told, those of the wall clock stand still here: it adds what has passed on the virtual one.
+    async fn claim_checks(&self, claim: ClaimChecks) -> Result<Vec<PlannedCheck>, StoreError> {
+        self.take(Call::ClaimChecks).await?;
+        let passed = self.began.elapsed();
+        let [now, of_others_due_by, oldest_due, until] =
+            [claim.now, claim.of_others_due_by, claim.oldest_due, claim.until].map(|time| time + passed);
+        let claim = ClaimChecks { now, of_others_due_by, oldest_due, until, ..claim };
+        let mut claimed = Vec::new();
+        self.finish(Call::ClaimChecks, |content| claimed = content.claim(&claim));
+        Ok(claimed)
     }
 
     async fn operation(&self, _: AttemptId) -> Result<Option<StoredOperation>, StoreError> {

@@ -9,6 +9,8 @@ mod tables;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use parsec_measure::Trace;
+
 pub use said::{Said, SaidAttempt};
 pub use tables::{Books, OperationRow, RoundRow};
 
@@ -48,6 +50,7 @@ pub fn disagreements(said: &Said, books: &Books, rules: Rules) -> Vec<String> {
     check_links(books, &mut found);
     check_rounds(books, rules, &mut found);
     check_grids(books, rules.interval, &mut found);
+    check_traces(books, &mut found);
     found
 }
 
@@ -151,6 +154,16 @@ fn check_grids(books: &Books, interval: Duration, found: &mut Vec<String>) {
                 // One round that is missing moves all after it.
                 break;
             }
+        }
+    }
+}
+
+/// What is kept of an operation can be true: its phases are in order, and nothing is before its cause.
+fn check_traces(books: &Books, found: &mut Vec<String>) {
+    for (id, document) in &books.traces {
+        match serde_json::from_value::<Trace>(document.clone()) {
+            Ok(trace) => found.extend(trace.disorder().map(|disorder| format!("trace of attempt {id}: {disorder}"))),
+            Err(error) => found.push(format!("trace of attempt {id} is none: {error}")),
         }
     }
 }

@@ -66,6 +66,8 @@ pub struct Answer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     holders_stored: Option<Count>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    holders_confirmed: Option<Count>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     holders_failed: Option<Count>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     holders_pending: Option<Count>,
@@ -146,8 +148,7 @@ impl Answer {
         if let Some(last) = steps.last_mut().filter(|_| silent) {
             last.error = Some(error.clone());
         }
-        let Effort { rpcs, rpcs_failed, dials, dials_failed, holders_stored, holders_failed, holders_pending } =
-            measured.effort;
+        let effort = measured.effort;
         Self {
             cid: cid.to_owned(),
             routing_table_size: Some(Count(measured.routing_table_size)),
@@ -155,13 +156,14 @@ impl Answer {
             duration: Some(Nanos(measured.duration)),
             error: Some(error),
             outcome: Some(measured.class.as_str().to_owned()),
-            rpcs: rpcs.map(Count),
-            rpcs_failed: rpcs_failed.map(Count),
-            dials: dials.map(Count),
-            dials_failed: dials_failed.map(Count),
-            holders_stored: holders_stored.map(Count),
-            holders_failed: holders_failed.map(Count),
-            holders_pending: holders_pending.map(Count),
+            rpcs: effort.rpcs.map(Count),
+            rpcs_failed: effort.rpcs_failed.map(Count),
+            dials: effort.dials.map(Count),
+            dials_failed: effort.dials_failed.map(Count),
+            holders_stored: effort.holders_stored.map(Count),
+            holders_confirmed: effort.holders_confirmed.map(Count),
+            holders_failed: effort.holders_failed.map(Count),
+            holders_pending: effort.holders_pending.map(Count),
             network_size: measured.network_size.map(Count),
             fallback: measured.fallback.clone(),
             from_own_records: measured.from_own_records.then_some(true),
@@ -224,6 +226,7 @@ impl Answer {
                 dials: number(self.dials),
                 dials_failed: number(self.dials_failed),
                 holders_stored: number(self.holders_stored),
+                holders_confirmed: number(self.holders_confirmed),
                 holders_failed: number(self.holders_failed),
                 holders_pending: number(self.holders_pending),
             },

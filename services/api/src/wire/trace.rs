@@ -12,6 +12,9 @@ const MAX_AGENT_CHARS: usize = 100;
 /// How much is kept of why a request failed. There may be hundreds in one trace.
 const MAX_ERROR_CHARS: usize = 200;
 
+/// How much is kept of why a record was not confirmed: `reset` and the like.
+const MAX_UNCONFIRMED_CHARS: usize = 60;
+
 /// What stands in the member `Trace` of an answer: nothing, if it cannot be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct WireTrace(Option<Arc<Trace>>);
@@ -59,6 +62,7 @@ fn bounded(mut trace: Trace) -> Trace {
         request.peer = text(MAX_PEER_CHARS, &request.peer);
         request.agent = request.agent.as_deref().map(|agent| text(MAX_AGENT_CHARS, agent));
         request.error = request.error.as_deref().map(|error| text(MAX_ERROR_CHARS, error));
+        request.unconfirmed = request.unconfirmed.as_deref().map(|reason| text(MAX_UNCONFIRMED_CHARS, reason));
         request.named_by = request.named_by.filter(|earlier| *earlier < index);
     }
     trace

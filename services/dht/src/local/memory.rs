@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use super::pipe::{self, End};
 use super::roads::{Attachment, Roads};
+use super::turns::Waits;
 
 /// How many calls may wait to be taken, as the backlog of libp2p's TCP listeners.
 const BACKLOG: usize = 1_024;
@@ -90,14 +91,22 @@ impl Transport for MemoryTransport {
         let route = self.attachment.route(&address);
         let port = port_of(&address).ok_or(TransportError::MultiaddrNotSupported(address))?;
         let roads = Arc::clone(&self.attachment.roads);
+        let from = roads.free_port();
+        let seat = move |waits| roads.turn(route.link, (from, waits));
+        let (roads, [dialling, near, far]) =
+            (Arc::clone(&self.attachment.roads), [Waits::Dial, Waits::Near, Waits::Far].map(seat));
         let dial = async move {
             // Both learn of the connection together. A listener that spoke first could be heard too soon, but in libp2p
             // the dialler has the first word.
-            route.travel(ready(Ok(()))).await?;
+            let travelled = route.travel(ready(Ok(()))).await;
+            if let Some(turn) = dialling {
+                turn.comes().await;
+            }
+            travelled?;
             let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
             let listener = roads.listener(port).ok_or_else(refused)?;
-            let (near, connection) = pipe::pair(route.link);
-            listener.send(Caller { connection, port: roads.free_port() }).await.map_err(|_| refused())?;
+            let (near, connection) = pipe::pair_in_turns(route.link, [near, far]);
+            listener.send(Caller { connection, port: from }).await.map_err(|_| refused())?;
             Ok(near)
         };
         Ok(dial.boxed())

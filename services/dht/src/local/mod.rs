@@ -5,7 +5,7 @@
 //! peers stand in [`Region`]s, ways have a [`Latency`], some peers cannot be dialled and some never answer.
 //!
 //! From the inside out: `regions` and `latency` say how long a way is, `pipe` is a connection that takes as long, `roads`
-//! is the map that all share, `memory`, `tcp` with its prolonged connections and `quic` with its `relay`s are the
+//! is the map that all share, `turns` the order on it, `memory`, `tcp` with its prolonged connections and `quic` with its `relay`s are the
 //! transports, of which `transport` picks one; `peers` and `silent` are who lives here, [`Observer`] asks them.
 
 mod latency;
@@ -22,6 +22,7 @@ mod tcp;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod turns;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -36,11 +37,12 @@ use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub use self::latency::{Latency, LatencyError};
+pub use self::latency::{Latency, LatencyError, RoundTripError};
 pub use self::observer::Observer;
 pub use self::regions::{Region, UnknownRegion};
 pub use self::roads::Attachment;
 pub(crate) use self::transport::transport;
+pub use self::turns::Turns;
 
 use self::peers::{Kind, Reserved};
 use self::roads::{Place, Roads};
@@ -186,6 +188,8 @@ pub struct LocalNetwork {
     peers: Vec<LocalPeer>,
     /// The live peers by their place in the keyspace.
     live: Vec<(Key, usize)>,
+    /// As in its configuration.
+    seed: u64,
     map: Attachment,
     _open: watch::Sender<()>,
     _reserved: Vec<Reserved>,
@@ -198,9 +202,22 @@ impl LocalNetwork {
     /// # Errors
     /// Shares that leave no live peer, or the first peer that cannot listen.
     pub async fn start(config: LocalConfig) -> Result<Self, LocalError> {
+        Self::start_as(config, None).await
+    }
+
+    /// The same in memory on a virtual clock, for results that are the same in every run: whatever arrives in the same
+    /// moment is taken in turns. Needs a runtime that calls [`Turns::next`].
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_in_turns(config: LocalConfig, turns: Turns) -> Result<Self, LocalError> {
+        Self::start_as(config, Some(turns)).await
+    }
+
+    async fn start_as(config: LocalConfig, turns: Option<Turns>) -> Result<Self, LocalError> {
         check(&config)?;
         let (open, closed) = watch::channel(());
-        let roads = Arc::new(Roads::new(config.transport, config.latency, closed));
+        let roads = Arc::new(Roads::new(&config, turns.clone(), closed));
         let mut rng = StdRng::seed_from_u64(config.seed);
         // Other shares of dead peers shall not change who the peers are.
         let kinds = peers::deal(&config, &mut StdRng::seed_from_u64(!config.seed));
@@ -231,6 +248,9 @@ impl LocalNetwork {
             };
             peers.push(LocalPeer { id: keypair.public().to_peer_id(), address, region, kind });
         }
+        turns.into_iter().for_each(|turns| {
+            tasks.spawn(turns.keep());
+        });
         let keys: Vec<Key> = peers.iter().map(|peer| peer.id.key()).collect();
         for (index, mut swarm) in swarms {
             let known = peers::table(&keys, index, &mut rng).into_iter().map(|other| &peers[other]);
@@ -239,7 +259,15 @@ impl LocalNetwork {
         }
         let live = (0..peers.len()).filter(|index| peers[*index].kind.is_live()).map(|index| (keys[index], index));
         let map = Attachment { roads, place: Place::Everywhere };
-        Ok(Self { live: live.collect(), peers, map, _open: open, _reserved: reserved, _tasks: tasks })
+        Ok(Self {
+            live: live.collect(),
+            peers,
+            seed: config.seed,
+            map,
+            _open: open,
+            _reserved: reserved,
+            _tasks: tasks,
+        })
     }
 
     /// Addresses, `/p2p/…` included, at which newcomers are let in: those of live peers.
@@ -319,7 +347,9 @@ impl LocalNetwork {
     /// # Errors
     /// [`LocalError::Observer`] if libp2p cannot be set up.
     pub fn observer(&self) -> Result<Observer, LocalError> {
-        Observer::new(&self.map).map_err(LocalError::Observer)
+        // Its key is none of the peers', and is the same in every run.
+        let keypair = keypair(&mut StdRng::seed_from_u64(self.seed.wrapping_add(1)));
+        Observer::new(&keypair, &self.map).map_err(LocalError::Observer)
     }
 }
 

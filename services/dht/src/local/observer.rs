@@ -1,6 +1,6 @@
 //! Somebody who asks peers of a local network directly, without being part of what is measured.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use futures::StreamExt;
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
@@ -33,8 +33,8 @@ pub struct Observer {
 }
 
 impl Observer {
-    pub(super) fn new(attachment: &Attachment) -> Result<Self, String> {
-        Ok(Self { client: Client::new(&identity::Keypair::generate_ed25519(), attachment)?, turn: Mutex::new(()) })
+    pub(super) fn new(keypair: &identity::Keypair, attachment: &Attachment) -> Result<Self, String> {
+        Ok(Self { client: Client::new(keypair, attachment)?, turn: Mutex::new(()) })
     }
 
     /// How many of these peers name `provider` (a peer id as text) when they are asked who provides `key`, a multihash.
@@ -98,9 +98,11 @@ impl Drop for Client {
 
 async fn run<B: NetworkBehaviour>(mut swarm: Swarm<B>, mut orders: mpsc::Receiver<Tidy>) {
     let mut waiting: Option<oneshot::Sender<()>> = None;
-    let mut connected: HashSet<PeerId> = HashSet::new();
+    let mut connected: BTreeSet<PeerId> = BTreeSet::new();
     loop {
         tokio::select! {
+            // The same in every run.
+            biased;
             Some(Tidy { limit, done }) = orders.recv() => {
                 if connected.len() > limit {
                     connected.iter().for_each(|peer| {

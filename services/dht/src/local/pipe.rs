@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use tokio::time::{Duration, Instant, Sleep, sleep_until};
 
 use super::latency::Link;
+use super::turns::Turn;
 
 /// How many bytes may be under way or unread in one direction, as the window of a TCP connection bounds them. Sixteen
 /// times what a Kademlia answer takes.
@@ -83,16 +84,37 @@ pub(super) struct End {
     /// How long what is written here is under way.
     delay: Duration,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Where to wait when something has arrived, if there is an order.
+    turn: Option<Turn>,
+    /// When it was this end's turn last: all that had arrived by then may be read.
+    admitted: Option<Instant>,
 }
 
 /// Both ends of a new connection, the dialler's first.
 pub(super) fn pair(link: Link) -> (End, End) {
+    pair_in_turns(link, [None, None])
+}
+
+/// The same, each end with its place among all that something arrives for.
+pub(super) fn pair_in_turns(link: Link, [near, far]: [Option<Turn>; 2]) -> (End, End) {
     let (there, back) = (Arc::<Mutex<Way>>::default(), Arc::<Mutex<Way>>::default());
-    let near = End { incoming: Arc::clone(&back), outgoing: Arc::clone(&there), delay: link.there, timer: None };
-    (near, End { incoming: there, outgoing: back, delay: link.back, timer: None })
+    let end = |incoming: &Arc<Mutex<Way>>, outgoing: &Arc<Mutex<Way>>, delay, turn| {
+        let (incoming, outgoing) = (Arc::clone(incoming), Arc::clone(outgoing));
+        End { incoming, outgoing, delay, timer: None, turn, admitted: None }
+    };
+    (end(&back, &there, link.there, near), end(&there, &back, link.back, far))
 }
 
 impl End {
+    /// Ready when it is this end's turn to read what has arrived by now.
+    fn poll_turn(&mut self, now: Instant, context: &Context<'_>) -> Poll<()> {
+        if let Some(turn) = self.turn.as_ref().filter(|_| self.admitted != Some(now)) {
+            ready!(turn.poll(context));
+            self.admitted = Some(now);
+        }
+        Poll::Ready(())
+    }
+
     /// Returns when the other end has been dropped.
     pub(super) fn abandoned(&self) -> impl Future<Output = ()> + use<> {
         let outgoing = Arc::clone(&self.outgoing);
@@ -118,14 +140,17 @@ impl AsyncRead for End {
                         way.reader = Some(context.waker().clone());
                         return Poll::Pending;
                     }
-                    Some(due) if due <= Instant::now() => {
-                        let count = way.take(out);
-                        way.writer.take().into_iter().for_each(Waker::wake);
-                        return Poll::Ready(Ok(count));
-                    }
                     Some(due) => due,
                 }
             };
+            let now = Instant::now();
+            if due <= now {
+                ready!(end.poll_turn(now, context));
+                let mut way = end.incoming.lock();
+                let count = way.take(out);
+                way.writer.take().into_iter().for_each(Waker::wake);
+                return Poll::Ready(Ok(count));
+            }
             let timer = end.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
             if timer.deadline() != due {
                 timer.as_mut().reset(due);

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use libp2p::Multiaddr;
 use libp2p::core::transport::TransportEvent;
@@ -15,14 +16,18 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::LocalTransport;
 use super::latency::{Latency, Link};
 use super::memory::Caller;
 use super::regions::Region;
+use super::turns::{Seat, Turn, Turns};
+use super::{LocalConfig, LocalTransport};
 use crate::swarm::TCP_CONNECT_TIMEOUT;
 
 /// The first of the memory ports that are given out; those below are for nodes, whose ports have 16 bits.
 const FIRST_FREE_PORT: u64 = 1 << 16;
+
+/// Longer than any process runs, and short enough for a clock to add.
+pub(super) const UNLIMITED: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// Where somebody stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +79,8 @@ pub(super) struct Roads {
     /// Who listens on which memory port.
     listeners: Mutex<HashMap<u64, mpsc::Sender<Caller>>>,
     free_port: AtomicU64,
+    /// Who is first when several arrive at once; without, whoever's task happens to run.
+    turns: Option<Turns>,
     /// Ends with the network.
     open: watch::Receiver<()>,
 }
@@ -87,13 +94,15 @@ pub(super) struct Route {
 
 impl Roads {
     /// A map that is valid until the sender is dropped.
-    pub(super) fn new(transport: LocalTransport, latency: Latency, open: watch::Receiver<()>) -> Self {
+    pub(super) fn new(config: &LocalConfig, turns: Option<Turns>, open: watch::Receiver<()>) -> Self {
+        let LocalConfig { transport, latency, .. } = *config;
         Self {
             transport,
             latency,
             spots: RwLock::default(),
             listeners: Mutex::default(),
             free_port: AtomicU64::new(FIRST_FREE_PORT),
+            turns,
             open,
         }
     }
@@ -111,7 +120,7 @@ impl Roads {
         let (place, fate) = entry.unwrap_or((Place::Everywhere, Fate::Arrives));
         let round_trip = match (from, place) {
             (Place::In(from), Place::In(to)) => self.latency.round_trip(from, to),
-            _ => std::time::Duration::ZERO,
+            _ => Duration::ZERO,
         };
         Route { link: Link::of(round_trip), fate }
     }
@@ -119,6 +128,11 @@ impl Roads {
     /// A memory port that nobody has.
     pub(super) fn free_port(&self) -> u64 {
         self.free_port.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A place to wait at for what arrives over a link; none is needed where nothing takes any time.
+    pub(super) fn turn(&self, link: Link, seat: Seat) -> Option<Turn> {
+        self.turns.as_ref().filter(|_| !link.round_trip().is_zero()).map(|turns| turns.seat(seat))
     }
 
     /// Takes calls to a memory port from now on.
@@ -191,6 +205,15 @@ impl Attachment {
             LocalTransport::Tcp => Multiaddr::from(ip).with(Protocol::Tcp(port)),
             LocalTransport::Quic => Multiaddr::from(ip).with(Protocol::Udp(port)).with(Protocol::QuicV1),
             LocalTransport::Memory => Protocol::Memory(port.into()).into(),
+        }
+    }
+
+    /// How long a connection on which nothing happens is kept, if it is kept for `usual` elsewhere. libp2p counts on the real
+    /// clock, of which a connection in memory shall know nothing.
+    pub(crate) fn idle_timeout(&self, usual: Duration) -> Duration {
+        match self.roads.transport {
+            LocalTransport::Memory => UNLIMITED,
+            LocalTransport::Tcp | LocalTransport::Quic => usual,
         }
     }
 

@@ -76,7 +76,11 @@ impl Stopwatch {
     fn note(&self, phase: impl FnOnce(&mut Phases) -> &mut Option<Instant>) {
         // Before the lock: waiting for it must not count.
         let now = Instant::now();
-        phase(&mut self.0.lock()).get_or_insert(now);
+        let mut phases = self.0.lock();
+        // A dial goes on when its request has been given up: what comes of it is not the request's any more.
+        if phases.ended.is_none() {
+            phase(&mut phases).get_or_insert(now);
+        }
     }
 
     pub(crate) fn dialled(&self) {
@@ -102,7 +106,12 @@ impl Stopwatch {
     }
 
     pub(crate) fn ended(&self) {
-        self.note(|phases| &mut phases.ended);
+        let now = Instant::now();
+        let mut phases = self.0.lock();
+        let Phases { asked, dialled, connected, opened, written, .. } = *phases;
+        // Given up in the moment in which another task notes a phase: whoever has the lock first was first.
+        let last = [asked, dialled, connected, opened, written].into_iter().flatten().fold(now, Instant::max);
+        phases.ended.get_or_insert(last);
     }
 
     pub(crate) fn read(&self) -> Phases {
@@ -246,5 +255,22 @@ mod tests {
         {
             assert_eq!(Tries::default().after(&final_error), None);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_becomes_of_a_dial_after_its_request_was_given_up_is_not_the_requests() {
+        let stopwatch = Stopwatch::start();
+        stopwatch.dialled();
+        stopwatch.ended();
+        let ended = stopwatch.read().ended;
+        tokio::time::advance(Duration::from_millis(5)).await;
+        stopwatch.connected();
+        stopwatch.opened();
+        stopwatch.ended();
+        let phases = stopwatch.read();
+        assert_eq!((phases.connected, phases.opened, phases.ended), (None, None, ended));
+        stopwatch.again();
+        stopwatch.connected();
+        assert!(stopwatch.read().connected.is_some(), "another try has phases of its own");
     }
 }

@@ -15,12 +15,18 @@ use rand::RngExt;
 use self::report::BenchRow;
 use self::runner::Samples;
 use crate::config::{BenchConfig, BenchTransport};
+use crate::exit::Failure;
+use crate::memory::{self, Size};
 use crate::process;
+
+/// How many nodes measure: a publisher and a finder.
+const NODES: u64 = 2;
 
 /// Runs the comparison and prints what it found. Each strategy has a thread and a network of its own, made from the
 /// same seed, and publishes the same keys.
 pub(crate) fn run(config: &BenchConfig) -> anyhow::Result<()> {
     process::raise_file_limit();
+    let at_once = at_once(config, memory::available())?;
     let seed = config.seed.unwrap_or_else(|| rand::rng().random());
     let progress = progress(u64::from(config.operations) * config.strategies.len() as u64);
     let (done, dones) = mpsc::channel();
@@ -28,7 +34,7 @@ pub(crate) fn run(config: &BenchConfig) -> anyhow::Result<()> {
         let progress = progress.clone();
         thread::spawn(move || dones.iter().for_each(|()| progress.inc(1)))
     };
-    let samples = all(config, seed, &done);
+    let samples = all(config, at_once, seed, &done);
     drop(done);
     let _ = counting.join();
     progress.finish_and_clear();
@@ -40,13 +46,23 @@ pub(crate) fn run(config: &BenchConfig) -> anyhow::Result<()> {
     Ok(report::print(config, seed, &rows)?)
 }
 
-/// As many strategies at once as there are processors: on a virtual clock that changes no result. On the real clock
-/// they would measure each other, so there it is one after the other.
-fn all(config: &BenchConfig, seed: u64, done: &mpsc::Sender<()>) -> anyhow::Result<Vec<(StrategyKind, Samples)>> {
-    let at_once = match config.transport {
+/// As many strategies at once as there are processors and memory for: on a virtual clock that changes no result. On the
+/// real clock they would measure each other, so there it is one after the other.
+fn at_once(config: &BenchConfig, available: Option<u64>) -> Result<usize, Failure> {
+    let processors = match config.transport {
         BenchTransport::Memory => thread::available_parallelism().map_or(1, usize::from),
         BenchTransport::Tcp | BenchTransport::Quic => 1,
     };
+    let size = Size { peers: config.peers.into(), undialable: config.undialable.get(), nodes: NODES };
+    Ok(size.fitting(processors.min(config.strategies.len()), available, "--peers")?)
+}
+
+fn all(
+    config: &BenchConfig,
+    at_once: usize,
+    seed: u64,
+    done: &mpsc::Sender<()>,
+) -> anyhow::Result<Vec<(StrategyKind, Samples)>> {
     let mut all = Vec::new();
     for batch in config.strategies.chunks(at_once) {
         let one = |strategy: StrategyKind| {

@@ -155,7 +155,7 @@ pub(crate) fn print(config: &BenchConfig, seed: u64, rows: &[BenchRow]) -> std::
     match config.format {
         BenchFormat::Table => output::line(&format!("{heading}\n{}", table(rows))),
         BenchFormat::Json => output::note(&heading).and_then(|()| output::line(&json(rows))),
-        BenchFormat::Csv => output::note(&heading).and_then(|()| output::line(csv(rows).trim_end_matches('\n'))),
+        BenchFormat::Csv => output::note(&heading).and_then(|()| output::table(&csv(rows))),
     }
 }
 

@@ -143,6 +143,12 @@ const SERVER: &[Key] = &[
     Key::text("server.startup_delay", "startup-delay", "PARSEC_SERVER_STARTUP_DELAY", "DURATION")
         .default("1m")
         .help("How long after the start the server first says that it is there"),
+    Key::decimal("server.verify_records", "verify-records", "PARSEC_SERVER_VERIFY_RECORDS", "SHARE")
+        .default("0.05")
+        .help(
+            "Share of the publications whose records are looked for at the closest peers, right after it and 1, 12 and 24 h \
+             later, from 0 to 1",
+        ),
     Key::text("server.advertise_ip", "advertise-ip", "PARSEC_SERVER_ADVERTISE_IP", "IP")
         .help("Address that schedulers reach the HTTP API at; found out if not given"),
     Key::switch("server.dht.server_mode", "server-mode", "PARSEC_SERVER_DHT_SERVER_MODE")
@@ -187,8 +193,8 @@ const DHT: &[Key] = &[
         .help("How many peers a lookup asks at the same time"),
     Key::list("server.dht.bootstrap_peers", "bootstrap-peers", "PARSEC_SERVER_DHT_BOOTSTRAP_PEERS", "MULTIADDRS")
         .help("Peers to join through, instead of the network's own"),
-    Key::text("server.dht.protocol_id", "protocol-id", "PARSEC_SERVER_DHT_PROTOCOL_ID", "PROTOCOL")
-        .help("Protocol of the DHT, instead of the network's own"),
+    Key::list("server.dht.protocol_id", "protocol-id", "PARSEC_SERVER_DHT_PROTOCOL_ID", "PROTOCOLS")
+        .help("Protocol of the DHT, instead of the network's own; of several, the first that a peer speaks"),
     Key::list(
         "server.dht.external_addresses",
         "external-addresses",

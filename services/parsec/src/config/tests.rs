@@ -1,3 +1,5 @@
+mod local;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -47,6 +49,7 @@ fn nothing_given_is_what_the_original_does() {
     let config = server("", &[]);
     assert_eq!((config.api.to_string(), config.peer.to_string()), ("localhost:7070".into(), "127.0.0.1:4001".into()));
     assert_eq!((config.startup_delay, config.fleet.as_str()), (Duration::from_secs(60), ""));
+    assert_eq!(Some(config.verify_records), parsec_measure::Share::new(0.05));
     assert_eq!((config.dht.project.as_str(), config.dht.network.as_str(), config.dht.alpha), ("ipfs", "amino", 10));
     assert_eq!(
         (config.telemetry.listen.to_string(), config.common.log.level),
@@ -308,62 +311,6 @@ fn private_addresses_of_others_are_a_matter_of_the_network_unless_it_is_said() {
 }
 
 #[test]
-fn a_comparison_is_refused_what_would_not_be_one() {
-    for (line, message) in [
-        ("--peers 20", "flag --peers: cannot use `20`: expected a whole number from 21 to 10000"),
-        ("--operations 0", "flag --operations: cannot use `0`: expected a whole number from 1 to 100000"),
-        ("--rtt 11s", "flag --rtt: cannot use `11s`: expected at most 10s, such as 100ms"),
-        ("--undialable 0.95", "flag --undialable: cannot use `0.95`: expected a share from 0 to 0.9, such as 0.15"),
-        ("--undialable NaN", "flag --undialable: cannot use `NaN`: expected a share from 0 to 0.9, such as 0.15"),
-        (
-            "--undialable 0.5 --silent 0.5",
-            "flag --silent: cannot use `0.5`: with 0.5 undialable besides, expected at most 0.9 in all",
-        ),
-        (
-            "--strategies classic,classic",
-            "flag --strategies: cannot use `classic,classic`: `classic` stands there twice",
-        ),
-        ("--strategies ,", "flag --strategies: cannot use `,`: expected at least one name"),
-        ("--format text", "flag --format: cannot use `text`: expected one of: table, json, csv"),
-        ("--transport pigeon", "flag --transport: cannot use `pigeon`: expected one of: memory, tcp, quic"),
-    ] {
-        assert_eq!(run(&format!("bench {line}"), &[]).unwrap_err(), format!("error: {message}"));
-    }
-}
-
-#[test]
-fn libp2p_is_not_compared_among_silent_peers_on_a_virtual_clock() {
-    let message = "error: flag --silent: cannot use `0.1`: the time-outs of strategy libp2p do not run on the virtual \
-                   clock of --transport memory; expected 0, or --transport tcp, or --strategies without libp2p";
-    for line in ["--silent 0.1", "--silent 0.1 --transport memory --strategies classic,libp2p"] {
-        assert_eq!(run(&format!("bench {line}"), &[]).unwrap_err(), message);
-    }
-    for line in ["--silent 0", "--silent 0.1 --transport tcp", "--silent 0.1 --strategies classic,optprov,fullrt"] {
-        assert!(run(&format!("bench {line}"), &[]).is_ok(), "{line}");
-    }
-}
-
-#[test]
-fn a_demo_has_a_fleet_for_each_strategy_that_it_is_asked_for() {
-    let demo = |line: &str| match run(line, &[]) {
-        Ok((Command::Demo(config), _)) => config,
-        other => panic!("{line}: {other:?}"),
-    };
-    let fleets = |line: &str| demo(line).fleets.into_iter().map(|fleet| fleet.strategy).collect::<Vec<_>>();
-    assert_eq!(fleets("demo"), [StrategyKind::Classic, StrategyKind::Optprov, StrategyKind::Fullrt]);
-    assert_eq!(fleets("demo --fleets libp2p,default"), [StrategyKind::Libp2p, StrategyKind::Classic]);
-    assert_eq!(demo("demo --latency 50ms").latency, parsec_dht::Latency::Fixed(Duration::from_millis(50)));
-    for (line, word) in [
-        ("--fleets default,default", "`default` stands there twice"),
-        ("--fleets fast", "expected one of: default, optprov, fullrt, libp2p"),
-        ("--latency soon", "expected `realistic`, `none`, or a round trip"),
-    ] {
-        let message = run(&format!("demo {line}"), &[]).unwrap_err();
-        assert!(message.contains(word), "{message}");
-    }
-}
-
-#[test]
 fn a_share_stands_in_a_file_as_a_number() {
     let (_dir, path) = file("parsec.toml", "[bench]\nundialable = 0.25\nsilent = 0\n");
     let Ok((Command::Bench(config), _)) = run(&format!("bench --config {}", path.display()), &[]) else {
@@ -388,6 +335,7 @@ pub(super) fn sample(key: &Key, secret_file: &str) -> String {
         (Kind::Number, _) => "6".to_owned(),
         (Kind::Decimal, _) => "0.25".to_owned(),
         (_, "HOST" | "IP") => "10.1.2.3".to_owned(),
+        (_, "DURATION") if key.name == "bench.rtt" => "70ms".to_owned(),
         (_, "DURATION") => "7s".to_owned(),
         (_, "URI") => "http://10.1.2.3/v4".to_owned(),
         (_, "JSON") => r#"{"Limits":{"CPU":2}}"#.to_owned(),

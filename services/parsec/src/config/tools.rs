@@ -255,7 +255,7 @@ impl BenchConfig {
         Ok(Self {
             common: CommonConfig::read(from)?,
             peers: from.required("bench.peers", values::within(MIN_BENCH_PEERS..=MAX_BENCH_PEERS))?,
-            rtt: from.required("bench.rtt", values::round_trip)?,
+            rtt: from.required("bench.rtt", values::round_trip(&strategies))?,
             undialable,
             silent: from.required("bench.silent", silent)?,
             operations: from.required("bench.operations", values::within(1..=MAX_BENCH_OPERATIONS))?,

@@ -115,6 +115,8 @@ pub(crate) struct ServerConfig {
     pub(crate) fleet: Fleet,
     /// How long after the start the first heartbeat comes.
     pub(crate) startup_delay: Duration,
+    /// Of how many publications the records are looked for later; 0 is none.
+    pub(crate) verify_records: Share,
     /// How long an operation may take.
     pub(crate) operation_timeout: Duration,
     /// Its part in the DHT.
@@ -138,8 +140,8 @@ pub(crate) struct DhtConfig {
     pub(crate) alpha: u16,
     /// Multiaddrs with a peer id; empty means the network's own.
     pub(crate) bootstrap_peers: Vec<String>,
-    /// The protocol; `None` is the network's own.
-    pub(crate) protocol_id: Option<String>,
+    /// The protocols, in the order in which they are offered, at least one; `None` is the network's own.
+    pub(crate) protocol_ids: Option<Vec<String>>,
     /// Multiaddrs to announce.
     pub(crate) external_addresses: Vec<String>,
     /// What to do with private addresses of other peers.
@@ -297,6 +299,7 @@ impl ServerConfig {
             },
             fleet: from.required("server.fleet", values::parsed)?,
             startup_delay: from.required("server.startup_delay", values::duration)?,
+            verify_records: from.required("server.verify_records", values::share)?,
             operation_timeout: from.required("server.operation_timeout", values::positive_duration)?,
             dht: DhtConfig {
                 server_mode: from.required("server.dht.server_mode", values::switch)?,
@@ -319,7 +322,7 @@ impl DhtConfig {
             bootstrap_peers: from
                 .optional("server.dht.bootstrap_peers", values::list(values::peer_multiaddr))?
                 .unwrap_or_default(),
-            protocol_id: from.optional("server.dht.protocol_id", values::protocol_id)?,
+            protocol_ids: from.optional("server.dht.protocol_id", values::distinct(values::protocol_id))?,
             external_addresses: from
                 .optional("server.dht.external_addresses", values::list(values::multiaddr))?
                 .unwrap_or_default(),
@@ -399,6 +402,8 @@ impl DemoConfig {
     pub(crate) fn read(from: &Sources) -> Result<Self, ConfigError> {
         let least_servers = parsec_measure::MIN_READY_NODES as u32;
         let undialable = from.required("demo.undialable", values::dead_share)?;
+        let fleets = from.required("demo.fleets", values::distinct(DemoFleet::read))?;
+        let strategies: Vec<_> = fleets.iter().map(|fleet| fleet.strategy).collect();
         Ok(Self {
             common: CommonConfig::read(from)?,
             peers: from.required("demo.peers", values::within(1..=MAX_DEMO_PEERS))?,
@@ -408,8 +413,8 @@ impl DemoConfig {
             data_dir: from.optional("demo.data_dir", values::text)?.map(PathBuf::from),
             format: from.required("demo.format", OutputFormat::read)?,
             seed: from.optional("demo.seed", values::within(0..=u64::MAX))?,
-            fleets: from.required("demo.fleets", values::distinct(DemoFleet::read))?,
-            latency: from.required("demo.latency", values::parsed)?,
+            fleets,
+            latency: from.required("demo.latency", values::latency(&strategies))?,
             undialable,
             silent: from.required("demo.silent", values::dead_share_beside(undialable, "undialable"))?,
         })

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use parsec_dht::{PrivatePeers, Warmth};
+use parsec_dht::{Latency, PrivatePeers, Warmth};
 use parsec_measure::{AttemptId, Cid, ParseCidError, Share, StrategyKind};
 use reqwest::Url;
 
@@ -366,11 +366,21 @@ pub(super) fn private_peers(text: &str) -> Reading<PrivatePeers> {
     }
 }
 
-/// The time that a round trip takes on a simulated network: up to ten seconds, above which every request times out.
-pub(super) fn round_trip(text: &str) -> Reading<Duration> {
-    const MAX: Duration = Duration::from_secs(10);
-    duration(text)
-        .and_then(|rtt| if rtt > MAX { Err("expected at most 10s, such as 100ms".to_owned()) } else { Ok(rtt) })
+/// The time that a round trip takes on a simulated network in which nodes of these strategies measure.
+pub(super) fn round_trip(strategies: &[StrategyKind]) -> impl Fn(&str) -> Reading<Duration> {
+    move |text| {
+        let round_trip = duration(text)?;
+        Latency::fixed(round_trip, strategies).map_err(|error| error.to_string())?;
+        Ok(round_trip)
+    }
+}
+
+/// The same for one that may also be `realistic` or `none`.
+pub(super) fn latency(strategies: &[StrategyKind]) -> impl Fn(&str) -> Reading<Latency> {
+    move |text| {
+        let latency: Latency = parsed(text)?;
+        latency.suits(strategies).map_err(|error| error.to_string())
+    }
 }
 
 pub(super) fn cid(text: &str) -> Reading<Cid> {

@@ -181,6 +181,7 @@ fn attempt_json(node: &Node, attempt: &Attempt) -> Value {
         "dials": result.effort.dials,
         "dials_failed": result.effort.dials_failed,
         "holders_stored": result.effort.holders_stored,
+        "holders_confirmed": result.effort.holders_confirmed,
         "holders_failed": result.effort.holders_failed,
         "holders_pending": result.effort.holders_pending,
         "network_size_peers": result.network_size,

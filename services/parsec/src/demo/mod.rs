@@ -31,6 +31,8 @@ use tracing::warn;
 use self::board::Board;
 use crate::config::{DemoConfig, DemoFleet, HostPort, SpoolConfig};
 use crate::database;
+use crate::exit::Failure;
+use crate::memory::{self, Size};
 use crate::place::Place;
 use crate::process::{self, Process};
 use crate::scheduler::{self, SchedulerSetup};
@@ -49,6 +51,9 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
 /// The trace of every operation is kept: there are few, and they are what one wants to look at afterwards.
 const TRACE_SAMPLE: Share = Share::new(1.0).expect("the whole is a share");
 
+/// Records are not looked for later.
+const VERIFY_NONE: Share = Share::new(0.0).expect("nothing is a share");
+
 /// A round has a publication and a search, with the waiting around each of them.
 const ROUND_LIMIT: Duration = Duration::from_secs(10 * 60);
 
@@ -61,6 +66,7 @@ const ROUNDS_WAITING: usize = 64;
 /// Runs the demonstration to its end: the number of rounds asked for, or a signal.
 pub(crate) async fn run(config: DemoConfig) -> anyhow::Result<()> {
     process::raise_file_limit();
+    size(&config).fitting(1, memory::available(), "--peers").map_err(Failure::from)?;
     let process = Process::start(Role::Both)?;
     let mut board = Board::new(config.format, Board::can_be_live());
     let telemetry = process::bind("telemetry", &HostPort { host: "127.0.0.1".to_owned(), port: 0 })?;
@@ -75,6 +81,12 @@ pub(crate) async fn run(config: DemoConfig) -> anyhow::Result<()> {
     let stopped = running.stop(process.stop_times).await;
     board.conclude()?;
     ended.and(stopped)
+}
+
+/// Its peers, and a node for each server.
+fn size(config: &DemoConfig) -> Size {
+    let nodes = u64::from(config.servers) * config.fleets.len() as u64;
+    Size { peers: config.peers.into(), undialable: config.undialable.get(), nodes }
 }
 
 /// What has been started so far, to be stopped whatever happens.
@@ -228,6 +240,8 @@ fn server_setup(
         token: None,
         tls: None,
         cmd: "parsec demo".to_owned(),
+        // A demo is over before a record is an hour old, and its few peers would feel every look.
+        verify_records: VERIFY_NONE,
     })
 }
 

@@ -27,6 +27,7 @@ pub(crate) fn explain(trace: &Trace) -> Vec<String> {
             .collect()
     };
     sentences.extend(background(trace));
+    sentences.extend(unconfirmed(trace));
     if trace.left_out > 0 {
         let requests = words::count(trace.left_out as usize, "request is", "requests are");
         sentences.push(format!("{requests} not in this trace: what they did counts as the node's own time"));
@@ -127,6 +128,16 @@ fn background(trace: &Trace) -> Option<String> {
     (!later.is_empty()).then(|| format!("{requests} went on in the background after the return{until}"))
 }
 
+/// Who did not take in what was written to it, with the reason of the first.
+fn unconfirmed(trace: &Trace) -> Option<String> {
+    let refused = |request: &TracedRequest| Some((short(&request.peer).to_owned(), request.unconfirmed.clone()?));
+    let refused: Vec<_> = trace.requests.iter().filter_map(refused).collect();
+    let (peer, reason) = refused.first()?;
+    let reason: String = reason.chars().filter(|c| !c.is_control()).collect();
+    let records = words::count(refused.len(), "record was written and not", "records were written and not");
+    Some(format!("{records} taken in, for instance by …{peer}: {reason}"))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -184,6 +195,13 @@ mod tests {
                 "3 requests are not in this trace: what they did counts as the node's own time",
             ]
         );
+    }
+
+    #[test]
+    fn peers_that_did_not_take_the_record_in_are_told_with_a_reason() {
+        let refused = |peer| TracedRequest { unconfirmed: Some("reset\u{1b}".to_owned()), ..put(peer, 0, 100) };
+        let sentences = explain(&trace(100, vec![put("a", 0, 100), refused("peer-bbbbbb"), refused("peer-cccccc")]));
+        assert_eq!(sentences[1..], ["2 records were written and not taken in, for instance by …bbbbbb: reset"]);
     }
 
     #[test]

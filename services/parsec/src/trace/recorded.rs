@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Heading, Look, document, text};
 use crate::config::{OutputFormat, TraceConfig};
-use crate::facts::{facts, figures};
+use crate::facts::{facts, figures, records};
 use crate::{database, output, words};
 
 /// How many operations the list shows.
@@ -64,9 +64,8 @@ impl From<StoredOperation> for Recorded {
         let mut figures = figures(&peer_id, strategy, &result);
         figures.insert("follow_up".to_owned(), follow_up.as_ref().map_or(Value::Null, in_the_end));
         let mut facts = facts(kind, &result);
-        facts.extend(follow_up.map(|FollowUp { stored, failed, duration, .. }| {
-            format!("in the end: {stored} stored, {failed} failed after {}", words::duration(duration))
-        }));
+        let end = |end: &FollowUp| format!("in the end: {} after {}", records(end), words::duration(end.duration));
+        facts.extend(follow_up.as_ref().map(end));
         let heading = Heading {
             kind,
             cid,
@@ -80,10 +79,16 @@ impl From<StoredOperation> for Recorded {
     }
 }
 
-/// What became of the puts that were left to the background.
+/// What became of a publication.
 fn in_the_end(follow_up: &FollowUp) -> Value {
-    let FollowUp { stored, failed, duration, .. } = follow_up;
-    json!({ "holders_stored": stored, "holders_failed": failed, "duration_seconds": duration.as_secs_f64() })
+    let FollowUp { stored, confirmed, failed, pending, duration, .. } = follow_up;
+    json!({
+        "holders_stored": stored,
+        "holders_confirmed": confirmed,
+        "holders_failed": failed,
+        "holders_pending": pending,
+        "duration_seconds": duration.as_secs_f64(),
+    })
 }
 
 /// Runs `parsec trace`.

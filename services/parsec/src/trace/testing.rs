@@ -30,6 +30,8 @@ pub(crate) fn request(peer: &str, asked: u64, ended: u64) -> TracedRequest {
         closer: 20,
         providers: 0,
         named: vec![],
+        confirmed: None,
+        unconfirmed: None,
     }
 }
 

@@ -91,7 +91,14 @@ fn padded(cells: &[String; 7], widths: &[usize; 7]) -> String {
 fn result(request: &TracedRequest) -> String {
     let closer = format!("{} closer", request.closer);
     match request.end {
-        RequestEnd::Answered if request.kind == RequestKind::AddProvider => "written".to_owned(),
+        RequestEnd::Answered if request.kind == RequestKind::AddProvider => {
+            let taken_in = match (request.confirmed, &request.unconfirmed) {
+                (Some(_), _) => ", confirmed",
+                (None, Some(_)) => ", not confirmed",
+                (None, None) => "",
+            };
+            format!("written{taken_in}")
+        }
         RequestEnd::Answered if request.providers > 0 => {
             format!("{}{}, {closer}", words::count(request.providers as usize, "provider", "providers"), named(request))
         }
@@ -295,6 +302,20 @@ requests: 3 FIND_NODE, 2 ADD_PROVIDER
             width(lines[1].1.split('›').next().unwrap()),
             width(lines[1].0.trim_start_matches("1 table   0    0 b    ADD_PROVIDER –     ")) - 1
         );
+    }
+
+    #[test]
+    fn what_is_known_of_a_record_that_was_written_is_shown_with_it() {
+        let known = |confirmed, unconfirmed: Option<&str>| TracedRequest {
+            confirmed,
+            unconfirmed: unconfirmed.map(str::to_owned),
+            ..put("a", 0, 100)
+        };
+        let puts = vec![known(None, None), known(at(200), None), known(None, Some("reset"))];
+        let drawn = waterfall(&trace(100, puts), PLAIN);
+        for (line, end) in drawn.lines().skip(1).zip([" written", " written, confirmed", " written, not confirmed"]) {
+            assert!(line.trim_end().ends_with(end), "no `{end}` in {line}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! All of it blocks: call it where that harms nobody.
 
 mod acknowledged;
+mod check_shape;
 mod clock;
 mod error;
 mod frame;
@@ -64,9 +65,13 @@ pub trait Spooling: Send + 'static {
     fn oldest(&mut self, enough: usize) -> Result<Oldest, SpoolError>;
     /// Everything before the mark is done with. Returns how many rows that is news for.
     fn confirm(&mut self, end: Mark) -> Result<usize, SpoolError>;
-    /// Notes what a round is about to attempt, in place of what was noted of it before: all attempts of it so far, with
-    /// the class `record_lost`. On disk when it returns, however full the spool is.
-    fn announce(&mut self, round: &Round, attempts: &[Attempt]) -> Result<(), SpoolError>;
+    /// Notes what a round is about to attempt, in place of what was noted of it before, and what it plans to attempt after
+    /// that: each attempt with the class `record_lost`. On disk when it returns, however full the spool is. What is planned
+    /// becomes rows only if it [begins](Self::begin).
+    fn announce(&mut self, round: &Round, attempts: &[Attempt], planned: &[Attempt]) -> Result<(), SpoolError>;
+    /// What was planned begins, as `attempts` say it now. A process that is killed right after the call has begun leaves them
+    /// as they were planned.
+    fn begin(&mut self, round: &Round, attempts: &[Attempt]) -> Result<(), SpoolError>;
     /// The round has ended and its rows were pushed: nothing of it is open any more.
     fn forget(&mut self, round: RoundId) -> Result<(), SpoolError>;
     /// Drops the oldest rows that have waited for longer than they may. Returns how many.
@@ -239,8 +244,12 @@ impl Spooling for Spool {
         Ok(self.journal.confirm(end))
     }
 
-    fn announce(&mut self, round: &Round, attempts: &[Attempt]) -> Result<(), SpoolError> {
-        self.rounds.announce(round, attempts, self.clock.seconds())
+    fn announce(&mut self, round: &Round, attempts: &[Attempt], planned: &[Attempt]) -> Result<(), SpoolError> {
+        self.rounds.announce(round, attempts, planned, self.clock.seconds())
+    }
+
+    fn begin(&mut self, round: &Round, attempts: &[Attempt]) -> Result<(), SpoolError> {
+        self.rounds.begin(round, attempts, self.clock.seconds())
     }
 
     fn forget(&mut self, round: RoundId) -> Result<(), SpoolError> {

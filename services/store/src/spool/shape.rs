@@ -15,6 +15,7 @@ use parsec_measure::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::check_shape::StoredCheck;
 use crate::{NodeFollowUp, Row};
 
 /// A row as a line.
@@ -38,6 +39,7 @@ enum StoredRow<'r> {
     #[serde(borrow)]
     Attempt(Box<StoredAttempt<'r>>),
     FollowUp(StoredFollowUp),
+    Check(StoredCheck),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -111,6 +113,8 @@ struct StoredEffort {
     #[serde(skip_serializing_if = "Option::is_none")]
     holders_stored: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    holders_confirmed: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     holders_failed: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     holders_pending: Option<u32>,
@@ -124,8 +128,14 @@ struct StoredFollowUp {
     attempt: Option<Uuid>,
     cid: String,
     stored: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    confirmed: Option<u32>,
     failed: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pending: Option<u32>,
     duration: Duration,
+    #[serde(default)]
+    confirming: Duration,
 }
 
 impl<'r> From<&'r Row> for StoredRow<'r> {
@@ -134,6 +144,7 @@ impl<'r> From<&'r Row> for StoredRow<'r> {
             Row::Round(round) => Self::Round(round.into()),
             Row::Attempt(attempt) => Self::Attempt(Box::new(attempt.into())),
             Row::FollowUp(follow_up) => Self::FollowUp(follow_up.into()),
+            Row::Check(check) => Self::Check(check.into()),
         }
     }
 }
@@ -144,6 +155,7 @@ impl StoredRow<'_> {
             Self::Round(round) => Row::Round(round.read()?),
             Self::Attempt(attempt) => Row::Attempt(attempt.read()?),
             Self::FollowUp(follow_up) => Row::FollowUp(follow_up.read()),
+            Self::Check(check) => Row::Check(check.read()?),
         })
     }
 }
@@ -256,16 +268,31 @@ impl From<&Measurement> for StoredStep {
 
 impl From<&Effort> for StoredEffort {
     fn from(effort: &Effort) -> Self {
-        let Effort { rpcs, rpcs_failed, dials, dials_failed, holders_stored, holders_failed, holders_pending } =
-            *effort;
-        Self { rpcs, rpcs_failed, dials, dials_failed, holders_stored, holders_failed, holders_pending }
+        Self {
+            rpcs: effort.rpcs,
+            rpcs_failed: effort.rpcs_failed,
+            dials: effort.dials,
+            dials_failed: effort.dials_failed,
+            holders_stored: effort.holders_stored,
+            holders_confirmed: effort.holders_confirmed,
+            holders_failed: effort.holders_failed,
+            holders_pending: effort.holders_pending,
+        }
     }
 }
 
 impl StoredEffort {
     fn read(self) -> Effort {
-        let Self { rpcs, rpcs_failed, dials, dials_failed, holders_stored, holders_failed, holders_pending } = self;
-        Effort { rpcs, rpcs_failed, dials, dials_failed, holders_stored, holders_failed, holders_pending }
+        Effort {
+            rpcs: self.rpcs,
+            rpcs_failed: self.rpcs_failed,
+            dials: self.dials,
+            dials_failed: self.dials_failed,
+            holders_stored: self.holders_stored,
+            holders_confirmed: self.holders_confirmed,
+            holders_failed: self.holders_failed,
+            holders_pending: self.holders_pending,
+        }
     }
 }
 
@@ -278,8 +305,11 @@ impl From<&NodeFollowUp> for StoredFollowUp {
             attempt: follow_up.attempt.map(|attempt| attempt.0),
             cid: follow_up.cid.clone(),
             stored: follow_up.stored,
+            confirmed: follow_up.confirmed,
             failed: follow_up.failed,
+            pending: follow_up.pending,
             duration: follow_up.duration,
+            confirming: follow_up.confirming,
         }
     }
 }
@@ -290,8 +320,11 @@ impl StoredFollowUp {
             attempt: self.attempt.map(AttemptId),
             cid: self.cid,
             stored: self.stored,
+            confirmed: self.confirmed,
             failed: self.failed,
+            pending: self.pending,
             duration: self.duration,
+            confirming: self.confirming,
         };
         NodeFollowUp { id: self.id, node: NodeId(self.node), ended: self.ended, follow_up }
     }

@@ -135,6 +135,7 @@ pub(crate) async fn what_it_took_is_kept(database: &Database) {
         dials: Some(25),
         dials_failed: Some(3),
         holders_stored: Some(15),
+        holders_confirmed: Some(9),
         holders_failed: Some(2),
         holders_pending: Some(3),
     };
@@ -145,13 +146,13 @@ pub(crate) async fn what_it_took_is_kept(database: &Database) {
     database.store.record(&rows([known, pair.attempt(2, Provide)])).await.unwrap();
     let columns = "probe || ' ' || coalesce(rpcs, -1) || ' ' || coalesce(rpcs_failed, -1) || ' ' || coalesce(dials, -1) \
                    || ' ' || coalesce(dials_failed, -1) || ' ' || coalesce(holders_stored, -1) \
-                   || ' ' || coalesce(holders_failed, -1) || ' ' || coalesce(holders_pending, -1) \
+                   || ' ' || coalesce(holders_confirmed, -1) || ' ' || coalesce(holders_failed, -1) || ' ' || coalesce(holders_pending, -1) \
                    || ' ' || duration_seconds || ' ' || routing_table_size || ' ' || coalesce(network_size, -1) \
                    || ' ' || coalesce(fallback, '-') || ' ' || CASE WHEN from_own_records THEN 'own' ELSE 'asked' END \
                    || CASE WHEN found_publisher THEN ' found' WHEN NOT found_publisher THEN ' stranger' ELSE '' END";
     assert_eq!(
         database.lines(columns, "operations ORDER BY id").await,
-        ["2 60 4 25 3 15 2 3 1.5 202 7123 no estimate yet own found", "0 -1 -1 -1 -1 -1 -1 -1 1.5 202 -1 - asked"]
+        ["2 60 4 25 3 15 9 2 3 1.5 202 7123 no estimate yet own found", "0 -1 -1 -1 -1 -1 -1 -1 -1 1.5 202 -1 - asked"]
     );
     let times = "substr(CAST(due_at AS TEXT), 1, 26) || '|' || substr(CAST(started_at AS TEXT), 1, 26) || '|' \
                  || substr(CAST(ended_at AS TEXT), 1, 26)";

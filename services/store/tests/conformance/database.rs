@@ -13,13 +13,23 @@ use parsec_test_support::{SqliteFile, TestDatabase, database, sqlite_file};
 const GUEST: &str = "parsec_test_daily";
 
 /// What takes the newest migrations back, the newest first: version, name, SQL.
-const UNDO_ON_POSTGRES: [(&str, &str, &str); 2] = [
+const UNDO_ON_POSTGRES: [(&str, &str, &str); 3] = [
+    (
+        "0004",
+        "confirmed_and_checked",
+        include_str!("../../../../schema/postgres/migrations/0004_confirmed_and_checked/down.sql"),
+    ),
     ("0003", "found_publisher", include_str!("../../../../schema/postgres/migrations/0003_found_publisher/down.sql")),
     ("0002", "traces", include_str!("../../../../schema/postgres/migrations/0002_traces/down.sql")),
 ];
 
 /// The same.
-const UNDO_ON_SQLITE: [(&str, &str, &str); 2] = [
+const UNDO_ON_SQLITE: [(&str, &str, &str); 3] = [
+    (
+        "0005",
+        "confirmed_and_checked",
+        include_str!("../../../../schema/sqlite/migrations/0005_confirmed_and_checked/down.sql"),
+    ),
     ("0004", "found_publisher", include_str!("../../../../schema/sqlite/migrations/0004_found_publisher/down.sql")),
     ("0003", "traces", include_str!("../../../../schema/sqlite/migrations/0003_traces/down.sql")),
 ];

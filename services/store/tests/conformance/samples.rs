@@ -138,6 +138,8 @@ pub(crate) fn trace() -> Trace {
         closer: 20,
         providers: 1,
         named: vec![provider],
+        confirmed: None,
+        unconfirmed: None,
     };
     let refused = TracedRequest {
         named_by: Some(0),

@@ -25,8 +25,11 @@ fn follow_up(pair: Pair, id: u128, attempt: Option<u128>) -> NodeFollowUp {
         attempt: attempt.map(|id| AttemptId(Uuid::from_u128(id))),
         cid: "Qm1".to_owned(),
         stored: 18,
+        confirmed: Some(17),
         failed: 2,
+        pending: Some(0),
         duration: Duration::from_millis(7_250),
+        confirming: Duration::ZERO,
     };
     NodeFollowUp { id: Uuid::from_u128(id), node: pair.node, ended: at(20), follow_up }
 }
@@ -61,6 +64,7 @@ pub(crate) async fn an_operation_is_read_back_as_it_was_recorded(database: &Data
     whole.result.effort.dials = Some(40);
     whole.result.effort.dials_failed = Some(4);
     whole.result.effort.holders_stored = Some(3);
+    whole.result.effort.holders_confirmed = Some(2);
     whole.result.effort.holders_failed = Some(2);
     whole.result.effort.holders_pending = Some(1);
     whole.result.network_size = Some(7_000);
@@ -140,8 +144,9 @@ pub(crate) async fn a_follow_up_is_recorded_once_and_found_with_its_operation(da
     database.store.record(&[row.clone(), row.clone()]).await.unwrap();
     database.store.record(&[row]).await.unwrap();
 
-    let columns = "cid || ' ' || node_id || ' ' || stored || ' ' || failed || ' ' || duration_seconds";
-    assert_eq!(database.lines(columns, "follow_ups").await, [format!("Qm1 {} 18 2 7.25", pair.node)]);
+    let columns = "cid || ' ' || node_id || ' ' || stored || ' ' || confirmed || ' ' || failed || ' ' || pending \
+                   || ' ' || duration_seconds";
+    assert_eq!(database.lines(columns, "follow_ups").await, [format!("Qm1 {} 18 17 2 0 7.25", pair.node)]);
     let found = operation(database, 1).await.unwrap().follow_up;
     assert_eq!(found, Some(follow_up(pair, 7, Some(1)).follow_up));
     assert_eq!(operation(database, 2).await.unwrap().follow_up, None);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
 use tokio_postgres::{Client, Error};
 
 /// One row of `rounds`.
@@ -67,6 +68,8 @@ pub struct Books {
     pub provides: BTreeSet<i32>,
     /// The ids of `retrievals_ecs`.
     pub retrievals: BTreeSet<i32>,
+    /// The documents of `traces`, each with the id of its operation.
+    pub traces: Vec<(String, Value)>,
 }
 
 impl Books {
@@ -83,6 +86,7 @@ impl Books {
                           CASE kind WHEN 'provide' THEN provide_id ELSE retrieval_id END FROM operations ORDER BY id";
         let rounds = client.query(rounds, &[]).await?;
         let operations = client.query(operations, &[]).await?;
+        let traces = client.query("SELECT id::text, document::text FROM traces ORDER BY id", &[]).await?;
         Ok(Self {
             rounds: rounds
                 .iter()
@@ -113,6 +117,7 @@ impl Books {
                 .collect(),
             provides: numbers(client, "provides_ecs").await?,
             retrievals: numbers(client, "retrievals_ecs").await?,
+            traces: traces.iter().map(|row| (row.get(0), document(row.get(1)))).collect(),
         })
     }
 
@@ -133,6 +138,11 @@ impl Books {
         }
         classes
     }
+}
+
+/// Whatever is no JSON is no trace either.
+fn document(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
 }
 
 async fn numbers(client: &Client, table: &str) -> Result<BTreeSet<i32>, Error> {

@@ -55,7 +55,10 @@ fn agreed() -> (Said, Books) {
     said.by_scheduler(&operations.iter().map(line).collect::<Vec<_>>());
     said.by_server(&[json!({"message": "measured", "spans": [{"attempt": "a1"}]}), json!({"message": "measured"})]);
     let rounds = vec![round("r1", 10.0, "complete"), round("r2", 11.0, "provide_failed")];
-    (said, Books { rounds, operations, provides, retrievals })
+    let request = json!({"peer": "p", "kind": "FIND_NODE", "hop": 0, "common_prefix": 3, "asked": 1, "connected": 2,
+                         "written": 3, "ended": 4, "end": "answered"});
+    let traces = vec![("a1".to_owned(), json!({"strategy": "classic", "returned": 5, "requests": [request]}))];
+    (said, Books { rounds, operations, provides, retrievals, traces })
 }
 
 fn complaint(change: impl FnOnce(&mut Said, &mut Books)) -> String {
@@ -67,6 +70,14 @@ fn complaint(change: impl FnOnce(&mut Said, &mut Books)) -> String {
 #[test]
 fn books_that_agree_give_no_cause_for_complaint() {
     assert_eq!(complaint(|_, _| {}), "");
+}
+
+#[test]
+fn a_trace_that_cannot_be_true_or_is_none_is_found() {
+    let late = |_: &mut Said, books: &mut Books| books.traces[0].1["requests"][0]["connected"] = json!(4);
+    assert_eq!(complaint(late), "trace of attempt a1: request 0 (FIND_NODE to p): `connected` is after `written`");
+    let none = |_: &mut Said, books: &mut Books| books.traces[0].1 = json!({"strategy": "classic"});
+    assert!(complaint(none).starts_with("trace of attempt a1 is none: "));
 }
 
 #[test]

@@ -149,6 +149,7 @@ fn what_only_we_say_comes_last_and_only_if_there_is_something_to_say() {
     let result = Measured {
         effort: Effort {
             holders_stored: Some(15),
+            holders_confirmed: Some(9),
             holders_failed: Some(2),
             holders_pending: Some(3),
             ..Effort::default()
@@ -166,7 +167,7 @@ fn what_only_we_say_comes_last_and_only_if_there_is_something_to_say() {
     assert!(before.ends_with(r#","Duration":1000000,"Error":"","Outcome":"ok"}"#), "{before}");
 
     let ours = concat!(
-        r#","HoldersStored":15,"HoldersFailed":2,"HoldersPending":3,"NetworkSize":7000,"#,
+        r#","HoldersStored":15,"HoldersConfirmed":9,"HoldersFailed":2,"HoldersPending":3,"NetworkSize":7000,"#,
         r#""Fallback":"no estimate yet","FromOwnRecords":true,"Providers":[{"Peer":"12D3KooW"}]}"#
     );
     let before = before.trim_end_matches('}');
@@ -216,15 +217,16 @@ fn any_measured() -> impl Strategy<Value = Measured> {
     let reason = || proptest::option::of("[a-zé\"]{1,40}");
     let steps =
         proptest::collection::vec(("[a-z_]{1,12}", 0..=MAX_DURATION.as_nanos() as u64, any::<bool>()), 1..MAX_STEPS);
-    let effort = (count(), count(), count(), count(), count(), count(), count()).prop_map(
-        |(rpcs, rpcs_failed, dials, dials_failed, holders_stored, holders_failed, holders_pending)| Effort {
+    let effort = (count(), count(), count(), count(), [count(), count(), count(), count()]).prop_map(
+        |(rpcs, rpcs_failed, dials, dials_failed, holders)| Effort {
             rpcs,
             rpcs_failed,
             dials,
             dials_failed,
-            holders_stored,
-            holders_failed,
-            holders_pending,
+            holders_stored: holders[0],
+            holders_confirmed: holders[1],
+            holders_failed: holders[2],
+            holders_pending: holders[3],
         },
     );
     let table = 0..=i32::MAX as u32;

@@ -27,6 +27,8 @@ fn request(error: &str) -> TracedRequest {
         closer: u32::MAX,
         providers: u32::MAX,
         named: vec![],
+        confirmed: later,
+        unconfirmed: Some(error.to_owned()),
     }
 }
 
@@ -73,8 +75,8 @@ fn texts_of_strangers_are_cut_and_fit_for_the_database() {
     let [request] = &read.requests[..] else { panic!("{read:?}") };
     let chars = |text: &Option<String>| text.as_ref().map(|text| text.chars().count());
     assert_eq!(
-        (request.peer.chars().count(), chars(&request.agent), chars(&request.error)),
-        (81, Some(101), Some(201))
+        (request.peer.chars().count(), chars(&request.agent), chars(&request.error), chars(&request.unconfirmed)),
+        (81, Some(101), Some(201), Some(61))
     );
     assert!(!request.agent.as_ref().unwrap().contains('\0'));
 }
@@ -105,7 +107,7 @@ fn the_largest_trace_fits_into_an_answer() {
     let measured = parsec_measure::Measured::unmeasured(parsec_measure::OutcomeClass::Ok, Duration::ZERO, "");
     let answer = Answer::from_measured("Qm", &measured, parsec_measure::OperationKind::Provide);
     let bytes = answer.with_trace(Some(&trace)).encode().len();
-    assert!((MAX_ANSWER_BYTES / 3..MAX_ANSWER_BYTES * 3 / 5).contains(&bytes), "{bytes}");
+    assert!((MAX_ANSWER_BYTES / 3..MAX_ANSWER_BYTES * 3 / 4).contains(&bytes), "{bytes}");
 }
 
 /// Traces as our servers write them.
@@ -126,13 +128,14 @@ fn any_request() -> impl Strategy<Value = TracedRequest> {
     let end = [RequestEnd::Answered, RequestEnd::BackOff, RequestEnd::Timeout, RequestEnd::Pending];
     let text = || proptest::option::of("[a-zé\"\\\\/.0-9]{0,40}");
     let time = || proptest::option::of((0..u64::MAX).prop_map(Duration::from_micros));
-    let times = (0..u64::MAX, time(), time(), time(), time(), time());
+    let times = (0..u64::MAX, time(), time(), time(), time(), time(), time());
     let numbers = (proptest::option::of(0..12_u32), any::<u32>(), any::<u32>(), any::<u32>(), any::<u32>());
-    let names = ("[A-Za-z0-9]{46,52}", text(), text());
+    let names = ("[A-Za-z0-9]{46,52}", text(), text(), text());
     let (kind, end) = (proptest::sample::select(kind.to_vec()), proptest::sample::select(end.to_vec()));
     (names, kind, numbers, times, end, any_providers()).prop_map(
-        |((peer, agent, error), kind, (named_by, hop, common_prefix, closer, providers), times, end, named)| {
-            let (asked, dialled, connected, opened, written, ended) = times;
+        |((peer, agent, error, unconfirmed), kind, numbers, times, end, named)| {
+            let (named_by, hop, common_prefix, closer, providers) = numbers;
+            let (asked, dialled, connected, opened, written, ended, confirmed) = times;
             let asked = Duration::from_micros(asked);
             TracedRequest {
                 peer,
@@ -152,6 +155,8 @@ fn any_request() -> impl Strategy<Value = TracedRequest> {
                 closer,
                 providers,
                 named,
+                confirmed,
+                unconfirmed,
             }
         },
     )

@@ -4,6 +4,7 @@ mod classic;
 mod crawl;
 mod full_table;
 mod fullrt;
+mod holders;
 mod lookup;
 mod optprov;
 mod size;

@@ -20,7 +20,10 @@ enum Op {
     Push(usize),
     /// Reads until there are so many rows, and confirms them.
     Confirm(usize),
-    Announce(u128, usize),
+    /// So many attempts, and so many that are planned.
+    Announce(u128, usize, usize),
+    /// What was planned begins.
+    Begin(u128),
     Forget(u128),
     Expire,
     /// The process dies, and another comes up some time later.
@@ -35,7 +38,8 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         4 => (1..4_usize).prop_map(Op::Push),
         3 => (1..6_usize).prop_map(Op::Confirm),
-        2 => (0..3_u128, 0..3_usize).prop_map(|(round, attempts)| Op::Announce(round, attempts)),
+        2 => (0..3_u128, 0..3_usize, 0..3_usize).prop_map(|(round, now, then)| Op::Announce(round, now, then)),
+        2 => (0..3_u128).prop_map(Op::Begin),
         1 => (0..3_u128).prop_map(Op::Forget),
         1 => Just(Op::Expire),
         2 => Just(Op::Crash),
@@ -50,6 +54,7 @@ struct Model {
     /// Each push with the second it was made in.
     waiting: Vec<(u64, Vec<Row>)>,
     open: BTreeMap<u128, Vec<u128>>,
+    planned: BTreeMap<u128, Vec<u128>>,
     now: u64,
     next: u128,
 }
@@ -83,8 +88,13 @@ impl Model {
             let attempts = attempts.into_iter().map(|id| Row::Attempt(announced(id, round_id)));
             std::iter::once(round).chain(attempts).collect()
         };
+        self.planned.clear();
         std::mem::take(&mut self.open).into_iter().map(lost).collect()
     }
+}
+
+fn of_round(round: u128, ids: &[u128]) -> Vec<Attempt> {
+    ids.iter().map(|id| announced(*id, round)).collect()
 }
 
 /// A row without what only the moment of a recovery decides.
@@ -135,15 +145,23 @@ impl Run {
                 prop_assert_eq!(timeless(&oldest.rows), timeless(&expected));
                 prop_assert_eq!(self.spool().confirm(oldest.end), Ok(expected.len()));
             }
-            Op::Announce(id, count) => {
-                let attempts: Vec<u128> = (0..*count as u128).map(|i| 1_000 + 10 * id + i).collect();
-                let announcement: Vec<_> = attempts.iter().map(|attempt| announced(*attempt, *id)).collect();
-                self.spool().announce(&round(*id), &announcement).unwrap();
+            Op::Announce(id, now, then) => {
+                let ids =
+                    |first: u128, count: usize| (0..count as u128).map(|i| first + 10 * id + i).collect::<Vec<_>>();
+                let (attempts, planned) = (ids(1_000, *now), ids(2_000, *then));
+                self.spool().announce(&round(*id), &of_round(*id, &attempts), &of_round(*id, &planned)).unwrap();
                 self.model.open.insert(*id, attempts);
+                self.model.planned.insert(*id, planned);
+            }
+            Op::Begin(id) => {
+                let Some(planned) = self.model.planned.remove(id) else { return Ok(()) };
+                self.spool().begin(&round(*id), &of_round(*id, &planned)).unwrap();
+                self.model.open.entry(*id).or_default().extend(planned);
             }
             Op::Forget(id) => {
                 self.spool().forget(round(*id).id).unwrap();
                 self.model.open.remove(id);
+                self.model.planned.remove(id);
             }
             Op::Expire => {
                 let now = self.model.now;

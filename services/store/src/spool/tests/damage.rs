@@ -193,7 +193,7 @@ fn a_disk_that_fails_takes_nothing_and_goes_on_where_it_was() {
         let error = spool.push(&rows(1..2)).unwrap_err();
         assert!(matches!(&error, SpoolError::Io { path, .. } if path.starts_with(&slot)), "{error}");
         assert!(!error.is_full());
-        assert!(spool.announce(&round(1), &[]).is_err());
+        assert!(spool.announce(&round(1), &[], &[]).is_err());
         assert_eq!(spool.state().rows, 1);
     }
     fs::remove_file(&slot).unwrap();
@@ -246,7 +246,7 @@ fn without_a_readable_note_of_what_is_done_with_rows_are_offered_again() {
 fn an_announcement_that_is_damaged_anywhere_is_reported_and_set_aside() {
     let place = Place::new();
     let (mut spool, _) = place.open();
-    spool.announce(&round(1), &[]).unwrap();
+    spool.announce(&round(1), &[], &[]).unwrap();
     drop(spool);
     let folder = place.slot(0).join("open");
     let path = folder.join(round(1).id.0.to_string());

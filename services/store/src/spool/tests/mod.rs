@@ -6,6 +6,8 @@ mod damage;
 mod sharing;
 mod support;
 
+use std::fs;
+
 use super::*;
 use support::*;
 
@@ -164,7 +166,7 @@ fn a_full_spool_takes_nothing_more_until_there_is_room_again() {
     assert!(pushed > 10 && error.is_full(), "{pushed}: {error}");
     assert!(error.to_string().starts_with("the spool is full: "), "{error}");
     assert!(spool.state().bytes <= 10_000);
-    spool.announce(&round(1), &[announced(2, 1)]).unwrap();
+    spool.announce(&round(1), &[announced(2, 1)], &[]).unwrap();
     assert_eq!(drain(&mut spool), rows(0..pushed));
     spool.push(&rows([pushed])).unwrap();
     assert_eq!(drain(&mut spool), rows([pushed]));
@@ -185,8 +187,8 @@ fn a_row_that_is_too_long_is_refused_and_the_others_with_it() {
 fn a_round_that_was_cut_off_leaves_lost_attempts_and_an_end_behind_all_results() {
     let place = Place::new();
     let (mut spool, _) = place.open();
-    spool.announce(&round(1), &[announced(2, 1)]).unwrap();
-    spool.announce(&round(1), &[announced(2, 1), announced(3, 1)]).unwrap();
+    spool.announce(&round(1), &[announced(2, 1)], &[]).unwrap();
+    spool.announce(&round(1), &[announced(2, 1), announced(3, 1)], &[]).unwrap();
     spool.push(&rows(7..8)).unwrap();
     drop(spool);
 
@@ -212,7 +214,7 @@ fn a_round_that_was_cut_off_leaves_lost_attempts_and_an_end_behind_all_results()
 fn a_round_that_has_ended_leaves_nothing() {
     let place = Place::new();
     let (mut spool, _) = place.open();
-    spool.announce(&round(1), &[announced(2, 1)]).unwrap();
+    spool.announce(&round(1), &[announced(2, 1)], &[]).unwrap();
     assert!(spool.state().bytes > 0);
     spool.forget(round(1).id).unwrap();
     spool.forget(round(8).id).unwrap();
@@ -221,11 +223,75 @@ fn a_round_that_has_ended_leaves_nothing() {
     assert!(place.open().1.is_empty());
 }
 
+/// What the next process finds of a round whose publication is attempt 2 and which plans attempts 3 and 4.
+fn left_by(ends: impl FnOnce(&mut Spool)) -> Vec<(u128, String)> {
+    let place = Place::new();
+    let (mut spool, _) = place.open();
+    spool.announce(&round(1), &[announced(2, 1)], &[announced(3, 1), announced(4, 1)]).unwrap();
+    let bytes = spool.state().bytes;
+    ends(&mut spool);
+    assert!(spool.state().bytes == 0 || spool.state().bytes >= bytes, "what is planned takes room too");
+    drop(spool);
+    let (mut spool, recovered) = place.open();
+    assert_eq!(recovered.damage, []);
+    let attempt =
+        |row: Row| if let Row::Attempt(attempt) = row { Some((attempt.id.0.as_u128(), attempt.cid)) } else { None };
+    let left = drain(&mut spool).into_iter().filter_map(attempt).collect();
+    drop(spool);
+    assert!(place.open().1.is_empty(), "once");
+    left
+}
+
+#[test]
+fn what_was_planned_leaves_no_rows_unless_it_began() {
+    let planned = |id| (id, "Qm".to_owned());
+    assert_eq!(left_by(|_| {}), [planned(2)]);
+    assert_eq!(left_by(|spool| spool.forget(round(1).id).unwrap()), []);
+    let begun = [3, 4].map(|id| Attempt { cid: "bafk".to_owned(), ..announced(id, 1) });
+    let as_it_began = |id| (id, "bafk".to_owned());
+    assert_eq!(
+        left_by(|spool| spool.begin(&round(1), &begun).unwrap()),
+        [planned(2), as_it_began(3), as_it_began(4)],
+        "as it began, not as it was planned"
+    );
+    let forgotten = |spool: &mut Spool| {
+        spool.begin(&round(1), &begun).unwrap();
+        spool.forget(round(1).id).unwrap();
+    };
+    assert_eq!(left_by(forgotten), []);
+}
+
+#[test]
+fn a_process_that_dies_as_soon_as_it_has_said_that_lookups_begin_leaves_them_as_they_were_planned() {
+    let place = Place::new();
+    let (mut spool, _) = place.open();
+    spool.announce(&round(1), &[announced(2, 1)], &[announced(3, 1)]).unwrap();
+    let path = place.slot(0).join("open").join(round(1).id.0.to_string());
+    fs::rename(path.with_extension("planned"), path.with_extension("begun")).unwrap();
+    fs::write(path.with_extension("begun.unfinished"), "half").unwrap();
+    drop(spool);
+    let (mut spool, recovered) = place.open();
+    assert_eq!((recovered.cut_off, drain(&mut spool).len()), (3, 3), "{recovered}");
+}
+
+#[test]
+fn what_is_left_of_a_plan_without_its_round_is_cleared_away() {
+    let place = Place::new();
+    drop(place.open());
+    let path = place.slot(0).join("open").join(round(1).id.0.to_string());
+    for ending in ["planned", "begun.unfinished"] {
+        fs::write(path.with_extension(ending), "anything").unwrap();
+    }
+    let (spool, recovered) = place.open();
+    assert!(recovered.is_empty() && spool.state().bytes == 0, "{recovered}");
+    assert_eq!(fs::read_dir(place.slot(0).join("open")).unwrap().count(), 0);
+}
+
 #[test]
 fn announcements_are_bounded() {
     let place = Place::new();
     let (mut spool, _) = place.open();
     let many: Vec<_> = (0..20_000).map(|id| announced(id, 1)).collect();
-    let error = spool.announce(&round(1), &many).unwrap_err();
+    let error = spool.announce(&round(1), &many, &[]).unwrap_err();
     assert!(matches!(error, SpoolError::TooLong { .. }), "{error}");
 }

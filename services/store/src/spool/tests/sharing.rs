@@ -56,7 +56,7 @@ fn rows_of_processes_that_are_gone_are_taken_over_by_the_next() {
     first.push(&rows(0..2)).unwrap();
     second.push(&rows(2..3)).unwrap();
     second.push(&rows(3..5)).unwrap();
-    second.announce(&round(8), &[announced(9, 8)]).unwrap();
+    second.announce(&round(8), &[announced(9, 8)], &[]).unwrap();
     third.push(&rows(5..6)).unwrap();
     drop((first, second));
 
@@ -196,7 +196,7 @@ fn looking_at_a_spool_changes_nothing_and_tells_who_uses_what() {
     assert_eq!(inspect(&place.path().join("nowhere"), SpoolDepth::Rows), Ok(vec![]));
     let (mut first, _) = place.open();
     first.push(&rows(0..2)).unwrap();
-    first.announce(&round(1), &[announced(2, 1)]).unwrap();
+    first.announce(&round(1), &[announced(2, 1)], &[]).unwrap();
     let (second, _) = place.open();
     drop(second);
     fs::create_dir(place.path().join("no-slot")).unwrap();

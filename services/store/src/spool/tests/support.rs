@@ -93,6 +93,8 @@ pub(super) fn traced(id: u128) -> Attempt {
         closer: 0,
         providers: 1,
         named: vec![provider],
+        confirmed: Some(Duration::from_micros(5)),
+        unconfirmed: Some("reset".to_owned()),
     };
     let trace = Trace {
         strategy: StrategyKind::Optprov,
@@ -106,7 +108,7 @@ pub(super) fn traced(id: u128) -> Attempt {
         error: Some("line\nbreak and \u{1F980}".to_owned()),
         routing_table_size: 200,
         steps: vec![Measurement { step: "provide".to_owned(), duration: Duration::MAX, error: Some(String::new()) }],
-        effort: Effort { rpcs: Some(3), holders_pending: Some(0), ..Effort::default() },
+        effort: Effort { rpcs: Some(3), holders_confirmed: Some(0), holders_pending: Some(0), ..Effort::default() },
         network_size: Some(15_000),
         fallback: Some("no estimate".to_owned()),
         from_own_records: true,
@@ -126,8 +128,11 @@ pub(super) fn follow_up(id: u128, attempt: Option<u128>) -> Row {
             attempt: attempt.map(|id| AttemptId(Uuid::from_u128(id))),
             cid: "Qm".to_owned(),
             stored: 18,
+            confirmed: Some(17),
             failed: 2,
+            pending: Some(0),
             duration: Duration::from_secs(9),
+            confirming: Duration::from_millis(100),
         },
     })
 }

@@ -1,0 +1,79 @@
+//! What a local network can be, for `bench` and `demo`.
+
+use super::*;
+
+#[test]
+fn a_comparison_is_refused_what_would_not_be_one() {
+    for (line, message) in [
+        ("--peers 20", "flag --peers: cannot use `20`: expected a whole number from 21 to 10000"),
+        ("--operations 0", "flag --operations: cannot use `0`: expected a whole number from 1 to 100000"),
+        (
+            "--rtt 10s",
+            "flag --rtt: cannot use `10s`: over it, a lookup that fills a routing table would take longer than the 10 s that \
+             it is given; expected at most 1s",
+        ),
+        (
+            "--rtt 1s",
+            "flag --rtt: cannot use `1s`: over it, a crawl (strategy fullrt) would take longer for each peer than the 15 s \
+             that it is given; expected at most 750ms, or strategies without fullrt",
+        ),
+        (
+            "--rtt 500us",
+            "flag --rtt: cannot use `500us`: the clock counts whole milliseconds; expected a whole number of them, 1ms at least",
+        ),
+        (
+            "--rtt 0",
+            "flag --rtt: cannot use `0`: the clock counts whole milliseconds; expected a whole number of them, 1ms at least",
+        ),
+        ("--undialable 0.95", "flag --undialable: cannot use `0.95`: expected a share from 0 to 0.9, such as 0.15"),
+        ("--undialable NaN", "flag --undialable: cannot use `NaN`: expected a share from 0 to 0.9, such as 0.15"),
+        (
+            "--undialable 0.5 --silent 0.5",
+            "flag --silent: cannot use `0.5`: with 0.5 undialable besides, expected at most 0.9 in all",
+        ),
+        (
+            "--strategies classic,classic",
+            "flag --strategies: cannot use `classic,classic`: `classic` stands there twice",
+        ),
+        ("--strategies ,", "flag --strategies: cannot use `,`: expected at least one name"),
+        ("--format text", "flag --format: cannot use `text`: expected one of: table, json, csv"),
+        ("--transport pigeon", "flag --transport: cannot use `pigeon`: expected one of: memory, tcp, quic"),
+    ] {
+        assert_eq!(run(&format!("bench {line}"), &[]).unwrap_err(), format!("error: {message}"));
+    }
+}
+
+#[test]
+fn libp2p_is_not_compared_among_silent_peers_on_a_virtual_clock() {
+    let message = "error: flag --silent: cannot use `0.1`: the time-outs of strategy libp2p do not run on the virtual \
+                   clock of --transport memory; expected 0, or --transport tcp, or --strategies without libp2p";
+    for line in ["--silent 0.1", "--silent 0.1 --transport memory --strategies classic,libp2p"] {
+        assert_eq!(run(&format!("bench {line}"), &[]).unwrap_err(), message);
+    }
+    for line in ["--silent 0", "--silent 0.1 --transport tcp", "--silent 0.1 --strategies classic,optprov,fullrt"] {
+        assert!(run(&format!("bench {line}"), &[]).is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn a_demo_has_a_fleet_for_each_strategy_that_it_is_asked_for() {
+    let demo = |line: &str| match run(line, &[]) {
+        Ok((Command::Demo(config), _)) => config,
+        other => panic!("{line}: {other:?}"),
+    };
+    let fleets = |line: &str| demo(line).fleets.into_iter().map(|fleet| fleet.strategy).collect::<Vec<_>>();
+    assert_eq!(fleets("demo"), [StrategyKind::Classic, StrategyKind::Optprov, StrategyKind::Fullrt]);
+    assert_eq!(fleets("demo --fleets libp2p,default"), [StrategyKind::Libp2p, StrategyKind::Classic]);
+    assert_eq!(demo("demo --latency 50ms").latency, parsec_dht::Latency::Fixed(Duration::from_millis(50)));
+    for (line, word) in [
+        ("--fleets default,default", "`default` stands there twice"),
+        ("--fleets fast", "expected one of: default, optprov, fullrt, libp2p"),
+        ("--latency soon", "expected `realistic`, `none`, or a round trip"),
+        ("--latency 10s", "expected at most 1s"),
+        ("--latency 1s", "expected at most 750ms, or strategies without fullrt"),
+        ("--latency 0.0005s", "1ms at least"),
+    ] {
+        let message = run(&format!("demo {line}"), &[]).unwrap_err();
+        assert!(message.contains(word), "{message}");
+    }
+}

@@ -1,0 +1,208 @@
+//! Whether the machine has the memory that a local network takes. One that does not would swap, or be killed without a
+//! word in the middle of its work.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// What a live peer takes, most of it the 256 buckets of its routing table: 1.08 MB were measured for each of 1,000 peers of
+/// whom 15 % cannot be dialled and take nothing, 1.32 MB for each live one of 10,000, and up to a tenth more with warm
+/// connections or sockets.
+const PEER: u64 = 1_450_000;
+
+/// What a node takes that measures, with its connections and the other ends of them: 11 MB were measured for each server of a
+/// demonstration of 100 peers, with a connection to each of them.
+const NODE: u64 = 20_000_000;
+
+/// What the process takes besides.
+const PROCESS: u64 = 100_000_000;
+
+/// What is left to everybody else.
+const MARGIN: f64 = 0.05;
+
+const GIGABYTE: f64 = 1e9;
+
+/// A size for which there is not enough memory.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[error(
+    "{setting} {peers}: so many peers need about {:.1} GB of memory, and {:.1} GB are available; expected at most {most}",
+    *needed as f64 / GIGABYTE,
+    *available as f64 / GIGABYTE
+)]
+pub(crate) struct TooLarge {
+    setting: &'static str,
+    peers: u64,
+    needed: u64,
+    available: u64,
+    most: u64,
+}
+
+/// A local network that is to be started.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Size {
+    /// Its peers.
+    pub(crate) peers: u64,
+    /// The share of them that cannot be dialled: they take no memory.
+    pub(crate) undialable: f64,
+    /// Nodes that take part in it besides.
+    pub(crate) nodes: u64,
+}
+
+impl Size {
+    fn bytes(self) -> u64 {
+        let live = (self.peers as f64 * (1.0 - self.undialable)).ceil() as u64;
+        live * PEER + self.nodes * NODE
+    }
+
+    /// How many such networks there is room for at the same time, at most `wanted`.
+    ///
+    /// # Errors
+    /// [`TooLarge`] if there is room for none. Where the system does not say how much memory is available, there is.
+    pub(crate) fn fitting(
+        self,
+        wanted: usize,
+        available: Option<u64>,
+        setting: &'static str,
+    ) -> Result<usize, TooLarge> {
+        let Some(available) = available else { return Ok(wanted) };
+        let room = ((available as f64 * (1.0 - MARGIN)) as u64).saturating_sub(PROCESS);
+        let fitting = usize::try_from(room / self.bytes().max(1)).unwrap_or(usize::MAX);
+        if fitting > 0 {
+            return Ok(fitting.min(wanted));
+        }
+        let (Self { peers, .. }, needed) = (self, self.bytes() + PROCESS);
+        let for_peers = room.saturating_sub(self.nodes * NODE);
+        let most = ((for_peers / PEER) as f64 / (1.0 - self.undialable)) as u64;
+        Err(TooLarge { setting, peers, needed, available, most: most.min(peers.saturating_sub(1)) })
+    }
+}
+
+/// How much memory this process can still have, in bytes: what the machine has to give, and what the limits of its cgroups
+/// leave. `None` where the system does not say.
+pub(crate) fn available() -> Option<u64> {
+    let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| parse_meminfo(&text));
+    let cgroups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let limits = folders(&cgroups).into_iter().filter_map(|folder| left_in(&folder));
+    machine.into_iter().chain(limits).min()
+}
+
+/// What can be had without swapping.
+fn parse_meminfo(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// The folders in which the limits of memory stand that count for a process with these cgroups: its own and all above.
+fn folders(cgroups: &str) -> Vec<PathBuf> {
+    let group = |line: &str| {
+        let mut parts = line.splitn(3, ':');
+        let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+        let root = match controllers {
+            "" => Path::new("/sys/fs/cgroup"),
+            _ if controllers.split(',').any(|controller| controller == "memory") => Path::new("/sys/fs/cgroup/memory"),
+            _ => return None,
+        };
+        Some((root, root.join(path.trim_start_matches('/'))))
+    };
+    let above = |(root, folder): (&Path, PathBuf)| -> Vec<PathBuf> {
+        folder.ancestors().take_while(|folder| folder.starts_with(root)).map(Path::to_owned).collect()
+    };
+    cgroups.lines().filter_map(group).flat_map(above).collect()
+}
+
+/// What a cgroup's limit leaves, if it has one. What it holds of files can be had back.
+fn left_in(folder: &Path) -> Option<u64> {
+    let number = |name: &str| fs::read_to_string(folder.join(name)).ok()?.trim().parse::<u64>().ok();
+    // Version 2, and version 1.
+    let limit = number("memory.max").or_else(|| number("memory.limit_in_bytes"))?;
+    let used = number("memory.current").or_else(|| number("memory.usage_in_bytes"))?;
+    let stat = fs::read_to_string(folder.join("memory.stat")).unwrap_or_default();
+    let of_files = ["inactive_file", "active_file"].map(|name| {
+        let value = |line: &str| line.split_once(' ').filter(|(found, _)| *found == name)?.1.parse::<u64>().ok();
+        stat.lines().find_map(value).unwrap_or(0)
+    });
+    Some(limit.saturating_sub(used.saturating_sub(of_files.iter().sum())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GB: u64 = 1_000_000_000;
+
+    fn size(peers: u64) -> Size {
+        Size { peers, undialable: 0.15, nodes: 2 }
+    }
+
+    #[test]
+    fn a_size_that_needs_more_than_there_is_is_refused_with_the_figures_and_the_size_that_fits() {
+        let error = size(10_000).fitting(2, Some(4 * GB), "--peers").unwrap_err();
+        let TooLarge { most, .. } = error;
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "--peers 10000: so many peers need about 12.5 GB of memory, and 4.0 GB are available; expected at most {most}"
+            )
+        );
+        assert!((2_900..3_100).contains(&most), "{most}");
+        assert_eq!(size(most).fitting(2, Some(4 * GB), "--peers"), Ok(1), "what is said to fit does");
+        assert!(size(most + 2).fitting(2, Some(4 * GB), "--peers").is_err(), "and is the most that does");
+    }
+
+    #[test]
+    fn ten_thousand_peers_of_each_of_two_strategies_at_once_need_what_they_were_seen_to_take() {
+        let bytes = 2 * size(10_000).bytes() + PROCESS;
+        assert!((22 * GB..26 * GB).contains(&bytes), "{bytes}");
+        assert_eq!(
+            size(10_000).fitting(2, Some(24 * GB), "--peers"),
+            Ok(1),
+            "one after the other, before it is refused"
+        );
+        assert_eq!(size(10_000).fitting(2, Some(30 * GB), "--peers"), Ok(2));
+    }
+
+    #[test]
+    fn where_the_system_does_not_say_anything_goes_and_with_nothing_left_nothing_does() {
+        assert_eq!(size(10_000).fitting(3, None, "--peers"), Ok(3));
+        for available in [0, 1, PROCESS] {
+            let error = size(21).fitting(1, Some(available), "--peers").unwrap_err();
+            assert_eq!(error.most, 0, "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_available_is_read_in_bytes() {
+        assert_eq!(parse_meminfo("MemTotal: 9 kB\nMemAvailable:   24576000 kB\nMemFree: 1 kB\n"), Some(25_165_824_000));
+        assert_eq!(parse_meminfo("MemTotal: 9 kB\n"), None, "an old kernel");
+        assert_eq!(parse_meminfo("MemAvailable: much kB"), None);
+    }
+
+    #[test]
+    fn the_limits_of_all_cgroups_above_count_in_both_versions() {
+        let paths = |text| folders(text).into_iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+        assert_eq!(paths("0::/a/b"), ["/sys/fs/cgroup/a/b", "/sys/fs/cgroup/a", "/sys/fs/cgroup"]);
+        assert_eq!(paths("0::/"), ["/sys/fs/cgroup/"].map(|path| path.trim_end_matches('/')));
+        assert_eq!(
+            paths("9:name=systemd:/x\n4:cpu,memory:/docker/y\n8:pids:/z"),
+            ["/sys/fs/cgroup/memory/docker/y", "/sys/fs/cgroup/memory/docker", "/sys/fs/cgroup/memory"]
+        );
+        assert_eq!(paths("nonsense\n\n"), [""; 0]);
+    }
+
+    #[test]
+    fn a_cgroup_leaves_its_limit_less_what_is_used_and_cannot_be_had_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        assert_eq!(left_in(folder.path()), None, "no limit at all");
+        write("memory.max", "max\n");
+        write("memory.current", "700\n");
+        assert_eq!(left_in(folder.path()), None, "none set");
+        write("memory.max", "1000\n");
+        assert_eq!(left_in(folder.path()), Some(300));
+        write("memory.stat", "anon 5\ninactive_file 100\nactive_file 50\nworkingset 9\n");
+        assert_eq!(left_in(folder.path()), Some(450));
+        write("memory.current", "1700\n");
+        assert_eq!(left_in(folder.path()), Some(0));
+    }
+}
