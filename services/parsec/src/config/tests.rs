@@ -350,7 +350,7 @@ pub(super) fn sample(key: &Key, secret_file: &str) -> String {
         (_, "SIZE") => "20MiB".to_owned(),
         (_, "TRANSPORT") => "quic".to_owned(),
         (_, "LATENCY") => "50ms".to_owned(),
-        (_, "PROTOCOL") => "/x/kad/1.0.0".to_owned(),
+        (_, "PROTOCOLS") => "/x/kad/1.0.0".to_owned(),
         (_, "WHICH") => "dial".to_owned(),
         (_, "LOW-HIGH") => "7-70".to_owned(),
         _ => "something-else".to_owned(),
