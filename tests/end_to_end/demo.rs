@@ -151,7 +151,7 @@ async fn distances_and_dead_peers_are_part_of_the_world_when_they_are_asked_for(
     // A tenth of 25 peers is rounded up.
     let lines = one_round_each(22, &["--latency", "100ms", "--undialable", "0.1", "--silent", "0"]).await;
     for attempt in of_type(&lines, "attempt") {
-        // Each begins with no connection, and making one takes two round trips; a put is over when it has been written.
+        // Each begins with no connection, and making one takes two round trips; a put is over when it is written.
         assert!(attempt["duration_seconds"].as_f64().unwrap() >= 0.2, "{attempt}");
         assert!(attempt["dials"].as_u64().unwrap() > 0, "{attempt}");
     }

@@ -14,36 +14,35 @@ use crate::matrix::{Attempt, Matrix, Party, Side};
 use crate::servers::{Server, seconds};
 
 /// How many Go servers there are to choose from: more than the 20 that hold a record.
-const PEERS: usize = 30;
+pub(crate) const PEERS: usize = 30;
 
 /// How many peers hold a record.
-const HOLDERS: usize = 20;
+pub(crate) const HOLDERS: usize = 20;
 
 /// How often each publishes.
 const PUBLICATIONS: usize = 3;
 
-const fn ours(strategy: &'static str) -> Party {
+pub(crate) const fn ours(strategy: &'static str) -> Party {
     Party { side: Side::Rust, strategy }
 }
 
-const fn theirs(strategy: &'static str) -> Party {
+pub(crate) const fn theirs(strategy: &'static str) -> Party {
     Party { side: Side::Go, strategy }
 }
 
 /// A DHT of Go servers, and two of ours for each strategy: one publishes and one finds.
-struct Meeting {
+pub(crate) struct Meeting {
     stage: Stage,
-    go: GoPeers,
+    pub(crate) go: GoPeers,
     providers: Vec<(Party, Option<Server>)>,
     finders: Vec<(Party, Option<Server>)>,
 }
 
 impl Meeting {
-    async fn of(stage: Stage, transport: &str, providers: &[Party], finders: &[Party]) -> Self {
-        let go = GoPeers::start(&stage, PEERS, transport).await;
+    pub(crate) async fn of(stage: &Stage, go: GoPeers, providers: &[Party], finders: &[Party]) -> Self {
         let through = go.bootstrap();
         let join = async |party: &Party| match party.side {
-            Side::Rust => (*party, Some(Server::join(&stage, party.strategy, PROTOCOL, &through, &[]).await)),
+            Side::Rust => (*party, Some(Server::join(stage, party.strategy, PROTOCOL, &through, &[]).await)),
             Side::Go => (*party, None),
         };
         let joining = (join_all(providers.iter().map(&join)), join_all(finders.iter().map(&join)));
@@ -52,7 +51,7 @@ impl Meeting {
     }
 
     /// Each publishes, and all look for it: one after the other, so that they do not measure each other.
-    async fn hold(&self, title: &str) -> Matrix {
+    pub(crate) async fn hold(&self, title: &str) -> Matrix {
         let parties =
             |all: &[(Party, _)]| all.iter().map(|(party, _): &(Party, Option<Server>)| *party).collect::<Vec<_>>();
         let mut matrix = Matrix::new(title.to_owned(), &parties(&self.providers), &parties(&self.finders));
@@ -129,14 +128,14 @@ impl Meeting {
 }
 
 /// Our answers do not say who the provider is: nobody else can have published these bytes.
-fn found_by_ours(answer: &Value) -> Attempt {
+pub(crate) fn found_by_ours(answer: &Value) -> Attempt {
     let requests = answer["Trace"]["requests"].as_array();
     let named = requests.is_some_and(|all| all.iter().any(|request| request["providers"].as_u64() > Some(0)));
     if named && answer["FromOwnRecords"].is_null() { seconds(answer) } else { Err(answer.to_string()) }
 }
 
 /// The provider must be who published, and everywhere where it says it is.
-fn found_by_theirs(answer: &Answer, provider: &str) -> Attempt {
+pub(crate) fn found_by_theirs(answer: &Answer, provider: &str) -> Attempt {
     match &answer.providers[..] {
         [found] if answer.error.is_empty() && found.id == provider => {
             let dialled = !found.dials.is_empty() && found.dials.iter().all(|dial| dial.failure.is_empty());
@@ -161,7 +160,7 @@ fn ids<'a>(names: impl IntoIterator<Item = &'a String>) -> Vec<String> {
 }
 
 #[expect(clippy::print_stdout, reason = "a table to look at, with --nocapture")]
-fn check(matrix: &Matrix) {
+pub(crate) fn check(matrix: &Matrix) {
     println!("{matrix}");
     assert_eq!(matrix.failures(), Vec::<String>::new());
 }
@@ -174,7 +173,9 @@ async fn over_tcp_whoever_publishes_everybody_finds_it_whatever_the_strategies()
     let rust = ["classic", "optprov", "fullrt", "libp2p"].map(ours);
     let providers = [&rust[..], &["classic", "optprov", "fullrt"].map(theirs)].concat();
     let finders = [&rust[..], &["classic", "fullrt"].map(theirs)].concat();
-    let meeting = Meeting::of(Stage::begin(), "tcp", &providers, &finders).await;
+    let stage = Stage::begin();
+    let go = GoPeers::start(&stage, PEERS, "tcp").await;
+    let meeting = Meeting::of(&stage, go, &providers, &finders).await;
     check(&meeting.hold(&format!("TCP (noise, yamux), {PEERS} Go servers, median, n publications each")).await);
     everybody_is_met(&meeting).await;
     a_record_leads_to_its_provider(&meeting).await;
@@ -187,24 +188,30 @@ async fn over_quic_whoever_publishes_everybody_finds_it() {
     let _turn = turn().await;
     let (rust, go) = (["classic", "fullrt", "libp2p"].map(ours), ["classic", "fullrt"].map(theirs));
     let all = [&rust[..], &go].concat();
-    let meeting = Meeting::of(Stage::begin(), "quic", &all, &all).await;
+    let stage = Stage::begin();
+    let go = GoPeers::start(&stage, PEERS, "quic").await;
+    let meeting = Meeting::of(&stage, go, &all, &all).await;
     check(&meeting.hold(&format!("QUIC, {PEERS} Go servers, median, n publications each")).await);
     everybody_is_met(&meeting).await;
     a_record_leads_to_its_provider(&meeting).await;
 }
 
 /// A full routing table, ours or theirs, knows all Go servers and nobody else: whoever only asks is in no table.
-async fn everybody_is_met(meeting: &Meeting) {
+pub(crate) async fn everybody_is_met(meeting: &Meeting) {
     let Meeting { go, finders, .. } = meeting;
     assert_eq!(go.crawl().await, ids(go.servers.iter().map(|server| &server.id)));
     let fullrt = finders.iter().find(|(party, _)| *party == ours("fullrt")).and_then(|(_, server)| server.as_ref());
     let cid = Content::random(&mut rand::rng()).cid().to_string();
     let answer = fullrt.expect("one of them is ours and has a full routing table").retrieve(&cid).await;
-    assert_eq!((&answer["Error"], &answer["RoutingTableSize"]), (&"not found".into(), &PEERS.into()), "{answer}");
+    assert_eq!(
+        (&answer["Error"], &answer["RoutingTableSize"]),
+        (&"not found".into(), &go.servers.len().into()),
+        "{answer}"
+    );
 }
 
 /// What a record of a Go server says is enough for one of ours to join through it.
-async fn a_record_leads_to_its_provider(meeting: &Meeting) {
+pub(crate) async fn a_record_leads_to_its_provider(meeting: &Meeting) {
     let Meeting { stage, go, .. } = meeting;
     let cid = Content::random(&mut rand::rng()).cid().to_string();
     assert_eq!(go.provide("server", &cid).await.error, "");

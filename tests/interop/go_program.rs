@@ -1,5 +1,6 @@
 //! Our Go programs (`tests/interop/go`): built once, and spoken to.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -51,6 +52,8 @@ pub(crate) struct GoPeers {
     asked: AtomicU64,
     /// The servers.
     pub(crate) servers: Vec<Named>,
+    /// The IP addresses that they should listen on, and that this machine does not have.
+    pub(crate) missing: Vec<String>,
 }
 
 /// A peer and where it can be dialled, `/p2p/…` included.
@@ -58,6 +61,19 @@ pub(crate) struct GoPeers {
 pub(crate) struct Named {
     pub(crate) id: String,
     pub(crate) addresses: Vec<String>,
+    /// The type of its key: rsa, secp256k1, ecdsa or ed25519.
+    pub(crate) key: String,
+    /// What it listens on: tcp, quic, both or ws.
+    pub(crate) transport: String,
+}
+
+/// The first that the program says.
+#[derive(Debug, Deserialize)]
+struct Ready {
+    ready: bool,
+    servers: Vec<Named>,
+    #[serde(default)]
+    missing: Vec<String>,
 }
 
 /// A record as a Go peer found or holds it.
@@ -113,30 +129,51 @@ pub(crate) struct Answer {
     pub(crate) tables: Vec<Table>,
     #[serde(default)]
     pub(crate) peers: Vec<String>,
+    #[serde(default)]
+    requests: BTreeMap<String, u64>,
 }
 
 impl GoPeers {
-    /// Starts servers over `transport` (tcp, quic or both) and waits until they know each other.
+    /// Starts servers over `transport` (tcp, quic, both or ws) and waits until they know each other.
     pub(crate) async fn start(stage: &Stage, servers: usize, transport: &str) -> Self {
+        Self::of(stage, servers, &["-transport", transport]).await
+    }
+
+    /// Starts servers of every kind, as many of each: RSA, secp256k1, ECDSA and Ed25519; TCP, QUIC, both and WebSocket; IPv4
+    /// and IPv6. Each dials over all transports.
+    pub(crate) async fn mixed(stage: &Stage, servers: usize) -> Self {
+        Self::of(stage, servers, &["-transport", "mixed", "-keys", "mixed", "-ips", "127.0.0.1,::1"]).await
+    }
+
+    /// Starts servers that all have one habit (closes, resets, echoes, refuses or dies: see habit.go), or none.
+    pub(crate) async fn habitual(stage: &Stage, servers: usize, habit: &str) -> Self {
+        Self::of(stage, servers, &["-habit", habit]).await
+    }
+
+    /// Starts servers that join the DHT of others, over TCP.
+    pub(crate) async fn joining(stage: &Stage, servers: usize, protocol: &str, bootstrap: &[String]) -> Self {
         let servers = servers.to_string();
-        Self::run(stage, &["-peers", &servers, "-transport", transport, "-protocol", PROTOCOL]).await
+        let joining = ["-peers", &servers, "-protocol", protocol, "-bootstrap", &bootstrap.join(",")];
+        Self::run(stage, &joining).await
     }
 
     /// Starts no server: all that its newcomers meet are others, over TCP.
     pub(crate) async fn among(stage: &Stage, protocol: &str, bootstrap: &[String]) -> Self {
-        Self::run(stage, &["-peers", "0", "-protocol", protocol, "-bootstrap", &bootstrap.join(",")]).await
+        Self::joining(stage, 0, protocol, bootstrap).await
     }
 
-    async fn run(stage: &Stage, args: &[&str]) -> Self {
+    async fn of(stage: &Stage, servers: usize, options: &[&str]) -> Self {
+        Self::run(stage, &[&["-peers", &servers.to_string(), "-protocol", PROTOCOL], options].concat()).await
+    }
+
+    /// Starts the program with these arguments (see main.go).
+    pub(crate) async fn run(stage: &Stage, args: &[&str]) -> Self {
         let mut command = Command::new(program("peers"));
         command.args(args);
         let process = Process::converse(stage, &[], command);
-        let is_ready = |line: &str| {
-            let ready: Value = serde_json::from_str(line).ok()?;
-            (ready["ready"] == true).then(|| Vec::<Named>::deserialize(&ready["servers"]).expect("servers have names"))
-        };
-        let servers = process.out("Go peers that know each other", is_ready).await;
-        Self { process, asked: AtomicU64::new(1), servers }
+        let is_ready = |line: &str| serde_json::from_str(line).ok().filter(|ready: &Ready| ready.ready);
+        let Ready { servers, missing, .. } = process.out("Go peers that know each other", is_ready).await;
+        Self { process, asked: AtomicU64::new(1), servers, missing }
     }
 
     /// Addresses through which others can join.
@@ -154,6 +191,16 @@ impl GoPeers {
         self.ask(json!({ "do": "find", "strategy": strategy, "cid": cid })).await
     }
 
+    /// Lets newcomers join, whose ids are close to these: one publishes, one finds, with this strategy
+    /// from then on. Both do so once. Returns their ids.
+    #[allow(dead_code, reason = "only the side-by-side benchmark compares two of them")]
+    pub(crate) async fn join_beside(&self, strategy: &str, beside: [&str; 2], cid: &str) -> [String; 2] {
+        let [publish, find] = [("provide", beside[0]), ("find", beside[1])]
+            .map(|(act, beside)| json!({ "do": act, "strategy": strategy, "beside": beside, "cid": cid }));
+        let (published, found) = (self.succeed(publish).await, self.ask(find).await);
+        [published, found].map(|answer| answer.peers.into_iter().next().expect("a newcomer says who it is"))
+    }
+
     /// The ADD_PROVIDERs for a key that have arrived.
     pub(crate) async fn puts(&self, cid: &str) -> Vec<Put> {
         self.succeed(json!({ "do": "puts", "cid": cid })).await.puts
@@ -167,6 +214,24 @@ impl GoPeers {
     /// Whom the servers know.
     pub(crate) async fn tables(&self) -> Vec<Table> {
         self.succeed(json!({ "do": "tables" })).await.tables
+    }
+
+    /// The servers that shall hold the record of a key, closest first.
+    #[allow(dead_code, reason = "only the side-by-side benchmark knows a network that large")]
+    pub(crate) async fn closest(&self, cid: &str) -> Vec<String> {
+        self.succeed(json!({ "do": "closest", "cid": cid })).await.peers
+    }
+
+    /// How many requests the servers have had from a peer since this was last asked.
+    #[allow(dead_code, reason = "only the side-by-side benchmark counts")]
+    pub(crate) async fn requests(&self, from: &str) -> u64 {
+        self.succeed(json!({ "do": "requests", "peer": from })).await.requests.values().sum()
+    }
+
+    /// Lets the servers close their connections with a peer.
+    #[allow(dead_code, reason = "only the side-by-side benchmark begins without connections")]
+    pub(crate) async fn hang_up(&self, on: &str) {
+        self.succeed(json!({ "do": "hangup", "peer": on })).await;
     }
 
     /// Whom a newcomer with a full routing table meets, sorted.

@@ -116,6 +116,12 @@ pub(crate) fn announced<'a>(
     announced
 }
 
+/// Whether somebody who dials this address can arrive at one of the listeners: only if one listens in the same way. From a
+/// socket of another kind (QUIC over IPv6 where we listen on IPv4 alone) we only dial, and all whom we dial see the same port.
+pub(crate) fn could_lead_here<'a>(observed: &Multiaddr, mut listening: impl Iterator<Item = &'a Multiaddr>) -> bool {
+    listening.any(|listener| listener.protocol_stack().eq(observed.protocol_stack()))
+}
+
 /// How many peers must have seen us under an address before we announce it (Go: `ActivationThresh` of its observed addresses).
 const OBSERVERS_NEEDED: usize = 4;
 
@@ -242,6 +248,15 @@ mod tests {
         let many: Vec<String> = (1..100).map(|port| format!("/ip4/1.2.3.4/tcp/{port}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         assert_eq!(announced(&[quic], &many).len(), MAX_PER_PEER);
+    }
+
+    #[test]
+    fn an_address_of_a_kind_that_we_do_not_listen_on_does_not_lead_here() {
+        let listening: [Multiaddr; 2] =
+            ["/ip4/0.0.0.0/tcp/4001", "/ip4/0.0.0.0/udp/4001/quic-v1"].map(|address| address.parse().unwrap());
+        let leads = |observed: &str| could_lead_here(&observed.parse().unwrap(), listening.iter());
+        assert!(leads("/ip4/1.2.3.4/tcp/5001") && leads("/ip4/1.2.3.4/udp/5001/quic-v1"));
+        assert!(!leads("/ip6/2001:db8::1/udp/5001/quic-v1") && !leads("/ip4/1.2.3.4/tcp/5001/ws"));
     }
 
     #[test]

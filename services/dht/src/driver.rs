@@ -415,7 +415,9 @@ impl Driver {
 
     /// A peer says under which address it sees us. Once enough of them agree, we announce it.
     fn note_observation(&mut self, peer: PeerId, address: Multiaddr) {
-        let credible = address.len() <= addresses::MAX_ADDRESS_BYTES && self.reach.permits(&address);
+        let credible = address.len() <= addresses::MAX_ADDRESS_BYTES
+            && self.reach.permits(&address)
+            && addresses::could_lead_here(&address, self.swarm.listeners());
         if credible && self.observed.note(address.clone(), peer) {
             info!(%address, "address confirmed by peers");
             if let Some(old) = self.observed.confirm(address.clone()) {

@@ -3,11 +3,12 @@
 //! This crate alone knows libp2p. Others hold a [`Dht`] and speak of CIDs, texts and
 //! [`Measured`](parsec_measure::Measured) results.
 //!
-//! From the inside out: [`key`] is the keyspace, `wire` the messages, `rpc` one request to one
-//! peer, [`strategy`] the decisions as pure machines, `operation` drives a strategy over the
+//! From the inside out: [`key`] is the keyspace, `wire` the messages, `dial` whose turn it is among a peer's addresses, `rpc`
+//! one request to one peer, [`strategy`] the decisions as pure machines, `operation` drives a strategy over the
 //! network and notes each request in a `log`, `report` turns its end into a measurement, `aftermath` sees to what becomes
-//! of a publication after that, `check` looks where a record is, `incognito` for that. `driver` owns
-//! the swarm, `refresh` keeps its routing table, `crawler` the census of a full one, `size` what is known of
+//! of a publication after that, `check` looks where a record is, `incognito` for that, and `ends` tells a clean end
+//! of a stream from a reset. `driver` owns
+//! the swarm and keeps it as warm as `warmth` says, `refresh` keeps its routing table, `crawler` the census of a full one, `size` what is known of
 //! the network's size. `serving` is libp2p-kad, `walk` what is seen of its own lookups, `listed` who asks
 //! it for content on a list. [`Node`] ties
 //! them together, `local` is a network to try them on.
@@ -41,7 +42,13 @@
 //! | time for our request: dial, stream, answer | 60 s, 10 s, 10 s | `rpc::DIAL_TIMEOUT`, `OPEN_TIMEOUT`, `ANSWER_TIMEOUT` | `local` |
 //! | peers that one lookup hears of; whose addresses it notes | 4,096; 8,192 | `lookup::MAX_HEARD`, `operation::MAX_BOOK` | `strategy`, `book` |
 //! | peers that a crawl visits; its time | 200,000; 15 min | `CrawlConfig::max_peers`, `crawler::CRAWL_LIMIT` | `strategy` |
-//! | peers that could not be dialled | 8,192 | `rpc::backoff::MAX_PEERS` | `rpc::backoff` |
+//! | time for a dial of one address: TCP, QUIC; with encryption | 5 s, 5 s; 15 s | `swarm::TCP_CONNECT_TIMEOUT`, `QUIC_CONNECT_TIMEOUT`, `DIAL_ADDRESS_TIMEOUT` | `tests/strange_peers` |
+//! | addresses that could not be dialled | 16,384 | `dial::backoff::MAX_ADDRESSES` | `dial::backoff` |
+//! | tries of one request; dials because a peer was named elsewhere | 3; 2 | `rpc::Tries`, `operation` | `rpc`, `tests/strange_peers` |
+//! | addresses of a peer in an answer that are read | 256 | `wire::MAX_READ_ADDRESSES` | `wire` |
+//! | a frame of a WebSocket; its redirects | 1 MiB; none | `swarm::MAX_WEBSOCKET_FRAME` | theirs |
+//! | what a peer says after a put; time for it | 64 KiB; 10 s | `rpc::client::MAX_ECHO_BYTES`, `rpc::ANSWER_TIMEOUT` | `tests/stored.rs` |
+//! | connections that stay without use | 192 | [`Warmth`] | `warmth` |
 //! | streams kept for reuse | 1,024, for 30 s | `rpc::pool::MAX_STREAMS`, `MAX_IDLE` | none: libp2p's streams cannot be made in a test |
 //! | keys held for others; providers of a key | 65,536; 20 | `records::MAX_KEYS`, `MAX_PROVIDERS` | `records` |
 //! | memory of all records; a key; for how long | 90 MB; 80 bytes; 48 h | `records::MAX_BYTES`, `MAX_KEY_BYTES`, `swarm::RECORD_TTL` | `records` |

@@ -78,12 +78,7 @@ async fn carry(mut muxer: StreamMuxerBox, way: Way, records: Records) {
         loop {
             match Pin::new(&mut muxer).poll_inbound(context) {
                 Poll::Ready(Ok(stream)) => {
-                    let (records, broken_off) = (Arc::clone(&records), broken_off.clone());
-                    tokio::spawn(async move {
-                        if speak(stream, way, records).await == Some(Spoken::BrokenOff) {
-                            let _ = broken_off.send(()).await;
-                        }
-                    });
+                    tokio::spawn(speak(stream, way, Arc::clone(&records), broken_off.clone()));
                     continue;
                 }
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
@@ -100,13 +95,6 @@ async fn carry(mut muxer: StreamMuxerBox, way: Way, records: Records) {
         () = carrying => {}
         _ = end.recv() => {}
     }
-}
-
-/// How a stream ended.
-#[derive(Debug, PartialEq, Eq)]
-enum Spoken {
-    ToTheEnd,
-    BrokenOff,
 }
 
 /// A text or a message with its length before it; `None` at the end of the stream.
@@ -129,13 +117,13 @@ async fn write(stream: &mut SubstreamBox, bytes: &[u8]) -> Option<()> {
     stream.flush().await.ok()
 }
 
-/// Kademlia, and no other protocol. `None` if the other side broke it off.
-async fn speak(mut stream: SubstreamBox, way: Way, records: Records) -> Option<Spoken> {
+/// Kademlia, and no other protocol, until the other side is done or breaks it off.
+async fn speak(mut stream: SubstreamBox, way: Way, records: Records, broken_off: mpsc::Sender<()>) -> Option<()> {
     let hello = read(&mut stream).await?;
     write(&mut stream, &hello).await?;
     let protocol = read(&mut stream).await?;
     if protocol != format!("{LOCAL_PROTOCOL}\n").into_bytes() {
-        return write(&mut stream, b"na\n").await.map(|()| Spoken::ToTheEnd);
+        return write(&mut stream, b"na\n").await;
     }
     write(&mut stream, &protocol).await?;
     while let Some(message) = read(&mut stream).await {
@@ -143,7 +131,11 @@ async fn speak(mut stream: SubstreamBox, way: Way, records: Records) -> Option<S
         let [8, kind, 0x12, length, rest @ ..] = &message[..] else { panic!("{message:x?}") };
         let (key, rest) = rest.split_at(usize::from(*length));
         match (kind, way) {
-            (2, Way::BreaksOff) => return Some(Spoken::BrokenOff),
+            (2, Way::BreaksOff) => {
+                let _ = broken_off.send(()).await;
+                // Dropped, the stream might still be ended before the connection is gone.
+                return std::future::pending().await;
+            }
             (2, _) => {
                 if way != Way::Forgets {
                     records.lock().unwrap().insert(key.to_vec(), rest.to_vec());
@@ -162,7 +154,7 @@ async fn speak(mut stream: SubstreamBox, way: Way, records: Records) -> Option<S
     if way == Way::LeavesOpen {
         return std::future::pending().await;
     }
-    stream.close().await.ok().map(|()| Spoken::ToTheEnd)
+    stream.close().await.ok()
 }
 
 async fn ready(bootstrap: Vec<String>) -> Node {

@@ -216,6 +216,25 @@ async fn a_measuring_node_in_server_mode_holds_the_records_of_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_a_server_that_joins_newcomers_are_told_and_of_a_client_nobody_is() {
+    let network = network(30, LocalTransport::Tcp).await;
+    let joining = || config(network.bootstrap());
+    let _client = ready(joining()).await;
+    let _server = ready(NodeConfig { server_mode: true, ..joining() }).await;
+    let told = async {
+        loop {
+            let newcomer = ready(NodeConfig { strategy: StrategyKind::Fullrt, ..joining() }).await;
+            let known = newcomer.retrieve(fresh()).await.unwrap().routing_table_size;
+            assert!((30..=31).contains(&known), "{known}");
+            if known == 31 {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, told).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_node_provides_itself_it_finds_at_home() {
     let network = network(30, LocalTransport::Tcp).await;
     let node = ready(config(network.bootstrap())).await;

@@ -12,7 +12,7 @@ use crate::config::{DhtConfig, HostPort};
 /// # Errors
 /// If the network is not known, or if the host has no address.
 pub(crate) fn node_config(dht: &DhtConfig, peer: &HostPort, operation_timeout: Duration) -> anyhow::Result<NodeConfig> {
-    let (protocol, bootstrap) = network(dht)?;
+    let (protocols, bootstrap) = network(dht)?;
     let listen = peer.resolve().with_context(|| format!("libp2p host `{}`", peer.host))?;
     Ok(NodeConfig {
         identity: Identity::generate(),
@@ -20,7 +20,7 @@ pub(crate) fn node_config(dht: &DhtConfig, peer: &HostPort, operation_timeout: D
         listen_ip: listen.ip(),
         listen_port: listen.port(),
         external_addresses: dht.external_addresses.clone(),
-        protocols: vec![protocol],
+        protocols,
         bootstrap,
         server_mode: dht.server_mode,
         strategy: dht.strategy,
@@ -34,15 +34,15 @@ pub(crate) fn node_config(dht: &DhtConfig, peer: &HostPort, operation_timeout: D
     })
 }
 
-/// Protocol id and bootstrap peers: those configured, else those of the network by its name.
-fn network(dht: &DhtConfig) -> anyhow::Result<(String, Vec<String>)> {
-    let (protocol, known) = match dht.protocol_id.clone() {
-        Some(protocol) => (protocol, Vec::new()),
+/// Protocol ids and bootstrap peers: those configured, else those of the network by its name.
+fn network(dht: &DhtConfig) -> anyhow::Result<(Vec<String>, Vec<String>)> {
+    let (protocols, known) = match &dht.protocol_ids {
+        Some(protocols) => (protocols.clone(), Vec::new()),
         None => {
             let network = Network::named(&dht.project, &dht.network)?;
-            (network.protocol, network.bootstrap)
+            (network.protocols, network.bootstrap)
         }
     };
     let bootstrap = dht.bootstrap_peers.clone();
-    Ok((protocol, if bootstrap.is_empty() { known } else { bootstrap }))
+    Ok((protocols, if bootstrap.is_empty() { known } else { bootstrap }))
 }

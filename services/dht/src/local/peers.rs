@@ -1,5 +1,6 @@
 //! The peers of a local network, and what a newcomer would take a long time to find out about them.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -7,15 +8,18 @@ use std::time::Duration;
 use futures::{FutureExt, StreamExt};
 use libp2p::kad::Mode;
 use libp2p::multiaddr::Protocol;
+use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, identity, kad};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, identify, identity, kad};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use tokio::net::TcpSocket;
+use tokio::time::Instant;
 
 use super::roads::{Attachment, Fate};
 use super::silent::Silent;
 use super::{LOCAL_PROTOCOL, LocalConfig, LocalTransport, transport};
+use crate::addresses;
 use crate::key::Key;
 use crate::reach::Reach;
 use crate::serving::Serving;
@@ -31,6 +35,16 @@ const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// How many of those that cannot be dialled never answer; the others refuse. Of the dials that failed in 2021, 19 in 30
 /// failed at once and 11 at the time-out.
 const LOST_OF_UNDIALABLE: usize = 3;
+
+/// How the peers introduce themselves.
+const AGENT: &str = concat!("parsec-network/", env!("CARGO_PKG_VERSION"));
+
+/// How long a server that has joined is told others about after it last said who it is. A server looks around every
+/// 10 minutes; one that has gone would stay for good, because these peers dial nobody and so never find out.
+const JOINED_FOR: Duration = Duration::from_secs(3600);
+
+/// How many servers that have joined a peer remembers: far more than come to one machine.
+const MAX_JOINED: usize = 1_024;
 
 /// What a peer does when it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,15 +111,28 @@ pub(super) fn reserve(attachment: &Attachment, spot: SocketAddr) -> io::Result<(
 /// A swarm that listens, and where.
 pub(super) type Listening<B> = (Swarm<B>, Multiaddr);
 
+/// A peer that serves others, and says who it is to whoever connects over a real transport: go-libp2p-kad-dht takes nobody
+/// into its table who does not. In memory all are ours and know each other; there it would only cost time and memory.
+#[derive(NetworkBehaviour)]
+pub(super) struct Live {
+    serving: Serving,
+    identify: Toggle<identify::Behaviour>,
+}
+
 /// A peer that serves others.
 pub(super) async fn live(
     keypair: &identity::Keypair,
     attachment: &Attachment,
     spot: SocketAddr,
-) -> Result<Listening<Serving>, String> {
+) -> Result<Listening<Live>, String> {
     let (local, protocol) = (keypair.public().to_peer_id(), StreamProtocol::new(LOCAL_PROTOCOL));
-    let behaviour = kademlia(local, &[protocol], Mode::Server, Reach::anywhere(), MAX_REQUEST_BYTES);
-    listening(keypair, attachment, spot, behaviour).await
+    let serving = kademlia(local, &[protocol], Mode::Server, Reach::anywhere(), MAX_REQUEST_BYTES);
+    let is_real = attachment.roads.transport != LocalTransport::Memory;
+    let identify = is_real.then(|| {
+        let config = identify::Config::new("/ipfs/0.1.0".into(), keypair.public());
+        identify::Behaviour::new(config.with_agent_version(AGENT.into()).with_cache_size(0))
+    });
+    listening(keypair, attachment, spot, Live { serving, identify: identify.into() }).await
 }
 
 /// A peer that accepts and never answers.
@@ -164,27 +191,47 @@ pub(super) fn table(keys: &[Key], index: usize, rng: &mut impl Rng) -> Vec<usize
 }
 
 /// Tells a peer whom it knows.
-pub(super) fn introduce<'a>(swarm: &mut Swarm<Serving>, others: impl IntoIterator<Item = (&'a PeerId, &'a Multiaddr)>) {
+pub(super) fn introduce<'a>(swarm: &mut Swarm<Live>, others: impl IntoIterator<Item = (&'a PeerId, &'a Multiaddr)>) {
     for (peer, address) in others {
-        swarm.behaviour_mut().kad.add_address(peer, address.clone());
+        swarm.behaviour_mut().serving.kad.add_address(peer, address.clone());
     }
+    while swarm.next().now_or_never().is_some() {}
     settle(swarm);
 }
 
 /// Ends the bootstrap that libp2p-kad starts by itself while its table has fewer than 20 peers.
-fn settle(swarm: &mut Swarm<Serving>) {
-    while swarm.next().now_or_never().is_some() {}
-    for mut query in swarm.behaviour_mut().kad.iter_queries_mut() {
+fn settle(swarm: &mut Swarm<Live>) {
+    for mut query in swarm.behaviour_mut().serving.kad.iter_queries_mut() {
         query.finish();
     }
 }
 
 /// Lets a live peer live.
-pub(super) async fn serve(mut swarm: Swarm<Serving>) {
+pub(super) async fn serve(mut swarm: Swarm<Live>) {
+    let mut joined = HashMap::new();
     loop {
-        if let SwarmEvent::Behaviour(kad::Event::OutboundQueryProgressed { .. }) = swarm.select_next_some().await {
-            settle(&mut swarm);
+        match swarm.select_next_some().await {
+            SwarmEvent::Behaviour(LiveEvent::Serving(kad::Event::OutboundQueryProgressed { .. })) => settle(&mut swarm),
+            SwarmEvent::Behaviour(LiveEvent::Identify(identify::Event::Received { peer_id, info, .. })) => {
+                welcome(&mut swarm.behaviour_mut().serving, &mut joined, peer_id, &info);
+            }
+            _ => {}
         }
+    }
+}
+
+/// Somebody has said who it is: a server of this DHT is told others about from now on, at the addresses that it names.
+fn welcome(serving: &mut Serving, joined: &mut HashMap<PeerId, Instant>, peer: PeerId, info: &identify::Info) {
+    let gone = joined.extract_if(|_, last| last.elapsed() > JOINED_FOR);
+    gone.for_each(|(peer, _)| drop(serving.kad.remove_peer(&peer)));
+    let serves = info.protocols.iter().any(|protocol| *protocol == LOCAL_PROTOCOL);
+    if !serves || (joined.len() >= MAX_JOINED && !joined.contains_key(&peer)) {
+        return;
+    }
+    let dialable = info.listen_addrs.iter().filter(|address| addresses::is_dialable(address));
+    for address in dialable.take(addresses::MAX_PER_PEER) {
+        serving.kad.add_address(&peer, address.clone());
+        joined.insert(peer, Instant::now());
     }
 }
 

@@ -158,6 +158,9 @@ mod tests {
             error: None,
             closer: 0,
             providers: 0,
+            named: vec![],
+            confirmed: None,
+            unconfirmed: None,
         }
     }
 

@@ -193,8 +193,8 @@ const DHT: &[Key] = &[
         .help("How many peers a lookup asks at the same time"),
     Key::list("server.dht.bootstrap_peers", "bootstrap-peers", "PARSEC_SERVER_DHT_BOOTSTRAP_PEERS", "MULTIADDRS")
         .help("Peers to join through, instead of the network's own"),
-    Key::text("server.dht.protocol_id", "protocol-id", "PARSEC_SERVER_DHT_PROTOCOL_ID", "PROTOCOL")
-        .help("Protocol of the DHT, instead of the network's own"),
+    Key::list("server.dht.protocol_id", "protocol-id", "PARSEC_SERVER_DHT_PROTOCOL_ID", "PROTOCOLS")
+        .help("Protocol of the DHT, instead of the network's own; of several, the first that a peer speaks"),
     Key::list(
         "server.dht.external_addresses",
         "external-addresses",

@@ -140,8 +140,8 @@ pub(crate) struct DhtConfig {
     pub(crate) alpha: u16,
     /// Multiaddrs with a peer id; empty means the network's own.
     pub(crate) bootstrap_peers: Vec<String>,
-    /// The protocol; `None` is the network's own.
-    pub(crate) protocol_id: Option<String>,
+    /// The protocols, in the order in which they are offered, at least one; `None` is the network's own.
+    pub(crate) protocol_ids: Option<Vec<String>>,
     /// Multiaddrs to announce.
     pub(crate) external_addresses: Vec<String>,
     /// What to do with private addresses of other peers.
@@ -322,7 +322,7 @@ impl DhtConfig {
             bootstrap_peers: from
                 .optional("server.dht.bootstrap_peers", values::list(values::peer_multiaddr))?
                 .unwrap_or_default(),
-            protocol_id: from.optional("server.dht.protocol_id", values::protocol_id)?,
+            protocol_ids: from.optional("server.dht.protocol_id", values::distinct(values::protocol_id))?,
             external_addresses: from
                 .optional("server.dht.external_addresses", values::list(values::multiaddr))?
                 .unwrap_or_default(),

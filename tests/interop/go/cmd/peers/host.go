@@ -2,9 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
-	"encoding/binary"
 	"fmt"
+	"net/netip"
 
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/control"
@@ -15,63 +14,90 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"github.com/libp2p/go-libp2p/p2p/transport/websocket"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 )
 
-const (
-	listenTCP  = "/ip4/127.0.0.1/tcp/0"
-	listenQUIC = "/ip4/127.0.0.1/udp/0/quic-v1"
-)
-
-// identity is the key of the server with this number: the same in every run, and with it who is close to whom.
-func identity(number int) (crypto.PrivKey, error) {
-	seed := make([]byte, ed25519.SeedSize)
-	binary.BigEndian.PutUint64(seed, uint64(number)+1)
-	return crypto.UnmarshalEd25519PrivateKey(ed25519.NewKeyFromSeed(seed))
+// carriers are the transports by name.
+var carriers = map[string]libp2p.Option{
+	"tcp":  libp2p.Transport(tcp.NewTCPTransport),
+	"quic": libp2p.Transport(quic.NewTransport),
+	"ws":   libp2p.Transport(websocket.New),
 }
 
-// newHost is a host as go-libp2p makes it by default, except that it stays on loopback. Without a key it gets a new one.
-func newHost(transport string, key crypto.PrivKey) (host.Host, error) {
+// listens are the addresses of a transport, after the IP address.
+var listens = map[string][]string{
+	"tcp":  {"/tcp/0"},
+	"quic": {"/udp/0/quic-v1"},
+	"both": {"/tcp/0", "/udp/0/quic-v1"},
+	"ws":   {"/tcp/0/ws"},
+	// Who comes into a mixed network meets others over each of its transports.
+	"mixed": {"/tcp/0", "/udp/0/quic-v1", "/tcp/0/ws"},
+}
+
+// speaks are the transports that a host dials with. In a mixed network everybody has all of them, and each announces its own.
+func speaks(transport string) []string {
+	switch transport {
+	case "mixed":
+		return []string{"tcp", "quic", "ws"}
+	case "both":
+		return []string{"tcp", "quic"}
+	default:
+		return []string{transport}
+	}
+}
+
+// newHost is a host as go-libp2p makes it by default, except that it stays on this machine. It dials over the transports of
+// the network, and listens as its kind says. Without a key it gets a new one.
+func newHost(transport string, made kind, key crypto.PrivKey) (host.Host, error) {
 	options := []libp2p.Option{
 		libp2p.DisableRelay(),
 		libp2p.DisableMetrics(),
-		libp2p.ConnectionGater(onlyLoopback{}),
+		libp2p.ConnectionGater(onlyHere{}),
 		libp2p.UserAgent("parsec-interop-go"),
 	}
 	if key != nil {
 		options = append(options, libp2p.Identity(key))
 	}
-	switch transport {
-	case "tcp":
-		options = append(options, libp2p.Transport(tcp.NewTCPTransport), libp2p.ListenAddrStrings(listenTCP))
-	case "quic":
-		options = append(options, libp2p.Transport(quic.NewTransport), libp2p.ListenAddrStrings(listenQUIC))
-	case "both":
-		options = append(options, libp2p.Transport(tcp.NewTCPTransport), libp2p.Transport(quic.NewTransport),
-			libp2p.ListenAddrStrings(listenTCP, listenQUIC))
-	default:
-		return nil, fmt.Errorf("transport %q: expected tcp, quic or both", transport)
+	for _, name := range speaks(transport) {
+		options = append(options, carriers[name])
+	}
+	ip := "/ip4/"
+	if made.ip.Is6() {
+		ip = "/ip6/"
+	}
+	for _, rest := range listens[made.transport] {
+		options = append(options, libp2p.ListenAddrStrings(ip+made.ip.String()+rest))
+	}
+	if !made.ip.IsLoopback() {
+		// By default a host has at most 8 connections with one address, unless it is a loopback one.
+		options = append(options, libp2p.ResourceManager(&network.NullResourceManager{}))
 	}
 	return libp2p.New(options...)
 }
 
-// onlyLoopback keeps a host from dialling anything but this machine.
-type onlyLoopback struct{}
+// onlyHere keeps a host from dialling anything but this machine and the other end of the long way (see far.go).
+type onlyHere struct{}
 
-func (onlyLoopback) InterceptPeerDial(peer.ID) bool { return true }
+func (onlyHere) InterceptPeerDial(peer.ID) bool { return true }
 
-func (onlyLoopback) InterceptAddrDial(_ peer.ID, address ma.Multiaddr) bool {
-	return manet.IsIPLoopback(address)
+func (onlyHere) InterceptAddrDial(_ peer.ID, address ma.Multiaddr) bool {
+	ip, err := manet.ToIP(address)
+	if err != nil {
+		return false
+	}
+	at, ok := netip.AddrFromSlice(ip)
+	return ok && (at.Unmap().IsLoopback() || longWay.Contains(at.Unmap()))
 }
 
-func (onlyLoopback) InterceptAccept(network.ConnMultiaddrs) bool { return true }
+func (onlyHere) InterceptAccept(network.ConnMultiaddrs) bool { return true }
 
-func (onlyLoopback) InterceptSecured(network.Direction, peer.ID, network.ConnMultiaddrs) bool {
+func (onlyHere) InterceptSecured(network.Direction, peer.ID, network.ConnMultiaddrs) bool {
 	return true
 }
 
-func (onlyLoopback) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) { return true, 0 }
+func (onlyHere) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) { return true, 0 }
 
 // speaking is a host that opens streams of one protocol, whatever it is asked for: fullrt asks for Amino's alone.
 type speaking struct {
@@ -91,7 +117,7 @@ type dialled struct {
 
 // dialEach dials each address of a peer from a host that knows nothing else of it, and says what the peer calls itself.
 func dialEach(ctx context.Context, to peer.AddrInfo) (results []dialled, agent string, err error) {
-	stranger, err := newHost("both", nil)
+	stranger, err := newHost("mixed", kind{transport: "both", ip: loopback}, nil)
 	if err != nil {
 		return nil, "", err
 	}

@@ -39,6 +39,9 @@ type command struct {
 	Do       string `json:"do"`
 	CID      string `json:"cid"`
 	Strategy string `json:"strategy"`
+	Peer     string `json:"peer"`
+	// Beside is a peer that a newcomer's id shall be close to, if the command lets one join.
+	Beside string `json:"beside"`
 }
 
 // answer is one line of the standard output.
@@ -54,6 +57,8 @@ type answer struct {
 	Puts        []put      `json:"puts,omitempty"`
 	Tables      []table    `json:"tables,omitempty"`
 	Peers       []string   `json:"peers,omitempty"`
+	// Requests are how many of each type a peer has sent.
+	Requests map[string]int `json:"requests,omitempty"`
 }
 
 // ready is the first line of the standard output.
@@ -61,12 +66,17 @@ type ready struct {
 	Ready   bool    `json:"ready"`
 	Seconds float64 `json:"seconds"`
 	Servers []named `json:"servers"`
+	// Missing are the IP addresses that nobody listens on, because this machine does not have them.
+	Missing []string `json:"missing,omitempty"`
 }
 
 // named is a peer and where it can be dialled, /p2p/… included.
 type named struct {
 	ID        string   `json:"id"`
 	Addresses []string `json:"addresses"`
+	// Key and Transport are of which kind it is.
+	Key       string `json:"key"`
+	Transport string `json:"transport"`
 }
 
 func main() {
@@ -78,24 +88,50 @@ func main() {
 
 func run() error {
 	count := flag.Int("peers", 30, "how many DHT servers to run")
-	transport := flag.String("transport", "tcp", "what carries their connections: tcp, quic or both")
+	transport := flag.String("transport", "tcp", "what carries their connections: tcp, quic, both, ws, or mixed")
+	keys := flag.String("keys", "ed25519", "type of their keys: rsa, secp256k1, ecdsa, ed25519, or mixed")
+	ips := flag.String("ips", "127.0.0.1", "IP addresses, separated by commas, that they listen on, one after the other")
+	habitName := flag.String("habit", "none", fmt.Sprintf("what they do with records: %s", strings.Join(habits, ", ")))
+	introduced := flag.Bool("introduced", false, "tell the servers of each other instead of connecting each to each")
+	far := flag.Duration("far", 0, "put them behind a link that takes as long in each direction, at "+farEnd.String())
 	protocolID := flag.String("protocol", "/parsec/go/kad/1.0.0", "protocol id of the DHT")
 	bootstrap := flag.String("bootstrap", "", "multiaddresses, separated by commas, of peers to join through besides them")
 	flag.Parse()
 
+	if *far > 0 {
+		if err := goFar(*far); err != nil {
+			return err
+		}
+		*ips = farEnd.String()
+	}
 	others, err := parsePeers(*bootstrap)
 	if err != nil {
 		return err
 	}
+	kinds, err := newDealer(*keys, *transport, *ips)
+	if err != nil {
+		return err
+	}
+	missing, err := kinds.withoutMissing()
+	if err != nil {
+		return err
+	}
+	habit, err := readHabit(*habitName)
+	if err != nil {
+		return err
+	}
 	started := time.Now()
-	net := &swarm{protocol: protocol.ID(*protocolID), transport: *transport, others: others}
+	net := &swarm{
+		protocol: protocol.ID(*protocolID), transport: *transport, kinds: kinds, habit: habit, others: others,
+		introduced: *introduced,
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	if err := net.start(ctx, *count); err != nil {
 		return err
 	}
 	out := &lines{encoder: json.NewEncoder(os.Stdout)}
-	out.write(ready{Ready: true, Seconds: time.Since(started).Seconds(), Servers: net.names()})
+	out.write(ready{Ready: true, Seconds: time.Since(started).Seconds(), Servers: net.names(), Missing: missing})
 	return serve(net, out)
 }
 

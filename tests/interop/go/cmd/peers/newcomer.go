@@ -9,6 +9,7 @@ import (
 	dht "github.com/libp2p/go-libp2p-kad-dht"
 	"github.com/libp2p/go-libp2p-kad-dht/crawler"
 	"github.com/libp2p/go-libp2p-kad-dht/fullrt"
+	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
@@ -38,15 +39,16 @@ type newcomer struct {
 	met func() map[string]peer.ID
 }
 
-// newcomer joins with a strategy and in a role, and stays: whoever finds must not be who publishes.
-func (s *swarm) newcomer(ctx context.Context, role, strategy string) (*newcomer, error) {
+// newcomer joins with a strategy and in a role, and stays: whoever finds must not be who publishes. Beside is a peer id that
+// its own shall be close to, or empty.
+func (s *swarm) newcomer(ctx context.Context, role, strategy, beside string) (*newcomer, error) {
 	s.joining.Lock()
 	defer s.joining.Unlock()
 	name := role + " " + strategy
 	if known, ok := s.newcomers[name]; ok {
 		return known, nil
 	}
-	joined, err := s.join(ctx, strategy)
+	joined, err := s.join(ctx, strategy, beside)
 	if err != nil {
 		return nil, fmt.Errorf("join as %s: %w", name, err)
 	}
@@ -54,7 +56,11 @@ func (s *swarm) newcomer(ctx context.Context, role, strategy string) (*newcomer,
 	return joined, nil
 }
 
-func (s *swarm) join(ctx context.Context, strategy string) (*newcomer, error) {
+func (s *swarm) join(ctx context.Context, strategy, beside string) (*newcomer, error) {
+	key, err := identityBeside(beside)
+	if err != nil {
+		return nil, err
+	}
 	switch strategy {
 	case "server":
 		if len(s.servers) == 0 {
@@ -62,14 +68,19 @@ func (s *swarm) join(ctx context.Context, strategy string) (*newcomer, error) {
 		}
 		return &newcomer{host: s.servers[0].host, routing: s.servers[0].dht}, nil
 	case "classic":
-		return s.joinByLookups(ctx, false)
+		return s.joinByLookups(ctx, key, false)
 	case "optprov":
-		return s.joinByLookups(ctx, true, dht.EnableOptimisticProvide())
+		return s.joinByLookups(ctx, key, true, dht.EnableOptimisticProvide())
 	case "fullrt":
-		return s.joinByCrawl(ctx)
+		return s.joinByCrawl(ctx, key)
 	default:
 		return nil, fmt.Errorf("strategy %q: expected classic, optprov, fullrt or server", strategy)
 	}
+}
+
+// newcomerHost is a host of no server's: it listens on all that the network has.
+func (s *swarm) newcomerHost(key crypto.PrivKey) (host.Host, error) {
+	return newHost(s.transport, kind{transport: s.transport, ip: s.kinds.ips[0]}, key)
 }
 
 // bootstrap are peers to join through.
@@ -81,8 +92,10 @@ func (s *swarm) bootstrap() []peer.AddrInfo {
 	return peers[:min(len(peers), bootstrapPeers)]
 }
 
-func (s *swarm) joinByLookups(ctx context.Context, needsSize bool, more ...dht.Option) (*newcomer, error) {
-	host, err := newHost(s.transport, nil)
+func (s *swarm) joinByLookups(
+	ctx context.Context, key crypto.PrivKey, needsSize bool, more ...dht.Option,
+) (*newcomer, error) {
+	host, err := s.newcomerHost(key)
 	if err != nil {
 		return nil, err
 	}
@@ -118,8 +131,8 @@ func (s *swarm) joinByLookups(ctx context.Context, needsSize bool, more ...dht.O
 	}
 }
 
-func (s *swarm) joinByCrawl(ctx context.Context) (*newcomer, error) {
-	plain, err := newHost(s.transport, nil)
+func (s *swarm) joinByCrawl(ctx context.Context, key crypto.PrivKey) (*newcomer, error) {
+	plain, err := s.newcomerHost(key)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +173,7 @@ func (c seemingPublic) Run(
 // crawl says whom a newcomer with a full routing table meets.
 func (s *swarm) crawl(ctx context.Context, reply *answer) error {
 	started := time.Now()
-	joined, err := s.join(ctx, "fullrt")
+	joined, err := s.join(ctx, "fullrt", "")
 	if err != nil {
 		return err
 	}
@@ -172,8 +185,9 @@ func (s *swarm) crawl(ctx context.Context, reply *answer) error {
 	return nil
 }
 
-func (s *swarm) provide(ctx context.Context, strategy string, content cid.Cid, reply *answer) error {
-	joined, err := s.newcomer(ctx, "provider", strategy)
+func (s *swarm) provide(ctx context.Context, asked command, content cid.Cid, reply *answer) error {
+	strategy := asked.Strategy
+	joined, err := s.newcomer(ctx, "provider", strategy, asked.Beside)
 	if err != nil {
 		return err
 	}
@@ -189,11 +203,12 @@ func (s *swarm) provide(ctx context.Context, strategy string, content cid.Cid, r
 	return err
 }
 
-func (s *swarm) find(ctx context.Context, strategy string, content cid.Cid, reply *answer) error {
-	joined, err := s.newcomer(ctx, "finder", strategy)
+func (s *swarm) find(ctx context.Context, asked command, content cid.Cid, reply *answer) error {
+	joined, err := s.newcomer(ctx, "finder", asked.Strategy, asked.Beside)
 	if err != nil {
 		return err
 	}
+	reply.Peers = []string{joined.host.ID().String()}
 	searching, cancel := context.WithCancel(ctx)
 	defer cancel()
 	started := time.Now()
