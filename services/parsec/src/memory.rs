@@ -182,7 +182,7 @@ mod tests {
     fn the_limits_of_all_cgroups_above_count_in_both_versions() {
         let paths = |text| folders(text).into_iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
         assert_eq!(paths("0::/a/b"), ["/sys/fs/cgroup/a/b", "/sys/fs/cgroup/a", "/sys/fs/cgroup"]);
-        assert_eq!(paths("0::/"), ["/sys/fs/cgroup/"].map(|path| path.trim_end_matches('/')));
+        assert_eq!(folders("0::/"), [PathBuf::from("/sys/fs/cgroup")]);
         assert_eq!(
             paths("9:name=systemd:/x\n4:cpu,memory:/docker/y\n8:pids:/z"),
             ["/sys/fs/cgroup/memory/docker/y", "/sys/fs/cgroup/memory/docker", "/sys/fs/cgroup/memory"]
