@@ -19,7 +19,7 @@ fn said(ended: &Ended) -> Vec<&str> {
 }
 
 const ORIGINAL: &str = "tables of the original: version 6, as before";
-const OWN: &str = "tables of its own: migration 0003, as before";
+const OWN: &str = "tables of its own: migration 0004, as before";
 
 #[tokio::test]
 async fn it_says_what_it_did_and_does_nothing_the_second_time() {
@@ -27,14 +27,14 @@ async fn it_says_what_it_did_and_does_nothing_the_second_time() {
     let first = migrate(&stage, database.url(), &[]).await;
     assert_eq!(
         said(&first),
-        ["tables of the original: from none to version 6", "tables of its own: from none to migration 0003"]
+        ["tables of the original: from none to version 6", "tables of its own: from none to migration 0004"]
     );
     assert!(first.out[0].contains(database.name()) && first.err.is_empty(), "{first:?}");
     assert_eq!(said(&migrate(&stage, database.url(), &[]).await), [ORIGINAL, OWN]);
 
     let url = file.url();
-    assert_eq!(said(&migrate(&stage, &url, &[]).await), ["all tables: from none to migration 0004"]);
-    assert_eq!(said(&migrate(&stage, &url, &[]).await), ["all tables: migration 0004, as before"]);
+    assert_eq!(said(&migrate(&stage, &url, &[]).await), ["all tables: from none to migration 0005"]);
+    assert_eq!(said(&migrate(&stage, &url, &[]).await), ["all tables: migration 0005, as before"]);
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn what_it_prints_leaves_it_nothing_to_do() {
     assert_eq!((printed.code(), printed.err.as_str()), (0, ""));
     database.client().await.batch_execute(&printed.out.join("\n")).await.unwrap();
     assert_eq!(said(&migrate(&stage, database.url(), &[]).await), [ORIGINAL, OWN]);
-    for step in ["from version 0 to 1", "from version 5 to 6", "Migration 0001", "Migration 0003"] {
+    for step in ["from version 0 to 1", "from version 5 to 6", "Migration 0001", "Migration 0004"] {
         assert!(printed.out.iter().any(|line| line.starts_with("-- ") && line.contains(step)), "{step}");
     }
 

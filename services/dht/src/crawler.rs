@@ -237,7 +237,8 @@ impl Crawler {
         if let Err(error) = &complete {
             debug!(%peer, %error, "left out of the census");
         }
-        if dialled {
+        // Whoever does not speak our protocol may be about to say which it speaks.
+        if dialled && !matches!(complete, Err(RpcError::Unsupported)) {
             self.tools.rpc.release(&peer);
             self.tools.driver.disconnect(peer).await;
         }

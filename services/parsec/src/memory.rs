@@ -103,7 +103,9 @@ fn folders(cgroups: &str) -> Vec<PathBuf> {
             _ if controllers.split(',').any(|controller| controller == "memory") => Path::new("/sys/fs/cgroup/memory"),
             _ => return None,
         };
-        Some((root, root.join(path.trim_start_matches('/'))))
+        let below = path.trim_matches('/');
+        // Joined with nothing, a path would end with a slash.
+        Some((root, if below.is_empty() { root.to_owned() } else { root.join(below) }))
     };
     let above = |(root, folder): (&Path, PathBuf)| -> Vec<PathBuf> {
         folder.ancestors().take_while(|folder| folder.starts_with(root)).map(Path::to_owned).collect()

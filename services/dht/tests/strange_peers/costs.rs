@@ -90,7 +90,7 @@ async fn who_is_silent_after_the_stream_is_open_costs_ten_seconds_a_try_and_each
         let reached: Vec<_> = phases.into_iter().flatten().collect();
         assert!(reached.is_sorted() && reached[0] >= one.asked, "{one:?}");
     }
-    assert!(first.dialled.is_some() && second.dialled.is_none(), "the second try needs no dial: {tries:?}");
+    assert!(second.dialled.is_none(), "the second try needs no dial: {tries:?}");
     assert!(second.asked >= first.ended.unwrap());
 }
 
