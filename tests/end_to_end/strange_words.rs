@@ -15,7 +15,7 @@ const HOSTILE: &str = "kubo\u{1b}]0;owned\u{7}\u{9b}31m\u{7f}\u{8}\u{202e}\u{200
 /// Calls itself so, and names a peer at a DNS name that reads so.
 async fn hostile() -> Stranger {
     Stranger::start(HOSTILE, |_| {
-        let name = [&[0x36, u8::try_from(HOSTILE.len()).unwrap()], HOSTILE.as_bytes()].concat();
+        let name = [&[0x36, u8::try_from(HOSTILE.len()).expect("it is short")], HOSTILE.as_bytes()].concat();
         // Port 4001 over TCP.
         naming(vec![Named::invented(vec![[&name[..], &[0x06, 0x0f, 0xa1]].concat()])])
     })

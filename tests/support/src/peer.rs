@@ -35,6 +35,9 @@ pub struct Stranger {
     _serving: JoinSet<()>,
 }
 
+/// Makes the transport of a peer with this key.
+pub type MakeTransport = dyn Fn(&Keypair) -> Boxed<(PeerId, StreamMuxerBox)> + Send + Sync;
+
 /// What a peer is reached by.
 pub struct Carrier {
     /// Whose it is.
@@ -42,7 +45,7 @@ pub struct Carrier {
     /// Where it listens.
     pub listen: &'static str,
     /// What listens there.
-    pub transport: Box<dyn Fn(&Keypair) -> Boxed<(PeerId, StreamMuxerBox)> + Send + Sync>,
+    pub transport: Box<MakeTransport>,
 }
 
 impl Carrier {

@@ -116,15 +116,16 @@ impl TracedRequest {
             (phase.is_some() && needed.is_none()).then_some(Disorder::Missing(name, needed_name))
         };
         let answered = self.ended.filter(|_| self.end == RequestEnd::Answered);
+        let at_the_end = match (self.end, self.ended) {
+            (RequestEnd::Pending, Some(_)) => Some(Disorder::PendingEnded),
+            (RequestEnd::Pending, None) | (_, Some(_)) => None,
+            (_, None) => Some(Disorder::NotEnded),
+        };
         late.map(|pair| Disorder::Phases(pair[0].0, pair[1].0))
-            .or_else(|| without(self.opened, "opened", self.connected, "connected"))
-            .or_else(|| without(self.written, "written", self.connected, "connected"))
-            .or_else(|| without(answered, "answered", self.written, "written"))
-            .or_else(|| match (self.end, self.ended) {
-                (RequestEnd::Pending, Some(_)) => Some(Disorder::PendingEnded),
-                (RequestEnd::Pending, None) | (_, Some(_)) => None,
-                (_, None) => Some(Disorder::NotEnded),
-            })
+            .or(without(self.opened, "opened", self.connected, "connected"))
+            .or(without(self.written, "written", self.connected, "connected"))
+            .or(without(answered, "answered", self.written, "written"))
+            .or(at_the_end)
     }
 }
 
