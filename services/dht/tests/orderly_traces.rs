@@ -3,6 +3,7 @@
 //!
 //! The networks are drawn from a seed that is printed; `PARSEC_TRACES_SEED` repeats a run.
 
+#![allow(clippy::print_stderr, reason = "a seed to repeat a run with")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};

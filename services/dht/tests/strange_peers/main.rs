@@ -1,6 +1,7 @@
 //! Nodes that join through peers of every kind, on real sockets: dead ones, ones of other networks, and ones that answer
 //! whatever they like.
 
+#![allow(clippy::print_stdout, reason = "figures to look at, with --nocapture")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod answers;

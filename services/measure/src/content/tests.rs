@@ -100,7 +100,7 @@ fn base64_has_slashes_and_is_no_path() {
     // Digests of 0xff are all slashes in base64; the second one reads like a path with a CID in it.
     let slashes = multibase::encode(Base::Base64, v1(SHA2_256, 32, &[0xff; 32]));
     // Six bytes, four of them before the digest, make eight characters.
-    let path = Base::Base64.decode(&format!("/ipfs/{}", &CID[..34])).unwrap();
+    let path = Base::Base64.decode(format!("/ipfs/{}", &CID[..34])).unwrap();
     let path = multibase::encode(Base::Base64, v1(SHA2_256, 32, &[vec![0xff; 2], path].concat()));
     assert!(slashes.contains("//////") && path.contains("/ipfs/Qm"), "{slashes} {path}");
     for text in [slashes, path] {
