@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod openapi;
 pub mod outage;
 pub mod peer;
+pub mod poison;
 pub mod postgres;
 pub mod process;
 mod programs;

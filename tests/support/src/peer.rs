@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 const IDENTIFY: &str = "/ipfs/id/1.0.0";
 
 /// The Kademlia protocol id of parsec's local networks (`parsec_dht::LOCAL_PROTOCOL`).
-const LOCAL_PROTOCOL: &str = "/parsec/local/kad/1.0.0";
+pub(crate) const LOCAL_PROTOCOL: &str = "/parsec/local/kad/1.0.0";
 
 /// What it writes in answer to each request, given its own address; after that it is silent and leaves the stream open.
 type Says = dyn Fn(&str) -> Vec<u8> + Send + Sync;
