@@ -23,14 +23,16 @@ struct Fate {
     stored: u64,
     failed: u64,
     pending: u64,
+    /// How many of the truly closest peers name us when they are asked.
+    verified: u64,
     /// How many peers hold the record.
     held: usize,
 }
 
 impl fmt::Display for Fate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { stored, failed, pending, held } = self;
-        write!(f, "{stored:>6} | {failed:>6} | {pending:>7} | {held:>4} |")
+        let Self { stored, failed, pending, verified, held } = self;
+        write!(f, "{stored:>6} | {failed:>6} | {pending:>7} | {verified:>8} | {held:>4} |")
     }
 }
 
@@ -47,8 +49,10 @@ async fn publish(stage: &Stage, go: &GoPeers, server: &Server) -> Fate {
     };
     stage.eventually("a put at each of the 20 peers", arrived).await;
     let held = go.records(&cid).await.len();
-    let fate =
-        Fate { stored: count("HoldersStored"), failed: count("HoldersFailed"), pending: count("HoldersPending"), held };
+    let looked = async || server.verified(&cid);
+    let verified = stage.eventually("a look where the record is", looked).await;
+    let [stored, failed, pending] = ["HoldersStored", "HoldersFailed", "HoldersPending"].map(count);
+    let fate = Fate { stored, failed, pending, verified, held };
     assert_eq!(
         fate.stored + fate.failed + fate.pending,
         HOLDERS as u64,
@@ -76,13 +80,14 @@ const HABITS: [&str; 6] = ["none", "closes", "resets", "echoes", "refuses", "die
 /// How often is published among the same peers: the second time on streams that the first has left behind.
 const PUBLICATIONS: usize = 2;
 
-/// What the table promises of each habit: stored, confirmed, and held.
-fn promised() -> Vec<(u64, u64, usize)> {
+/// What the table promises of each habit: stored, confirmed, verified, and held.
+fn promised() -> Vec<(u64, u64, u64, usize)> {
     let table = METHODS.split("<!-- table:habits -->").nth(1).expect("the document marks its table");
     let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
     rows.map(|row| {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
-        (cells[1].parse().unwrap(), cells[2].parse().unwrap(), cells[4].parse().unwrap())
+        let number = |cell: usize| cells[cell].parse().unwrap();
+        (number(1), number(2), number(3), cells[4].parse().unwrap())
     })
     .collect()
 }
@@ -92,20 +97,20 @@ fn promised() -> Vec<(u64, u64, usize)> {
 async fn for_each_way_in_which_a_peer_loses_a_record_it_is_as_the_table_of_methods_says() {
     program("peers");
     let _turn = turn().await;
-    println!("| habit   | stored | failed | pending | held |");
-    println!("| ------- | ------ | ------ | ------- | ---- |");
+    println!("| habit   | stored | failed | pending | verified | held |");
+    println!("| ------- | ------ | ------ | ------- | -------- | ---- |");
     let mut measured = Vec::new();
     for habit in HABITS {
         let stage = Stage::begin();
         let go = GoPeers::habitual(&stage, PEERS, habit).await;
-        let server = Server::join(&stage, "classic", PROTOCOL, &go.bootstrap(), &[]).await;
+        let server = Server::join(&stage, "classic", PROTOCOL, &go.bootstrap(), &["--verify-records", "1"]).await;
         // Nobody is left for another one.
         let publications = if habit == "dies" { 1 } else { PUBLICATIONS };
         let mut fates = Vec::new();
         for _ in 0..publications {
             let fate = publish(&stage, &go, &server).await;
             println!("| {habit:<7} | {fate}");
-            fates.push((fate.stored, fate.held));
+            fates.push((fate.stored, fate.verified, fate.held));
         }
         fates.dedup();
         assert_eq!(fates.len(), 1, "{habit}: a stream that has been used makes a difference: {fates:?}");
@@ -113,7 +118,7 @@ async fn for_each_way_in_which_a_peer_loses_a_record_it_is_as_the_table_of_metho
         let go = GoPeers::habitual(&stage, PEERS, habit).await;
         let confirmed = confirmed(&stage, &go).await;
         println!("| {habit:<7} | {confirmed} confirmed in the end");
-        measured.extend(fates.into_iter().map(|(stored, held)| (stored, confirmed, held)));
+        measured.extend(fates.into_iter().map(|(stored, verified, held)| (stored, confirmed, verified, held)));
     }
     assert_eq!(measured, promised());
 }

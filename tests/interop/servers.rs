@@ -14,7 +14,7 @@ use crate::deployment::SERVER;
 #[derive(Debug)]
 pub(crate) struct Server {
     stage: Stage,
-    _process: Process,
+    process: Process,
     /// Its HTTP API.
     pub(crate) api: SocketAddr,
     /// Its name in the DHT.
@@ -43,7 +43,7 @@ impl Server {
             api: ([127, 0, 0, 1], port).into(),
             peer_id: fields["peer_id"].as_str().expect("a server says its peer id").to_owned(),
             peer_port: number("peer_port"),
-            _process: process,
+            process: process,
         };
         let is_ready = async || (http::get(stage, server.api, "/readiness").await.status == 200).then_some(());
         stage.eventually(&format!("{strategy} server ready to measure"), is_ready).await;
@@ -54,6 +54,18 @@ impl Server {
     pub(crate) fn addresses(&self) -> [String; 2] {
         let port = self.peer_port;
         [format!("/ip4/127.0.0.1/tcp/{port}"), format!("/ip4/127.0.0.1/udp/{port}/quic-v1")]
+    }
+
+    /// How many of the truly closest peers had this record when it was looked for right after its publication; `None` before
+    /// that. For a server with `--verify-records 1`.
+    pub(crate) fn verified(&self, cid: &str) -> Option<u64> {
+        self.process.logged_so_far().iter().filter(|line| line["cid"] == cid).find_map(|line| {
+            match line["message"].as_str()? {
+                "looked where a record is" => line["having"].as_u64(),
+                "nobody could be asked where a record is; it is tried again" => Some(0),
+                _ => None,
+            }
+        })
     }
 
     /// Publishes, and says what the answer is.
