@@ -43,7 +43,7 @@ impl Server {
             api: ([127, 0, 0, 1], port).into(),
             peer_id: fields["peer_id"].as_str().expect("a server says its peer id").to_owned(),
             peer_port: number("peer_port"),
-            process: process,
+            process,
         };
         let is_ready = async || (http::get(stage, server.api, "/readiness").await.status == 200).then_some(());
         stage.eventually(&format!("{strategy} server ready to measure"), is_ready).await;
