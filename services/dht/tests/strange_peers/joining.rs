@@ -13,14 +13,19 @@ use tokio::time::Instant;
 use super::dead::Dead;
 use super::{config, fresh, ready, reason, server, tcp_address, until};
 
-/// What a node that waits for a dead peer takes at least: 5 s. A busy machine may take a while for the rest.
+/// How long a node may take whose bootstrap peers are good but for one, on a machine that has other things to do; one that
+/// waits for the dead takes 5 s at least.
 const BEFORE_THE_DEAD: Duration = Duration::from_secs(3);
+
+/// How long half of such nodes may take.
+const AS_A_RULE: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_dead_bootstrap_peer_among_good_ones_holds_up_nobody() {
     let one = server(vec![]).await;
     let other = server(vec![tcp_address(&one)]).await;
     ready(&other).await;
+    let mut all = Vec::new();
     for dead in Dead::of_each_kind().await {
         for strategy in StrategyKind::ALL {
             let bootstrap = vec![dead.address.clone(), tcp_address(&one), tcp_address(&other)];
@@ -30,6 +35,7 @@ async fn one_dead_bootstrap_peer_among_good_ones_holds_up_nobody() {
             let took = started.elapsed();
             println!("{}, {strategy}: ready after {took:?}", dead.what);
             assert!(took < BEFORE_THE_DEAD, "{}, {strategy}: ready after {took:?}", dead.what);
+            all.push(took);
             assert_eq!(size, 2, "{}, {strategy}", dead.what);
             let provided = node.provide(fresh(), None).await.unwrap();
             // A full routing table returns before its last record has left.
@@ -37,6 +43,8 @@ async fn one_dead_bootstrap_peer_among_good_ones_holds_up_nobody() {
             assert_eq!((provided.class, records(provided.effort)), (OutcomeClass::Ok, Some(2)), "{provided:?}");
         }
     }
+    all.sort();
+    assert!(all[all.len() / 2] < AS_A_RULE, "{all:?}");
 }
 
 /// A peer behind a door that takes calls at once and lets nobody through before it is opened.
