@@ -1,4 +1,5 @@
-//! The living parts: whatever lives long, owns state or can crash is an actor, one to a file.
+//! The living parts: whatever lives long, owns state or can crash is an actor, one to a file. They stand in rooms, and a room
+//! knows only those below it: [`scheduling`], [`serving`], [`recording`], [`telemetry`], [`supervision`].
 //!
 //! | actor | duty | asks | supervised by |
 //! |---|---|---|---|
@@ -16,28 +17,17 @@
 //! [`supervise`] brings back what crashes or hangs ([`progress`]), [`stop`] ends a process in order, [`vitals`] say how it
 //! is doing.
 
-pub mod ask;
-mod books;
-pub mod dht_node;
-pub mod fleet;
-pub mod follow_ups;
-pub mod gateway;
-pub mod heartbeat;
-pub mod metrics;
-mod muster;
-pub mod open_round;
-pub mod progress;
-pub mod recorder;
-pub mod root;
-pub mod round;
-pub mod scheduler;
-pub mod signs;
-pub mod stop;
-pub mod supervise;
+pub mod recording;
+pub mod scheduling;
+pub mod serving;
+pub mod supervision;
 pub mod telemetry;
-pub mod traces;
-pub mod verifier;
-pub mod vitals;
+
+pub use recording::recorder;
+pub use scheduling::{fleet, open_round, round, scheduler, traces};
+pub use serving::{dht_node, follow_ups, gateway, heartbeat, verifier};
+pub use supervision::{ask, progress, root, signs, stop, supervise};
+pub use telemetry::{metrics, vitals};
 
 // Unit tests and the tests in `tests/actors` share their fakes, which know this crate by its name.
 #[cfg(test)]

@@ -15,24 +15,24 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, pause, sleep};
 
-use crate::ask::{Ask, AskError};
-use crate::dht_node::{DhtHandle, DhtNode, GetReadiness, OperationError, Retrieve, StartDht};
 use crate::fakes::{
     Bystander, Bystanding, Call, FakeDht, FakeServers, FakeStore, How, MockDht, POLICY, Question, Records, Witness,
     cid, metrics, millis, node, publication, secs,
 };
-use crate::fleet::{Fleet, FleetConfig};
-use crate::gateway::{Gateway, Measuring, Routes};
-use crate::heartbeat::{Heartbeat, HeartbeatConfig};
-use crate::open_round::OpenRound;
-use crate::progress::Progress;
-use crate::recorder::{Backlog, Record, Recorder, RecorderConfig, RecorderHandle};
-use crate::round::RoundTools;
-use crate::scheduler::{Scheduler, SchedulerConfig};
-use crate::supervise::{Child, supervise};
+use crate::recording::recorder::{Backlog, Record, Recorder, RecorderConfig, RecorderHandle};
+use crate::scheduling::fleet::{Fleet, FleetConfig};
+use crate::scheduling::open_round::OpenRound;
+use crate::scheduling::round::RoundTools;
+use crate::scheduling::scheduler::{Scheduler, SchedulerConfig};
+use crate::scheduling::traces::Traces;
+use crate::serving::dht_node::{DhtHandle, DhtNode, GetReadiness, OperationError, Retrieve, StartDht};
+use crate::serving::gateway::{Gateway, Measuring, Routes};
+use crate::serving::heartbeat::{Heartbeat, HeartbeatConfig};
+use crate::serving::verifier::{Verifier, VerifierConfig};
+use crate::supervision::ask::{Ask, AskError};
+use crate::supervision::progress::Progress;
+use crate::supervision::supervise::{Child, supervise};
 use crate::telemetry::{Scrape, Telemetry};
-use crate::traces::Traces;
-use crate::verifier::{Verifier, VerifierConfig};
 
 /// Something that is done with an actor, from inside.
 type Deed<A> = Box<dyn FnOnce(&mut A, &mut <A as Actor>::Context) + Send>;

@@ -1,0 +1,80 @@
+//! Rows in memory: on their way to the disk, or for want of one.
+
+use std::collections::VecDeque;
+
+use parsec_store::Row;
+
+use super::recorder::BacklogFull;
+
+/// How many rows may wait. Half a day of three fleets of seven at one round a minute; about 100 MB.
+pub(super) const MAX_ROWS: usize = 100_000;
+
+/// How many of them may have a trace: a trace has 50 kB, so that these take as much as all rows without. Of an outage's
+/// failures the first ones say enough.
+const MAX_TRACES: usize = 2_000;
+
+/// Rows in the order in which they came, numbered from the first one ever.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    rows: VecDeque<Row>,
+    /// How many rows have left: the number of the first row that is here.
+    first: u64,
+    /// How many of the rows have a trace.
+    traces: usize,
+}
+
+/// Whether the row brings a trace with it.
+pub(super) fn has_trace(row: &Row) -> bool {
+    matches!(row, Row::Attempt(attempt) if attempt.result.trace.is_some())
+}
+
+/// The row without its trace.
+pub(super) fn bare(mut row: Row) -> Row {
+    if let Row::Attempt(attempt) = &mut row {
+        attempt.result.trace = None;
+        attempt.why_kept = None;
+    }
+    row
+}
+
+impl Memory {
+    /// Keeps all of the rows or none. Returns how many had to go without their trace.
+    pub(super) fn push(&mut self, rows: Vec<Row>) -> Result<usize, BacklogFull> {
+        if self.rows.len() + rows.len() > MAX_ROWS {
+            return Err(BacklogFull);
+        }
+        let mut without = 0;
+        for row in rows {
+            let traced = has_trace(&row);
+            let room = self.traces < MAX_TRACES;
+            self.traces += usize::from(traced && room);
+            without += usize::from(traced && !room);
+            self.rows.push_back(if room { row } else { bare(row) });
+        }
+        Ok(without)
+    }
+
+    /// The oldest rows, which stay until they are [confirmed](Self::confirm), and the number of the first one after them.
+    pub(super) fn oldest(&self, count: usize) -> (Vec<Row>, u64) {
+        let rows: Vec<_> = self.rows.iter().take(count).cloned().collect();
+        let end = self.first + rows.len() as u64;
+        (rows, end)
+    }
+
+    /// Everything before the row with this number is done with. Returns how many rows that is news for.
+    pub(super) fn confirm(&mut self, end: u64) -> usize {
+        let mut news = 0;
+        while self.first < end
+            && let Some(row) = self.rows.pop_front()
+        {
+            self.first += 1;
+            self.traces -= usize::from(has_trace(&row));
+            news += 1;
+        }
+        news
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+}

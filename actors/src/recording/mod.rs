@@ -1,0 +1,6 @@
+//! What was measured, on its way into the database.
+
+mod backlog;
+mod disk;
+mod memory;
+pub mod recorder;

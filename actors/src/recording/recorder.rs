@@ -1,0 +1,494 @@
+//! Duty: writes what was measured into the database, in batches, each row once.
+//!
+//! Asks nobody but the store and the disk. Rows wait in a [`Backlog`] that outlives a crash of this actor, and, on
+//! disk, a crash of the process. While the database is away the backlog grows, up to a bound, and writing is
+//! tried again with back-off. Told to stop ([`Stop`]), it writes what it holds first; what the database does
+//! not take then stays on disk for the next start.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use parsec_measure::{Attempt, Round};
+use parsec_store::{Row, SpoolState, Store, StoreError};
+use thiserror::Error;
+use tokio::time::timeout;
+use tracing::{debug, error, info, warn};
+
+use crate::supervision::ask::Ask;
+use crate::supervision::progress::Progress;
+use crate::supervision::stop::Stop;
+use crate::supervision::supervise::Child;
+use crate::telemetry::metrics::Metrics;
+
+use super::backlog::Batch;
+use super::disk::DiskError;
+use super::memory;
+
+pub use super::backlog::Backlog;
+
+/// How many rows are written in one transaction: enough to spread its cost, few enough to take a fraction of a second.
+const BATCH: usize = 500;
+
+/// How long a row waits for company.
+const LINGER: Duration = Duration::from_millis(100);
+
+/// The pauses after a failure: doubling between these.
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// How often a batch is offered to a database that answers and refuses it, before the fault is looked for in its rows:
+/// with back-off, about four minutes.
+const MAX_REFUSALS: u32 = 12;
+
+/// How long one write may take: longer than the minute within which each call of a store ends.
+const STORE_LIMIT: Duration = Duration::from_secs(75);
+
+/// The same when the process is to end: much longer than a healthy database takes.
+const LAST_WRITE: Duration = Duration::from_secs(4);
+
+/// How often the disk is looked after: what is too old is let go of, and those who watch hear how full it is.
+const LOOK_AFTER: Duration = Duration::from_secs(60);
+
+/// From which part of its limit on the spool is nearly full: with the limits as they come, there are days left.
+const NEARLY_FULL: f64 = 0.5;
+
+/// How long noting a round may delay its publication. On a healthy disk it takes milliseconds; on a slow one it goes on
+/// beside the publication, which would leave no row only if the process were killed before it is done.
+const ANNOUNCE_DEADLINE: Duration = Duration::from_millis(250);
+
+/// How long noting that lookups begin may take: longer than a disk is waited for. Nothing waits for it but the round's end.
+const BEGIN_DEADLINE: Duration = Duration::from_secs(12);
+
+/// How long handing rows over may take.
+pub const RECORD_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Keep these rows, and see that they get into the database. Answered as soon as they are in the backlog.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<(), BacklogFull>")]
+pub struct Record(pub Vec<Row>);
+
+/// This round is about to attempt this: note it on disk, so that each attempt has a row whatever happens. The attempts are
+/// as they are recorded if nobody is left to record their results. Answered when that is done or cannot be done.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Announce {
+    /// The round.
+    pub round: Round,
+    /// What begins now.
+    pub attempts: Vec<Attempt>,
+    /// What begins once that has succeeded, if it does: no rows come of it before it has been told to [`Begin`].
+    pub planned: Vec<Attempt>,
+}
+
+/// What was planned begins: note that on disk, too. Answered when that is done or cannot be done; nothing that is measured
+/// must wait for it.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Begin {
+    /// The round.
+    pub round: Round,
+    /// The planned attempts as they are now.
+    pub attempts: Vec<Attempt>,
+}
+
+/// The database has been away for so long that no more rows can be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("{} rows wait in memory for the database already", memory::MAX_ROWS)]
+pub struct BacklogFull;
+
+/// How long an answer to handed-over rows may take: longer than it takes to find that the recorder hangs. Until then the
+/// message is in its mailbox, and would only be there twice.
+const HAND_OVER_DEADLINE: Duration = Duration::from_secs(45);
+
+/// How long a crashed recorder is waited for before rows are given up: longer than its longest back-off. Nothing waits
+/// meanwhile but the end of the round.
+const HAND_OVER_LIMIT: Duration = Duration::from_secs(15);
+
+/// The pause between two tries to hand rows over.
+const HAND_OVER_PAUSE: Duration = Duration::from_millis(200);
+
+/// How others have rows recorded.
+#[derive(Debug, Clone)]
+pub struct RecorderHandle {
+    record: Ask<Record>,
+    announce: Ask<Announce>,
+    begin: Ask<Begin>,
+    metrics: Arc<Metrics>,
+}
+
+impl RecorderHandle {
+    /// Hands rows to this actor, and counts those that it cannot take in `metrics`.
+    pub fn new<A>(recorder: &Addr<A>, metrics: Arc<Metrics>) -> Self
+    where
+        A: Actor<Context = Context<A>> + Handler<Record> + Handler<Announce> + Handler<Begin>,
+    {
+        let name = "recorder";
+        Self {
+            record: Ask::new(name, recorder.clone(), HAND_OVER_DEADLINE),
+            announce: Ask::new(name, recorder.clone(), ANNOUNCE_DEADLINE),
+            begin: Ask::new(name, recorder.clone(), BEGIN_DEADLINE),
+            metrics,
+        }
+    }
+
+    /// The same for a supervised recorder.
+    pub fn of(recorder: &Child<Recorder>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            record: recorder.ask(HAND_OVER_DEADLINE),
+            announce: recorder.ask(ANNOUNCE_DEADLINE),
+            begin: recorder.ask(BEGIN_DEADLINE),
+            metrics,
+        }
+    }
+
+    /// Has noted what is about to be attempted. An instrument whose disk is broken goes on measuring: then it is not noted.
+    pub(crate) async fn announce(&self, round: Round, attempts: Vec<Attempt>, planned: Vec<Attempt>) {
+        if let Err(error) = self.announce.ask(Announce { round, attempts, planned }).await {
+            debug!(%error, "not noted yet what is about to be attempted");
+        }
+    }
+
+    /// Has noted that what was planned begins.
+    pub(crate) async fn begin(&self, round: Round, attempts: Vec<Attempt>) {
+        if let Err(error) = self.begin.ask(Begin { round, attempts }).await {
+            debug!(%error, "not noted that what was planned has begun");
+        }
+    }
+
+    /// Hands rows over; waits for a recorder that is coming back from a crash.
+    pub async fn record(&self, rows: Vec<Row>) {
+        let started = tokio::time::Instant::now();
+        loop {
+            match self.record.ask(Record(rows.clone())).await {
+                // A full backlog has been counted and logged where it is.
+                Ok(Ok(()) | Err(BacklogFull)) => return,
+                Err(error) if started.elapsed() > HAND_OVER_LIMIT => {
+                    self.metrics.rows_lost(rows.len());
+                    error!(%error, rows = rows.len(), "rows could not be handed to the recorder; they are lost");
+                    return;
+                }
+                Err(_) => tokio::time::sleep(HAND_OVER_PAUSE).await,
+            }
+        }
+    }
+}
+
+/// Why rows still wait.
+#[derive(Debug, Error)]
+enum WriteError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("rows that wait on disk cannot be read: {0}")]
+    Disk(#[from] DiskError),
+}
+
+/// What the recorder needs.
+#[derive(Clone)]
+pub struct RecorderConfig {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// Where rows wait.
+    pub backlog: Arc<Backlog>,
+    /// Where written and lost rows are counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// See the module's documentation.
+pub struct Recorder {
+    config: RecorderConfig,
+    writing: bool,
+    /// A write is due at the end of the linger time.
+    lingering: bool,
+    flushing: bool,
+    nearly_full: bool,
+    pause: Duration,
+    /// How often in a row a database that answers has refused the oldest batch.
+    refusals: u32,
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let backlog = self.config.backlog.len();
+        f.debug_struct("Recorder").field("backlog", &backlog).field("writing", &self.writing).finish()
+    }
+}
+
+impl Recorder {
+    /// A recorder that goes on with whatever the backlog holds.
+    pub fn new(config: RecorderConfig) -> Self {
+        Self {
+            config,
+            writing: false,
+            lingering: false,
+            flushing: false,
+            nearly_full: false,
+            pause: RETRY.0,
+            refusals: 0,
+        }
+    }
+
+    /// Takes what has come to the disk; what comes meanwhile follows in one piece.
+    fn flush(&mut self, context: &mut Context<Self>) {
+        if self.flushing || !self.config.backlog.is_on_its_way() {
+            return;
+        }
+        self.flushing = true;
+        let config = self.config.clone();
+        let flushing = async move { config.backlog.flush().await };
+        context.spawn(flushing.into_actor(self).map(|(), actor, context| {
+            actor.flushing = false;
+            actor.tell();
+            if actor.config.backlog.works() {
+                actor.flush(context);
+            }
+        }));
+    }
+
+    /// Writes at once if a batch is full, soon otherwise.
+    fn write_soon(&mut self, context: &mut Context<Self>) {
+        let waiting = self.config.backlog.len();
+        self.tell();
+        if self.writing || waiting == 0 {
+            return;
+        }
+        if waiting >= BATCH {
+            return self.write(context);
+        }
+        if !self.lingering {
+            self.lingering = true;
+            context.run_later(LINGER, |actor, context| {
+                actor.lingering = false;
+                if !actor.writing {
+                    actor.write(context);
+                }
+            });
+        }
+    }
+
+    /// Tells those who watch how much waits, and says once that the spool is nearly full.
+    fn tell(&mut self) {
+        let RecorderConfig { backlog, metrics, .. } = &self.config;
+        metrics.traces_lost(backlog.traces_lost());
+        let spool = backlog.spool();
+        metrics.backlog(backlog.len(), backlog.in_memory());
+        let Some(spool) = spool else { return };
+        metrics.spool(&spool, backlog.works());
+        let nearly_full = fullness(&spool) > NEARLY_FULL;
+        if nearly_full && !self.nearly_full {
+            warn!(
+                rows = spool.rows,
+                bytes = spool.bytes,
+                max_bytes = spool.max_bytes,
+                oldest_seconds = spool.oldest.unwrap_or_default().as_secs(),
+                max_age_seconds = spool.max_age.as_secs(),
+                "the spool is nearly full: rows will be lost if the database stays away"
+            );
+        }
+        self.nearly_full = nearly_full;
+    }
+
+    /// Lets go of what is too old, now and then.
+    fn look_after(&self, context: &mut Context<Self>) {
+        context.run_interval(LOOK_AFTER, |actor, context| {
+            let config = actor.config.clone();
+            let expiring = async move { config.backlog.expire().await };
+            context.spawn(expiring.into_actor(actor).map(|rows, actor, _| {
+                if rows > 0 {
+                    actor.config.metrics.rows_lost(rows);
+                    error!(
+                        rows,
+                        "rows have waited for the database for longer than the spool keeps them; they are lost"
+                    );
+                }
+                actor.tell();
+            }));
+        });
+    }
+
+    fn write(&mut self, context: &mut Context<Self>) {
+        self.writing = true;
+        let (config, impatient) = (self.config.clone(), self.refusals >= MAX_REFUSALS);
+        let writing = async move { write_batch(&config, impatient).await };
+        context.spawn(writing.into_actor(self).map(|result, actor, context| match result {
+            Ok(()) => {
+                if actor.pause > RETRY.0 {
+                    info!(rows_waiting = actor.config.backlog.len(), "the database takes rows again");
+                }
+                actor.pause = RETRY.0;
+                actor.refusals = 0;
+                actor.writing = false;
+                actor.write_soon(context);
+            }
+            Err(error) => {
+                let (rows_waiting, pause) = (actor.config.backlog.len(), actor.pause);
+                if pause == RETRY.0 {
+                    warn!(%error, rows_waiting, "rows cannot be written to the database; they wait");
+                } else {
+                    debug!(%error, rows_waiting, "rows still cannot be written");
+                }
+                actor.refusals += u32::from(matches!(error, WriteError::Store(StoreError::Query(_))));
+                actor.pause = (pause * 2).min(RETRY.1);
+                context.run_later(pause, |actor, context| actor.write(context));
+            }
+        }));
+    }
+}
+
+/// How near the spool is to one of its limits: from 0 to 1.
+fn fullness(spool: &SpoolState) -> f64 {
+    let bytes = spool.bytes as f64 / spool.max_bytes.max(1) as f64;
+    let age = spool.oldest.unwrap_or_default().as_secs_f64() / spool.max_age.as_secs_f64().max(1.0);
+    bytes.max(age)
+}
+
+/// Writes the oldest rows. `Err` means that the database does not take them now; all are still in the backlog.
+/// With `impatient`, a query that fails counts as the fault of its row.
+async fn write_batch(config: &RecorderConfig, impatient: bool) -> Result<(), WriteError> {
+    let RecorderConfig { store, backlog, metrics } = config;
+    let Batch { rows, end } = backlog.oldest(BATCH).await?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let refused = match record(store.as_ref(), &rows).await {
+        Ok(()) => 0,
+        Err(error) if is_for_good(&error, impatient) => write_one_by_one(store.as_ref(), &rows, impatient).await?,
+        Err(error) => return Err(error.into()),
+    };
+    let done = backlog.confirm(end).await;
+    let lost = refused.min(done);
+    metrics.rows_lost(lost);
+    metrics.rows_written(done - lost);
+    Ok(())
+}
+
+/// A store that keeps its word answers. One that does not must not keep all later rows waiting.
+async fn record(store: &dyn Store, rows: &[Row]) -> Result<(), StoreError> {
+    match timeout(STORE_LIMIT, store.record(rows)).await {
+        Ok(result) => result,
+        Err(_) => Err(StoreError::Unavailable(format!("no answer to a write within {} s", STORE_LIMIT.as_secs()))),
+    }
+}
+
+fn is_for_good(error: &StoreError, impatient: bool) -> bool {
+    matches!(error, StoreError::BadRow(_)) || impatient && matches!(error, StoreError::Query(_))
+}
+
+/// One bad row must not hold up all others: finds it, and leaves it out. Returns how many there were.
+///
+/// A query that fails is the fault of its row only if it fails twice, and others went through in between: a database whose
+/// disk is full refuses all of them, for hours if need be, and none must be lost by that.
+async fn write_one_by_one(store: &dyn Store, rows: &[Row], impatient: bool) -> Result<usize, StoreError> {
+    let (mut bad, mut suspects) = (0, Vec::new());
+    for row in rows {
+        match record(store, std::slice::from_ref(row)).await {
+            Ok(()) => {}
+            Err(error @ StoreError::BadRow(_)) => {
+                bad += 1;
+                refuse(row, &error);
+            }
+            Err(error @ StoreError::Query(_)) if impatient => suspects.push((row, error)),
+            Err(error) => return Err(error),
+        }
+    }
+    if let Some((_, error)) = suspects.first()
+        && bad + suspects.len() == rows.len()
+    {
+        return Err(error.clone());
+    }
+    for (row, _) in suspects {
+        match record(store, std::slice::from_ref(row)).await {
+            Ok(()) => {}
+            Err(error) if is_for_good(&error, impatient) => {
+                bad += 1;
+                refuse(row, &error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(bad)
+}
+
+fn refuse(row: &Row, error: &StoreError) {
+    let row = memory::bare(row.clone());
+    error!(%error, ?row, "row refused by the database");
+}
+
+impl Actor for Recorder {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        self.look_after(context);
+        self.flush(context);
+        self.write_soon(context);
+    }
+}
+
+impl Progress for Recorder {}
+
+impl Supervised for Recorder {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        *self = Self::new(self.config.clone());
+    }
+}
+
+impl Handler<Record> for Recorder {
+    type Result = Result<(), BacklogFull>;
+
+    fn handle(&mut self, Record(rows): Record, context: &mut Self::Context) -> Self::Result {
+        let count = rows.len();
+        let kept = self.config.backlog.push(rows);
+        match kept {
+            Ok(without) => self.config.metrics.traces_lost(without),
+            Err(BacklogFull) => {
+                self.config.metrics.rows_lost(count);
+                error!(rows = count, "no room for rows while the database is away; they are lost");
+            }
+        }
+        self.flush(context);
+        self.write_soon(context);
+        kept.map(|_| ())
+    }
+}
+
+impl Handler<Announce> for Recorder {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, Announce { round, attempts, planned }: Announce, _: &mut Self::Context) -> Self::Result {
+        let backlog = Arc::clone(&self.config.backlog);
+        Box::pin(async move { backlog.announce(round, attempts, planned).await })
+    }
+}
+
+impl Handler<Begin> for Recorder {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, Begin { round, attempts }: Begin, _: &mut Self::Context) -> Self::Result {
+        let backlog = Arc::clone(&self.config.backlog);
+        Box::pin(async move { backlog.begin(round, attempts).await })
+    }
+}
+
+impl Handler<Stop> for Recorder {
+    type Result = ResponseActFuture<Self, ()>;
+
+    /// A write may be under way: the same rows are then offered twice, which the store takes as once.
+    fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
+        let config = self.config.clone();
+        let writing = async move {
+            config.backlog.flush().await;
+            while !config.backlog.is_empty() {
+                let writing = timeout(LAST_WRITE, write_batch(&config, false)).await;
+                let hangs = || WriteError::from(StoreError::Unavailable("no answer while stopping".to_owned()));
+                let Err(error) = writing.unwrap_or_else(|_| Err(hangs())) else { continue };
+                let rows_waiting = config.backlog.len();
+                if config.backlog.is_safe() {
+                    warn!(%error, rows_waiting, "rows cannot be written while stopping; they wait on disk for the next start");
+                    break;
+                }
+                warn!(%error, rows_waiting, "rows cannot be written while stopping");
+                tokio::time::sleep(RETRY.0).await;
+            }
+        };
+        Box::pin(writing.into_actor(self).map(|(), _, context| context.stop()))
+    }
+}

@@ -1,0 +1,355 @@
+//! Duty: plays the rounds of one fleet group, on time, one after the other.
+//!
+//! Before each round it asks the store who is alive and each of those servers whether it is ready; then
+//! one server publishes and the others look it up (module [`round`](crate::scheduling::round)). Every attempt goes to
+//! the recorder as soon as it has ended. Told to stop ([`Stop`]), it cuts the round under way off and
+//! records it as interrupted; so it does with a round that it crashed in, when it is back. A database that
+//! is away does not keep it from measuring: it goes on with the nodes it knows. Neither does a row that no
+//! node can be made of: it is named, and left out. A server that fails again and again is left out for a
+//! while ([`Faults`]).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::Mutex;
+use parsec_measure::{
+    Absence, Attempt, Content, Due, Faults, FleetGroup, Node, NodeId, Rotation, Round, RoundId, Schedule, SchedulerId,
+    TooFewNodes,
+};
+use parsec_store::{MAX_LISTED_NODES, UnusableNode};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::scheduling::muster::{LeftOut, Mustered, muster};
+use crate::scheduling::open_round::OpenRound;
+use crate::scheduling::round::{self, Parts, RoundTools};
+use crate::supervision::progress::{Progress, Stuck, UnderWay};
+use crate::supervision::stop::Stop;
+
+/// The pauses between tries to register with a database that is away: doubling between these.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// A round has ended: an event for whoever watches.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct RoundFinished {
+    /// The fleets.
+    pub group: FleetGroup,
+    /// The round, with its end.
+    pub round: Round,
+    /// Its attempts, each with the node that was asked.
+    pub attempts: Vec<(Node, Attempt)>,
+}
+
+/// What a fleet needs. `scheduler` is shared, so that a restarted actor goes on under its old number.
+#[derive(Clone)]
+pub struct FleetConfig {
+    /// The fleets that it goes round.
+    pub group: FleetGroup,
+    /// How often a round is due.
+    pub interval: Duration,
+    /// The first round is due at a random time before this has passed, so that the fleets of many schedulers that were started
+    /// together do not measure each other.
+    pub jitter: Duration,
+    /// Longer than a round can take: one that takes longer hangs, and counts as a crash.
+    pub round_limit: Duration,
+    /// What it was built from, for its row in the database.
+    pub dependencies: serde_json::Value,
+    /// Makes the content reproducible.
+    pub seed: Option<u64>,
+    /// What rounds are played with.
+    pub tools: RoundTools,
+    /// Its row in the database, once it has one.
+    pub scheduler: Arc<Mutex<Option<SchedulerId>>>,
+    /// What it is doing, for its successor after a crash.
+    pub open: OpenRound,
+    /// Hears of every round that has ended.
+    pub watcher: Option<Recipient<RoundFinished>>,
+}
+
+/// See the module's documentation.
+pub struct Fleet {
+    config: FleetConfig,
+    epoch: Instant,
+    schedule: Schedule,
+    rotation: Rotation,
+    faults: Faults,
+    /// Who is left out of the round because of that.
+    unasked: BTreeSet<NodeId>,
+    rng: StdRng,
+    /// The nodes that the database listed last.
+    known: Vec<Node>,
+    database_is_away: bool,
+    /// The rows that are known to be unusable.
+    unusable: Vec<UnusableNode>,
+    more_than_listed: bool,
+    too_few: Option<TooFewNodes>,
+    round: UnderWay,
+    playing: watch::Sender<bool>,
+    stopping: watch::Sender<bool>,
+}
+
+impl std::fmt::Debug for Fleet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fleet").field("group", &self.config.group).field("known", &self.known.len()).finish()
+    }
+}
+
+impl Fleet {
+    /// A fleet whose first round is due within the jitter.
+    pub fn new(config: FleetConfig) -> Self {
+        let mut rng = config.seed.map_or_else(|| StdRng::from_rng(&mut rand::rng()), StdRng::seed_from_u64);
+        let first = config.jitter.mul_f64(rng.random());
+        Self {
+            epoch: Instant::now(),
+            schedule: Schedule::new(first, config.interval),
+            rotation: Rotation::default(),
+            faults: Faults::default(),
+            unasked: BTreeSet::new(),
+            rng,
+            known: Vec::new(),
+            database_is_away: false,
+            unusable: Vec::new(),
+            more_than_listed: false,
+            too_few: None,
+            round: UnderWay::new("a round", config.round_limit),
+            playing: watch::channel(false).0,
+            stopping: watch::channel(false).0,
+            config,
+        }
+    }
+
+    /// Gets a number from the database, and then begins with the rounds.
+    fn register(&self, pause: Duration, context: &mut Context<Self>) {
+        if let Some(scheduler) = *self.config.scheduler.lock() {
+            return self.wait_for_round(scheduler, context);
+        }
+        let FleetConfig { group, dependencies, tools, .. } = self.config.clone();
+        let registering = async move { tools.store.register_scheduler(&group, dependencies, Utc::now()).await };
+        context.spawn(registering.into_actor(self).map(move |result, actor, context| match result {
+            Ok(scheduler) => {
+                info!(fleet = %actor.config.group, scheduler = scheduler.0, "round loop registered");
+                *actor.config.scheduler.lock() = Some(scheduler);
+                actor.wait_for_round(scheduler, context);
+            }
+            Err(error) => {
+                if pause == RETRY.0 {
+                    warn!(fleet = %actor.config.group, %error, "round loop not registered yet");
+                }
+                let next = (pause * 2).min(RETRY.1);
+                context.run_later(pause, move |actor, context| actor.register(next, context));
+            }
+        }));
+    }
+
+    fn wait_for_round(&self, scheduler: SchedulerId, context: &mut Context<Self>) {
+        let now = self.epoch.elapsed();
+        let next = self.schedule.peek();
+        context.run_later(next.saturating_sub(now), move |actor, context| actor.muster(scheduler, context));
+    }
+
+    fn muster(&mut self, scheduler: SchedulerId, context: &mut Context<Self>) {
+        if *self.stopping.borrow() {
+            return;
+        }
+        let now = self.epoch.elapsed();
+        let due = self.schedule.next(now);
+        if due.skipped > 0 {
+            warn!(fleet = %self.config.group, skipped = due.skipped, "rounds left out: the one before took too long");
+        }
+        let late = now.saturating_sub(due.at);
+        self.config.tools.metrics.round_began(&self.config.group.to_string(), late, due.skipped);
+        let due_at = Utc::now() - TimeDelta::from_std(late).unwrap_or_default();
+        self.playing.send_replace(true);
+        self.round.begins();
+        self.faults.next_round();
+        let (tools, faults) = (self.config.tools.clone(), self.faults.clone());
+        let (group, known, stopping) = (self.config.group.clone(), self.known.clone(), self.stopping.subscribe());
+        let mustering = async move { muster(&tools, &group, known, &faults, stopping).await };
+        context.spawn(mustering.into_actor(self).map(move |mustered, actor, context| {
+            actor.play(scheduler, due, due_at, mustered, context);
+        }));
+    }
+
+    fn play(
+        &mut self,
+        scheduler: SchedulerId,
+        due: Due,
+        due_at: DateTime<Utc>,
+        mustered: Mustered,
+        context: &mut Context<Self>,
+    ) {
+        self.note_database(&mustered);
+        self.note_unusable(&mustered);
+        self.note_left_out(&mustered);
+        self.known.clone_from(&mustered.listed);
+        let ready = mustered.ready.len();
+        self.config.tools.metrics.active_nodes(&self.config.group.to_string(), ready);
+        let plan = self.rotation.plan(mustered.ready.clone());
+        self.note_too_few(plan.as_ref().err().copied(), &mustered);
+        let round = Round {
+            id: RoundId::fresh(),
+            scheduler,
+            fleets: self.config.group.clone(),
+            provider: plan.as_ref().ok().map(|plan| plan.provider.id()),
+            nodes_listed: count(mustered.listed.len()),
+            nodes_ready: count(ready),
+            skipped_before: due.skipped,
+            due: due_at,
+            started: mustered.started,
+            ended: None,
+        };
+        let content = Content::random(&mut self.rng);
+        let (tools, open, stopping) = (self.config.tools.clone(), self.config.open.clone(), self.stopping.subscribe());
+        let playing = async move {
+            match plan {
+                Ok(plan) => {
+                    let Mustered { left_out, gone, .. } = mustered;
+                    round::play(&tools, &open, round, Parts { plan, left_out, gone, content }, stopping).await
+                }
+                Err(TooFewNodes { .. }) => round::leave_out(&tools, &open, round, mustered.gone, stopping).await,
+            }
+        };
+        context.spawn(playing.into_actor(self).map(move |finished, actor, context| {
+            actor.playing.send_replace(false);
+            actor.round.ends();
+            actor.note_attempts(&finished.attempts);
+            if let Some(watcher) = &actor.config.watcher
+                && let Err(error) = watcher.try_send(finished)
+            {
+                warn!(%error, "whoever watches the rounds does not keep up");
+            }
+            actor.wait_for_round(scheduler, context);
+        }));
+    }
+
+    /// Says once that the database is away, and once that it is back.
+    fn note_database(&mut self, mustered: &Mustered) {
+        let fleet = &self.config.group;
+        match &mustered.database {
+            Err(error) if !self.database_is_away => {
+                warn!(%fleet, %error, nodes = self.known.len(), "the database lists no nodes; going on with those known");
+            }
+            Ok(()) if self.database_is_away => info!(%fleet, "the database lists nodes again"),
+            _ => {}
+        }
+        self.database_is_away = mustered.database.is_err();
+    }
+
+    /// Notes whose server could not even be asked whether it is ready, and says who is left out from now on and who no more.
+    fn note_left_out(&mut self, mustered: &Mustered) {
+        let fleet = &self.config.group;
+        let mut unasked = BTreeSet::new();
+        for LeftOut { node, result, absence, .. } in &mustered.left_out {
+            match absence {
+                None => self.faults.note(node.id, result.class, result.error.as_deref()),
+                Some(absence) => {
+                    unasked.insert(node.id);
+                    if !self.unasked.contains(&node.id) {
+                        let Absence { failed, rounds, reason, .. } = absence;
+                        warn!(%fleet, node = %node.id, region = node.region, failed, rounds, reason, "server fails again and again, left out");
+                    }
+                }
+            }
+        }
+        for node in self.unasked.difference(&unasked) {
+            info!(%fleet, %node, "server is no longer left out");
+        }
+        self.config.tools.metrics.nodes_left_out(&fleet.to_string(), unasked.len());
+        self.unasked = unasked;
+    }
+
+    /// Notes what the round says of each server that was asked.
+    fn note_attempts(&mut self, attempts: &[(Node, Attempt)]) {
+        for (node, Attempt { result, .. }) in attempts {
+            if !self.unasked.contains(&node.id) {
+                self.faults.note(node.id, result.class, result.error.as_deref());
+            }
+        }
+    }
+
+    /// Names each row once that cannot be used, and again when something else is wrong with it. Says once that there are more
+    /// nodes than one round can ask.
+    fn note_unusable(&mut self, mustered: &Mustered) {
+        if mustered.database.is_err() {
+            return;
+        }
+        let fleet = &self.config.group;
+        for row in mustered.unusable.iter().filter(|row| !self.unusable.contains(row)) {
+            warn!(%fleet, node = %row.id, reason = row.reason, "a row of nodes_ecs cannot be used, left out");
+        }
+        if mustered.more && !self.more_than_listed {
+            warn!(%fleet, listed = MAX_LISTED_NODES, "there are more nodes than one round can ask; those that registered last take part");
+        }
+        self.unusable.clone_from(&mustered.unusable);
+        self.more_than_listed = mustered.more;
+    }
+
+    /// Says once that there are too few nodes, again when their number changes, and once that there are enough.
+    fn note_too_few(&mut self, too_few: Option<TooFewNodes>, mustered: &Mustered) {
+        if self.too_few == too_few {
+            return;
+        }
+        let (fleet, listed) = (&self.config.group, mustered.listed.len());
+        match too_few {
+            Some(reason) => warn!(%fleet, listed, %reason, "rounds wait for nodes"),
+            None => info!(%fleet, listed, ready = mustered.ready.len(), "enough nodes are ready again"),
+        }
+        self.too_few = too_few;
+    }
+}
+
+fn count(nodes: usize) -> u32 {
+    u32::try_from(nodes).unwrap_or(u32::MAX)
+}
+
+impl Actor for Fleet {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        self.config.tools.metrics.playing(&self.config.group.to_string());
+        let Some(abandoned) = self.config.open.take() else { return self.register(RETRY.0, context) };
+        self.playing.send_replace(true);
+        let tools = self.config.tools.clone();
+        let ending = async move { round::end_abandoned(&tools, abandoned).await };
+        context.spawn(ending.into_actor(self).map(|(), actor, context| {
+            actor.playing.send_replace(false);
+            actor.register(RETRY.0, context);
+        }));
+    }
+}
+
+impl Progress for Fleet {
+    fn progress(&mut self) -> Result<(), Stuck> {
+        self.round.progress()
+    }
+}
+
+impl Supervised for Fleet {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        // The generator goes on where it was: begun anew, it would publish the same content again.
+        let rng = std::mem::replace(&mut self.rng, StdRng::seed_from_u64(0));
+        // So does the grid. The round that crashed it is over; the next one is due when it would have been.
+        let (epoch, schedule) = (self.epoch, self.schedule.clone());
+        *self = Self { rng, epoch, schedule, ..Self::new(self.config.clone()) };
+    }
+}
+
+impl Handler<Stop> for Fleet {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
+        self.stopping.send_replace(true);
+        let mut playing = self.playing.subscribe();
+        let over = async move {
+            let _ = playing.wait_for(|playing| !playing).await;
+        };
+        Box::pin(over.into_actor(self).map(|(), _, context| context.stop()))
+    }
+}

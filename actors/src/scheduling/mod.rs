@@ -1,0 +1,9 @@
+//! A scheduler: the rounds of its fleets, and what becomes of them.
+
+mod books;
+pub mod fleet;
+mod muster;
+pub mod open_round;
+pub mod round;
+pub mod scheduler;
+pub mod traces;

@@ -1,0 +1,284 @@
+//! One round: who publishes, who looks it up, and what became of each attempt. (Who is there: [`muster`](crate::scheduling::muster).)
+//!
+//! Plain functions that the actor [`Fleet`](crate::scheduling::fleet::Fleet) runs as futures. They measure nothing
+//! themselves: the servers do. Here every attempt gets a row, whatever became of it: the whole round is noted before it
+//! begins ([`OpenRound`]), and each attempt is recorded when it has ended, beside whatever comes next ([`Books`]).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use futures::future::join_all;
+use parsec_api::client::{Answered, CallError, Caller, ServerApi};
+use parsec_measure::{
+    Attempt, AttemptId, Cid, Content, Measured, Node, OperationKind, OutcomeClass, ReadyNode, Round, RoundOutcome,
+    RoundPlan,
+};
+use parsec_store::{Row, Store};
+use tokio::time::Instant;
+use tracing::{Instrument, Span, info_span, warn};
+
+use crate::recording::recorder::RecorderHandle;
+use crate::scheduling::books::{Books, Gone, Pen};
+use crate::scheduling::fleet::RoundFinished;
+use crate::scheduling::muster::{LeftOut, unanswered};
+use crate::scheduling::open_round::{Abandoned, OpenRound};
+use crate::scheduling::traces::Traces;
+use crate::supervision::stop::{Stopping, unless_stopping};
+use crate::telemetry::metrics::Metrics;
+
+/// What rounds are played with.
+#[derive(Clone)]
+pub struct RoundTools {
+    /// Calls the servers.
+    pub servers: Arc<dyn ServerApi>,
+    /// Lists the nodes, and notes who is offline.
+    pub store: Arc<dyn Store>,
+    /// Takes what was measured.
+    pub recorder: RecorderHandle,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// How often each node looks the content up.
+    pub probes: u32,
+    /// Decides which traces are kept.
+    pub traces: Arc<Traces>,
+}
+
+/// What is recorded of a call that was cut off.
+pub(crate) fn stopped(took: Duration) -> Measured {
+    Measured::unmeasured(OutcomeClass::Cancelled, took, "the scheduler was stopping")
+}
+
+/// What a round is played with.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// Who does what.
+    pub(crate) plan: RoundPlan,
+    /// Who cannot take part.
+    pub(crate) left_out: Vec<LeftOut>,
+    /// Whose server could not be reached.
+    pub(crate) gone: Vec<Gone>,
+    /// What is published.
+    pub(crate) content: Content,
+}
+
+/// Plays a planned round to its end.
+pub(crate) async fn play(
+    tools: &RoundTools,
+    open: &OpenRound,
+    round: Round,
+    parts: Parts,
+    stopping: Stopping,
+) -> RoundFinished {
+    let span = info_span!("round", fleet = %round.fleets, round = %round.id.0);
+    let scheduler_id = round.fleets.scheduler_id();
+    let (pen, books) = Books::open();
+    let keeping = books.keep(&tools.recorder, &tools.store, open, &stopping);
+    let playing = Play { tools, open, round: &round, scheduler_id, stopping: &stopping, pen };
+    let both = async { futures::join!(playing.run(parts), keeping) };
+    let ((outcome, attempts), ()) = both.instrument(span).await;
+    end(tools, open, round, outcome, attempts).await
+}
+
+/// Notes a round that cannot be played for want of nodes.
+pub(crate) async fn leave_out(
+    tools: &RoundTools,
+    open: &OpenRound,
+    round: Round,
+    gone: Vec<Gone>,
+    stopping: Stopping,
+) -> RoundFinished {
+    let (pen, books) = Books::open();
+    gone.into_iter().for_each(|gone| pen.gone(gone));
+    drop(pen);
+    books.keep(&tools.recorder, &tools.store, open, &stopping).await;
+    // Asked while the process stops, nobody is ready: that says nothing about the nodes.
+    let outcome = if *stopping.borrow() { RoundOutcome::Interrupted } else { RoundOutcome::TooFewNodes };
+    end(tools, open, round, outcome, vec![]).await
+}
+
+/// Notes the end of a round.
+async fn end(
+    tools: &RoundTools,
+    open: &OpenRound,
+    mut round: Round,
+    outcome: RoundOutcome,
+    attempts: Vec<(Node, Attempt)>,
+) -> RoundFinished {
+    round.ended = Some((Utc::now(), outcome));
+    tools.metrics.round_ended(&round.fleets.to_string(), outcome);
+    tools.metrics.vitals().round_ended(&round, attempts.len());
+    tools.recorder.record(vec![Row::Round(round.clone())]).await;
+    open.close();
+    RoundFinished { group: round.fleets.clone(), round, attempts }
+}
+
+/// Records what a crash of the fleet's actor left behind.
+pub(crate) async fn end_abandoned(tools: &RoundTools, abandoned: Abandoned) {
+    let Abandoned { round, lost, unrecorded } = &abandoned;
+    let attempts = lost.len() + unrecorded.len();
+    warn!(fleet = %round.fleets, round = %round.id.0, attempts, "a round was cut off by a crash");
+    tools.metrics.round_ended(&round.fleets.to_string(), RoundOutcome::Interrupted);
+    tools.metrics.vitals().round_ended(round, attempts);
+    for (node, attempt) in lost {
+        tools.metrics.attempted(attempt.kind, node, &attempt.result);
+    }
+    tools.recorder.record(abandoned.rows()).await;
+}
+
+struct Play<'a> {
+    tools: &'a RoundTools,
+    open: &'a OpenRound,
+    round: &'a Round,
+    scheduler_id: String,
+    stopping: &'a Stopping,
+    pen: Pen,
+}
+
+impl Play<'_> {
+    async fn run(self, parts: Parts) -> (RoundOutcome, Vec<(Node, Attempt)>) {
+        let Parts { plan, left_out, gone, content } = parts;
+        self.pen.round(self.round);
+        gone.into_iter().for_each(|gone| self.pen.gone(gone));
+
+        let (provider, cid) = (plan.provider.node().clone(), content.cid().to_string());
+        let publication = self.planned(&provider, OperationKind::Provide, 0, &cid);
+        let lookups = self.planned_lookups(&plan.retrievers, &cid);
+        let (now, then) = (vec![(provider.clone(), publication.clone())], lookups.concat());
+        self.open.announce(self.round, &self.tools.recorder, now, then).await;
+
+        let publishing = self.tools.servers.provide(&provider.endpoint, self.caller(publication.id), &content);
+        let published = self.attempt(&provider, publication, publishing).await;
+        let outcome = match published.result.class {
+            OutcomeClass::Ok => RoundOutcome::Complete,
+            OutcomeClass::Cancelled => RoundOutcome::Interrupted,
+            _ => RoundOutcome::ProvideFailed,
+        };
+        let publisher = provider.peer_id.clone();
+        let mut attempts = vec![(provider, published.clone())];
+        // Lookups are due once there is something to look up; then also for those who cannot take part.
+        if outcome == RoundOutcome::Complete {
+            let absent = async { self.record_left_out(left_out, &published.cid) };
+            let (looked_up, absent) = futures::join!(self.look_up(lookups, &publisher, &published), absent);
+            attempts.extend(absent);
+            attempts.extend(looked_up);
+        }
+        let cut_off = attempts.iter().any(|(_, attempt)| attempt.result.class == OutcomeClass::Cancelled);
+        (if cut_off { RoundOutcome::Interrupted } else { outcome }, attempts)
+    }
+
+    /// The lookups of each node, one after the other.
+    fn planned_lookups(&self, retrievers: &[ReadyNode], cid: &str) -> Vec<Vec<(Node, Attempt)>> {
+        let probes = |node: &Node| {
+            let planned = |probe| (node.clone(), self.planned(node, OperationKind::Retrieve, probe, cid));
+            (0..self.tools.probes).map(planned).collect()
+        };
+        retrievers.iter().map(|ready| probes(ready.node())).collect()
+    }
+
+    /// Has all of them look the key up at the same time, each as often as configured. Due when the answer to the publication
+    /// was there; nothing is waited for in between.
+    ///
+    /// Whom a search found is compared with who published.
+    async fn look_up(
+        &self,
+        lookups: Vec<Vec<(Node, Attempt)>>,
+        publisher: &str,
+        published: &Attempt,
+    ) -> Vec<(Node, Attempt)> {
+        // The provider may write the same key in another way; the others look up what it says.
+        let begun = |attempt: Attempt| Attempt { cid: published.cid.clone(), due: published.ended, ..attempt };
+        let begin = |probes: Vec<(Node, Attempt)>| {
+            probes.into_iter().map(|(node, attempt)| (node, begun(attempt))).collect::<Vec<_>>()
+        };
+        let lookups: Vec<_> = lookups.into_iter().map(begin).collect();
+        let begun: Vec<_> = lookups.iter().flatten().map(|(_, attempt)| attempt.clone()).collect();
+        self.open.begun(&begun);
+        self.pen.begun(self.round, begun);
+        let searches = lookups.into_iter().map(|probes| async move {
+            let mut attempts = Vec::new();
+            for (node, probe) in probes {
+                let searching = self.tools.servers.retrieve(&node.endpoint, self.caller(probe.id), &published.cid);
+                let searching = async { Ok(searching.await?.compared_with(publisher)) };
+                let attempt = self.attempt(&node, probe, searching).await;
+                attempts.push((node, attempt));
+            }
+            attempts
+        });
+        join_all(searches).await.into_iter().flatten().collect()
+    }
+
+    /// An attempt before it has begun.
+    fn planned(&self, node: &Node, kind: OperationKind, probe: u32, cid: &str) -> Attempt {
+        let now = Utc::now();
+        Attempt {
+            id: AttemptId::fresh(),
+            round: self.round.id,
+            scheduler: self.round.scheduler,
+            node: node.id,
+            kind,
+            probe,
+            cid: cid.to_owned(),
+            due: self.round.due,
+            started: now,
+            ended: now,
+            result: Measured::record_lost(),
+            why_kept: None,
+        }
+    }
+
+    fn caller(&self, attempt: AttemptId) -> Caller<'_> {
+        Caller { scheduler_id: &self.scheduler_id, attempt }
+    }
+
+    /// Makes one call, and notes what became of it.
+    async fn attempt(
+        &self,
+        node: &Node,
+        planned: Attempt,
+        call: impl Future<Output = Result<Answered, CallError>>,
+    ) -> Attempt {
+        let Attempt { kind, cid, .. } = &planned;
+        let span = info_span!("operation", kind = kind.as_str(), node = %node.id, region = node.region);
+        let (started, clock) = (Utc::now(), Instant::now());
+        let answer = unless_stopping(self.stopping.clone(), call).instrument(span.clone()).await;
+        let (ended, took) = (Utc::now(), clock.elapsed());
+        let (cid, mut result) = match answer {
+            Some(Ok(answered)) => credit(answered, cid, took),
+            Some(Err(error)) => {
+                Gone::if_so(node, &error).into_iter().for_each(|gone| self.pen.gone(gone));
+                (cid.clone(), unanswered(&error, took))
+            }
+            None => (cid.clone(), stopped(took)),
+        };
+        let why_kept = self.tools.traces.sift(&node.fleet, *kind, &mut result);
+        let attempt = Attempt { cid, started, ended, result, why_kept, ..planned };
+        self.tools.metrics.issued(attempt.kind, node, &attempt.result);
+        self.open.ended(node, &attempt);
+        self.pen.ended(&attempt, span);
+        attempt
+    }
+
+    /// A node that could not take part has failed its part of the round: looking the content up.
+    fn record_left_out(&self, left_out: Vec<LeftOut>, cid: &str) -> Vec<(Node, Attempt)> {
+        let record = |LeftOut { node, asked, answered, result, .. }| {
+            let planned = self.planned(&node, OperationKind::Retrieve, 0, cid);
+            let attempt = Attempt { started: asked, ended: answered, result, ..planned };
+            self.tools.metrics.attempted(attempt.kind, &node, &attempt.result);
+            self.open.ended(&node, &attempt);
+            self.pen.ended(&attempt, Span::current());
+            (node, attempt)
+        };
+        left_out.into_iter().map(record).collect()
+    }
+}
+
+/// Takes an answer for what was asked, and only for that: the same multihash, in whichever form the server writes it.
+fn credit(answered: Answered, cid: &str, took: Duration) -> (String, Measured) {
+    let multihash = |text: &str| text.parse::<Cid>().ok().map(|cid| cid.multihash());
+    if multihash(&answered.cid).is_some_and(|theirs| Some(theirs) == multihash(cid)) {
+        return (answered.cid, answered.measured);
+    }
+    let error = format!("the server answered for `{}`, which is not what it was asked for", answered.cid);
+    (cid.to_owned(), Measured::unmeasured(OutcomeClass::ServerError, took, error))
+}

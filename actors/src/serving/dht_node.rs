@@ -1,0 +1,356 @@
+//! Duty: publishes and finds through one DHT node, and keeps that node running.
+//!
+//! It holds the engine, whose tasks run elsewhere: a handler only passes the request on and returns a
+//! future, so no measurement waits for this actor's thread. What the engine reports later of a publication
+//! that went on in the background it asks the recorder to keep.
+//! Stops when told to ([`Stop`]). Crashes when the engine dies; its supervisor brings it back, and it
+//! starts a new engine then. An engine that outlived a crash of the actor is kept, and so are the operations on
+//! it. An engine that gives no sign of life counts as dead; operations on it are answered with an error.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix::prelude::*;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use parsec_dht::{Dht, DhtError, Readiness};
+use parsec_measure::{AttemptId, Cid, HolderCheck, Measured};
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use crate::serving::follow_ups::{Listener, Reports};
+use crate::supervision::ask::Ask;
+use crate::supervision::progress::{Progress, Stuck, UnderWay};
+use crate::supervision::stop::Stop;
+use crate::supervision::supervise::Child;
+
+/// How often the engine is asked for a sign of life.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How many operations may run at once on one node. A scheduler has one under way; more than this would
+/// measure each other.
+const MAX_OPERATIONS: usize = 64;
+
+/// How long readiness may take to answer: longer than the engine's own limit for a sign of life.
+const READINESS_DEADLINE: Duration = Duration::from_secs(12);
+
+/// How long the engine's answer may take until it counts as stuck, whatever it says of its own limits.
+const SIGN_LIMIT: Duration = Duration::from_secs(30);
+
+/// What an operation may take beyond its own time limit before asking gives up.
+const OPERATION_SLACK: Duration = Duration::from_secs(5);
+
+/// How long a stop waits until what the engine reported last has been passed on.
+const LAST_REPORTS: Duration = Duration::from_secs(1);
+
+/// Publish a provider record.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Measured, OperationError>")]
+pub struct Provide {
+    /// The key.
+    pub cid: Cid,
+    /// The attempt that the scheduler records it under, if it said so.
+    pub attempt: Option<AttemptId>,
+}
+
+/// Look for the first provider of this key.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Measured, OperationError>")]
+pub struct Retrieve(pub Cid);
+
+/// Look which of the closest peers of this key hold a record that names this provider.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Vec<HolderCheck>, OperationError>")]
+pub struct CheckRecord {
+    /// The key.
+    pub cid: Cid,
+    /// The peer id of the provider.
+    pub provider: String,
+}
+
+/// Can this node measure?
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<Readiness, OperationError>")]
+pub struct GetReadiness;
+
+/// An operation that did not take place.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum OperationError {
+    /// The engine is being started again.
+    #[error("the DHT node is being started")]
+    Starting,
+    /// As many operations as allowed are under way.
+    #[error("{0} operations are under way, no more are taken on")]
+    Busy(usize),
+    /// The engine failed.
+    #[error(transparent)]
+    Dht(#[from] DhtError),
+}
+
+/// How others publish and find: through the real node or through a fake.
+#[derive(Debug, Clone)]
+pub struct DhtHandle {
+    /// Publishes.
+    pub provide: Ask<Provide>,
+    /// Finds.
+    pub retrieve: Ask<Retrieve>,
+    /// Says whether it can.
+    pub readiness: Ask<GetReadiness>,
+}
+
+impl DhtHandle {
+    /// A handle on any actor that answers the three questions.
+    pub fn new<A>(actor: &Addr<A>, operation_timeout: Duration) -> Self
+    where
+        A: Actor<Context = Context<A>> + Handler<Provide> + Handler<Retrieve> + Handler<GetReadiness>,
+    {
+        let name = "DHT node";
+        let deadline = operation_timeout + OPERATION_SLACK;
+        Self {
+            provide: Ask::new(name, actor.clone(), deadline),
+            retrieve: Ask::new(name, actor.clone(), deadline),
+            readiness: Ask::new(name, actor.clone(), READINESS_DEADLINE),
+        }
+    }
+
+    /// A handle on a supervised node.
+    pub fn of<A>(child: &Child<A>, operation_timeout: Duration) -> Self
+    where
+        A: Actor<Context = Context<A>> + Handler<Provide> + Handler<Retrieve> + Handler<GetReadiness>,
+    {
+        let deadline = operation_timeout + OPERATION_SLACK;
+        Self { provide: child.ask(deadline), retrieve: child.ask(deadline), readiness: child.ask(READINESS_DEADLINE) }
+    }
+}
+
+/// Starts a new engine in place of one that died.
+pub type StartDht = Arc<dyn Fn() -> BoxFuture<'static, Result<Arc<dyn Dht>, String>> + Send + Sync>;
+
+/// See the module's documentation.
+pub struct DhtNode {
+    start: StartDht,
+    engine: Option<Arc<dyn Dht>>,
+    /// Lives as long as the engine is ours.
+    listener: Option<Listener>,
+    /// Dropped with an engine that is given up: operations on it have nothing to wait for any more.
+    lease: watch::Sender<()>,
+    running: Arc<AtomicUsize>,
+    reports: Option<Reports>,
+    /// The question for a sign of life.
+    asking: UnderWay,
+}
+
+fn lease() -> watch::Sender<()> {
+    watch::channel(()).0
+}
+
+fn asking() -> UnderWay {
+    UnderWay::new("the question whether the DHT engine is ready", SIGN_LIMIT)
+}
+
+impl fmt::Debug for DhtNode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DhtNode").field("engine", &self.engine.is_some()).field("running", &self.running).finish()
+    }
+}
+
+impl DhtNode {
+    /// Works with `engine`, and with another one from `start` should it die.
+    pub fn new(engine: Arc<dyn Dht>, start: StartDht) -> Self {
+        let (lease, asking) = (lease(), asking());
+        Self { start, engine: Some(engine), listener: None, lease, running: Arc::default(), reports: None, asking }
+    }
+
+    /// Passes on what the engine reports beside its answers.
+    #[must_use]
+    pub fn reporting(self, reports: Reports) -> Self {
+        Self { reports: Some(reports), ..self }
+    }
+
+    fn watch(&mut self, engine: Arc<dyn Dht>, context: &mut Context<Self>) {
+        if self.listener.is_none() {
+            self.listener = self.reports.clone().map(|reports| Listener::new(Arc::clone(&engine), reports));
+        }
+        let watching = async move { engine.died().await };
+        context.spawn(watching.into_actor(self).map(|reason, actor, _| {
+            // Stopped on purpose, the engine is nobody's any more.
+            assert!(actor.engine.is_none(), "the DHT engine died: {reason}");
+        }));
+    }
+
+    /// Asks the engine for a sign of life, now and then.
+    fn watch_progress(&self, context: &mut Context<Self>) {
+        context.run_interval(PROGRESS_INTERVAL, |actor, context| {
+            let Some(engine) = actor.engine.clone().filter(|_| !actor.asking.is_under_way()) else { return };
+            actor.asking.begins();
+            let asking = async move { engine.readiness().await };
+            context.spawn(asking.into_actor(actor).map(|sign, actor, _| {
+                actor.asking.ends();
+                if let Some(reports) = &actor.reports {
+                    reports.readiness(sign.as_ref().ok());
+                }
+                if let Err(error @ DhtError::Stuck(_)) = sign {
+                    // Not to be kept over the restart.
+                    actor.engine = None;
+                    Stuck::new(error.to_string()).crash();
+                }
+            }));
+        });
+    }
+
+    fn operate<F>(
+        &self,
+        operation: impl FnOnce(Arc<dyn Dht>) -> F + 'static,
+    ) -> ResponseFuture<Result<Measured, OperationError>>
+    where
+        F: Future<Output = Result<Measured, DhtError>> + 'static,
+    {
+        let Some(place) = Place::take(&self.running) else {
+            return Box::pin(async { Err(OperationError::Busy(MAX_OPERATIONS)) });
+        };
+        let asking = self.engine_asked(operation);
+        Box::pin(async move {
+            let result = asking.await;
+            drop(place);
+            result
+        })
+    }
+
+    /// Asks the engine for something, as long as there is one.
+    fn engine_asked<T, F>(
+        &self,
+        question: impl FnOnce(Arc<dyn Dht>) -> F + 'static,
+    ) -> ResponseFuture<Result<T, OperationError>>
+    where
+        F: Future<Output = Result<T, DhtError>> + 'static,
+    {
+        let Some(engine) = self.engine.clone() else { return Box::pin(async { Err(OperationError::Starting) }) };
+        let mut lease = self.lease.subscribe();
+        Box::pin(async move {
+            let result = tokio::select! {
+                result = question(engine) => result,
+                _ = lease.changed() => Err(DhtError::Stopped),
+            };
+            Ok(result?)
+        })
+    }
+}
+
+impl Actor for DhtNode {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        self.watch_progress(context);
+        if let Some(engine) = self.engine.clone() {
+            return self.watch(engine, context);
+        }
+        let starting = (self.start)();
+        context.spawn(starting.into_actor(self).map(|started, actor, context| match started {
+            Ok(engine) => {
+                info!("DHT engine started again");
+                actor.engine = Some(Arc::clone(&engine));
+                actor.watch(engine, context);
+            }
+            Err(reason) => panic!("the DHT engine does not start: {reason}"),
+        }));
+    }
+}
+
+impl Progress for DhtNode {
+    fn progress(&mut self) -> Result<(), Stuck> {
+        // Not to be kept over the restart.
+        self.asking.progress().inspect_err(|_| self.engine = None)
+    }
+}
+
+impl Supervised for DhtNode {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        let alive = |engine: &Arc<dyn Dht>| engine.died().now_or_never().is_none();
+        let engine = self.engine.take().filter(alive);
+        let listener = self.listener.take().filter(|_| engine.is_some());
+        if engine.is_none() {
+            self.lease = lease();
+        }
+        // Operations outlive a crash as their engine does: they still count.
+        let (start, lease, running) = (Arc::clone(&self.start), self.lease.clone(), Arc::clone(&self.running));
+        *self = Self { start, engine, listener, lease, running, reports: self.reports.clone(), asking: asking() };
+    }
+}
+
+impl Handler<Provide> for DhtNode {
+    type Result = ResponseFuture<Result<Measured, OperationError>>;
+
+    fn handle(&mut self, Provide { cid, attempt }: Provide, _: &mut Self::Context) -> Self::Result {
+        self.operate(move |engine| async move { engine.provide(cid, attempt).await })
+    }
+}
+
+impl Handler<Retrieve> for DhtNode {
+    type Result = ResponseFuture<Result<Measured, OperationError>>;
+
+    fn handle(&mut self, Retrieve(cid): Retrieve, _: &mut Self::Context) -> Self::Result {
+        self.operate(|engine| async move { engine.retrieve(cid).await })
+    }
+}
+
+impl Handler<CheckRecord> for DhtNode {
+    type Result = ResponseFuture<Result<Vec<HolderCheck>, OperationError>>;
+
+    /// It is no operation: whoever asks sees to it that there are few at a time.
+    fn handle(&mut self, CheckRecord { cid, provider }: CheckRecord, _: &mut Self::Context) -> Self::Result {
+        self.engine_asked(|engine| async move { engine.check_record(cid, provider).await })
+    }
+}
+
+impl Handler<GetReadiness> for DhtNode {
+    type Result = ResponseFuture<Result<Readiness, OperationError>>;
+
+    fn handle(&mut self, _: GetReadiness, _: &mut Self::Context) -> Self::Result {
+        let Some(engine) = self.engine.clone() else { return Box::pin(async { Err(OperationError::Starting) }) };
+        Box::pin(async move { Ok(engine.readiness().await?) })
+    }
+}
+
+impl Handler<Stop> for DhtNode {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
+        let (engine, listener) = (self.engine.take(), self.listener.take());
+        let running = self.running.load(Ordering::Relaxed);
+        if running > 0 {
+            warn!(running, "stopping while operations are under way");
+        }
+        let stopping = async move {
+            if let Some(engine) = engine {
+                engine.stop().await;
+            }
+            if let Some(listener) = listener
+                && timeout(LAST_REPORTS, listener.ended()).await.is_err()
+            {
+                warn!("what became of the last publications is not passed on in time");
+            }
+        };
+        Box::pin(stopping.into_actor(self).map(|(), _, context| context.stop()))
+    }
+}
+
+/// One of the places for operations, given back when dropped.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(running: &Arc<AtomicUsize>) -> Option<Self> {
+        let below_limit = |count: usize| (count < MAX_OPERATIONS).then_some(count + 1);
+        running.fetch_update(Ordering::Relaxed, Ordering::Relaxed, below_limit).ok()?;
+        Some(Self(Arc::clone(running)))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

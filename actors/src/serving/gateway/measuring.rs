@@ -1,0 +1,195 @@
+//! The measuring API (contract, part 1).
+
+use std::sync::Arc;
+
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use parsec_api::token::ApiToken;
+use parsec_api::wire::{
+    ATTEMPT_ID_HEADER, Answer, ProvideRequest, SCHEDULER_ID_HEADER, TRACE_HEADER, TRACE_WANTED, Target,
+};
+use parsec_dht::Readiness;
+use parsec_measure::{AttemptId, Cid, Measured, OperationKind};
+use tracing::{Instrument, debug, field, info, info_span, warn};
+use uuid::Uuid;
+
+use super::refusal::{Refusal, busy, read_body, refuse_coded, text, unauthorized, unknown_path, wrong_method};
+use crate::serving::dht_node::{DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
+use crate::supervision::ask::AskError;
+use crate::telemetry::metrics::Metrics;
+
+/// What is served, for those who look elsewhere.
+const SERVED: &str = "POST /provide, POST /retrieve/{cid} and GET /readiness";
+
+/// What the measuring routes work with.
+#[derive(Debug, Clone)]
+pub struct Measuring {
+    /// Publishes and finds.
+    pub dht: DhtHandle,
+    /// Counts requests and durations.
+    pub metrics: Arc<Metrics>,
+    /// This server's fleet, for metrics and logs.
+    pub fleet: String,
+    /// What schedulers have to present for an operation; `None` lets everybody in, as Go schedulers present nothing.
+    ///
+    /// Readiness is told to everybody: the probes of orchestrators have no token to send, and it says nothing but whether the
+    /// server can measure.
+    pub token: Option<ApiToken>,
+}
+
+impl Measuring {
+    fn lets_in(&self, request: &HttpRequest) -> bool {
+        let presented = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
+        self.token.as_ref().is_none_or(|token| token.is_presented_by(presented))
+    }
+
+    /// Who it was is told at the level of details: a stranger could fill a log with more.
+    fn refuse(&self, request: &HttpRequest) -> HttpResponse {
+        debug!(peer = ?request.peer_addr(), path = request.path(), "refused: no token, or a wrong one");
+        unauthorized()
+    }
+}
+
+pub(super) fn configure(config: &mut ServiceConfig) {
+    let only = |allowed: &'static [Method]| web::to(move |request, body| wrong_method(request, body, allowed));
+    let provide = web::resource("/provide").route(web::post().to(provide));
+    // To the end of the path: a CID in base64 has slashes.
+    let retrieve = web::resource("/retrieve/{cid:.+}").route(web::post().to(retrieve));
+    let readiness = web::resource("/readiness").route(web::get().to(readiness)).route(web::head().to(readiness));
+    config
+        .service(provide.default_service(only(&[Method::POST])))
+        .service(retrieve.default_service(only(&[Method::POST])))
+        .service(readiness.default_service(only(&[Method::GET, Method::HEAD])))
+        .default_service(web::to(|request, body| unknown_path(request, body, SERVED)));
+}
+
+/// What a request's head says of whoever sends it.
+struct Caller {
+    scheduler: String,
+    attempt: Option<AttemptId>,
+    wants_trace: bool,
+}
+
+impl Caller {
+    /// The headers may say anything; what cannot be used is ignored.
+    fn of(request: &HttpRequest) -> Self {
+        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        Self {
+            scheduler: header(SCHEDULER_ID_HEADER).unwrap_or_default().to_owned(),
+            attempt: header(ATTEMPT_ID_HEADER).and_then(|id| Uuid::parse_str(id).ok()).map(AttemptId),
+            wants_trace: header(TRACE_HEADER) == Some(TRACE_WANTED),
+        }
+    }
+}
+
+async fn provide(request: HttpRequest, measuring: Data<Measuring>, body: Payload) -> HttpResponse {
+    let caller = Caller::of(&request);
+    measuring.metrics.http_request("POST", "provide", &caller.scheduler);
+    if !measuring.lets_in(&request) {
+        return measuring.refuse(&request);
+    }
+    let cid = match read_provide(&request, body).await {
+        Ok(cid) => cid,
+        Err(refusal) => return refusal.into(),
+    };
+    let publishing = measuring.dht.provide.ask(Provide { cid: cid.clone(), attempt: caller.attempt });
+    finish(&measuring, OperationKind::Provide, &caller, cid.to_string(), publishing).await
+}
+
+/// What to publish.
+async fn read_provide(request: &HttpRequest, body: Payload) -> Result<Cid, Refusal> {
+    let body = read_body(request, body).await?;
+    refuse_coded(request)?;
+    match ProvideRequest::decode(&body) {
+        Ok((content, Target::Dht)) => Ok(content.cid()),
+        Ok((_, Target::Ipni)) => {
+            Err(Refusal::bad_request("target `IPNI` is not served here; this server serves `DHT`"))
+        }
+        Err(error) => Err(Refusal::bad_request(error.to_string())),
+    }
+}
+
+/// The body says nothing. It is read all the same: the HTTP library closes a connection on which it was not, and a
+/// scheduler that keeps its connections would lose the next request.
+async fn retrieve(request: HttpRequest, measuring: Data<Measuring>, text: Path<String>, body: Payload) -> HttpResponse {
+    let caller = Caller::of(&request);
+    measuring.metrics.http_request("POST", "retrieve", &caller.scheduler);
+    if !measuring.lets_in(&request) {
+        return measuring.refuse(&request);
+    }
+    if let Err(refusal) = read_body(&request, body).await {
+        return refusal.into();
+    }
+    let cid: Cid = match text.parse() {
+        Ok(cid) => cid,
+        Err(error) => return Refusal::bad_request(error.to_string()).into(),
+    };
+    let searching = measuring.dht.retrieve.ask(Retrieve(cid));
+    finish(&measuring, OperationKind::Retrieve, &caller, text.into_inner(), searching).await
+}
+
+async fn readiness(request: HttpRequest, measuring: Data<Measuring>) -> HttpResponse {
+    let method = if request.method() == Method::HEAD { "HEAD" } else { "GET" };
+    measuring.metrics.http_request(method, "readiness", &Caller::of(&request).scheduler);
+    let answer = measuring.dht.readiness.ask(GetReadiness).await;
+    let readiness = answer.as_ref().ok().and_then(|answer| answer.as_ref().ok());
+    measuring.metrics.readiness(&measuring.fleet, readiness);
+    match answer {
+        Ok(Ok(Readiness::Ready { .. })) => text(StatusCode::OK, "ready"),
+        Ok(Ok(Readiness::NotReady(reason))) => text(StatusCode::SERVICE_UNAVAILABLE, reason),
+        Ok(Err(error)) => text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+        Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+    }
+}
+
+/// Waits for the measurement, counts it, logs it, and answers with it.
+async fn finish(
+    measuring: &Measuring,
+    kind: OperationKind,
+    caller: &Caller,
+    cid: String,
+    operation: impl Future<Output = Result<Result<Measured, OperationError>, AskError>>,
+) -> HttpResponse {
+    let Caller { scheduler, attempt, wants_trace } = caller;
+    let attempt = attempt.map(|attempt| field::display(attempt.0));
+    let span = info_span!("operation", kind = kind.as_str(), fleet = measuring.fleet, scheduler, attempt, cid);
+    async {
+        let measured = match operation.await {
+            Ok(Ok(measured)) => measured,
+            Ok(Err(error @ OperationError::Dht(_))) => return failed(error.to_string()),
+            Ok(Err(error @ OperationError::Busy(_))) => {
+                debug!(%error, "not measured");
+                return busy(error.to_string());
+            }
+            Ok(Err(error)) => return refused(error.to_string()),
+            Err(error @ (AskError::Unavailable(_) | AskError::Busy(_))) => return refused(error.to_string()),
+            Err(error) => return failed(error.to_string()),
+        };
+        measuring.metrics.measured(kind, &measuring.fleet, scheduler, &measured);
+        info!(
+            outcome = measured.class.as_str(),
+            duration_seconds = measured.duration.as_secs_f64(),
+            error = measured.error,
+            "measured"
+        );
+        let trace = measured.trace.as_deref().filter(|_| *wants_trace);
+        let answer = Answer::from_measured(&cid, &measured, kind).with_trace(trace);
+        HttpResponse::Ok().content_type("application/json").body(answer.encode())
+    }
+    .instrument(span)
+    .await
+}
+
+/// Something that asking again at once would not mend.
+fn failed(reason: String) -> HttpResponse {
+    warn!(reason, "not measured");
+    text(StatusCode::INTERNAL_SERVER_ERROR, reason)
+}
+
+/// Not now: the node is being started.
+fn refused(reason: String) -> HttpResponse {
+    warn!(reason, "not measured");
+    text(StatusCode::SERVICE_UNAVAILABLE, reason)
+}

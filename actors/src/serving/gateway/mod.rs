@@ -1,0 +1,201 @@
+//! Duty: serves HTTP on one listening socket. It translates, nothing more: parse, ask an actor, serialise.
+//!
+//! What it serves is given by its [`Routes`]: the measuring API of a server, or the telemetry of any
+//! process. The socket is bound once, outside, and survives a crash of this actor. Told to stop
+//! ([`Stop`]), it accepts nothing new, lets requests in flight finish, and ends.
+
+mod connections;
+mod limits;
+mod measuring;
+mod refusal;
+mod telemetry;
+mod workers;
+
+use std::fmt;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use rustls::ServerConfig;
+use tracing::{debug, warn};
+
+pub use limits::Limits;
+pub use measuring::Measuring;
+pub use telemetry::Reports;
+
+use self::connections::{Connections, take_turn};
+use self::workers::Workers;
+use crate::supervision::progress::{Progress, Stuck};
+use crate::supervision::stop::{GATEWAY_STOP, Stop};
+
+/// How many threads serve requests. They only pass messages on; the measuring happens elsewhere.
+const WORKERS: usize = 1;
+
+/// What a gateway serves.
+#[derive(Clone)]
+pub struct Routes(Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>);
+
+impl Routes {
+    /// The API of a measuring server: `/provide`, `/retrieve/{cid}`, `/readiness`.
+    pub fn measuring(measuring: Measuring) -> Self {
+        let data = web::Data::new(measuring);
+        Self(Arc::new(move |config| {
+            config.app_data(data.clone()).configure(measuring::configure);
+        }))
+    }
+
+    /// What operators read: `/metrics` and `/status`.
+    pub fn telemetry(reports: Reports) -> Self {
+        let data = web::Data::new(reports);
+        Self(Arc::new(move |config| {
+            config.app_data(data.clone()).configure(telemetry::configure);
+        }))
+    }
+}
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Routes")
+    }
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Let go of when stopping: as long as anybody holds the socket, the system takes connections that
+    /// nobody will serve.
+    listener: Option<Arc<TcpListener>>,
+    routes: Routes,
+    limits: Limits,
+    tls: Option<ServerConfig>,
+    server: Option<ServerHandle>,
+    workers: Workers,
+    /// How long requests in flight are waited for.
+    stop_within: Duration,
+}
+
+impl Gateway {
+    /// Serves these routes on a socket that listens already, over plain HTTP and within the usual limits.
+    pub fn new(listener: Arc<TcpListener>, routes: Routes) -> Self {
+        Self {
+            listener: Some(listener),
+            routes,
+            limits: Limits::default(),
+            tls: None,
+            server: None,
+            workers: Workers::default(),
+            stop_within: GATEWAY_STOP,
+        }
+    }
+
+    /// Gives requests in flight less time when it stops.
+    #[must_use]
+    pub fn stopping_within(mut self, time: Duration) -> Self {
+        self.stop_within = time;
+        self
+    }
+
+    /// The same over TLS alone, if there is a configuration of it.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Option<ServerConfig>) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// The same within other limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    fn serve(&self, listener: TcpListener) -> std::io::Result<Server> {
+        let (routes, limits, connections) = (self.routes.clone(), self.limits, Connections::new(self.limits));
+        let workers = self.workers.clone();
+        let app = move || {
+            workers.begin_to_tick();
+            App::new().app_data(limits).wrap(from_fn(take_turn)).configure(|config| routes.0(config))
+        };
+        let server = HttpServer::new(app)
+            .workers(WORKERS)
+            .max_connections(limits.connections)
+            .tls_handshake_timeout(limits.handshake)
+            .client_request_timeout(limits.head)
+            .client_disconnect_timeout(limits.farewell)
+            .keep_alive(limits.idle)
+            .on_connect(move |stream, extensions| connections.made(stream, extensions))
+            .shutdown_timeout(self.stop_within.as_secs())
+            .disable_signals();
+        let server = match &self.tls {
+            Some(tls) => server.listen_rustls_0_23(listener, tls.clone())?,
+            None => server.listen(listener)?,
+        };
+        Ok(server.run())
+    }
+}
+
+impl Actor for Gateway {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        // Stopped, and crashed while it was stopping.
+        let Some(listener) = &self.listener else { return };
+        let address = listener.local_addr();
+        // Where the system has no file or thread left for this, it is a crash, after which the supervisor tries again.
+        let listener = listener.try_clone().expect("a listening socket can be cloned");
+        let server = self.serve(listener).expect("a socket that listens can be served on");
+        self.server = Some(server.handle());
+        // Not a future of this actor's own: it must be polled while the actor goes down.
+        let serving = actix::spawn(server);
+        context.spawn(serving.into_actor(self).map(|end, actor, _| {
+            assert!(actor.server.is_none(), "the HTTP server ended by itself: {end:?}");
+        }));
+        debug!(?address, "serving HTTP");
+    }
+}
+
+impl Supervised for Gateway {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        let (routes, limits, tls) = (self.routes.clone(), self.limits, self.tls.take());
+        let (listener, stop_within) = (self.listener.take(), self.stop_within);
+        *self = Self { listener, routes, limits, tls, server: None, workers: Workers::default(), stop_within };
+    }
+}
+
+impl Progress for Gateway {
+    fn progress(&mut self) -> Result<(), Stuck> {
+        if self.server.is_some() { self.workers.progress() } else { Ok(()) }
+    }
+}
+
+impl Drop for Gateway {
+    /// After a crash the old server must go, or it would share the socket with its successor.
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            drop(server.stop(false));
+        }
+    }
+}
+
+impl Handler<Stop> for Gateway {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
+        let server = self.server.take();
+        self.listener = None;
+        let stopping = async move {
+            match server {
+                Some(server) => server.stop(true).await,
+                None => warn!("asked to stop, and does not serve"),
+            }
+        };
+        Box::pin(stopping.into_actor(self).map(|(), _, context| context.stop()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! Asking an actor: with a deadline, and with one flat error.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::dev::ToEnvelope;
+use actix::prelude::*;
+use thiserror::Error;
+use tokio::sync::Semaphore;
+
+use crate::supervision::signs::Signs;
+
+/// How many questions of one kind may wait for one actor. actix bounds a mailbox for `try_send` only: `send` always finds
+/// room. More than an HTTP gateway has connections, so that only a fault gets here.
+const MAX_WAITING: usize = 512;
+
+/// Why an actor gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum AskError {
+    /// It is down or coming back: asking again later may help.
+    #[error("{0} is not running at the moment")]
+    Unavailable(Arc<str>),
+    /// As many questions as allowed wait for its answers.
+    #[error("{0} is busy: {MAX_WAITING} questions wait for it")]
+    Busy(Arc<str>),
+    /// It did not answer in time.
+    #[error("{0} gave no answer within {1:?}")]
+    TimedOut(Arc<str>, Duration),
+    /// It crashed while it worked on this.
+    #[error("{0} crashed while it worked on this")]
+    Crashed(Arc<str>),
+}
+
+/// A way to ask one kind of question of one actor, real or fake.
+///
+/// The address behind it survives restarts. While the actor is down, asking fails at once instead of
+/// queueing up behind a mailbox that nobody reads.
+pub struct Ask<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    signs: Signs,
+    recipient: Recipient<M>,
+    deadline: Duration,
+    places: Arc<Semaphore>,
+}
+
+impl<M> Ask<M>
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    /// Asks this actor, which nobody supervises: a fake in a test, say. `name` is for error messages.
+    pub fn new<A>(name: &str, actor: Addr<A>, deadline: Duration) -> Self
+    where
+        A: Actor + Handler<M>,
+        A::Context: ToEnvelope<A, M>,
+    {
+        Self::supervised(Signs::of(name.into()), actor.recipient(), deadline)
+    }
+
+    pub(crate) fn supervised(signs: Signs, recipient: Recipient<M>, deadline: Duration) -> Self {
+        Self { signs, recipient, deadline, places: Arc::new(Semaphore::new(MAX_WAITING)) }
+    }
+
+    /// Sends the message and waits for the answer, at most until the deadline.
+    ///
+    /// # Errors
+    /// [`AskError`], naming the actor.
+    pub async fn ask(&self, message: M) -> Result<M::Result, AskError> {
+        let name = self.signs.name();
+        if !self.signs.is_up() {
+            return Err(AskError::Unavailable(name.clone()));
+        }
+        let _place = self.places.try_acquire().map_err(|_| AskError::Busy(name.clone()))?;
+        let _waiting = self.signs.wait();
+        self.recipient.send(message).timeout(self.deadline).await.map_err(|error| match error {
+            MailboxError::Timeout => AskError::TimedOut(name.clone(), self.deadline),
+            MailboxError::Closed if self.recipient.connected() => AskError::Crashed(name.clone()),
+            MailboxError::Closed => AskError::Unavailable(name.clone()),
+        })
+    }
+}
+
+impl<M> Clone for Ask<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    fn clone(&self) -> Self {
+        Self {
+            signs: self.signs.clone(),
+            recipient: self.recipient.clone(),
+            deadline: self.deadline,
+            places: Arc::clone(&self.places),
+        }
+    }
+}
+
+impl<M> fmt::Debug for Ask<M>
+where
+    M: Message + Send,
+    M::Result: Send,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ask({})", self.signs.name())
+    }
+}

@@ -1,0 +1,53 @@
+//! Duty: the root of a process's supervision tree.
+//!
+//! Logs and counts the crashes of the actors below it. When one of them crashes too often to be kept
+//! alive, it reports so; the process then ends, and whoever started the process takes over.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use tokio::sync::watch;
+
+use crate::supervision::supervise::{ChildEvent, ChildState, GivenUp};
+use crate::telemetry::metrics::Metrics;
+
+/// How many reports may wait: every actor of a process crashing several times in one breath.
+const MAILBOX: usize = 256;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Root {
+    metrics: Arc<Metrics>,
+    fatal: watch::Sender<Option<GivenUp>>,
+}
+
+impl Root {
+    /// A root, and the place where it reports what cannot be mended. The first such report stays.
+    pub fn new(metrics: Arc<Metrics>) -> (Self, watch::Receiver<Option<GivenUp>>) {
+        let (fatal, receiver) = watch::channel(None);
+        (Self { metrics, fatal }, receiver)
+    }
+}
+
+impl Actor for Root {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.set_mailbox_capacity(MAILBOX);
+    }
+}
+
+impl Handler<ChildEvent> for Root {
+    type Result = ();
+
+    fn handle(&mut self, event: ChildEvent, _: &mut Self::Context) {
+        event.note(&self.metrics);
+        if let ChildState::Down(given_up) = event.state {
+            self.fatal.send_if_modified(|fatal| {
+                let first = fatal.is_none();
+                fatal.get_or_insert(given_up);
+                first
+            });
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Stopping in order: every part is asked, in turn, each within its own time, and all of them within one bound.
+
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::supervision::ask::Ask;
+
+/// Finish what is under way, write down what is still to be written, and stop. Answered when that is done.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Stop;
+
+/// True once the process is stopping.
+pub(crate) type Stopping = watch::Receiver<bool>;
+
+/// Waits for `work`, unless the process stops first.
+pub(crate) async fn unless_stopping<T>(mut stopping: Stopping, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        // Work that is done counts, even if the stop came in the same moment.
+        biased;
+        result = work => Some(result),
+        _ = stopping.wait_for(|stopping| *stopping) => None,
+    }
+}
+
+/// One part of an orderly stop.
+#[derive(Debug, Clone)]
+pub struct StopStep {
+    /// What stops, for the log.
+    pub name: &'static str,
+    /// Whom to ask. Its deadline bounds the step.
+    pub ask: Ask<Stop>,
+}
+
+/// Stops one part after the other. A part that fails does not keep the next one from stopping.
+///
+/// Returns what was left undone: a sentence for each part that did not stop in good order.
+pub async fn stop_in_order(steps: Vec<StopStep>) -> Vec<String> {
+    let mut undone = Vec::new();
+    for StopStep { name, ask } in steps {
+        let started = tokio::time::Instant::now();
+        match ask.ask(Stop).await {
+            Ok(()) => info!(part = name, duration_seconds = started.elapsed().as_secs_f64(), "stopped"),
+            Err(error) => {
+                warn!(part = name, %error, "did not stop in good order");
+                undone.push(error.to_string());
+            }
+        }
+    }
+    undone
+}
+
+/// How much time the steps of a stop have. Those of a server (the longest) add up to 24 s of the 30 s.
+#[derive(Debug, Clone, Copy)]
+pub struct StopTimes {
+    scale: f64,
+}
+
+/// How long a whole stop may take if nobody says otherwise.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl StopTimes {
+    /// Those of a stop that has `whole` in all. Less than [`STOP_TIMEOUT`] is shared out between the steps as that is; more
+    /// gives none of them more.
+    pub fn of(whole: Duration) -> Self {
+        Self { scale: (whole.as_secs_f64() / STOP_TIMEOUT.as_secs_f64()).min(1.0) }
+    }
+
+    fn scaled(self, seconds: f64) -> Duration {
+        Duration::from_secs_f64(seconds * self.scale)
+    }
+
+    /// How long the gateway waits for requests in flight.
+    pub fn requests(self) -> Duration {
+        self.scaled(GATEWAY_STOP.as_secs_f64())
+    }
+
+    /// The same, and a little more to say so.
+    pub fn gateway(self) -> Duration {
+        self.scaled(GATEWAY_STOP.as_secs_f64() + 1.0)
+    }
+
+    /// How long the rounds under way may take to note that they are cut off, and a little more.
+    pub fn scheduler(self) -> Duration {
+        self.scaled(SCHEDULER_STOP.as_secs_f64() + 1.0)
+    }
+
+    /// How long the recorder may take to write what it holds.
+    pub fn recorder(self) -> Duration {
+        self.scaled(RECORDER_STOP.as_secs_f64())
+    }
+
+    /// How long marking the node offline may take.
+    pub fn heartbeat(self) -> Duration {
+        self.scaled(HEARTBEAT_STOP.as_secs_f64())
+    }
+
+    /// How long the DHT node may take to close its connections.
+    pub fn dht(self) -> Duration {
+        self.scaled(DHT_STOP.as_secs_f64())
+    }
+}
+
+/// [`StopTimes::requests`] of a whole stop.
+pub const GATEWAY_STOP: Duration = Duration::from_secs(10);
+/// How long the rounds under way may take to note that they are cut off.
+pub const SCHEDULER_STOP: Duration = Duration::from_secs(5);
+/// [`StopTimes::recorder`] of a whole stop.
+pub const RECORDER_STOP: Duration = Duration::from_secs(10);
+/// [`StopTimes::heartbeat`] of a whole stop.
+pub const HEARTBEAT_STOP: Duration = Duration::from_secs(3);
+/// [`StopTimes::dht`] of a whole stop.
+pub const DHT_STOP: Duration = Duration::from_secs(3);

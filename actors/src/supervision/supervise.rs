@@ -1,0 +1,196 @@
+//! Supervision that survives panics and finds what hangs.
+//!
+//! actix's own `Supervisor` restarts an actor that stops, but a panic ends it for good. Here the
+//! actor's context is polled inside `catch_unwind` (module `watch`): after a panic the actor is put back
+//! to a fresh state by its [`Supervised::restarting`], given back-off time, and started again. One that
+//! gives no sign of life ([`Progress`]) is treated alike. Its address and the mail in its mailbox survive;
+//! whoever was being answered through its context hears of the crash at once. The parent hears of every
+//! crash; after too many of them within a short time the child stays down, and the parent decides.
+//!
+//! What a supervised actor must keep to:
+//! - `restarting` rebuilds it from its dependencies, as if it had just been made;
+//! - no `ctx.cancel_future` (clippy forbids it): handle numbers start again at 0 after a restart;
+//! - the process must unwind (`panic = "unwind"`).
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix::dev::ToEnvelope;
+use actix::prelude::*;
+use parsec_measure::RestartPolicy;
+use tokio::sync::oneshot;
+use tracing::{error, info};
+
+use crate::supervision::ask::Ask;
+use crate::supervision::progress::{Progress, Stuck};
+use crate::supervision::signs::Signs;
+use crate::supervision::watch::{Crash, Tells, Watch};
+use crate::telemetry::metrics::Metrics;
+
+pub use crate::supervision::watch::whose_turn;
+
+/// Numbers the children of this process.
+static INCARNATIONS: AtomicU64 = AtomicU64::new(0);
+
+/// What a parent hears of a child.
+#[derive(Debug, Clone, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct ChildEvent {
+    /// The child's name.
+    pub child: Arc<str>,
+    /// Which child of that name: a parent that was restarted has children of the same names as before.
+    pub incarnation: u64,
+    /// What happened to it.
+    pub state: ChildState,
+}
+
+/// What can happen to a child.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChildState {
+    /// It crashed and will be started again.
+    Restarting {
+        /// The panic's text, or what hangs.
+        reason: String,
+        /// In which way it crashed.
+        kind: CrashKind,
+        /// After how long.
+        after: Duration,
+    },
+    /// It stays down.
+    Down(GivenUp),
+    /// It stopped in good order, by itself or with its parent.
+    Stopped,
+}
+
+/// In which way an actor crashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CrashKind {
+    /// It panicked.
+    Panic,
+    /// It, or its work, did not move.
+    Hung,
+}
+
+impl CrashKind {
+    /// All there are.
+    pub const ALL: [Self; 2] = [Self::Panic, Self::Hung];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Panic => "panic",
+            Self::Hung => "hung",
+        }
+    }
+}
+
+/// Who is not brought back, and why: as [`fmt::Display`] says it, a sentence for the last line of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenUp {
+    /// The actor; where a child of its own took it down, that child.
+    pub actor: Arc<str>,
+    /// How often it crashed within the policy's window; 0 if it gave up by itself.
+    pub crashes: usize,
+    /// The policy's window.
+    pub within: Duration,
+    /// The last crash's reason.
+    pub reason: String,
+}
+
+impl fmt::Display for GivenUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { actor, crashes, within, reason } = self;
+        match crashes {
+            0 => write!(f, "{actor}: {reason}"),
+            _ => write!(f, "{actor} crashed {crashes} times within {} s, last: {reason}", within.as_secs()),
+        }
+    }
+}
+
+impl ChildEvent {
+    /// Logs and counts what happened: every parent does this much.
+    pub(crate) fn note(&self, metrics: &Metrics) {
+        let actor = &*self.child;
+        match &self.state {
+            ChildState::Restarting { reason, kind, after } => {
+                metrics.restarted(actor, *kind);
+                let (kind, restart_seconds) = (kind.as_str(), after.as_secs_f64());
+                error!(actor, reason, kind, restart_seconds, "crashed, and comes back");
+            }
+            ChildState::Down(given_up) => error!(actor, reason = %given_up, "stays down"),
+            ChildState::Stopped => info!(actor, "ended"),
+        }
+    }
+}
+
+/// A supervised actor, as its parent holds it. Dropping this stops the actor.
+pub struct Child<A: Actor> {
+    signs: Signs,
+    incarnation: u64,
+    addr: Addr<A>,
+    _link: oneshot::Sender<()>,
+}
+
+impl<A: Actor> Child<A> {
+    /// A way for others to ask this child.
+    pub fn ask<M>(&self, deadline: Duration) -> Ask<M>
+    where
+        A: Handler<M>,
+        A::Context: ToEnvelope<A, M>,
+        M: Message + Send + 'static,
+        M::Result: Send,
+    {
+        Ask::supervised(self.signs.clone(), self.addr.clone().recipient(), deadline)
+    }
+
+    /// Tells this child from others of its name, in [`ChildEvent::incarnation`].
+    pub fn incarnation(&self) -> u64 {
+        self.incarnation
+    }
+
+    /// How it is doing.
+    pub fn signs(&self) -> &Signs {
+        &self.signs
+    }
+
+    /// The child's address, which survives restarts.
+    pub fn addr(&self) -> &Addr<A> {
+        &self.addr
+    }
+}
+
+/// Starts `actor` on the current arbiter and keeps it alive.
+///
+/// `name` stands in log lines, metrics and error messages. `parent` is told of every crash.
+pub fn supervise<A>(name: &str, policy: RestartPolicy, parent: Recipient<ChildEvent>, actor: A) -> Child<A>
+where
+    A: Supervised + Progress + Actor<Context = Context<A>>,
+{
+    let (link, parent_gone) = oneshot::channel();
+    let context = Context::new();
+    let addr = context.address();
+    let signs = Signs::of(name.into());
+    let incarnation = INCARNATIONS.fetch_add(1, Ordering::Relaxed);
+    let tells = Tells { signs: signs.clone(), incarnation, parent };
+    actix::spawn(Watch::new(context.into_future(actor), tells, parent_gone, policy));
+    Child { signs, incarnation, addr, _link: link }
+}
+
+/// Ends the supervised actor that calls this, for good: it knows that no restart mends what is wrong.
+pub fn give_up(reason: impl Into<String>) -> ! {
+    Crash::Hopeless(reason.into()).unwind()
+}
+
+/// Ends the supervised actor that calls this, for good, because it cannot do without this child of its own.
+pub(crate) fn give_up_over(child: GivenUp) -> ! {
+    Crash::Below(child).unwind()
+}
+
+impl Stuck {
+    /// Crashes the supervised actor that calls this: it need not wait until it is asked for a sign of life.
+    pub(crate) fn crash(self) -> ! {
+        Crash::Hung(self.to_string()).unwind()
+    }
+}

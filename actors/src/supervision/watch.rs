@@ -1,0 +1,357 @@
+//! The task that a supervised actor runs in.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
+
+use actix::dev::{AsyncContextParts, ContextFut};
+use actix::fut::wrap_future;
+use actix::prelude::*;
+use futures::FutureExt;
+use parking_lot::Mutex;
+use parsec_measure::{RestartDecision, RestartHistory, RestartPolicy};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, Sleep, sleep};
+use tracing::error;
+
+use crate::supervision::progress::{MISSED_PULSES, PULSE, Progress, Stuck};
+use crate::supervision::signs::{ActorState, Signs};
+use crate::supervision::supervise::{ChildEvent, ChildState, CrashKind, GivenUp};
+
+/// Whose turn it is on the thread that the actors share.
+static TURN: Mutex<Option<Arc<str>>> = Mutex::new(None);
+
+/// The actor that is at work at this moment, for whoever finds that the thread of the actors does not come back from it.
+/// Meant for processes that have all their actors on one thread.
+pub fn whose_turn() -> Option<Arc<str>> {
+    TURN.lock().clone()
+}
+
+/// Marks an actor's turn, until it is dropped.
+struct Turn;
+
+impl Turn {
+    fn of(name: &Arc<str>) -> Self {
+        *TURN.lock() = Some(name.clone());
+        Self
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *TURN.lock() = None;
+    }
+}
+
+/// In which way an actor ended that did not stop. Travels as the payload of an unwinding that is no panic.
+#[derive(Debug)]
+pub(super) enum Crash {
+    Panic(String),
+    Hung(String),
+    /// It knows that no restart helps.
+    Hopeless(String),
+    /// It cannot do without this child of its own.
+    Below(GivenUp),
+}
+
+impl Crash {
+    /// Leaves the actor, as a panic would, and without a panic's message on stderr.
+    pub(super) fn unwind(self) -> ! {
+        resume_unwind(Box::new(self))
+    }
+
+    fn from_panic(panic: Box<dyn Any + Send>) -> Self {
+        let panic = match panic.downcast::<Self>() {
+            Ok(crash) => return *crash,
+            Err(panic) => panic,
+        };
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Self::Panic(text.unwrap_or_else(|| "panic without a text".to_owned()))
+    }
+}
+
+/// Where the news of a child go.
+pub(super) struct Tells {
+    pub(super) signs: Signs,
+    pub(super) incarnation: u64,
+    pub(super) parent: Recipient<ChildEvent>,
+}
+
+impl Tells {
+    fn tell(&self, state: ChildState) {
+        let event = ChildEvent { child: self.signs.name().clone(), incarnation: self.incarnation, state };
+        match self.parent.try_send(event) {
+            Ok(()) => {}
+            // So many children crash at once: `send` always finds room, and no parent may miss that a child is down.
+            Err(SendError::Full(event)) => {
+                let (parent, actor) = (self.parent.clone(), event.child.clone());
+                actix::spawn(async move {
+                    if let Err(error) = parent.send(event).await {
+                        error!(%actor, %error, "the parent does not hear of its child");
+                    }
+                });
+            }
+            Err(error @ SendError::Closed(_)) => {
+                error!(actor = %self.signs.name(), %error, "the parent does not hear of its child");
+            }
+        }
+    }
+}
+
+/// See the module's documentation.
+pub(super) struct Watch<A: Supervised + Progress + Actor<Context = Context<A>>> {
+    tells: Tells,
+    actor: Pin<Box<ContextFut<A, Context<A>>>>,
+    /// Resolves when the parent has dropped the child; `None` once it has.
+    parent_gone: Option<oneshot::Receiver<()>>,
+    policy: RestartPolicy,
+    history: RestartHistory,
+    epoch: Instant,
+    /// The actor is down, and comes back when this has elapsed.
+    pause: Option<Pin<Box<Sleep>>>,
+    /// Whether the actor has been put back to a fresh state since it crashed.
+    rebuilt: bool,
+    pulse: Pulse,
+}
+
+/// How the actor's future ended.
+enum End {
+    Stopped,
+    Crashed(Crash),
+}
+
+/// Whether the watch goes on.
+enum Next {
+    GoesOn,
+    Over,
+}
+
+impl<A: Supervised + Progress + Actor<Context = Context<A>>> Watch<A> {
+    pub(super) fn new(
+        actor: ContextFut<A, Context<A>>,
+        tells: Tells,
+        parent_gone: oneshot::Receiver<()>,
+        policy: RestartPolicy,
+    ) -> Self {
+        Self {
+            tells,
+            actor: Box::pin(actor),
+            parent_gone: Some(parent_gone),
+            policy,
+            history: RestartHistory::new(policy),
+            epoch: Instant::now(),
+            pause: None,
+            rebuilt: true,
+            pulse: Pulse::new(),
+        }
+    }
+
+    fn context(&mut self) -> &mut Context<A> {
+        self.actor.as_mut().get_mut().ctx()
+    }
+
+    /// Passes the parent's end on; true if the child need not come back.
+    fn follow_parent(&mut self, task: &mut TaskContext<'_>) -> bool {
+        let gone = self.parent_gone.as_mut().is_some_and(|gone| gone.poll_unpin(task).is_ready());
+        if gone {
+            self.parent_gone = None;
+            if self.pause.is_some() {
+                self.tells.signs.is(ActorState::Stopped);
+                return true;
+            }
+            self.context().parts().stop();
+        }
+        false
+    }
+
+    /// Puts the actor back to a fresh state. Whatever its context was doing is dropped, and who waited for it hears so.
+    fn rebuild(&mut self) -> Result<(), End> {
+        let _turn = Turn::of(self.tells.signs.name());
+        match catch_unwind(AssertUnwindSafe(|| self.actor.as_mut().get_mut().restart())) {
+            Ok(true) => {
+                self.rebuilt = true;
+                self.pulse = Pulse::new();
+                Ok(())
+            }
+            // Nobody holds an address any more.
+            Ok(false) => Err(End::Stopped),
+            Err(panic) => {
+                // Half rebuilt, it must not be started again, not even while it is dropped.
+                self.context().parts().terminate();
+                Err(End::Crashed(Crash::from_panic(panic)))
+            }
+        }
+    }
+
+    fn run(&mut self, task: &mut TaskContext<'_>) -> Poll<End> {
+        let _turn = Turn::of(self.tells.signs.name());
+        match catch_unwind(AssertUnwindSafe(|| self.actor.as_mut().poll(task))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(())) => Poll::Ready(End::Stopped),
+            Err(panic) => Poll::Ready(End::Crashed(Crash::from_panic(panic))),
+        }
+    }
+
+    /// Looks for a sign of life. Pending as long as there is nothing to do; ready without an end if the actor is to be
+    /// given a turn, so that it can answer.
+    fn feel_pulse(&mut self, task: &mut TaskContext<'_>) -> Poll<Option<End>> {
+        let answered = self.pulse.answered();
+        if answered.is_some() && self.pulse.missed > 0 {
+            self.tells.signs.missed_pulses(0);
+        }
+        if let Some(Err(stuck)) = answered {
+            return Poll::Ready(Some(End::Crashed(Crash::Hung(stuck.to_string()))));
+        }
+        if answered.is_some() {
+            self.pulse.missed = 0;
+        }
+        ready!(self.pulse.timer.as_mut().poll(task));
+        self.pulse.timer.as_mut().reset(Instant::now() + PULSE);
+        if !self.pulse.asked {
+            let question = self.pulse.question();
+            self.context().parts().spawn(question);
+            return Poll::Ready(None);
+        }
+        self.pulse.missed += 1;
+        self.tells.signs.missed_pulses(self.pulse.missed);
+        if self.pulse.missed < MISSED_PULSES {
+            return Poll::Ready(None);
+        }
+        let reason = format!("gave no sign of life for {} s", (PULSE * MISSED_PULSES).as_secs());
+        Poll::Ready(Some(End::Crashed(Crash::Hung(reason))))
+    }
+
+    /// Decides after a crash.
+    fn crashed(&mut self, crash: Crash) -> Next {
+        let (kind, reason) = match crash {
+            Crash::Panic(reason) => (CrashKind::Panic, reason),
+            Crash::Hung(reason) => (CrashKind::Hung, reason),
+            Crash::Hopeless(reason) => return self.give_up(0, reason),
+            Crash::Below(child) => return self.give_up_over(child),
+        };
+        if self.parent_gone.is_none() {
+            self.tells.signs.crashed(&reason, ActorState::Stopped);
+            return Next::Over;
+        }
+        match self.history.crashed(self.epoch.elapsed(), rand::random()) {
+            RestartDecision::After(after) => {
+                self.tells.signs.crashed(&reason, ActorState::Restarting);
+                self.pause = Some(Box::pin(sleep(after)));
+                self.tells.tell(ChildState::Restarting { reason, kind, after });
+                Next::GoesOn
+            }
+            RestartDecision::GiveUp { crashes } => self.give_up(crashes, reason),
+        }
+    }
+
+    fn give_up(&self, crashes: usize, reason: String) -> Next {
+        let (actor, within) = (self.tells.signs.name().clone(), self.policy.window);
+        self.give_up_over(GivenUp { actor, crashes, within, reason })
+    }
+
+    fn give_up_over(&self, given_up: GivenUp) -> Next {
+        self.tells.signs.crashed(&given_up.reason, ActorState::Down);
+        self.tells.tell(ChildState::Down(given_up));
+        Next::Over
+    }
+
+    /// After the end of the actor's future, whatever it was.
+    fn ended(&mut self, end: End) -> Next {
+        match end {
+            End::Stopped => {
+                self.tells.signs.is(ActorState::Stopped);
+                self.tells.tell(ChildState::Stopped);
+                Next::Over
+            }
+            End::Crashed(crash) => {
+                // Not again at once: what could not be rebuilt gets its pause first.
+                let at_once = self.rebuilt;
+                self.rebuilt = false;
+                match self.crashed(crash) {
+                    Next::Over => Next::Over,
+                    Next::GoesOn if at_once => self.rebuild().map_or_else(|end| self.ended(end), |()| Next::GoesOn),
+                    Next::GoesOn => Next::GoesOn,
+                }
+            }
+        }
+    }
+
+    /// Waits for the end of the pause, if there is one, and for the actor.
+    fn follow(&mut self, task: &mut TaskContext<'_>) -> Poll<Option<End>> {
+        if let Some(pause) = self.pause.as_mut() {
+            ready!(pause.as_mut().poll(task));
+            self.pause = None;
+            if !self.rebuilt
+                && let Err(end) = self.rebuild()
+            {
+                return Poll::Ready(Some(end));
+            }
+            self.tells.signs.is(ActorState::Running);
+        }
+        match self.run(task) {
+            Poll::Ready(end) => Poll::Ready(Some(end)),
+            Poll::Pending => self.feel_pulse(task),
+        }
+    }
+}
+
+impl<A: Supervised + Progress + Actor<Context = Context<A>>> Drop for Watch<A> {
+    /// An actor in its pause would be started once more, only to be dropped, and where a process ends without a runtime.
+    fn drop(&mut self) {
+        if self.pause.is_some() {
+            self.context().parts().terminate();
+        }
+    }
+}
+
+impl<A: Supervised + Progress + Actor<Context = Context<A>>> Future for Watch<A> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<()> {
+        let watch = self.get_mut();
+        loop {
+            if watch.follow_parent(task) {
+                return Poll::Ready(());
+            }
+            // Returning drops the actor, outside of any unwinding.
+            if let Some(end) = ready!(watch.follow(task))
+                && let Next::Over = watch.ended(end)
+            {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+/// The question for a sign of life.
+struct Pulse {
+    timer: Pin<Box<Sleep>>,
+    /// Asked, and not answered yet.
+    asked: bool,
+    answer: Rc<Cell<Option<Result<(), Stuck>>>>,
+    missed: u32,
+}
+
+impl Pulse {
+    fn new() -> Self {
+        Self { timer: Box::pin(sleep(PULSE)), asked: false, answer: Rc::default(), missed: 0 }
+    }
+
+    /// For the actor's context, which comes to it once it has read its mailbox.
+    fn question<A: Progress + Actor>(&mut self) -> impl ActorFuture<A, Output = ()> + use<A> {
+        self.asked = true;
+        let answer = Rc::clone(&self.answer);
+        wrap_future::<_, A>(async {}).map(move |(), actor, _| answer.set(Some(actor.progress())))
+    }
+
+    fn answered(&mut self) -> Option<Result<(), Stuck>> {
+        let answer = self.answer.take();
+        self.asked &= answer.is_none();
+        answer
+    }
+}

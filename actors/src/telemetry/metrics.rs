@@ -1,0 +1,363 @@
+//! What parsec counts about itself, under the names that dashboards of the original read, and under better ones beside them.
+
+mod actors;
+mod exposition;
+mod labels;
+mod records;
+mod register;
+mod spool;
+mod summary;
+
+use std::fmt;
+use std::time::Duration;
+
+use parsec_dht::Readiness;
+use parsec_measure::{
+    FollowUp, HolderCheck, ListName, Measured, Node, OperationKind, OutcomeClass, RequestKind, RoundOutcome,
+};
+use parsec_store::SpoolState;
+use prometheus_client::encoding::text::encode_registry;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use self::labels::Bounded;
+use self::summary::SlidingSummary;
+
+use crate::supervision::signs::Signs;
+use crate::supervision::supervise::CrashKind;
+use crate::telemetry::vitals::Vitals;
+
+pub use self::exposition::MEDIA_TYPE;
+
+/// How many different schedulers get series of their own; a stranger who invents more lands in `other`.
+const MAX_SCHEDULERS: usize = 16;
+
+/// How many different regions get series of their own: more than any cloud has. They come from the database, where others
+/// write too.
+const MAX_REGIONS: usize = 64;
+
+/// Upper bounds of the duration histograms, in seconds: from a warm lookup on one host to the limit of an operation.
+const DURATION_BUCKETS: [f64; 16] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 180.0];
+
+const ISSUED_PROVIDES: &str = "parsec_issued_provides";
+const ISSUED_RETRIEVALS: &str = "parsec_issued_retrievals";
+
+/// Counters that the original named without the suffix that counters have.
+const PLAIN_COUNTERS: [&str; 2] = [ISSUED_PROVIDES, ISSUED_RETRIEVALS];
+
+/// What a process does: it shows the metrics of that and no others, because a zero where nothing is counted misleads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It measures when it is asked to.
+    Server,
+    /// It asks servers to.
+    Scheduler,
+    /// Both in one process, as a demonstration or a test has it.
+    Both,
+}
+
+impl Role {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Scheduler => "scheduler",
+            Self::Both => "both",
+        }
+    }
+}
+
+/// Every metric of a parsec process. Shared by all actors; each update is a few atomic operations.
+pub struct Metrics {
+    registry: Registry,
+    vitals: Vitals,
+    durations: SlidingSummary<3>,
+    schedulers: Bounded,
+    regions: Bounded,
+    http_requests: Family<labels::Http, Counter>,
+    active_nodes: Gauge,
+    ready_nodes: Family<labels::Fleet, Gauge>,
+    issued_provides: Family<labels::Success, Counter>,
+    issued_retrievals: Family<labels::Success, Counter>,
+    operations: Family<labels::Operation, Histogram>,
+    attempts: Family<labels::Attempt, Histogram>,
+    nodes_left_out: Family<labels::Fleet, Gauge>,
+    server_ready: Family<labels::Fleet, Gauge>,
+    routing_table: Family<labels::Fleet, Gauge>,
+    network_size: Family<labels::Fleet, Gauge>,
+    records: records::RecordMetrics,
+    fallbacks: Family<labels::Fallback, Counter>,
+    dht_requests: Family<labels::DhtRequest, Counter>,
+    listed_requests: Family<labels::Listed, Counter>,
+    actors: actors::ActorMetrics,
+    backlog: Gauge,
+    spool: spool::SpoolMetrics,
+    rows_written: Counter,
+    rows_lost: Counter,
+    traces_lost: Counter,
+    rounds: Family<labels::Outcome, Counter>,
+    rounds_skipped: Family<labels::Fleet, Counter>,
+    round_lateness: Family<labels::Fleet, Gauge<f64, std::sync::atomic::AtomicU64>>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Metrics {
+    /// The metrics of a process that does everything.
+    pub fn new(version: &'static str, commit: &'static str) -> Self {
+        Self::of(Role::Both, version, commit)
+    }
+
+    /// The metrics of a role, at zero. `version` and `commit` stand in `parsec_build_info`.
+    pub fn of(role: Role, version: &'static str, commit: &'static str) -> Self {
+        let histogram: fn() -> Histogram = || Histogram::new(DURATION_BUCKETS);
+        let mut metrics = Self {
+            registry: Registry::default(),
+            vitals: Vitals::new(role, version, commit),
+            durations: SlidingSummary::new(
+                "parsec_durations",
+                "Durations of successful and failed operations in seconds, over 24 hours",
+                ["type", "success", "scheduler"],
+            ),
+            schedulers: Bounded::to(MAX_SCHEDULERS),
+            regions: Bounded::to(MAX_REGIONS),
+            http_requests: Family::default(),
+            active_nodes: Gauge::default(),
+            ready_nodes: Family::default(),
+            issued_provides: Family::default(),
+            issued_retrievals: Family::default(),
+            operations: Family::new_with_constructor(histogram),
+            attempts: Family::new_with_constructor(histogram),
+            nodes_left_out: Family::default(),
+            server_ready: Family::default(),
+            routing_table: Family::default(),
+            network_size: Family::default(),
+            records: records::RecordMetrics::default(),
+            fallbacks: Family::default(),
+            dht_requests: Family::default(),
+            listed_requests: Family::default(),
+            actors: actors::ActorMetrics::default(),
+            backlog: Gauge::default(),
+            spool: spool::SpoolMetrics::default(),
+            rows_written: Counter::default(),
+            rows_lost: Counter::default(),
+            traces_lost: Counter::default(),
+            rounds: Family::default(),
+            rounds_skipped: Family::default(),
+            round_lateness: Family::default(),
+        };
+        metrics.register_process(version, commit);
+        if role != Role::Scheduler {
+            metrics.register_server();
+        }
+        if role != Role::Server {
+            metrics.register_scheduler();
+        }
+        metrics
+    }
+
+    /// A server of this fleet begins to serve. What it may count later stands at zero from now on: a counter that comes
+    /// into being with its first event hides that event from every rate.
+    pub fn serving(&self, fleet: &str) {
+        let _ = self.server_ready.get_or_create(&labels::Fleet::new(fleet));
+        self.records.serving(fleet);
+        for kind in OperationKind::ALL {
+            let _ = self.fallbacks.get_or_create(&labels::Fallback::new(kind, fleet));
+        }
+    }
+
+    /// The round loop of this group begins; its counters stand at zero from now on.
+    pub fn playing(&self, group: &str) {
+        for outcome in RoundOutcome::ALL {
+            let _ = self.rounds.get_or_create(&labels::Outcome::new(outcome.as_str(), group));
+        }
+        let _ = self.rounds_skipped.get_or_create(&labels::Fleet::new(group));
+        let _ = self.nodes_left_out.get_or_create(&labels::Fleet::new(group));
+        for success in [true, false] {
+            let _ = self.issued_provides.get_or_create(&labels::Success { success });
+            let _ = self.issued_retrievals.get_or_create(&labels::Success { success });
+        }
+    }
+
+    /// What is the case, beside what is counted.
+    pub fn vitals(&self) -> &Vitals {
+        &self.vitals
+    }
+
+    /// An actor begins to live under supervision, with no restarts yet.
+    pub fn supervised(&self, signs: &Signs) {
+        self.actors.supervised(signs.name());
+        self.vitals.supervised(signs.clone());
+    }
+
+    /// A request was served. `path` is the route's name, not what the client wrote.
+    pub fn http_request(&self, method: &'static str, path: &'static str, scheduler: &str) {
+        let labels = labels::Http { method, path, scheduler: self.schedulers.label(scheduler) };
+        self.http_requests.get_or_create(&labels).inc();
+    }
+
+    /// This server has measured something.
+    pub fn measured(&self, kind: OperationKind, fleet: &str, scheduler: &str, result: &Measured) {
+        let seconds = result.duration.as_secs_f64();
+        let name = match kind {
+            OperationKind::Provide => "provide_duration",
+            OperationKind::Retrieve => "retrieval_ttfpr",
+        };
+        let success = if result.class == OutcomeClass::Ok { "true" } else { "false" };
+        self.durations.observe([name, success, &self.schedulers.label(scheduler)], seconds);
+        self.routing_table(fleet, result.routing_table_size);
+        self.network_size(fleet, result.network_size);
+        if result.fallback.is_some() {
+            self.fallbacks.get_or_create(&labels::Fallback::new(kind, fleet)).inc();
+        }
+        for request in result.trace.iter().flat_map(|trace| &trace.requests) {
+            self.dht_requests.get_or_create(&labels::DhtRequest::new(fleet, request)).inc();
+        }
+        let (operation, outcome) = (kind.as_str(), result.class.as_str());
+        let labels = labels::Operation { operation, outcome, fleet: fleet.to_owned() };
+        self.operations.get_or_create(&labels).observe(seconds);
+    }
+
+    /// This server was asked whether it can measure; `None` means that it did not even say.
+    pub fn readiness(&self, fleet: &str, readiness: Option<&Readiness>) {
+        let ready = matches!(readiness, Some(Readiness::Ready { .. }));
+        self.server_ready.get_or_create(&labels::Fleet::new(fleet)).set(i64::from(ready));
+        if let Some(Readiness::Ready { routing_table_size, network_size }) = readiness {
+            self.routing_table(fleet, *routing_table_size);
+            self.network_size(fleet, *network_size);
+        }
+    }
+
+    fn routing_table(&self, fleet: &str, peers: u32) {
+        self.routing_table.get_or_create(&labels::Fleet::new(fleet)).set(i64::from(peers));
+    }
+
+    /// A scheduler has asked a node for something, and has an answer or knows why there is none.
+    pub fn issued(&self, kind: OperationKind, node: &Node, result: &Measured) {
+        let success = labels::Success { success: result.class.is_measured() };
+        match kind {
+            OperationKind::Provide => self.issued_provides.get_or_create(&success).inc(),
+            OperationKind::Retrieve => self.issued_retrievals.get_or_create(&success).inc(),
+        };
+        self.network_size(node.fleet.as_str(), result.network_size);
+        self.attempted(kind, node, result);
+    }
+
+    /// An attempt has ended, or was not even begun because the node could not take part.
+    pub fn attempted(&self, kind: OperationKind, node: &Node, result: &Measured) {
+        let labels = labels::Attempt {
+            operation: kind.as_str(),
+            outcome: result.class.as_str(),
+            fleet: node.fleet.to_string(),
+            region: self.regions.label(&node.region),
+        };
+        self.attempts.get_or_create(&labels).observe(result.duration.as_secs_f64());
+    }
+
+    /// A node of a fleet believes the network to have so many peers, if it can tell.
+    fn network_size(&self, fleet: &str, peers: Option<u32>) {
+        if let Some(peers) = peers {
+            self.network_size.get_or_create(&labels::Fleet::new(fleet)).set(i64::from(peers));
+        }
+    }
+
+    /// A publication has come to its end.
+    pub fn followed_up(&self, fleet: &str, follow_up: &FollowUp) {
+        self.records.followed_up(fleet, follow_up);
+    }
+
+    /// The closest peers were asked for a record that is as old as this.
+    pub fn checked(&self, fleet: &str, after: Duration, holders: &[HolderCheck]) {
+        self.records.checked(fleet, after, holders);
+    }
+
+    /// So many nodes of a group are ready.
+    pub fn active_nodes(&self, group: &str, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let ready = self.ready_nodes.get_or_create(&labels::Fleet::new(group));
+        self.active_nodes.inc_by(count - ready.set(count));
+    }
+
+    /// So many servers of a group are left out because they fail again and again.
+    pub fn nodes_left_out(&self, group: &str, count: usize) {
+        let left_out = self.nodes_left_out.get_or_create(&labels::Fleet::new(group));
+        left_out.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// A round of a group begins, so long after it was due, and so many before it were left out.
+    pub fn round_began(&self, group: &str, late: Duration, skipped: u32) {
+        let group = labels::Fleet::new(group);
+        self.round_lateness.get_or_create(&group).set(late.as_secs_f64());
+        self.rounds_skipped.get_or_create(&group).inc_by(u64::from(skipped));
+    }
+
+    /// A round of a group has ended.
+    pub fn round_ended(&self, group: &str, outcome: RoundOutcome) {
+        self.rounds.get_or_create(&labels::Outcome::new(outcome.as_str(), group)).inc();
+    }
+
+    /// An actor crashed and comes back.
+    pub fn restarted(&self, actor: &str, kind: CrashKind) {
+        self.actors.restarted(actor, kind);
+    }
+
+    /// So many rows wait to be written, so many of them in memory.
+    pub fn backlog(&self, rows: usize, in_memory: usize) {
+        self.backlog.set(i64::try_from(rows).unwrap_or(i64::MAX));
+        self.vitals.backlog(in_memory);
+    }
+
+    /// What the spool holds, and whether it takes rows.
+    pub fn spool(&self, state: &SpoolState, works: bool) {
+        self.spool.tell(state, works);
+        self.vitals.spool(*state, works);
+    }
+
+    /// Rows have reached the database.
+    pub fn rows_written(&self, rows: usize) {
+        self.rows_written.inc_by(rows as u64);
+    }
+
+    /// Rows have been lost.
+    pub fn rows_lost(&self, rows: usize) {
+        self.rows_lost.inc_by(rows as u64);
+    }
+
+    /// Traces have been left out of rows.
+    pub fn traces_lost(&self, traces: usize) {
+        self.traces_lost.inc_by(traces as u64);
+    }
+
+    /// Other peers' requests are looked up in this list: its series begin at zero.
+    pub fn watched(&self, list: ListName) {
+        for request in [RequestKind::AddProvider, RequestKind::GetProviders] {
+            drop(self.listed_requests.get_or_create(&labels::Listed::new(list, request)));
+        }
+    }
+
+    /// Another peer has asked this node for something on a list.
+    pub fn listed(&self, list: ListName, request: RequestKind) {
+        self.listed_requests.get_or_create(&labels::Listed::new(list, request)).inc();
+    }
+
+    /// Everything, in the format of [`MEDIA_TYPE`].
+    pub fn encode(&self) -> Result<String, fmt::Error> {
+        self.actors.look_at(&self.vitals.actors());
+        let mut open_metrics = String::new();
+        encode_registry(&mut open_metrics, &self.registry)?;
+        let mut out = exposition::classic(&open_metrics, &PLAIN_COUNTERS);
+        self.durations.encode(&mut out)?;
+        Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests;
