@@ -19,6 +19,11 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("parsec-schema", &["parsec-", "tokio", "actix", "actix-web", "libp2p"]),
     ("parsec-dht", &["parsec-!parsec-measure", "actix", "actix-web", "diesel", "diesel-async"]),
     ("parsec-api", &["parsec-!parsec-measure", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
+    ("parsec-show", &["parsec-!parsec-measure", "tokio", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
+    (
+        "parsec-conformance",
+        &["parsec-!parsec-measure,parsec-api,parsec-show", "actix", "actix-web", "diesel", "diesel-async", "libp2p"],
+    ),
     ("parsec-store", &["parsec-!parsec-measure,parsec-schema", "actix", "actix-web", "libp2p"]),
     (
         "parsec-actors",

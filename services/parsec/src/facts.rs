@@ -2,9 +2,8 @@
 //! in sentences for people, by name for programs.
 
 use parsec_measure::{FollowUp, FoundProvider, Measured, OperationKind, StrategyKind};
+use parsec_show::words;
 use serde_json::{Map, Value, json};
-
-use crate::words;
 
 /// How many providers have a line of their own. Of a key that has just been made up there is one; a list of dozens is
 /// somebody's joke.

@@ -11,7 +11,7 @@
 //! - [`conformance`]: whether a server keeps the HTTP contract
 //! - [`server`], [`scheduler`]: which actors they are made of; [`process`]: what every process has
 //! - [`exit`]: with which code and which words it ends; [`watchdog`]: ends it when nothing else can
-//! - [`database`], [`dht`], [`lists`], [`tls`], [`provenance`], [`logging`], [`output`], [`words`]: what the wiring needs
+//! - [`database`], [`dht`], [`lists`], [`tls`], [`provenance`], [`logging`], [`output`]: what the wiring needs
 //! - [`place`]: where a server runs, from [`ecs`] or from the [`machine`]
 
 mod bench;
@@ -43,18 +43,17 @@ mod spool;
 mod tls;
 mod trace;
 mod watchdog;
-mod words;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+use parsec_show::Look;
 use tracing::{error, warn};
 
 use crate::cli::Command;
 use crate::config::{LogConfig, LogLevel};
-use crate::trace::Look;
 
 fn main() -> ExitCode {
     let (args, environment) = inputs();

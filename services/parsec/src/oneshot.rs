@@ -11,12 +11,13 @@ use anyhow::{Context as _, bail};
 use parsec_actors::metrics::Role;
 use parsec_dht::{Dht, Node, NodeConfig, Readiness};
 use parsec_measure::{CONTENT_BYTES, Cid, Content, FollowUp, Measured, OperationKind, OutcomeClass};
+use parsec_show::Look;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::{OneShot, OneShotConfig, OutputFormat};
 use crate::facts::{facts, figures, records};
 use crate::process::{self, Process};
-use crate::trace::{self, Heading, Look};
+use crate::trace::{self, Heading};
 use crate::{dht, output};
 
 /// How often it is looked whether the node can measure.
@@ -136,7 +137,7 @@ async fn measure(
         OutputFormat::Text => trace::text(&heading, &facts(kind, &result), trace, look),
         OutputFormat::Json => {
             let figures = figures(&node.peer_id(), Some(config.dht.strategy), &result);
-            output::json(&trace::document(&heading, figures, trace))
+            parsec_show::json(&trace::document(&heading, figures, trace))
         }
     })?;
     Ok(result)

@@ -3,10 +3,8 @@
 use std::io::{self, Write};
 
 use console::Term;
-use parsec_measure::{escaped_json, shown};
-use serde_json::Value;
-
-use crate::trace::Look;
+use parsec_measure::shown;
+use parsec_show::Look;
 
 /// How many columns there are where no terminal says it.
 const COLUMNS: usize = 100;
@@ -43,11 +41,6 @@ fn write(mut out: impl Write, text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// A result for programs, in one line. What other peers and servers said stands in it escaped, word for word.
-pub(crate) fn json(document: &Value) -> String {
-    escaped_json(&document.to_string()).into_owned()
-}
-
 /// How results are to look: as the terminal allows, in colours if it is one and they are not unwanted.
 pub(crate) fn look(colours_unwanted: bool) -> Look {
     let terminal = Term::stdout();
@@ -58,8 +51,6 @@ pub(crate) fn look(colours_unwanted: bool) -> Look {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use parsec_measure::is_harmful;
-    use serde_json::json;
 
     #[test]
     fn a_result_has_our_colours_and_nothing_else_that_steers_a_terminal() {
@@ -67,13 +58,5 @@ mod tests {
         write(&mut out, "\u{1b}[2mdim\u{1b}[0m kubo\u{1b}]0;owned\u{7}\u{9b}31m\u{7f}\n\tnext").unwrap();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text, "\u{1b}[2mdim\u{1b}[0m kubo\u{fffd}]0;owned\u{fffd}\u{fffd}31m\u{fffd}\n\tnext\n");
-    }
-
-    #[test]
-    fn a_result_for_programs_keeps_every_character_and_has_none_raw() {
-        let said = json!({ "agent": "kubo\u{1b}\u{7f}\u{9b}\u{202e}\u{e0041}" });
-        let line = json(&said);
-        assert!(!line.chars().any(is_harmful), "{line:?}");
-        assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), said);
     }
 }

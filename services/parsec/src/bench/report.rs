@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 use parsec_measure::{Effort, OperationKind, StrategyKind, quantile};
+use parsec_show::words;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::config::{BenchConfig, BenchFormat, BenchTransport};
-use crate::{output, words};
+use crate::output;
 
 /// The quantiles of the durations of the operations that succeeded.
 const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];

@@ -8,10 +8,11 @@ use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use parsec_actors::fleet::RoundFinished;
 use parsec_measure::{Attempt, Node, OperationKind, Tally};
+use parsec_show::words;
 use serde_json::{Value, json};
 
 use crate::config::OutputFormat;
-use crate::{output, words};
+use crate::output;
 
 /// Collects the results and shows them. Results go to stdout, everything else to stderr.
 pub(crate) struct Board {

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
+use parsec_show::words;
 use parsec_store::{Damage, SlotReport, StoreConfig};
 use serde_json::{Value, json};
 
 use super::replay::Replayed;
 use crate::config::OutputFormat;
-use crate::words;
 
 /// The columns of the list that hold numbers.
 const NUMBERS: std::ops::RangeInclusive<usize> = 3..=6;

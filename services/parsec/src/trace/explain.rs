@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use parsec_measure::{RequestEnd, RequestKind, Trace, TracedRequest};
+use parsec_show::words;
 
 use super::path::{Cause, Part, parts};
 use super::phases::Phase;
-use crate::words;
 
 /// How many peers a sentence names; of more it gives the number.
 const MAX_NAMED: usize = 5;

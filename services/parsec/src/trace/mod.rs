@@ -13,12 +13,11 @@ mod waterfall;
 use std::time::Duration;
 
 use parsec_measure::{OperationKind, OutcomeClass, Trace};
+use parsec_show::{Look, words};
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::explain::explain;
 pub(crate) use self::recorded::run;
-pub(crate) use self::waterfall::Look;
-use crate::words;
 
 /// What is known of an operation besides its trace.
 #[derive(Debug, Clone, PartialEq, Eq)]

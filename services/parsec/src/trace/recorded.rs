@@ -7,13 +7,14 @@ use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
 use parsec_measure::{Attempt, AttemptId, FollowUp, FoundProvider, Trace};
+use parsec_show::{Look, words};
 use parsec_store::{Store, StoreConfig, StoreError, StoredOperation};
 use serde_json::{Map, Value, json};
 
-use super::{Heading, Look, document, text};
+use super::{Heading, document, text};
 use crate::config::{OutputFormat, TraceConfig};
 use crate::facts::{facts, figures, records};
-use crate::{database, output, words};
+use crate::{database, output};
 
 /// How many operations the list shows.
 const LISTED: u32 = 20;
@@ -130,7 +131,7 @@ fn one(recorded: &Recorded, format: OutputFormat, look: Look) -> String {
         OutputFormat::Json => {
             let mut about = identity(recorded);
             about.extend(figures.clone());
-            output::json(&document(heading, about, trace.as_ref()))
+            parsec_show::json(&document(heading, about, trace.as_ref()))
         }
     }
 }
@@ -142,7 +143,7 @@ fn list(newest: &[Recorded], format: OutputFormat) -> String {
         Value::Object(all)
     };
     match format {
-        OutputFormat::Json => output::json(&Value::Array(newest.iter().map(summary).collect())),
+        OutputFormat::Json => parsec_show::json(&Value::Array(newest.iter().map(summary).collect())),
         OutputFormat::Text if newest.is_empty() => "no operation with a trace is recorded".to_owned(),
         OutputFormat::Text => newest.iter().map(line).collect::<Vec<_>>().join("\n"),
     }

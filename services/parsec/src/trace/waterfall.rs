@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use console::Style;
 use parsec_measure::{RequestEnd, RequestKind, Trace, TracedRequest, Warmth};
+use parsec_show::{Look, words};
 
 use super::explain::short;
 use super::phases::{Phase, Span, phases};
-use crate::words;
 
 /// What a line needs at least for its bar, however narrow the terminal is.
 const MIN_BAR: usize = 20;
@@ -17,15 +17,6 @@ const RETURN: char = '│';
 
 /// What stands at the end of a bar that goes on beyond the picture.
 const BEYOND: char = '›';
-
-/// How a text is to look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Look {
-    /// How many columns there are.
-    pub(crate) width: usize,
-    /// Whether colours are wanted.
-    pub(crate) colour: bool,
-}
 
 /// The columns beside the bar, and what stands above them.
 const HEADER: [&str; 7] = ["#", "by", "hop", "bits", "peer", "request", "state"];

@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 /// Three significant digits and the unit that suits them.
-pub(crate) fn duration(duration: Duration) -> String {
+pub fn duration(duration: Duration) -> String {
     let (unit, digits) = unit(duration);
     format!("{} {unit}", number(duration, unit, digits))
 }
 
 /// `part` of `whole`, both in the unit that suits the whole: `2.10 of 2.60 s`.
-pub(crate) fn share(part: Duration, whole: Duration) -> String {
+pub fn share(part: Duration, whole: Duration) -> String {
     let (unit, digits) = unit(whole);
     format!("{} of {} {unit}", number(part, unit, digits), number(whole, unit, digits))
 }
 
 /// Bytes in the unit that suits them: `812 B`, `7.8 KiB`.
-pub(crate) fn bytes(bytes: u64) -> String {
+pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if bytes < 1 << 10 {
         return format!("{bytes} B");
@@ -28,12 +28,12 @@ pub(crate) fn bytes(bytes: u64) -> String {
 }
 
 /// `1 peer`, `2 peers`.
-pub(crate) fn count(n: usize, one: &str, many: &str) -> String {
+pub fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 
 /// How one duration compares with another, in whichever unit: `2.0x faster`.
-pub(crate) fn speed(baseline: f64, other: f64) -> String {
+pub fn speed(baseline: f64, other: f64) -> String {
     match (baseline / other, other / baseline) {
         (faster, _) if faster >= 1.0 => format!("{faster:.1}x faster"),
         (_, slower) if slower > 1.0 => format!("{slower:.1}x slower"),

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::conformance::finding::Verdict;
+use crate::finding::Verdict;
 
 fn content() -> Content {
     Content::from(b"hello world".to_vec())

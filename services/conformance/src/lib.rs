@@ -1,30 +1,27 @@
-//! `parsec conformance`: whether a server, of whatever implementation, keeps the HTTP contract.
+//! Whether a server, of whatever implementation, keeps the HTTP contract.
 //!
-//! [`checks`] lists what is asked, [`judges`] weigh what came, [`finding`] is what they say, [`report`] shows it. Here the
+//! `checks` lists what is asked, `judges` weigh what came, `finding` is what they say, [`report`] shows it. Here the
 //! questions are put, one after the other and each bounded in time and size: a hostile server ends the run like any other.
 
 mod checks;
 mod finding;
 mod judges;
-mod report;
+pub mod report;
 #[cfg(test)]
 mod tests;
 
-use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use parsec_api::client::{CallError, HttpClient, RawMethod, RawReply, RawRequest, Timeouts};
+use parsec_api::client::{CallError, HttpClient, RawMethod, RawReply, RawRequest};
 use parsec_api::wire::MAX_ANSWER_BYTES;
 use parsec_measure::Endpoint;
+use parsec_show::words;
 use tokio::time::{Instant, sleep};
 
 use self::checks::{Check, Expected, Needs, PUBLISHES, READINESS};
-use self::finding::{Checked, Finding, Verdict, quoted};
+use self::finding::quoted;
+pub use self::finding::{Checked, Finding, Verdict};
 use self::judges::Readiness;
-use crate::config::ConformanceConfig;
-use crate::trace::Look;
-use crate::{output, tls, words};
 
 /// How often it is asked whether the server can measure.
 const READY_POLL: Duration = Duration::from_millis(250);
@@ -38,18 +35,18 @@ const MAX_UNANSWERED: usize = 2;
 /// How many reasons for not being ready are kept to be told.
 const MAX_REASONS: usize = 3;
 
-/// Runs every check and prints what came of them: 0 if nothing failed, else 1.
-pub(crate) async fn run(config: ConformanceConfig, look: Look) -> anyhow::Result<ExitCode> {
-    let place = &config.server.place;
-    let address = place.resolve().with_context(|| format!("cannot find {place}"))?;
-    let access = tls::to_server(&config.server, address.ip(), &config.access)?;
-    let client = HttpClient::with_access(Timeouts::default(), access).context("cannot set up the HTTP client")?;
-    let server = Endpoint::new(address.ip(), address.port());
-    let inspection = Inspection::new(client, server, config.timeout, config.ready_timeout);
-    let checked = inspection.run(checks::checks(&mut rand::rng())).await;
-    output::line(&report::report(&config, &checked, look))?;
-    let failed = checked.iter().any(|check| check.verdict() == Verdict::Fail);
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+/// How long to wait for the server that is inspected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// For each answer.
+    pub answer: Duration,
+    /// For the server to be ready.
+    pub ready: Duration,
+}
+
+/// Runs every check, one after the other.
+pub async fn inspect(client: HttpClient, server: Endpoint, limits: Limits) -> Vec<Checked> {
+    Inspection::new(client, server, limits.answer, limits.ready).run(checks::checks(&mut rand::rng())).await
 }
 
 /// What is known of the server by now.

@@ -10,7 +10,7 @@ const MAX_QUOTED_CHARS: usize = 160;
 
 /// What one judge has to say of one answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Finding {
+pub enum Finding {
     /// As the contract has it; in a few words, what it is.
     Pass(String),
     /// Not as the contract has it, but schedulers live with it.
@@ -39,7 +39,8 @@ impl Finding {
         Self::Fail(what.into())
     }
 
-    pub(crate) fn verdict(&self) -> Verdict {
+    /// How it counts.
+    pub fn verdict(&self) -> Verdict {
         match self {
             Self::Pass(_) => Verdict::Pass,
             Self::Note { .. } => Verdict::Note,
@@ -52,7 +53,7 @@ impl Finding {
 /// What a check comes to, from the least to what outweighs everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// It was not made.
     Skipped,
     /// Everything is as the contract has it.
@@ -65,10 +66,10 @@ pub(crate) enum Verdict {
 
 impl Verdict {
     /// All of them, in the order of a summary.
-    pub(crate) const ALL: [Self; 4] = [Self::Pass, Self::Note, Self::Fail, Self::Skipped];
+    pub const ALL: [Self; 4] = [Self::Pass, Self::Note, Self::Fail, Self::Skipped];
 
     /// The name in reports.
-    pub(crate) fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Skipped => "skipped",
             Self::Pass => "pass",
@@ -80,20 +81,20 @@ impl Verdict {
 
 /// A check that was made, or passed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Checked {
+pub struct Checked {
     /// What was checked.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// How the request began: its method and path.
-    pub(crate) request: String,
+    pub request: String,
     /// What its judges found, at least one thing.
-    pub(crate) findings: Vec<Finding>,
+    pub findings: Vec<Finding>,
     /// How long the answer took; `None` without one.
-    pub(crate) took: Option<Duration>,
+    pub took: Option<Duration>,
 }
 
 impl Checked {
     /// What outweighs the rest.
-    pub(crate) fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> Verdict {
         self.findings.iter().map(Finding::verdict).max().unwrap_or(Verdict::Skipped)
     }
 }

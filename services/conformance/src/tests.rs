@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use parsec_api::client::Timeouts;
 use parsec_api::wire::{NOT_FOUND, ProvideRequest, Target};
 use parsec_measure::{Cid, Content, OperationKind};
 use serde_json::{Value, json};
@@ -136,8 +137,7 @@ fn kept(asked: &Asked, published: &Mutex<HashSet<Vec<u8>>>) -> Said {
 
 async fn inspect(server: Endpoint, limit: Duration, ready_limit: Duration) -> Vec<Checked> {
     let client = HttpClient::new(Timeouts::default()).unwrap();
-    let checks = checks::checks(&mut rand::rng());
-    let run = Inspection::new(client, server, limit, ready_limit).run(checks);
+    let run = super::inspect(client, server, Limits { answer: limit, ready: ready_limit });
     timeout(3 * LIMIT, run).await.expect("a run is bounded")
 }
 

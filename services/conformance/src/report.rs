@@ -1,30 +1,20 @@
 //! What the checks came to: as a table for people, as one object for programs.
 
 use comfy_table::{ContentArrangement, Table, presets};
+use parsec_show::Look;
 use serde_json::{Value, json};
 
 use super::finding::{Checked, Finding, Verdict};
-use crate::config::{ConformanceConfig, OutputFormat};
-use crate::output;
-use crate::trace::Look;
 
 /// The narrowest table whose sentences can still be read.
 const MIN_WIDTH: usize = 60;
-
-/// The whole report in the format that was asked for, without a last line break.
-pub(crate) fn report(config: &ConformanceConfig, checked: &[Checked], look: Look) -> String {
-    match config.format {
-        OutputFormat::Text => text(checked, look),
-        OutputFormat::Json => output::json(&document(&config.server.to_string(), checked)),
-    }
-}
 
 fn count(checked: &[Checked], verdict: Verdict) -> usize {
     checked.iter().filter(|check| check.verdict() == verdict).count()
 }
 
-/// The table, each note that it refers to, once, and the count of results.
-fn text(checked: &[Checked], look: Look) -> String {
+/// For people: the table, each note that it refers to, once, and the count of results; without a last line break.
+pub fn text(checked: &[Checked], look: Look) -> String {
     let notes = notes(checked);
     let mut lines = vec![table(checked, &notes, look).to_string()];
     lines.extend((1..).zip(&notes).map(|(number, note)| format!("note {number}: {note}")));
@@ -83,7 +73,8 @@ fn summary(checked: &[Checked]) -> String {
     format!("{} checks: {}", checked.len(), counts.join(", "))
 }
 
-fn document(server: &str, checked: &[Checked]) -> Value {
+/// For programs: every finding, as one object.
+pub fn document(server: &str, checked: &[Checked]) -> Value {
     let finding = |finding: &Finding| {
         let (what, known_from) = match finding {
             Finding::Note { what, known_from } => (what, Some(known_from)),

@@ -8,11 +8,11 @@ use std::time::Duration;
 use parsec_api::client::RawReply;
 use parsec_api::wire::{DEADLINE_EXCEEDED, MAX_ANSWER_BYTES, MAX_STEPS, NOT_FOUND, NOT_FOUND_JS};
 use parsec_measure::{Cid, OperationKind};
+use parsec_show::words;
 use serde_json::{Map, Value};
 
 use super::checks::{End, Operation, Refusal};
 use super::finding::{Finding, quoted};
-use crate::words;
 
 /// Servers and client have clocks of their own: how much a duration may exceed the call that it was part of. One part in
 /// a thousand is far more than clocks drift; a clock that counts milliseconds is off by one of them.

@@ -1,0 +1,39 @@
+//! What was measured, as people see it, and the one-line documents that programs read. Nothing here prints: texts are
+//! returned to whoever has the terminal.
+//!
+//! - [`words`]: numbers in words
+//! - [`Look`]: what the terminal can show
+
+pub mod words;
+
+use parsec_measure::escaped_json;
+use serde_json::Value;
+
+/// What the terminal can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// How many characters fit in a line.
+    pub width: usize,
+    /// Whether colours are wanted.
+    pub colour: bool,
+}
+
+/// A result for programs, in one line. What other peers and servers said stands in it escaped, word for word.
+pub fn json(document: &Value) -> String {
+    escaped_json(&document.to_string()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parsec_measure::is_harmful;
+    use serde_json::json;
+
+    #[test]
+    fn a_result_for_programs_keeps_every_character_and_has_none_raw() {
+        let said = json!({ "agent": "kubo\u{1b}\u{7f}\u{9b}\u{202e}\u{e0041}" });
+        let line = json(&said);
+        assert!(!line.chars().any(is_harmful), "{line:?}");
+        assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), said);
+    }
+}
