@@ -18,6 +18,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("parsec-measure", &["parsec-", "tokio", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
     ("parsec-schema", &["parsec-", "tokio", "actix", "actix-web", "libp2p"]),
     ("parsec-dht", &["parsec-!parsec-measure", "actix", "actix-web", "diesel", "diesel-async"]),
+    ("parsec-lab", &["parsec-!parsec-measure,parsec-dht", "actix", "actix-web", "diesel", "diesel-async"]),
     ("parsec-api", &["parsec-!parsec-measure", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
     ("parsec-show", &["parsec-!parsec-measure", "tokio", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
     (

@@ -22,7 +22,8 @@ use parsec_actors::gateway::{Gateway, Measuring, Routes};
 use parsec_actors::metrics::Metrics;
 use parsec_actors::root::Root;
 use parsec_actors::supervise::{ChildEvent, supervise};
-use parsec_dht::{Dht, LocalConfig, LocalNetwork, Node, NodeConfig, Readiness, Region, Underlay};
+use parsec_dht::{Dht, Internet, Node, NodeConfig, Readiness};
+use parsec_lab::{LocalConfig, LocalNetwork, Region};
 use parsec_measure::{Cid, Content, Measured, Measurement, OutcomeClass, RestartPolicy, quantile};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -196,7 +197,7 @@ fn print(case: &str, count: usize, (reported, seen): (Duration, Duration)) {
 
 async fn node(network: &LocalNetwork) -> Arc<Node> {
     let config = NodeConfig {
-        underlay: Underlay::Internet,
+        underlay: Arc::new(Internet::default()),
         operation_timeout: OPERATION_TIMEOUT,
         ..network.newcomer(Region::EuCentral1)
     };

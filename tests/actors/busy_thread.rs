@@ -9,7 +9,8 @@ use futures::FutureExt;
 use futures::future::join_all;
 use parsec_actors::dht_node::{DhtHandle, DhtNode, Retrieve, StartDht};
 use parsec_actors::supervise::supervise;
-use parsec_dht::{Dht, LocalConfig, LocalNetwork, Node, NodeConfig, Readiness, Region, Underlay};
+use parsec_dht::{Dht, Internet, Node, NodeConfig, Readiness};
+use parsec_lab::{LocalConfig, LocalNetwork, Region};
 use parsec_measure::{Cid, OutcomeClass, quantile};
 
 use crate::fakes::{POLICY, Witness, cid, secs};
@@ -41,7 +42,7 @@ impl Actor for SlowActor {
 
 async fn node(network: &LocalNetwork) -> Arc<Node> {
     let config = NodeConfig {
-        underlay: Underlay::Internet,
+        underlay: Arc::new(Internet::default()),
         operation_timeout: secs(60),
         ..network.newcomer(Region::EuCentral1)
     };

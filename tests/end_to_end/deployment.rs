@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use parsec_dht::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork};
+use parsec_lab::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork};
 
 use crate::http::{self, Reply};
 use crate::process::Process;

@@ -4,7 +4,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use parsec_dht::LOCAL_PROTOCOL;
+use parsec_lab::LOCAL_PROTOCOL;
 use parsec_test_support::database;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;

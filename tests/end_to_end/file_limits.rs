@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use parsec_dht::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork};
+use parsec_lab::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork};
 use serde_json::Value;
 
 use crate::deployment::{SERVER, Server, joining, network};

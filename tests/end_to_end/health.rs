@@ -1,6 +1,6 @@
 //! `parsec health`, as orchestrators ask it: exit code and one line.
 
-use parsec_dht::LOCAL_PROTOCOL;
+use parsec_lab::LOCAL_PROTOCOL;
 
 use crate::deployment::{Server, joining, network, server};
 use crate::process::{Ended, Process};

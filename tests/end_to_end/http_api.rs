@@ -1,7 +1,7 @@
 //! The HTTP API of a server that runs (contract, part 1), as schedulers in the field speak it.
 
 use parsec_api::wire::MAX_BODY_BYTES;
-use parsec_dht::LocalNetwork;
+use parsec_lab::LocalNetwork;
 use parsec_measure::Content;
 use serde_json::{Value, json};
 use tokio::join;

@@ -4,8 +4,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, Node, NodeConfig, PrivatePeers, Readiness, Underlay, Warmth};
+use parsec_dht::{Dht, Identity, Internet, Node, NodeConfig, PrivatePeers, Readiness, Warmth};
+use parsec_lab::LOCAL_PROTOCOL;
 use parsec_measure::{Cid, Content, StrategyKind};
 
 use crate::deployment::{Server, metrics, server};
@@ -25,7 +27,7 @@ fn file(directory: &Path, name: &str, content: impl AsRef<[u8]>) -> String {
 async fn peer(stage: &Stage, server: &Server) -> Node {
     let config = NodeConfig {
         identity: Identity::generate(),
-        underlay: Underlay::Internet,
+        underlay: Arc::new(Internet::default()),
         listen_ip: [127, 0, 0, 1].into(),
         listen_port: 0,
         external_addresses: vec![],
@@ -39,7 +41,6 @@ async fn peer(stage: &Stage, server: &Server) -> Node {
         listed: None,
         private_peers: PrivatePeers::Auto,
         warmth: Warmth::default(),
-        authorities: vec![],
     };
     let node = Node::start(config).await.unwrap();
     let is_ready = async || matches!(node.readiness().await.unwrap(), Readiness::Ready { .. }).then_some(());

@@ -2,7 +2,7 @@
 //!
 //! Each test has a [`stage`](stage::Stage) of its own: what it starts there ends with it, every wait on it is for a
 //! state (a log line, a row, an answer) and is bounded by the one deadline of the test, and what the processes said is
-//! shown if the test fails. The DHT is a [`LocalNetwork`](parsec_dht::LocalNetwork) in the test's own process, or
+//! shown if the test fails. The DHT is a [`LocalNetwork`](parsec_lab::LocalNetwork) in the test's own process, or
 //! another server where a peer must be stopped in the middle of something, or one peer that lies.
 
 mod access;

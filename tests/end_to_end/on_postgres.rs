@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use nix::sys::signal::Signal;
-use parsec_dht::LocalNetwork;
+use parsec_lab::LocalNetwork;
 use parsec_test_support::database;
 
 use crate::deployment::{Server, joining, metrics, network, scheduler, server};

@@ -1,7 +1,7 @@
 //! `parsec provide`, `parsec retrieve` and `parsec trace`: one operation, as somebody at a terminal does it.
 
 use nix::sys::signal::Signal;
-use parsec_dht::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport};
+use parsec_lab::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport};
 use parsec_measure::Cid;
 use serde_json::Value;
 use tempfile::TempDir;

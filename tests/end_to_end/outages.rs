@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use nix::sys::signal::Signal;
-use parsec_dht::LocalNetwork;
+use parsec_lab::LocalNetwork;
 use parsec_test_support::hostile::Mode;
 use parsec_test_support::ledger::{self, Books, Rules, Said};
 use parsec_test_support::outage::{Database, Outage};

@@ -1,6 +1,6 @@
 //! Peers whose every word steers a terminal: what people and programs get to see of them.
 
-use parsec_dht::LOCAL_PROTOCOL;
+use parsec_lab::LOCAL_PROTOCOL;
 use parsec_measure::is_harmful;
 use parsec_test_support::peer::{Named, Stranger, naming};
 

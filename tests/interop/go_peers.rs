@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use futures::join;
-use parsec_dht::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork};
+use parsec_lab::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork};
 use parsec_measure::Content;
 use parsec_test_support::stage::Stage;
 use serde_json::Value;

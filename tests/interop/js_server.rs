@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use parsec_dht::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork};
+use parsec_lab::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork};
 use parsec_test_support::process::Process;
 use parsec_test_support::stage::Stage;
 use parsec_test_support::{TestDatabase, database};

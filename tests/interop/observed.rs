@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use parsec_dht::LocalNetwork;
+use parsec_lab::LocalNetwork;
 use parsec_test_support::SqliteFile;
 use tokio::join;
 

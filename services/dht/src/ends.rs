@@ -32,7 +32,7 @@ const RST: u16 = 8;
 
 /// yamux, with ends told apart.
 #[derive(Debug, Clone)]
-pub(crate) struct Yamux(pub(crate) yamux::Config);
+pub struct Yamux(pub yamux::Config);
 
 /// Streams of ours that are open, and whether the peer has ended them in good order.
 #[derive(Debug, Clone, Default)]
@@ -74,7 +74,7 @@ impl<C: AsyncRead + AsyncWrite + Send + Unpin + 'static> OutboundConnectionUpgra
 
 /// A connection whose streams know how they ended.
 #[derive(Debug)]
-pub(crate) struct Muxer<C> {
+pub struct Muxer<C> {
     muxer: yamux::Muxer<Overheard<C>>,
     ends: Ends,
     /// The number of the next stream that we open.
@@ -109,7 +109,7 @@ impl<C: AsyncRead + AsyncWrite + Send + Unpin + 'static> StreamMuxer for Muxer<C
 
 /// A stream that says how it ended, if we have opened it.
 #[derive(Debug)]
-pub(crate) struct Stream {
+pub struct Stream {
     stream: yamux::Stream,
     /// Its number, and where its end is noted.
     ours: Option<(u32, Ends)>,

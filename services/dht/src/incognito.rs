@@ -7,11 +7,12 @@ use libp2p::kad::Mode;
 use tokio::task::AbortHandle;
 
 use crate::driver::Driver;
-use crate::node::{DhtError, Identity, Underlay};
+use crate::node::{DhtError, Identity};
 use crate::operation::Tools;
 use crate::reach::Reach;
 use crate::size::NetworkSize;
 use crate::swarm::{self, Plan};
+use crate::underlay::Underlay;
 use crate::warmth::Warmth;
 
 /// How to come to the network as somebody else.
@@ -19,8 +20,7 @@ use crate::warmth::Warmth;
 pub(crate) struct Incognito {
     pub(crate) protocols: Vec<StreamProtocol>,
     pub(crate) reach: Reach,
-    pub(crate) underlay: Arc<Underlay>,
-    pub(crate) authorities: Arc<Vec<Vec<u8>>>,
+    pub(crate) underlay: Arc<dyn Underlay>,
 }
 
 /// The task of a stranger's swarm. Dropping it ends it.
@@ -42,8 +42,7 @@ impl Incognito {
             mode: Mode::Client,
             walks: false,
             reach: &self.reach,
-            underlay: &self.underlay,
-            authorities: &self.authorities,
+            underlay: self.underlay.as_ref(),
         };
         let (swarm, rpc) = swarm::build(&plan).map_err(|error| DhtError::Crashed(error.to_string()))?;
         let peer = identity.keypair().public().to_peer_id();

@@ -1,4 +1,4 @@
-//! The DHT: measuring nodes that are real libp2p Kademlia peers, and local networks of such peers.
+//! The DHT: measuring nodes that are real libp2p Kademlia peers.
 //!
 //! This crate alone knows libp2p. Others hold a [`Dht`] and speak of CIDs, texts and
 //! [`Measured`](parsec_measure::Measured) results.
@@ -11,7 +11,8 @@
 //! the swarm and keeps it as warm as `warmth` says, `refresh` keeps its routing table, `crawler` the census of a full one, `size` what is known of
 //! the network's size. `serving` is libp2p-kad, `walk` what is seen of its own lookups, `listed` who asks
 //! it for content on a list. [`Node`] ties
-//! them together, `local` is a network to try them on.
+//! them together. What carries its connections is a value, an [`Underlay`]: the [`Internet`], or a network to try it on, which
+//! is built of [`parts`].
 //!
 //! # What strangers may cost us
 //!
@@ -25,13 +26,13 @@
 //! | connections with one peer, either way | 8 | `swarm::MAX_PER_PEER` | theirs (connection-limits) |
 //! | connections to others; dials under way | 8,192; 4,096 | `swarm::MAX_OUTGOING`, `MAX_PENDING_OUTGOING` | theirs (connection-limits) |
 //! | the same, and those to us, where few files may be open | half of them; a quarter | `room` | `room`, `tests/end_to_end/file_limits.rs` |
-//! | time to say who one is, dialled or dialling | 15 s | `swarm::DIAL_ADDRESS_TIMEOUT` | theirs (`core/src/transport/timeout.rs`) |
-//! | streams of one connection | 64 | `swarm::MAX_STREAMS_PER_CONNECTION` | theirs (yamux, quinn) |
+//! | time to say who one is, dialled or dialling | 15 s | `internet::DIAL_ADDRESS_TIMEOUT` | theirs (`core/src/transport/timeout.rs`) |
+//! | streams of one connection | 64 | `internet::MAX_STREAMS_PER_CONNECTION` | theirs (yamux, quinn) |
 //! | streams that others opened, in all | 4,096 | `streams::MAX_STREAMS` | `streams` |
 //! | streams being negotiated; time for one | 16; 10 s | `swarm::MAX_NEGOTIATING` | theirs (`swarm/src/connection.rs`) |
 //! | DHT requests at once on one connection | 32 | `MAX_NUM_STREAMS` (`kad/src/handler.rs`) | `tests/hostile.rs` |
 //! | time for a request of others, pause included | 60 s | `streams::PATIENCE` | `streams` |
-//! | bytes sent to us and not read yet: a stream; a QUIC connection | 256 or 512 KiB; 2 MiB | `swarm::QUIC_STREAM_BYTES`, `QUIC_CONNECTION_BYTES` | theirs (yamux, quinn), `tests/hostile.rs` |
+//! | bytes sent to us and not read yet: a stream; a QUIC connection | 256 or 512 KiB; 2 MiB | `internet::QUIC_STREAM_BYTES`, `QUIC_CONNECTION_BYTES` | theirs (yamux, quinn), `tests/hostile.rs` |
 //! | a request of others | 64 KiB | `wire::MAX_REQUEST_BYTES` | `tests/hostile.rs` |
 //! | an answer that we read | 512 KiB | `wire::MAX_ANSWER_BYTES` | `wire` |
 //! | an answer that we give | 40 peers, under 512 KiB | `records::MAX_PROVIDERS`, `K_VALUE` (`kad/src/lib.rs`) | `wire` |
@@ -40,14 +41,14 @@
 //! | addresses of a peer; an address | 16; 256 bytes | `addresses::MAX_PER_PEER`, `MAX_ADDRESS_BYTES` | `wire`, `driver`, `records` |
 //! | publications of which something remains to be seen; time until peers confirm | 256; 12 s | `aftermath::FOLLOW_UPS`, `CONFIRMING` | `tests/stored.rs` |
 //! | time of a check; of one of its requests | 120 s; 15 s | `check::CHECK_LIMIT`, `ASK` | `tests/stored.rs` |
-//! | time for our request: dial, stream, answer | 60 s, 10 s, 10 s | `rpc::DIAL_TIMEOUT`, `OPEN_TIMEOUT`, `ANSWER_TIMEOUT` | `local` |
+//! | time for our request: dial, stream, answer | 60 s, 10 s, 10 s | `rpc::DIAL_TIMEOUT`, `OPEN_TIMEOUT`, `ANSWER_TIMEOUT` | `services/lab/src/network` |
 //! | peers that one lookup hears of; whose addresses it notes | 4,096; 8,192 | `lookup::MAX_HEARD`, `operation::MAX_BOOK` | `strategy`, `book` |
 //! | peers that a crawl visits; its time | 200,000; 15 min | `CrawlConfig::max_peers`, `crawler::CRAWL_LIMIT` | `strategy` |
-//! | time for a dial of one address: TCP, QUIC; with encryption | 5 s, 5 s; 15 s | `swarm::TCP_CONNECT_TIMEOUT`, `QUIC_CONNECT_TIMEOUT`, `DIAL_ADDRESS_TIMEOUT` | `tests/strange_peers` |
+//! | time for a dial of one address: TCP, QUIC; with encryption | 5 s, 5 s; 15 s | `internet::TCP_CONNECT_TIMEOUT`, `QUIC_CONNECT_TIMEOUT`, `DIAL_ADDRESS_TIMEOUT` | `tests/strange_peers` |
 //! | addresses that could not be dialled | 16,384 | `dial::backoff::MAX_ADDRESSES` | `dial::backoff` |
 //! | tries of one request; dials because a peer was named elsewhere | 3; 2 | `rpc::Tries`, `operation` | `rpc`, `tests/strange_peers` |
 //! | addresses of a peer in an answer that are read | 256 | `wire::MAX_READ_ADDRESSES` | `wire` |
-//! | a frame of a WebSocket; its redirects | 1 MiB; none | `swarm::MAX_WEBSOCKET_FRAME` | theirs |
+//! | a frame of a WebSocket; its redirects | 1 MiB; none | `internet::MAX_WEBSOCKET_FRAME` | theirs |
 //! | what a peer says after a put; time for it | 64 KiB; 10 s | `rpc::client::MAX_ECHO_BYTES`, `rpc::ANSWER_TIMEOUT` | `tests/stored.rs` |
 //! | connections that stay without use | 192 | [`Warmth`] | `warmth` |
 //! | streams kept for reuse | 1,024, for 30 s | `rpc::pool::MAX_STREAMS`, `MAX_IDLE` | none: libp2p's streams cannot be made in a test |
@@ -77,13 +78,14 @@ mod driver;
 mod ends;
 mod gate;
 mod incognito;
+mod internet;
 pub mod key;
 mod listed;
-mod local;
 mod log;
 mod network;
 mod node;
 mod operation;
+pub mod parts;
 mod reach;
 mod records;
 mod refresh;
@@ -95,21 +97,20 @@ mod size;
 pub mod strategy;
 mod streams;
 mod swarm;
+mod underlay;
 mod vigil;
 mod walk;
 mod warmth;
 mod wire;
 
+pub use internet::Internet;
 pub use listed::ListWatch;
-pub use local::{
-    Attachment, LOCAL_PROTOCOL, Latency, LatencyError, LocalConfig, LocalError, LocalNetwork, LocalPeer,
-    LocalTransport, Observer, Region, RoundTripError, Turns, UnknownRegion,
-};
 pub use network::{Network, UnknownNetwork};
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use wire::fuzz_answer;
 
-pub use node::{Dht, DhtError, Identity, Node, NodeConfig, Readiness, StartError, Underlay};
+pub use node::{Dht, DhtError, Identity, Node, NodeConfig, Readiness, StartError};
 pub use reach::PrivatePeers;
+pub use underlay::Underlay;
 pub use warmth::Warmth;

@@ -29,7 +29,6 @@ use crate::driver::Driver;
 use crate::incognito::Incognito;
 use crate::key::Contact;
 use crate::listed::ListWatch;
-use crate::local::Attachment;
 use crate::operation::Tools;
 use crate::reach::{PrivatePeers, Reach};
 use crate::refresh::Refresh;
@@ -38,6 +37,7 @@ use crate::room::Room;
 use crate::size::NetworkSize;
 use crate::strategy::LookupConfig;
 use crate::swarm::{self, Behaviour, Plan};
+use crate::underlay::Underlay;
 use crate::vigil::watch_over;
 use crate::warmth::Warmth;
 use crate::wire::NamedPeer;
@@ -80,24 +80,14 @@ impl Identity {
     }
 }
 
-/// What carries a node's connections.
-#[derive(Debug, Clone, Default)]
-pub enum Underlay {
-    /// TCP and QUIC, names resolved by the system's DNS.
-    #[default]
-    Internet,
-    /// A local network, at a place in it.
-    Local(Attachment),
-}
-
 /// How a node takes part in a DHT.
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
     /// Its key.
     pub identity: Identity,
     /// What carries its connections.
-    pub underlay: Underlay,
-    /// The address to listen on, TCP and QUIC. A local network has one transport only; in memory there are no addresses.
+    pub underlay: Arc<dyn Underlay>,
+    /// The address to listen on, with each transport of the underlay that has addresses of this kind.
     pub listen_ip: IpAddr,
     /// The port to listen on, TCP and UDP; 0 for a free one that fits into the original's database.
     pub listen_port: u16,
@@ -123,12 +113,10 @@ pub struct NodeConfig {
     pub operation_timeout: Duration,
     /// Lists to look the keys of other peers' provider requests up in. Without server mode there are no such requests.
     pub listed: Option<ListWatch>,
-    /// What to do with private addresses of strangers. On a local network they are dialled.
+    /// What to do with private addresses of strangers. Where all peers are ours, they are dialled.
     pub private_peers: PrivatePeers,
     /// How many connections are kept.
     pub warmth: Warmth,
-    /// Authorities (DER certificates) by which secure WebSockets are judged besides those of the public web.
-    pub authorities: Vec<Vec<u8>>,
 }
 
 /// Why a node could not be started.
@@ -216,7 +204,7 @@ pub trait Dht: Send + Sync + 'static {
 pub struct Node {
     peer: PeerId,
     port: u16,
-    pub(crate) context: Context,
+    context: Context,
     /// Turns true once the routing table has been filled, or the network crawled.
     filled: watch::Receiver<bool>,
     bootstrap: Bootstrap,
@@ -241,20 +229,17 @@ impl Node {
         let keypair = config.identity.keypair();
         let peer = keypair.public().to_peer_id();
         let mode = if config.server_mode { Mode::Server } else { Mode::Client };
-        let reach = match config.underlay {
-            Underlay::Local(_) => Reach::anywhere(),
-            Underlay::Internet => Reach::of(config.private_peers, bootstrap.peers(), config.listen_ip),
+        let reach = if config.underlay.is_ours() {
+            Reach::anywhere()
+        } else {
+            Reach::of(config.private_peers, bootstrap.peers(), config.listen_ip)
         };
         let walks = config.strategy == StrategyKind::Libp2p;
-        let (underlay, authorities) = (&config.underlay, &config.authorities);
-        let plan = Plan { keypair, protocols: &protocols, mode, walks, reach: &reach, underlay, authorities };
+        let underlay = config.underlay.as_ref();
+        let plan = Plan { keypair, protocols: &protocols, mode, walks, reach: &reach, underlay };
         let (mut swarm, rpc) = swarm::build(&plan).map_err(|error| StartError::Setup(error.to_string()))?;
-        let incognito = Incognito {
-            protocols: protocols.clone(),
-            reach: reach.clone(),
-            underlay: Arc::new(config.underlay.clone()),
-            authorities: Arc::new(config.authorities.clone()),
-        };
+        let incognito =
+            Incognito { protocols: protocols.clone(), reach: reach.clone(), underlay: Arc::clone(&config.underlay) };
         let port = listen(&mut swarm, &config).await?;
         for address in external {
             swarm.add_external_address(address);
@@ -307,6 +292,11 @@ impl Node {
         let (met, answer) = oneshot::channel();
         self.crawls.send(met).await.ok()?;
         answer.await.ok()
+    }
+
+    /// How many samples of the network's size it has at the moment.
+    pub fn size_samples(&self) -> usize {
+        self.context.tools.size.samples()
     }
 
     /// The peer id as text.
@@ -445,15 +435,8 @@ async fn listen(swarm: &mut Swarm<Behaviour>, config: &NodeConfig) -> Result<u16
 }
 
 async fn listen_on_all(swarm: &mut Swarm<Behaviour>, config: &NodeConfig, port: u16) -> Result<u16, StartError> {
-    let ip = Multiaddr::from(config.listen_ip);
-    let addresses = match &config.underlay {
-        Underlay::Internet => {
-            vec![ip.clone().with(Protocol::Tcp(port)), ip.with(Protocol::Udp(port)).with(Protocol::QuicV1)]
-        }
-        Underlay::Local(attachment) => vec![attachment.listen_address(config.listen_ip, port)],
-    };
     let mut listeners = Vec::new();
-    for address in addresses {
+    for address in config.underlay.listen_addresses(config.listen_ip, port) {
         match listen_on(swarm, address).await {
             Ok(listener) => listeners.push(listener),
             Err(error) => {

@@ -45,7 +45,7 @@ enum Extent {
 
 /// Which addresses may be dialled; see the module's documentation.
 #[derive(Debug, Clone)]
-pub(crate) struct Reach(Arc<Inner>);
+pub struct Reach(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {

@@ -48,7 +48,7 @@ const MAX_OWN_KEYS: usize = 256;
 /// Value records are refused: parsec measures provider records only. Nothing is listed as "provided",
 /// so that libp2p-kad never republishes a measured key on its own.
 #[derive(Debug)]
-pub(crate) struct ProviderStore {
+pub struct ProviderStore {
     local: PeerId,
     reach: Reach,
     own: Shelf,

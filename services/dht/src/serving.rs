@@ -29,7 +29,7 @@ use crate::wire::NamedPeer;
 type Kademlia = kad::Behaviour<ProviderStore>;
 
 /// See the module's documentation.
-pub(crate) struct Serving {
+pub struct Serving {
     pub(crate) kad: Kademlia,
     /// In place while a lookup of libp2p-kad's own is measured.
     pub(crate) tap: Option<Tap>,
@@ -63,6 +63,21 @@ impl Serving {
                 Poll::Pending => return,
             }
         }
+    }
+
+    /// Takes a peer into the table.
+    pub fn introduce(&mut self, peer: &PeerId, address: Multiaddr) {
+        self.kad.add_address(peer, address);
+    }
+
+    /// Takes a peer out of the table.
+    pub fn forget(&mut self, peer: &PeerId) {
+        self.kad.remove_peer(peer);
+    }
+
+    /// Ends the bootstrap that libp2p-kad starts by itself while its table has fewer than 20 peers.
+    pub fn settle(&mut self) {
+        self.kad.iter_queries_mut().for_each(|mut query| query.finish());
     }
 
     /// Lets the tap hear what a connection's handler reports. Whoever answered on a connection that it opened itself can be

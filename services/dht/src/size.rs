@@ -44,7 +44,6 @@ impl NetworkSize {
     }
 
     /// How many lookups the estimate is taken from.
-    #[cfg(test)]
     pub(crate) fn samples(&self) -> usize {
         self.0.estimator.lock().estimate(self.0.began.elapsed()).map_or_else(|few| few.have, |size| size.lookups)
     }

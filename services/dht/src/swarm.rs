@@ -1,51 +1,29 @@
-//! What a measuring node's swarm is made of: transports and behaviours.
+//! What a measuring node's swarm is made of: its behaviours, and the bounds on its connections.
 
 use std::num::NonZeroU8;
 use std::time::Duration;
 
 use libp2p::core::muxing::StreamMuxerBox;
-use libp2p::core::transport::timeout::TransportTimeout;
-use libp2p::core::transport::{Boxed, OrTransport};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::kad::{self, BucketInserts, Mode};
 use libp2p::swarm::NetworkBehaviour;
-use libp2p::{
-    PeerId, StreamProtocol, Swarm, Transport, connection_limits, dns, identify, noise, ping, quic, tcp, websocket,
-    yamux,
-};
-use thiserror::Error;
+use libp2p::{PeerId, StreamProtocol, Swarm, Transport, connection_limits, identify, ping};
 
 use crate::candidates::Candidates;
 use crate::dial::{Dialler, Experience};
 use crate::doors::Doors;
-use crate::ends::Yamux;
-use crate::gate::Gate;
-use crate::local;
-use crate::node::Underlay;
 use crate::reach::Reach;
 use crate::records::ProviderStore;
 use crate::room::Room;
 use crate::rpc;
 use crate::serving::Serving;
 use crate::streams::{self, Visitors, Watched};
+use crate::underlay::{BuildError, Underlay};
 use crate::wire::{MAX_ANSWER_BYTES, MAX_REQUEST_BYTES};
-
-/// How long a TCP handshake may take (Go: `tcp.defaultConnectTimeout`).
-pub(crate) const TCP_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long the handshake of QUIC may take, which is all of its dial (Go: quic-go's `HandshakeIdleTimeout`). A
-/// port at which nobody listens costs as much.
-pub(crate) const QUIC_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The longest frame of a WebSocket that is read: noise hands over 64 KiB at a time.
-const MAX_WEBSOCKET_FRAME: usize = 1 << 20;
 
 /// How many dials of a peer the swarm begins at once: all. Whose turn it is decides the [`Dialler`].
 const ALL_AT_ONCE: NonZeroU8 = NonZeroU8::MAX;
-
-/// How long dialling one address may take, encryption and multiplexing included (Go: `swarm.defaultDialTimeout`).
-pub(crate) const DIAL_ADDRESS_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long a connection without streams stays open: until the driver lets it go, since there are too many
 /// ([`warmth`](crate::warmth)). A day is as good as for ever, and still a bound.
@@ -67,17 +45,8 @@ const MAX_PER_PEER: u32 = 8;
 const MAX_OUTGOING: u32 = 8_192;
 const MAX_PENDING_OUTGOING: u32 = 4_096;
 
-/// How many streams one connection may have, theirs and ours: libp2p-kad serves 32 at a time, and the other protocols
-/// need a handful. Yamux closes a connection that asks for more, QUIC does not let it ask.
-const MAX_STREAMS_PER_CONNECTION: u32 = 64;
-
 /// For how many streams of a connection a protocol may be negotiated at a time, each for the 10 s that libp2p gives it.
 const MAX_NEGOTIATING: usize = 16;
-
-/// How much a QUIC peer may send before we read it, on one stream and on all of a connection: the longest answer, and
-/// a few of them. Over yamux it is 256 KiB for each stream.
-const QUIC_STREAM_BYTES: u32 = 512 << 10;
-const QUIC_CONNECTION_BYTES: u32 = 2 << 20;
 
 /// How long a peer whose bucket is full waits for the place of one that we are not connected to. For ever, as in Go: those
 /// who are in the table answered when they were asked last, and go when they do not. libp2p-kad would dial them first; we
@@ -87,22 +56,8 @@ const WAITING_FOR_PLACE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// How long a provider record is held (Go: `ProvideValidity`).
 const RECORD_TTL: Duration = Duration::from_secs(48 * 3600);
 
-/// Somebody at the end of a connection.
-type Peer = (PeerId, StreamMuxerBox);
-
 /// How parsec introduces itself to other peers.
 const AGENT: &str = concat!("parsec/", env!("CARGO_PKG_VERSION"));
-
-/// A swarm that cannot be built.
-#[derive(Debug, Error)]
-pub(crate) enum BuildError {
-    #[error("noise cannot use the identity: {0}")]
-    Noise(#[from] noise::Error),
-    #[error("cannot read the system's DNS configuration: {0}")]
-    Dns(#[from] std::io::Error),
-    #[error("a certificate authority for secure WebSockets cannot be used: {0}")]
-    Authority(#[from] websocket::tls::Error),
-}
 
 /// libp2p-kad serves others and keeps the routing table; our own requests go through `rpc`.
 #[derive(NetworkBehaviour)]
@@ -140,61 +95,6 @@ pub(crate) fn kad(
     Serving::new(kad, reach)
 }
 
-fn multiplexer() -> yamux::Config {
-    let mut config = yamux::Config::default();
-    config.set_max_num_streams(MAX_STREAMS_PER_CONNECTION as usize);
-    config
-}
-
-/// TCP with or without WebSocket (noise, yamux), and QUIC; names resolved through the system's DNS. Whoever shows a
-/// certificate for a secure WebSocket is judged by the authorities of the public web, and by `authorities` (DER).
-fn internet(keypair: &Keypair, reach: &Reach, authorities: &[Vec<u8>]) -> Result<Boxed<Peer>, BuildError> {
-    let tcp = || {
-        let tcp = tcp::tokio::Transport::new(tcp::Config::default());
-        TransportTimeout::with_outgoing_timeout(tcp, TCP_CONNECT_TIMEOUT)
-    };
-    // The same for two types of transport, which a generic function would need a page of bounds for.
-    macro_rules! secured {
-        ($transport:expr) => {
-            $transport
-                .upgrade(Version::V1Lazy)
-                .authenticate(noise::Config::new(keypair)?)
-                .multiplex(Yamux(multiplexer()))
-                .timeout(DIAL_ADDRESS_TIMEOUT)
-                .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
-                .boxed()
-        };
-    }
-    let mut quic = quic::Config::new(keypair);
-    quic.handshake_timeout = QUIC_CONNECT_TIMEOUT;
-    quic.max_concurrent_stream_limit = MAX_STREAMS_PER_CONNECTION;
-    quic.max_stream_data = QUIC_STREAM_BYTES;
-    quic.max_connection_data = QUIC_CONNECTION_BYTES;
-    let quic = quic::tokio::Transport::new(quic).map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
-    let direct = either(secured!(tcp()), quic.boxed());
-    let direct = dns::tokio::Transport::system(Gate::new(direct, reach.clone()))?.boxed();
-
-    // Above DNS: the name is what a certificate is for.
-    let mut web = websocket::Config::new(dns::tokio::Transport::system(Gate::new(tcp().boxed(), reach.clone()))?);
-    web.set_max_redirects(0).set_max_data_size(MAX_WEBSOCKET_FRAME).set_tls_config(trusting(authorities)?);
-    Ok(either(secured!(web), direct))
-}
-
-/// The first of two transports that knows an address.
-fn either(one: Boxed<Peer>, other: Boxed<Peer>) -> Boxed<Peer> {
-    let either = OrTransport::new(one, other).map(|output, _| output.into_inner());
-    // Without its wrapping, what lies below can be found again.
-    either.map_err(|error| error.into_inner()).boxed()
-}
-
-fn trusting(authorities: &[Vec<u8>]) -> Result<websocket::tls::Config, BuildError> {
-    let mut config = websocket::tls::Config::builder();
-    for authority in authorities {
-        config.add_trust(&websocket::tls::Certificate::new(authority.clone()))?;
-    }
-    Ok(config.finish())
-}
-
 /// What a swarm is built for.
 pub(crate) struct Plan<'a> {
     pub(crate) keypair: &'a Keypair,
@@ -204,14 +104,12 @@ pub(crate) struct Plan<'a> {
     /// Whether libp2p-kad's own lookups will be asked for: then it reads answers too.
     pub(crate) walks: bool,
     pub(crate) reach: &'a Reach,
-    pub(crate) underlay: &'a Underlay,
-    /// Authorities for secure WebSockets besides those of the public web, DER.
-    pub(crate) authorities: &'a [Vec<u8>],
+    pub(crate) underlay: &'a dyn Underlay,
 }
 
 /// The swarm of a measuring node, and the client that sends requests through it.
 pub(crate) fn build(plan: &Plan<'_>) -> Result<(Swarm<Behaviour>, rpc::client::RpcClient), BuildError> {
-    let Plan { keypair, protocols, mode, walks, reach, .. } = *plan;
+    let Plan { keypair, protocols, mode, walks, reach, underlay } = *plan;
     let local = keypair.public().to_peer_id();
     let experience = Experience::default();
     let (rpc, client) = rpc::client::RpcClient::new(protocols.to_vec(), reach.clone(), experience.clone());
@@ -238,7 +136,7 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<(Swarm<Behaviour>, rpc::client::R
         limits: connection_limits::Behaviour::new(limits),
     };
     let mut config = libp2p::swarm::Config::with_tokio_executor()
-        .with_idle_connection_timeout(IDLE_CONNECTION_TIMEOUT)
+        .with_idle_connection_timeout(underlay.idle_timeout(IDLE_CONNECTION_TIMEOUT))
         .with_max_negotiating_inbound_streams(MAX_NEGOTIATING)
         .with_dial_concurrency_factor(ALL_AT_ONCE);
     if !walks {
@@ -246,13 +144,7 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<(Swarm<Behaviour>, rpc::client::R
         // are: without.
         config = config.with_substream_upgrade_protocol_override(Version::V1Lazy);
     }
-    let transport = match plan.underlay {
-        Underlay::Internet => internet(keypair, reach, plan.authorities)?,
-        Underlay::Local(attachment) => {
-            config = config.with_idle_connection_timeout(attachment.idle_timeout(IDLE_CONNECTION_TIMEOUT));
-            local::transport(attachment, keypair)?
-        }
-    };
+    let transport = underlay.transport(keypair, reach)?;
     let visitors = Visitors::at_most(streams::MAX_STREAMS);
     let watched = move |muxer| StreamMuxerBox::new(Watched::new(muxer, visitors));
     let transport = Dialler::new(transport, experience).map(move |(peer, muxer), _| (peer, watched(muxer))).boxed();

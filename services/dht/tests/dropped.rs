@@ -18,7 +18,8 @@ use libp2p::core::transport::{ListenerId, TransportEvent};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::{Transport, noise, tcp, yamux};
-use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, Node, NodeConfig, PrivatePeers, Readiness, Underlay, Warmth};
+use parsec_dht::{Dht, Identity, Internet, Node, NodeConfig, PrivatePeers, Readiness, Warmth};
+use parsec_lab::LOCAL_PROTOCOL;
 use parsec_measure::{Cid, Content, OutcomeClass, StrategyKind};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -160,7 +161,7 @@ async fn speak(mut stream: SubstreamBox, way: Way, records: Records, broken_off:
 async fn ready(bootstrap: Vec<String>) -> Node {
     let config = NodeConfig {
         identity: Identity::generate(),
-        underlay: Underlay::Internet,
+        underlay: Arc::new(Internet::default()),
         listen_ip: Ipv4Addr::LOCALHOST.into(),
         listen_port: 0,
         external_addresses: vec![],
@@ -174,7 +175,6 @@ async fn ready(bootstrap: Vec<String>) -> Node {
         listed: None,
         private_peers: PrivatePeers::Auto,
         warmth: Warmth::default(),
-        authorities: Vec::new(),
     };
     let node = Node::start(config).await.unwrap();
     timeout(PATIENCE, async {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -10,7 +11,8 @@ use libp2p::kad::store::{MemoryStore, MemoryStoreConfig, RecordStore};
 use libp2p::kad::{self, Mode, ProviderRecord, RecordKey};
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId, StreamProtocol, SwarmBuilder, noise, tcp, yamux};
-use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, Node, NodeConfig, PrivatePeers, Readiness, Underlay, Warmth};
+use parsec_dht::{Dht, Identity, Internet, Node, NodeConfig, PrivatePeers, Readiness, Warmth};
+use parsec_lab::LOCAL_PROTOCOL;
 use parsec_measure::{Cid, Content, FoundProvider, MAX_FOUND_ADDRESSES, Measured, OutcomeClass, StrategyKind};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -80,7 +82,7 @@ impl Drop for Liar {
 async fn search(liar: &Liar, cid: &Cid, strategy: StrategyKind, private_peers: PrivatePeers) -> Measured {
     let config = NodeConfig {
         identity: Identity::generate(),
-        underlay: Underlay::Internet,
+        underlay: Arc::new(Internet::default()),
         listen_ip: Ipv4Addr::LOCALHOST.into(),
         listen_port: 0,
         external_addresses: vec![],
@@ -94,7 +96,6 @@ async fn search(liar: &Liar, cid: &Cid, strategy: StrategyKind, private_peers: P
         listed: None,
         private_peers,
         warmth: Warmth::default(),
-        authorities: Vec::new(),
     };
     let node = Node::start(config).await.unwrap();
     let searching = async {

@@ -4,6 +4,7 @@
 
 use std::net::Ipv4Addr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ use libp2p::core::upgrade::Version;
 use libp2p::core::{Endpoint, StreamMuxer};
 use libp2p::identity::Keypair;
 use libp2p::{Transport, noise, tcp, yamux};
-use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, Node, NodeConfig, PrivatePeers, Readiness, Underlay, Warmth};
+use parsec_dht::{Dht, Identity, Internet, Node, NodeConfig, PrivatePeers, Readiness, Warmth};
+use parsec_lab::LOCAL_PROTOCOL;
 use parsec_measure::{Cid, Content, OutcomeClass, StrategyKind};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot};
@@ -31,7 +33,7 @@ const FIND_NODE: &[u8] = &[7, 0x08, 4, 0x12, 3, 0x12, 0x20, 7];
 fn config() -> NodeConfig {
     NodeConfig {
         identity: Identity::generate(),
-        underlay: Underlay::Internet,
+        underlay: Arc::new(Internet::default()),
         listen_ip: Ipv4Addr::LOCALHOST.into(),
         listen_port: 0,
         external_addresses: vec![],
@@ -45,7 +47,6 @@ fn config() -> NodeConfig {
         listed: None,
         private_peers: PrivatePeers::Auto,
         warmth: Warmth::default(),
-        authorities: Vec::new(),
     }
 }
 

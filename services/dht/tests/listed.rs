@@ -5,7 +5,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use parsec_dht::{Dht, ListWatch, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, Readiness, Region};
+use parsec_dht::{Dht, ListWatch, Node, NodeConfig, Readiness};
+use parsec_lab::{LocalConfig, LocalNetwork, LocalTransport, Region};
 use parsec_measure::{BadbitsReader, Cid, Content, DeniedCidsReader, ListName, Lists, OutcomeClass, RequestKind};
 use sha2::{Digest, Sha256};
 use tokio::time::{sleep, timeout};

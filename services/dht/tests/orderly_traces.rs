@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::future::join_all;
-use parsec_dht::{Dht, Latency, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, Readiness, Region};
+use parsec_dht::{Dht, Node, NodeConfig, Readiness};
+use parsec_lab::{Latency, LocalConfig, LocalNetwork, LocalTransport, Region};
 use parsec_measure::{Cid, Content, Measured, RequestEnd, StrategyKind};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};

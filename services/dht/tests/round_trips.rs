@@ -8,7 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use parsec_dht::{Dht, Latency, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, Readiness, Region};
+use parsec_dht::{Dht, Node, NodeConfig, Readiness};
+use parsec_lab::{Latency, LocalConfig, LocalNetwork, LocalTransport, Region};
 use parsec_measure::{Cid, Content, Measured, OutcomeClass, RequestKind, StrategyKind, TracedRequest, Warmth};
 use tokio::time::sleep;
 

@@ -6,9 +6,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use parsec_dht::{
-    Dht, Identity, Latency, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, Readiness, Region,
-};
+use parsec_dht::{Dht, Identity, Node, NodeConfig, Readiness};
+use parsec_lab::{Latency, LocalConfig, LocalNetwork, LocalTransport, Region};
 use parsec_measure::{Cid, Content, FollowUp, Measured, OutcomeClass, RequestKind, StrategyKind};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};

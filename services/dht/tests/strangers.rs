@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -10,7 +11,8 @@ use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::kad::{self, store::MemoryStore};
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, StreamProtocol, SwarmBuilder, noise, tcp, yamux};
-use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, Node, NodeConfig, PrivatePeers, Readiness, Underlay, Warmth};
+use parsec_dht::{Dht, Identity, Internet, Node, NodeConfig, PrivatePeers, Readiness, Warmth};
+use parsec_lab::LOCAL_PROTOCOL;
 use parsec_measure::{Cid, Content, StrategyKind};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -57,7 +59,7 @@ async fn stranger(names: Vec<(PeerId, Multiaddr)>) -> String {
 async fn ready(bootstrap: String, strategy: StrategyKind, private_peers: PrivatePeers) -> Node {
     let config = NodeConfig {
         identity: Identity::generate(),
-        underlay: Underlay::Internet,
+        underlay: Arc::new(Internet::default()),
         listen_ip: Ipv4Addr::LOCALHOST.into(),
         listen_port: 0,
         external_addresses: vec![],
@@ -71,7 +73,6 @@ async fn ready(bootstrap: String, strategy: StrategyKind, private_peers: Private
         listed: None,
         private_peers,
         warmth: Warmth::default(),
-        authorities: vec![],
     };
     let node = Node::start(config).await.unwrap();
     let ready = async {

@@ -1,9 +1,10 @@
 //! From the settings of a DHT node to what the engine wants to know.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use parsec_dht::{Identity, Network, NodeConfig, Underlay};
+use parsec_dht::{Identity, Internet, Network, NodeConfig};
 
 use crate::config::{DhtConfig, HostPort};
 
@@ -16,7 +17,7 @@ pub(crate) fn node_config(dht: &DhtConfig, peer: &HostPort, operation_timeout: D
     let listen = peer.resolve().with_context(|| format!("libp2p host `{}`", peer.host))?;
     Ok(NodeConfig {
         identity: Identity::generate(),
-        underlay: Underlay::Internet,
+        underlay: Arc::new(Internet::default()),
         listen_ip: listen.ip(),
         listen_port: listen.port(),
         external_addresses: dht.external_addresses.clone(),
@@ -30,7 +31,6 @@ pub(crate) fn node_config(dht: &DhtConfig, peer: &HostPort, operation_timeout: D
         listed: None,
         private_peers: dht.private_peers,
         warmth: dht.connections,
-        authorities: Vec::new(),
     })
 }
 

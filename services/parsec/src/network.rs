@@ -5,7 +5,7 @@
 
 use anyhow::Context as _;
 use parsec_actors::metrics::Role;
-use parsec_dht::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork};
+use parsec_lab::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork};
 use tracing::info;
 
 use crate::config::NetworkConfig;

@@ -262,7 +262,7 @@ fn the_ports_of_tasks_and_security_groups_are_those_of_the_image() {
 fn the_example_has_three_fleets_in_seven_regions() {
     let variables = variables();
     assert_eq!((members(&variables["fleets"]).count(), members(&variables["regions"]).count()), (3, 7));
-    let known: Vec<_> = parsec_dht::Region::ALL.iter().map(ToString::to_string).collect();
+    let known: Vec<_> = parsec_lab::Region::ALL.iter().map(ToString::to_string).collect();
     assert!(members(&variables["regions"]).all(|(name, _)| known.contains(name)));
     assert!(members(&variables["regions"]).any(|(name, _)| variables["scheduler_region"] == **name));
 }

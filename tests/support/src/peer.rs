@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 
 const IDENTIFY: &str = "/ipfs/id/1.0.0";
 
-/// The Kademlia protocol id of parsec's local networks (`parsec_dht::LOCAL_PROTOCOL`).
+/// The Kademlia protocol id of parsec's local networks (`parsec_lab::LOCAL_PROTOCOL`).
 pub(crate) const LOCAL_PROTOCOL: &str = "/parsec/local/kad/1.0.0";
 
 /// What it writes in answer to each request, given its own address; after that it is silent and leaves the stream open.

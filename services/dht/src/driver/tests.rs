@@ -4,26 +4,40 @@ use libp2p::kad::Mode;
 use libp2p::{StreamProtocol, identity::Keypair};
 
 use super::*;
-use crate::node::Underlay;
+use crate::internet::Internet;
 use crate::rpc::Stopwatch;
 use crate::swarm;
 use crate::wire;
-use crate::{LocalConfig, LocalNetwork, LocalTransport, Region};
 
-fn plan<'a>(
-    keypair: &'a Keypair,
-    protocols: &'a [StreamProtocol],
-    reach: &'a Reach,
-    underlay: &'a Underlay,
-) -> swarm::Plan<'a> {
-    swarm::Plan { keypair, protocols, mode: Mode::Client, walks: false, reach, underlay, authorities: &[] }
+fn build(mode: Mode, reach: &Reach) -> (Swarm<Behaviour>, RpcClient) {
+    let (keypair, protocols) = (Keypair::generate_ed25519(), [StreamProtocol::new("/test")]);
+    let underlay = &Internet::default();
+    let plan = swarm::Plan { keypair: &keypair, protocols: &protocols, mode, walks: false, reach, underlay };
+    swarm::build(&plan).unwrap()
+}
+
+/// A peer that serves others over TCP, and where it listens.
+async fn server() -> (PeerId, Multiaddr) {
+    let reach = Reach::anywhere();
+    let (mut swarm, rpc) = build(Mode::Server, &reach);
+    swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse().unwrap()).unwrap();
+    let address = loop {
+        if let SwarmEvent::NewListenAddr { address, .. } = swarm.select_next_some().await {
+            break address;
+        }
+    };
+    let (id, (driver, handle)) = (*swarm.local_peer_id(), Driver::new(swarm, rpc, reach, Warmth::default()));
+    tokio::spawn(async move {
+        driver.run().await;
+        drop(handle);
+    });
+    (id, address)
 }
 
 #[tokio::test]
 async fn the_table_keeps_no_more_addresses_of_a_peer_than_are_ever_dialled() {
-    let (keypair, reach) = (Keypair::generate_ed25519(), Reach::anywhere());
-    let protocol = StreamProtocol::new("/test");
-    let (swarm, rpc) = swarm::build(&plan(&keypair, &[protocol], &reach, &Underlay::Internet)).unwrap();
+    let reach = Reach::anywhere();
+    let (swarm, rpc) = build(Mode::Client, &reach);
     let (driver, handle) = Driver::new(swarm, rpc, reach, Warmth::default());
     let running = tokio::spawn(driver.run());
     let (id, address) = (PeerId::random(), |port| format!("/ip4/127.0.0.1/tcp/{port}").parse::<Multiaddr>().unwrap());
@@ -41,22 +55,11 @@ async fn the_table_keeps_no_more_addresses_of_a_peer_than_are_ever_dialled() {
 /// whoever wanted a peer that was just being let go got its dying connection, twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_asked_while_its_connection_is_being_closed_is_dialled_anew() {
-    let config = LocalConfig { peers: 40, seed: 7, transport: LocalTransport::Tcp, ..LocalConfig::default() };
-    let network = LocalNetwork::start(config).await.unwrap();
-    let (keypair, reach) = (Keypair::generate_ed25519(), Reach::anywhere());
-    let protocol = StreamProtocol::new(crate::LOCAL_PROTOCOL);
-    let underlay = Underlay::Local(network.attach(Region::EuCentral1));
-    let (swarm, rpc) = swarm::build(&plan(&keypair, &[protocol], &reach, &underlay)).unwrap();
+    let reach = Reach::anywhere();
+    let (swarm, rpc) = build(Mode::Client, &reach);
     let (driver, handle) = Driver::new(swarm, rpc.clone(), reach, Warmth::default());
     let running = tokio::spawn(driver.run());
-    let peers: Vec<(PeerId, Multiaddr)> = network
-        .closest_live(b"anybody", network.len())
-        .iter()
-        .map(|peer| (peer.peer_id().parse().unwrap(), peer.address().parse().unwrap()))
-        .map(|(id, address): (PeerId, Multiaddr)| {
-            (id, addresses::split_peer(&address).map_or(address, |(_, rest)| rest))
-        })
-        .collect();
+    let peers = futures::future::join_all((0..40).map(|_| server())).await;
     let ask = async |(peer, address): &(PeerId, Multiaddr)| {
         let request = wire::Request::FindNode { key: peer.to_bytes() };
         let asked = rpc.ask(*peer, vec![address.clone()], &request, &Stopwatch::start(), None).await;

@@ -26,7 +26,7 @@ pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a peer may take to answer (Go: `dhtReadMessageTimeout`).
-pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// When each phase of a request was reached, on the monotonic clock. A phase that was not needed or not reached is `None`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -121,7 +121,7 @@ impl Stopwatch {
 
 /// Why a request came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub(crate) enum RpcError {
+pub enum RpcError {
     /// No connection could be made.
     #[error("dial failed: {0}")]
     Dial(String),

@@ -12,7 +12,7 @@ use libp2p::core::transport::{Boxed, ListenerId, TransportEvent};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::{Multiaddr, PeerId, Transport, noise, tcp, yamux};
-use parsec_dht::LOCAL_PROTOCOL;
+use parsec_lab::LOCAL_PROTOCOL;
 use tokio::sync::{Notify, oneshot};
 
 /// What a peer does when it has read a request.

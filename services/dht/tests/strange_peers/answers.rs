@@ -1,7 +1,8 @@
 //! Peers that answer whatever they like: what they say is bounded, and what is wrong with it is said.
 
 use libp2p::Multiaddr;
-use parsec_dht::{Dht, LocalConfig, LocalNetwork, LocalTransport, Node};
+use parsec_dht::{Dht, Node};
+use parsec_lab::{LocalConfig, LocalNetwork, LocalTransport};
 use parsec_measure::{OutcomeClass, StrategyKind, TracedRequest, is_harmful};
 use tokio::time::{Instant, timeout};
 

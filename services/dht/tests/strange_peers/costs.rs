@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use libp2p::Multiaddr;
-use parsec_dht::{Dht, LocalConfig, LocalNetwork, LocalTransport, Node};
+use parsec_dht::{Dht, Node};
+use parsec_lab::{LocalConfig, LocalNetwork, LocalTransport};
 use parsec_measure::{RequestEnd, StrategyKind, TracedRequest};
 
 use super::dead::Dead;

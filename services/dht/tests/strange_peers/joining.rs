@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use parsec_dht::{Dht, LOCAL_PROTOCOL, Node, NodeConfig, Readiness};
+use parsec_dht::{Dht, Node, NodeConfig, Readiness};
+use parsec_lab::LOCAL_PROTOCOL;
 use parsec_measure::{Effort, OutcomeClass, StrategyKind, is_harmful};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};

@@ -1,7 +1,9 @@
 //! Peers of every kind of key and transport can be joined, and what cannot be dialled is said to be that.
 
+use std::sync::Arc;
+
 use libp2p::identity::Keypair;
-use parsec_dht::{Dht, Node, NodeConfig};
+use parsec_dht::{Dht, Internet, Node, NodeConfig};
 use parsec_measure::{Measured, OutcomeClass, RequestEnd, StrategyKind};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
@@ -58,7 +60,10 @@ async fn peers_behind_a_web_server_are_dialled_and_a_certificate_has_to_come_fro
     let by_name = secure.address.replace("/ip4/127.0.0.1/", "/dns4/localhost/").replace("/tls/ws", "/wss");
     for strategy in StrategyKind::ALL {
         for address in [&plain.address, &secure.address, &by_name] {
-            let trusting = NodeConfig { authorities: vec![trusted.clone()], ..config(vec![address.clone()], strategy) };
+            let trusting = NodeConfig {
+                underlay: Arc::new(Internet { authorities: vec![trusted.clone()] }),
+                ..config(vec![address.clone()], strategy)
+            };
             let published = publishes(&Node::start(trusting).await.unwrap()).await;
             assert_eq!(published.effort.holders_stored, Some(1), "{address}: {published:?}");
         }

@@ -13,9 +13,11 @@ mod no_ipv6;
 mod places;
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use parsec_dht::{Dht, Identity, LOCAL_PROTOCOL, Node, NodeConfig, PrivatePeers, Readiness, Underlay, Warmth};
+use parsec_dht::{Dht, Identity, Internet, Node, NodeConfig, PrivatePeers, Readiness, Warmth};
+use parsec_lab::LOCAL_PROTOCOL;
 use parsec_measure::{Cid, Content, StrategyKind};
 use parsec_test_support::peer;
 use tokio::time::{Instant, sleep, timeout};
@@ -30,7 +32,7 @@ const POLL: Duration = Duration::from_millis(5);
 fn config(bootstrap: Vec<String>, strategy: StrategyKind) -> NodeConfig {
     NodeConfig {
         identity: Identity::generate(),
-        underlay: Underlay::Internet,
+        underlay: Arc::new(Internet::default()),
         listen_ip: Ipv4Addr::LOCALHOST.into(),
         listen_port: 0,
         external_addresses: vec![],
@@ -44,7 +46,6 @@ fn config(bootstrap: Vec<String>, strategy: StrategyKind) -> NodeConfig {
         listed: None,
         private_peers: PrivatePeers::Auto,
         warmth: Warmth::default(),
-        authorities: Vec::new(),
     }
 }
 

@@ -11,10 +11,8 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use parsec_dht::{
-    Dht, Identity, Latency, LocalConfig, LocalNetwork, LocalPeer, LocalTransport, Node, NodeConfig, Observer,
-    Readiness, Region, Turns,
-};
+use parsec_dht::{Dht, Identity, Node, NodeConfig, Readiness};
+use parsec_lab::{Latency, LocalConfig, LocalNetwork, LocalPeer, LocalTransport, Observer, Region, Turns};
 use parsec_measure::{Cid, Content, Effort, Measured, OutcomeClass, RequestKind, StrategyKind};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};

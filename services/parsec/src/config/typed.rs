@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use parsec_dht::{Latency, PrivatePeers, Warmth};
+use parsec_dht::{PrivatePeers, Warmth};
+use parsec_lab::Latency;
 use parsec_measure::{Fleet, FleetGroup, Share, StrategyKind};
 
 use super::access::{CallingConfig, ServerUrl, ServingConfig, health_url};

@@ -8,7 +8,8 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use parsec_dht::{Latency, PrivatePeers, Warmth};
+use parsec_dht::{PrivatePeers, Warmth};
+use parsec_lab::Latency;
 use parsec_measure::{AttemptId, Cid, ParseCidError, Share, StrategyKind};
 use reqwest::Url;
 

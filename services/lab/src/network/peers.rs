@@ -6,11 +6,12 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
-use libp2p::kad::Mode;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, identify, identity, kad};
+use parsec_dht::key::Key;
+use parsec_dht::parts::{self, Serving, Underlay};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use tokio::net::TcpSocket;
@@ -19,12 +20,6 @@ use tokio::time::Instant;
 use super::roads::{Attachment, Fate};
 use super::silent::Silent;
 use super::{LOCAL_PROTOCOL, LocalConfig, LocalTransport, transport};
-use crate::addresses;
-use crate::key::Key;
-use crate::reach::Reach;
-use crate::serving::Serving;
-use crate::swarm::kad as kademlia;
-use crate::wire::MAX_REQUEST_BYTES;
 
 /// The size of a bucket (k of the specification).
 const BUCKET: u32 = 20;
@@ -126,7 +121,7 @@ pub(super) async fn live(
     spot: SocketAddr,
 ) -> Result<Listening<Live>, String> {
     let (local, protocol) = (keypair.public().to_peer_id(), StreamProtocol::new(LOCAL_PROTOCOL));
-    let serving = kademlia(local, &[protocol], Mode::Server, Reach::anywhere(), MAX_REQUEST_BYTES);
+    let serving = parts::serving(local, protocol);
     let is_real = attachment.roads.transport != LocalTransport::Memory;
     let identify = is_real.then(|| {
         let config = identify::Config::new("/ipfs/0.1.0".into(), keypair.public());
@@ -193,17 +188,10 @@ pub(super) fn table(keys: &[Key], index: usize, rng: &mut impl Rng) -> Vec<usize
 /// Tells a peer whom it knows.
 pub(super) fn introduce<'a>(swarm: &mut Swarm<Live>, others: impl IntoIterator<Item = (&'a PeerId, &'a Multiaddr)>) {
     for (peer, address) in others {
-        swarm.behaviour_mut().serving.kad.add_address(peer, address.clone());
+        swarm.behaviour_mut().serving.introduce(peer, address.clone());
     }
     while swarm.next().now_or_never().is_some() {}
-    settle(swarm);
-}
-
-/// Ends the bootstrap that libp2p-kad starts by itself while its table has fewer than 20 peers.
-fn settle(swarm: &mut Swarm<Live>) {
-    for mut query in swarm.behaviour_mut().serving.kad.iter_queries_mut() {
-        query.finish();
-    }
+    swarm.behaviour_mut().serving.settle();
 }
 
 /// Lets a live peer live.
@@ -211,7 +199,9 @@ pub(super) async fn serve(mut swarm: Swarm<Live>) {
     let mut joined = HashMap::new();
     loop {
         match swarm.select_next_some().await {
-            SwarmEvent::Behaviour(LiveEvent::Serving(kad::Event::OutboundQueryProgressed { .. })) => settle(&mut swarm),
+            SwarmEvent::Behaviour(LiveEvent::Serving(kad::Event::OutboundQueryProgressed { .. })) => {
+                swarm.behaviour_mut().serving.settle();
+            }
             SwarmEvent::Behaviour(LiveEvent::Identify(identify::Event::Received { peer_id, info, .. })) => {
                 welcome(&mut swarm.behaviour_mut().serving, &mut joined, peer_id, &info);
             }
@@ -223,14 +213,13 @@ pub(super) async fn serve(mut swarm: Swarm<Live>) {
 /// Somebody has said who it is: a server of this DHT is told others about from now on, at the addresses that it names.
 fn welcome(serving: &mut Serving, joined: &mut HashMap<PeerId, Instant>, peer: PeerId, info: &identify::Info) {
     let gone = joined.extract_if(|_, last| last.elapsed() > JOINED_FOR);
-    gone.for_each(|(peer, _)| drop(serving.kad.remove_peer(&peer)));
+    gone.for_each(|(peer, _)| serving.forget(&peer));
     let serves = info.protocols.iter().any(|protocol| *protocol == LOCAL_PROTOCOL);
     if !serves || (joined.len() >= MAX_JOINED && !joined.contains_key(&peer)) {
         return;
     }
-    let dialable = info.listen_addrs.iter().filter(|address| addresses::is_dialable(address));
-    for address in dialable.take(addresses::MAX_PER_PEER) {
-        serving.kad.add_address(&peer, address.clone());
+    for address in parts::dialable(&info.listen_addrs) {
+        serving.introduce(&peer, address.clone());
         joined.insert(peer, Instant::now());
     }
 }

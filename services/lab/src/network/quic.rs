@@ -12,10 +12,10 @@ use libp2p::core::transport::{DialOpts, ListenerId, TransportError, TransportEve
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId, Transport, quic};
+use parsec_dht::parts::DIAL_ADDRESS_TIMEOUT;
 
 use super::relay::{Kept, Relay};
 use super::roads::{Attachment, Fate};
-use crate::swarm::DIAL_ADDRESS_TIMEOUT;
 
 /// The transport of one peer.
 pub(super) struct QuicTransport {

@@ -4,21 +4,17 @@ use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::Boxed;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::{PeerId, Transport, noise, yamux};
+use libp2p::{Transport, noise, yamux};
+use parsec_dht::parts::{BuildError, Connected, DIAL_ADDRESS_TIMEOUT, Yamux};
 
 use super::LocalTransport;
 use super::memory::MemoryTransport;
 use super::quic::QuicTransport;
 use super::roads::{Attachment, UNLIMITED};
 use super::tcp::TcpTransport;
-use crate::ends::Yamux;
-use crate::swarm::DIAL_ADDRESS_TIMEOUT;
 
 /// Connections as on the real network, with noise and yamux on top of TCP and of memory.
-pub(crate) fn transport(
-    attachment: &Attachment,
-    keypair: &Keypair,
-) -> Result<Boxed<(PeerId, StreamMuxerBox)>, noise::Error> {
+pub(super) fn transport(attachment: &Attachment, keypair: &Keypair) -> Result<Boxed<Connected>, BuildError> {
     // The same for two types of transport, which a generic function would need a page of bounds for.
     macro_rules! secured {
         ($transport:expr, $timeout:expr) => {

@@ -9,13 +9,12 @@ use libp2p::StreamProtocol;
 use libp2p::kad::store::MemoryStore;
 use libp2p::kad::{self, Event};
 use libp2p::swarm::SwarmEvent;
+use parsec_dht::parts::{ANSWER_TIMEOUT, RpcError};
 use tokio::time::Instant;
 
 use super::observer::Client;
 use super::roads::Fate;
 use super::*;
-use crate::rpc::{RpcError, Stopwatch};
-use crate::wire::{Request, Response};
 
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 
@@ -36,17 +35,16 @@ impl LocalNetwork {
     }
 }
 
-async fn ask(client: &Client, peer: &LocalPeer) -> (Result<Response, RpcError>, Duration) {
-    let (started, stopwatch) = (Instant::now(), Stopwatch::start());
-    let request = Request::FindNode { key: b"whoever".to_vec() };
-    let result = client.rpc.ask(peer.id, vec![peer.address.clone()], &request, &stopwatch, None).await;
+async fn ask(client: &Client, peer: &LocalPeer) -> (Result<Vec<PeerId>, RpcError>, Duration) {
+    let started = Instant::now();
+    let result = client.asker.closer(peer.id, peer.address.clone(), b"whoever").await;
     (result, started.elapsed())
 }
 
 /// Asks, and says how long the answer took.
 async fn answered(client: &Client, peer: &LocalPeer) -> Duration {
     let (result, took) = ask(client, peer).await;
-    assert!(!result.unwrap().closer.is_empty());
+    assert!(!result.unwrap().is_empty());
     took
 }
 
@@ -79,9 +77,9 @@ async fn a_silent_peer_is_reached_and_keeps_the_asker_waiting() {
     let network = LocalNetwork::start(config(LocalTransport::Memory)).await.unwrap();
     let client = network.client(&network.attach(Region::EuCentral1));
     let (result, took) = ask(&client, network.one(Kind::Silent)).await;
-    assert_eq!(result, Err(RpcError::Timeout(crate::rpc::ANSWER_TIMEOUT)));
+    assert_eq!(result, Err(RpcError::Timeout(ANSWER_TIMEOUT)));
     // Dial and stream, an answer waited for in vain, and the same once more on a fresh stream.
-    assert_eq!(took, 3 * ROUND_TRIP + ROUND_TRIP + 2 * crate::rpc::ANSWER_TIMEOUT);
+    assert_eq!(took, 3 * ROUND_TRIP + ROUND_TRIP + 2 * ANSWER_TIMEOUT);
 }
 
 /// It closes its half of the stream once it has asked. Its own time-outs run on the real clock: here they never pass.

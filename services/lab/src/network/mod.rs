@@ -30,6 +30,9 @@ use std::time::Duration;
 
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId, identity};
+use parsec_dht::key::{Contact, Key};
+use parsec_dht::strategy::LookupConfig;
+use parsec_dht::{Identity, NodeConfig, PrivatePeers, Warmth};
 use parsec_measure::StrategyKind;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -41,16 +44,10 @@ pub use self::latency::{Latency, LatencyError, RoundTripError};
 pub use self::observer::Observer;
 pub use self::regions::{Region, UnknownRegion};
 pub use self::roads::Attachment;
-pub(crate) use self::transport::transport;
 pub use self::turns::Turns;
 
 use self::peers::{Kind, Reserved};
 use self::roads::{Place, Roads};
-use crate::key::{Contact, Key};
-use crate::node::{Identity, NodeConfig, Underlay};
-use crate::reach::PrivatePeers;
-use crate::strategy::LookupConfig;
-use crate::warmth::Warmth;
 
 /// The protocol id of local networks: never that of a public one, so that nothing can leak into it.
 pub const LOCAL_PROTOCOL: &str = "/parsec/local/kad/1.0.0";
@@ -319,7 +316,7 @@ impl LocalNetwork {
     pub fn newcomer(&self, region: Region) -> NodeConfig {
         NodeConfig {
             identity: Identity::generate(),
-            underlay: Underlay::Local(self.attach(region)),
+            underlay: Arc::new(self.attach(region)),
             listen_ip: Ipv4Addr::LOCALHOST.into(),
             listen_port: 0,
             external_addresses: Vec::new(),
@@ -333,7 +330,6 @@ impl LocalNetwork {
             listed: None,
             private_peers: PrivatePeers::Auto,
             warmth: Warmth::default(),
-            authorities: Vec::new(),
         }
     }
 

@@ -10,9 +10,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use libp2p::Multiaddr;
-use libp2p::core::transport::TransportEvent;
+use libp2p::core::transport::{Boxed, TransportEvent};
+use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
 use parking_lot::{Mutex, RwLock};
+use parsec_dht::parts::{BuildError, Connected, Reach, TCP_CONNECT_TIMEOUT, Underlay};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -20,8 +22,7 @@ use super::latency::{Latency, Link};
 use super::memory::Caller;
 use super::regions::Region;
 use super::turns::{Seat, Turn, Turns};
-use super::{LocalConfig, LocalTransport};
-use crate::swarm::TCP_CONNECT_TIMEOUT;
+use super::{LocalConfig, LocalTransport, transport};
 
 /// The first of the memory ports that are given out; those below are for nodes, whose ports have 16 bits.
 const FIRST_FREE_PORT: u64 = 1 << 16;
@@ -200,20 +201,11 @@ impl Attachment {
     }
 
     /// What to listen on for a given port.
-    pub(crate) fn listen_address(&self, ip: IpAddr, port: u16) -> Multiaddr {
+    pub(super) fn listen_address(&self, ip: IpAddr, port: u16) -> Multiaddr {
         match self.roads.transport {
             LocalTransport::Tcp => Multiaddr::from(ip).with(Protocol::Tcp(port)),
             LocalTransport::Quic => Multiaddr::from(ip).with(Protocol::Udp(port)).with(Protocol::QuicV1),
             LocalTransport::Memory => Protocol::Memory(port.into()).into(),
-        }
-    }
-
-    /// How long a connection on which nothing happens is kept, if it is kept for `usual` elsewhere. libp2p counts on the real
-    /// clock, of which a connection in memory shall know nothing.
-    pub(crate) fn idle_timeout(&self, usual: Duration) -> Duration {
-        match self.roads.transport {
-            LocalTransport::Memory => UNLIMITED,
-            LocalTransport::Tcp | LocalTransport::Quic => usual,
         }
     }
 
@@ -232,6 +224,29 @@ impl Attachment {
         if let Poll::Ready(TransportEvent::NewAddress { listen_addr, .. }) = event {
             self.enter(listen_addr);
         }
+    }
+}
+
+impl Underlay for Attachment {
+    fn transport(&self, keypair: &Keypair, _: &Reach) -> Result<Boxed<Connected>, BuildError> {
+        transport::transport(self, keypair)
+    }
+
+    /// One: a local network has one transport.
+    fn listen_addresses(&self, ip: IpAddr, port: u16) -> Vec<Multiaddr> {
+        vec![self.listen_address(ip, port)]
+    }
+
+    /// libp2p counts on the real clock, of which a connection in memory shall know nothing.
+    fn idle_timeout(&self, usual: Duration) -> Duration {
+        match self.roads.transport {
+            LocalTransport::Memory => UNLIMITED,
+            LocalTransport::Tcp | LocalTransport::Quic => usual,
+        }
+    }
+
+    fn is_ours(&self) -> bool {
+        true
     }
 }
 

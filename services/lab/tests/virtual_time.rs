@@ -6,9 +6,8 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use parsec_dht::{
-    Dht, Identity, Latency, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, Readiness, Region, StartError,
-};
+use parsec_dht::{Dht, Identity, Node, NodeConfig, Readiness, StartError};
+use parsec_lab::{Latency, LocalConfig, LocalNetwork, LocalTransport, Region};
 use parsec_measure::{Cid, Content, OutcomeClass, RequestEnd, StrategyKind};
 use rand::SeedableRng;
 use rand::rngs::StdRng;

@@ -3,12 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use parsec_dht::{
-    Dht, Identity, LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport, Node, NodeConfig, PrivatePeers,
-    Readiness, StartError, Underlay, Warmth,
-};
+use parsec_dht::{Dht, Identity, Internet, Node, NodeConfig, PrivatePeers, Readiness, StartError, Warmth};
+use parsec_lab::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport};
 use parsec_measure::{AttemptId, Cid, Content, FoundProvider, Measured, OutcomeClass, RequestKind, StrategyKind};
 use tokio::time::timeout;
 
@@ -22,7 +21,7 @@ async fn network(peers: usize, transport: LocalTransport) -> LocalNetwork {
 fn config(bootstrap: Vec<String>) -> NodeConfig {
     NodeConfig {
         identity: Identity::generate(),
-        underlay: Underlay::Internet,
+        underlay: Arc::new(Internet::default()),
         listen_ip: Ipv4Addr::LOCALHOST.into(),
         listen_port: 0,
         external_addresses: vec![],
@@ -36,7 +35,6 @@ fn config(bootstrap: Vec<String>) -> NodeConfig {
         listed: None,
         private_peers: PrivatePeers::Auto,
         warmth: Warmth::default(),
-        authorities: Vec::new(),
     }
 }
 

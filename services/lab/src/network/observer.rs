@@ -5,16 +5,12 @@ use std::collections::BTreeSet;
 use futures::StreamExt;
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
 use libp2p::{PeerId, StreamProtocol, Swarm, identity};
+use parsec_dht::parts::Asker;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::roads::Attachment;
 use super::{LOCAL_PROTOCOL, LocalPeer, peers};
-use crate::dial::Experience;
-use crate::reach::Reach;
-use crate::rpc::Stopwatch;
-use crate::rpc::client::RpcClient;
-use crate::wire::Request;
 
 /// How many connections may stand before all of them are closed: about 100 KB each, both ends counted. Up to then they
 /// save a handshake for the next key.
@@ -42,16 +38,14 @@ impl Observer {
     pub async fn holders(&self, key: &[u8], provider: &str, peers: &[LocalPeer]) -> usize {
         let _turn = self.turn.lock().await;
         self.client.tidy(MAX_CONNECTIONS).await;
-        let request = Request::GetProviders { key: key.to_vec() };
-        let asked = peers.iter().map(|peer| self.names(peer, &request, provider));
+        let asked = peers.iter().map(|peer| self.names(peer, key, provider));
         let answers: Vec<bool> = futures::stream::iter(asked).buffer_unordered(CONCURRENCY).collect().await;
         answers.into_iter().filter(|names| *names).count()
     }
 
-    async fn names(&self, peer: &LocalPeer, request: &Request, provider: &str) -> bool {
-        let stopwatch = Stopwatch::start();
-        let asking = self.client.rpc.ask(peer.id, vec![peer.address.clone()], request, &stopwatch, None);
-        asking.await.is_ok_and(|answer| answer.providers.iter().any(|named| named.id.to_string() == provider))
+    async fn names(&self, peer: &LocalPeer, key: &[u8], provider: &str) -> bool {
+        let asking = self.client.asker.providers(peer.id, peer.address.clone(), key);
+        asking.await.is_ok_and(|providers| providers.iter().any(|named| named.to_string() == provider))
     }
 }
 
@@ -65,20 +59,18 @@ struct Tidy {
 /// A peer that only asks: a swarm in a task of its own, and what sends requests through it. Dropping it ends the task.
 #[derive(Debug)]
 pub(super) struct Client {
-    pub(super) rpc: RpcClient,
+    pub(super) asker: Asker,
     tidy: mpsc::Sender<Tidy>,
     task: AbortHandle,
 }
 
 impl Client {
     pub(super) fn new(keypair: &identity::Keypair, attachment: &Attachment) -> Result<Self, String> {
-        // Whoever is in a local network dials what belongs to this machine.
-        let (behaviour, rpc) =
-            RpcClient::new(vec![StreamProtocol::new(LOCAL_PROTOCOL)], Reach::anywhere(), Experience::default());
+        let (behaviour, asker) = Asker::new(StreamProtocol::new(LOCAL_PROTOCOL));
         let swarm = peers::swarm(keypair, attachment, behaviour)?;
         let (tidy, orders) = mpsc::channel(1);
         let task = tokio::spawn(run(swarm, orders)).abort_handle();
-        Ok(Self { rpc, tidy, task })
+        Ok(Self { asker, tidy, task })
     }
 
     /// Closes all connections if there are more than `limit`, and returns when they are closed.

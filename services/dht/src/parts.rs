@@ -1,0 +1,65 @@
+//! What peers and underlays are made of, for crates that build networks of their own.
+
+use libp2p::kad::Mode;
+use libp2p::swarm::NetworkBehaviour;
+use libp2p::{Multiaddr, PeerId, StreamProtocol};
+
+pub use crate::ends::Yamux;
+pub use crate::internet::{DIAL_ADDRESS_TIMEOUT, TCP_CONNECT_TIMEOUT};
+pub use crate::reach::Reach;
+pub use crate::rpc::{ANSWER_TIMEOUT, RpcError};
+pub use crate::serving::Serving;
+pub use crate::underlay::{BuildError, Connected, Underlay};
+
+use crate::addresses;
+use crate::dial::Experience;
+use crate::rpc::Stopwatch;
+use crate::rpc::client::RpcClient;
+use crate::swarm;
+use crate::wire::{MAX_REQUEST_BYTES, NamedPeer, Request, Response};
+
+/// Kademlia of a peer that serves others and asks nobody.
+pub fn serving(local: PeerId, protocol: StreamProtocol) -> Serving {
+    swarm::kad(local, &[protocol], Mode::Server, Reach::anywhere(), MAX_REQUEST_BYTES)
+}
+
+/// Those of a peer's addresses that can be dialled, no more than are ever kept of one peer.
+pub fn dialable(addresses: &[Multiaddr]) -> impl Iterator<Item = &Multiaddr> {
+    addresses.iter().filter(|address| addresses::is_dialable(address)).take(addresses::MAX_PER_PEER)
+}
+
+/// Asks peers directly, each at an address that is known.
+#[derive(Debug)]
+pub struct Asker(RpcClient);
+
+impl Asker {
+    /// The behaviour for a swarm, and what asks through it.
+    pub fn new(protocol: StreamProtocol) -> (impl NetworkBehaviour, Self) {
+        let (behaviour, client) = RpcClient::new(vec![protocol], Reach::anywhere(), Experience::default());
+        (behaviour, Self(client))
+    }
+
+    /// Whom a peer names as closest to a key, a multihash or a peer id's bytes.
+    ///
+    /// # Errors
+    /// [`RpcError`] says what became of the request.
+    pub async fn closer(&self, peer: PeerId, address: Multiaddr, key: &[u8]) -> Result<Vec<PeerId>, RpcError> {
+        Ok(ids(self.ask(peer, address, Request::FindNode { key: key.to_vec() }).await?.closer))
+    }
+
+    /// Whom a peer names as providers of a key, a multihash.
+    ///
+    /// # Errors
+    /// [`RpcError`] says what became of the request.
+    pub async fn providers(&self, peer: PeerId, address: Multiaddr, key: &[u8]) -> Result<Vec<PeerId>, RpcError> {
+        Ok(ids(self.ask(peer, address, Request::GetProviders { key: key.to_vec() }).await?.providers))
+    }
+
+    async fn ask(&self, peer: PeerId, address: Multiaddr, request: Request) -> Result<Response, RpcError> {
+        self.0.ask(peer, vec![address], &request, &Stopwatch::start(), None).await
+    }
+}
+
+fn ids(peers: Vec<NamedPeer>) -> Vec<PeerId> {
+    peers.into_iter().map(|peer| peer.id).collect()
+}
