@@ -2,7 +2,7 @@
 //! tests it notes which programs of other people this machine has.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Crates whose version can change what is measured.
@@ -24,7 +24,10 @@ fn main() {
     let workspace = Path::new("../..");
     let lock = workspace.join("Cargo.lock");
     println!("cargo:rerun-if-changed={}", lock.display());
-    println!("cargo:rerun-if-changed={}", workspace.join(".git/logs/HEAD").display());
+    // Cargo takes a watched file that is missing for changed, each time: what is watched has to be there.
+    for file in ["HEAD", "logs/HEAD"].into_iter().filter_map(of_git).filter(|path| path.is_file()) {
+        println!("cargo:rerun-if-changed={}", file.display());
+    }
     println!("cargo:rerun-if-env-changed=PARSEC_GIT_COMMIT");
 
     let versions = std::fs::read_to_string(lock).map(|text| versions(&text)).unwrap_or_default();
@@ -33,8 +36,8 @@ fn main() {
     note_programs();
 }
 
-/// Tests that need a program are ignored by name where it is missing. After installing one, `touch` this file: cargo takes a
-/// watched file that is missing for changed, each time.
+/// Tests that need a program are ignored by name where it is missing. After installing one, `touch` this file: programs that
+/// are missing cannot be watched.
 #[expect(clippy::disallowed_methods, reason = "where programs are is a property of the machine that builds")]
 fn note_programs() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -69,7 +72,17 @@ fn commit() -> Option<String> {
     if let Some(commit) = std::env::var_os("PARSEC_GIT_COMMIT") {
         return commit.into_string().ok();
     }
-    let output = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output().ok()?;
+    git(&["rev-parse", "--short=12", "HEAD"])
+}
+
+/// A file that git keeps about this checkout. A worktree has its own, far from its sources; what was unpacked from an archive
+/// has none.
+fn of_git(name: &str) -> Option<PathBuf> {
+    git(&["rev-parse", "--git-path", name]).map(PathBuf::from)
+}
+
+fn git(args: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(args).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     (output.status.success() && !text.trim().is_empty()).then(|| text.trim().to_owned())
 }
