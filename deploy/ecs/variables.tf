@@ -17,7 +17,7 @@ variable "regions" {
 }
 
 variable "fleets" {
-  description = "Servers of one configuration, one in each region. The settings are those of the README's table and may be of either generation of names"
+  description = "Servers of one configuration, one in each region. The settings are those in docs/configuration.md and may be of either generation of names"
   type = map(object({
     cpu      = number
     memory   = number

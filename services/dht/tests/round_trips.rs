@@ -1,4 +1,4 @@
-//! How many round trips each operation takes: exactly those of the table in this crate's README.
+//! How many round trips each operation takes: exactly those of the table in `docs/methods.md`.
 //!
 //! Real peers, 100 ms apart, on a clock that stands still while anybody is busy. Everybody is alive, and twenty peers make
 //! the network: all of them are known from the start and all of them shall hold the record, so that no hop is left to chance.
@@ -13,7 +13,7 @@ use parsec_lab::{Latency, LocalConfig, LocalNetwork, LocalTransport, Region};
 use parsec_measure::{Cid, Content, Measured, OutcomeClass, RequestKind, StrategyKind, TracedRequest, Warmth};
 use tokio::time::sleep;
 
-const README: &str = include_str!("../README.md");
+const METHODS: &str = include_str!("../../../docs/methods.md");
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 
 /// Longer than an idle stream is kept, shorter than an idle connection.
@@ -61,9 +61,9 @@ async fn ask_everybody(nodes: [&Node; 2]) {
     }
 }
 
-/// The rows of the README's table: strategy and operation, and its three figures: cold, on connections, on streams.
+/// The rows of the table in `docs/methods.md`: strategy and operation, and its three figures: cold, on connections, on streams.
 fn promised() -> BTreeMap<String, Vec<u128>> {
-    let table = README.split("<!-- table:round-trips -->").nth(1).expect("the README marks its table");
+    let table = METHODS.split("<!-- table:round-trips -->").nth(1).expect("docs/methods.md marks the table");
     let rows = table.lines().filter(|line| line.starts_with("| `"));
     rows.map(|row| {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
@@ -73,7 +73,7 @@ fn promised() -> BTreeMap<String, Vec<u128>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_operation_takes_the_round_trips_that_the_readme_promises() {
+async fn every_operation_takes_the_round_trips_that_the_documentation_promises() {
     let mut measured = BTreeMap::new();
     for strategy in StrategyKind::ALL {
         let network = network(20).await;

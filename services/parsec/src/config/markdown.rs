@@ -1,4 +1,4 @@
-//! The table of settings as it stands in the README, and the test that it does.
+//! The table of settings as it stands in the documentation, and the test that it does.
 
 use std::fmt::Write as _;
 
@@ -39,10 +39,13 @@ fn row(key: &Key) -> String {
 
 #[test]
 fn the_readme_shows_the_table() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
     let readme = std::fs::read_to_string(path).unwrap();
-    let (_, rest) = readme.split_once(BEGIN).expect("the README marks where the table begins");
-    let (shown, _) = rest.split_once(END).expect("the README marks where the table ends");
+    let (_, rest) = readme.split_once(BEGIN).expect("docs/configuration.md marks where the table begins");
+    let (shown, _) = rest.split_once(END).expect("docs/configuration.md marks where the table ends");
     let table = markdown();
-    assert!(shown == table, "the README is behind the table of settings; between the markers belongs:\n{table}");
+    assert!(
+        shown == table,
+        "docs/configuration.md is behind the table of settings; between the markers belongs:\n{table}"
+    );
 }

@@ -1,7 +1,7 @@
 //! Configuration: one table of settings, four places to set them, typed values out.
 //!
 //! A flag wins over the environment, the environment over the configuration file, the file over the default.
-//! [`table`] lists every setting once: command line, environment names, file keys, help and the table in the README
+//! [`table`] lists every setting once: command line, environment names, file keys, help and the table in `docs/configuration.md`
 //! are all generated from it. [`sources`] merges the four places and remembers where each value came from,
 //! [`values`] reads single values, and [`typed`], [`access`], [`place`], [`spool`] and [`tools`] make the settings of one command of them. [`idle`] has those
 //! that are read without having an effect, and [`show`] shows what a command would run with.

@@ -150,7 +150,7 @@ pub(crate) struct Key {
 /// Settings that belong together, with the programs that use them.
 #[derive(Debug)]
 pub(crate) struct Section {
-    /// The heading in the help and in the README.
+    /// The heading in the help and in `docs/configuration.md`.
     pub(crate) heading: &'static str,
     /// Whether the flags may also stand before the subcommand.
     pub(crate) global: bool,
