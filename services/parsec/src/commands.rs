@@ -15,7 +15,6 @@ use parsec_measure::Endpoint;
 use parsec_store::Store;
 use tracing::{info, warn};
 
-use crate::config::{EcsConfig, HealthConfig, SchedulerConfig, ServerConfig, redacted};
 use crate::database;
 use crate::dht;
 use crate::dry_run::DryRun;
@@ -28,6 +27,7 @@ use crate::scheduler::{self, SchedulerSetup};
 use crate::server::{self, RunningServer, ServerSetup};
 use crate::spool;
 use crate::tls;
+use parsec_settings::{EcsConfig, HealthConfig, SchedulerConfig, ServerConfig, redacted};
 
 /// Which part of the interval the beginnings of the loops are scattered over: enough that those of schedulers that were
 /// started together do not all publish in the same second.

@@ -8,8 +8,8 @@ use parsec_conformance::{Limits, Verdict, inspect, report};
 use parsec_measure::Endpoint;
 use parsec_show::Look;
 
-use crate::config::{ConformanceConfig, OutputFormat};
 use crate::{output, tls};
+use parsec_settings::{ConformanceConfig, OutputFormat};
 
 /// Runs every check and prints what came of them: 0 if nothing failed, else 1.
 pub(crate) async fn run(config: ConformanceConfig, look: Look) -> anyhow::Result<ExitCode> {

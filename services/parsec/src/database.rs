@@ -9,7 +9,7 @@ use parsec_store::{Migrated, NewNode, Password, SslMode, Store, StoreConfig, Sto
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use crate::config::{DatabaseConfig, DatabaseTarget};
+use parsec_settings::{DatabaseConfig, DatabaseTarget};
 
 /// The pauses between two tries: doubling between these.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use parsec_dht::{Identity, Internet, Network, NodeConfig};
 
-use crate::config::{DhtConfig, HostPort};
+use parsec_settings::{DhtConfig, HostPort};
 
 /// A node with a fresh identity.
 ///

@@ -11,7 +11,7 @@ use parsec_dht::ListWatch;
 use parsec_measure::{BadLine, BadbitsReader, DeniedCidsReader, ListName, Lists};
 use tracing::{info, warn};
 
-use crate::config::{ListFiles, ServerConfig};
+use parsec_settings::{ListFiles, ServerConfig};
 
 /// How much is read of a file. The public badbits list has 30 MB.
 const BOUNDS: Bounds = Bounds { file: 1 << 30, line: 2 << 20 };

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use parsec_measure::{escaped_json, shown};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{LogConfig, LogLevel, OutputFormat};
+use parsec_settings::{LogConfig, LogLevel, OutputFormat};
 
 /// Our own crates, which the level is for. Libraries speak up from warnings on.
 const OURS: [&str; 5] = ["parsec", "parsec_actors", "parsec_api", "parsec_dht", "parsec_store"];

@@ -1,8 +1,7 @@
 //! parsec: measures how fast a libp2p Kademlia DHT publishes and finds provider records.
 //!
-//! This crate is the command line, the configuration and the wiring; the work is done by the actors.
+//! This crate is the wiring; the work is done by the actors, and what was asked for is read in `parsec_settings`.
 //!
-//! - [`cli`] and [`config`]: what was asked for, from flags, environment and file
 //! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them at once, on this machine; [`network`]: a DHT alone
 //! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did; [`facts`]: what both say of it
 //! - [`bench`]: strategies compared
@@ -15,9 +14,7 @@
 //! - [`place`]: where a server runs, from [`ecs`] or from the [`machine`]
 
 mod bench;
-mod cli;
 mod commands;
-mod config;
 mod conformance;
 mod database;
 mod demo;
@@ -44,20 +41,20 @@ mod tls;
 mod trace;
 mod watchdog;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+use parsec_settings::{Binary, Command, Started};
 use parsec_show::Look;
 use tracing::{error, warn};
 
-use crate::cli::Command;
-use crate::config::{LogConfig, LogLevel};
+/// What the help says of this binary.
+const BINARY: Binary = Binary { version: provenance::VERSION_AND_COMMIT, exit_codes: &exit::EXIT_CODES };
 
 fn main() -> ExitCode {
-    let (args, environment) = inputs();
-    let (command, warnings) = match cli::parse(args.clone(), &environment) {
+    let Started { args, parsed, colours_unwanted } = parsec_settings::started(&BINARY);
+    let (command, warnings) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
             let mut stream: Box<dyn Write> =
@@ -67,8 +64,7 @@ fn main() -> ExitCode {
             return ExitCode::from(error.exit_code());
         }
     };
-    let colours_unwanted = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
-    logging::init(&log_config(&command), std::io::stderr().is_terminal() && !colours_unwanted);
+    logging::init(&command.log(), std::io::stderr().is_terminal() && !colours_unwanted);
     for warning in warnings {
         warn!("{warning}");
     }
@@ -78,37 +74,6 @@ fn main() -> ExitCode {
             error!("{error:#}");
             ExitCode::from(exit::code(&error))
         }
-    }
-}
-
-/// The command line and the environment: read here and nowhere else. Variables that are not Unicode cannot be ours.
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-fn inputs() -> (Vec<OsString>, BTreeMap<String, String>) {
-    let variables =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    (std::env::args_os().collect(), variables.collect())
-}
-
-/// What a command logs. Those that show their results themselves keep quiet unless they are asked to speak.
-fn log_config(command: &Command) -> LogConfig {
-    let (common, shows_itself) = match command {
-        Command::Server(config) => (&config.common, false),
-        Command::Scheduler(config) => (&config.common, false),
-        Command::Health(config) => (&config.common, false),
-        Command::OneShot(config) => (&config.common, true),
-        Command::Trace(config) => (&config.common, true),
-        Command::Migrate(config) => (&config.common, true),
-        Command::Spool(config) => (&config.common, true),
-        Command::Conformance(config) => (&config.common, true),
-        Command::Bench(config) => (&config.common, true),
-        Command::Demo(config) => (&config.common, true),
-        Command::Network(config) => (&config.common, false),
-        Command::Config(config) => (&config.common, true),
-        Command::Completions(config) => (&config.common, true),
-    };
-    match &common.log {
-        log if shows_itself && log.level == LogLevel::Info => LogConfig { level: LogLevel::Warn, ..log.clone() },
-        log => log.clone(),
     }
 }
 
@@ -126,7 +91,9 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
         Command::Demo(config) => demo::run(config).await?,
         Command::Network(config) => network::run(config).await?,
         Command::Config(config) => output::line(&config.text())?,
-        Command::Completions(config) => output::line(cli::completions::script(config.shell).trim_end())?,
+        Command::Completions(config) => {
+            output::line(parsec_settings::completion_script(config.shell, &BINARY).trim_end())?
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

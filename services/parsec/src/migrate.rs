@@ -2,8 +2,8 @@
 
 use parsec_store::{Migrated, SchemaVersion, migration_script};
 
-use crate::config::MigrateConfig;
 use crate::{database, output};
+use parsec_settings::MigrateConfig;
 
 /// `parsec migrate`.
 pub(crate) async fn run(config: MigrateConfig) -> anyhow::Result<()> {

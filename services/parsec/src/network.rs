@@ -8,11 +8,11 @@ use parsec_actors::metrics::Role;
 use parsec_lab::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork};
 use tracing::info;
 
-use crate::config::NetworkConfig;
 use crate::exit::Failure;
 use crate::memory::{self, Size};
 use crate::output;
 use crate::process::{self, Process};
+use parsec_settings::NetworkConfig;
 
 /// Runs until it is told to stop. On standard output stand, in two lines, what `parsec server dht` takes as `--protocol-id`
 /// and as `--bootstrap-peers`.

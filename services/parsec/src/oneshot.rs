@@ -14,11 +14,11 @@ use parsec_measure::{CONTENT_BYTES, Cid, Content, FollowUp, Measured, OperationK
 use parsec_show::Look;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::config::{OneShot, OneShotConfig, OutputFormat};
 use crate::facts::{facts, figures, records};
 use crate::process::{self, Process};
 use crate::trace::{self, Heading};
 use crate::{dht, output};
+use parsec_settings::{OneShot, OneShotConfig, OutputFormat};
 
 /// How often it is looked whether the node can measure.
 const READY_POLL: Duration = Duration::from_millis(50);

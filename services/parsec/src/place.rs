@@ -9,9 +9,9 @@ use anyhow::bail;
 use parsec_store::StoreConfig;
 use tracing::{info, warn};
 
-use crate::config::PlaceConfig;
-use crate::ecs::Container;
 use crate::machine;
+use parsec_settings::Container;
+use parsec_settings::PlaceConfig;
 
 /// The region of a server that was not told where it runs.
 const NO_REGION: &str = "local";

@@ -19,10 +19,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::config::HostPort;
 use crate::exit::Failure;
 use crate::provenance;
 use crate::watchdog::{Watchdog, end_process};
+use parsec_settings::HostPort;
 
 /// How long collecting the metrics, or the state of the process, may take.
 const SCRAPE_DEADLINE: Duration = Duration::from_secs(5);

@@ -22,7 +22,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tracing::{info, warn};
 
-use crate::config::{CallingConfig, ServerUrl, TlsFiles};
+use parsec_settings::{CallingConfig, ServerUrl, TlsFiles};
 
 /// The largest file that is read: the authorities of a whole system have 250 kB.
 const MAX_FILE_BYTES: u64 = 1 << 20;

@@ -14,10 +14,10 @@ use rand::RngExt;
 
 use self::report::BenchRow;
 use self::runner::Samples;
-use crate::config::{BenchConfig, BenchTransport};
 use crate::exit::Failure;
 use crate::memory::{self, Size};
 use crate::process;
+use parsec_settings::{BenchConfig, BenchTransport};
 
 /// How many nodes measure: a publisher and a finder.
 const NODES: u64 = 2;

@@ -8,8 +8,8 @@ use parsec_show::words;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::config::{BenchConfig, BenchFormat, BenchTransport};
 use crate::output;
+use parsec_settings::{BenchConfig, BenchFormat, BenchTransport};
 
 /// The quantiles of the durations of the operations that succeeded.
 const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];

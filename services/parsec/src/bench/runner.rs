@@ -19,7 +19,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use tokio::time::{Instant, sleep};
 
 use super::report::Sample;
-use crate::config::{BenchConfig, BenchTransport};
+use parsec_settings::{BenchConfig, BenchTransport};
 
 /// How many peers shall hold a record (k of the specification).
 const HOLDERS: usize = 20;

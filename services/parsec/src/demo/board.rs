@@ -11,8 +11,8 @@ use parsec_measure::{Attempt, Node, OperationKind, Tally};
 use parsec_show::words;
 use serde_json::{Value, json};
 
-use crate::config::OutputFormat;
 use crate::output;
+use parsec_settings::OutputFormat;
 
 /// Collects the results and shows them. Results go to stdout, everything else to stderr.
 pub(crate) struct Board {

@@ -30,7 +30,6 @@ use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use self::board::Board;
-use crate::config::{DemoConfig, DemoFleet, HostPort, SpoolConfig};
 use crate::database;
 use crate::exit::Failure;
 use crate::memory::{self, Size};
@@ -39,6 +38,7 @@ use crate::process::{self, Process};
 use crate::scheduler::{self, SchedulerSetup};
 use crate::server::{self, RunningServer, ServerSetup};
 use crate::spool;
+use parsec_settings::{DemoConfig, DemoFleet, HostPort, SpoolConfig};
 
 /// How long the servers of a fleet may take until all of them can measure.
 const READY_TIMEOUT: Duration = Duration::from_secs(180);

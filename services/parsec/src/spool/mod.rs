@@ -12,8 +12,8 @@ use parsec_actors::recorder::Backlog;
 use parsec_store::{Spool, SpoolDepth, StoreConfig, inspect};
 use tracing::{info, warn};
 
-use crate::config::{SpoolAction, SpoolCommandConfig, SpoolConfig};
 use crate::{database, output};
+use parsec_settings::{SpoolAction, SpoolCommandConfig, SpoolConfig};
 
 /// Where the rows of a process wait that records into `database`: in its spool, or in memory only, which is said.
 pub(crate) async fn backlog(config: &SpoolConfig, database: &StoreConfig) -> Backlog {

@@ -9,7 +9,7 @@ use parsec_store::{Damage, SlotReport, StoreConfig};
 use serde_json::{Value, json};
 
 use super::replay::Replayed;
-use crate::config::OutputFormat;
+use parsec_settings::OutputFormat;
 
 /// The columns of the list that hold numbers.
 const NUMBERS: std::ops::RangeInclusive<usize> = 3..=6;

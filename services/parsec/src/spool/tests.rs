@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::replay::Replayed;
 use super::*;
-use crate::config::OutputFormat;
+use parsec_settings::OutputFormat;
 
 fn slot(name: &str, rows: usize) -> SlotReport {
     SlotReport {

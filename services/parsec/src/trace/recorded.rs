@@ -12,9 +12,9 @@ use parsec_store::{Store, StoreConfig, StoreError, StoredOperation};
 use serde_json::{Map, Value, json};
 
 use super::{Heading, document, text};
-use crate::config::{OutputFormat, TraceConfig};
 use crate::facts::{facts, figures, records};
 use crate::{database, output};
+use parsec_settings::{OutputFormat, TraceConfig};
 
 /// How many operations the list shows.
 const LISTED: u32 = 20;

@@ -1,8 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
+use parsec_settings::{Command, parse};
+
 use super::*;
-use crate::cli::{Command, parse};
 
 const RTT: Duration = Duration::from_millis(100);
 
@@ -98,7 +99,7 @@ fn csv_has_a_header_and_a_line_for_each_row() {
 
 #[test]
 fn the_heading_says_under_which_circumstances() {
-    let heading = |line: &str| match parse(line.split(' ').map(OsString::from), &BTreeMap::new()) {
+    let heading = |line: &str| match parse(line.split(' ').map(OsString::from), &BTreeMap::new(), &crate::BINARY) {
         Ok((Command::Bench(config), _)) => heading(&config, 7),
         other => panic!("{line}: {other:?}"),
     };

@@ -1,0 +1,261 @@
+use parsec_measure::StrategyKind;
+
+use super::*;
+use crate::common::DatabaseTarget;
+use crate::declared::{SECTIONS, keys};
+use crate::error::ConfigError;
+use crate::tests::BINARY;
+use crate::tools::OneShot;
+
+fn run(line: &str) -> Result<(Command, Vec<Warning>), CliError> {
+    parse(line.split_whitespace().map(OsString::from), &BTreeMap::new(), &BINARY)
+}
+
+fn server(line: &str) -> ServerConfig {
+    match run(line) {
+        Ok((Command::Server(config), _)) => *config,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+/// The text of a refusal, with its exit code.
+fn refusal(line: &str) -> (String, u8) {
+    let error = run(line).unwrap_err();
+    (error.to_string(), error.exit_code())
+}
+
+#[test]
+fn a_bare_server_means_the_server_of_the_dht() {
+    assert_eq!(server("parsec server --fullrt --fleet x"), server("parsec server dht --fullrt --fleet x"));
+    assert_eq!(server("parsec server --fullrt --fleet x"), server("parsec server --fleet x dht --fullrt"));
+}
+
+#[test]
+fn global_flags_stand_before_or_after_the_subcommand_and_the_later_wins() {
+    let before = server("parsec --debug --db-port 1 server");
+    assert_eq!(before, server("parsec server --debug --db-port 1"));
+    assert_eq!(before, server("parsec --db-port 2 server --db-port 1 dht --debug"));
+    assert_eq!(before.common.log.level, LogLevel::Debug);
+}
+
+#[test]
+fn a_switch_needs_no_value_and_takes_one() {
+    for (flag, expected) in [("--fullrt", true), ("--fullrt=true", true), ("--fullrt=0", false), ("", false)] {
+        assert_eq!(server(&format!("parsec server {flag}")).dht.strategy == StrategyKind::Fullrt, expected, "{flag}");
+    }
+    let (message, code) = refusal("parsec server --fullrt=maybe");
+    assert_eq!(message, "error: flag --fullrt: cannot use `maybe`: expected true or false (or 1 or 0)\n");
+    assert_eq!(code, 2);
+}
+
+#[test]
+fn a_list_is_separated_by_commas_or_repeated() {
+    let fleets = |line: &str| match run(line) {
+        Ok((Command::Scheduler(config), _)) => config.fleets.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(fleets("parsec scheduler --fleets a,b+c"), ["a", "b+c"]);
+    assert_eq!(fleets("parsec scheduler --fleets a --fleets b+c"), ["a", "b+c"]);
+}
+
+#[test]
+fn the_health_question_needs_to_know_whom_to_ask() {
+    let Ok((Command::Health(config), _)) = run("parsec health localhost:7070") else { panic!("it is a command") };
+    assert_eq!(config.server.to_string(), "http://localhost:7070");
+    let (message, code) = refusal("parsec health localhost");
+    assert!(message.contains("argument HOST:PORT: cannot use `localhost`: expected HOST:PORT, such as"), "{message}");
+    assert_eq!(code, 2);
+    assert_eq!(refusal("parsec health").1, 2);
+}
+
+#[test]
+fn the_contract_is_checked_of_a_server_that_is_named() {
+    let Ok((Command::Conformance(config), _)) = run("parsec conformance http://10.0.0.1:7070/ --timeout 5s") else {
+        panic!("it is a command")
+    };
+    assert_eq!((config.server.to_string().as_str(), config.timeout.as_secs()), ("http://10.0.0.1:7070", 5));
+    let (message, code) = refusal("parsec conformance ftp://10.0.0.1:7070");
+    assert_eq!(
+        message,
+        "error: argument URL: cannot use `ftp://10.0.0.1:7070`: expected http://HOST:PORT or https://HOST:PORT, such as http://localhost:7070\n"
+    );
+    assert_eq!(code, 2);
+    assert_eq!(refusal("parsec conformance").1, 2);
+}
+
+#[test]
+fn help_and_version_are_no_failures_and_nonsense_is_one() {
+    for line in ["parsec --help", "parsec --version", "parsec server --help", "parsec help demo"] {
+        let error = run(line).unwrap_err();
+        assert_eq!((error.exit_code(), error.is_failure()), (0, false), "{line}");
+    }
+    for line in ["parsec", "parsec dance", "parsec server --fulrt", "parsec server --fleet", "parsec demo --fleet x"] {
+        let error = run(line).unwrap_err();
+        assert_eq!((error.exit_code(), error.is_failure()), (2, true), "{line}");
+    }
+    assert!(refusal("parsec --version").0.starts_with(concat!("parsec ", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn the_help_of_a_subcommand_shows_every_setting_it_uses() {
+    let deeper =
+        [("server dht", Program::Server), ("server ipni", Program::Server), ("config server", Program::Server)];
+    for (line, program) in Program::ALL.map(|program| (program.name(), program)).into_iter().chain(deeper) {
+        let (help, _) = refusal(&format!("parsec {line} --help"));
+        for section in SECTIONS {
+            let used = section.used_by.contains(&program);
+            for key in section.keys {
+                // Two subcommands may have flags of one name; the name of the variable is unique.
+                assert_eq!(help.contains(&format!("[env: {}", key.variable)), used, "{program:?}: {}", key.name);
+                if used {
+                    assert!(help.contains(&format!("--{}", key.flag)) && help.contains(&key.meaning()), "{help}");
+                    assert!(key.older_flags.iter().all(|flag| help.contains(&format!("[older: --{flag}]"))), "{help}");
+                    assert!(key.variables().all(|name| help.contains(name)), "{help}");
+                    assert!(
+                        help.contains(&format!("[default: {}]", key.default.unwrap_or_default()))
+                            || key.default.is_none_or(str::is_empty),
+                        "{help}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_examples_in_the_help_work() {
+    for program in Program::ALL {
+        let (help, _) = refusal(&format!("parsec {} --help", program.name()));
+        let examples: Vec<_> = help.lines().map(str::trim).filter(|line| line.starts_with("parsec ")).collect();
+        assert!(!examples.is_empty(), "{help}");
+        for example in examples {
+            // What the shell does with the output is its own business.
+            let line = example.split(['|', '>']).next().unwrap();
+            match run(line) {
+                Ok(_) => {}
+                // The file with the password is not here; that the flag was understood shows in the message.
+                Err(CliError::Config(ConfigError::File { path, .. })) => assert!(line.contains(path.to_str().unwrap())),
+                Err(error) => panic!("{line}: {error}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn one_shots_take_what_they_are_about_without_a_flag() {
+    let operation = |line: &str| match run(line) {
+        Ok((Command::OneShot(config), _)) => config.operation,
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(operation("parsec provide"), OneShot::Provide { file: None, stay: false });
+    assert_eq!(
+        operation("parsec provide --stay README.md"),
+        OneShot::Provide { file: Some("README.md".into()), stay: true }
+    );
+    // The second one is in base64, which has the slash.
+    let base64 = "mAVUSICwmtGto/8aP+ZtFPB0wQTQTQi1wZIO/oPmKXohiZueu";
+    for cid in ["QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4", base64] {
+        assert_eq!(operation(&format!("parsec retrieve {cid}")), OneShot::Retrieve(cid.parse().unwrap()));
+    }
+    assert_eq!(refusal("parsec retrieve").1, 2);
+    let (message, code) = refusal("parsec retrieve Qm");
+    assert!(message.starts_with("error: argument CID: cannot use `Qm`: "), "{message}");
+    assert!(message.ends_with("(expected `Qm…` or a multibase CIDv1)\n"), "{message}");
+    assert_eq!(code, 2);
+}
+
+#[test]
+fn a_trace_is_of_one_operation_or_the_newest_are_listed() {
+    let id = |line: &str| match run(line) {
+        Ok((Command::Trace(config), _)) => config.id.map(|id| id.0.to_string()),
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(id("parsec trace"), None);
+    let one = "01890a5d-ac96-774b-bcce-b302099a8057";
+    assert_eq!(id(&format!("parsec trace {one}")), Some(one.to_owned()));
+    let (message, code) = refusal("parsec trace seven");
+    assert!(message.starts_with("error: argument OPERATION_ID: cannot use `seven`: expected the id"), "{message}");
+    assert_eq!(code, 2);
+}
+
+#[test]
+fn a_flag_that_a_subcommand_has_no_use_for_is_pointed_out() {
+    let (_, warnings) = run("parsec --db-host db.internal demo").unwrap();
+    assert_eq!(warnings, [Warning::UnusedFlag { flag: "db-host", program: "demo" }]);
+    assert_eq!(warnings[0].to_string(), "flag --db-host has no effect on `demo`");
+    assert_eq!(run("parsec --db-host db.internal server").unwrap().1, []);
+}
+
+#[test]
+fn the_url_of_the_database_wins_over_its_parts() {
+    let config = server("parsec server --db-host elsewhere --database-url sqlite:/var/lib/parsec.db");
+    let DatabaseTarget::Url(url) = config.database.target else { panic!("{:?}", config.database) };
+    assert_eq!(url.expose(), "sqlite:/var/lib/parsec.db");
+}
+
+#[test]
+fn the_command_line_definition_is_sound() {
+    command_line(&BINARY).debug_assert();
+}
+
+#[test]
+fn what_stands_before_the_subcommand_has_its_variable_in_the_general_help() {
+    let (help, _) = refusal("parsec --help");
+    for key in SECTIONS.iter().filter(|section| section.global).flat_map(|section| section.keys) {
+        assert!(help.contains(&format!("--{}", key.flag)) && help.contains(key.variable), "{}: {help}", key.name);
+    }
+}
+
+#[test]
+fn a_server_for_ipni_ends_as_what_cannot_be_done() {
+    let (message, code) = refusal("parsec server ipni --indexer-host cid.contact");
+    assert_eq!((message.lines().count(), code), (1, 2), "{message}");
+    assert!(message.contains("this build measures DHTs only"), "{message}");
+}
+
+#[test]
+fn a_shell_is_told_every_command_and_every_flag() {
+    for shell in ["bash", "zsh", "fish"] {
+        let Ok((Command::Completions(config), _)) = run(&format!("parsec completions {shell}")) else {
+            panic!("{shell} is known")
+        };
+        let script = completion_script(config.shell, &BINARY);
+        for program in Program::ALL {
+            assert!(script.contains(program.name()), "{shell}: {}", program.name());
+        }
+        for flag in keys().map(|key| key.flag) {
+            // fish has its own way to write a flag.
+            let written = if shell == "fish" { format!("-l {flag} ") } else { format!("--{flag}") };
+            assert!(script.contains(&written), "{shell}: {flag}");
+        }
+    }
+    let (message, code) = refusal("parsec completions tcsh");
+    assert_eq!(message, "error: argument SHELL: cannot use `tcsh`: expected one of: bash, zsh, fish\n");
+    assert_eq!(code, 2);
+}
+
+#[test]
+fn bash_completes_with_the_script() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("parsec.bash");
+    std::fs::write(&path, completion_script(Shell::Bash, &BINARY)).unwrap();
+    let bash = |args: &[&str]| {
+        let output = std::process::Command::new("bash").arg("--norc").args(args).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    bash(&["-n", path.to_str().unwrap()]);
+    let complete = |words: &str, typed: &str| {
+        let count = words.split(' ').count();
+        let script = format!(
+            "source {}; COMP_WORDS=(parsec {words} {typed}); COMP_CWORD={}; _parsec parsec '{typed}' x; echo ${{COMPREPLY[@]}}",
+            path.display(),
+            count + 1
+        );
+        bash(&["-c", &script]).trim().to_owned()
+    };
+    assert_eq!(complete("server", "--flee"), "--fleet");
+    assert_eq!(complete("server dht", "--full"), "--fullrt");
+    assert_eq!(complete("config", "sche"), "scheduler");
+    assert_eq!(complete("config scheduler", "--flee"), "--fleets");
+}

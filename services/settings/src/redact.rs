@@ -1,0 +1,76 @@
+//! Command lines and values without their secrets.
+
+use std::ffi::OsString;
+
+use crate::declared::keys;
+use crate::key::Secrecy;
+use crate::secrecy::{BLANK, mask_url};
+
+/// The command line as it may be stored and shown: the values of secret flags are blanked, and so is
+/// every password in a URL, wherever it stands.
+pub fn redacted(args: impl IntoIterator<Item = OsString>) -> String {
+    let mut shown = Vec::new();
+    let mut secret_follows = false;
+    for arg in args {
+        let arg = arg.to_string_lossy();
+        if std::mem::take(&mut secret_follows) {
+            shown.push(BLANK.to_owned());
+            continue;
+        }
+        let bare = arg.strip_prefix("--").or_else(|| arg.strip_prefix('-'));
+        match bare.map(|flag| flag.split_once('=').unwrap_or((flag, ""))) {
+            Some((flag, _)) if is_secret(flag) && arg.contains('=') => {
+                let dashes = if arg.starts_with("--") { "--" } else { "-" };
+                shown.push(format!("{dashes}{flag}={BLANK}"));
+            }
+            Some((flag, _)) if is_secret(flag) => {
+                secret_follows = true;
+                shown.push(arg.into_owned());
+            }
+            _ => shown.push(mask_url(&arg).unwrap_or_else(|| arg.into_owned())),
+        }
+    }
+    shown.join(" ")
+}
+
+fn is_secret(flag: &str) -> bool {
+    keys().any(|key| key.flags().any(|name| name == flag) && key.secrecy == Secrecy::Secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_of_the_command_line_are_blanked_wherever_they_stand() {
+        for (line, shown) in [
+            ("parsec --db-password geheim server", "parsec --db-password *** server"),
+            ("parsec server --db-password=geheim --fleet x", "parsec server --db-password=*** --fleet x"),
+            ("parsec server --db-password=a=geheim", "parsec server --db-password=***"),
+            ("parsec server --db-password --geheim", "parsec server --db-password ***"),
+            ("parsec server --db-password", "parsec server --db-password"),
+            ("parsec -db-password geheim server", "parsec -db-password *** server"),
+            ("parsec -db-password=geheim server", "parsec -db-password=*** server"),
+            ("parsec server --db-password -geheim dht", "parsec server --db-password *** dht"),
+            ("parsec server --api-token geheim", "parsec server --api-token ***"),
+            ("parsec scheduler --api-token=geheim --fleets a", "parsec scheduler --api-token=*** --fleets a"),
+            ("parsec server --api-token-file /run/x", "parsec server --api-token-file /run/x"),
+            ("parsec server --db-password-file /run/x", "parsec server --db-password-file /run/x"),
+            ("--database-url postgres://u:geheim@h:1/n", "--database-url postgres://u:***@h:1/n"),
+            ("--database-url=postgres://u:geheim@h/n", "--database-url=postgres://u:***@h/n"),
+            ("--database-url=postgres://u:ge@he:/im@h/n?x=1", "--database-url=postgres://u:***@h/n?x=1"),
+            ("--database-url=postgres://h/n?password=geheim&x=1", "--database-url=postgres://h/n?password=***&x=1"),
+            ("--database-url=postgres://u@h/n", "--database-url=postgres://u@h/n"),
+            ("--database-url sqlite:/var/p.db", "--database-url sqlite:/var/p.db"),
+            ("typo postgres://u:geheim@h/n", "typo postgres://u:***@h/n"),
+            (
+                "server --alpha=3 --external-addresses /ip4/1.2.3.4/tcp/1",
+                "server --alpha=3 --external-addresses /ip4/1.2.3.4/tcp/1",
+            ),
+        ] {
+            let result = redacted(line.split(' ').map(OsString::from));
+            assert_eq!(result, shown);
+            assert!(!result.contains("geheim"));
+        }
+    }
+}
