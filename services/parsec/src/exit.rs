@@ -1,8 +1,7 @@
 //! With which code a process ends, and with which words.
 
+use parsec_lab::memory::TooLarge;
 use thiserror::Error;
-
-use crate::memory::TooLarge;
 
 /// A second signal during a stop: 128 + SIGINT, as shells have it.
 const IMPATIENT: u8 = 130;

@@ -26,7 +26,6 @@ mod facts;
 mod lists;
 mod logging;
 mod machine;
-mod memory;
 mod migrate;
 mod network;
 mod oneshot;

@@ -5,11 +5,11 @@
 
 use anyhow::Context as _;
 use parsec_actors::metrics::Role;
+use parsec_lab::memory::{self, Size};
 use parsec_lab::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork};
 use tracing::info;
 
 use crate::exit::Failure;
-use crate::memory::{self, Size};
 use crate::output;
 use crate::process::{self, Process};
 use parsec_settings::NetworkConfig;

@@ -1,79 +1,13 @@
 //! What a comparison of strategies shows: as a table for people, as JSON or CSV for programs.
 
-use std::time::Duration;
-
 use comfy_table::{CellAlignment, Table, presets};
-use parsec_measure::{Effort, OperationKind, StrategyKind, quantile};
+use parsec_lab::bench::BenchRow;
+use parsec_measure::{OperationKind, StrategyKind};
 use parsec_show::words;
-use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::output;
 use parsec_settings::{BenchConfig, BenchFormat, BenchTransport};
-
-/// The quantiles of the durations of the operations that succeeded.
-const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
-
-/// One operation of a comparison.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Sample {
-    /// Whether it succeeded.
-    pub(crate) success: bool,
-    /// How long it took.
-    pub(crate) duration: Duration,
-    /// What it cost.
-    pub(crate) effort: Effort,
-    /// How many peers the node believed the network to have.
-    pub(crate) network_size: Option<u32>,
-    /// How many of the truly closest live peers held the record when a publication returned.
-    pub(crate) holders_at_return: Option<u32>,
-    /// How many of them held it when the last put had ended.
-    pub(crate) holders_final: Option<u32>,
-    /// The share of the truly closest live peers that the lookup found.
-    pub(crate) closest_found: Option<f64>,
-}
-
-/// All operations of one kind by one strategy. Its fields are the names in JSON and CSV.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct BenchRow {
-    /// How it was done.
-    pub(crate) strategy: StrategyKind,
-    /// `provide` or `retrieve`.
-    #[serde(serialize_with = "as_str")]
-    pub(crate) operation: OperationKind,
-    /// How many operations there were, failed ones included.
-    pub(crate) n: usize,
-    /// How many succeeded; the quantiles are of these, everything else is of all.
-    pub(crate) successes: usize,
-    /// Half of them took no longer.
-    pub(crate) p50_seconds: Option<f64>,
-    /// Nine of ten took no longer.
-    pub(crate) p90_seconds: Option<f64>,
-    /// All but one in a hundred took no longer.
-    pub(crate) p99_seconds: Option<f64>,
-    /// The same in round trips; nothing if these take no time.
-    pub(crate) p50_round_trips: Option<f64>,
-    /// The same in round trips.
-    pub(crate) p90_round_trips: Option<f64>,
-    /// The same in round trips.
-    pub(crate) p99_round_trips: Option<f64>,
-    /// Requests for each operation.
-    pub(crate) rpcs_mean: Option<f64>,
-    /// Those of them that failed.
-    pub(crate) rpcs_failed_mean: Option<f64>,
-    /// Dials for each operation.
-    pub(crate) dials_mean: Option<f64>,
-    /// Those of them that failed.
-    pub(crate) dials_failed_mean: Option<f64>,
-    /// How many peers the network was believed to have.
-    pub(crate) network_size_mean: Option<f64>,
-    /// Holders among the 20 truly closest live peers when a publication returned.
-    pub(crate) holders_at_return_mean: Option<f64>,
-    /// The same when its last put had ended.
-    pub(crate) holders_final_mean: Option<f64>,
-    /// The share of the truly closest live peers that lookups found.
-    pub(crate) closest_found_share: Option<f64>,
-}
 
 /// The columns of the CSV file, in their order: the fields of a [`BenchRow`].
 const COLUMNS: [&str; 18] = [
@@ -96,56 +30,6 @@ const COLUMNS: [&str; 18] = [
     "holders_final_mean",
     "closest_found_share",
 ];
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-fn as_str<S: Serializer>(operation: &OperationKind, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(operation.as_str())
-}
-
-impl BenchRow {
-    /// Sums up operations on a network with this round-trip time.
-    pub(crate) fn of(strategy: StrategyKind, operation: OperationKind, rtt: Duration, samples: &[Sample]) -> Self {
-        let mut durations: Vec<_> = samples.iter().filter(|sample| sample.success).map(|s| s.duration).collect();
-        durations.sort_unstable();
-        let [p50, p90, p99] = QUANTILES.map(|q| quantile(&durations, q));
-        let in_seconds = |duration: Option<Duration>| duration.map(|duration| duration.as_secs_f64());
-        let in_round_trips = |duration: Option<Duration>| {
-            duration.filter(|_| !rtt.is_zero()).map(|duration| duration.div_duration_f64(rtt))
-        };
-        let of_effort =
-            |count: fn(&Effort) -> Option<u32>| mean(samples, |sample| count(&sample.effort).map(f64::from));
-        let of_provide = |count: fn(&Sample) -> Option<u32>| match operation {
-            OperationKind::Provide => mean(samples, |sample| count(sample).map(f64::from)),
-            OperationKind::Retrieve => None,
-        };
-        Self {
-            strategy,
-            operation,
-            n: samples.len(),
-            successes: durations.len(),
-            p50_seconds: in_seconds(p50),
-            p90_seconds: in_seconds(p90),
-            p99_seconds: in_seconds(p99),
-            p50_round_trips: in_round_trips(p50),
-            p90_round_trips: in_round_trips(p90),
-            p99_round_trips: in_round_trips(p99),
-            rpcs_mean: of_effort(|effort| effort.rpcs),
-            rpcs_failed_mean: of_effort(|effort| effort.rpcs_failed),
-            dials_mean: of_effort(|effort| effort.dials),
-            dials_failed_mean: of_effort(|effort| effort.dials_failed),
-            network_size_mean: mean(samples, |sample| sample.network_size.map(f64::from)),
-            holders_at_return_mean: of_provide(|sample| sample.holders_at_return),
-            holders_final_mean: of_provide(|sample| sample.holders_final),
-            closest_found_share: mean(samples, |sample| sample.closest_found),
-        }
-    }
-}
-
-/// The mean of what is known.
-fn mean(samples: &[Sample], value: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
-    let known: Vec<f64> = samples.iter().filter_map(value).collect();
-    (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
-}
 
 /// Prints what was measured, and under which circumstances: with the table for people, beside the rows for programs.
 ///

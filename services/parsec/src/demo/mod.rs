@@ -19,12 +19,13 @@ use parsec_actors::metrics::Role;
 use parsec_actors::recorder::Backlog;
 use parsec_actors::stop::StopTimes;
 use parsec_api::client::{HttpClient, Timeouts};
-use parsec_dht::{Identity, NodeConfig};
-use parsec_lab::{LocalConfig, LocalNetwork, Region};
+use parsec_lab::memory;
+use parsec_lab::world::{OPERATION_TIMEOUT, World, WorldPlan};
+use parsec_lab::{LocalConfig, Region};
 use parsec_measure::{ACTIVE_WITHIN, Fleet, FleetGroup, Share};
 use parsec_store::{Store, StoreConfig};
 use rand::rngs::StdRng;
-use rand::{Rng, RngExt, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
@@ -32,7 +33,6 @@ use tracing::warn;
 use self::board::Board;
 use crate::database;
 use crate::exit::Failure;
-use crate::memory::{self, Size};
 use crate::place::Place;
 use crate::process::{self, Process};
 use crate::scheduler::{self, SchedulerSetup};
@@ -45,9 +45,6 @@ const READY_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// How often it is looked whether they can.
 const READY_POLL: Duration = Duration::from_millis(50);
-
-/// How long one publication or search may take: with dead peers around, a classic publication takes ten seconds.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The trace of every operation is kept: there are few, and they are what one wants to look at afterwards.
 const TRACE_SAMPLE: Share = Share::new(1.0).expect("the whole is a share");
@@ -67,7 +64,7 @@ const ROUNDS_WAITING: usize = 64;
 /// Runs the demonstration to its end: the number of rounds asked for, or a signal.
 pub(crate) async fn run(config: DemoConfig) -> anyhow::Result<()> {
     process::raise_file_limit();
-    size(&config).fitting(1, memory::available(), "--peers").map_err(Failure::from)?;
+    plan(&config, 0).size().fitting(1, memory::available(), "--peers").map_err(Failure::from)?;
     let process = Process::start(Role::Both)?;
     let mut board = Board::new(config.format, Board::can_be_live());
     let telemetry = process::bind("telemetry", &HostPort { host: "127.0.0.1".to_owned(), port: 0 })?;
@@ -84,16 +81,10 @@ pub(crate) async fn run(config: DemoConfig) -> anyhow::Result<()> {
     ended.and(stopped)
 }
 
-/// Its peers, and a node for each server.
-fn size(config: &DemoConfig) -> Size {
-    let nodes = u64::from(config.servers) * config.fleets.len() as u64;
-    Size { peers: config.peers.into(), undialable: config.undialable.get(), nodes }
-}
-
 /// What has been started so far, to be stopped whatever happens.
 #[derive(Default)]
 struct Running {
-    network: Option<LocalNetwork>,
+    world: Option<World>,
     servers: Vec<RunningServer>,
     /// By the name of their fleet.
     schedulers: BTreeMap<String, scheduler::RunningScheduler>,
@@ -105,7 +96,7 @@ impl Running {
         let schedulers: anyhow::Result<Vec<()>> = futures::future::join_all(schedulers).await.into_iter().collect();
         let servers = self.servers.iter().map(|server| server.stop(times));
         let servers: anyhow::Result<Vec<()>> = futures::future::join_all(servers).await.into_iter().collect();
-        drop(self.network);
+        drop(self.world);
         schedulers.and(servers).map(|_| ())
     }
 }
@@ -116,12 +107,12 @@ async fn play(process: &Process, config: &DemoConfig, board: &mut Board, running
     let (store, directory) = open_store(config.data_dir.as_deref()).await?;
     board.announce(&format!("measurements go to {}", directory.join(DATABASE).display()))?;
 
-    let network = running.network.insert(LocalNetwork::start(local_network(config, rng.random())).await?);
-    let (seconds, live) = (started.elapsed().as_secs_f64(), network.live_peers());
-    board.say(format!("local DHT of {} peers, {live} of them live, is up after {seconds:.1} s", network.len()))?;
+    let world = running.world.insert(World::start(plan(config, rng.random())).await?);
+    let (seconds, live) = (started.elapsed().as_secs_f64(), world.live_peers());
+    board.say(format!("local DHT of {} peers, {live} of them live, is up after {seconds:.1} s", world.peers()))?;
     for fleet in &config.fleets {
-        for region in Region::ALL.into_iter().cycle().take(config.servers as usize) {
-            let setup = server_setup(network, fleet, region, Arc::clone(&store), &mut rng)?;
+        for region in World::places(config.servers as usize) {
+            let setup = server_setup(world, fleet, region, Arc::clone(&store), &mut rng)?;
             running.servers.push(server::start(process, setup).await?);
         }
     }
@@ -201,35 +192,29 @@ impl Schedulers<'_> {
     }
 }
 
-fn local_network(config: &DemoConfig, seed: u64) -> LocalConfig {
-    LocalConfig {
+fn plan(config: &DemoConfig, seed: u64) -> WorldPlan {
+    let network = LocalConfig {
         peers: config.peers as usize,
         seed,
         latency: config.latency,
         undialable: config.undialable.get(),
         silent: config.silent.get(),
         ..LocalConfig::default()
-    }
+    };
+    WorldPlan { network, servers: u64::from(config.servers) * config.fleets.len() as u64 }
 }
 
 fn server_setup(
-    network: &LocalNetwork,
+    world: &World,
     DemoFleet { fleet, strategy }: &DemoFleet,
     region: Region,
     store: Arc<dyn Store>,
     rng: &mut StdRng,
 ) -> anyhow::Result<ServerSetup> {
     let http = process::bind("HTTP API", &HostPort { host: "127.0.0.1".to_owned(), port: 0 })?;
-    let (localhost, mut secret) = (http.local_addr().context("the HTTP socket has no address")?.ip(), [0; 32]);
-    rng.fill_bytes(&mut secret);
+    let localhost = http.local_addr().context("the HTTP socket has no address")?.ip();
     Ok(ServerSetup {
-        dht: NodeConfig {
-            identity: Identity::from_seed(secret),
-            strategy: *strategy,
-            cold: true,
-            operation_timeout: OPERATION_TIMEOUT,
-            ..network.newcomer(region)
-        },
+        dht: world.server(region, *strategy, rng),
         http,
         store,
         database_wait: Duration::ZERO,

@@ -3,6 +3,11 @@ use std::ffi::OsString;
 
 use parsec_settings::{Command, parse};
 
+use std::time::Duration;
+
+use parsec_lab::bench::Sample;
+use parsec_measure::Effort;
+
 use super::*;
 
 const RTT: Duration = Duration::from_millis(100);
@@ -24,30 +29,6 @@ fn sample(ms: u64) -> Sample {
 fn provides(strategy: StrategyKind, ms: &[u64]) -> BenchRow {
     let samples: Vec<_> = ms.iter().copied().map(sample).collect();
     BenchRow::of(strategy, OperationKind::Provide, RTT, &samples)
-}
-
-#[test]
-fn a_row_sums_up_failures_apart_from_what_succeeded() {
-    let failed = Sample { success: false, holders_at_return: Some(0), closest_found: Some(0.5), ..sample(60_000) };
-    let estimated = Sample { network_size: Some(480), ..sample(400) };
-    let samples = [sample(200), sample(300), estimated, failed];
-    let row = BenchRow::of(StrategyKind::Optprov, OperationKind::Provide, RTT, &samples);
-    assert_eq!((row.n, row.successes), (4, 3));
-    assert_eq!((row.p50_seconds, row.p90_seconds, row.p99_seconds), (Some(0.3), Some(0.4), Some(0.4)));
-    assert_eq!(row.p90_round_trips.map(f64::round), Some(4.0));
-    assert_eq!((row.rpcs_mean, row.rpcs_failed_mean), (Some(40.0), Some(4.0)));
-    assert_eq!((row.dials_mean, row.dials_failed_mean), (Some(30.0), Some(3.0)));
-    assert_eq!((row.network_size_mean, row.holders_at_return_mean), (Some(480.0), Some(15.0)));
-    assert_eq!((row.holders_final_mean, row.closest_found_share), (Some(20.0), Some(0.875)));
-}
-
-#[test]
-fn nothing_is_made_up_of_what_was_not_measured() {
-    let row = BenchRow::of(StrategyKind::Classic, OperationKind::Retrieve, Duration::ZERO, &[]);
-    assert_eq!((row.n, row.p50_seconds, row.p50_round_trips, row.rpcs_mean), (0, None, None, None));
-    let row = BenchRow::of(StrategyKind::Classic, OperationKind::Retrieve, Duration::ZERO, &[sample(5)]);
-    assert_eq!((row.p50_seconds, row.p50_round_trips), (Some(0.005), None));
-    assert_eq!((row.holders_at_return_mean, row.holders_final_mean), (None, None), "nothing was published");
 }
 
 #[test]

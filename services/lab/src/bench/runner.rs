@@ -10,16 +10,15 @@ use std::collections::HashSet;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
 use parsec_dht::{Dht, Identity, Node, NodeConfig, Readiness};
-use parsec_lab::{Latency, LocalConfig, LocalNetwork, LocalPeer, LocalTransport, Observer, Region, Turns};
 use parsec_measure::{Cid, Content, Effort, Measured, OutcomeClass, RequestKind, StrategyKind};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 use tokio::time::{Instant, sleep};
 
-use super::report::Sample;
-use parsec_settings::{BenchConfig, BenchTransport};
+use super::rows::Sample;
+use super::{BenchError, BenchPlan};
+use crate::{Latency, LocalConfig, LocalNetwork, LocalPeer, LocalTransport, Observer, Region, Turns};
 
 /// How many peers shall hold a record (k of the specification).
 const HOLDERS: usize = 20;
@@ -40,37 +39,24 @@ const FOLLOW_UP_TIMEOUT: Duration = Duration::from_secs(120);
 pub(super) type Samples = (Vec<Sample>, Vec<Sample>);
 
 /// Runs all operations of one strategy to their end. `done` hears of each pair of publication and search.
-pub(super) fn run(
-    config: &BenchConfig,
-    strategy: StrategyKind,
-    seed: u64,
-    done: &Sender<()>,
-) -> anyhow::Result<Samples> {
-    let mut builder = match config.transport {
-        BenchTransport::Memory => tokio::runtime::Builder::new_current_thread(),
-        BenchTransport::Tcp | BenchTransport::Quic => tokio::runtime::Builder::new_multi_thread(),
+pub(super) fn run(plan: &BenchPlan, strategy: StrategyKind, done: &Sender<()>) -> Result<Samples, BenchError> {
+    let mut builder = match plan.transport {
+        LocalTransport::Memory => tokio::runtime::Builder::new_current_thread(),
+        LocalTransport::Tcp | LocalTransport::Quic => tokio::runtime::Builder::new_multi_thread(),
     };
     let (builder, turns) = (builder.enable_all(), Turns::default());
-    if config.transport == BenchTransport::Memory {
+    if plan.transport == LocalTransport::Memory {
         let idle = turns.clone();
         builder.start_paused(true).on_thread_park(move || idle.next());
     }
-    let runtime = builder.build().context("cannot start a runtime")?;
+    let runtime = builder.build().map_err(BenchError::Runtime)?;
     let samples = runtime.block_on(async {
-        let mut bench = Bench::start(config, strategy, seed, turns).await?;
-        bench.run(config.operations, done).await
+        let mut bench = Bench::start(plan, strategy, turns).await?;
+        bench.run(plan.operations, done).await
     });
     // Peers that are being dropped have nothing to say that would be worth waiting for.
     runtime.shutdown_background();
     samples
-}
-
-fn transport(transport: BenchTransport) -> LocalTransport {
-    match transport {
-        BenchTransport::Memory => LocalTransport::Memory,
-        BenchTransport::Tcp => LocalTransport::Tcp,
-        BenchTransport::Quic => LocalTransport::Quic,
-    }
 }
 
 struct Bench {
@@ -83,33 +69,32 @@ struct Bench {
 }
 
 impl Bench {
-    async fn start(config: &BenchConfig, strategy: StrategyKind, seed: u64, turns: Turns) -> anyhow::Result<Self> {
+    async fn start(plan: &BenchPlan, strategy: StrategyKind, turns: Turns) -> Result<Self, BenchError> {
         // Peers and nodes must not draw the same numbers: they would have the same keys.
-        let mut rng = StdRng::seed_from_u64(seed);
+        let mut rng = StdRng::seed_from_u64(plan.seed);
         let network_seed = rng.random();
         let shape = LocalConfig {
-            peers: config.peers as usize,
+            peers: plan.peers,
             seed: network_seed,
-            transport: transport(config.transport),
-            latency: Latency::Fixed(config.rtt),
-            undialable: config.undialable.get(),
-            silent: config.silent.get(),
+            transport: plan.transport,
+            latency: Latency::Fixed(plan.rtt),
+            undialable: plan.undialable,
+            silent: plan.silent,
             ..LocalConfig::default()
         };
-        let network = match config.transport {
-            BenchTransport::Memory => LocalNetwork::start_in_turns(shape, turns).await?,
-            BenchTransport::Tcp | BenchTransport::Quic => LocalNetwork::start(shape).await?,
+        let network = match plan.transport {
+            LocalTransport::Memory => LocalNetwork::start_in_turns(shape, turns).await?,
+            LocalTransport::Tcp | LocalTransport::Quic => LocalNetwork::start(shape).await?,
         };
         let observer = network.observer()?;
-        let [publisher, finder] =
-            [node(config, strategy, &network, &mut rng), node(config, strategy, &network, &mut rng)];
+        let [publisher, finder] = [node(plan, strategy, &network, &mut rng), node(plan, strategy, &network, &mut rng)];
         // One after the other: on a real clock they would slow each other down.
         let (publisher, finder) = (ready(publisher).await?, ready(finder).await?);
-        let round_trip = config.rtt;
+        let round_trip = plan.rtt;
         Ok(Self { network, observer, publisher, finder, round_trip, rng })
     }
 
-    async fn run(&mut self, operations: u32, done: &Sender<()>) -> anyhow::Result<Samples> {
+    async fn run(&mut self, operations: u32, done: &Sender<()>) -> Result<Samples, BenchError> {
         let mut samples = Samples::default();
         for _ in 0..operations {
             let [provided, found] = self.once().await?;
@@ -121,7 +106,7 @@ impl Bench {
     }
 
     /// One publication and the search for it.
-    async fn once(&mut self) -> anyhow::Result<[Sample; 2]> {
+    async fn once(&mut self) -> Result<[Sample; 2], BenchError> {
         let cid = Content::random(&mut self.rng).cid();
         let provided = self.publisher.provide(cid.clone(), None).await?;
         let closest = self.network.closest_live(&cid.multihash(), HOLDERS);
@@ -148,13 +133,20 @@ impl Bench {
     }
 
     /// Once nothing of the publication is under way any more, on a wire or in the background.
-    async fn holders_in_the_end(&self, cid: &Cid, closest: &[LocalPeer], provided: &Measured) -> anyhow::Result<u32> {
+    async fn holders_in_the_end(
+        &self,
+        cid: &Cid,
+        closest: &[LocalPeer],
+        provided: &Measured,
+    ) -> Result<u32, BenchError> {
         // Every publication that sent its record to anybody is reported in the end.
         let Effort { holders_stored, holders_failed, holders_pending, .. } = provided.effort;
         if [holders_stored, holders_failed, holders_pending].into_iter().flatten().sum::<u32>() > 0 {
             let waiting = tokio::time::timeout(FOLLOW_UP_TIMEOUT, self.publisher.next_follow_up()).await;
-            let follow_up = waiting.context("a publication did not end in the background")?;
-            ensure!(follow_up.cid == cid.to_string(), "the background reports {}, not {cid}", follow_up.cid);
+            let follow_up = waiting.map_err(|_| BenchError::NoFollowUp)?;
+            if follow_up.cid != cid.to_string() {
+                return Err(BenchError::FollowUpOfAnother { reported: follow_up.cid, expected: cid.to_string() });
+            }
         }
         // A record that was written has still to arrive: half a round trip, and room for a slow machine.
         sleep(self.round_trip.max(READY_POLL)).await;
@@ -186,23 +178,25 @@ fn found_all(provided: &Measured, closest: &[LocalPeer]) -> Option<f64> {
     Some(if all { 1.0 } else { 0.0 })
 }
 
-fn node(config: &BenchConfig, strategy: StrategyKind, network: &LocalNetwork, rng: &mut StdRng) -> NodeConfig {
+fn node(plan: &BenchPlan, strategy: StrategyKind, network: &LocalNetwork, rng: &mut StdRng) -> NodeConfig {
     let mut secret = [0; 32];
     rng.fill_bytes(&mut secret);
     NodeConfig {
         identity: Identity::from_seed(secret),
         strategy,
-        alpha: usize::from(config.alpha),
-        cold: !config.warm,
+        alpha: plan.alpha,
+        cold: !plan.warm,
         ..network.newcomer(Region::ALL[0])
     }
 }
 
-async fn ready(config: NodeConfig) -> anyhow::Result<Node> {
+async fn ready(config: NodeConfig) -> Result<Node, BenchError> {
     let node = Node::start(config).await?;
     let started = Instant::now();
     while let Readiness::NotReady(reason) = node.readiness().await? {
-        ensure!(started.elapsed() < READY_TIMEOUT, "a node is not ready after {} s: {reason}", READY_TIMEOUT.as_secs());
+        if started.elapsed() >= READY_TIMEOUT {
+            return Err(BenchError::NotReady { limit: READY_TIMEOUT, reason });
+        }
         sleep(READY_POLL).await;
     }
     Ok(node)

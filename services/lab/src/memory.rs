@@ -30,7 +30,7 @@ const GIGABYTE: f64 = 1e9;
     *needed as f64 / GIGABYTE,
     *available as f64 / GIGABYTE
 )]
-pub(crate) struct TooLarge {
+pub struct TooLarge {
     setting: &'static str,
     peers: u64,
     needed: u64,
@@ -40,13 +40,13 @@ pub(crate) struct TooLarge {
 
 /// A local network that is to be started.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Size {
+pub struct Size {
     /// Its peers.
-    pub(crate) peers: u64,
+    pub peers: u64,
     /// The share of them that cannot be dialled: they take no memory.
-    pub(crate) undialable: f64,
+    pub undialable: f64,
     /// Nodes that take part in it besides.
-    pub(crate) nodes: u64,
+    pub nodes: u64,
 }
 
 impl Size {
@@ -59,12 +59,7 @@ impl Size {
     ///
     /// # Errors
     /// [`TooLarge`] if there is room for none. Where the system does not say how much memory is available, there is.
-    pub(crate) fn fitting(
-        self,
-        wanted: usize,
-        available: Option<u64>,
-        setting: &'static str,
-    ) -> Result<usize, TooLarge> {
+    pub fn fitting(self, wanted: usize, available: Option<u64>, setting: &'static str) -> Result<usize, TooLarge> {
         let Some(available) = available else { return Ok(wanted) };
         let room = ((available as f64 * (1.0 - MARGIN)) as u64).saturating_sub(PROCESS);
         let fitting = usize::try_from(room / self.bytes().max(1)).unwrap_or(usize::MAX);
@@ -80,7 +75,7 @@ impl Size {
 
 /// How much memory this process can still have, in bytes: what the machine has to give, and what the limits of its cgroups
 /// leave. `None` where the system does not say.
-pub(crate) fn available() -> Option<u64> {
+pub fn available() -> Option<u64> {
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| parse_meminfo(&text));
     let cgroups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let limits = folders(&cgroups).into_iter().filter_map(|folder| left_in(&folder));
