@@ -27,9 +27,9 @@ use parsec_actors::traces::Traces;
 use parsec_dht::Readiness;
 use parsec_measure::{
     AttemptId, Fleet, FleetGroup, Measured, Node, NodeId, OutcomeClass, PlannedCheck, RoundId, RoundOutcome,
-    SchedulerId, Share,
+    SchedulerId, Share, StoredOperation,
 };
-use parsec_store::{ClaimChecks, Migrated, NewNode, NodeList, Row, Store, StoreError, StoredOperation};
+use parsec_store::{ClaimChecks, Migrated, NewNode, NodeList, Row, Store, StoreError};
 use tokio::time::{pause, sleep};
 
 use crate::fakes::{FakeDisk, MockServers, POLICY, Witness, counted, endpoint, measured, metrics, millis, node, secs};

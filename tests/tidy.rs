@@ -20,7 +20,11 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("parsec-dht", &["parsec-!parsec-measure", "actix", "actix-web", "diesel", "diesel-async"]),
     ("parsec-lab", &["parsec-!parsec-measure,parsec-dht", "actix", "actix-web", "diesel", "diesel-async"]),
     ("parsec-api", &["parsec-!parsec-measure", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
-    ("parsec-show", &["parsec-!parsec-measure", "tokio", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
+    ("parsec-results", &["parsec-!parsec-measure", "tokio", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
+    (
+        "parsec-show",
+        &["parsec-!parsec-measure,parsec-results", "tokio", "actix", "actix-web", "diesel", "diesel-async", "libp2p"],
+    ),
     (
         "parsec-conformance",
         &["parsec-!parsec-measure,parsec-api,parsec-show", "actix", "actix-web", "diesel", "diesel-async", "libp2p"],

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{FleetGroup, Measured, NodeId, OperationKind, UnknownName, WhyKept};
+use crate::{Fleet, FleetGroup, FollowUp, Measured, NodeId, OperationKind, UnknownName, WhyKept};
 
 /// The identity of an attempt, made before it starts, so that a replayed row is recognised as the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -62,6 +62,21 @@ pub struct Attempt {
     pub result: Measured,
     /// Why the trace in `result` is kept; `None` if it is not.
     pub why_kept: Option<WhyKept>,
+}
+
+/// An operation as the database has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredOperation {
+    /// The attempt. Its steps stand in the original's tables alone, and are not read back.
+    pub attempt: Attempt,
+    /// The peer id of the node that was asked.
+    pub peer_id: String,
+    /// The region of that node.
+    pub region: String,
+    /// Its fleet.
+    pub fleet: Fleet,
+    /// What became of a publication in the end, if that is known yet.
+    pub follow_up: Option<FollowUp>,
 }
 
 /// What became of a round.

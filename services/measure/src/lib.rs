@@ -22,7 +22,7 @@ mod stranger;
 mod summary;
 mod trace;
 
-pub use attempt::{Attempt, AttemptId, Round, RoundId, RoundOutcome, SchedulerId};
+pub use attempt::{Attempt, AttemptId, Round, RoundId, RoundOutcome, SchedulerId, StoredOperation};
 pub use check::{CHECK_AGES, CheckDone, CheckId, HolderCheck, PlannedCheck, RecordCheck};
 pub use comparison::found_publisher;
 pub use content::{CONTENT_BYTES, Cid, Content, MAX_CID_CHARS, MAX_KEY_BYTES, ParseCidError};

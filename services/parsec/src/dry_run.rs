@@ -6,8 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
-use parsec_measure::{AttemptId, CheckId, Fleet, FleetGroup, NodeId, PlannedCheck, RecordCheck, SchedulerId};
-use parsec_store::{ClaimChecks, Migrated, NewNode, NodeList, Row, Store, StoreError, StoredOperation};
+use parsec_measure::{
+    AttemptId, CheckId, Fleet, FleetGroup, NodeId, PlannedCheck, RecordCheck, SchedulerId, StoredOperation,
+};
+use parsec_store::{ClaimChecks, Migrated, NewNode, NodeList, Row, Store, StoreError};
 use tracing::info;
 
 /// How many looks at records a dry run remembers: at four for each publication and one publication a minute, more than fall

@@ -3,7 +3,7 @@
 //! This crate is the wiring; the work is done by the actors, and what was asked for is read in `parsec_settings`.
 //!
 //! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them at once, on this machine; [`network`]: a DHT alone
-//! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did; [`facts`]: what both say of it
+//! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did
 //! - [`bench`]: strategies compared
 //! - [`migrate`]: the database brought up to date, or the SQL for it
 //! - [`spool`]: where rows wait while the database is away, and the command that looks after them
@@ -22,7 +22,6 @@ mod dht;
 mod dry_run;
 mod ecs;
 mod exit;
-mod facts;
 mod lists;
 mod logging;
 mod machine;

@@ -12,11 +12,11 @@ use parsec_actors::metrics::Role;
 use parsec_dht::{Dht, Node, NodeConfig, Readiness};
 use parsec_measure::{CONTENT_BYTES, Cid, Content, FollowUp, Measured, OperationKind, OutcomeClass};
 use parsec_show::Look;
+use parsec_show::facts::{facts, figures, records};
+use parsec_show::operation::{self, Heading};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::facts::{facts, figures, records};
 use crate::process::{self, Process};
-use crate::trace::{self, Heading};
 use crate::{dht, output};
 use parsec_settings::{OneShot, OneShotConfig, OutputFormat};
 
@@ -134,10 +134,10 @@ async fn measure(
     let heading = heading(kind, &cid, &result);
     let trace = result.trace.as_deref();
     output::line(&match config.format {
-        OutputFormat::Text => trace::text(&heading, &facts(kind, &result), trace, look),
+        OutputFormat::Text => operation::text(&heading, &facts(kind, &result), trace, look),
         OutputFormat::Json => {
             let figures = figures(&node.peer_id(), Some(config.dht.strategy), &result);
-            parsec_show::json(&trace::document(&heading, figures, trace))
+            parsec_show::json(&operation::document(&heading, figures, trace))
         }
     })?;
     Ok(result)

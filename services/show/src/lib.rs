@@ -1,9 +1,16 @@
 //! What was measured, as people see it, and the one-line documents that programs read. Nothing here prints: texts are
 //! returned to whoever has the terminal.
 //!
+//! - [`operation`]: one operation, with [`sentences`] about what its time went to and its [`waterfall`]
+//! - [`recorded`]: operations out of the database; [`facts`]: what there is to say of both
 //! - [`words`]: numbers in words
 //! - [`Look`]: what the terminal can show
 
+pub mod facts;
+pub mod operation;
+pub mod recorded;
+pub mod sentences;
+pub mod waterfall;
 pub mod words;
 
 use parsec_measure::escaped_json;

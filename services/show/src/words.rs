@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// How many letters of a peer's id are shown.
+const SHORT_PEER: usize = 6;
+
 /// Three significant digits and the unit that suits them.
 pub fn duration(duration: Duration) -> String {
     let (unit, digits) = unit(duration);
@@ -30,6 +33,12 @@ pub fn bytes(bytes: u64) -> String {
 /// `1 peer`, `2 peers`.
 pub fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
+}
+
+/// A peer's name where there is little room: the letters at the end of its id tell it from others at a glance; its
+/// beginning is the same for many.
+pub fn peer(id: &str) -> &str {
+    id.char_indices().rev().nth(SHORT_PEER - 1).map_or(id, |(start, _)| &id[start..])
 }
 
 /// How one duration compares with another, in whichever unit: `2.0x faster`.

@@ -15,7 +15,7 @@ use diesel::QueryResult;
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use parsec_measure::{AttemptId, Fleet, FleetGroup, NodeId, PlannedCheck, SchedulerId};
+use parsec_measure::{AttemptId, Fleet, FleetGroup, NodeId, PlannedCheck, SchedulerId, StoredOperation};
 use tokio::runtime::Handle;
 use tokio::task::JoinError;
 use tokio::time::timeout;
@@ -25,7 +25,7 @@ use crate::checks::{CheckQueries, ClaimRow, StoredPlan};
 use crate::columns::{Address, Key, Names, micros, text};
 use crate::operations::{OperationQueries, OperationRow, WholeOperation};
 use crate::queries::{NodeRow, Queries};
-use crate::{ClaimChecks, MAX_LISTED_OPERATIONS, Migrated, NewNode, NodeList, Row, Store, StoreError, StoredOperation};
+use crate::{ClaimChecks, MAX_LISTED_OPERATIONS, Migrated, NewNode, NodeList, Row, Store, StoreError};
 
 /// How long a caller waits: longer than a connection and a statement may take (each back end says how long), so that
 /// they report their own reasons, and short enough to notice a machine that vanished.

@@ -3,7 +3,7 @@
 //! This crate alone knows diesel. Others hold an `Arc<dyn Store>`, which [`connect`] gives them.
 //!
 //! - [`Store`]: what can be asked of the database, the rows that go in: [`NewNode`], [`Row`], [`ServerPort`], and what
-//!   comes out again: [`StoredOperation`]
+//!   comes out again: `StoredOperation`
 //! - [`NodeList`]: who is there, and which rows could not be used
 //! - [`Migrated`], [`migration_script`]: what was done to the schema, and the SQL for those who do it themselves
 //! - [`StoreConfig`]: which database, how to reach it, as a value or as a URL
@@ -41,7 +41,7 @@ pub use spool::{
     Adopted, Damage, Mark, Oldest, Recovered, SlotReport, Spool, SpoolDepth, SpoolError, SpoolLimits, SpoolState,
     Spooling, inspect, spooled,
 };
-pub use store::{ClaimChecks, MAX_LISTED_OPERATIONS, NewNode, NodeFollowUp, Row, Store, StoredOperation};
+pub use store::{ClaimChecks, MAX_LISTED_OPERATIONS, NewNode, NodeFollowUp, Row, Store};
 
 use detached::Detached;
 

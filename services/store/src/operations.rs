@@ -11,11 +11,11 @@ use diesel::prelude::*;
 use diesel::result::Error as QueryError;
 use diesel::sql_types::BigInt;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use parsec_measure::{Attempt, AttemptId, Effort, FollowUp, Measured, NodeId, RoundId, SchedulerId};
+use parsec_measure::{Attempt, AttemptId, Effort, FollowUp, Measured, NodeId, RoundId, SchedulerId, StoredOperation};
 
+use crate::StoreError;
 use crate::columns::Key;
 use crate::queries::AsyncSqliteConnection;
-use crate::{StoreError, StoredOperation};
 
 /// The longest trace that is read: several times what fits into the answer that it came in, of 2 MB.
 const MAX_TRACE_CHARS: i64 = 16 << 20;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use parsec_measure::{
     Attempt, AttemptId, Fleet, FleetGroup, FollowUp, NodeId, PlannedCheck, RecordCheck, Round, SchedulerId,
+    StoredOperation,
 };
 use uuid::Uuid;
 
@@ -89,21 +90,6 @@ pub struct ClaimChecks {
 
 /// How many operations can be listed at once.
 pub const MAX_LISTED_OPERATIONS: u32 = 1_000;
-
-/// An operation as the database has it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StoredOperation {
-    /// The attempt. Its steps stand in the original's tables alone, and are not read back.
-    pub attempt: Attempt,
-    /// The peer id of the node that was asked.
-    pub peer_id: String,
-    /// The region of that node.
-    pub region: String,
-    /// Its fleet.
-    pub fleet: Fleet,
-    /// What became of a publication in the end, if that is known yet.
-    pub follow_up: Option<FollowUp>,
-}
 
 /// The database behind everything that is recorded.
 ///

@@ -7,10 +7,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use parsec_measure::{
     Attempt, AttemptId, CheckId, Fleet, FleetGroup, Node, NodeId, PlannedCheck, RecordCheck, Round, SchedulerId,
+    StoredOperation,
 };
-use parsec_store::{
-    ClaimChecks, Migrated, NewNode, NodeFollowUp, NodeList, Row, Store, StoreError, StoredOperation, UnusableNode,
-};
+use parsec_store::{ClaimChecks, Migrated, NewNode, NodeFollowUp, NodeList, Row, Store, StoreError, UnusableNode};
 use tokio::sync::watch;
 use tokio::time::Instant;
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parsec_measure::OperationKind::{Provide, Retrieve};
-use parsec_measure::{Attempt, AttemptId, FollowUp, NodeId, OutcomeClass, WhyKept};
-use parsec_store::{NodeFollowUp, Row, StoreError, StoredOperation};
+use parsec_measure::{Attempt, AttemptId, FollowUp, NodeId, OutcomeClass, StoredOperation, WhyKept};
+use parsec_store::{NodeFollowUp, Row, StoreError};
 use uuid::Uuid;
 
 use super::database::Database;

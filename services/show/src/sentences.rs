@@ -1,52 +1,38 @@
-//! What the time of an operation went to, in words.
+//! What the time of an operation went to, in sentences.
 
-use std::time::Duration;
+use parsec_measure::RequestEnd;
+use parsec_results::{Background, Cause, Explanation, Part, Phase, Unconfirmed};
 
-use parsec_measure::{RequestEnd, RequestKind, Trace, TracedRequest};
-use parsec_show::words;
-
-use super::path::{Cause, Part, parts};
-use super::phases::Phase;
+use crate::words;
 
 /// How many peers a sentence names; of more it gives the number.
 const MAX_NAMED: usize = 5;
 
-/// The letters at the end of a peer's id that tell it from others at a glance; its beginning is the same for many.
-const SHORT_PEER: usize = 6;
-
-/// Sentences about the time from the start to the return, the longest part first; the parts add up to the whole. They
-/// follow the critical path, whose definition stands with [`path`](super::path).
-pub(crate) fn explain(trace: &Trace) -> Vec<String> {
-    let mut sentences: Vec<String> = if trace.requests.is_empty() && trace.left_out == 0 {
-        vec![format!("{}: nobody was asked", words::duration(trace.returned))]
-    } else {
-        let parts = parts(trace);
-        parts
+/// Sentences about the time from the start to the return, the longest part first, and about what else is to be known.
+pub fn sentences(explanation: &Explanation) -> Vec<String> {
+    let returned = explanation.returned;
+    let mut sentences: Vec<String> = match &explanation.parts {
+        None => vec![format!("{}: nobody was asked", words::duration(returned))],
+        Some(parts) => parts
             .iter()
-            .map(|part| format!("{}: {}", words::share(part.took, trace.returned), reason(part, trace)))
-            .collect()
+            .map(|part| format!("{}: {}", words::share(part.took, returned), reason(part, explanation.written)))
+            .collect(),
     };
-    sentences.extend(background(trace));
-    sentences.extend(unconfirmed(trace));
-    if trace.left_out > 0 {
-        let requests = words::count(trace.left_out as usize, "request is", "requests are");
+    sentences.extend(explanation.background.map(background));
+    sentences.extend(explanation.unconfirmed.as_ref().map(unconfirmed));
+    if explanation.left_out > 0 {
+        let requests = words::count(explanation.left_out as usize, "request is", "requests are");
         sentences.push(format!("{requests} not in this trace: what they did counts as the node's own time"));
     }
     sentences
 }
 
-/// A peer's name where there is little room.
-pub(super) fn short(peer: &str) -> &str {
-    peer.char_indices().rev().nth(SHORT_PEER - 1).map_or(peer, |(start, _)| &peer[start..])
-}
-
-fn reason(part: &Part, trace: &Trace) -> String {
+fn reason(part: &Part, written: usize) -> String {
     let n = part.requests.len();
-    let named = || peers(part, trace);
+    let named = || peers(part);
     match part.cause {
         Cause::Lookup => format!("{} of the lookup, {}{}", words::count(n, "hop", "hops"), each(part), phases(part)),
         Cause::Put => {
-            let written = trace.requests.iter().filter(|request| is_written(request, trace.returned)).count();
             let records = words::count(written, "record", "records");
             format!("writing {records}, the last to {}{}", named(), phases(part))
         }
@@ -57,11 +43,6 @@ fn reason(part: &Part, trace: &Trace) -> String {
         }
         Cause::Itself => "the node itself, with no request to wait for".to_owned(),
     }
-}
-
-fn is_written(request: &TracedRequest, returned: Duration) -> bool {
-    let ended = request.ended.is_some_and(|ended| ended <= returned);
-    request.kind == RequestKind::AddProvider && request.end == RequestEnd::Answered && ended
 }
 
 fn failures(end: RequestEnd, n: usize) -> String {
@@ -80,7 +61,7 @@ fn failures(end: RequestEnd, n: usize) -> String {
 
 /// `200 ms each`, or from where to where.
 fn each(part: &Part) -> String {
-    let took = || part.requests.iter().map(|(_, took)| *took);
+    let took = || part.requests.iter().map(|share| share.took);
     let (least, most) = (took().min().unwrap_or_default(), took().max().unwrap_or_default());
     let (least, most) = (words::duration(least), words::duration(most));
     match part.requests.len() {
@@ -103,10 +84,10 @@ fn phases(part: &Part) -> String {
     if each.len() > 1 { format!(" ({})", each.join(", ")) } else { String::new() }
 }
 
-fn peers(part: &Part, trace: &Trace) -> String {
+fn peers(part: &Part) -> String {
     let mut names: Vec<&str> = Vec::new();
-    for (index, _) in &part.requests {
-        let name = short(&trace.requests[*index].peer);
+    for share in &part.requests {
+        let name = words::peer(&share.peer);
         if !names.contains(&name) {
             names.push(name);
         }
@@ -117,33 +98,30 @@ fn peers(part: &Part, trace: &Trace) -> String {
     named.join(", ") + &more
 }
 
-fn background(trace: &Trace) -> Option<String> {
-    let later = |request: &&TracedRequest| {
-        request.end == RequestEnd::Pending || request.ended.is_some_and(|ended| ended > trace.returned)
-    };
-    let later: Vec<_> = trace.requests.iter().filter(later).collect();
-    let last = later.iter().filter_map(|request| request.ended).filter(|ended| *ended > trace.returned).max();
-    let until = last.map(|last| format!(", until {}", words::duration(last))).unwrap_or_default();
-    let requests = words::count(later.len(), "request", "requests");
-    (!later.is_empty()).then(|| format!("{requests} went on in the background after the return{until}"))
+fn background(Background { requests, until }: Background) -> String {
+    let until = until.map(|last| format!(", until {}", words::duration(last))).unwrap_or_default();
+    format!("{} went on in the background after the return{until}", words::count(requests, "request", "requests"))
 }
 
-/// Who did not take in what was written to it, with the reason of the first.
-fn unconfirmed(trace: &Trace) -> Option<String> {
-    let refused = |request: &TracedRequest| Some((short(&request.peer).to_owned(), request.unconfirmed.clone()?));
-    let refused: Vec<_> = trace.requests.iter().filter_map(refused).collect();
-    let (peer, reason) = refused.first()?;
+fn unconfirmed(Unconfirmed { records, peer, reason }: &Unconfirmed) -> String {
     let reason: String = reason.chars().filter(|c| !c.is_control()).collect();
-    let records = words::count(refused.len(), "record was written and not", "records were written and not");
-    Some(format!("{records} taken in, for instance by …{peer}: {reason}"))
+    let records = words::count(*records, "record was written and not", "records were written and not");
+    format!("{records} taken in, for instance by …{}: {reason}", words::peer(peer))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use parsec_measure::{Trace, TracedRequest};
+    use parsec_results::testing::{arbitrary_trace, at, ending, hop, put, request, trace};
     use proptest::prelude::*;
 
-    use super::super::testing::{arbitrary_trace, at, ending, hop, put, request, trace};
     use super::*;
+
+    fn explain(trace: &Trace) -> Vec<String> {
+        sentences(&parsec_results::explain(trace))
+    }
 
     #[test]
     fn dead_peers_are_named_before_what_took_less() {

@@ -6,7 +6,7 @@ use parsec_measure::TracedRequest;
 
 /// What a request waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub enum Phase {
     /// Its turn: no dial has begun, and none was needed so far.
     Queued,
     /// A connection.
@@ -19,33 +19,36 @@ pub(super) enum Phase {
 
 impl Phase {
     /// Every phase, in the order in which a request goes through them.
-    pub(super) const ALL: [Self; 4] = [Self::Queued, Self::Dial, Self::Open, Self::Wait];
+    pub const ALL: [Self; 4] = [Self::Queued, Self::Dial, Self::Open, Self::Wait];
 
-    /// What stands for it in a waterfall. The four differ without colours.
-    pub(super) fn mark(self) -> char {
+    /// The name in documents.
+    pub fn as_str(self) -> &'static str {
         match self {
-            Self::Queued => '·',
-            Self::Dial => '─',
-            Self::Open => '═',
-            Self::Wait => '█',
+            Self::Queued => "queued",
+            Self::Dial => "dial",
+            Self::Open => "open",
+            Self::Wait => "wait",
         }
     }
 }
 
 /// A stretch of time, as offsets from the start of the operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
-    pub(super) from: Duration,
-    pub(super) to: Duration,
+pub struct Span {
+    /// Its beginning.
+    pub from: Duration,
+    /// Its end.
+    pub to: Duration,
 }
 
 impl Span {
-    pub(super) fn length(self) -> Duration {
+    /// How long it is.
+    pub fn length(self) -> Duration {
         self.to.saturating_sub(self.from)
     }
 
     /// What both have in common; of no length if that is nothing.
-    pub(super) fn common(self, other: Self) -> Self {
+    pub fn common(self, other: Self) -> Self {
         let from = self.from.max(other.from);
         Self { from, to: self.to.min(other.to).max(from) }
     }
@@ -53,7 +56,7 @@ impl Span {
 
 /// The phases of a request between `asked` and `end`, one after the other without a gap. A phase that was skipped has no
 /// length; a time that lies outside of its place, as no measurement has it, is moved to the nearest that does not.
-pub(super) fn phases(request: &TracedRequest, end: Duration) -> [(Phase, Span); 4] {
+pub fn phases(request: &TracedRequest, end: Duration) -> [(Phase, Span); 4] {
     let TracedRequest { asked, dialled, connected, opened, written, .. } = *request;
     let reached = [dialled.or(connected).or(opened).or(written), connected.or(opened).or(written), written];
     let mut from = asked.min(end);
@@ -71,8 +74,8 @@ pub(super) fn phases(request: &TracedRequest, end: Duration) -> [(Phase, Span); 
 mod tests {
     use parsec_measure::RequestEnd;
 
-    use super::super::testing::{at, request};
     use super::*;
+    use crate::testing::{at, request};
 
     fn lengths(request: &TracedRequest) -> [u128; 4] {
         phases(request, request.ended.unwrap()).map(|(_, span)| span.length().as_millis())

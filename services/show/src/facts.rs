@@ -2,15 +2,16 @@
 //! in sentences for people, by name for programs.
 
 use parsec_measure::{FollowUp, FoundProvider, Measured, OperationKind, StrategyKind};
-use parsec_show::words;
 use serde_json::{Map, Value, json};
+
+use crate::words;
 
 /// How many providers have a line of their own. Of a key that has just been made up there is one; a list of dozens is
 /// somebody's joke.
 const MAX_SHOWN: usize = 10;
 
 /// In sentences.
-pub(crate) fn facts(kind: OperationKind, result: &Measured) -> Vec<String> {
+pub fn facts(kind: OperationKind, result: &Measured) -> Vec<String> {
     let effort = &result.effort;
     let known = |count: Option<u32>| count.map_or_else(|| "–".to_owned(), |count| count.to_string());
     let mut facts = Vec::new();
@@ -63,7 +64,7 @@ fn found(result: &Measured) -> Vec<String> {
 }
 
 /// What became of the records of a publication in the end.
-pub(crate) fn records(follow_up: &FollowUp) -> String {
+pub fn records(follow_up: &FollowUp) -> String {
     let FollowUp { stored, confirmed, failed, pending, .. } = follow_up;
     let confirmed = confirmed.map(|count| format!(", {count} confirmed")).unwrap_or_default();
     let unknown = pending.map(|count| format!(", {count} unknown")).unwrap_or_default();
@@ -71,7 +72,7 @@ pub(crate) fn records(follow_up: &FollowUp) -> String {
 }
 
 /// By name, with the node that did it and how, as far as that is known.
-pub(crate) fn figures(peer: &str, strategy: Option<StrategyKind>, result: &Measured) -> Map<String, Value> {
+pub fn figures(peer: &str, strategy: Option<StrategyKind>, result: &Measured) -> Map<String, Value> {
     let effort = &result.effort;
     let figures = [
         ("peer", json!(peer)),

@@ -1,41 +1,32 @@
-//! Operations as people and programs see them: what became of one, what its time went to, and its waterfall.
-//!
-//! [`explain`] finds the words, `path` what they are about, `waterfall` draws; `recorded` is the command `parsec trace`.
-
-mod explain;
-mod path;
-mod phases;
-mod recorded;
-#[cfg(test)]
-mod testing;
-mod waterfall;
+//! One operation: what became of it, what its time went to, and its waterfall.
 
 use std::time::Duration;
 
 use parsec_measure::{OperationKind, OutcomeClass, Trace};
-use parsec_show::{Look, words};
+use parsec_results::explain;
 use serde_json::{Map, Value, json};
 
-pub(crate) use self::explain::explain;
-pub(crate) use self::recorded::run;
+use crate::sentences::sentences;
+use crate::waterfall::waterfall;
+use crate::{Look, words};
 
 /// What is known of an operation besides its trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Heading {
+pub struct Heading {
     /// Publishing or finding.
-    pub(crate) kind: OperationKind,
+    pub kind: OperationKind,
     /// The key.
-    pub(crate) cid: String,
+    pub cid: String,
     /// What became of it.
-    pub(crate) class: OutcomeClass,
+    pub class: OutcomeClass,
     /// In words, why it failed.
-    pub(crate) error: Option<String>,
+    pub error: Option<String>,
     /// How long it took.
-    pub(crate) duration: Duration,
+    pub duration: Duration,
     /// The node's fleet, if it is known.
-    pub(crate) fleet: Option<String>,
+    pub fleet: Option<String>,
     /// The node's region, if it is known.
-    pub(crate) region: Option<String>,
+    pub region: Option<String>,
 }
 
 impl Heading {
@@ -56,39 +47,49 @@ impl Heading {
         }
         line
     }
+
+    /// The same by name, for programs.
+    pub(crate) fn figures(&self) -> Map<String, Value> {
+        let figures = [
+            ("operation", json!(self.kind.as_str())),
+            ("cid", json!(self.cid)),
+            ("outcome", json!(self.class.as_str())),
+            ("error", json!(self.error)),
+            ("duration_seconds", json!(self.duration.as_secs_f64())),
+            ("fleet", json!(self.fleet)),
+            ("region", json!(self.region)),
+        ];
+        figures.map(|(name, figure)| (name.to_owned(), figure)).into_iter().collect()
+    }
 }
 
 /// An operation for people: heading, what else there is to say, explanation, waterfall.
-pub(crate) fn text(heading: &Heading, facts: &[String], trace: Option<&Trace>, look: Look) -> String {
+pub fn text(heading: &Heading, facts: &[String], trace: Option<&Trace>, look: Look) -> String {
     let mut text = heading.line(trace) + "\n";
     text.extend(facts.iter().map(|fact| format!("{fact}\n")));
     let Some(trace) = trace else { return text + "no trace was taken" };
     text += "\nwhat the time went to:\n";
-    text.extend(explain(trace).iter().map(|sentence| format!("  {sentence}\n")));
+    text.extend(sentences(&explain(trace)).iter().map(|sentence| format!("  {sentence}\n")));
     text += "\n";
-    text += &waterfall::waterfall(trace, look);
+    text += &waterfall(trace, look);
     text.trim_end().to_owned()
 }
 
 /// An operation for programs, as one object; `facts` come before the trace.
-pub(crate) fn document(heading: &Heading, facts: Map<String, Value>, trace: Option<&Trace>) -> Value {
-    let mut all = Map::new();
-    all.insert("operation".to_owned(), json!(heading.kind.as_str()));
-    all.insert("cid".to_owned(), json!(heading.cid));
-    all.insert("outcome".to_owned(), json!(heading.class.as_str()));
-    all.insert("error".to_owned(), json!(heading.error));
-    all.insert("duration_seconds".to_owned(), json!(heading.duration.as_secs_f64()));
-    all.insert("fleet".to_owned(), json!(heading.fleet));
-    all.insert("region".to_owned(), json!(heading.region));
+pub fn document(heading: &Heading, facts: Map<String, Value>, trace: Option<&Trace>) -> Value {
+    let explanation = trace.map(explain);
+    let mut all = heading.figures();
     all.extend(facts);
-    all.insert("explanation".to_owned(), json!(trace.map(explain)));
+    all.insert("explanation".to_owned(), json!(explanation.as_ref().map(sentences)));
+    all.insert("time_spent".to_owned(), json!(explanation.map(|explanation| explanation.parts.unwrap_or_default())));
     all.insert("trace".to_owned(), json!(trace));
     Value::Object(all)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::testing::{request, trace};
+    use parsec_results::testing::{request, trace};
+
     use super::*;
 
     fn heading() -> Heading {
@@ -123,6 +124,8 @@ mod tests {
         let document = document(&heading(), Map::new(), Some(&trace));
         assert_eq!(serde_json::from_value::<Trace>(document["trace"].clone()).unwrap(), trace);
         assert_eq!(document["explanation"], json!(["250 of 250 ms: 1 hop of the lookup, 250 ms"]));
+        let spent = &document["time_spent"][0];
+        assert_eq!((&spent["cause"], &spent["seconds"]), (&json!("lookup"), &json!(0.25)));
         assert!(text(&heading(), &[], Some(&trace), LOOK).contains("\n  250 of 250 ms: 1 hop of the lookup, 250 ms\n"));
     }
 }

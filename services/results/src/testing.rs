@@ -6,12 +6,12 @@ use parsec_measure::{RequestEnd, RequestKind, StrategyKind, Trace, TracedRequest
 use proptest::prelude::*;
 
 /// A phase's time stamp.
-pub(crate) fn at(ms: u64) -> Option<Duration> {
+pub fn at(ms: u64) -> Option<Duration> {
     Some(Duration::from_millis(ms))
 }
 
 /// A search that is answered without its phases being known.
-pub(crate) fn request(peer: &str, asked: u64, ended: u64) -> TracedRequest {
+pub fn request(peer: &str, asked: u64, ended: u64) -> TracedRequest {
     TracedRequest {
         peer: peer.to_owned(),
         agent: None,
@@ -36,22 +36,22 @@ pub(crate) fn request(peer: &str, asked: u64, ended: u64) -> TracedRequest {
 }
 
 /// The next hop, named by the request with this index.
-pub(crate) fn hop(peer: &str, named_by: u32, asked: u64, ended: u64) -> TracedRequest {
+pub fn hop(peer: &str, named_by: u32, asked: u64, ended: u64) -> TracedRequest {
     TracedRequest { named_by: Some(named_by), hop: 1, ..request(peer, asked, ended) }
 }
 
 /// A record that is written.
-pub(crate) fn put(peer: &str, asked: u64, ended: u64) -> TracedRequest {
+pub fn put(peer: &str, asked: u64, ended: u64) -> TracedRequest {
     TracedRequest { kind: RequestKind::AddProvider, closer: 0, ..request(peer, asked, ended) }
 }
 
 /// A request that comes to this end.
-pub(crate) fn ending(end: RequestEnd, request: TracedRequest) -> TracedRequest {
+pub fn ending(end: RequestEnd, request: TracedRequest) -> TracedRequest {
     TracedRequest { end, closer: 0, ..request }
 }
 
 /// A trace of these requests.
-pub(crate) fn trace(returned: u64, requests: Vec<TracedRequest>) -> Trace {
+pub fn trace(returned: u64, requests: Vec<TracedRequest>) -> Trace {
     Trace { strategy: StrategyKind::Classic, returned: Duration::from_millis(returned), requests, left_out: 0 }
 }
 
@@ -80,7 +80,7 @@ fn arbitrary_request() -> impl Strategy<Value = TracedRequest> {
 }
 
 /// Traces such as no node makes them, too: nothing in a stored document is certain.
-pub(crate) fn arbitrary_trace() -> impl Strategy<Value = Trace> {
+pub fn arbitrary_trace() -> impl Strategy<Value = Trace> {
     let returned = (0..40u64).prop_map(|step| Duration::from_micros(step * 700));
     (returned, proptest::collection::vec(arbitrary_request(), 0..25), 0..3u32).prop_map(
         |(returned, requests, left_out)| Trace { strategy: StrategyKind::Optprov, returned, requests, left_out },

@@ -16,8 +16,9 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use parsec_measure::{RequestEnd, RequestKind, Trace, TracedRequest};
+use serde::{Serialize, Serializer};
 
-use super::phases::{Phase, Span, phases};
+use crate::phases::{Phase, Span, phases};
 
 /// Up to this apart, two events count as one: a node that reacts to an answer does so well within it.
 const AT_ONCE: Duration = Duration::from_millis(1);
@@ -26,8 +27,9 @@ const AT_ONCE: Duration = Duration::from_millis(1);
 const AT_ONCE_SHARE: u32 = 100;
 
 /// What a stretch of time went to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "cause", content = "end", rename_all = "snake_case")]
+pub enum Cause {
     /// Requests that were answered, one after the other.
     Lookup,
     /// Writing records.
@@ -42,27 +44,53 @@ pub(super) enum Cause {
 
 /// One stretch of the path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stretch {
-    pub(super) cause: Cause,
+pub struct Stretch {
+    /// What it went to.
+    pub cause: Cause,
     /// The requests that account for it.
-    pub(super) requests: Vec<usize>,
-    pub(super) span: Span,
+    pub requests: Vec<usize>,
+    /// From when to when.
+    pub span: Span,
 }
 
 /// All stretches with the same cause.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Part {
-    pub(super) cause: Cause,
-    /// The requests that account for it, each once, in the order of the path, with the time that each accounts for.
-    pub(super) requests: Vec<(usize, Duration)>,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// What it went to.
+    #[serde(flatten)]
+    pub cause: Cause,
     /// How long all of it took.
-    pub(super) took: Duration,
+    #[serde(rename = "seconds", serialize_with = "seconds")]
+    pub took: Duration,
+    /// The requests that account for it, each once, in the order of the path.
+    pub requests: Vec<Share>,
     /// What [`Cause::Lookup`] and [`Cause::Put`] waited for.
-    pub(super) phases: Vec<(Phase, Duration)>,
+    #[serde(rename = "phases_seconds", serialize_with = "seconds_by_name")]
+    pub phases: Vec<(Phase, Duration)>,
+}
+
+/// What one request accounts for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Share {
+    /// Its place in the trace.
+    pub request: usize,
+    /// Whom it went to.
+    pub peer: String,
+    /// How much of the time it accounts for.
+    #[serde(rename = "seconds", serialize_with = "seconds")]
+    pub took: Duration,
+}
+
+fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
+fn seconds_by_name<S: Serializer>(phases: &[(Phase, Duration)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(phases.iter().map(|(phase, took)| (phase.as_str(), took.as_secs_f64())))
 }
 
 /// The parts of the time from the start to the return, the longest first. They add up to the whole.
-pub(super) fn parts(trace: &Trace) -> Vec<Part> {
+pub fn parts(trace: &Trace) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     for stretch in stretches(trace) {
         let index = parts.iter().position(|part| part.cause == stretch.cause).unwrap_or_else(|| {
@@ -81,9 +109,9 @@ impl Part {
         let length = stretch.span.length();
         self.took += length;
         for index in &stretch.requests {
-            match self.requests.iter_mut().find(|(known, _)| known == index) {
-                Some((_, took)) => *took += length,
-                None => self.requests.push((*index, length)),
+            match self.requests.iter_mut().find(|known| known.request == *index) {
+                Some(known) => known.took += length,
+                None => self.requests.push(Share { request: *index, peer: all[*index].peer.clone(), took: length }),
             }
         }
         if let (Cause::Lookup | Cause::Put, [index]) = (self.cause, &stretch.requests[..]) {
@@ -96,7 +124,7 @@ impl Part {
 }
 
 /// The path in the order of time, without stretches of no length.
-pub(super) fn stretches(trace: &Trace) -> Vec<Stretch> {
+pub fn stretches(trace: &Trace) -> Vec<Stretch> {
     let mut walk = Walk {
         requests: &trace.requests,
         at_once: AT_ONCE.min(trace.returned / AT_ONCE_SHARE),

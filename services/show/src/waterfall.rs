@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use console::Style;
 use parsec_measure::{RequestEnd, RequestKind, Trace, TracedRequest, Warmth};
-use parsec_show::{Look, words};
+use parsec_results::phases::{Phase, Span, phases};
 
-use super::explain::short;
-use super::phases::{Phase, Span, phases};
+use crate::{Look, words};
 
 /// What a line needs at least for its bar, however narrow the terminal is.
 const MIN_BAR: usize = 20;
@@ -27,7 +26,7 @@ const RESULT: &str = "result";
 const MAX_NAMED: usize = 2;
 
 /// Draws the requests, with a legend.
-pub(super) fn waterfall(trace: &Trace, look: Look) -> String {
+pub fn waterfall(trace: &Trace, look: Look) -> String {
     if trace.requests.is_empty() {
         return "no request was made\n".to_owned();
     }
@@ -64,7 +63,7 @@ fn cells(index: usize, request: &TracedRequest) -> [String; 7] {
         request.named_by.map_or_else(|| "table".to_owned(), |by| by.to_string()),
         request.hop.to_string(),
         request.common_prefix.to_string(),
-        short(&request.peer).to_owned(),
+        words::peer(&request.peer).to_owned(),
         request.kind.to_string(),
         state.to_owned(),
     ]
@@ -109,7 +108,7 @@ fn result(request: &TracedRequest) -> String {
 /// Which providers, in brackets.
 fn named(request: &TracedRequest) -> String {
     let mut names: Vec<_> =
-        request.named.iter().take(MAX_NAMED).map(|provider| format!("…{}", short(&provider.peer))).collect();
+        request.named.iter().take(MAX_NAMED).map(|provider| format!("…{}", words::peer(&provider.peer))).collect();
     if names.is_empty() {
         return String::new();
     }
@@ -123,6 +122,16 @@ fn style(end: RequestEnd) -> Style {
         RequestEnd::Answered => Style::new().green(),
         RequestEnd::Cancelled | RequestEnd::Pending => Style::new().dim(),
         _ => Style::new().red(),
+    }
+}
+
+/// What stands for a phase. The four differ without colours.
+fn mark(phase: Phase) -> char {
+    match phase {
+        Phase::Queued => '·',
+        Phase::Dial => '─',
+        Phase::Open => '═',
+        Phase::Wait => '█',
     }
 }
 
@@ -165,7 +174,7 @@ impl Bars {
         let last = (last.ceil() as usize).clamp(first + 1, self.width);
         let phases = phases(request, end);
         for (index, cell) in cells.iter_mut().enumerate().take(last).skip(first) {
-            *cell = longest(&phases, self.cell(index)).mark();
+            *cell = mark(longest(&phases, self.cell(index)));
         }
         let goes_on = end > whole.to || (request.ended.is_none() && request.end == RequestEnd::Pending);
         if goes_on {
@@ -193,7 +202,7 @@ fn longest(phases: &[(Phase, Span)], cell: Span) -> Phase {
 }
 
 fn legend(trace: &Trace, bars: &Bars) -> String {
-    let [queued, dial, open, wait] = Phase::ALL.map(Phase::mark);
+    let [queued, dial, open, wait] = Phase::ALL.map(mark);
     let mut text = format!(
         "{queued} queued  {dial} dial  {open} open stream, write  {wait} wait for the answer  {RETURN} return after {}  \
          1 character = {}\n",
@@ -216,9 +225,9 @@ fn legend(trace: &Trace, bars: &Bars) -> String {
 #[cfg(test)]
 mod tests {
     use parsec_measure::FoundProvider;
+    use parsec_results::testing::{arbitrary_trace, at, ending, hop, put, request, trace};
     use proptest::prelude::*;
 
-    use super::super::testing::{arbitrary_trace, at, ending, hop, put, request, trace};
     use super::*;
 
     const PLAIN: Look = Look { width: 100, colour: false };

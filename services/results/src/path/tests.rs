@@ -1,8 +1,8 @@
 use parsec_measure::RequestEnd::{Cancelled, DialTimeout, Pending, Timeout};
 use proptest::prelude::*;
 
-use super::super::testing::{arbitrary_trace, ending, hop, put, request, trace};
 use super::*;
+use crate::testing::{arbitrary_trace, at, ending, hop, put, request, trace};
 
 /// Cause, requests, and from when to when in milliseconds.
 fn path(trace: &Trace) -> Vec<(Cause, Vec<usize>, u128, u128)> {
@@ -80,13 +80,8 @@ fn an_operation_without_requests_is_all_the_nodes_own() {
 
 #[test]
 fn a_part_knows_what_its_requests_waited_for() {
-    let cold = TracedRequest {
-        dialled: super::super::testing::at(0),
-        connected: super::super::testing::at(200),
-        opened: super::super::testing::at(300),
-        written: super::super::testing::at(300),
-        ..request("a", 0, 400)
-    };
+    let cold =
+        TracedRequest { dialled: at(0), connected: at(200), opened: at(300), written: at(300), ..request("a", 0, 400) };
     let parts = parts(&trace(400, vec![cold]));
     let phases: Vec<_> = parts[0].phases.iter().map(|(_, took)| took.as_millis()).collect();
     assert_eq!((parts.len(), phases), (1, vec![0, 200, 100, 100]));

@@ -1,0 +1,16 @@
+//! What was measured, as numbers. Pure: no clock, no input, no output, and no words for people, which are made in
+//! `parsec-show`.
+//!
+//! - [`phases`]: what a request was doing at which time
+//! - [`path`]: the critical path, on which every moment of an operation belongs to somebody
+//! - [`explain`]: what the time of an operation went to, to be added up or told
+
+mod explanation;
+pub mod path;
+pub mod phases;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use explanation::{Background, Explanation, Unconfirmed, explain};
+pub use path::{Cause, Part, Share};
+pub use phases::{Phase, Span};
