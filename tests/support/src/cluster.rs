@@ -29,6 +29,10 @@ const SHARED: &str = "max_connections = 300\nsynchronous_commit = off\n";
 /// Outlives the process by a moment: stops the server and removes its files when our end of the pipe closes.
 const KEEPER: &str = include_str!("keeper.sh");
 
+/// The environment variable that names a server to use instead of starting one, as
+/// `postgres://user:password@host:port/database`. The user must be allowed to create databases.
+pub const SERVER_VARIABLE: &str = "PARSEC_TEST_DATABASE_URL";
+
 /// A running server.
 #[derive(Debug)]
 pub(crate) struct Cluster {
@@ -52,7 +56,7 @@ pub(crate) fn shared() -> &'static Cluster {
             panic!(
                 "these tests need PostgreSQL: install the Debian package `postgresql`, or set {} to a server on which \
                  they may create databases",
-                crate::SERVER_VARIABLE
+                SERVER_VARIABLE
             );
         };
         start(&programs, free_port, SHARED)

@@ -6,11 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio_postgres::{Client, NoTls};
 use url::Url;
 
-use crate::cluster;
-
-/// The environment variable that names a server to use instead of starting one, as
-/// `postgres://user:password@host:port/database`. The user must be allowed to create databases.
-pub const SERVER_VARIABLE: &str = "PARSEC_TEST_DATABASE_URL";
+use crate::cluster::{self, SERVER_VARIABLE};
 
 /// A database of one test.
 #[derive(Debug)]

@@ -31,7 +31,8 @@ mod transcript;
 
 use std::path::PathBuf;
 
-pub use database::{SERVER_VARIABLE, TestDatabase, database};
+pub use cluster::SERVER_VARIABLE;
+pub use database::{TestDatabase, database};
 use tempfile::TempDir;
 
 /// A directory for one SQLite file, removed with this value.

@@ -1,13 +1,25 @@
 //! The house rules that a compiler does not check: who may know whom, where the environment is read, how long a file may be.
+//!
+//! Crates: [`FORBIDDEN`]. Files within a crate: no circles ([`circles`]), and [`rooms`] know those below them.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::collections::BTreeMap;
+mod arrows;
+mod circles;
+mod modules;
+mod rooms;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+
+use arrows::{Arrows, arrows};
+use circles::circles;
+use modules::{Files, Modules};
+use rooms::{HOUSES, House};
 
 /// The longest file that can still be read in one sitting.
 const MAX_LINES: usize = 500;
@@ -172,4 +184,112 @@ fn the_environment_is_read_in_the_settings_alone() {
         !allowed && text.lines().any(reads)
     });
     assert_eq!(stray, Vec::<String>::new());
+}
+
+/// The modules of a crate, its tests left out, with the texts of all its files.
+fn crate_at(folder: &str) -> (Modules, Files) {
+    let ours = format!("{folder}/");
+    let files = sources().into_iter();
+    let files: Files = files.filter_map(|(file, text)| Some((file.strip_prefix(&ours)?.to_owned(), text))).collect();
+    let root = ["src/lib.rs", "src/main.rs"].into_iter().find(|root| files.contains_key(*root));
+    let root = root.unwrap_or_else(|| panic!("{folder} has no src/lib.rs and no src/main.rs"));
+    (Modules::of(&files, root), files)
+}
+
+#[test]
+fn every_crate_of_the_workspace_has_its_house() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let members = manifest.split_once("members = [").unwrap().1.split_once(']').unwrap().0;
+    let members: BTreeSet<_> = members.split('"').skip(1).step_by(2).collect();
+    assert_eq!(HOUSES.iter().map(|house| house.at).collect::<BTreeSet<_>>(), members);
+}
+
+#[test]
+fn no_crate_has_circles_of_files() {
+    let mut told = String::new();
+    for house in HOUSES {
+        let found = circles(&arrows(&crate_at(house.at).0));
+        let files: usize = found.iter().map(|circle| circle.files.len()).sum();
+        if files > house.in_circles {
+            told += &format!("\n{}: {files} files in circles, known are {}\n", house.at, house.in_circles);
+            found.iter().for_each(|circle| told += &circle.to_string());
+        }
+    }
+    assert!(told.is_empty(), "{told}");
+}
+
+/// Arrows of a house that lead upwards.
+fn upwards(rooms: &[&str], arrows: &Arrows) -> Vec<String> {
+    let room = |file: &str| {
+        let below = file.strip_prefix("src/").unwrap_or(file);
+        let name = below.split('/').next().unwrap_or(below);
+        rooms.iter().position(|room| *room == name.trim_end_matches(".rs"))
+    };
+    let up = arrows.iter().filter(|((from, to), _)| room(from).zip(room(to)).is_some_and(|(from, to)| from > to));
+    up.map(|((from, to), path)| format!("{from} knows {to} ({path})")).collect()
+}
+
+#[test]
+fn rooms_know_those_below_them_alone() {
+    for House { at, rooms, upwards: known, .. } in HOUSES {
+        let (modules, _) = crate_at(at);
+        for room in *rooms {
+            let is_there = |file: &&str| {
+                file.strip_prefix("src/")
+                    .is_some_and(|file| file == format!("{room}.rs") || file.starts_with(&format!("{room}/")))
+            };
+            assert!(modules.files().iter().any(is_there), "{at} has no room {room}: update its house");
+        }
+        let found = upwards(rooms, &arrows(&modules));
+        assert!(found.len() <= *known, "{at}: {found:#?}");
+    }
+}
+
+#[test]
+fn an_arrow_that_leads_upwards_is_found() {
+    let arrow = |from: &str, to: &str| Arrows::from([((from.to_owned(), to.to_owned()), "a::path".to_owned())]);
+    let rooms = ["roof", "floor", "cellar"];
+    for (from, to) in
+        [("src/roof/a.rs", "src/cellar.rs"), ("src/lib.rs", "src/roof/mod.rs"), ("src/roof/a.rs", "src/roof/b.rs")]
+    {
+        assert_eq!(upwards(&rooms, &arrow(from, to)), Vec::<String>::new(), "{from} {to}");
+    }
+    assert_eq!(
+        upwards(&rooms, &arrow("src/cellar.rs", "src/floor/a.rs")),
+        ["src/cellar.rs knows src/floor/a.rs (a::path)"]
+    );
+}
+
+/// Lines of a file that belong to no test.
+fn production_lines(text: &str) -> usize {
+    let (mut count, mut lines) = (0, text.lines().peekable());
+    while let Some(line) = lines.next() {
+        if line == "#[cfg(test)]" && lines.peek().is_some_and(|next| next.starts_with("mod ") || next.contains(" mod "))
+        {
+            if lines.next().is_some_and(|next| next.ends_with('{')) {
+                lines.by_ref().find(|line| *line == "}");
+            }
+            continue;
+        }
+        count += 1;
+    }
+    count
+}
+
+#[test]
+fn lines_of_tests_are_not_counted_as_production() {
+    assert_eq!(production_lines("a\n#[cfg(test)]\nmod tests {\n    b {\n    }\n}\nc\n#[cfg(test)]\nmod more;\n"), 2);
+}
+
+#[test]
+fn crates_stay_as_small_as_they_were_drawn() {
+    for House { at, lines, .. } in HOUSES {
+        let (modules, files) = crate_at(at);
+        let count: usize = modules.files().iter().map(|file| production_lines(&files[*file])).sum();
+        println!("{at}: {count} lines");
+        assert!(
+            lines.is_none_or(|most| count <= most),
+            "{at} has {count} lines of production code, {lines:?} are its most"
+        );
+    }
 }
