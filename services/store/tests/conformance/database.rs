@@ -13,7 +13,8 @@ use parsec_test_support::{SqliteFile, TestDatabase, database, sqlite_file};
 const GUEST: &str = "parsec_test_daily";
 
 /// What takes the newest migrations back, the newest first: version, name, SQL.
-const UNDO_ON_POSTGRES: [(&str, &str, &str); 3] = [
+const UNDO_ON_POSTGRES: [(&str, &str, &str); 4] = [
+    ("0005", "comments", include_str!("../../../../schema/postgres/migrations/0005_comments/down.sql")),
     (
         "0004",
         "confirmed_and_checked",
