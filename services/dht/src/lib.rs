@@ -3,16 +3,11 @@
 //! This crate alone knows libp2p. Others hold a [`Dht`] and speak of CIDs, texts and
 //! [`Measured`](parsec_measure::Measured) results.
 //!
-//! From the inside out: [`key`] is the keyspace, `wire` the messages, `dial` whose turn it is among a peer's addresses, `rpc`
-//! one request to one peer, [`strategy`] the decisions as pure machines, `operation` drives a strategy over the
-//! network and notes each request in a `log`, `report` turns its end into a measurement, `aftermath` sees to what becomes
-//! of a publication after that, `check` looks where a record is, `incognito` for that, and `ends` tells a clean end
-//! of a stream from a reset. `driver` owns
-//! the swarm and keeps it as warm as `warmth` says, `refresh` keeps its routing table, `crawler` the census of a full one, `size` what is known of
-//! the network's size. `serving` is libp2p-kad, `walk` what is seen of its own lookups, `listed` who asks
-//! it for content on a list. [`Node`] ties
-//! them together. What carries its connections is a value, an [`Underlay`]: the [`Internet`], or a network to try it on, which
-//! is built of [`parts`].
+//! From the bottom up, each room knowing those before it: [`strategy`] are the decisions as pure machines, and the keyspace;
+//! `wire` messages, addresses and whom we may dial; `swarm` a peer on the network and its requests; `operation` a strategy driven over
+//! the network, its log and report; `table` what keeps a node's picture of the network up to date. [`Node`] ties them
+//! together. What carries its connections is a value, an [`Underlay`]: the [`Internet`], or a network to try it on, which is
+//! built of [`parts`].
 //!
 //! # What strangers may cost us
 //!
@@ -21,39 +16,39 @@
 //!
 //! | what | at most | constant | test |
 //! | --- | --- | --- | --- |
-//! | connections to us; being established | 1,024; 256 | `swarm::MAX_INCOMING`, `MAX_PENDING_INCOMING` | theirs (connection-limits) |
+//! | connections to us; being established | 1,024; 256 | `limits::MAX_INCOMING`, `MAX_PENDING_INCOMING` | theirs (connection-limits) |
 //! | the same from one address (public network) | 128; 32 | `doors::SHARE` | `doors`, `tests/hostile.rs` |
-//! | connections with one peer, either way | 8 | `swarm::MAX_PER_PEER` | theirs (connection-limits) |
-//! | connections to others; dials under way | 8,192; 4,096 | `swarm::MAX_OUTGOING`, `MAX_PENDING_OUTGOING` | theirs (connection-limits) |
+//! | connections with one peer, either way | 8 | `limits::MAX_PER_PEER` | theirs (connection-limits) |
+//! | connections to others; dials under way | 8,192; 4,096 | `limits::MAX_OUTGOING`, `MAX_PENDING_OUTGOING` | theirs (connection-limits) |
 //! | the same, and those to us, where few files may be open | half of them; a quarter | `room` | `room`, `tests/end_to_end/file_limits.rs` |
 //! | time to say who one is, dialled or dialling | 15 s | `internet::DIAL_ADDRESS_TIMEOUT` | theirs (`core/src/transport/timeout.rs`) |
 //! | streams of one connection | 64 | `internet::MAX_STREAMS_PER_CONNECTION` | theirs (yamux, quinn) |
 //! | streams that others opened, in all | 4,096 | `streams::MAX_STREAMS` | `streams` |
-//! | streams being negotiated; time for one | 16; 10 s | `swarm::MAX_NEGOTIATING` | theirs (`swarm/src/connection.rs`) |
+//! | streams being negotiated; time for one | 16; 10 s | `build::MAX_NEGOTIATING` | theirs (`swarm/src/connection.rs`) |
 //! | DHT requests at once on one connection | 32 | `MAX_NUM_STREAMS` (`kad/src/handler.rs`) | `tests/hostile.rs` |
 //! | time for a request of others, pause included | 60 s | `streams::PATIENCE` | `streams` |
 //! | bytes sent to us and not read yet: a stream; a QUIC connection | 256 or 512 KiB; 2 MiB | `internet::QUIC_STREAM_BYTES`, `QUIC_CONNECTION_BYTES` | theirs (yamux, quinn), `tests/hostile.rs` |
-//! | a request of others | 64 KiB | `wire::MAX_REQUEST_BYTES` | `tests/hostile.rs` |
-//! | an answer that we read | 512 KiB | `wire::MAX_ANSWER_BYTES` | `wire` |
-//! | an answer that we give | 40 peers, under 512 KiB | `records::MAX_PROVIDERS`, `K_VALUE` (`kad/src/lib.rs`) | `wire` |
-//! | peers of an answer that are used | 64 closer, 64 providers | `wire::MAX_PEERS` | `wire` |
+//! | a request of others | 64 KiB | `messages::MAX_REQUEST_BYTES` | `tests/hostile.rs` |
+//! | an answer that we read | 512 KiB | `messages::MAX_ANSWER_BYTES` | `messages` |
+//! | an answer that we give | 40 peers, under 512 KiB | `records::MAX_PROVIDERS`, `K_VALUE` (`kad/src/lib.rs`) | `messages` |
+//! | peers of an answer that are used | 64 closer, 64 providers | `messages::MAX_PEERS` | `messages` |
 //! | providers of a search that are told; addresses of each; an address as text | 64; 8; 256 characters | `MAX_FOUND_PROVIDERS`, … (`measure`) | `tests/found.rs` |
 //! | addresses of a peer; an address | 16; 256 bytes | `addresses::MAX_PER_PEER`, `MAX_ADDRESS_BYTES` | `wire`, `driver`, `records` |
 //! | publications of which something remains to be seen; time until peers confirm | 256; 12 s | `aftermath::FOLLOW_UPS`, `CONFIRMING` | `tests/stored.rs` |
 //! | time of a check; of one of its requests | 120 s; 15 s | `check::CHECK_LIMIT`, `ASK` | `tests/stored.rs` |
 //! | time for our request: dial, stream, answer | 60 s, 10 s, 10 s | `rpc::DIAL_TIMEOUT`, `OPEN_TIMEOUT`, `ANSWER_TIMEOUT` | `services/lab/src/network` |
-//! | peers that one lookup hears of; whose addresses it notes | 4,096; 8,192 | `lookup::MAX_HEARD`, `operation::MAX_BOOK` | `strategy`, `book` |
+//! | peers that one lookup hears of; whose addresses it notes | 4,096; 8,192 | `lookup::MAX_HEARD`, `drive::MAX_BOOK` | `strategy`, `book` |
 //! | peers that a crawl visits; its time | 200,000; 15 min | `CrawlConfig::max_peers`, `crawler::CRAWL_LIMIT` | `strategy` |
 //! | time for a dial of one address: TCP, QUIC; with encryption | 5 s, 5 s; 15 s | `internet::TCP_CONNECT_TIMEOUT`, `QUIC_CONNECT_TIMEOUT`, `DIAL_ADDRESS_TIMEOUT` | `tests/strange_peers` |
 //! | addresses that could not be dialled | 16,384 | `dial::backoff::MAX_ADDRESSES` | `dial::backoff` |
-//! | tries of one request; dials because a peer was named elsewhere | 3; 2 | `rpc::Tries`, `operation` | `rpc`, `tests/strange_peers` |
-//! | addresses of a peer in an answer that are read | 256 | `wire::MAX_READ_ADDRESSES` | `wire` |
+//! | tries of one request; dials because a peer was named elsewhere | 3; 2 | `rpc::Tries`, `drive` | `rpc`, `tests/strange_peers` |
+//! | addresses of a peer in an answer that are read | 256 | `messages::MAX_READ_ADDRESSES` | `messages` |
 //! | a frame of a WebSocket; its redirects | 1 MiB; none | `internet::MAX_WEBSOCKET_FRAME` | theirs |
 //! | what a peer says after a put; time for it | 64 KiB; 10 s | `rpc::client::MAX_ECHO_BYTES`, `rpc::ANSWER_TIMEOUT` | `tests/stored.rs` |
 //! | connections that stay without use | 192 | [`Warmth`] | `warmth` |
 //! | streams kept for reuse | 1,024, for 30 s | `rpc::pool::MAX_STREAMS`, `MAX_IDLE` | none: libp2p's streams cannot be made in a test |
 //! | keys held for others; providers of a key | 65,536; 20 | `records::MAX_KEYS`, `MAX_PROVIDERS` | `records` |
-//! | memory of all records; a key; for how long | 90 MB; 80 bytes; 48 h | `records::MAX_BYTES`, `MAX_KEY_BYTES`, `swarm::RECORD_TTL` | `records` |
+//! | memory of all records; a key; for how long | 90 MB; 80 bytes; 48 h | `records::MAX_BYTES`, `MAX_KEY_BYTES`, `serving::RECORD_TTL` | `records` |
 //! | values | none is held | | `records` |
 //! | what identify says, addresses included | 4 KiB | `MAX_MESSAGE_SIZE_BYTES` (`identify/src/protocol.rs`) | theirs |
 //! | a peer's description of itself | 64 characters | `driver::MAX_AGENT_CHARS` | `driver` |
@@ -63,54 +58,25 @@
 //! | DNS for one address: look-ups; records; dials | 32; 16; 16 | `MAX_DNS_LOOKUPS`, … (`dns/src/lib.rs`) | theirs |
 //! | requests waiting to be looked up in lists | 1,024 | `listed::WAITING` | `listed` |
 
-mod accounts;
-mod addresses;
-mod aftermath;
-mod book;
-mod bootstrap;
-mod candidates;
-mod check;
-mod confirmation;
-mod crawler;
-mod dial;
-mod doors;
-mod driver;
-mod ends;
-mod gate;
-mod incognito;
-mod internet;
-pub mod key;
-mod listed;
-mod log;
 mod network;
 mod node;
 mod operation;
 pub mod parts;
-mod reach;
-mod records;
-mod refresh;
-mod report;
-mod room;
-mod rpc;
-mod serving;
-mod size;
 pub mod strategy;
-mod streams;
 mod swarm;
-mod underlay;
-mod vigil;
-mod walk;
-mod warmth;
+mod table;
 mod wire;
 
-pub use internet::Internet;
-pub use listed::ListWatch;
 pub use network::{Network, UnknownNetwork};
+pub use node::{Dht, Node, NodeConfig, Readiness, StartError};
+pub use operation::error::DhtError;
+pub use strategy::key;
+pub use swarm::identity::Identity;
+pub use swarm::internet::Internet;
+pub use swarm::listed::ListWatch;
+pub use swarm::underlay::Underlay;
+pub use swarm::warmth::Warmth;
 #[cfg(fuzzing)]
 #[doc(hidden)]
-pub use wire::fuzz_answer;
-
-pub use node::{Dht, DhtError, Identity, Node, NodeConfig, Readiness, StartError};
-pub use reach::PrivatePeers;
-pub use underlay::Underlay;
-pub use warmth::Warmth;
+pub use wire::messages::fuzz_answer;
+pub use wire::reach::PrivatePeers;

@@ -1,5 +1,7 @@
 //! A measuring node: a real DHT peer that publishes and finds on request.
 
+mod vigil;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +13,7 @@ use libp2p::core::transport::ListenerId;
 use libp2p::kad::Mode;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
-use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, identity};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm};
 use parsec_measure::{AttemptId, Cid, FollowUp, HolderCheck, Measured, StrategyKind, port_candidates};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -21,26 +23,29 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use crate::addresses;
-use crate::aftermath::Aftermath;
-use crate::bootstrap::Bootstrap;
-use crate::crawler::{Census, CrawlNow, Crawler};
-use crate::driver::Driver;
-use crate::incognito::Incognito;
-use crate::key::Contact;
-use crate::listed::ListWatch;
-use crate::operation::Tools;
-use crate::reach::{PrivatePeers, Reach};
-use crate::refresh::Refresh;
-use crate::report::Context;
-use crate::room::Room;
-use crate::size::NetworkSize;
+use self::vigil::watch_over;
+use crate::operation::aftermath::Aftermath;
+use crate::operation::census::Census;
+use crate::operation::drive::Tools;
+use crate::operation::error::DhtError;
+use crate::operation::incognito::Incognito;
+use crate::operation::report::Context;
+use crate::operation::size::NetworkSize;
 use crate::strategy::LookupConfig;
-use crate::swarm::{self, Behaviour, Plan};
-use crate::underlay::Underlay;
-use crate::vigil::watch_over;
-use crate::warmth::Warmth;
-use crate::wire::NamedPeer;
+use crate::strategy::key::Contact;
+use crate::swarm::bootstrap::Bootstrap;
+use crate::swarm::build::{Behaviour, Plan, build};
+use crate::swarm::driver::Driver;
+use crate::swarm::identity::Identity;
+use crate::swarm::listed::ListWatch;
+use crate::swarm::room::Room;
+use crate::swarm::underlay::Underlay;
+use crate::swarm::warmth::Warmth;
+use crate::table::crawler::{CrawlNow, Crawler};
+use crate::table::refresh::Refresh;
+use crate::wire::addresses;
+use crate::wire::messages::NamedPeer;
+use crate::wire::reach::{PrivatePeers, Reach};
 
 /// How long the listeners may take to come up.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -54,31 +59,6 @@ const CRAWL_WISHES: usize = 4;
 
 /// How long the swarm's task may take to answer a simple question before it counts as stuck.
 const PROGRESS_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A node's private key, and with it its peer id.
-#[derive(Debug, Clone)]
-pub struct Identity(identity::Keypair);
-
-impl Identity {
-    /// A new Ed25519 key.
-    pub fn generate() -> Self {
-        Self(identity::Keypair::generate_ed25519())
-    }
-
-    /// The key that belongs to these 32 secret bytes, for networks that shall be the same in every run.
-    pub fn from_seed(seed: [u8; 32]) -> Self {
-        Self(identity::Keypair::ed25519_from_bytes(seed).expect("any 32 bytes are an Ed25519 secret key"))
-    }
-
-    /// The peer id as text.
-    pub fn peer_id(&self) -> String {
-        self.0.public().to_peer_id().to_string()
-    }
-
-    pub(crate) fn keypair(&self) -> &identity::Keypair {
-        &self.0
-    }
-}
 
 /// How a node takes part in a DHT.
 #[derive(Debug, Clone)]
@@ -146,20 +126,6 @@ pub enum StartError {
     /// The swarm could not be built.
     #[error("cannot set up libp2p: {0}")]
     Setup(String),
-}
-
-/// The node has stopped, or its task has died.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum DhtError {
-    /// The swarm's task is gone.
-    #[error("the DHT node is not running")]
-    Stopped,
-    /// The swarm's task does not answer.
-    #[error("the DHT node gave no sign of life within {} s", .0.as_secs())]
-    Stuck(Duration),
-    /// The operation's own task died.
-    #[error("the operation crashed: {0}")]
-    Crashed(String),
 }
 
 /// Whether a node can measure.
@@ -237,7 +203,7 @@ impl Node {
         let walks = config.strategy == StrategyKind::Libp2p;
         let underlay = config.underlay.as_ref();
         let plan = Plan { keypair, protocols: &protocols, mode, walks, reach: &reach, underlay };
-        let (mut swarm, rpc) = swarm::build(&plan).map_err(|error| StartError::Setup(error.to_string()))?;
+        let (mut swarm, rpc) = build(&plan).map_err(|error| StartError::Setup(error.to_string()))?;
         let incognito =
             Incognito { protocols: protocols.clone(), reach: reach.clone(), underlay: Arc::clone(&config.underlay) };
         let port = listen(&mut swarm, &config).await?;

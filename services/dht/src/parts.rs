@@ -4,23 +4,23 @@ use libp2p::kad::Mode;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
-pub use crate::ends::Yamux;
-pub use crate::internet::{DIAL_ADDRESS_TIMEOUT, TCP_CONNECT_TIMEOUT};
-pub use crate::reach::Reach;
-pub use crate::rpc::{ANSWER_TIMEOUT, RpcError};
-pub use crate::serving::Serving;
-pub use crate::underlay::{BuildError, Connected, Underlay};
+pub use crate::swarm::ends::Yamux;
+pub use crate::swarm::internet::{DIAL_ADDRESS_TIMEOUT, TCP_CONNECT_TIMEOUT};
+pub use crate::swarm::rpc::{ANSWER_TIMEOUT, RpcError};
+pub use crate::swarm::serving::Serving;
+pub use crate::swarm::underlay::{BuildError, Connected, Underlay};
+pub use crate::wire::reach::Reach;
 
-use crate::addresses;
-use crate::dial::Experience;
-use crate::rpc::Stopwatch;
-use crate::rpc::client::RpcClient;
-use crate::swarm;
-use crate::wire::{MAX_REQUEST_BYTES, NamedPeer, Request, Response};
+use crate::swarm::dial::Experience;
+use crate::swarm::rpc::Stopwatch;
+use crate::swarm::rpc::client::RpcClient;
+use crate::swarm::serving;
+use crate::wire::addresses;
+use crate::wire::messages::{MAX_REQUEST_BYTES, NamedPeer, Request, Response};
 
 /// Kademlia of a peer that serves others and asks nobody.
 pub fn serving(local: PeerId, protocol: StreamProtocol) -> Serving {
-    swarm::kad(local, &[protocol], Mode::Server, Reach::anywhere(), MAX_REQUEST_BYTES)
+    serving::kad(local, &[protocol], Mode::Server, Reach::anywhere(), MAX_REQUEST_BYTES)
 }
 
 /// Those of a peer's addresses that can be dialled, no more than are ever kept of one peer.

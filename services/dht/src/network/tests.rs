@@ -76,7 +76,7 @@ fn this_build_can_speak_to_every_bootstrap_peer_of_every_network() {
     for Network { name, bootstrap, .. } in all() {
         for text in bootstrap {
             let address: Multiaddr = text.parse().unwrap();
-            let (peer, _) = crate::addresses::split_peer(&address).unwrap_or_else(|| panic!("{name}: {text}"));
+            let (peer, _) = crate::wire::addresses::split_peer(&address).unwrap_or_else(|| panic!("{name}: {text}"));
             can_speak_to(&peer).unwrap_or_else(|reason| panic!("{name}: {text}: {reason}"));
         }
     }
@@ -86,8 +86,8 @@ fn this_build_can_speak_to_every_bootstrap_peer_of_every_network() {
 fn every_network_names_a_peer_that_can_be_dialled() {
     for Network { name, bootstrap, .. } in all() {
         let can_be_dialled = |text: &String| {
-            let (_, address) = crate::addresses::split_peer(&text.parse().unwrap()).unwrap();
-            crate::addresses::is_dialable(&address) || crate::addresses::is_dnsaddr(&address)
+            let (_, address) = crate::wire::addresses::split_peer(&text.parse().unwrap()).unwrap();
+            crate::wire::addresses::is_dialable(&address) || crate::wire::addresses::is_dnsaddr(&address)
         };
         assert!(bootstrap.iter().any(can_be_dialled), "{name}: {bootstrap:?}");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::puts::Puts;
 use super::{Answer, Lookup, LookupConfig, LookupEnd, Nearest, Provided, Reply, Request, Step, Strategy, Walked};
-use crate::key::{Contact, Key};
+use crate::strategy::key::{Contact, Key};
 
 /// Classic publication: look up the k closest peers, send all of them the record at once, and end
 /// when every one of these puts has ended, well or badly.

@@ -5,7 +5,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use crate::key::Contact;
+use crate::strategy::key::Contact;
 
 /// The bounds of a crawl.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! All reachable peers of the network, as a crawl found them, and who of them is closest to a key.
 
-use crate::key::{Contact, Key};
+use crate::strategy::key::{Contact, Key};
 
 /// All peers of the network, sorted by their keys. A run of sorted keys that share a prefix is a subtree of the binary
 /// trie, so the trie needs no nodes of its own.

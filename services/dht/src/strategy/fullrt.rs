@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::puts::Puts;
 use super::{Answer, Found, LookupEnd, Provided, Request, Step, Strategy};
-use crate::key::Contact;
+use crate::strategy::key::Contact;
 
 /// Which share of the puts must have succeeded before stragglers are given a last chance: 3/10 (Go: `waitFrac`).
 const WAIT_RATIO: (usize, usize) = (3, 10);

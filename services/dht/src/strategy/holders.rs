@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::{Answer, Lookup, LookupConfig, Reply, Request, Step, Strategy};
-use crate::key::{Contact, Key};
+use crate::strategy::key::{Contact, Key};
 
 /// What one of the closest peers said.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::{Answer, Reply, Request, Step, Strategy};
-use crate::key::{Contact, Distance, Key};
+use crate::strategy::key::{Contact, Distance, Key};
 
 /// How many peers one lookup hears of, those it starts at included. In the field it is a few hundred. Peers that keep naming
 /// inventions, each closer than the one before, would otherwise let it go on and grow without end.

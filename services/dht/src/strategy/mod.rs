@@ -11,6 +11,7 @@ mod full_table;
 mod fullrt;
 mod gamma;
 mod holders;
+pub mod key;
 mod lookup;
 mod optprov;
 mod prefixes;

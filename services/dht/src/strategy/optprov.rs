@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::gamma::inverse_regularised;
 use super::puts::Puts;
 use super::{Answer, Lookup, LookupConfig, LookupEnd, Provided, Request, Step, Strategy};
-use crate::key::{Contact, Key};
+use crate::strategy::key::{Contact, Key};
 
 /// How sure it must be that a peer is among the k closest (Go: `optProvIndividualThresholdCertainty`).
 const CERTAINTY: f64 = 0.9;

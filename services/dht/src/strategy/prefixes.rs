@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use crate::key::Key;
+use crate::strategy::key::Key;
 
 /// How many buckets of a peer are asked for: those at common prefixes of 0 to 15 bits. In a network of a hundred
 /// thousand peers the next one holds one peer on average.

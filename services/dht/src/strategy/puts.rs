@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use super::{Answer, Reply, Walked};
-use crate::key::Contact;
+use crate::strategy::key::Contact;
 
 /// What came of a publication, or has come of it so far: the same for every way to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::key::Key;
+use crate::strategy::key::Key;
 
 /// Samples older than this tell of another network (Go: `MaxMeasurementAge`).
 const MAX_AGE: Duration = Duration::from_secs(2 * 60 * 60);

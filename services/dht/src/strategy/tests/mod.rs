@@ -15,7 +15,7 @@ use std::time::Duration;
 use proptest::prelude::{any, prop_compose};
 
 use super::*;
-use crate::key::{Contact, Key};
+use crate::strategy::key::{Contact, Key};
 
 impl Contact for u8 {
     fn key(&self) -> Key {

@@ -1,0 +1,137 @@
+//! What remains to be seen of a publication once its caller has its result: the last puts, and whether the peers took in
+//! what was written to them. None of it belongs to the measured time.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use libp2p::PeerId;
+use parsec_measure::{AttemptId, Cid, FollowUp};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, timeout};
+use tracing::{debug, warn};
+
+use crate::operation::drive::Background;
+use crate::operation::log::Snapshot;
+use crate::strategy::Strategy;
+use crate::swarm::driver::DriverHandle;
+
+/// How many publications may have something left to be seen, and how many reports of them may wait to be taken; one too
+/// many is dropped with a warning.
+pub(crate) const FOLLOW_UPS: usize = 256;
+
+/// How long peers may take to say whether they took in what was written to them, from the end of the last put: a little
+/// longer than a stream is read for its end.
+const CONFIRMING: Duration = Duration::from_secs(12);
+
+/// How many of the peers that did not confirm a record a log line names.
+const MAX_NAMED: usize = 5;
+
+/// Where what is seen later is reported.
+#[derive(Debug, Clone)]
+pub(crate) struct Aftermath {
+    reports: mpsc::Sender<FollowUp>,
+    /// A place for each publication of which something remains to be seen.
+    places: Arc<Semaphore>,
+}
+
+/// Which publication it is, and when it began.
+#[derive(Debug)]
+pub(crate) struct Publication {
+    pub(crate) cid: Cid,
+    pub(crate) attempt: Option<AttemptId>,
+    pub(crate) began: Instant,
+    /// How long it took until its caller had the result.
+    pub(crate) took: Duration,
+}
+
+impl Aftermath {
+    pub(crate) fn new() -> (Self, mpsc::Receiver<FollowUp>) {
+        let (reports, taken) = mpsc::channel(FOLLOW_UPS);
+        (Self { reports, places: Arc::new(Semaphore::new(FOLLOW_UPS)) }, taken)
+    }
+
+    /// Sees a publication that sent its record to anybody to its end, in a task of its own: first the puts that it left to
+    /// the `background`, then the confirmations. `log` is what it had done when it returned.
+    pub(crate) fn see_to<S>(
+        &self,
+        publication: Publication,
+        background: Option<Background<S>>,
+        log: &Snapshot,
+        driver: DriverHandle,
+    ) where
+        S: Strategy<PeerId> + Send + 'static,
+        S::Outcome: Send,
+    {
+        if log.puts().chosen() == 0 {
+            return;
+        }
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            warn!(cid = %publication.cid, "too many publications in the background: what becomes of this one is not seen");
+            return;
+        };
+        let (reports, log) = (self.reports.clone(), log.clone());
+        tokio::spawn(async move {
+            let follow_up = follow(publication, background, log, &driver).await;
+            debug!(?follow_up, "publication ended");
+            if reports.try_send(follow_up).is_err() {
+                warn!("what became of a publication is not recorded: nobody takes it");
+            }
+            drop(place);
+        });
+    }
+
+    /// Waits until nothing remains to be seen of any publication, at most so long.
+    pub(crate) async fn settled(&self, limit: Duration) {
+        // It fails only if it takes longer, or if the semaphore is closed, which nobody does.
+        let _ = timeout(limit, self.places.acquire_many(FOLLOW_UPS as u32)).await;
+    }
+}
+
+async fn follow<S: Strategy<PeerId>>(
+    Publication { cid, attempt, began, took }: Publication,
+    background: Option<Background<S>>,
+    log: Snapshot,
+    driver: &DriverHandle,
+) -> FollowUp {
+    let (log, duration) = match background {
+        Some(background) => (background.finish().await, began.elapsed()),
+        None => (log, took),
+    };
+    let confirming = Instant::now();
+    tokio::select! {
+        _ = timeout(CONFIRMING, join_all(log.written().map(|(_, confirmation)| confirmation.known()))) => {}
+        // Without the swarm nobody reads streams any more.
+        () = driver.gone() => {}
+    }
+    let puts = log.puts();
+    if puts.confirmed < puts.stored {
+        debug!(%cid, stored = puts.stored, confirmed = puts.confirmed, peers = unconfirmed(&log), "records not confirmed");
+    }
+    FollowUp {
+        attempt,
+        cid: cid.to_string(),
+        stored: puts.stored,
+        confirmed: Some(puts.confirmed),
+        failed: puts.failed,
+        pending: Some(puts.pending),
+        duration,
+        confirming: confirming.elapsed(),
+    }
+}
+
+/// Who did not confirm what was written to it, and why, as far as there is room.
+fn unconfirmed(log: &Snapshot) -> String {
+    let mut text = String::new();
+    let silent = log.written().filter_map(|(peer, confirmation)| match confirmation.read() {
+        Some(Ok(_)) => None,
+        Some(Err(reason)) => Some((peer, reason)),
+        None => Some((peer, "no word".to_owned())),
+    });
+    for (peer, reason) in silent.take(MAX_NAMED) {
+        let separator = if text.is_empty() { "" } else { ", " };
+        let _ = write!(text, "{separator}{peer} ({reason})");
+    }
+    text
+}

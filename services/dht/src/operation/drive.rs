@@ -1,0 +1,395 @@
+//! Drives a strategy over the network: performs its steps, feeds back the answers, and keeps a log.
+//!
+//! An operation ends when its strategy is done. One that returns before leaves its puts to the
+//! background, where [`Background::finish`] drives it on.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::{AbortHandle, Abortable, BoxFuture};
+use futures::stream::FuturesUnordered;
+use libp2p::{Multiaddr, PeerId};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep_until};
+
+use crate::operation::book::AddressBook;
+use crate::operation::log::{Confirmation, End, Log, Origin, Snapshot};
+use crate::operation::size::NetworkSize;
+use crate::strategy::{Answer, MAX_HEARD, Reply, Request, Step, Strategy};
+use crate::swarm::driver::DriverHandle;
+use crate::swarm::rpc::client::RpcClient;
+use crate::swarm::rpc::{RpcError, Stopwatch, Tries, Way};
+use crate::wire::addresses::is_dialable;
+use crate::wire::messages::{self, NamedPeer, Response};
+use crate::wire::reach::Reach;
+
+/// How many puts of a node may be left to the background at once (Go: `defaultOptimisticProvideJobsPoolSize`).
+/// A publication that finds no room waits for its own puts until there is.
+const BACKGROUND_PUTS: usize = 60;
+
+/// How long what is left to the background may take: longer than any single put.
+const BACKGROUND_LIMIT: Duration = Duration::from_secs(90);
+
+/// Of how many peers addresses and origins are noted: twice as many as a lookup hears of, providers being named besides.
+const MAX_BOOK: usize = 2 * MAX_HEARD;
+
+/// What an operation works with.
+#[derive(Debug, Clone)]
+pub(crate) struct Tools {
+    pub(crate) rpc: RpcClient,
+    pub(crate) driver: DriverHandle,
+    pub(crate) size: NetworkSize,
+    pub(crate) reach: Reach,
+    room: Arc<Semaphore>,
+}
+
+impl Tools {
+    pub(crate) fn new(rpc: RpcClient, driver: DriverHandle, size: NetworkSize, reach: Reach) -> Self {
+        Self { rpc, driver, size, reach, room: Arc::new(Semaphore::new(BACKGROUND_PUTS)) }
+    }
+}
+
+/// How long one request of an operation may take, dial included. `None`: each phase has its own limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Limits {
+    pub(crate) ask: Option<Duration>,
+    pub(crate) put: Option<Duration>,
+}
+
+/// The fixed side of one operation.
+#[derive(Debug, Clone)]
+pub(crate) struct Operation {
+    /// The key as it stands on the wire.
+    pub(crate) key: Vec<u8>,
+    /// Ourselves, as ADD_PROVIDER names us.
+    pub(crate) local: NamedPeer,
+    pub(crate) started: Instant,
+    pub(crate) deadline: Instant,
+    pub(crate) limits: Limits,
+}
+
+/// How a strategy was driven to its outcome.
+pub(crate) struct Driven<S: Strategy<PeerId>> {
+    /// What the strategy came to; `None` if the deadline came first.
+    pub(crate) outcome: Option<S::Outcome>,
+    /// When it did, before any clean-up.
+    pub(crate) took: Duration,
+    pub(crate) log: Snapshot,
+    /// What goes on.
+    pub(crate) background: Option<Background<S>>,
+}
+
+impl Operation {
+    /// Drives `strategy` until it has its outcome or the deadline has come. `seeds` are the peers whose addresses are
+    /// known at first, and `log` is what was done before.
+    pub(crate) async fn drive<S: Strategy<PeerId>>(
+        self,
+        tools: &Tools,
+        strategy: S,
+        seeds: Vec<NamedPeer>,
+        log: Log,
+    ) -> Driven<S> {
+        let (started, deadline) = (self.started, self.deadline);
+        let mut running = Running::new(self, tools.clone(), strategy, seeds, log);
+        let event = running.advance(deadline).await;
+        let (outcome, room) = match event {
+            Event::Returned(outcome) => (Some(outcome), running.find_room(deadline).await),
+            Event::Done(outcome) => (Some(outcome), None),
+            Event::OutOfTime => (None, None),
+        };
+        let took = started.elapsed();
+        if room.is_none() {
+            running.cancel_all();
+        }
+        let log = running.log.snapshot();
+        Driven { outcome, took, log, background: room.map(|room| Background { running, _room: room }) }
+    }
+}
+
+/// What an operation left to the background when it returned.
+pub(crate) struct Background<S: Strategy<PeerId>> {
+    running: Running<S>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl<S: Strategy<PeerId>> Background<S> {
+    /// Drives it to its end; the log of the whole operation.
+    pub(crate) async fn finish(mut self) -> Snapshot {
+        let deadline = Instant::now() + BACKGROUND_LIMIT;
+        while let Event::Returned(_) = self.running.advance(deadline).await {}
+        self.running.cancel_all();
+        self.running.log.snapshot()
+    }
+}
+
+/// How far a strategy has come.
+enum Event<O> {
+    Returned(O),
+    Done(O),
+    OutOfTime,
+}
+
+struct Ended {
+    peer: PeerId,
+    request: Request,
+    result: Result<Response, RpcError>,
+}
+
+struct UnderWay {
+    place: usize,
+    stopwatch: Stopwatch,
+    abort: AbortHandle,
+    trying: Trying,
+}
+
+/// A request over all its tries. Each has an entry of its own in the log, so that its phases are its own.
+#[derive(Debug, Clone, Default)]
+struct Trying {
+    way: Way,
+    left: Tries,
+    /// When all of them have to be over.
+    deadline: Option<Instant>,
+    /// Where the peer was said to be when the last one began.
+    addresses: Vec<Multiaddr>,
+    /// Whether it was dialled again because it had been named somewhere else meanwhile.
+    redialled: bool,
+}
+
+/// A peer that could not be dialled is asked once more if it is named somewhere else later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Second {
+    Open,
+    Given,
+}
+
+/// A strategy, and all that changes while it is driven.
+struct Running<S> {
+    operation: Operation,
+    tools: Tools,
+    strategy: S,
+    book: AddressBook,
+    /// Who named a peer first.
+    origins: HashMap<PeerId, Origin>,
+    requests: FuturesUnordered<Abortable<BoxFuture<'static, Ended>>>,
+    under_way: HashMap<(PeerId, Request), UnderWay>,
+    /// Peers that could not be dialled, and whether they have had their second chance.
+    unreached: HashMap<PeerId, Second>,
+    /// Answers that the strategy has not taken in yet.
+    answers: VecDeque<Answer<PeerId>>,
+    log: Log,
+}
+
+impl<S: Strategy<PeerId>> Running<S> {
+    fn new(operation: Operation, tools: Tools, strategy: S, seeds: Vec<NamedPeer>, log: Log) -> Self {
+        let mut book = AddressBook::new(MAX_BOOK, tools.reach.clone());
+        let origins = seeds.iter().map(|seed| (seed.id, Origin::default())).collect();
+        for seed in seeds {
+            book.note(seed);
+        }
+        Self {
+            operation,
+            tools,
+            strategy,
+            book,
+            origins,
+            requests: FuturesUnordered::new(),
+            under_way: HashMap::new(),
+            unreached: HashMap::new(),
+            answers: VecDeque::new(),
+            log,
+        }
+    }
+
+    /// Performs steps until the strategy returns or is done, or the time is over.
+    async fn advance(&mut self, deadline: Instant) -> Event<S::Outcome> {
+        loop {
+            match self.strategy.advance(self.answers.pop_front(), self.operation.started.elapsed()) {
+                Step::Ask { peer, request } => self.ask(peer, request),
+                Step::CancelDials => self.cancel_dials(),
+                Step::Wait(_) if !self.answers.is_empty() => {}
+                Step::Wait(until) => {
+                    let until = until.map_or(deadline, |until| deadline.min(self.operation.started + until));
+                    if !self.wait(until).await && until == deadline {
+                        return Event::OutOfTime;
+                    }
+                }
+                Step::Return(outcome) => return Event::Returned(outcome),
+                Step::Done(outcome) => return Event::Done(outcome),
+            }
+        }
+    }
+
+    /// Waits for an answer; false if there was none by `until`.
+    async fn wait(&mut self, until: Instant) -> bool {
+        tokio::select! {
+            // An answer that is there counts, even if the time is over in the same moment.
+            biased;
+            Some(ended) = self.requests.next() => {
+                // One that was aborted was answered for when it was cancelled.
+                if let Ok(ended) = ended {
+                    self.take_in(ended);
+                }
+                true
+            }
+            () = sleep_until(until) => false,
+        }
+    }
+
+    /// The background is bounded: the caller gets its outcome once what is left has found room there, or has ended.
+    /// `None` if there was none by `deadline`.
+    async fn find_room(&mut self, deadline: Instant) -> Option<OwnedSemaphorePermit> {
+        // What a lookup still asks for would change nothing any more.
+        self.cancel(|request, _| request != Request::AddProvider);
+        loop {
+            let left = u32::try_from(self.under_way.len()).unwrap_or(u32::MAX);
+            if let Ok(room) = Arc::clone(&self.tools.room).try_acquire_many_owned(left) {
+                return Some(room);
+            }
+            if !self.wait(deadline).await {
+                return None;
+            }
+        }
+    }
+
+    fn ask(&mut self, peer: PeerId, request: Request) {
+        let Limits { ask, put } = self.operation.limits;
+        let limit = if request == Request::AddProvider { put } else { ask };
+        let deadline = limit.map(|limit| Instant::now() + limit);
+        self.begin_try(peer, request, Trying { deadline, ..Trying::default() });
+    }
+
+    fn begin_try(&mut self, peer: PeerId, request: Request, mut trying: Trying) {
+        trying.addresses = self.book.named(peer).addresses;
+        let stopwatch = Stopwatch::start();
+        let origin = self.origins.get(&peer).copied().unwrap_or_default();
+        let place = self.log.begin(peer, request, origin, stopwatch.clone());
+        let (abort, registration) = AbortHandle::new_pair();
+        let asking = self.asking(peer, request, &trying, stopwatch.clone(), self.log.confirmation(place));
+        self.requests.push(Abortable::new(asking, registration));
+        self.under_way.insert((peer, request), UnderWay { place, stopwatch, abort, trying });
+    }
+
+    fn asking(
+        &self,
+        peer: PeerId,
+        request: Request,
+        trying: &Trying,
+        stopwatch: Stopwatch,
+        confirmation: Confirmation,
+    ) -> BoxFuture<'static, Ended> {
+        let Operation { key, local, .. } = &self.operation;
+        let key = key.clone();
+        let message = match request {
+            Request::FindNode => messages::Request::FindNode { key },
+            Request::GetProviders => messages::Request::GetProviders { key },
+            Request::AddProvider => messages::Request::AddProvider { key, provider: local.clone() },
+        };
+        let (rpc, addresses, way) = (self.tools.rpc.clone(), trying.addresses.clone(), trying.way);
+        let limit = trying.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        Box::pin(async move {
+            let result = rpc.attempt(peer, addresses, &message, way, &stopwatch, &confirmation, limit).await;
+            Ended { peer, request, result }
+        })
+    }
+
+    fn take_in(&mut self, Ended { peer, request, result }: Ended) {
+        let Some(UnderWay { place, trying, .. }) = self.under_way.remove(&(peer, request)) else { return };
+        let (reply, end) = match result {
+            Ok(_) if request == Request::AddProvider => {
+                (Reply::Stored, End::Answered { closer: 0, providers: Vec::new() })
+            }
+            Ok(response) => {
+                self.tools.driver.answered(self.book.named(peer));
+                // Who names providers without being asked for them is not listened to.
+                let asked_for = request == Request::GetProviders;
+                let providers = if asked_for { self.dialable(&response.providers) } else { Vec::new() };
+                let end = End::Answered { closer: response.closer.len(), providers };
+                (self.hear(place, response), end)
+            }
+            Err(error) => {
+                if let Some(again) = self.again(peer, &error, trying) {
+                    self.log.end(place, End::Failed(error));
+                    return self.begin_try(peer, request, again);
+                }
+                // As in Go, a put that fails is no verdict on the peer's place in the routing table.
+                if request != Request::AddProvider && !error.is_ours() {
+                    self.tools.driver.unresponsive(peer);
+                }
+                if error.is_dial() {
+                    self.unreached.entry(peer).or_insert(Second::Open);
+                }
+                (Reply::Failed, End::Failed(error))
+            }
+        };
+        self.log.end(place, end);
+        self.answers.push_back(Answer { peer, request, reply });
+    }
+
+    /// These peers with those of their addresses that may be dialled from here, for the log.
+    fn dialable(&self, peers: &[NamedPeer]) -> Vec<NamedPeer> {
+        let dialable = |address: &&Multiaddr| is_dialable(address) && self.tools.reach.permits(address);
+        let named = |peer: &NamedPeer| NamedPeer {
+            id: peer.id,
+            addresses: peer.addresses.iter().filter(dialable).cloned().collect(),
+        };
+        peers.iter().map(named).collect()
+    }
+
+    /// How to try again after a failure, if at all.
+    fn again(&self, peer: PeerId, error: &RpcError, mut trying: Trying) -> Option<Trying> {
+        if trying.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return None;
+        }
+        if error.is_dial() {
+            let is_new = |address: &Multiaddr| is_dialable(address) && !trying.addresses.contains(address);
+            let named_elsewhere = self.book.named(peer).addresses.iter().any(is_new);
+            return (named_elsewhere && !trying.redialled).then_some(Trying { redialled: true, ..trying });
+        }
+        trying.way = trying.left.after(error)?;
+        Some(trying)
+    }
+
+    /// Notes addresses and origins of those named in an answer, and leaves the strategy with the names.
+    fn hear(&mut self, place: usize, response: Response) -> Reply<PeerId> {
+        let origin = Origin { named_by: Some(place), hop: self.log.origin(place).hop + 1 };
+        let mut note = |peer: NamedPeer| {
+            let id = peer.id;
+            if self.origins.len() < MAX_BOOK {
+                self.origins.entry(id).or_insert(origin);
+            }
+            let noted = self.book.note(peer);
+            // It may be there after all: once, lest somebody keep us dialling inventions.
+            if noted.news && self.unreached.get(&id) == Some(&Second::Open) {
+                self.unreached.insert(id, Second::Given);
+                self.strategy.reconsider(&id);
+            }
+            (id, noted.worth_asking)
+        };
+        let closer = response.closer.into_iter().map(&mut note).filter_map(|(id, worth)| worth.then_some(id)).collect();
+        Reply::Answered { closer, providers: response.providers.into_iter().map(note).map(|(id, _)| id).collect() }
+    }
+
+    fn cancel_dials(&mut self) {
+        self.cancel(|request, underway| {
+            request != Request::AddProvider && underway.stopwatch.read().connected.is_none()
+        });
+    }
+
+    fn cancel_all(&mut self) {
+        self.cancel(|_, _| true);
+    }
+
+    fn cancel(&mut self, wanted: impl Fn(Request, &UnderWay) -> bool) {
+        let mut cancelled: Vec<_> =
+            self.under_way.extract_if(|(_, request), under_way| wanted(*request, under_way)).collect();
+        cancelled.sort_unstable_by_key(|(_, under_way)| under_way.place);
+        for ((peer, request), UnderWay { place, stopwatch, abort, .. }) in cancelled {
+            abort.abort();
+            stopwatch.ended();
+            self.log.end(place, End::Cancelled);
+            self.answers.push_back(Answer { peer, request, reply: Reply::Cancelled });
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Asks peers as a stranger: with a key and connections of its own, that are gone afterwards.
+
+use std::sync::Arc;
+
+use libp2p::StreamProtocol;
+use libp2p::kad::Mode;
+use tokio::task::AbortHandle;
+
+use crate::operation::drive::Tools;
+use crate::operation::error::DhtError;
+use crate::operation::size::NetworkSize;
+use crate::swarm::build::{Plan, build};
+use crate::swarm::driver::Driver;
+use crate::swarm::identity::Identity;
+use crate::swarm::underlay::Underlay;
+use crate::swarm::warmth::Warmth;
+use crate::wire::reach::Reach;
+
+/// How to come to the network as somebody else.
+#[derive(Debug, Clone)]
+pub(crate) struct Incognito {
+    pub(crate) protocols: Vec<StreamProtocol>,
+    pub(crate) reach: Reach,
+    pub(crate) underlay: Arc<dyn Underlay>,
+}
+
+/// The task of a stranger's swarm. Dropping it ends it.
+pub(crate) struct Visit(AbortHandle);
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Incognito {
+    /// Somebody whom nobody knows, and whom nobody can reach: what to ask with, for as long as the visit is kept.
+    pub(crate) fn arrive(&self, k: usize) -> Result<(Tools, Visit), DhtError> {
+        let identity = Identity::generate();
+        let plan = Plan {
+            keypair: identity.keypair(),
+            protocols: &self.protocols,
+            mode: Mode::Client,
+            walks: false,
+            reach: &self.reach,
+            underlay: self.underlay.as_ref(),
+        };
+        let (swarm, rpc) = build(&plan).map_err(|error| DhtError::Crashed(error.to_string()))?;
+        let peer = identity.keypair().public().to_peer_id();
+        let (driver, handle) = Driver::new(swarm, rpc.clone(), self.reach.clone(), Warmth::default());
+        let visit = Visit(tokio::spawn(driver.run()).abort_handle());
+        Ok((Tools::new(rpc, handle, NetworkSize::unknown(&peer, k), self.reach.clone()), visit))
+    }
+}

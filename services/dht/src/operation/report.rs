@@ -1,0 +1,348 @@
+//! Runs one publication or search, and says what became of it in the terms of `parsec_measure`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use libp2p::PeerId;
+use parsec_measure::{
+    AttemptId, Cid, Effort, FoundProvider, MAX_FOUND_PROVIDERS, Measured, Measurement, OperationKind, OutcomeClass,
+    StrategyKind,
+};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::Instant;
+
+use crate::operation::aftermath::{Aftermath, Publication};
+use crate::operation::census::Census;
+use crate::operation::drive::{Driven, Limits, Operation, Tools};
+use crate::operation::error::DhtError;
+use crate::operation::incognito::Incognito;
+use crate::operation::log::{Log, Snapshot};
+use crate::strategy::key::Key;
+use crate::strategy::{
+    FindFull, FindProviders, Found, LookupConfig, ProvideClassic, ProvideFull, ProvideOptimistic, Provided, Request,
+    Strategy,
+};
+use crate::swarm::driver::{Gone, Start};
+use crate::swarm::rpc::RpcError;
+use crate::swarm::tap::Walked;
+use crate::wire::messages::NamedPeer;
+
+/// How long one ADD_PROVIDER may take, dial included (Go's classic provide allows each put 30 s).
+const CLASSIC_PUT: Limits = Limits { ask: None, put: Some(Duration::from_secs(30)) };
+
+/// The same for an optimistic publication (Go: `optimisticProvide` gives each put a minute).
+const OPTIMISTIC_PUT: Limits = Limits { ask: None, put: Some(Duration::from_secs(60)) };
+
+/// How long any request of a full routing table's operations may take (Go: `fullrt` `timeoutPerOp`).
+const FULL_ASK: Limits = Limits { ask: Some(Duration::from_secs(5)), put: Some(Duration::from_secs(5)) };
+
+/// What every operation of a node needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    pub(crate) tools: Tools,
+    pub(crate) local: PeerId,
+    pub(crate) strategy: StrategyKind,
+    pub(crate) config: LookupConfig,
+    pub(crate) cold: bool,
+    pub(crate) timeout: Duration,
+    /// What the crawls found; filled for a full routing table only.
+    pub(crate) census: Census,
+    /// One walk of libp2p-kad's own at a time: what is seen of it from outside does not say whose it is.
+    pub(crate) walking: Arc<Mutex<()>>,
+    /// Sees to what becomes of publications after their return.
+    pub(crate) aftermath: Aftermath,
+    /// Who looks where records are.
+    pub(crate) incognito: Incognito,
+}
+
+/// Why an operation failed: the class, and the words for it.
+type Failure = (OutcomeClass, String);
+
+/// An operation that has begun, and what it starts from.
+struct Begun {
+    operation: Operation,
+    target: Key,
+    start: Start,
+    /// What was known of the network's size when it began.
+    network_size: Option<u32>,
+}
+
+/// What a publication brings along to its puts.
+#[derive(Default)]
+struct Preparation {
+    /// Why it is made the classic way although it should not be.
+    fallback: Option<String>,
+    /// Peers to begin with, other than those of the routing table.
+    seeds: Option<Vec<NamedPeer>>,
+    /// What was done before.
+    log: Log,
+}
+
+impl From<Gone> for DhtError {
+    fn from(Gone: Gone) -> Self {
+        Self::Stopped
+    }
+}
+
+impl Context {
+    /// Publishes a provider record.
+    pub(crate) async fn provide(self, cid: Cid, attempt: Option<AttemptId>) -> Result<Measured, DhtError> {
+        let limits = match self.strategy {
+            StrategyKind::Optprov => OPTIMISTIC_PUT,
+            StrategyKind::Fullrt => FULL_ASK,
+            StrategyKind::Classic | StrategyKind::Libp2p => CLASSIC_PUT,
+        };
+        let _alone = self.alone().await;
+        let begun = self.begin(cid.multihash(), limits).await?;
+        self.tools.driver.add_local_record(cid.multihash()).await;
+        let (target, local, config, seeds) = (begun.target, self.local, self.config, begun.seeds());
+        let (follow_up, plain) = ((cid, attempt), Preparation::default());
+        let classic = |seeds| ProvideClassic::new(target, local, seeds, config);
+        Ok(match self.strategy {
+            StrategyKind::Classic => self.publish(begun, classic(seeds), follow_up, plain).await,
+            StrategyKind::Fullrt => self.publish(begun, ProvideFull::new(seeds), follow_up, plain).await,
+            StrategyKind::Libp2p => self.publish_by_libp2p(begun, follow_up).await?,
+            StrategyKind::Optprov => match self.tools.size.estimate() {
+                Ok(size) => {
+                    let strategy = ProvideOptimistic::new(target, local, seeds, config, size);
+                    self.publish(begun, strategy, follow_up, plain).await
+                }
+                Err(reason) => {
+                    let preparation = Preparation { fallback: Some(reason.to_string()), ..plain };
+                    self.publish(begun, classic(seeds), follow_up, preparation).await
+                }
+            },
+        })
+    }
+
+    /// Looks for a provider.
+    pub(crate) async fn retrieve(self, cid: Cid) -> Result<Measured, DhtError> {
+        let limits = if self.strategy == StrategyKind::Fullrt { FULL_ASK } else { Limits::default() };
+        let _alone = self.alone().await;
+        let begun = self.begin(cid.multihash(), limits).await?;
+        if !begun.start.local_providers.is_empty() {
+            let took = begun.operation.started.elapsed();
+            // Nobody had to be asked: said as zeros, so that it can be told from a server that does not count.
+            let effort = Snapshot::default().effort();
+            let providers = unaddressed(&begun.start.local_providers);
+            let measured = self.measured(&begun, took, Ok(()), effort);
+            let result = Measured { from_own_records: true, providers, ..measured };
+            return Ok(self.traced(result, &begun, took, &Snapshot::default()).await);
+        }
+        let (target, local, config, seeds) = (begun.target, self.local, self.config, begun.seeds());
+        match self.strategy {
+            StrategyKind::Fullrt => Ok(self.search(begun, FindFull::new(seeds)).await),
+            StrategyKind::Libp2p => self.search_by_libp2p(begun).await,
+            StrategyKind::Classic | StrategyKind::Optprov => {
+                Ok(self.search(begun, FindProviders::new(target, local, seeds, config)).await)
+            }
+        }
+    }
+
+    /// Waits for other walks of libp2p-kad's own to end, if this will be one.
+    async fn alone(&self) -> Option<OwnedMutexGuard<()>> {
+        if self.strategy == StrategyKind::Libp2p { Some(Arc::clone(&self.walking).lock_owned().await) } else { None }
+    }
+
+    /// The clock starts here, when all that is not the operation's own has been done: what the routing table takes to
+    /// answer is part of the operation, as in Go.
+    async fn begin(&self, key: Vec<u8>, limits: Limits) -> Result<Begun, DhtError> {
+        if self.cold {
+            self.tools.driver.hang_up().await?;
+        }
+        let network_size = self.tools.size.known();
+        let started = Instant::now();
+        let mut start = self.tools.driver.start(key.clone(), self.config.k).await?;
+        let target = Key::of(&key);
+        if self.strategy == StrategyKind::Fullrt {
+            (start.seeds, start.table_size) = self.census.closest(&target, self.config.k);
+        }
+        let local = start.local.clone();
+        let operation = Operation { key, local, started, deadline: started + self.timeout, limits };
+        Ok(Begun { operation, target, start, network_size })
+    }
+
+    async fn publish<S>(
+        self,
+        begun: Begun,
+        strategy: S,
+        follow_up: (Cid, Option<AttemptId>),
+        preparation: Preparation,
+    ) -> Measured
+    where
+        S: Strategy<PeerId, Outcome = Provided<PeerId>> + Send + 'static,
+    {
+        let Preparation { fallback, seeds, log } = preparation;
+        // A lookup of another make names those who answered, and says nothing of the dead.
+        let ours = seeds.is_none();
+        let seeds = seeds.unwrap_or_else(|| begun.start.seeds.clone());
+        let Driven { outcome, took, log, background } =
+            begun.operation.clone().drive(&self.tools, strategy, seeds, log).await;
+        if let Some(walked) = outcome.as_ref().filter(|_| ours).and_then(|provided| provided.lookup.walked()) {
+            self.tools.size.track(&begun.target, walked, begun.start.in_bucket);
+        }
+        let effort = log.effort_of_publication();
+        let stored = effort.holders_stored.unwrap_or(0);
+        let result = if begun.start.seeds.is_empty() {
+            Err(nobody_to_ask())
+        } else if outcome.is_none() {
+            Err((OutcomeClass::Timeout, self.ran_out(&format!("record stored at {stored} peers by then"))))
+        } else if stored == 0 {
+            Err(nobody_answered(&log, "failed to complete provide: record stored at no peer"))
+        } else {
+            Ok(())
+        };
+        let (cid, attempt) = follow_up;
+        let publication = Publication { cid, attempt, began: begun.operation.started, took };
+        self.aftermath.see_to(publication, background, &log, self.tools.driver.clone());
+        let measured = Measured { fallback, ..self.measured(&begun, took, result, effort) };
+        self.traced(measured, &begun, took, &log).await
+    }
+
+    async fn search<S>(self, begun: Begun, strategy: S) -> Measured
+    where
+        S: Strategy<PeerId, Outcome = Found<PeerId>>,
+    {
+        let (seeds, log) = (begun.start.seeds.clone(), Log::default());
+        let Driven { outcome, took, log, .. } = begun.operation.clone().drive(&self.tools, strategy, seeds, log).await;
+        let mut found = Vec::new();
+        let result = match outcome {
+            _ if begun.start.seeds.is_empty() => Err(nobody_to_ask()),
+            None => Err((OutcomeClass::Timeout, self.ran_out("no provider named by then"))),
+            Some(Found::Providers { by, providers }) => {
+                found = log.named_by(by);
+                self.leave(providers).await;
+                Ok(())
+            }
+            Some(Found::Nobody { walked }) => {
+                if let Some(walked) = walked {
+                    self.tools.size.track(&begun.target, &walked, begun.start.in_bucket);
+                }
+                Err(found_nobody(&log))
+            }
+        };
+        let measured = Measured { providers: found, ..self.measured(&begun, took, result, log.effort()) };
+        self.traced(measured, &begun, took, &log).await
+    }
+
+    /// libp2p-kad finds the closest peers, we send them the records.
+    async fn publish_by_libp2p(self, begun: Begun, follow_up: (Cid, Option<AttemptId>)) -> Result<Measured, DhtError> {
+        let Operation { key, deadline, started, .. } = begun.operation.clone();
+        let walked = self.tools.driver.walk(key, Request::FindNode, deadline).await?;
+        if !walked.complete {
+            let (took, log) = (walked.at - started, Log::overheard(Request::FindNode, walked.overheard).snapshot());
+            let seconds = took.as_secs_f64();
+            let words =
+                format!("context deadline exceeded: libp2p-kad's lookup ended after {seconds} s, nothing stored");
+            let failure = (OutcomeClass::Timeout, words);
+            let measured = self.measured(&begun, took, Err(failure), log.effort_of_publication());
+            return Ok(self.traced(measured, &begun, took, &log).await);
+        }
+        let closest = walked.closest.iter().map(|peer| peer.id).collect();
+        let strategy = ProvideClassic::to(begun.target, self.local, closest, self.config);
+        let preparation = Preparation {
+            seeds: Some(walked.closest),
+            log: Log::overheard(Request::FindNode, walked.overheard),
+            fallback: None,
+        };
+        Ok(self.publish(begun, strategy, follow_up, preparation).await)
+    }
+
+    async fn search_by_libp2p(self, begun: Begun) -> Result<Measured, DhtError> {
+        let Operation { key, deadline, started, .. } = begun.operation.clone();
+        let Walked { at, complete, overheard, providers, .. } =
+            self.tools.driver.walk(key, Request::GetProviders, deadline).await?;
+        let (took, log) = (at - started, Log::overheard(Request::GetProviders, overheard).snapshot());
+        // libp2p-kad tells whom it found, and neither where they are nor who said so.
+        let found = unaddressed(&providers);
+        let result = if begun.start.table_size == 0 {
+            Err(nobody_to_ask())
+        } else if !providers.is_empty() {
+            self.leave(providers).await;
+            Ok(())
+        } else if !complete {
+            Err((OutcomeClass::Timeout, self.ran_out("no provider named by then")))
+        } else {
+            Err(found_nobody(&log))
+        };
+        let measured = Measured { providers: found, ..self.measured(&begun, took, result, log.effort()) };
+        Ok(self.traced(measured, &begun, took, &log).await)
+    }
+
+    /// The provider answers from its own store: left connected, it would make the next search too easy.
+    async fn leave(&self, providers: Vec<PeerId>) {
+        // As many as a peer names of those closest to a key: an answer that names more would clear our table.
+        for provider in providers.into_iter().take(self.config.k) {
+            self.tools.driver.forget(provider).await;
+        }
+    }
+
+    fn measured(&self, begun: &Begun, duration: Duration, result: Result<(), Failure>, effort: Effort) -> Measured {
+        let kind = if effort.holders_stored.is_some() { OperationKind::Provide } else { OperationKind::Retrieve };
+        let (class, error) = match result {
+            Ok(()) => (OutcomeClass::Ok, None),
+            Err((class, error)) => (class, Some(error)),
+        };
+        let step = Measurement { step: kind.wire_step().to_owned(), duration, error: error.clone() };
+        Measured {
+            error,
+            routing_table_size: u32::try_from(begun.start.table_size).unwrap_or(u32::MAX),
+            steps: vec![step],
+            effort,
+            network_size: begun.network_size,
+            ..Measured::unmeasured(class, duration, "")
+        }
+    }
+
+    /// Adds the trace. The operation is over: asking who the peers are costs it nothing.
+    async fn traced(&self, measured: Measured, begun: &Begun, took: Duration, log: &Snapshot) -> Measured {
+        let agents = self.tools.driver.agents(log.peers()).await.unwrap_or_default();
+        let trace = log.trace(self.strategy, &begun.target, begun.operation.started, took, &agents);
+        Measured { trace: Some(Arc::new(trace)), ..measured }
+    }
+
+    fn ran_out(&self, detail: &str) -> String {
+        format!("context deadline exceeded: ended after {} s, {detail}", self.timeout.as_secs_f64())
+    }
+}
+
+impl Begun {
+    fn seeds(&self) -> Vec<PeerId> {
+        self.start.seeds.iter().map(|NamedPeer { id, .. }| *id).collect()
+    }
+}
+
+/// Providers of whom no more is known than who they are.
+fn unaddressed(providers: &[PeerId]) -> Vec<FoundProvider> {
+    let provider = |id: &PeerId| FoundProvider { peer: id.to_string(), addresses: Vec::new(), named_by: None };
+    providers.iter().take(MAX_FOUND_PROVIDERS).map(provider).collect()
+}
+
+/// The words are Go's (`kbucket.ErrLookupFailure`): others look for them.
+fn nobody_to_ask() -> Failure {
+    (OutcomeClass::NoPeers, "failed to find any peer in table".to_owned())
+}
+
+/// Asked to the end, and no provider.
+fn found_nobody(log: &Snapshot) -> Failure {
+    if log.answered(Request::GetProviders) == 0 {
+        return nobody_answered(log, "no peer answered");
+    }
+    (OutcomeClass::NotFound, "not found".to_owned())
+}
+
+fn nobody_answered(log: &Snapshot, what: &str) -> Failure {
+    let failures: Vec<_> = log.failures().collect();
+    let ours = failures.iter().find(|error| matches!(error, RpcError::LocalLimit(_)));
+    let reached = failures.iter().find(|error| !error.is_dial() && !error.is_ours());
+    let no_transport = |error: &&RpcError| matches!(error, RpcError::NoTransport(_));
+    let class = match (ours, reached) {
+        (_, Some(_)) => OutcomeClass::Protocol,
+        (Some(_), None) => OutcomeClass::LocalLimit,
+        (None, None) if !failures.is_empty() && failures.iter().all(no_transport) => OutcomeClass::NoTransport,
+        (None, None) => OutcomeClass::DialFailed,
+    };
+    let example =
+        reached.or(ours).or(failures.last()).map_or_else(|| "no request was sent".to_owned(), |e| e.in_words());
+    (class, format!("{what}, {} requests failed, for instance: {example}", failures.len()))
+}

@@ -1,0 +1,150 @@
+//! Requests of others for what stands on a list: found out, logged and told, away from the swarm's task.
+//!
+//! To look one key up takes about 20 µs in a list of 600,000, most of it hashing. The swarm's task only hands the key on
+//! while it serves the request, which takes it 0.3 µs; it never waits, and what there is no room for is not looked up.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use libp2p::PeerId;
+use parsec_measure::{ListName, Lists, RequestKind};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::swarm::records::MAX_KEY_BYTES;
+
+/// How many requests may wait to be looked up, about 150 bytes each.
+const WAITING: usize = 1_024;
+
+/// How many lines are logged in each [`LOG_WINDOW`]; how many more there would have been stands in the next one.
+const LINES: u32 = 10;
+const LOG_WINDOW: Duration = Duration::from_secs(10);
+
+/// Is told of each request for something listed: on which list, and which request.
+type Tell = dyn Fn(ListName, RequestKind) + Send + Sync;
+
+/// The lists that a node in server mode looks at, and who wants to know.
+#[derive(Clone)]
+pub struct ListWatch {
+    lists: Arc<Lists>,
+    tell: Arc<Tell>,
+}
+
+impl ListWatch {
+    /// Calls `tell` for each ADD_PROVIDER and GET_PROVIDERS of others whose key stands on one of the lists; twice if it
+    /// stands on both. It runs among the node's tasks and must not wait.
+    pub fn new(lists: Lists, tell: impl Fn(ListName, RequestKind) + Send + Sync + 'static) -> Self {
+        Self { lists: Arc::new(lists), tell: Arc::new(tell) }
+    }
+
+    /// Starts the task that looks keys up. It ends with what hands them on.
+    pub(crate) fn start(self) -> ListedRequests {
+        let (to, from) = mpsc::channel(WAITING);
+        let missed = Arc::new(AtomicU64::new(0));
+        tokio::spawn(self.run(from, Arc::clone(&missed)));
+        ListedRequests { to, missed }
+    }
+
+    async fn run(self, mut from: mpsc::Receiver<Inbound>, missed: Arc<AtomicU64>) {
+        let (mut found, mut overrun) = (LogBudget::default(), LogBudget::default());
+        while let Some(inbound) = from.recv().await {
+            self.look_up(&inbound, &mut found);
+            if missed.load(Ordering::Relaxed) > 0 && overrun.spend(Instant::now()).is_some() {
+                let missed = missed.swap(0, Ordering::Relaxed);
+                warn!(missed, "more provider requests than could be looked up in the lists");
+            }
+        }
+    }
+
+    fn look_up(&self, Inbound { key, kind, peer }: &Inbound, log: &mut LogBudget) {
+        for listed in self.lists.find(key) {
+            (self.tell)(listed.list, *kind);
+            if let Some(unsaid) = log.spend(Instant::now()) {
+                let (list, request) = (listed.list.as_str(), kind.as_str());
+                info!(list, request, cid = listed.cid, source = listed.source, %peer, unsaid, "request for a listed CID");
+            }
+        }
+    }
+}
+
+impl fmt::Debug for ListWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ListWatch").field(&self.lists.names()).finish()
+    }
+}
+
+/// A request of somebody else.
+#[derive(Debug)]
+struct Inbound {
+    key: Vec<u8>,
+    kind: RequestKind,
+    peer: PeerId,
+}
+
+/// Where the keys of requests are handed on.
+#[derive(Debug)]
+pub(crate) struct ListedRequests {
+    to: mpsc::Sender<Inbound>,
+    missed: Arc<AtomicU64>,
+}
+
+impl ListedRequests {
+    /// Takes note of a request. A key that is too long to be held is no multihash that a list could name.
+    pub(crate) fn note(&self, key: &[u8], kind: RequestKind, peer: PeerId) {
+        if key.len() <= MAX_KEY_BYTES && self.to.try_send(Inbound { key: key.to_vec(), kind, peer }).is_err() {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Says whether another line may be logged.
+#[derive(Debug, Default)]
+struct LogBudget {
+    window: Option<Instant>,
+    spent: u32,
+    unsaid: u64,
+}
+
+impl LogBudget {
+    /// How many lines have been left out before this one; `None` if it is to be left out too.
+    fn spend(&mut self, now: Instant) -> Option<u64> {
+        if self.window.is_none_or(|since| now.duration_since(since) >= LOG_WINDOW) {
+            (self.window, self.spent) = (Some(now), 0);
+        }
+        if self.spent >= LINES {
+            self.unsaid += 1;
+            return None;
+        }
+        self.spent += 1;
+        Some(std::mem::take(&mut self.unsaid))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_findings_is_ten_lines_and_a_number() {
+        let (mut budget, now) = (LogBudget::default(), Instant::now());
+        let said = (0..1_000).filter(|_| budget.spend(now).is_some()).count();
+        assert_eq!(said, LINES as usize);
+        assert_eq!(budget.spend(now + LOG_WINDOW / 2), None);
+        assert_eq!(budget.spend(now + LOG_WINDOW), Some(1_000 - u64::from(LINES) + 1));
+        assert_eq!(budget.spend(now + LOG_WINDOW), Some(0));
+    }
+
+    #[tokio::test]
+    async fn what_there_is_no_room_for_is_left_out_and_counted() {
+        let requests = ListWatch::new(Lists::default(), |_, _| ()).start();
+        // On one thread the task cannot run in between.
+        for _ in 0..WAITING + 3 {
+            requests.note(&[0x12, 0], RequestKind::GetProviders, PeerId::random());
+        }
+        requests.note(&[0; MAX_KEY_BYTES + 1], RequestKind::GetProviders, PeerId::random());
+        assert_eq!(requests.missed.load(Ordering::Relaxed), 3);
+    }
+}

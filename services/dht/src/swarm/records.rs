@@ -1,0 +1,356 @@
+//! The provider records that a server holds for others, and those of its own.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
+use std::iter;
+use std::time::Instant;
+
+use libp2p::kad::store::{Error, RecordStore, Result};
+use libp2p::kad::{ProviderRecord, Record, RecordKey};
+use libp2p::{Multiaddr, PeerId};
+use parsec_measure::RequestKind;
+
+use crate::swarm::listed::ListedRequests;
+use crate::wire::addresses;
+use crate::wire::reach::Reach;
+
+/// How many keys are held before the oldest gives way. libp2p's own store drops new records silently at 1,024 keys, which
+/// would make a busy server a holder in name only.
+const MAX_KEYS: usize = 65_536;
+
+/// How many bytes the records of others may take before the oldest keys give way, counted as [`weight`] does. That is room
+/// for [`MAX_KEYS`] keys with one provider of six addresses of 40 bytes. The largest records that are taken, 16 addresses
+/// of 256 bytes, weigh 6 kB: of those it holds 15,000, and of keys with 20 such providers each, 800.
+const MAX_BYTES: usize = 90_000_000;
+
+/// What a key takes besides its records: its places in the map (56 bytes and a control byte, at worst in a table that has
+/// just doubled) and in the order (32 bytes, the same), up to 80 bytes of its own with what counts its owners, and the
+/// allocator's share.
+const KEY_BYTES: usize = 400;
+
+/// What an allocation takes besides its content: the allocator's header and rounding, and what counts the owners of bytes
+/// that are shared.
+const ALLOCATION_BYTES: usize = 64;
+
+/// The longest key that is held.
+pub(crate) const MAX_KEY_BYTES: usize = parsec_measure::MAX_KEY_BYTES;
+
+/// How many providers of one key are held: as many as an answer has room for.
+pub(crate) const MAX_PROVIDERS: usize = 20;
+
+/// How many keys of our own are answered for. Others ask about a key within minutes of its publication, if at all; at one
+/// publication a minute these are the last four hours.
+const MAX_OWN_KEYS: usize = 256;
+
+/// Provider records in memory: the newest [`MAX_KEYS`] keys of others, and the newest [`MAX_OWN_KEYS`] of ours, each of
+/// the two in at most [`MAX_BYTES`].
+///
+/// Value records are refused: parsec measures provider records only. Nothing is listed as "provided",
+/// so that libp2p-kad never republishes a measured key on its own.
+#[derive(Debug)]
+pub struct ProviderStore {
+    local: PeerId,
+    reach: Reach,
+    own: Shelf,
+    others: Shelf,
+    /// Whose request is being served, if any is.
+    serving: Option<PeerId>,
+    /// Wants to know of such requests.
+    listed: Option<ListedRequests>,
+}
+
+impl ProviderStore {
+    pub(crate) fn new(local: PeerId, reach: Reach) -> Self {
+        let (own, others) = (Shelf::new(MAX_OWN_KEYS), Shelf::new(MAX_KEYS));
+        Self { local, reach, own, others, serving: None, listed: None }
+    }
+
+    /// From now on, requests of others are handed on to be looked up in lists.
+    pub(crate) fn watch(&mut self, listed: ListedRequests) {
+        self.listed = Some(listed);
+    }
+
+    /// Says for whom the next questions come: libp2p-kad asks for our own lookups in the same words.
+    pub(crate) fn serve(&mut self, peer: Option<PeerId>) {
+        self.serving = peer;
+    }
+
+    fn note(&self, key: &RecordKey, kind: RequestKind) {
+        if let (Some(listed), Some(peer)) = (&self.listed, self.serving) {
+            listed.note(key.as_ref(), kind, peer);
+        }
+    }
+
+    fn shelf(&mut self, provider: &PeerId) -> &mut Shelf {
+        if *provider == self.local { &mut self.own } else { &mut self.others }
+    }
+}
+
+/// Records by key, the oldest key first to go.
+#[derive(Debug)]
+struct Shelf {
+    records: HashMap<RecordKey, Vec<ProviderRecord>>,
+    /// Keys in the order of their first record.
+    order: VecDeque<RecordKey>,
+    /// What all records weigh, without their keys.
+    bytes: usize,
+    capacity: usize,
+}
+
+impl Shelf {
+    fn new(capacity: usize) -> Self {
+        Self { records: HashMap::new(), order: VecDeque::new(), bytes: 0, capacity }
+    }
+
+    fn add(&mut self, record: ProviderRecord) -> Result<()> {
+        let mut record = compact(record)?;
+        if let Some((key, _)) = self.records.get_key_value(&record.key) {
+            record.key = key.clone();
+        } else {
+            if self.order.len() >= self.capacity {
+                self.drop_oldest();
+            }
+            self.order.push_back(record.key.clone());
+        }
+        let added = self.change(record.key.clone(), |providers| insert(providers, record));
+        while self.order.len() * KEY_BYTES + self.bytes > MAX_BYTES {
+            self.drop_oldest();
+        }
+        added
+    }
+
+    /// Changes the records of a key, and keeps count of their weight.
+    fn change<T>(&mut self, key: RecordKey, change: impl FnOnce(&mut Vec<ProviderRecord>) -> T) -> T {
+        let providers = self.records.entry(key).or_default();
+        self.bytes -= providers.iter().map(weight).sum::<usize>();
+        let changed = change(providers);
+        providers.shrink_to_fit();
+        self.bytes += providers.iter().map(weight).sum::<usize>();
+        changed
+    }
+
+    fn drop_oldest(&mut self) {
+        let oldest = self.order.pop_front().and_then(|key| self.records.remove(&key));
+        self.bytes -= oldest.iter().flatten().map(weight).sum::<usize>();
+    }
+}
+
+/// How many bytes of memory a record takes, its key apart.
+fn weight(record: &ProviderRecord) -> usize {
+    let address = |address: &Multiaddr| size_of::<Multiaddr>() + address.len() + ALLOCATION_BYTES;
+    size_of::<ProviderRecord>() + ALLOCATION_BYTES + record.addresses.iter().map(address).sum::<usize>()
+}
+
+/// What is kept of a record that comes as a stranger wrote it, as long as a request may be. All of it is copied: what it came in may
+/// have room for far more than is in use.
+fn compact(record: ProviderRecord) -> Result<ProviderRecord> {
+    let key: &[u8] = record.key.as_ref();
+    if key.len() > MAX_KEY_BYTES {
+        return Err(Error::ValueTooLarge);
+    }
+    let short = record.addresses.iter().filter(|address| address.len() <= addresses::MAX_ADDRESS_BYTES);
+    let copied = short.filter_map(|address| Multiaddr::try_from(address.to_vec()).ok());
+    let mut addresses: Vec<_> = copied.take(addresses::MAX_PER_PEER).collect();
+    addresses.shrink_to_fit();
+    Ok(ProviderRecord { key: RecordKey::new(&key), addresses, ..record })
+}
+
+fn insert(providers: &mut Vec<ProviderRecord>, record: ProviderRecord) -> Result<()> {
+    let now = Instant::now();
+    providers.retain(|known| !known.is_expired(now));
+    if let Some(known) = providers.iter_mut().find(|known| known.provider == record.provider) {
+        *known = record;
+    } else if providers.len() < MAX_PROVIDERS {
+        providers.reserve_exact(1);
+        providers.push(record);
+    } else {
+        return Err(Error::MaxProvidedKeys);
+    }
+    Ok(())
+}
+
+impl RecordStore for ProviderStore {
+    type RecordsIter<'a> = iter::Empty<Cow<'a, Record>>;
+    type ProvidedIter<'a> = iter::Empty<Cow<'a, ProviderRecord>>;
+
+    fn get(&self, _: &RecordKey) -> Option<Cow<'_, Record>> {
+        None
+    }
+
+    fn put(&mut self, _: Record) -> Result<()> {
+        Err(Error::MaxRecords)
+    }
+
+    fn remove(&mut self, _: &RecordKey) {}
+
+    fn records(&self) -> Self::RecordsIter<'_> {
+        iter::empty()
+    }
+
+    /// As in Go (`handlers.go`), a provider without an address that may be dialled is held and named all the same.
+    fn add_provider(&mut self, mut record: ProviderRecord) -> Result<()> {
+        record.addresses.retain(|address| self.reach.permits(address));
+        self.note(&record.key, RequestKind::AddProvider);
+        self.shelf(&record.provider).add(record)
+    }
+
+    fn providers(&self, key: &RecordKey) -> Vec<ProviderRecord> {
+        self.note(key, RequestKind::GetProviders);
+        let now = Instant::now();
+        let held = [&self.own, &self.others].into_iter().filter_map(|shelf| shelf.records.get(key)).flatten();
+        held.filter(|record| !record.is_expired(now)).cloned().collect()
+    }
+
+    fn provided(&self) -> Self::ProvidedIter<'_> {
+        iter::empty()
+    }
+
+    fn remove_provider(&mut self, key: &RecordKey, provider: &PeerId) {
+        // The key keeps its place in the order: an empty entry is as good as none and leaves by itself.
+        let shelf = self.shelf(provider);
+        if shelf.records.contains_key(key) {
+            shelf.change(key.clone(), |providers| providers.retain(|record| &record.provider != provider));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(key: u32, provider: PeerId) -> ProviderRecord {
+        ProviderRecord { key: RecordKey::new(&key.to_be_bytes()), provider, expires: None, addresses: vec![] }
+    }
+
+    fn held(store: &ProviderStore, key: u32) -> usize {
+        store.providers(&RecordKey::new(&key.to_be_bytes())).len()
+    }
+
+    #[test]
+    fn the_oldest_key_gives_way() {
+        let (mut shelf, peer) = (Shelf::new(2), PeerId::random());
+        for key in [1, 2, 1, 3] {
+            shelf.add(record(key, peer)).unwrap();
+        }
+        let kept: Vec<_> =
+            [1u32, 2, 3].map(|key| shelf.records.contains_key(&RecordKey::new(&key.to_be_bytes()))).into();
+        assert_eq!(kept, [false, true, true]);
+        assert_eq!((shelf.records.len(), shelf.order.len()), (2, 2));
+    }
+
+    #[test]
+    fn our_own_keys_take_no_room_from_those_of_others_and_are_bounded() {
+        let (local, other) = (PeerId::random(), PeerId::random());
+        let mut store = ProviderStore::new(local, Reach::anywhere());
+        store.add_provider(record(0, other)).unwrap();
+        for key in 0..=MAX_OWN_KEYS as u32 {
+            store.add_provider(record(key, local)).unwrap();
+        }
+        assert_eq!((held(&store, 0), held(&store, 1)), (1, 1), "the oldest of ours is gone, the other's is not");
+        assert_eq!(store.own.records.len(), MAX_OWN_KEYS);
+    }
+
+    #[test]
+    fn a_provider_counts_once_and_expires() {
+        let (mut store, peer) = (ProviderStore::new(PeerId::random(), Reach::anywhere()), PeerId::random());
+        store.add_provider(record(1, peer)).unwrap();
+        store.add_provider(record(1, peer)).unwrap();
+        assert_eq!(held(&store, 1), 1);
+        store.add_provider(ProviderRecord { expires: Some(Instant::now()), ..record(1, peer) }).unwrap();
+        assert_eq!(held(&store, 1), 0);
+    }
+
+    #[test]
+    fn what_a_stranger_sends_is_bounded() {
+        let (mut store, peer) = (ProviderStore::new(PeerId::random(), Reach::anywhere()), PeerId::random());
+        let long = ProviderRecord { key: RecordKey::new(&[7; MAX_KEY_BYTES + 1]), ..record(1, peer) };
+        assert!(store.add_provider(long).is_err());
+        let address: Multiaddr = "/ip4/10.0.0.1/tcp/4001".parse().unwrap();
+        let endless: Multiaddr = format!("/dns4/{}/tcp/4001", "a".repeat(1 << 20)).parse().unwrap();
+        let mut addresses = vec![address.clone(); 400_000];
+        addresses[0] = endless.clone();
+        store.add_provider(ProviderRecord { addresses, ..record(1, peer) }).unwrap();
+        let kept = &store.others.records[&RecordKey::new(&1u32.to_be_bytes())];
+        assert_eq!(kept[0].addresses, vec![address; addresses::MAX_PER_PEER]);
+        assert_eq!((kept.capacity(), kept[0].addresses.capacity()), (1, addresses::MAX_PER_PEER));
+        store.add_provider(ProviderRecord { addresses: vec![endless], ..record(1, peer) }).unwrap();
+        assert_eq!(store.others.records[&RecordKey::new(&1u32.to_be_bytes())][0].addresses.capacity(), 0);
+    }
+
+    #[test]
+    fn on_a_public_network_private_addresses_are_not_passed_on_and_their_provider_is() {
+        let reach = Reach::of(crate::PrivatePeers::Ignore, &[], std::net::Ipv4Addr::UNSPECIFIED.into());
+        let (mut store, peer) = (ProviderStore::new(PeerId::random(), reach), PeerId::random());
+        let [private, public] =
+            ["/ip4/10.0.0.1/tcp/1", "/ip4/1.2.3.4/tcp/1"].map(|text| text.parse::<Multiaddr>().unwrap());
+        let mut told = |addresses: Vec<Multiaddr>| {
+            store.add_provider(ProviderRecord { addresses, ..record(1, peer) }).unwrap();
+            store.providers(&record(1, peer).key).remove(0).addresses
+        };
+        assert_eq!(told(vec![private.clone(), public.clone()]), [public]);
+        assert_eq!(told(vec![private]), []);
+    }
+
+    #[test]
+    fn values_are_not_held() {
+        let mut store = ProviderStore::new(PeerId::random(), Reach::anywhere());
+        let value = Record::new(vec![1], vec![2]);
+        assert!(store.put(value.clone()).is_err());
+        assert!(store.get(&value.key).is_none());
+    }
+
+    #[test]
+    fn a_key_has_so_many_providers() {
+        let mut store = ProviderStore::new(PeerId::random(), Reach::anywhere());
+        let taken = (0..1_000).filter(|_| store.add_provider(record(1, PeerId::random())).is_ok()).count();
+        assert_eq!((taken, held(&store, 1)), (MAX_PROVIDERS, MAX_PROVIDERS));
+    }
+
+    fn maximal(key: u32, provider: PeerId) -> ProviderRecord {
+        let name = "a".repeat(addresses::MAX_ADDRESS_BYTES - 3);
+        let address: Multiaddr = format!("/dns4/{name}").parse().unwrap();
+        assert_eq!(address.len(), addresses::MAX_ADDRESS_BYTES);
+        ProviderRecord { addresses: vec![address; addresses::MAX_PER_PEER], ..record(key, provider) }
+    }
+
+    #[test]
+    fn the_largest_records_take_no_more_memory_than_there_is_for_them() {
+        let (mut shelf, peers) = (Shelf::new(MAX_KEYS), [(); MAX_PROVIDERS].map(|()| PeerId::random()));
+        for key in 0..1_000 {
+            for peer in peers {
+                shelf.add(maximal(key, peer)).unwrap();
+            }
+        }
+        let weights: usize = shelf.records.values().flatten().map(weight).sum();
+        assert_eq!(shelf.bytes, weights);
+        assert!(weights + shelf.order.len() * KEY_BYTES <= MAX_BYTES);
+        assert!((700..900).contains(&shelf.order.len()), "{} keys", shelf.order.len());
+        assert_eq!(shelf.order.len(), shelf.records.len());
+        assert!(shelf.records.contains_key(&RecordKey::new(&999u32.to_be_bytes())), "the newest are held");
+    }
+
+    #[test]
+    fn what_is_taken_away_weighs_nothing() {
+        let (mut store, peer) = (ProviderStore::new(PeerId::random(), Reach::anywhere()), PeerId::random());
+        store.add_provider(maximal(1, peer)).unwrap();
+        store.add_provider(record(1, peer)).unwrap();
+        assert_eq!(store.others.bytes, weight(&record(1, peer)));
+        store.remove_provider(&record(1, peer).key, &peer);
+        assert_eq!(store.others.bytes, 0);
+    }
+
+    #[test]
+    fn there_is_room_for_as_many_keys_as_are_promised_if_their_records_are_as_in_the_field() {
+        let address: Multiaddr = "/ip6/2001:db8::1/udp/4001/quic-v1".parse().unwrap();
+        let field = ProviderRecord { addresses: vec![address; 6], ..record(0, PeerId::random()) };
+        assert!(MAX_KEYS * (KEY_BYTES + weight(&field)) <= MAX_BYTES);
+    }
+
+    #[test]
+    fn nothing_is_ever_republished() {
+        let local = PeerId::random();
+        let mut store = ProviderStore::new(local, Reach::anywhere());
+        store.add_provider(record(1, local)).unwrap();
+        assert_eq!(store.provided().count(), 0);
+    }
+}

@@ -1,0 +1,250 @@
+//! libp2p-kad as a server that dials only when it is told to look something up.
+//!
+//! While its table has fewer than 20 peers, libp2p-kad starts a bootstrap of its own half a second after each new one,
+//! which no option turns off: a dozen dials for every bucket, in competition with what is being measured. Here it
+//! answers others and keeps the routing table; whoever is to be asked is asked through [`rpc`](crate::swarm::rpc). The exception
+//! is the strategy `libp2p`, which measures its own lookups: while one of them runs, a [`Tap`] is in place and dials pass.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use libp2p::core::Endpoint;
+use libp2p::core::transport::PortUse;
+use libp2p::kad::{self, BucketInserts, Mode};
+use libp2p::swarm::behaviour::DialFailure;
+use libp2p::swarm::{
+    ConnectionDenied, ConnectionId, DialError, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent,
+    THandlerOutEvent, ToSwarm,
+};
+use libp2p::{Multiaddr, PeerId, StreamProtocol};
+
+use crate::swarm::dial::Failure;
+use crate::swarm::records::ProviderStore;
+use crate::swarm::tap::{Tap, is_question};
+use crate::wire::addresses;
+use crate::wire::messages::NamedPeer;
+use crate::wire::reach::Reach;
+
+/// How long a peer whose bucket is full waits for the place of one that we are not connected to. For ever, as in Go: those
+/// who are in the table answered when they were asked last, and go when they do not. libp2p-kad would dial them first; we
+/// do not let it.
+const WAITING_FOR_PLACE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// How long a provider record is held (Go: `ProvideValidity`).
+const RECORD_TTL: Duration = Duration::from_secs(48 * 3600);
+
+type Kademlia = kad::Behaviour<ProviderStore>;
+
+/// Kademlia as a measuring node needs it: serving, and never asking on its own. `max_message` is the longest message
+/// that it reads, requests and answers alike.
+pub(crate) fn kad(
+    local: PeerId,
+    protocols: &[StreamProtocol],
+    mode: Mode,
+    reach: Reach,
+    max_message: usize,
+) -> Serving {
+    let mut config = kad::Config::new(protocols[0].clone());
+    config
+        .set_periodic_bootstrap_interval(None)
+        .set_publication_interval(None)
+        .set_replication_interval(None)
+        .set_provider_publication_interval(None)
+        .set_provider_record_ttl(Some(RECORD_TTL))
+        .set_kbucket_inserts(BucketInserts::Manual)
+        .set_kbucket_pending_timeout(WAITING_FOR_PLACE)
+        .set_max_packet_size(max_message);
+    let mut kad = kad::Behaviour::with_config(local, ProviderStore::new(local, reach.clone()), config);
+    kad.set_mode(Some(mode));
+    Serving::new(kad, reach)
+}
+
+/// See the module's documentation.
+pub struct Serving {
+    pub(crate) kad: Kademlia,
+    /// In place while a lookup of libp2p-kad's own is measured.
+    pub(crate) tap: Option<Tap>,
+    /// That lookup.
+    pub(crate) query: Option<kad::QueryId>,
+    /// Peers that answered such a lookup.
+    pub(crate) answered: Vec<NamedPeer>,
+    /// What libp2p-kad wants besides.
+    held: VecDeque<ToSwarm<kad::Event, THandlerInEvent<Kademlia>>>,
+    reach: Reach,
+}
+
+impl Serving {
+    pub(crate) fn new(kad: Kademlia, reach: Reach) -> Self {
+        Self { kad, tap: None, query: None, answered: Vec::new(), held: VecDeque::new(), reach }
+    }
+
+    /// Has done with the bootstrap that libp2p-kad has in mind. It comes half a second on the real clock after the table's last
+    /// newcomer, and its requests would be taken for those of the lookup that is measured.
+    pub(crate) fn forestall_bootstrap(&mut self) {
+        // Begun, it is not due any more. `Err`: nobody is in the table, and there is nothing to begin with.
+        let _ = self.kad.bootstrap();
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            self.kad.iter_queries_mut().for_each(|mut query| query.finish());
+            match self.kad.poll(&mut context) {
+                Poll::Ready(ToSwarm::Dial { .. }) => {}
+                Poll::Ready(ToSwarm::NotifyHandler { event, .. }) if is_question(&event) => {}
+                Poll::Ready(ToSwarm::GenerateEvent(kad::Event::OutboundQueryProgressed { .. })) => {}
+                Poll::Ready(event) => self.held.push_back(event),
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    /// Takes a peer into the table.
+    pub fn introduce(&mut self, peer: &PeerId, address: Multiaddr) {
+        self.kad.add_address(peer, address);
+    }
+
+    /// Takes a peer out of the table.
+    pub fn forget(&mut self, peer: &PeerId) {
+        self.kad.remove_peer(peer);
+    }
+
+    /// Ends the bootstrap that libp2p-kad starts by itself while its table has fewer than 20 peers.
+    pub fn settle(&mut self) {
+        self.kad.iter_queries_mut().for_each(|mut query| query.finish());
+    }
+
+    /// Lets the tap hear what a connection's handler reports. Whoever answered on a connection that it opened itself can be
+    /// dialled where others say that it is; libp2p-kad knows until the query ends.
+    fn overhear(&mut self, peer: PeerId, connection: ConnectionId, event: &impl fmt::Debug) {
+        let Some(mut answered) = self.tap.as_mut().and_then(|tap| tap.hears(peer, event)) else { return };
+        if answered.addresses.is_empty() {
+            let known = self.kad.handle_pending_outbound_connection(connection, Some(peer), &[], Endpoint::Dialer);
+            let dialable = |address: &Multiaddr| addresses::is_dialable(address) && self.reach.permits(address);
+            let known = known.unwrap_or_default().into_iter().filter(dialable);
+            answered.addresses = known.take(addresses::MAX_PER_PEER).collect();
+        }
+        self.answered.push(answered);
+    }
+}
+
+impl NetworkBehaviour for Serving {
+    type ConnectionHandler = <Kademlia as NetworkBehaviour>::ConnectionHandler;
+    type ToSwarm = kad::Event;
+
+    fn handle_pending_inbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        local: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<(), ConnectionDenied> {
+        self.kad.handle_pending_inbound_connection(connection, local, remote)
+    }
+
+    fn handle_established_inbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: PeerId,
+        local: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        self.kad.handle_established_inbound_connection(connection, peer, local, remote)
+    }
+
+    fn handle_pending_outbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: Option<PeerId>,
+        addresses: &[Multiaddr],
+        role: Endpoint,
+    ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
+        // What libp2p-kad heard in lookups of its own among them, as it was said.
+        let mut known = self.kad.handle_pending_outbound_connection(connection, peer, addresses, role)?;
+        known.retain(|address| self.reach.permits(address));
+        Ok(known)
+    }
+
+    fn handle_established_outbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: PeerId,
+        address: &Multiaddr,
+        role: Endpoint,
+        port_use: PortUse,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        if let Some(tap) = &mut self.tap {
+            tap.connects(peer, address);
+        }
+        self.kad.handle_established_outbound_connection(connection, peer, address, role, port_use)
+    }
+
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        if let (Some(tap), FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), error, .. })) =
+            (&mut self.tap, &event)
+            // Another dial or connection is under way: its end is what counts.
+            && !matches!(error, DialError::DialPeerConditionFalse(_))
+        {
+            tap.fails_to_connect(*peer, Failure::of_dial(error).into());
+        }
+        self.kad.on_swarm_event(event);
+    }
+
+    fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, event: THandlerOutEvent<Self>) {
+        self.overhear(peer, connection, &event);
+        self.kad.store_mut().serve(Some(peer));
+        self.kad.on_connection_handler_event(peer, connection, event);
+        self.kad.store_mut().serve(None);
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+        if let Some(event) = self.held.pop_front() {
+            return Poll::Ready(event);
+        }
+        loop {
+            if let Some(ours) = self.query {
+                // A bootstrap of its own would be taken for the lookup that is measured.
+                self.kad.iter_queries_mut().filter(|query| query.id() != ours).for_each(|mut query| query.finish());
+            }
+            let event = ready!(self.kad.poll(context));
+            match (&event, &mut self.tap) {
+                // Nobody waits for this dial: the query that wants it is ended as soon as it is seen.
+                (ToSwarm::Dial { .. }, None) => continue,
+                (ToSwarm::Dial { opts }, Some(tap)) => {
+                    if let Some(peer) = opts.get_peer_id() {
+                        tap.dials(peer);
+                    }
+                }
+                (ToSwarm::NotifyHandler { peer_id, event, .. }, Some(tap)) if is_question(event) => {
+                    tap.sends(*peer_id);
+                }
+                _ => {}
+            }
+            return Poll::Ready(event);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Like libp2p-kad's own, which is out of reach.
+    #[derive(Debug)]
+    struct GetProvidersRes;
+
+    #[test]
+    fn whoever_answers_on_a_connection_of_its_own_is_remembered_where_others_say_that_it_is() {
+        let protocol = [StreamProtocol::new("/test")];
+        let mut serving = kad(PeerId::random(), &protocol, Mode::Server, Reach::anywhere(), 1 << 16);
+        let (peer, connection) = (PeerId::random(), ConnectionId::new_unchecked(1));
+        let address: Multiaddr = "/ip4/10.0.0.1/tcp/4001".parse().unwrap();
+        serving.kad.add_address(&peer, address.clone());
+        let mut tap = Tap::default();
+        tap.sends(peer);
+        serving.tap = Some(tap);
+        serving.overhear(peer, connection, &GetProvidersRes);
+        let with_p2p = address.clone().with_p2p(peer).unwrap();
+        let [answered] = &serving.answered[..] else { panic!("{:?}", serving.answered) };
+        assert_eq!(answered.id, peer);
+        assert!([vec![address], vec![with_p2p]].contains(&answered.addresses), "{answered:?}");
+    }
+}
