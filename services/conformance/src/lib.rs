@@ -95,7 +95,7 @@ impl Inspection {
                 reasons.push(reason.clone());
             }
             if clock.elapsed() >= self.ready_limit {
-                let waited = humantime::format_duration(self.ready_limit);
+                let waited = parsec_measure::written_duration(self.ready_limit);
                 break Finding::fail(format!("{reason}, still after {waited} (--ready-timeout)"));
             }
             sleep(READY_POLL).await;

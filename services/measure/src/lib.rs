@@ -8,6 +8,7 @@ mod attempt;
 mod check;
 mod comparison;
 mod content;
+mod duration;
 mod faults;
 mod fleet;
 mod found;
@@ -26,6 +27,7 @@ pub use attempt::{Attempt, AttemptId, Round, RoundId, RoundOutcome, SchedulerId,
 pub use check::{CHECK_AGES, CheckDone, CheckId, HolderCheck, PlannedCheck, RecordCheck};
 pub use comparison::found_publisher;
 pub use content::{CONTENT_BYTES, Cid, Content, MAX_CID_CHARS, MAX_KEY_BYTES, ParseCidError};
+pub use duration::written_duration;
 pub use faults::{Absence, Faults};
 pub use fleet::{Fleet, FleetGroup, ParseFleetError};
 pub use found::{FoundProvider, MAX_ADDRESS_CHARS, MAX_FOUND_ADDRESSES, MAX_FOUND_PROVIDERS, MAX_PEER_CHARS};

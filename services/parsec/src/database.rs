@@ -25,7 +25,7 @@ pub(crate) fn target(config: &DatabaseConfig) -> anyhow::Result<StoreConfig> {
             user: parts.user.clone(),
             password: Password::from(parts.password.expose().to_owned()),
             ssl: parts.ssl_mode.as_str().parse::<SslMode>().context("database sslmode")?,
-            root_cert: None,
+            root_cert: parts.ssl_root_cert.clone(),
         }),
     }
 }
@@ -49,7 +49,7 @@ pub(crate) async fn open_and_migrate(
         };
         let left = wait.saturating_sub(started.elapsed());
         if left.is_zero() {
-            let waited = humantime::format_duration(wait);
+            let waited = parsec_measure::written_duration(wait);
             return Err(anyhow!(error)).with_context(|| format!("database {config}, waited for {waited}"));
         }
         let giving_up_in_seconds = left.as_secs();

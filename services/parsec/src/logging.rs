@@ -20,17 +20,21 @@ fn directive(level: LogLevel) -> &'static str {
     }
 }
 
-fn filter(level: LogLevel) -> EnvFilter {
+/// The crates of libp2p, and actix's reader of requests, report what strangers do wrong as warnings and errors; to us it is
+/// weather.
+const WEATHER: [&str; 5] =
+    ["libp2p=error", "libp2p_swarm=error", "libp2p_kad=error", "libp2p_quic=error", "actix_http::h1::dispatcher=off"];
+
+/// What `asked` says comes last and wins; what it says of a library makes our own silence about parts of that void.
+fn filter(level: LogLevel, asked: Option<&str>) -> EnvFilter {
     let ours = OURS.map(|name| format!("{name}={}", directive(level))).join(",");
     let libraries = if level < LogLevel::Warn { "error" } else { "warn" };
-    // The crates of libp2p, and actix's reader of requests, report what strangers do wrong as warnings and errors; to us it
-    // is weather.
-    let quiet = if level < LogLevel::Trace {
-        "libp2p=error,libp2p_swarm=error,libp2p_kad=error,libp2p_quic=error,actix_http::h1::dispatcher=off"
-    } else {
-        "libp2p=info"
-    };
-    EnvFilter::new(format!("{libraries},{quiet},{ours}"))
+    let asked = asked.unwrap_or_default();
+    let about: Vec<_> = asked.split(',').filter_map(|part| part.split(['=', '[']).next()).map(str::trim).collect();
+    let is_asked = |target: &str| about.iter().any(|asked| !asked.is_empty() && target.starts_with(asked));
+    let quiet = if level < LogLevel::Trace { &WEATHER[..] } else { &["libp2p=info"] };
+    let quiet: Vec<_> = quiet.iter().filter(|directive| !is_asked(directive)).copied().collect();
+    EnvFilter::new(format!("{libraries},{},{ours},{asked}", quiet.join(",")))
 }
 
 /// Takes log lines, and sends on nothing that steers a terminal but our own colours, whoever's words are in them.
@@ -61,7 +65,8 @@ impl<W: Write> Write for Clean<W> {
 pub(crate) fn init(config: &LogConfig, colour: bool) {
     let format = config.format;
     let writer = move || Clean { out: io::stderr(), format, colour };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter(config.level)).with_writer(writer);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter(config.level, config.filter.as_deref())).with_writer(writer);
     match config.format {
         OutputFormat::Text => builder.with_ansi(colour).with_target(false).init(),
         OutputFormat::Json => builder.json().flatten_event(true).init(),
@@ -121,8 +126,19 @@ mod tests {
 
     #[test]
     fn the_level_is_for_our_crates_and_libraries_stay_quiet() {
-        let text = filter(LogLevel::Debug).to_string();
+        let text = filter(LogLevel::Debug, None).to_string();
         assert!(text.contains("parsec_actors=debug"), "{text}");
         assert!(text.split(',').any(|directive| directive == "warn"), "{text}");
+    }
+
+    #[test]
+    fn a_filter_reaches_the_libraries_and_leaves_our_level_alone() {
+        let text = filter(LogLevel::Info, Some("libp2p=debug")).to_string();
+        let directives: Vec<_> = text.split(',').collect();
+        assert!(directives.contains(&"libp2p=debug") && directives.contains(&"parsec_actors=info"), "{text}");
+        assert!(!directives.iter().any(|directive| directive.starts_with("libp2p_")), "{text}");
+        let text = filter(LogLevel::Info, Some("parsec_dht=trace,hyper=info")).to_string();
+        assert!(text.contains("parsec_dht=trace") && text.contains("hyper=info"), "{text}");
+        assert!(text.contains("libp2p_kad=error") && !text.contains("parsec_dht=info"), "{text}");
     }
 }

@@ -90,7 +90,7 @@ async fn join(config: &OneShotConfig, kind: OperationKind) -> anyhow::Result<Nod
     match missing {
         None => Ok(node),
         Some(missing) => {
-            let waited = humantime::format_duration(config.ready_timeout);
+            let waited = parsec_measure::written_duration(config.ready_timeout);
             bail!("cannot {kind} yet after {waited} (--ready-timeout): {missing}; tried to join {through}")
         }
     }

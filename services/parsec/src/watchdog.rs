@@ -122,7 +122,7 @@ fn failure(verdict: Verdict, metrics: &Metrics, stop_within: Duration) -> Failur
             let actors = metrics.vitals().status().actors;
             let left = actors.iter().filter(|actor| actor.state() != ActorState::Stopped);
             let left: Vec<_> = left.map(|actor| actor.name.as_str()).collect();
-            let within = humantime::format_duration(stop_within);
+            let within = parsec_measure::written_duration(stop_within);
             Failure::Unfinished(format!("{within} have passed (--stop-timeout), still there: {}", left.join(", ")))
         }
     }

@@ -18,7 +18,7 @@ use crate::spool::SpoolCommandConfig;
 use crate::tools::{
     BenchConfig, CompletionsConfig, ConformanceConfig, MigrateConfig, NetworkConfig, OneShotConfig, TraceConfig,
 };
-use crate::values::{LogLevel, Shell};
+use crate::values::{LogLevel, Shell, SpoolAction};
 use crate::warnings::{Warning, warnings};
 
 mod dashes;
@@ -117,7 +117,7 @@ fn command(program: Program, levels: &[(&str, &ArgMatches)], from: &Sources) -> 
         Program::Retrieve => Command::OneShot(Box::new(OneShotConfig::retrieve(from, required_argument(levels))?)),
         Program::Trace => Command::Trace(TraceConfig::read(from, given_argument(levels))?),
         Program::Migrate => Command::Migrate(MigrateConfig::read(from)?),
-        Program::Spool => Command::Spool(SpoolCommandConfig::read(from, required_argument(levels))?),
+        Program::Spool => Command::Spool(SpoolCommandConfig::read(from, spool_action(levels))?),
         Program::Conformance => Command::Conformance(ConformanceConfig::read(from, required_argument(levels))?),
         Program::Bench => Command::Bench(BenchConfig::read(from)?),
         Program::Demo => Command::Demo(DemoConfig::read(from)?),
@@ -136,6 +136,12 @@ fn server(levels: &[(&str, &ArgMatches)], from: &Sources) -> Result<Box<ServerCo
         Some((name, _)) if *name == IPNI => Err(CliError::DhtOnly),
         _ => Ok(Box::new(config)),
     }
+}
+
+/// What to do with a spool. Without a word for it, only the settings are looked at.
+fn spool_action(levels: &[(&str, &ArgMatches)]) -> SpoolAction {
+    let action = levels.last().and_then(|(name, _)| SpoolAction::read(name).ok());
+    action.unwrap_or(SpoolAction::List)
 }
 
 /// The script that completes command lines in a shell.

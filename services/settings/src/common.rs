@@ -21,6 +21,8 @@ pub struct CommonConfig {
 pub struct LogConfig {
     /// How much.
     pub level: LogLevel,
+    /// What is logged besides, in the syntax of tracing.
+    pub filter: Option<String>,
     /// In which form.
     pub format: OutputFormat,
 }
@@ -65,6 +67,8 @@ pub struct DatabaseParts {
     pub password: Secret,
     /// TLS.
     pub ssl_mode: SslMode,
+    /// The authorities of its certificate; `None` are those of the system.
+    pub ssl_root_cert: Option<PathBuf>,
 }
 
 impl CommonConfig {
@@ -77,7 +81,10 @@ impl CommonConfig {
         let debug = from.required("log.debug", values::switch)?;
         let level = if debug { level.max(LogLevel::Debug) } else { level };
         let format = from.required("log.format", OutputFormat::read)?;
-        Ok(Self { file: from.file().map(Path::to_owned), log: LogConfig { level, format } })
+        Ok(Self {
+            file: from.file().map(Path::to_owned),
+            log: LogConfig { level, filter: from.optional("log.filter", values::log_filter)?, format },
+        })
     }
 }
 
@@ -108,6 +115,7 @@ impl DatabaseParts {
             user: from.required("database.user", values::text)?,
             password: from.secret("database.password", |text| Ok(Secret::new(text)))?.unwrap_or_default(),
             ssl_mode: from.required("database.sslmode", SslMode::read)?,
+            ssl_root_cert: from.optional("database.sslrootcert", values::text)?.map(PathBuf::from),
         })
     }
 }

@@ -12,7 +12,12 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { heading: "Telemetry", global: true, used_by: &[Server, Scheduler], keys: TELEMETRY },
     Section { heading: "Stopping", global: true, used_by: &[Server, Scheduler], keys: STOPPING },
     Section { heading: "Recording", global: true, used_by: &[Server, Scheduler], keys: RECORDING },
-    Section { heading: "Database", global: true, used_by: &[Server, Scheduler, Trace, Migrate, Spool], keys: DATABASE },
+    Section {
+        heading: DATABASE_HEADING,
+        global: true,
+        used_by: &[Server, Scheduler, Trace, Migrate, Spool],
+        keys: DATABASE,
+    },
     Section { heading: "Spool", global: true, used_by: &[Server, Scheduler, Spool], keys: SPOOL },
     Section { heading: "Spool limits", global: true, used_by: &[Server, Scheduler], keys: SPOOL_LIMITS },
     Section { heading: "Place", global: true, used_by: &[Server], keys: PLACE },
@@ -35,6 +40,9 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { heading: "Demo", global: false, used_by: &[Demo], keys: DEMO },
     Section { heading: "Network", global: false, used_by: &[Network], keys: NETWORK },
 ];
+
+/// The heading of what is only needed to reach the database.
+pub(super) const DATABASE_HEADING: &str = "Database";
 
 /// The path of the configuration file, the one setting that cannot stand in it.
 pub(super) const CONFIG: &str = "config";
@@ -81,7 +89,9 @@ const GENERAL: &[Key] = &[
     Key::switch("log.debug", "debug", "PARSEC_DEBUG").help("Log at level 5 at least"),
     Key::number("log.level", "log-level", "PARSEC_LOG_LEVEL", "LEVEL")
         .default("4")
-        .help("How much to log: 0 to 2 errors only, 3 warnings, 4 info, 5 debug, 6 trace"),
+        .help("How much to log: error, warn, info, debug or trace, or 0 to 2 errors only, 3 warnings, 4 info, 5 debug, 6 trace"),
+    Key::text("log.filter", "log-filter", "PARSEC_LOG_FILTER", "DIRECTIVES")
+        .help("What to log besides, also of libraries: TARGET=LEVEL,… in tracing's syntax, such as libp2p_kad=debug"),
     Key::text("log.format", "log-format", "PARSEC_LOG_FORMAT", "FORMAT")
         .default("text")
         .help("Log lines as text or json"),
@@ -128,6 +138,9 @@ const DATABASE: &[Key] = &[
     Key::text("database.sslmode", "db-sslmode", "PARSEC_DATABASE_SSL_MODE", "MODE")
         .default("disable")
         .help("TLS to the database: disable, prefer, require, verify-ca or verify-full"),
+    Key::text("database.sslrootcert", "db-sslrootcert", "PARSEC_DATABASE_SSLROOTCERT", "FILE").help(
+        "Authorities, as PEM, that the certificate of the database has to come from; those of the system if not given",
+    ),
     Key::text("database.wait", "database-wait", "PARSEC_DATABASE_WAIT", "DURATION")
         .default("1m")
         .help("How long to wait at the start for a database that is not there yet"),
@@ -382,8 +395,8 @@ const BENCH: &[Key] = &[
         .help("Strategies to compare"),
     Key::number("bench.seed", "seed", "PARSEC_BENCH_SEED", "N").help("Makes the random choices repeatable"),
     Key::text("bench.format", "format", "PARSEC_BENCH_FORMAT", "FORMAT")
-        .default("table")
-        .help("Result as table, json or csv"),
+        .default("text")
+        .help("Result as text, json or csv"),
     Key::text("bench.transport", "transport", "PARSEC_BENCH_TRANSPORT", "TRANSPORT")
         .default("memory")
         .help("How peers are connected: memory (on a virtual clock), tcp or quic"),

@@ -101,6 +101,7 @@ mod tests {
         ]) {
             let duration = Duration::from_nanos(nanos);
             prop_assert_eq!(parse(&as_go_prints(duration)), Some(duration));
+            prop_assert_eq!(parse(&parsec_measure::written_duration(duration)), Some(duration));
         }
 
         #[test]

@@ -38,6 +38,7 @@ pub enum Program {
 impl Program {
     /// Every subcommand, in the order of the help.
     pub const ALL: [Self; 14] = [
+        Self::Demo,
         Self::Server,
         Self::Scheduler,
         Self::Health,
@@ -48,7 +49,6 @@ impl Program {
         Self::Spool,
         Self::Conformance,
         Self::Bench,
-        Self::Demo,
         Self::Network,
         Self::Config,
         Self::Completions,

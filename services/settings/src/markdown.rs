@@ -1,6 +1,7 @@
 //! The table of settings as it stands in the documentation, and the test that it does.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use crate::declared::{CONFIG, SECTIONS};
 use crate::key::{Key, Program};
@@ -38,15 +39,28 @@ fn row(key: &Key) -> String {
     format!("| {} | {} | {name} | {default} | {help} |", flags.join(", "), variables.join(", "))
 }
 
+fn path() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md"))
+}
+
+/// What stands before the table, the table, and what stands behind it.
+fn page() -> (String, String, String) {
+    let page = std::fs::read_to_string(path()).unwrap();
+    let (before, rest) = page.split_once(BEGIN).expect("the page marks where the table begins");
+    let (table, behind) = rest.split_once(END).expect("the page marks where the table ends");
+    (before.to_owned(), table.to_owned(), behind.to_owned())
+}
+
 #[test]
-fn the_readme_shows_the_table() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
-    let readme = std::fs::read_to_string(path).unwrap();
-    let (_, rest) = readme.split_once(BEGIN).expect("docs/configuration.md marks where the table begins");
-    let (shown, _) = rest.split_once(END).expect("docs/configuration.md marks where the table ends");
-    let table = markdown();
-    assert!(
-        shown == table,
-        "docs/configuration.md is behind the table of settings; between the markers belongs:\n{table}"
-    );
+fn the_page_shows_the_table() {
+    let (_, shown, _) = page();
+    let write = "cargo test -p parsec-settings --lib -- --ignored write_the_table";
+    assert!(shown == markdown(), "docs/configuration.md is behind the table of settings; run `{write}`");
+}
+
+#[test]
+#[ignore = "writes docs/configuration.md"]
+fn write_the_table() {
+    let (before, _, behind) = page();
+    std::fs::write(path(), format!("{before}{BEGIN}{}{END}{behind}", markdown())).unwrap();
 }

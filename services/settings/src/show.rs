@@ -72,7 +72,7 @@ impl ShowConfig {
     pub fn text(&self) -> String {
         match &self.shown {
             Shown::Schema => format!("{:#}", schema()),
-            Shown::Values(settings, ShowFormat::Table) => table(settings),
+            Shown::Values(settings, ShowFormat::Text) => table(settings),
             Shown::Values(settings, ShowFormat::Json) => {
                 format!("{:#}", settings.iter().map(Setting::json).collect::<Value>())
             }
@@ -169,7 +169,7 @@ impl Setting {
 
 /// The setting that is heard instead of `name`, if another one is.
 fn overruled(from: &Sources, name: &str) -> Option<&'static str> {
-    const PARTS: [&str; 7] = ["host", "port", "name", "password", "password_file", "user", "sslmode"];
+    const PARTS: [&str; 8] = ["host", "port", "name", "password", "password_file", "user", "sslmode", "sslrootcert"];
     const STRATEGY: [&str; 3] = ["server.dht.strategy", "server.dht.fullrt", "server.dht.optprov"];
     let rank = |name: &str| from.origin(name).rank();
     let asks = |name: &str| match name {

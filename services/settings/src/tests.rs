@@ -157,8 +157,8 @@ fn a_message_names_the_place_the_value_and_what_would_be_right() {
         (
             "server",
             "PARSEC_LOG_LEVEL",
-            "info",
-            "cannot use `info`: expected a number from 0 (panic) over 2 (error) and 4 (info) to 6 (trace)",
+            "loud",
+            "cannot use `loud`: expected error, warn, info, debug or trace, or a number from 0 (panic) over 2 (error) and 4 (info) to 6 (trace)",
         ),
         (
             "scheduler",
@@ -332,6 +332,63 @@ fn the_more_talkative_of_debug_and_log_level_wins() {
     assert_eq!(level("--log-level 0"), LogLevel::Error);
 }
 
+#[test]
+fn a_level_has_a_name_and_the_number_of_the_original() {
+    let level = |word: &str| server("", &[("PARSEC_LOG_LEVEL", word)]).common.log.level;
+    for (words, expected) in [
+        (["error", "2"], LogLevel::Error),
+        (["warn", "warning"], LogLevel::Warn),
+        (["info", "4"], LogLevel::Info),
+        (["debug", "5"], LogLevel::Debug),
+        (["trace", "6"], LogLevel::Trace),
+    ] {
+        assert_eq!(words.map(level), [expected; 2], "{words:?}");
+    }
+}
+
+#[test]
+fn a_filter_of_the_log_is_judged_where_it_was_set() {
+    let filter = |environment: &[(&str, &str)]| server("", environment).common.log.filter;
+    assert_eq!(filter(&[]), None);
+    let directives = "libp2p_kad=debug,libp2p_swarm=trace";
+    assert_eq!(filter(&[("PARSEC_LOG_FILTER", directives)]), Some(directives.to_owned()));
+    let message = run("server --log-filter libp2p_kad=loud", &[]).unwrap_err();
+    assert!(message.starts_with("error: flag --log-filter: cannot use `libp2p_kad=loud`: "), "{message}");
+    assert!(message.contains("expected directives such as libp2p_kad=debug"), "{message}");
+}
+
+#[test]
+fn a_negative_number_is_a_bad_value_and_no_flag() {
+    for (line, message) in [
+        ("demo --peers -5", "flag --peers: cannot use `-5`: expected a whole number from 1 to 10000"),
+        ("demo -peers -5", "flag --peers: cannot use `-5`: expected a whole number from 1 to 10000"),
+        ("bench --undialable -.5", "flag --undialable: cannot use `-.5`: expected a share from 0 to 0.9, such as 0.15"),
+        (
+            "scheduler --fleets a --interval -5s",
+            "flag --interval: cannot use `-5s`: expected a duration such as 500ms, 30s or 1m30s",
+        ),
+    ] {
+        assert_eq!(run(line, &[]).unwrap_err(), format!("error: {message}"));
+    }
+}
+
+#[test]
+fn formats_have_one_set_of_words_and_the_older_one_is_still_read() {
+    for command in ["bench", "config"] {
+        let [older, current] = ["table", "text"].map(|word| run(&format!("{command} --format {word}"), &[]).unwrap().0);
+        assert_eq!(older, current);
+    }
+}
+
+#[test]
+fn the_authority_of_a_database_is_a_file() {
+    assert_eq!(parts(server("", &[])).ssl_root_cert, None);
+    let by_flag = server("--db-sslmode verify-full --db-sslrootcert ca.pem", &[]);
+    assert_eq!(parts(by_flag).ssl_root_cert, Some("ca.pem".into()));
+    let by_variable = server("", &[("PARSEC_DATABASE_SSLROOTCERT", "ca.pem")]);
+    assert_eq!(parts(by_variable).ssl_root_cert, Some("ca.pem".into()));
+}
+
 /// A value for a setting that is not its default.
 pub(crate) fn sample(key: &Key, secret_file: &str) -> String {
     match (key.kind, key.placeholder) {
@@ -347,6 +404,7 @@ pub(crate) fn sample(key: &Key, secret_file: &str) -> String {
         (_, "URL") => "sqlite:x.db".to_owned(),
         (_, "MODE") => "require".to_owned(),
         (_, "FORMAT") => "json".to_owned(),
+        (_, "DIRECTIVES") => "libp2p_kad=debug".to_owned(),
         (_, "FILE") => secret_file.to_owned(),
         (_, "TOKEN") => "something-else-that-is-long-enough".to_owned(),
         (_, "MULTIADDRS") => "/ip4/1.2.3.4/tcp/1/p2p/12D3KooW".to_owned(),

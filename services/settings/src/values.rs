@@ -12,6 +12,7 @@ use parsec_dht::{PrivatePeers, Warmth};
 use parsec_lab::Latency;
 use parsec_measure::{AttemptId, Cid, ParseCidError, Share, StrategyKind};
 use reqwest::Url;
+use tracing_subscriber::EnvFilter;
 
 use crate::secrecy::BLANK;
 
@@ -96,9 +97,9 @@ pub(super) fn dead_share_beside(other: Share, name: &'static str) -> impl Fn(&st
     }
 }
 
-/// Names that a setting is chosen from.
+/// Names that a setting is chosen from; one may have an older name, which is still read.
 macro_rules! choice {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal $(or $older:literal)?),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum $name { $($(#[$variant_doc])* $variant),+ }
@@ -112,6 +113,7 @@ macro_rules! choice {
             pub(super) fn read(text: &str) -> Reading<Self> {
                 let all = [$(Self::$variant),+];
                 let names = || all.map(Self::as_str).join(", ");
+                let text = match text { $($($older => $text,)?)+ _ => text };
                 all.into_iter().find(|choice| choice.as_str() == text).ok_or_else(|| format!("expected one of: {}", names()))
             }
         }
@@ -132,7 +134,7 @@ choice! {
     /// How settings are written.
     ShowFormat {
         /// For people.
-        Table = "table",
+        Text = "text" or "table",
         /// One array of objects.
         Json = "json",
         /// A configuration file.
@@ -168,7 +170,7 @@ choice! {
     /// How a comparison is written.
     BenchFormat {
         /// For people.
-        Table = "table",
+        Text = "text" or "table",
         /// One array of objects.
         Json = "json",
         /// Comma-separated, with a header.
@@ -220,17 +222,25 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
-    /// Reads the numbers of logrus, the original's log library: 0 panic, 1 fatal, 2 error, …, 6 trace.
+    /// Reads names, and the numbers of logrus, the original's log library: 0 panic, 1 fatal, 2 error, …, 6 trace.
     pub(super) fn read(text: &str) -> Reading<Self> {
         match text {
-            "0" | "1" | "2" => Ok(Self::Error),
-            "3" => Ok(Self::Warn),
-            "4" => Ok(Self::Info),
-            "5" => Ok(Self::Debug),
-            "6" => Ok(Self::Trace),
-            _ => Err("expected a number from 0 (panic) over 2 (error) and 4 (info) to 6 (trace)".to_owned()),
+            "error" | "0" | "1" | "2" => Ok(Self::Error),
+            "warn" | "warning" | "3" => Ok(Self::Warn),
+            "info" | "4" => Ok(Self::Info),
+            "debug" | "5" => Ok(Self::Debug),
+            "trace" | "6" => Ok(Self::Trace),
+            _ => Err("expected error, warn, info, debug or trace, or a number from 0 (panic) over 2 (error) and 4 (info) to 6 (trace)".to_owned()),
         }
     }
+}
+
+/// What is logged beside the level, in the syntax of tracing.
+pub(super) fn log_filter(text: &str) -> Reading<String> {
+    let bad = |error| {
+        format!("{error}; expected directives such as libp2p_kad=debug,libp2p_swarm=trace, separated by commas")
+    };
+    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(bad)
 }
 
 pub(super) fn any_text(text: &str) -> Reading<String> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use parsec_measure::StrategyKind;
+use parsec_measure::{StrategyKind, written_duration};
 use thiserror::Error;
 
 use super::regions::Region;
@@ -54,20 +54,16 @@ pub enum RoundTripError {
     /// Longer than nodes have time for.
     #[error(
         "over it, a lookup that fills a routing table would take longer than the 10 s that it is given; expected at most {}",
-        humantime(MAX_ROUND_TRIP)
+        written_duration(MAX_ROUND_TRIP)
     )]
     TooLong,
     /// Longer than a crawl has time for.
     #[error(
         "over it, a crawl (strategy fullrt) would take longer for each peer than the 15 s that it is given; expected at most {}, \
          or strategies without fullrt",
-        humantime(MAX_ROUND_TRIP_OF_A_CRAWL)
+        written_duration(MAX_ROUND_TRIP_OF_A_CRAWL)
     )]
     TooLongForACrawl,
-}
-
-fn humantime(duration: Duration) -> String {
-    format!("{duration:?}")
 }
 
 impl Latency {

@@ -38,7 +38,7 @@ const COLUMNS: [&str; 18] = [
 pub(crate) fn print(config: &BenchConfig, seed: u64, rows: &[BenchRow]) -> std::io::Result<()> {
     let heading = heading(config, seed);
     match config.format {
-        BenchFormat::Table => output::line(&format!("{heading}\n{}", table(rows))),
+        BenchFormat::Text => output::line(&format!("{heading}\n{}", table(rows))),
         BenchFormat::Json => output::note(&heading).and_then(|()| output::line(&json(rows))),
         BenchFormat::Csv => output::note(&heading).and_then(|()| output::table(&csv(rows))),
     }
@@ -54,7 +54,7 @@ pub(crate) fn heading(config: &BenchConfig, seed: u64) -> String {
     format!(
         "{} peers, RTT {}, {} undialable, {} silent, {} connections, alpha {}, seed {seed}, transport {}, {clock}",
         config.peers,
-        humantime::format_duration(config.rtt),
+        parsec_measure::written_duration(config.rtt),
         percent(config.undialable.get()),
         percent(config.silent.get()),
         if config.warm { "warm" } else { "cold" },

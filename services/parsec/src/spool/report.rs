@@ -108,7 +108,7 @@ fn nothing(directory: &Path) -> String {
 
 /// In whole seconds.
 fn age(age: Duration) -> String {
-    humantime::format_duration(Duration::from_secs(age.as_secs())).to_string()
+    parsec_measure::written_duration(Duration::from_secs(age.as_secs()))
 }
 
 fn slot_json(slot: &SlotReport) -> Value {

@@ -1,29 +1,51 @@
 //! Flags with one dash: `-fleet x`, as Go's flag package reads them beside `--fleet x`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use crate::declared::keys;
 use crate::key::Kind;
 
-/// The same command line with two dashes before each of our flags. Values stay as they are, also those that look like flags.
-pub(super) fn doubled(args: impl IntoIterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+/// The same command line with two dashes before each of our flags, and with a flag and its value as one word where the value
+/// is a negative number: it is refused as what it is then, not as an unknown flag. Other values stay as they are, also those
+/// that look like flags.
+pub(super) fn doubled(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = Vec::new();
     let mut value_follows = false;
     let mut over = false;
-    args.into_iter().map(move |arg| {
-        if over || std::mem::take(&mut value_follows) {
-            return arg;
+    for arg in args {
+        if std::mem::take(&mut value_follows) && !over {
+            match words.last_mut() {
+                Some(flag) if is_negative(&arg) => {
+                    flag.push("=");
+                    flag.push(arg);
+                }
+                _ => words.push(arg),
+            }
+            continue;
         }
-        over = arg == "--";
-        let Some(bare) = arg.to_str().and_then(|text| text.strip_prefix('-')) else { return arg };
-        let bare = bare.strip_prefix('-').unwrap_or(bare);
-        let (name, has_value) = bare.split_once('=').map_or((bare, false), |(name, _)| (name, true));
-        let mut ours = keys().filter(|key| key.flags().any(|flag| flag == name)).peekable();
-        if ours.peek().is_none() && !["help", "version"].contains(&name) {
-            return arg;
-        }
-        value_follows = !has_value && ours.any(|key| key.kind != Kind::Switch);
-        OsString::from(format!("--{bare}"))
-    })
+        over |= arg == "--";
+        let ours = if over { None } else { flag(&arg) };
+        value_follows = ours.as_ref().is_some_and(|(_, value_follows)| *value_follows);
+        words.push(ours.map_or(arg, |(flag, _)| flag));
+    }
+    words
+}
+
+/// The flag with two dashes, and whether its value is the next word; `None` if it is none of ours.
+fn flag(arg: &OsStr) -> Option<(OsString, bool)> {
+    let bare = arg.to_str()?.strip_prefix('-')?;
+    let bare = bare.strip_prefix('-').unwrap_or(bare);
+    let (name, has_value) = bare.split_once('=').map_or((bare, false), |(name, _)| (name, true));
+    let mut ours = keys().filter(|key| key.flags().any(|flag| flag == name)).peekable();
+    if ours.peek().is_none() && !["help", "version"].contains(&name) {
+        return None;
+    }
+    Some((format!("--{bare}").into(), !has_value && ours.any(|key| key.kind != Kind::Switch)))
+}
+
+fn is_negative(arg: &OsStr) -> bool {
+    let number = arg.to_str().and_then(|text| text.strip_prefix('-')).map(|text| text.trim_start_matches('.'));
+    number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -32,7 +54,7 @@ mod tests {
 
     fn doubled(line: &str) -> String {
         let words = super::doubled(line.split(' ').map(OsString::from));
-        words.map(|word| word.into_string().unwrap()).collect::<Vec<_>>().join(" ")
+        words.into_iter().map(|word| word.into_string().unwrap()).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -51,6 +73,9 @@ mod tests {
             ("parsec -db-password=x -debug server", "parsec --db-password=x --debug server"),
             ("parsec provide -- -debug", "parsec provide -- -debug"),
             ("parsec provide -", "parsec provide -"),
+            ("parsec demo --peers -5 -debug", "parsec demo --peers=-5 --debug"),
+            ("parsec demo -rounds -.5", "parsec demo --rounds=-.5"),
+            ("parsec demo --debug -5", "parsec demo --debug -5"),
         ] {
             assert_eq!(doubled(line), expected);
         }

@@ -2,8 +2,9 @@
 
 use clap::{Arg, ArgAction};
 
-use crate::declared::SECTIONS;
+use crate::declared::{DATABASE_HEADING, SECTIONS};
 use crate::key::{Key, Kind, Program, Secrecy};
+use crate::values::SpoolAction;
 
 /// What the binary says of itself.
 #[derive(Debug, Clone, Copy)]
@@ -45,12 +46,12 @@ pub(super) fn argument(program: Program) -> Option<Arg> {
         ),
         Program::Retrieve => ("CID", true, "What to look for"),
         Program::Trace => ("OPERATION_ID", false, "Operation to show; lists the newest if not given"),
-        Program::Spool => ("ACTION", true, "What to do: list, verify or replay"),
         Program::Conformance => ("URL", true, "HTTP API of the server, as http://HOST:PORT or https://HOST:PORT"),
         Program::Completions => ("SHELL", true, "Shell to complete command lines in: bash, zsh or fish"),
         Program::Server
         | Program::Scheduler
         | Program::Migrate
+        | Program::Spool
         | Program::Bench
         | Program::Demo
         | Program::Network
@@ -63,6 +64,7 @@ pub(super) fn argument(program: Program) -> Option<Arg> {
 
 pub(super) fn command_line(binary: &Binary) -> clap::Command {
     let globals = SECTIONS.iter().filter(|section| section.global);
+    let globals = globals.flat_map(|section| section.keys.iter().flat_map(|key| args(key, section.heading)));
     let root = clap::Command::new(NAME)
         .version(binary.version)
         .about("Measures how fast a libp2p Kademlia DHT publishes and finds provider records")
@@ -70,7 +72,8 @@ pub(super) fn command_line(binary: &Binary) -> clap::Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .next_line_help(true)
-        .args(globals.flat_map(|section| section.keys.iter().flat_map(|key| args(key, section.heading))));
+        // `parsec` alone and `parsec -h` are about the commands; `parsec --help` shows what may stand before all of them.
+        .args(globals.map(|arg| arg.hide_short_help(true)));
     Program::ALL.into_iter().fold(root, |root, program| root.subcommand(subcommand(program, binary)))
 }
 
@@ -86,9 +89,27 @@ fn subcommand(program: Program, binary: &Binary) -> clap::Command {
             let ipni = clap::Command::new(IPNI).about("Ends with a message: this build measures DHTs only");
             plain.subcommand(with_settings(dht, program)).subcommand(with_settings(ipni, program))
         }
+        Program::Spool => with_actions(plain),
         Program::Config => with_programs(plain, binary),
         _ => plain,
     }
+}
+
+/// What can be done with a spool.
+fn with_actions(spool: clap::Command) -> clap::Command {
+    let actions = [
+        (SpoolAction::List, "Says where rows wait, and how many"),
+        (SpoolAction::Verify, "Reads every row that waits; exits with 1 if some are damaged"),
+        (SpoolAction::Replay, "Writes the rows that no running process looks after to the database"),
+    ];
+    actions.into_iter().fold(spool.subcommand_required(true), |spool, (action, about)| {
+        let command = with_settings(clap::Command::new(action.as_str()).about(about), Program::Spool);
+        let writes = action == SpoolAction::Replay;
+        spool.subcommand(command.mut_args(|arg| {
+            let needed = writes || arg.get_help_heading() != Some(DATABASE_HEADING);
+            if needed { arg } else { arg.hide(true) }
+        }))
+    })
 }
 
 /// What a command does, and how it is used.
@@ -136,8 +157,7 @@ fn about(program: Program) -> (&'static str, &'static [&'static str]) {
             ],
         ),
         Program::Spool => (
-            "Looks after rows that wait on disk for the database: list says where, verify reads all of them and exits with 1 \
-             if some are damaged, replay writes those that no running process looks after",
+            "Looks after rows that wait on disk for the database",
             &[
                 "parsec spool list",
                 "parsec spool verify --spool-dir /var/lib/parsec/spool",
@@ -200,7 +220,9 @@ fn with_settings(command: clap::Command, program: Program) -> clap::Command {
 /// The flags of a setting, older names hidden.
 fn args(key: &'static Key, heading: &'static str) -> impl Iterator<Item = Arg> {
     let names = key.flags().map(move |flag| (flag, flag != key.flag));
-    names.map(move |(flag, older)| arg(key).id(id(key, flag)).long(flag).hide(older).help_heading(heading))
+    names.map(move |(flag, older)| {
+        arg(key).id(id(key, flag)).long(flag).hide(older || key.idle.is_some()).help_heading(heading)
+    })
 }
 
 fn arg(key: &'static Key) -> Arg {
@@ -214,7 +236,8 @@ fn arg(key: &'static Key) -> Arg {
         .value_name(key.placeholder)
         // A password may begin with a dash, as it may with anything.
         .allow_hyphen_values(key.secrecy == Secrecy::Secret)
-        .help(format!("{} [env: {variables}]{default}{older}", key.meaning()));
+        .help(format!("{}{default}", key.meaning()))
+        .long_help(format!("{} [env: {variables}]{default}{older}", key.meaning()));
     match key.kind {
         Kind::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
         Kind::List => arg.action(ArgAction::Append),
@@ -229,8 +252,8 @@ fn with_programs(config: clap::Command, binary: &Binary) -> clap::Command {
             Arg::new(FORMAT)
                 .long("format")
                 .value_name("FORMAT")
-                .default_value("table")
-                .help("As table, json, or toml (a configuration file)"),
+                .default_value("text")
+                .help("As text, json, or toml (a configuration file)"),
         )
         .arg(
             Arg::new(SCHEMA)

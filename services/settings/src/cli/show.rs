@@ -31,7 +31,7 @@ pub(super) fn read(
         Some(program) => judge(program)?,
         None => described().try_for_each(|program| usable(program, &judge))?,
     }
-    let format = own.get_one::<String>(FORMAT).map_or("table", String::as_str);
+    let format = own.get_one::<String>(FORMAT).map_or("text", String::as_str);
     Ok(ShowConfig::values(from, asked, format)?)
 }
 

@@ -105,6 +105,7 @@ fn the_help_of_a_subcommand_shows_every_setting_it_uses() {
         for section in SECTIONS {
             let used = section.used_by.contains(&program);
             for key in section.keys {
+                let used = used && key.idle.is_none();
                 // Two subcommands may have flags of one name; the name of the variable is unique.
                 assert_eq!(help.contains(&format!("[env: {}", key.variable)), used, "{program:?}: {}", key.name);
                 if used {
@@ -194,6 +195,26 @@ fn the_url_of_the_database_wins_over_its_parts() {
 }
 
 #[test]
+fn parsec_alone_shows_its_commands_the_demonstration_first_and_no_settings() {
+    let (help, code) = refusal("parsec");
+    assert_eq!(code, 2);
+    let commands: Vec<_> = help.lines().skip_while(|line| *line != "Commands:").skip(1).collect();
+    assert_eq!(commands[0].trim(), "demo", "{help}");
+    assert!(!help.contains("--db-host") && help.lines().count() < 60, "{help}");
+    assert!(help.contains("parsec demo"), "{help}");
+}
+
+#[test]
+fn settings_without_effect_stay_out_of_the_help_and_are_read() {
+    let (help, _) = refusal("parsec server --help");
+    assert!(help.contains("--fleet") && !help.contains("firehose") && !help.contains("indexer"), "{help}");
+    let (help, _) = refusal("parsec spool list --help");
+    assert!(help.contains("--spool-dir") && !help.contains("--db-host"), "{help}");
+    assert!(run("parsec spool list --db-host db").is_ok());
+    assert!(refusal("parsec spool replay --help").0.contains("--db-host"));
+}
+
+#[test]
 fn the_command_line_definition_is_sound() {
     command_line(&BINARY).debug_assert();
 }
@@ -223,7 +244,7 @@ fn a_shell_is_told_every_command_and_every_flag() {
         for program in Program::ALL {
             assert!(script.contains(program.name()), "{shell}: {}", program.name());
         }
-        for flag in keys().map(|key| key.flag) {
+        for flag in keys().filter(|key| key.idle.is_none()).map(|key| key.flag) {
             // fish has its own way to write a flag.
             let written = if shell == "fish" { format!("-l {flag} ") } else { format!("--{flag}") };
             assert!(script.contains(&written), "{shell}: {flag}");

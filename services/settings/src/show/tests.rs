@@ -181,7 +181,7 @@ fn what_the_command_would_refuse_is_refused_in_the_same_words() {
     }
     assert_eq!(
         run("config --format yaml server", &[]).unwrap_err(),
-        "error: flag --format: cannot use `yaml`: expected one of: table, json, toml"
+        "error: flag --format: cannot use `yaml`: expected one of: text, json, toml"
     );
     let (_, warnings) = run("config server", &[("PARSEC_DATABSE_HOST", "x")]).unwrap();
     assert_eq!(warnings.len(), 1, "it warns as the command would");

@@ -36,7 +36,7 @@ fn a_comparison_is_refused_what_would_not_be_one() {
             "flag --strategies: cannot use `classic,classic`: `classic` stands there twice",
         ),
         ("--strategies ,", "flag --strategies: cannot use `,`: expected at least one name"),
-        ("--format text", "flag --format: cannot use `text`: expected one of: table, json, csv"),
+        ("--format yaml", "flag --format: cannot use `yaml`: expected one of: text, json, csv"),
         ("--transport pigeon", "flag --transport: cannot use `pigeon`: expected one of: memory, tcp, quic"),
     ] {
         assert_eq!(run(&format!("bench {line}"), &[]).unwrap_err(), format!("error: {message}"));
