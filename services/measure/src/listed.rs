@@ -173,12 +173,8 @@ fn is_multihash(text: &str) -> bool {
 }
 
 fn from_hex(text: &str) -> Option<Anchor> {
-    let digits: &[u8; 64] = text.as_bytes().try_into().ok()?;
-    let digit = |character: u8| char::from(character).to_digit(16).map(|digit| digit as u8);
     let mut anchor = [0; 32];
-    for (byte, pair) in anchor.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
+    hex::decode_to_slice(text, &mut anchor).ok()?;
     Some(anchor)
 }
 

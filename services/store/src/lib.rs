@@ -38,8 +38,8 @@ pub use listed::{MAX_LISTED_NODES, NodeList, UnusableNode};
 pub use migrated::{Migrated, SchemaVersion, migration_script};
 pub use port::{PortTooHigh, ServerPort};
 pub use spool::{
-    Adopted, Damage, Mark, Oldest, Recovered, SlotReport, Spool, SpoolDepth, SpoolError, SpoolLimits, SpoolState,
-    Spooling, inspect, spooled,
+    Adopted, Damage, Mark, Oldest, Recovered, ReplayError, Replayed, SlotReport, Spool, SpoolDepth, SpoolError,
+    SpoolLimits, SpoolState, Spooling, inspect, replay,
 };
 pub use store::{ClaimChecks, MAX_LISTED_OPERATIONS, NewNode, NodeFollowUp, Row, Store};
 

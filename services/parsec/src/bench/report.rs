@@ -155,22 +155,19 @@ fn json(rows: &[BenchRow]) -> String {
 
 /// For spreadsheets, as RFC 4180 has it: a header, lines that end in CR LF; what is not known is empty.
 fn csv(rows: &[BenchRow]) -> String {
-    let mut text = COLUMNS.join(",") + "\r\n";
-    for row in rows {
-        let row = serde_json::to_value(row).expect("a row is names and numbers");
-        text += &COLUMNS.map(|column| field(&row[column])).join(",");
-        text += "\r\n";
-    }
-    text
-}
-
-fn field(value: &Value) -> String {
-    let text = match value {
+    let field = |value: &Value| match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         value => value.to_string(),
     };
-    if text.contains([',', '"', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    let in_memory = "memory takes every record";
+    writer.write_record(COLUMNS).expect(in_memory);
+    for row in rows {
+        let row = serde_json::to_value(row).expect("a row is names and numbers");
+        writer.write_record(COLUMNS.map(|column| field(&row[column]))).expect(in_memory);
+    }
+    String::from_utf8(writer.into_inner().expect(in_memory)).expect("made of texts")
 }
 
 #[cfg(test)]

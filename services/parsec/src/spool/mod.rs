@@ -1,7 +1,6 @@
 //! Where rows wait while the database is away: opening the spool of a process, and `parsec spool`, which looks after
 //! those of processes that are gone.
 
-mod replay;
 mod report;
 
 use std::path::Path;
@@ -9,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use parsec_actors::recorder::Backlog;
-use parsec_store::{Spool, SpoolDepth, StoreConfig, inspect};
+use parsec_store::{Replayed, Spool, SpoolDepth, StoreConfig, inspect};
 use tracing::{info, warn};
 
 use crate::{database, output};
@@ -79,12 +78,16 @@ async fn replay(directory: &Path, config: &SpoolCommandConfig) -> anyhow::Result
             bail!("database {}: there is no such file", path.display());
         }
         let store = database::open(&target, config.database.wait).await?;
-        replay::replay(directory, &target, store).await?
+        parsec_store::replay(directory, &target, store, tell_refused).await?
     } else {
-        replay::Replayed::default()
+        Replayed::default()
     };
     output::line(&report::replayed(directory, &target, &replayed, used, config.format))?;
     Ok(if replayed.refused == 0 && replayed.damage.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn tell_refused(reason: &str) -> std::io::Result<()> {
+    output::note(&format!("the database refuses a row: {reason}"))
 }
 
 #[cfg(test)]

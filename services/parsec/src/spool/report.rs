@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 use parsec_show::words;
-use parsec_store::{Damage, SlotReport, StoreConfig};
+use parsec_store::{Damage, Replayed, SlotReport, StoreConfig};
 use serde_json::{Value, json};
 
-use super::replay::Replayed;
 use parsec_settings::OutputFormat;
 
 /// The columns of the list that hold numbers.

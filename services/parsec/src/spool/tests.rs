@@ -4,7 +4,6 @@ use std::time::Duration;
 use parsec_store::{Damage, SlotReport, SpoolLimits, Spooling, StoreConfig};
 use serde_json::{Value, json};
 
-use super::replay::Replayed;
 use super::*;
 use parsec_settings::OutputFormat;
 

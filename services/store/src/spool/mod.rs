@@ -19,6 +19,7 @@ mod frame;
 mod inspect;
 mod journal;
 mod recovered;
+mod replay;
 mod rounds;
 mod segment;
 mod shape;
@@ -35,6 +36,7 @@ use parsec_measure::{Attempt, Round, RoundId};
 pub use error::{Damage, SpoolError};
 pub use inspect::{SlotReport, SpoolDepth, inspect};
 pub use recovered::{Adopted, Recovered};
+pub use replay::{ReplayError, Replayed, replay};
 
 use crate::{Row, StoreConfig};
 use clock::Clock;
@@ -46,7 +48,7 @@ use slot::{Identity, MAX_SLOTS, Slot};
 const MOVED_ROWS: usize = 1_000;
 
 /// A row as it stands in the spool: one line of JSON.
-pub fn spooled(row: &Row) -> String {
+fn spooled(row: &Row) -> String {
     String::from_utf8_lossy(&shape::line(row)).into_owned()
 }
 

@@ -1,18 +1,16 @@
-//! `parsec spool replay`: what processes have left that are gone is written, in order, by hand.
+//! Writing by hand, in order, what processes have left that are gone.
 
 use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use parsec_store::{
-    Adopted, Damage, Oldest, Row, Spool, SpoolError, SpoolLimits, Spooling, Store, StoreConfig, StoreError, spooled,
-};
+use thiserror::Error;
 use tokio::runtime::Handle;
 
-use crate::output;
+use super::{Adopted, Damage, Oldest, Spool, SpoolError, SpoolLimits, Spooling, spooled};
+use crate::{Row, Store, StoreConfig, StoreError};
 
 /// How many rows are written in one transaction, as the recorder does it.
 const BATCH: usize = 500;
@@ -25,31 +23,76 @@ const REFUSED: &str = "refused.jsonl";
 
 /// What became of the rows that waited.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Replayed {
+pub struct Replayed {
     /// Rows that the database has now.
-    pub(crate) rows: usize,
+    pub rows: usize,
     /// Rows that it will never take, kept in the file [`refused_at`](Self::refused_at).
-    pub(crate) refused: usize,
+    pub refused: usize,
     /// Where they are, if there are any.
-    pub(crate) refused_at: Option<PathBuf>,
+    pub refused_at: Option<PathBuf>,
     /// What could not be read.
-    pub(crate) damage: Vec<Damage>,
+    pub damage: Vec<Damage>,
 }
 
-/// Writes what waits for `database` in slots that no process uses.
-pub(super) async fn replay(
+/// Why not everything was written that waits.
+#[derive(Debug, Error)]
+pub enum ReplayError {
+    /// The spool cannot be read or written.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// What a process has left cannot be moved from its slot.
+    #[error("rows are left in {slot}")]
+    Left {
+        /// The slot.
+        slot: String,
+        /// Why.
+        #[source]
+        error: SpoolError,
+    },
+    /// The database takes no more.
+    #[error("{written} rows have been written, the others go on waiting")]
+    Store {
+        /// How many it has taken.
+        written: usize,
+        /// What it says.
+        #[source]
+        error: StoreError,
+    },
+    /// There is no place for what the database refuses.
+    #[error("refused rows cannot be kept in {}", path.display())]
+    Keep {
+        /// Their file.
+        path: PathBuf,
+        /// What the operating system says.
+        #[source]
+        error: io::Error,
+    },
+    /// Nobody hears why a row is refused.
+    #[error("cannot say why a row is refused")]
+    Told(#[source] io::Error),
+    /// A panic.
+    #[error("the replay has crashed")]
+    Crashed(#[from] tokio::task::JoinError),
+}
+
+/// Writes what waits for `database` in slots below `directory` that no process uses. `tell` hears why a row is refused.
+///
+/// # Errors
+/// [`ReplayError`]; what has been written until then is done with.
+pub async fn replay(
     directory: &Path,
     database: &StoreConfig,
     store: Arc<dyn Store>,
-) -> anyhow::Result<Replayed> {
+    tell: fn(&str) -> io::Result<()>,
+) -> Result<Replayed, ReplayError> {
     let (directory, database, runtime) = (directory.to_owned(), database.clone(), Handle::current());
     let replaying = tokio::task::spawn_blocking(move || {
         let (spool, recovered) = Spool::open(&directory, &database, NO_LIMITS)?;
         let left = recovered.adopted.into_iter().find_map(|Adopted { slot, left, .. }| Some((slot, left?)));
         let replayed = Replayed { damage: recovered.damage, ..Replayed::default() };
-        let replayed = drain(spool, replayed, &directory, |rows| runtime.block_on(store.record(rows)))?;
+        let replayed = drain(spool, replayed, &directory, tell, |rows| runtime.block_on(store.record(rows)))?;
         match left {
-            Some((slot, error)) => Err(error).with_context(|| format!("rows are left in {slot}")),
+            Some((slot, error)) => Err(ReplayError::Left { slot, error }),
             None => Ok(replayed),
         }
     });
@@ -61,8 +104,9 @@ fn drain(
     mut spool: impl Spooling,
     mut replayed: Replayed,
     directory: &Path,
+    tell: fn(&str) -> io::Result<()>,
     record: impl Fn(&[Row]) -> Result<(), StoreError>,
-) -> anyhow::Result<Replayed> {
+) -> Result<Replayed, ReplayError> {
     loop {
         let Oldest { rows, end } = match spool.oldest(BATCH) {
             Err(SpoolError::Damaged(damage)) => {
@@ -74,16 +118,15 @@ fn drain(
         if rows.is_empty() {
             return Ok(replayed);
         }
-        let so_far =
-            |replayed: &Replayed| format!("{} rows have been written, the others go on waiting", replayed.rows);
         let refused = match record(&rows) {
-            Ok(()) => Vec::new(),
+            Ok(()) => Ok(Vec::new()),
             // One bad row must not hold up all others.
-            Err(StoreError::BadRow(_)) => each(&rows, &record).with_context(|| so_far(&replayed))?,
-            Err(error) => return Err(error).with_context(|| so_far(&replayed)),
+            Err(StoreError::BadRow(_)) => each(&rows, &record),
+            Err(error) => Err(error),
         };
+        let refused = refused.map_err(|error| ReplayError::Store { written: replayed.rows, error })?;
         if !refused.is_empty() {
-            replayed.refused_at = Some(keep(directory, &refused)?);
+            replayed.refused_at = Some(keep(directory, &refused, tell)?);
         }
         replayed.rows += rows.len() - refused.len();
         replayed.refused += refused.len();
@@ -105,15 +148,19 @@ fn each(rows: &[Row], record: impl Fn(&[Row]) -> Result<(), StoreError>) -> Resu
 }
 
 /// Puts refused rows where somebody can look at them, before the spool forgets them.
-fn keep(directory: &Path, refused: &[(&Row, String)]) -> anyhow::Result<PathBuf> {
+fn keep(
+    directory: &Path,
+    refused: &[(&Row, String)],
+    tell: fn(&str) -> io::Result<()>,
+) -> Result<PathBuf, ReplayError> {
     let path = directory.join(REFUSED);
-    let failed = || format!("refused rows cannot be kept in {}", path.display());
-    let mut file = OpenOptions::new().create(true).append(true).open(&path).with_context(failed)?;
+    let failed = |error| ReplayError::Keep { path: path.clone(), error };
+    let mut file = OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
     for (row, reason) in refused {
-        output::note(&format!("the database refuses a row: {reason}"))?;
-        file.write_all(format!("{}\n", spooled(row)).as_bytes()).with_context(failed)?;
+        tell(reason).map_err(ReplayError::Told)?;
+        file.write_all(format!("{}\n", spooled(row)).as_bytes()).map_err(failed)?;
     }
-    file.sync_all().with_context(failed)?;
+    file.sync_all().map_err(failed)?;
     Ok(path)
 }
 
@@ -169,7 +216,7 @@ mod tests {
                 Ok(())
             }
         };
-        let replayed = drain(spool, Replayed::default(), directory.path(), record).unwrap();
+        let replayed = drain(spool, Replayed::default(), directory.path(), |_| Ok(()), record).unwrap();
         let path = directory.path().join("refused.jsonl");
         assert_eq!(replayed, Replayed { rows: 3, refused: 2, refused_at: Some(path.clone()), damage: vec![] });
         assert_eq!(written.into_inner(), [0, 2, 4]);
@@ -185,9 +232,10 @@ mod tests {
             BATCH => Ok(()),
             _ => Err(StoreError::Unavailable("gone".to_owned())),
         };
-        let error = drain(spool, Replayed::default(), directory.path(), record).unwrap_err();
+        let error = drain(spool, Replayed::default(), directory.path(), |_| Ok(()), record).unwrap_err();
         let expected = "500 rows have been written, the others go on waiting: database is unavailable: gone";
-        assert_eq!(format!("{error:#}"), expected);
+        let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        assert_eq!(format!("{error}: {source}"), expected);
         let database = StoreConfig::Sqlite { path: directory.path().join("parsec.db") };
         let (mut spool, recovered) = Spool::open(directory.path(), &database, NO_LIMITS).unwrap();
         assert_eq!(recovered.rows, 1);
