@@ -21,10 +21,10 @@ use parsec_actors::dht_node::{DhtHandle, DhtNode, GetReadiness, OperationError, 
 use parsec_actors::gateway::{Gateway, Measuring, Routes};
 use parsec_actors::metrics::Metrics;
 use parsec_actors::root::Root;
-use parsec_actors::supervise::{ChildEvent, supervise};
+use parsec_actors::supervise::{ChildEvent, RestartPolicy, supervise};
 use parsec_dht::{Dht, Internet, Node, NodeConfig, Readiness};
 use parsec_lab::{LocalConfig, LocalNetwork, Region};
-use parsec_measure::{Cid, Content, Measured, Measurement, OutcomeClass, RestartPolicy, quantile};
+use parsec_measure::{Cid, Content, Measured, Measurement, OutcomeClass, quantile};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

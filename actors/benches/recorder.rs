@@ -18,10 +18,10 @@ use chrono::Utc;
 use parsec_actors::metrics::Metrics;
 use parsec_actors::recorder::{Announce, Backlog, Record, Recorder, RecorderConfig};
 use parsec_actors::root::Root;
-use parsec_actors::supervise::supervise;
+use parsec_actors::supervise::{RestartPolicy, supervise};
 use parsec_measure::{
-    Attempt, AttemptId, Measured, Measurement, NodeId, OperationKind, OutcomeClass, RestartPolicy, Round, RoundId,
-    RoundOutcome, SchedulerId, quantile,
+    Attempt, AttemptId, Measured, Measurement, NodeId, OperationKind, OutcomeClass, Round, RoundId, RoundOutcome,
+    SchedulerId, quantile,
 };
 use parsec_store::{NewNode, Row, ServerPort, Spool, SpoolLimits, Store, StoreConfig, connect};
 

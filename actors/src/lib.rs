@@ -28,12 +28,3 @@ pub use scheduling::{fleet, open_round, round, scheduler, traces};
 pub use serving::{dht_node, follow_ups, gateway, heartbeat, verifier};
 pub use supervision::{ask, progress, root, signs, stop, supervise};
 pub use telemetry::{metrics, vitals};
-
-// Unit tests and the tests in `tests/actors` share their fakes, which know this crate by its name.
-#[cfg(test)]
-extern crate self as parsec_actors;
-#[cfg(test)]
-#[path = "../../tests/actors/fakes/mod.rs"]
-mod fakes;
-#[cfg(test)]
-mod panics;

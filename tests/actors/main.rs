@@ -1,9 +1,8 @@
 //! The actors as their users meet them: through their public messages, with fakes all around and a clock
-//! that runs only when nothing else does. No sockets, no waiting.
+//! that runs only when nothing else does.
 //!
-//! One file to a subject; the name of each test is the rule that it checks. What takes a look inside an actor
-//! is tested in its crate: panics in every place of every actor, and the routes of the gateway. The exception
-//! to all of this is [`busy_thread`], which measures on a real network in real time.
+//! One file to a subject; the name of each test is the rule that it checks. Two exceptions: [`busy_thread`] measures on a real
+//! network in real time, and [`gateway`] listens on real sockets.
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod bad_servers;
@@ -13,9 +12,11 @@ mod dht_node;
 mod fakes;
 mod follow_ups;
 mod found;
+mod gateway;
 mod heartbeat;
 mod hung;
 mod kid;
+mod panics;
 mod recorder;
 mod rig;
 mod rounds;

@@ -10,8 +10,7 @@ use parsec_store::{Mark, Oldest, Row, SpoolError, SpoolState, Spooling};
 use tracing::{error, info, warn};
 
 use super::disk::{Disk, DiskError};
-use super::memory::{Memory, bare, has_trace};
-use super::recorder::BacklogFull;
+use super::memory::{BacklogFull, Memory, bare, has_trace};
 
 /// How many rows go to the disk in one piece. Each piece costs one wait for the disk; several hundred take as long as one.
 const PIECE: usize = 500;

@@ -3,11 +3,15 @@
 use std::collections::VecDeque;
 
 use parsec_store::Row;
-
-use super::recorder::BacklogFull;
+use thiserror::Error;
 
 /// How many rows may wait. Half a day of three fleets of seven at one round a minute; about 100 MB.
 pub(super) const MAX_ROWS: usize = 100_000;
+
+/// The database has been away for so long that no more rows can be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("{} rows wait in memory for the database already", MAX_ROWS)]
+pub struct BacklogFull;
 
 /// How many of them may have a trace: a trace has 50 kB, so that these take as much as all rows without. Of an outage's
 /// failures the first ones say enough.

@@ -26,6 +26,7 @@ use super::disk::DiskError;
 use super::memory;
 
 pub use super::backlog::Backlog;
+pub use super::memory::BacklogFull;
 
 /// How many rows are written in one transaction: enough to spread its cost, few enough to take a fraction of a second.
 const BATCH: usize = 500;
@@ -90,11 +91,6 @@ pub struct Begin {
     /// The planned attempts as they are now.
     pub attempts: Vec<Attempt>,
 }
-
-/// The database has been away for so long that no more rows can be kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("{} rows wait in memory for the database already", memory::MAX_ROWS)]
-pub struct BacklogFull;
 
 /// How long an answer to handed-over rows may take: longer than it takes to find that the recorder hangs. Until then the
 /// message is in its mailbox, and would only be there twice.

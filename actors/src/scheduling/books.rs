@@ -16,8 +16,8 @@ use parsec_store::{Row, Store, StoreError};
 use tokio::time::timeout;
 use tracing::{Span, info, warn};
 
+use super::open_round::OpenRound;
 use crate::recording::recorder::RecorderHandle;
-use crate::scheduling::open_round::OpenRound;
 use crate::supervision::stop::{Stopping, unless_stopping};
 
 /// How many rows are handed over in one message: more than a usual round has.

@@ -26,26 +26,17 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::scheduling::muster::{LeftOut, Mustered, muster};
-use crate::scheduling::open_round::OpenRound;
-use crate::scheduling::round::{self, Parts, RoundTools};
+use super::muster::{LeftOut, Mustered, muster};
+use super::open_round::OpenRound;
+use super::round::{self, Parts};
+use super::tools::RoundTools;
 use crate::supervision::progress::{Progress, Stuck, UnderWay};
 use crate::supervision::stop::Stop;
 
+pub use super::round::RoundFinished;
+
 /// The pauses between tries to register with a database that is away: doubling between these.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-
-/// A round has ended: an event for whoever watches.
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "()")]
-pub struct RoundFinished {
-    /// The fleets.
-    pub group: FleetGroup,
-    /// The round, with its end.
-    pub round: Round,
-    /// Its attempts, each with the node that was asked.
-    pub attempts: Vec<(Node, Attempt)>,
-}
 
 /// What a fleet needs. `scheduler` is shared, so that a restarted actor goes on under its old number.
 #[derive(Clone)]

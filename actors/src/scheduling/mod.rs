@@ -6,4 +6,5 @@ mod muster;
 pub mod open_round;
 pub mod round;
 pub mod scheduler;
+mod tools;
 pub mod traces;

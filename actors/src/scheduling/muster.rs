@@ -5,12 +5,14 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use parsec_api::client::CallError;
-use parsec_measure::{ACTIVE_WITHIN, Absence, Faults, FleetGroup, MIN_READY_NODES, Measured, Node, ReadyNode};
+use parsec_measure::{
+    ACTIVE_WITHIN, Absence, Faults, FleetGroup, MIN_READY_NODES, Measured, Node, OutcomeClass, ReadyNode,
+};
 use parsec_store::{NodeList, StoreError, UnusableNode};
 use tokio::time::Instant;
 
-use crate::scheduling::books::{Gone, in_time};
-use crate::scheduling::round::{RoundTools, stopped};
+use super::books::{Gone, in_time};
+use super::tools::RoundTools;
 use crate::supervision::stop::{Stopping, unless_stopping};
 
 /// Who turned up for a round.
@@ -121,4 +123,9 @@ async fn ask(tools: &RoundTools, nodes: &[&Node], stopping: &Stopping) -> Here {
 /// What is recorded of a call that brought no measurement.
 pub(crate) fn unanswered(error: &CallError, took: Duration) -> Measured {
     Measured::unmeasured(error.class(), took, error.to_string())
+}
+
+/// What is recorded of a call that was cut off.
+pub(crate) fn stopped(took: Duration) -> Measured {
+    Measured::unmeasured(OutcomeClass::Cancelled, took, "the scheduler was stopping")
 }

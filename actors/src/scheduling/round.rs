@@ -4,49 +4,37 @@
 //! themselves: the servers do. Here every attempt gets a row, whatever became of it: the whole round is noted before it
 //! begins ([`OpenRound`]), and each attempt is recorded when it has ended, beside whatever comes next ([`Books`]).
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use actix::prelude::*;
 use chrono::Utc;
 use futures::future::join_all;
-use parsec_api::client::{Answered, CallError, Caller, ServerApi};
+use parsec_api::client::{Answered, CallError, Caller};
 use parsec_measure::{
-    Attempt, AttemptId, Cid, Content, Measured, Node, OperationKind, OutcomeClass, ReadyNode, Round, RoundOutcome,
-    RoundPlan,
+    Attempt, AttemptId, Cid, Content, FleetGroup, Measured, Node, OperationKind, OutcomeClass, ReadyNode, Round,
+    RoundOutcome, RoundPlan,
 };
-use parsec_store::{Row, Store};
+use parsec_store::Row;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, info_span, warn};
 
-use crate::recording::recorder::RecorderHandle;
-use crate::scheduling::books::{Books, Gone, Pen};
-use crate::scheduling::fleet::RoundFinished;
-use crate::scheduling::muster::{LeftOut, unanswered};
-use crate::scheduling::open_round::{Abandoned, OpenRound};
-use crate::scheduling::traces::Traces;
+use super::books::{Books, Gone, Pen};
+use super::muster::{LeftOut, stopped, unanswered};
+use super::open_round::{Abandoned, OpenRound};
 use crate::supervision::stop::{Stopping, unless_stopping};
-use crate::telemetry::metrics::Metrics;
 
-/// What rounds are played with.
-#[derive(Clone)]
-pub struct RoundTools {
-    /// Calls the servers.
-    pub servers: Arc<dyn ServerApi>,
-    /// Lists the nodes, and notes who is offline.
-    pub store: Arc<dyn Store>,
-    /// Takes what was measured.
-    pub recorder: RecorderHandle,
-    /// Counts.
-    pub metrics: Arc<Metrics>,
-    /// How often each node looks the content up.
-    pub probes: u32,
-    /// Decides which traces are kept.
-    pub traces: Arc<Traces>,
-}
+pub use super::tools::RoundTools;
 
-/// What is recorded of a call that was cut off.
-pub(crate) fn stopped(took: Duration) -> Measured {
-    Measured::unmeasured(OutcomeClass::Cancelled, took, "the scheduler was stopping")
+/// A round has ended: an event for whoever watches.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct RoundFinished {
+    /// The fleets.
+    pub group: FleetGroup,
+    /// The round, with its end.
+    pub round: Round,
+    /// Its attempts, each with the node that was asked.
+    pub attempts: Vec<(Node, Attempt)>,
 }
 
 /// What a round is played with.

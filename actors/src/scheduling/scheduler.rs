@@ -8,12 +8,11 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use futures::future::join_all;
-use parsec_measure::RestartPolicy;
 
-use crate::scheduling::fleet::{Fleet, FleetConfig};
+use super::fleet::{Fleet, FleetConfig};
 use crate::supervision::progress::Progress;
 use crate::supervision::stop::{SCHEDULER_STOP, Stop};
-use crate::supervision::supervise::{Child, ChildEvent, ChildState, give_up_over, supervise};
+use crate::supervision::supervise::{Child, ChildEvent, ChildState, RestartPolicy, give_up_over, supervise};
 use crate::telemetry::metrics::Metrics;
 
 /// How many reports of fleets may wait: all of them crashing several times in one breath.
@@ -78,7 +77,7 @@ impl Handler<ChildEvent> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, event: ChildEvent, _: &mut Self::Context) {
-        event.note(&self.config.metrics);
+        event.note(&*self.config.metrics);
         // News of a fleet from before our own restart: it is gone, and has a successor.
         if !self.fleets.iter().any(|fleet| fleet.incarnation() == event.incarnation) {
             return;

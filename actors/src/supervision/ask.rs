@@ -9,7 +9,7 @@ use actix::prelude::*;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
-use crate::supervision::signs::Signs;
+use super::signs::Signs;
 
 /// How many questions of one kind may wait for one actor. actix bounds a mailbox for `try_send` only: `send` always finds
 /// room. More than an HTTP gateway has connections, so that only a fault gets here.

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use tokio::sync::watch;
 
-use crate::supervision::supervise::{ChildEvent, ChildState, GivenUp};
-use crate::telemetry::metrics::Metrics;
+use super::events::{ChildEvent, ChildState, CrashCounter, GivenUp};
 
 /// How many reports may wait: every actor of a process crashing several times in one breath.
 const MAILBOX: usize = 256;
@@ -17,15 +16,15 @@ const MAILBOX: usize = 256;
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct Root {
-    metrics: Arc<Metrics>,
+    crashes: Arc<dyn CrashCounter>,
     fatal: watch::Sender<Option<GivenUp>>,
 }
 
 impl Root {
     /// A root, and the place where it reports what cannot be mended. The first such report stays.
-    pub fn new(metrics: Arc<Metrics>) -> (Self, watch::Receiver<Option<GivenUp>>) {
+    pub fn new(crashes: Arc<impl CrashCounter>) -> (Self, watch::Receiver<Option<GivenUp>>) {
         let (fatal, receiver) = watch::channel(None);
-        (Self { metrics, fatal }, receiver)
+        (Self { crashes, fatal }, receiver)
     }
 }
 
@@ -41,7 +40,7 @@ impl Handler<ChildEvent> for Root {
     type Result = ();
 
     fn handle(&mut self, event: ChildEvent, _: &mut Self::Context) {
-        event.note(&self.metrics);
+        event.note(&*self.crashes);
         if let ChildState::Down(given_up) = event.state {
             self.fatal.send_if_modified(|fatal| {
                 let first = fatal.is_none();

@@ -6,7 +6,7 @@ use actix::prelude::*;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::supervision::ask::Ask;
+use super::ask::Ask;
 
 /// Finish what is under way, write down what is still to be written, and stop. Answered when that is done.
 #[derive(Debug, Clone, Copy, Message)]

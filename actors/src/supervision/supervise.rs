@@ -12,118 +12,24 @@
 //! - no `ctx.cancel_future` (clippy forbids it): handle numbers start again at 0 after a restart;
 //! - the process must unwind (`panic = "unwind"`).
 
-use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
-use parsec_measure::RestartPolicy;
 use tokio::sync::oneshot;
-use tracing::{error, info};
 
-use crate::supervision::ask::Ask;
-use crate::supervision::progress::{Progress, Stuck};
-use crate::supervision::signs::Signs;
-use crate::supervision::watch::{Crash, Tells, Watch};
-use crate::telemetry::metrics::Metrics;
+use super::ask::Ask;
+use super::progress::{Progress, Stuck};
+use super::signs::Signs;
+use super::watch::{Crash, Tells, Watch};
 
-pub use crate::supervision::watch::whose_turn;
+pub use super::events::{ChildEvent, ChildState, CrashCounter, CrashKind, GivenUp};
+pub use super::restart::RestartPolicy;
+pub use super::watch::whose_turn;
 
 /// Numbers the children of this process.
 static INCARNATIONS: AtomicU64 = AtomicU64::new(0);
-
-/// What a parent hears of a child.
-#[derive(Debug, Clone, PartialEq, Eq, Message)]
-#[rtype(result = "()")]
-pub struct ChildEvent {
-    /// The child's name.
-    pub child: Arc<str>,
-    /// Which child of that name: a parent that was restarted has children of the same names as before.
-    pub incarnation: u64,
-    /// What happened to it.
-    pub state: ChildState,
-}
-
-/// What can happen to a child.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChildState {
-    /// It crashed and will be started again.
-    Restarting {
-        /// The panic's text, or what hangs.
-        reason: String,
-        /// In which way it crashed.
-        kind: CrashKind,
-        /// After how long.
-        after: Duration,
-    },
-    /// It stays down.
-    Down(GivenUp),
-    /// It stopped in good order, by itself or with its parent.
-    Stopped,
-}
-
-/// In which way an actor crashed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CrashKind {
-    /// It panicked.
-    Panic,
-    /// It, or its work, did not move.
-    Hung,
-}
-
-impl CrashKind {
-    /// All there are.
-    pub const ALL: [Self; 2] = [Self::Panic, Self::Hung];
-
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Panic => "panic",
-            Self::Hung => "hung",
-        }
-    }
-}
-
-/// Who is not brought back, and why: as [`fmt::Display`] says it, a sentence for the last line of a process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GivenUp {
-    /// The actor; where a child of its own took it down, that child.
-    pub actor: Arc<str>,
-    /// How often it crashed within the policy's window; 0 if it gave up by itself.
-    pub crashes: usize,
-    /// The policy's window.
-    pub within: Duration,
-    /// The last crash's reason.
-    pub reason: String,
-}
-
-impl fmt::Display for GivenUp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { actor, crashes, within, reason } = self;
-        match crashes {
-            0 => write!(f, "{actor}: {reason}"),
-            _ => write!(f, "{actor} crashed {crashes} times within {} s, last: {reason}", within.as_secs()),
-        }
-    }
-}
-
-impl ChildEvent {
-    /// Logs and counts what happened: every parent does this much.
-    pub(crate) fn note(&self, metrics: &Metrics) {
-        let actor = &*self.child;
-        match &self.state {
-            ChildState::Restarting { reason, kind, after } => {
-                metrics.restarted(actor, *kind);
-                let (kind, restart_seconds) = (kind.as_str(), after.as_secs_f64());
-                error!(actor, reason, kind, restart_seconds, "crashed, and comes back");
-            }
-            ChildState::Down(given_up) => error!(actor, reason = %given_up, "stays down"),
-            ChildState::Stopped => info!(actor, "ended"),
-        }
-    }
-}
 
 /// A supervised actor, as its parent holds it. Dropping this stops the actor.
 pub struct Child<A: Actor> {

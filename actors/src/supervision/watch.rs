@@ -13,14 +13,14 @@ use actix::fut::wrap_future;
 use actix::prelude::*;
 use futures::FutureExt;
 use parking_lot::Mutex;
-use parsec_measure::{RestartDecision, RestartHistory, RestartPolicy};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep};
 use tracing::error;
 
-use crate::supervision::progress::{MISSED_PULSES, PULSE, Progress, Stuck};
-use crate::supervision::signs::{ActorState, Signs};
-use crate::supervision::supervise::{ChildEvent, ChildState, CrashKind, GivenUp};
+use super::events::{ChildEvent, ChildState, CrashKind, GivenUp};
+use super::progress::{MISSED_PULSES, PULSE, Progress, Stuck};
+use super::restart::{RestartDecision, RestartHistory, RestartPolicy};
+use super::signs::{ActorState, Signs};
 
 /// Whose turn it is on the thread that the actors share.
 static TURN: Mutex<Option<Arc<str>>> = Mutex::new(None);

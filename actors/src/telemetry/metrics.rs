@@ -26,50 +26,18 @@ use prometheus_client::registry::Registry;
 use self::labels::Bounded;
 use self::summary::SlidingSummary;
 
+use super::vitals::Vitals;
 use crate::supervision::signs::Signs;
-use crate::supervision::supervise::CrashKind;
-use crate::telemetry::vitals::Vitals;
+use crate::supervision::supervise::{CrashCounter, CrashKind};
 
 pub use self::exposition::MEDIA_TYPE;
-
-/// How many different schedulers get series of their own; a stranger who invents more lands in `other`.
-const MAX_SCHEDULERS: usize = 16;
-
-/// How many different regions get series of their own: more than any cloud has. They come from the database, where others
-/// write too.
-const MAX_REGIONS: usize = 64;
-
-/// Upper bounds of the duration histograms, in seconds: from a warm lookup on one host to the limit of an operation.
-const DURATION_BUCKETS: [f64; 16] =
-    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 180.0];
+pub use super::role::Role;
 
 const ISSUED_PROVIDES: &str = "parsec_issued_provides";
 const ISSUED_RETRIEVALS: &str = "parsec_issued_retrievals";
 
 /// Counters that the original named without the suffix that counters have.
 const PLAIN_COUNTERS: [&str; 2] = [ISSUED_PROVIDES, ISSUED_RETRIEVALS];
-
-/// What a process does: it shows the metrics of that and no others, because a zero where nothing is counted misleads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// It measures when it is asked to.
-    Server,
-    /// It asks servers to.
-    Scheduler,
-    /// Both in one process, as a demonstration or a test has it.
-    Both,
-}
-
-impl Role {
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Server => "server",
-            Self::Scheduler => "scheduler",
-            Self::Both => "both",
-        }
-    }
-}
 
 /// Every metric of a parsec process. Shared by all actors; each update is a few atomic operations.
 pub struct Metrics {
@@ -111,59 +79,6 @@ impl fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// The metrics of a process that does everything.
-    pub fn new(version: &'static str, commit: &'static str) -> Self {
-        Self::of(Role::Both, version, commit)
-    }
-
-    /// The metrics of a role, at zero. `version` and `commit` stand in `parsec_build_info`.
-    pub fn of(role: Role, version: &'static str, commit: &'static str) -> Self {
-        let histogram: fn() -> Histogram = || Histogram::new(DURATION_BUCKETS);
-        let mut metrics = Self {
-            registry: Registry::default(),
-            vitals: Vitals::new(role, version, commit),
-            durations: SlidingSummary::new(
-                "parsec_durations",
-                "Durations of successful and failed operations in seconds, over 24 hours",
-                ["type", "success", "scheduler"],
-            ),
-            schedulers: Bounded::to(MAX_SCHEDULERS),
-            regions: Bounded::to(MAX_REGIONS),
-            http_requests: Family::default(),
-            active_nodes: Gauge::default(),
-            ready_nodes: Family::default(),
-            issued_provides: Family::default(),
-            issued_retrievals: Family::default(),
-            operations: Family::new_with_constructor(histogram),
-            attempts: Family::new_with_constructor(histogram),
-            nodes_left_out: Family::default(),
-            server_ready: Family::default(),
-            routing_table: Family::default(),
-            network_size: Family::default(),
-            records: records::RecordMetrics::default(),
-            fallbacks: Family::default(),
-            dht_requests: Family::default(),
-            listed_requests: Family::default(),
-            actors: actors::ActorMetrics::default(),
-            backlog: Gauge::default(),
-            spool: spool::SpoolMetrics::default(),
-            rows_written: Counter::default(),
-            rows_lost: Counter::default(),
-            traces_lost: Counter::default(),
-            rounds: Family::default(),
-            rounds_skipped: Family::default(),
-            round_lateness: Family::default(),
-        };
-        metrics.register_process(version, commit);
-        if role != Role::Scheduler {
-            metrics.register_server();
-        }
-        if role != Role::Server {
-            metrics.register_scheduler();
-        }
-        metrics
-    }
-
     /// A server of this fleet begins to serve. What it may count later stands at zero from now on: a counter that comes
     /// into being with its first event hides that event from every rate.
     pub fn serving(&self, fleet: &str) {
@@ -304,11 +219,6 @@ impl Metrics {
         self.rounds.get_or_create(&labels::Outcome::new(outcome.as_str(), group)).inc();
     }
 
-    /// An actor crashed and comes back.
-    pub fn restarted(&self, actor: &str, kind: CrashKind) {
-        self.actors.restarted(actor, kind);
-    }
-
     /// So many rows wait to be written, so many of them in memory.
     pub fn backlog(&self, rows: usize, in_memory: usize) {
         self.backlog.set(i64::try_from(rows).unwrap_or(i64::MAX));
@@ -356,6 +266,12 @@ impl Metrics {
         let mut out = exposition::classic(&open_metrics, &PLAIN_COUNTERS);
         self.durations.encode(&mut out)?;
         Ok(out)
+    }
+}
+
+impl CrashCounter for Metrics {
+    fn restarted(&self, actor: &str, kind: CrashKind) {
+        self.actors.restarted(actor, kind);
     }
 }
 

@@ -9,9 +9,9 @@ use parsec_measure::{Round, RoundOutcome};
 use parsec_store::SpoolState;
 use tokio::time::Instant;
 
+use super::role::Role;
 use crate::supervision::progress::PULSE;
 use crate::supervision::signs::{ActorState, Fate, Signs};
-use crate::telemetry::metrics::Role;
 
 /// What a process knows of itself. Setting something takes a short lock.
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl Vitals {
     }
 
     /// A round has ended: `round` says how.
-    pub(crate) fn round_ended(&self, round: &Round, attempts: usize) {
+    pub fn round_ended(&self, round: &Round, attempts: usize) {
         self.rounds.lock().insert(round.fleets.to_string(), LastRound { round: round.clone(), attempts });
     }
 

@@ -17,7 +17,6 @@ mod listed;
 mod node;
 mod outcome;
 mod plan;
-mod restart;
 mod schedule;
 mod stranger;
 mod summary;
@@ -36,7 +35,6 @@ pub use listed::{BadLine, Badbits, BadbitsReader, DeniedCids, DeniedCidsReader, 
 pub use node::{ACTIVE_WITHIN, Endpoint, Node, NodeId, ReadyNode, port_candidates};
 pub use outcome::{Effort, Measured, Measurement, OperationKind, OutcomeClass, UnknownName};
 pub use plan::{MIN_READY_NODES, Rotation, RoundPlan, TooFewNodes};
-pub use restart::{RestartDecision, RestartHistory, RestartPolicy};
 pub use schedule::{Due, Schedule};
 pub use stranger::{escaped_json, harmless, is_harmful, shown};
 pub use summary::{Tally, quantile};

@@ -10,10 +10,10 @@ use parsec_actors::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle}
 use parsec_actors::round::RoundTools;
 use parsec_actors::scheduler::{Scheduler, SchedulerConfig};
 use parsec_actors::stop::{StopStep, StopTimes, stop_in_order};
-use parsec_actors::supervise::Child;
+use parsec_actors::supervise::{Child, RestartPolicy};
 use parsec_actors::traces::Traces;
 use parsec_api::client::ServerApi;
-use parsec_measure::{FleetGroup, RestartPolicy, Share};
+use parsec_measure::{FleetGroup, Share};
 use parsec_store::Store;
 
 use crate::process::{self, Process};

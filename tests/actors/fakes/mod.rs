@@ -1,10 +1,9 @@
 //! Stand-ins for everything that the actors ask: database, servers, DHT. They keep virtual time, remember
 //! what they were asked, and fail when told to.
-//!
-//! The unit tests of `parsec-actors` include this folder too.
 #![allow(dead_code, unused_imports, reason = "each of the test programs that share this folder uses a part of it")]
 
 mod dht;
+mod run;
 mod servers;
 mod spool;
 mod store;
@@ -16,13 +15,13 @@ use std::time::Duration;
 
 use parsec_actors::dht_node::Provide;
 use parsec_actors::metrics::Metrics;
-use parsec_measure::{
-    Cid, Content, Endpoint, Measured, Measurement, Node, NodeId, OutcomeClass, RestartPolicy, StrategyKind, Trace,
-};
+use parsec_actors::supervise::RestartPolicy;
+use parsec_measure::{Cid, Content, Endpoint, Measured, Measurement, Node, NodeId, OutcomeClass, StrategyKind, Trace};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 pub(crate) use dht::{BeReady, FakeDht, MockDht, MockServers, Records};
+pub(crate) use run::Run;
 pub(crate) use servers::{FakeServers, Finds, How, LIAR, Question, STRANGER};
 pub(crate) use spool::{DiskMood, FakeDisk};
 pub(crate) use store::{Call, FakeStore, Mood};

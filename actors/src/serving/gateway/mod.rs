@@ -55,6 +55,11 @@ impl Routes {
             config.app_data(data.clone()).configure(telemetry::configure);
         }))
     }
+
+    /// Has an application of actix-web's serve them.
+    pub fn configure(&self, config: &mut web::ServiceConfig) {
+        (self.0)(config);
+    }
 }
 
 impl fmt::Debug for Routes {
@@ -118,7 +123,7 @@ impl Gateway {
         let workers = self.workers.clone();
         let app = move || {
             workers.begin_to_tick();
-            App::new().app_data(limits).wrap(from_fn(take_turn)).configure(|config| routes.0(config))
+            App::new().app_data(limits).wrap(from_fn(take_turn)).configure(|config| routes.configure(config))
         };
         let server = HttpServer::new(app)
             .workers(WORKERS)
@@ -196,6 +201,3 @@ impl Handler<Stop> for Gateway {
         Box::pin(stopping.into_actor(self).map(|(), _, context| context.stop()))
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,13 +1,84 @@
-//! Under which names and with which help texts the metrics are shown, and by whom.
+//! How the metrics come into being: under which names and with which help texts they are shown, and by which kind of process.
 
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::Unit;
+use prometheus_client::registry::{Registry, Unit};
 
-use super::{ISSUED_PROVIDES, ISSUED_RETRIEVALS, Metrics};
+use super::labels::Bounded;
+use super::summary::SlidingSummary;
+use super::{ISSUED_PROVIDES, ISSUED_RETRIEVALS, Metrics, actors, records, spool};
+use crate::telemetry::role::Role;
+use crate::telemetry::vitals::Vitals;
+
+/// How many different schedulers get series of their own; a stranger who invents more lands in `other`.
+pub(super) const MAX_SCHEDULERS: usize = 16;
+
+/// How many different regions get series of their own: more than any cloud has. They come from the database, where others
+/// write too.
+pub(super) const MAX_REGIONS: usize = 64;
+
+/// Upper bounds of the duration histograms, in seconds: from a warm lookup on one host to the limit of an operation.
+const DURATION_BUCKETS: [f64; 16] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 180.0];
 
 impl Metrics {
-    pub(super) fn register_process(&mut self, version: &'static str, commit: &'static str) {
+    /// The metrics of a process that does everything.
+    pub fn new(version: &'static str, commit: &'static str) -> Self {
+        Self::of(Role::Both, version, commit)
+    }
+
+    /// The metrics of a role, at zero. `version` and `commit` stand in `parsec_build_info`.
+    pub fn of(role: Role, version: &'static str, commit: &'static str) -> Self {
+        let histogram: fn() -> Histogram = || Histogram::new(DURATION_BUCKETS);
+        let mut metrics = Self {
+            registry: Registry::default(),
+            vitals: Vitals::new(role, version, commit),
+            durations: SlidingSummary::new(
+                "parsec_durations",
+                "Durations of successful and failed operations in seconds, over 24 hours",
+                ["type", "success", "scheduler"],
+            ),
+            schedulers: Bounded::to(MAX_SCHEDULERS),
+            regions: Bounded::to(MAX_REGIONS),
+            http_requests: Family::default(),
+            active_nodes: Gauge::default(),
+            ready_nodes: Family::default(),
+            issued_provides: Family::default(),
+            issued_retrievals: Family::default(),
+            operations: Family::new_with_constructor(histogram),
+            attempts: Family::new_with_constructor(histogram),
+            nodes_left_out: Family::default(),
+            server_ready: Family::default(),
+            routing_table: Family::default(),
+            network_size: Family::default(),
+            records: records::RecordMetrics::default(),
+            fallbacks: Family::default(),
+            dht_requests: Family::default(),
+            listed_requests: Family::default(),
+            actors: actors::ActorMetrics::default(),
+            backlog: Gauge::default(),
+            spool: spool::SpoolMetrics::default(),
+            rows_written: Counter::default(),
+            rows_lost: Counter::default(),
+            traces_lost: Counter::default(),
+            rounds: Family::default(),
+            rounds_skipped: Family::default(),
+            round_lateness: Family::default(),
+        };
+        metrics.register_process(version, commit);
+        if role != Role::Scheduler {
+            metrics.register_server();
+        }
+        if role != Role::Server {
+            metrics.register_scheduler();
+        }
+        metrics
+    }
+
+    fn register_process(&mut self, version: &'static str, commit: &'static str) {
         let registry = &mut self.registry;
         registry.register(
             "parsec_build",
@@ -35,7 +106,7 @@ impl Metrics {
         );
     }
 
-    pub(super) fn register_server(&mut self) {
+    fn register_server(&mut self) {
         let registry = &mut self.registry;
         registry.register("parsec_http_requests", "HTTP requests served", self.http_requests.clone());
         // The original keeps its provider records on disk; ours are in memory.
@@ -79,7 +150,7 @@ impl Metrics {
         );
     }
 
-    pub(super) fn register_scheduler(&mut self) {
+    fn register_scheduler(&mut self) {
         let registry = &mut self.registry;
         registry.register(
             "parsec_active_nodes",

@@ -1,3 +1,4 @@
+use super::register::{MAX_REGIONS, MAX_SCHEDULERS};
 use super::*;
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -31,7 +31,7 @@ impl Default for RestartPolicy {
 
 /// What to do about a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RestartDecision {
+pub(super) enum RestartDecision {
     /// Start again after this pause.
     After(Duration),
     /// Leave it down: this many crashes came within the policy's window.
@@ -43,7 +43,7 @@ pub enum RestartDecision {
 
 /// The crashes of one child, and the decisions they lead to.
 #[derive(Debug, Clone)]
-pub struct RestartHistory {
+pub(super) struct RestartHistory {
     policy: RestartPolicy,
     /// Times of the crashes within the window, oldest first; never more than `max_restarts`.
     recent: VecDeque<Duration>,
@@ -52,7 +52,7 @@ pub struct RestartHistory {
 
 impl RestartHistory {
     /// No crash so far.
-    pub fn new(policy: RestartPolicy) -> Self {
+    pub(super) fn new(policy: RestartPolicy) -> Self {
         Self { policy, recent: VecDeque::new(), in_a_row: 0 }
     }
 
@@ -60,7 +60,7 @@ impl RestartHistory {
     ///
     /// The pause doubles with each crash in a row up to the cap, and loses up to half of itself to
     /// `jitter` (0 to 1), so that children that fell together do not all come back together.
-    pub fn crashed(&mut self, now: Duration, jitter: f64) -> RestartDecision {
+    pub(super) fn crashed(&mut self, now: Duration, jitter: f64) -> RestartDecision {
         let RestartPolicy { backoff_min, backoff_max, max_restarts, window } = self.policy;
         if self.recent.back().is_some_and(|last| now.saturating_sub(*last) > window) {
             self.in_a_row = 0;

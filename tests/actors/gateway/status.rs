@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::{pause, sleep};
 
 use super::*;
-use crate::panics::Run;
-use crate::telemetry::metrics::Role;
+use parsec_actors::metrics::Role;
 
 /// A telemetry actor under supervision, and its routes.
 struct Process {

@@ -16,83 +16,26 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, pause, sleep};
 
 use crate::fakes::{
-    Bystander, Bystanding, Call, FakeDht, FakeServers, FakeStore, How, MockDht, POLICY, Question, Records, Witness,
-    cid, metrics, millis, node, publication, secs,
+    Bystander, Bystanding, Call, FakeDht, FakeServers, FakeStore, How, MockDht, POLICY, Question, Records, Run,
+    Witness, cid, metrics, millis, node, publication, secs,
 };
-use crate::recording::recorder::{Backlog, Record, Recorder, RecorderConfig, RecorderHandle};
-use crate::scheduling::fleet::{Fleet, FleetConfig};
-use crate::scheduling::open_round::OpenRound;
-use crate::scheduling::round::RoundTools;
-use crate::scheduling::scheduler::{Scheduler, SchedulerConfig};
-use crate::scheduling::traces::Traces;
-use crate::serving::dht_node::{DhtHandle, DhtNode, GetReadiness, OperationError, Retrieve, StartDht};
-use crate::serving::gateway::{Gateway, Measuring, Routes};
-use crate::serving::heartbeat::{Heartbeat, HeartbeatConfig};
-use crate::serving::verifier::{Verifier, VerifierConfig};
-use crate::supervision::ask::{Ask, AskError};
-use crate::supervision::progress::Progress;
-use crate::supervision::supervise::{Child, supervise};
-use crate::telemetry::{Scrape, Telemetry};
-
-/// Something that is done with an actor, from inside.
-type Deed<A> = Box<dyn FnOnce(&mut A, &mut <A as Actor>::Context) + Send>;
-
-/// Do this.
-pub(crate) struct Run<A: Actor>(Deed<A>);
-
-impl<A: Actor> Message for Run<A> {
-    type Result = ();
-}
-
-impl<A: Actor<Context = Context<A>>> Run<A> {
-    pub(crate) fn nothing() -> Self {
-        Self(Box::new(|_, _| {}))
-    }
-
-    pub(crate) fn panicking() -> Self {
-        Self(Box::new(|_, _| panic!("in a handler")))
-    }
-
-    fn panicking_in_a_timer() -> Self {
-        Self(Box::new(|_, context| {
-            context.run_later(millis(5), |_, _| panic!("in a timer"));
-        }))
-    }
-
-    fn panicking_in_a_future() -> Self {
-        Self(Box::new(|actor, context| {
-            let panicking = async {
-                sleep(millis(5)).await;
-                panic!("in a future");
-            };
-            context.spawn(panicking.into_actor(actor));
-        }))
-    }
-}
-
-impl<A: Actor<Context = Context<A>>> Run<A> {
-    /// Reads no more mail.
-    fn hanging() -> Self {
-        Self(Box::new(|actor, context| context.wait(std::future::pending().into_actor(actor))))
-    }
-}
+use parsec_actors::ask::{Ask, AskError};
+use parsec_actors::dht_node::{DhtHandle, DhtNode, GetReadiness, OperationError, Retrieve, StartDht};
+use parsec_actors::fleet::{Fleet, FleetConfig};
+use parsec_actors::gateway::{Gateway, Measuring, Routes};
+use parsec_actors::heartbeat::{Heartbeat, HeartbeatConfig};
+use parsec_actors::open_round::OpenRound;
+use parsec_actors::progress::Progress;
+use parsec_actors::recorder::{Backlog, Record, Recorder, RecorderConfig, RecorderHandle};
+use parsec_actors::round::RoundTools;
+use parsec_actors::scheduler::{Scheduler, SchedulerConfig};
+use parsec_actors::supervise::{Child, supervise};
+use parsec_actors::telemetry::{Scrape, Telemetry};
+use parsec_actors::traces::Traces;
+use parsec_actors::verifier::{Verifier, VerifierConfig};
 
 /// How many calls a gateway may leave without an answer when it crashes: far more than it does.
 const CALLS: usize = 1_000;
-
-macro_rules! runs {
-    ($($actor:ty),*) => {$(
-        impl Handler<Run<$actor>> for $actor {
-            type Result = ();
-
-            fn handle(&mut self, Run(run): Run<$actor>, context: &mut Self::Context) {
-                run(self, context);
-            }
-        }
-    )*};
-}
-
-runs!(DhtNode, Heartbeat, Verifier, Gateway, Recorder, Telemetry, Scheduler, Fleet);
 
 /// An actor and the world around it, made anew for each test.
 struct Case<A: Actor> {

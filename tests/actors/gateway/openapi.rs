@@ -39,7 +39,7 @@ impl Witnessed {
             let payload = futures::stream::pending::<Result<Bytes, PayloadError>>().boxed_local();
             (request, _) = request.replace_payload(Payload::Stream { payload });
         }
-        let app = init_service(App::new().configure(|config| routes.0(config))).await;
+        let app = init_service(App::new().configure(|config| routes.configure(config))).await;
         let answer = call_service(&app, request).await;
         let status = answer.status().as_u16();
         let header =

@@ -1,5 +1,7 @@
 use std::io;
 use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::http::{Method, StatusCode};
@@ -9,16 +11,19 @@ use parsec_measure::{AttemptId, Content, OutcomeClass};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::*;
 use crate::fakes::{
-    BeReady, FakeDht, Finds, How, LIAR, MockDht, POLICY, Records, STRANGER, Witness, cid, counted, metrics, millis,
-    peer_id, publication, secs,
+    BeReady, FakeDht, Finds, How, LIAR, MockDht, POLICY, Records, Run, STRANGER, Witness, cid, counted, metrics,
+    millis, peer_id, publication, secs,
 };
-use crate::serving::dht_node::{DhtHandle, DhtNode, StartDht};
-use crate::supervision::ask::Ask;
-use crate::supervision::supervise::{Child, supervise};
-use crate::telemetry::Telemetry;
-use crate::telemetry::metrics::Metrics;
+use actix::prelude::*;
+use actix_web::App;
+use parsec_actors::ask::Ask;
+use parsec_actors::dht_node::{DhtHandle, DhtNode, StartDht};
+use parsec_actors::gateway::{Gateway, Limits, Measuring, Reports, Routes};
+use parsec_actors::metrics::Metrics;
+use parsec_actors::stop::Stop;
+use parsec_actors::supervise::{Child, supervise};
+use parsec_actors::telemetry::Telemetry;
 
 mod openapi;
 mod status;
@@ -46,7 +51,7 @@ impl Reply {
 }
 
 async fn send(routes: &Routes, request: TestRequest) -> Reply {
-    let app = init_service(App::new().configure(|config| routes.0(config))).await;
+    let app = init_service(App::new().configure(|config| routes.configure(config))).await;
     let response = call_service(&app, request.to_request()).await;
     let status = response.status();
     let content_type = response.headers().get("content-type").map(|value| value.to_str().unwrap().to_owned());
@@ -282,7 +287,7 @@ async fn requests_and_durations_are_counted_under_the_schedulers_name() {
 async fn whatever_strangers_send_the_number_of_series_has_a_bound() {
     const STRANGERS: usize = 10_000;
     let (routes, _, metrics) = mocked();
-    let app = init_service(App::new().configure(|config| routes.0(config))).await;
+    let app = init_service(App::new().configure(|config| routes.configure(config))).await;
     let series = || metrics.encode().unwrap().lines().filter(|line| line.contains("scheduler=")).count();
     let mut after_a_thousand = 0;
     for stranger in 0..STRANGERS {
@@ -474,11 +479,11 @@ async fn a_gateway_that_crashed_serves_again_on_the_same_socket() {
     let (gateway, address, _host, parent) = serving();
     assert!(call(address, "GET /readiness").await.unwrap().starts_with("HTTP/1.1 200"));
     for crashes in 1..=2 {
-        gateway.addr().send(crate::panics::Run::panicking()).await.unwrap_err();
+        gateway.addr().send(Run::panicking()).await.unwrap_err();
         parent.until_heard(crashes).await;
         let asked = Instant::now();
         // Answered once it is back; what its predecessor's server had taken by then may get no answer.
-        gateway.addr().send(crate::panics::Run::nothing()).await.unwrap();
+        gateway.addr().send(Run::nothing()).await.unwrap();
         while !call(address, "GET /readiness").await.is_ok_and(|reply| reply.starts_with("HTTP/1.1 200")) {
             assert!(asked.elapsed() < PATIENCE, "it does not serve again");
         }

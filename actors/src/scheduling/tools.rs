@@ -1,0 +1,27 @@
+//! What rounds are played with.
+
+use std::sync::Arc;
+
+use parsec_api::client::ServerApi;
+use parsec_store::Store;
+
+use super::traces::Traces;
+use crate::recording::recorder::RecorderHandle;
+use crate::telemetry::metrics::Metrics;
+
+/// What rounds are played with.
+#[derive(Clone)]
+pub struct RoundTools {
+    /// Calls the servers.
+    pub servers: Arc<dyn ServerApi>,
+    /// Lists the nodes, and notes who is offline.
+    pub store: Arc<dyn Store>,
+    /// Takes what was measured.
+    pub recorder: RecorderHandle,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// How often each node looks the content up.
+    pub probes: u32,
+    /// Decides which traces are kept.
+    pub traces: Arc<Traces>,
+}

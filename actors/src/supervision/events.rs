@@ -1,0 +1,105 @@
+//! What a parent hears of its children, and what every parent does about it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tracing::{error, info};
+
+/// Counts crashes, for whoever reads such counts.
+pub trait CrashCounter: fmt::Debug + Send + Sync + 'static {
+    /// The actor of this name crashed in this way and comes back.
+    fn restarted(&self, actor: &str, kind: CrashKind);
+}
+
+/// What a parent hears of a child.
+#[derive(Debug, Clone, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct ChildEvent {
+    /// The child's name.
+    pub child: Arc<str>,
+    /// Which child of that name: a parent that was restarted has children of the same names as before.
+    pub incarnation: u64,
+    /// What happened to it.
+    pub state: ChildState,
+}
+
+/// What can happen to a child.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChildState {
+    /// It crashed and will be started again.
+    Restarting {
+        /// The panic's text, or what hangs.
+        reason: String,
+        /// In which way it crashed.
+        kind: CrashKind,
+        /// After how long.
+        after: Duration,
+    },
+    /// It stays down.
+    Down(GivenUp),
+    /// It stopped in good order, by itself or with its parent.
+    Stopped,
+}
+
+/// In which way an actor crashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CrashKind {
+    /// It panicked.
+    Panic,
+    /// It, or its work, did not move.
+    Hung,
+}
+
+impl CrashKind {
+    /// All there are.
+    pub const ALL: [Self; 2] = [Self::Panic, Self::Hung];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Panic => "panic",
+            Self::Hung => "hung",
+        }
+    }
+}
+
+/// Who is not brought back, and why: as [`fmt::Display`] says it, a sentence for the last line of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenUp {
+    /// The actor; where a child of its own took it down, that child.
+    pub actor: Arc<str>,
+    /// How often it crashed within the policy's window; 0 if it gave up by itself.
+    pub crashes: usize,
+    /// The policy's window.
+    pub within: Duration,
+    /// The last crash's reason.
+    pub reason: String,
+}
+
+impl fmt::Display for GivenUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { actor, crashes, within, reason } = self;
+        match crashes {
+            0 => write!(f, "{actor}: {reason}"),
+            _ => write!(f, "{actor} crashed {crashes} times within {} s, last: {reason}", within.as_secs()),
+        }
+    }
+}
+
+impl ChildEvent {
+    /// Logs and counts what happened: every parent does this much.
+    pub(crate) fn note(&self, crashes: &dyn CrashCounter) {
+        let actor = &*self.child;
+        match &self.state {
+            ChildState::Restarting { reason, kind, after } => {
+                crashes.restarted(actor, *kind);
+                let (kind, restart_seconds) = (kind.as_str(), after.as_secs_f64());
+                error!(actor, reason, kind, restart_seconds, "crashed, and comes back");
+            }
+            ChildState::Down(given_up) => error!(actor, reason = %given_up, "stays down"),
+            ChildState::Stopped => info!(actor, "ended"),
+        }
+    }
+}
