@@ -9,12 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use libp2p::PeerId;
-use parsec_measure::{ListName, Lists, RequestKind};
+use parsec_measure::{ListName, Lists, MAX_KEY_BYTES, RequestKind};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{info, warn};
-
-use crate::swarm::records::MAX_KEY_BYTES;
 
 /// How many requests may wait to be looked up, about 150 bytes each.
 const WAITING: usize = 1_024;

@@ -16,8 +16,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 use tokio::time::{Instant, sleep};
 
+use super::plan::{BenchError, BenchPlan};
 use super::rows::Sample;
-use super::{BenchError, BenchPlan};
 use crate::{Latency, LocalConfig, LocalNetwork, LocalPeer, LocalTransport, Observer, Region, Turns};
 
 /// How many peers shall hold a record (k of the specification).

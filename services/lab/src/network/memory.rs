@@ -14,18 +14,12 @@ use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, Transport};
 use tokio::sync::mpsc;
 
-use super::pipe::{self, End};
+use super::pipe::{self, Caller, End};
 use super::roads::{Attachment, Roads};
 use super::turns::Waits;
 
 /// How many calls may wait to be taken, as the backlog of libp2p's TCP listeners.
 const BACKLOG: usize = 1_024;
-
-/// A connection that somebody has opened, and the port he calls from.
-pub(super) struct Caller {
-    connection: End,
-    port: u64,
-}
 
 /// The transport of one peer.
 pub(super) struct MemoryTransport {

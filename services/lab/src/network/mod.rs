@@ -8,6 +8,7 @@
 //! is the map that all share, `turns` the order on it, `memory`, `tcp` with its prolonged connections and `quic` with its `relay`s are the
 //! transports, of which `transport` picks one; `peers` and `silent` are who lives here, [`Observer`] asks them.
 
+mod config;
 mod latency;
 mod memory;
 mod observer;
@@ -24,12 +25,11 @@ mod tests;
 mod transport;
 mod turns;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use libp2p::multiaddr::Protocol;
-use libp2p::{Multiaddr, PeerId, identity};
+use libp2p::{PeerId, identity};
 use parsec_dht::key::{Contact, Key};
 use parsec_dht::strategy::LookupConfig;
 use parsec_dht::{Identity, NodeConfig, PrivatePeers, Warmth};
@@ -40,8 +40,10 @@ use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+pub use self::config::{LOCAL_PROTOCOL, LocalConfig, LocalTransport};
 pub use self::latency::{Latency, LatencyError, RoundTripError};
 pub use self::observer::Observer;
+pub use self::peers::LocalPeer;
 pub use self::regions::{Region, UnknownRegion};
 pub use self::roads::Attachment;
 pub use self::turns::Turns;
@@ -49,72 +51,11 @@ pub use self::turns::Turns;
 use self::peers::{Kind, Reserved};
 use self::roads::{Place, Roads};
 
-/// The protocol id of local networks: never that of a public one, so that nothing can leak into it.
-pub const LOCAL_PROTOCOL: &str = "/parsec/local/kad/1.0.0";
-
 /// How long an operation of a newcomer may take: as long as a server allows by default.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// How many peers are handed to newcomers as bootstrap peers.
 const BOOTSTRAP_PEERS: usize = 8;
-
-/// What carries the local peers' connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LocalTransport {
-    /// TCP on loopback, with noise and yamux.
-    Tcp,
-    /// QUIC on loopback.
-    Quic,
-    /// The process's own memory, with noise and yamux. Delays run on tokio's clock alone: on a current-thread runtime
-    /// whose clock is paused, they pass at once and are exact to the millisecond, however busy the machine.
-    Memory,
-}
-
-/// The shape of a local network.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LocalConfig {
-    /// How many peers, those included that cannot be dialled or never answer.
-    pub peers: usize,
-    /// Decides the peers' keys and so who is close to what, whom they know, and who of them is live.
-    pub seed: u64,
-    /// How they are reached.
-    pub transport: LocalTransport,
-    /// How long the ways between them are.
-    pub latency: Latency,
-    /// The share of peers, 0 to 1, that stand in the others' routing tables and cannot be dialled. Two thirds of them
-    /// refuse, one third never answers, so that the dial runs into TCP's time-out of 5 s.
-    pub undialable: f64,
-    /// The share of peers, 0 to 1, that accept connections and never answer a request.
-    pub silent: f64,
-    /// Where its peers listen, and what they tell each other and newcomers. Peers in memory have no such address.
-    pub listen_ip: IpAddr,
-    /// The port of the first peer; the others have the next ones, in the order of the seed. 0 takes free ones.
-    pub first_port: u16,
-}
-
-impl Default for LocalConfig {
-    fn default() -> Self {
-        Self {
-            peers: 100,
-            seed: 1,
-            transport: LocalTransport::Tcp,
-            latency: Latency::None,
-            undialable: 0.0,
-            silent: 0.0,
-            listen_ip: Ipv4Addr::LOCALHOST.into(),
-            first_port: 0,
-        }
-    }
-}
-
-impl LocalConfig {
-    /// Where the peer of this index listens; a port of 0 is whichever is free.
-    fn spot(&self, index: usize) -> SocketAddr {
-        let offset = if self.first_port == 0 { 0 } else { index };
-        let port = u16::try_from(usize::from(self.first_port) + offset).expect("there are ports for all peers");
-        SocketAddr::new(self.listen_ip, port)
-    }
-}
 
 /// A local network that could not be started.
 #[derive(Debug, Error)]
@@ -151,32 +92,6 @@ pub enum LocalError {
     /// The observer has no swarm.
     #[error("cannot start an observer of the local network: {0}")]
     Observer(String),
-}
-
-/// One peer of a local network.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LocalPeer {
-    id: PeerId,
-    address: Multiaddr,
-    region: Region,
-    kind: Kind,
-}
-
-impl LocalPeer {
-    /// The peer id as text.
-    pub fn peer_id(&self) -> String {
-        self.id.to_string()
-    }
-
-    /// The address to dial, `/p2p/…` included.
-    pub fn address(&self) -> String {
-        self.address.clone().with(Protocol::P2p(self.id)).to_string()
-    }
-
-    /// Where it stands.
-    pub fn region(&self) -> Region {
-        self.region
-    }
 }
 
 /// A running local network. Dropping it ends its peers and closes the ways between all who are attached to it.

@@ -9,8 +9,9 @@ use parsec_dht::parts::Asker;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::AbortHandle;
 
+use super::config::LOCAL_PROTOCOL;
+use super::peers::{self, LocalPeer};
 use super::roads::Attachment;
-use super::{LOCAL_PROTOCOL, LocalPeer, peers};
 
 /// How many connections may stand before all of them are closed: about 100 KB each, both ends counted. Up to then they
 /// save a handshake for the next key.

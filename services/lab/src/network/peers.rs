@@ -17,9 +17,11 @@ use rand::seq::SliceRandom;
 use tokio::net::TcpSocket;
 use tokio::time::Instant;
 
+use super::config::{LOCAL_PROTOCOL, LocalConfig, LocalTransport};
+use super::regions::Region;
 use super::roads::{Attachment, Fate};
 use super::silent::Silent;
-use super::{LOCAL_PROTOCOL, LocalConfig, LocalTransport, transport};
+use super::transport;
 
 /// The size of a bucket (k of the specification).
 const BUCKET: u32 = 20;
@@ -55,6 +57,32 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) fn is_live(self) -> bool {
         self == Self::Live
+    }
+}
+
+/// One peer of a local network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalPeer {
+    pub(super) id: PeerId,
+    pub(super) address: Multiaddr,
+    pub(super) region: Region,
+    pub(super) kind: Kind,
+}
+
+impl LocalPeer {
+    /// The peer id as text.
+    pub fn peer_id(&self) -> String {
+        self.id.to_string()
+    }
+
+    /// The address to dial, `/p2p/…` included.
+    pub fn address(&self) -> String {
+        self.address.clone().with(Protocol::P2p(self.id)).to_string()
+    }
+
+    /// Where it stands.
+    pub fn region(&self) -> Region {
+        self.region
     }
 }
 

@@ -90,6 +90,12 @@ pub(super) struct End {
     admitted: Option<Instant>,
 }
 
+/// A connection that somebody has opened, and the port he calls from.
+pub(super) struct Caller {
+    pub(super) connection: End,
+    pub(super) port: u64,
+}
+
 /// Both ends of a new connection, the dialler's first.
 pub(super) fn pair(link: Link) -> (End, End) {
     pair_in_turns(link, [None, None])

@@ -10,19 +10,18 @@ use std::task::Poll;
 use std::time::Duration;
 
 use libp2p::Multiaddr;
-use libp2p::core::transport::{Boxed, TransportEvent};
-use libp2p::identity::Keypair;
+use libp2p::core::transport::TransportEvent;
 use libp2p::multiaddr::Protocol;
 use parking_lot::{Mutex, RwLock};
-use parsec_dht::parts::{BuildError, Connected, Reach, TCP_CONNECT_TIMEOUT, Underlay};
+use parsec_dht::parts::TCP_CONNECT_TIMEOUT;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::config::{LocalConfig, LocalTransport};
 use super::latency::{Latency, Link};
-use super::memory::Caller;
+use super::pipe::Caller;
 use super::regions::Region;
 use super::turns::{Seat, Turn, Turns};
-use super::{LocalConfig, LocalTransport, transport};
 
 /// The first of the memory ports that are given out; those below are for nodes, whose ports have 16 bits.
 const FIRST_FREE_PORT: u64 = 1 << 16;
@@ -224,29 +223,6 @@ impl Attachment {
         if let Poll::Ready(TransportEvent::NewAddress { listen_addr, .. }) = event {
             self.enter(listen_addr);
         }
-    }
-}
-
-impl Underlay for Attachment {
-    fn transport(&self, keypair: &Keypair, _: &Reach) -> Result<Boxed<Connected>, BuildError> {
-        transport::transport(self, keypair)
-    }
-
-    /// One: a local network has one transport.
-    fn listen_addresses(&self, ip: IpAddr, port: u16) -> Vec<Multiaddr> {
-        vec![self.listen_address(ip, port)]
-    }
-
-    /// libp2p counts on the real clock, of which a connection in memory shall know nothing.
-    fn idle_timeout(&self, usual: Duration) -> Duration {
-        match self.roads.transport {
-            LocalTransport::Memory => UNLIMITED,
-            LocalTransport::Tcp | LocalTransport::Quic => usual,
-        }
-    }
-
-    fn is_ours(&self) -> bool {
-        true
     }
 }
 

@@ -1,13 +1,16 @@
 //! The transport of whoever takes part in a local network.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::Boxed;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::{Transport, noise, yamux};
-use parsec_dht::parts::{BuildError, Connected, DIAL_ADDRESS_TIMEOUT, Yamux};
+use libp2p::{Multiaddr, Transport, noise, yamux};
+use parsec_dht::parts::{BuildError, Connected, DIAL_ADDRESS_TIMEOUT, Reach, Underlay, Yamux};
 
-use super::LocalTransport;
+use super::config::LocalTransport;
 use super::memory::MemoryTransport;
 use super::quic::QuicTransport;
 use super::roads::{Attachment, UNLIMITED};
@@ -36,4 +39,27 @@ pub(super) fn transport(attachment: &Attachment, keypair: &Keypair) -> Result<Bo
         }
     };
     Ok(boxed)
+}
+
+impl Underlay for Attachment {
+    fn transport(&self, keypair: &Keypair, _: &Reach) -> Result<Boxed<Connected>, BuildError> {
+        transport(self, keypair)
+    }
+
+    /// One: a local network has one transport.
+    fn listen_addresses(&self, ip: IpAddr, port: u16) -> Vec<Multiaddr> {
+        vec![self.listen_address(ip, port)]
+    }
+
+    /// libp2p counts on the real clock, of which a connection in memory shall know nothing.
+    fn idle_timeout(&self, usual: Duration) -> Duration {
+        match self.roads.transport {
+            LocalTransport::Memory => UNLIMITED,
+            LocalTransport::Tcp | LocalTransport::Quic => usual,
+        }
+    }
+
+    fn is_ours(&self) -> bool {
+        true
+    }
 }
