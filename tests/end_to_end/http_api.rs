@@ -76,8 +76,8 @@ async fn what_is_no_request_gets_400_and_a_reason() {
     let stage = Stage::begin();
     let server = Server::started(server(&stage, &["--dry-run"])).await;
     for (path, body, reason) in [
-        ("/provide", r#"{"Content": "#, "the body is no provide request"),
-        ("/provide", "", "the body is no provide request"),
+        ("/provide", r#"{"Content": "#, "the body is not a provide request"),
+        ("/provide", "", "the body is not a provide request"),
         ("/provide", r#"{"Content": "not base64!"}"#, "`Content` is not base64"),
         ("/provide", r#"{"Content": [256]}"#, "256"),
         ("/provide", r#"{"Target": "DHT"}"#, "missing field `Content`"),

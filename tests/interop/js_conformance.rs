@@ -46,7 +46,7 @@ async fn a_server_that_answers_like_the_javascript_one_passes_with_notes() {
         "retrieve, CIDv1",
         "retrieve, with x-scheduler-id",
         "retrieve, no body",
-        "retrieve, what nobody published",
+        "retrieve, unpublished content",
     ];
     check_green("js", &noted).await;
 }
@@ -66,7 +66,7 @@ const OF_GO: [&str; 8] = [
 #[cfg_attr(not(has_node), ignore = "needs Node.js")]
 #[tokio::test]
 async fn servers_that_answer_like_the_go_ones_of_both_generations_pass_with_notes() {
-    let last = ["retrieve, what nobody published"];
+    let last = ["retrieve, unpublished content"];
     check_green("go-2023", &[&["provide, bad JSON"][..], &OF_GO, &last].concat()).await;
     check_green("go-2026", &[&OF_GO[..], &last].concat()).await;
 }
@@ -79,9 +79,9 @@ async fn broken_servers_fail_where_they_are_broken() {
     let broken = [
         ("wrong-cid", "provide, Content as base64"),
         ("milliseconds", "provide, Content as base64"),
-        ("always-found", "retrieve, what nobody published"),
-        ("error-status", "retrieve, what nobody published"),
-        ("no-table-size", "retrieve, what nobody published"),
+        ("always-found", "retrieve, unpublished content"),
+        ("error-status", "retrieve, unpublished content"),
+        ("no-table-size", "retrieve, unpublished content"),
     ];
     let judging = broken.map(|(flaw, failing)| {
         let stage = &stage;

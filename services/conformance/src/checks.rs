@@ -146,7 +146,7 @@ fn lookups(published: &Cid, nobody: &Cid) -> Vec<Check> {
     bodiless.request = request(RawMethod::Post, &bodiless.request.path, None);
     checks.extend([named, bodiless]);
 
-    checks.push(retrieve("retrieve, what nobody published", Needs::Ready, nobody, End::NotFound, None));
+    checks.push(retrieve("retrieve, unpublished content", Needs::Ready, nobody, End::NotFound, None));
     checks
 }
 
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(own.len(), 4);
         assert!(own.iter().all(|operation| operation.cid.multihash() == provided.multihash()));
         assert_eq!(own.iter().filter(|operation| operation.cid == provided.raw_v1()).count(), 1);
-        let nobody = checks.iter().find(|check| check.name == "retrieve, what nobody published").unwrap();
+        let nobody = checks.iter().find(|check| check.name == "retrieve, unpublished content").unwrap();
         assert_ne!(operation(nobody).cid, provided);
         assert_eq!(nobody.request.path, format!("/retrieve/{}", operation(nobody).cid));
     }

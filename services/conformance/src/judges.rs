@@ -94,13 +94,13 @@ fn answer(reply: &RawReply) -> Result<Answer<'_>, String> {
     }
     let members = match serde_json::from_slice(&reply.body) {
         Ok(Value::Object(members)) => members,
-        Ok(_) => return Err(format!("the body {} is no JSON object", quoted(&text(reply)))),
-        Err(error) => return Err(format!("the body {} is no JSON: {error}", quoted(&text(reply)))),
+        Ok(_) => return Err(format!("the body {} is not a JSON object", quoted(&text(reply)))),
+        Err(error) => return Err(format!("the body {} is not JSON: {error}", quoted(&text(reply)))),
     };
     let steps = match members.get("Measurements") {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Array(steps)) => steps.clone(),
-        Some(_) => return Err("`Measurements` is no array".to_owned()),
+        Some(_) => return Err("`Measurements` is not an array".to_owned()),
     };
     Ok(Answer { members, steps, reply })
 }
@@ -126,7 +126,7 @@ fn cid(expected: &Operation, answer: &Answer<'_>) -> Option<Finding> {
         return Some(Finding::fail("no text `CID`"));
     };
     let Ok(parsed) = given.parse::<Cid>() else {
-        return Some(Finding::fail(format!("`CID` is {}, which is none", quoted(given))));
+        return Some(Finding::fail(format!("`CID` is {}, which is not a CID", quoted(given))));
     };
     let wanted = &expected.cid;
     Some(match expected.kind {
@@ -199,7 +199,7 @@ fn error(expected: &Operation, answer: &Answer<'_>) -> Option<Finding> {
             Some(Finding::fail(format!("not {what}: {}", quoted(error))))
         }
         (End::Published | End::FoundOwn, None) if answer.steps.is_empty() && !answer.has("Error") => {
-            Some(Finding::note("no `Error` where there was none, instead of an empty text", JS))
+            Some(Finding::note("`Error` is missing instead of empty", JS))
         }
         (End::Published | End::FoundOwn, None) => None,
     }
@@ -215,9 +215,10 @@ fn not_found(error: Option<&str>) -> Finding {
             let what = format!("the lookup took too long, so that no `{NOT_FOUND}` was to be seen: {}", quoted(error));
             Finding::note(what, "any server on a slow network")
         }
-        Some(error) => {
-            Finding::fail(format!("`Error` is {}; that nobody provides it is exactly `{NOT_FOUND}`", quoted(error)))
-        }
+        Some(error) => Finding::fail(format!(
+            "`Error` is {}; if no provider was found it has to be exactly `{NOT_FOUND}`",
+            quoted(error)
+        )),
         None => Finding::fail(format!("no `Error` where nothing can be found; expected exactly `{NOT_FOUND}`")),
     }
 }

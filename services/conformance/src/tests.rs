@@ -182,17 +182,17 @@ const BREACHES: &[(&str, Twist, &[&str])] = &[
     (
         "not found in other words",
         |_, said| Said { body: said.body.replace(NOT_FOUND, "no providers"), ..said },
-        &["retrieve, what nobody published"],
+        &["retrieve, unpublished content"],
     ),
     (
         "not found as a success",
         |_, said| Said { body: said.body.replace(NOT_FOUND, ""), ..said },
-        &["retrieve, what nobody published"],
+        &["retrieve, unpublished content"],
     ),
     (
         "not found as a status",
         |_, said| if said.body.contains(NOT_FOUND) { Said::new(404, NOT_FOUND) } else { said },
-        &["retrieve, what nobody published"],
+        &["retrieve, unpublished content"],
     ),
     (
         "an exception on a bad CID",
@@ -290,7 +290,7 @@ const BREACHES_OF_ANSWERS: &[(&str, Change)] = &[
 async fn a_breach_in_the_shape_of_answers_is_found() {
     for (breach, change) in BREACHES_OF_ANSWERS {
         let checked = inspect(twisted_answers(*change).await, LIMIT, LIMIT).await;
-        assert!(names(&checked, Verdict::Fail).contains(&"retrieve, what nobody published"), "{breach}: {checked:#?}");
+        assert!(names(&checked, Verdict::Fail).contains(&"retrieve, unpublished content"), "{breach}: {checked:#?}");
     }
 }
 

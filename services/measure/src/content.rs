@@ -149,7 +149,7 @@ fn decode(text: &str) -> Result<Vec<u8>, String> {
         let bytes = Base::Base58Btc.decode(text).map_err(|error| format!("it is not base58: {error}"))?;
         return match text.chars().count() {
             V0_CHARS if bytes.starts_with(&V0_PREFIX) => Ok(bytes),
-            V0_CHARS => Err("it is no sha2-256 multihash".to_owned()),
+            V0_CHARS => Err("it is not a sha2-256 multihash".to_owned()),
             chars => Err(format!("a CIDv0 has {V0_CHARS} characters, this has {chars}")),
         };
     }

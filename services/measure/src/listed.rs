@@ -231,7 +231,7 @@ impl DeniedCidsReader {
         if first && text.eq_ignore_ascii_case("cid") {
             return Ok(());
         }
-        let cid: Cid = text.parse().map_err(|error| wrong(&format!("the first column is no CID ({error})")))?;
+        let cid: Cid = text.parse().map_err(|error| wrong(&format!("the first column is not a CID ({error})")))?;
         if self.list.entries.len() >= MAX_LISTED {
             return Err(BadLine::too_many(line));
         }

@@ -11,7 +11,7 @@ use crate::path::{Part, parts};
 pub struct Explanation {
     /// From the start to the return.
     pub returned: Duration,
-    /// What that time went to, the longest part first; they add up to the whole. `None` if nobody was asked.
+    /// What that time went to, the longest part first; they add up to the whole. `None` if no peer was asked.
     pub parts: Option<Vec<Part>>,
     /// How many records were written until the return.
     pub written: usize,

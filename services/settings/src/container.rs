@@ -44,7 +44,7 @@ pub struct Container {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BadMetadata {
     /// It is no JSON, for this reason.
-    #[error("no JSON ({0}); expected the object that the ECS metadata endpoint answers for a container")]
+    #[error("it is not JSON ({0}); expected the object that the ECS metadata endpoint answers for a container")]
     NoJson(String),
     /// A field holds something else than it should.
     #[error("`{field}` is {found}; expected {expected}")]

@@ -12,7 +12,7 @@ const MAX_NAMED: usize = 5;
 pub fn sentences(explanation: &Explanation) -> Vec<String> {
     let returned = explanation.returned;
     let mut sentences: Vec<String> = match &explanation.parts {
-        None => vec![format!("{}: nobody was asked", words::duration(returned))],
+        None => vec![format!("{}: no peer was asked", words::duration(returned))],
         Some(parts) => parts
             .iter()
             .map(|part| format!("{}: {}", words::share(part.took, returned), reason(part, explanation.written)))
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn an_answer_from_the_nodes_own_records_asked_nobody() {
         let trace = Trace { returned: Duration::from_micros(120), ..trace(0, vec![]) };
-        assert_eq!(explain(&trace), ["0.12 ms: nobody was asked"]);
+        assert_eq!(explain(&trace), ["0.12 ms: no peer was asked"]);
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub enum SslMode {
 
 /// A name that is none of libpq's modes.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("sslmode `{0}` is none of disable, allow, prefer, require, verify-ca, verify-full")]
+#[error("unknown sslmode `{0}`; expected disable, allow, prefer, require, verify-ca or verify-full")]
 pub struct UnknownSslMode(pub String);
 
 impl SslMode {
@@ -279,7 +279,7 @@ mod tests {
             ("postgres://ann:1/s3cret@db/dht", "its database has a `/`"),
             ("postgres://ann:s3cret@db", "no database"),
             ("postgres://:s3cret@db/dht", "no user"),
-            ("postgres://ann:s3cret@db/dht?sslmode=on", "sslmode `on` is none of disable, allow"),
+            ("postgres://ann:s3cret@db/dht?sslmode=on", "unknown sslmode `on`; expected disable, allow"),
             ("postgres://ann:s3cret@db/dht?sslcert=x", "parameter `sslcert`"),
             ("sqlite:", "no file"),
             ("sqlite::memory:", "no file"),

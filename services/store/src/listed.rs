@@ -74,7 +74,7 @@ impl ListedNode {
     /// A port that a Go server let wrap around comes back as what it was.
     fn read(self) -> Result<Node, String> {
         let fleet = self.fleet.parse::<Fleet>().map_err(|error| error.to_string())?;
-        let ip = self.address.0.map_err(|text| format!("ip_address `{text}` is no address"))?;
+        let ip = self.address.0.map_err(|text| format!("ip_address `{text}` is not an IP address"))?;
         reachable(ip)?;
         if self.server_port == 0 {
             return Err("server_port is 0; expected the port of the HTTP API".to_owned());
@@ -133,7 +133,7 @@ mod tests {
             [
                 "row 2 of nodes_ecs: peer_id has more than 128 characters",
                 "row 3 of nodes_ecs: region has more than 128 characters",
-                "row 4 of nodes_ecs: ip_address `here` is no address",
+                "row 4 of nodes_ecs: ip_address `here` is not an IP address",
                 "row 5 of nodes_ecs: ip_address 0.0.0.0 is not the address of one host",
                 "row 6 of nodes_ecs: server_port is 0; expected the port of the HTTP API",
             ]

@@ -171,8 +171,8 @@ async fn an_answer_says_whom_a_search_found_to_whoever_asks() {
 async fn what_cannot_be_understood_is_refused_in_a_sentence() {
     let (routes, ..) = mocked();
     for (body, reason) in [
-        ("", "the body is no provide request"),
-        ("{", "the body is no provide request"),
+        ("", "the body is not a provide request"),
+        ("{", "the body is not a provide request"),
         ("[]", "it is not a JSON object"),
         (r#"{"content": "aGVsbG8="}"#, "Content"),
         (r#"{"Content": 5}"#, "base64 text or an array of bytes"),

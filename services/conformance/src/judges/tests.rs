@@ -106,11 +106,7 @@ fn the_steps_of_a_publication_to_the_indexers_are_known() {
 #[test]
 fn what_the_javascript_server_does_is_noted_with_its_name() {
     let js = without(without(both("", ""), "Measurements"), "Error");
-    check_finds(
-        Verdict::Note,
-        "no `Error` where there was none, instead of an empty text (JavaScript servers)",
-        &judged(&published(), &js),
-    );
+    check_finds(Verdict::Note, "`Error` is missing instead of empty (JavaScript servers)", &judged(&published(), &js));
     let v1 = with(both("provide", ""), "CID", content().cid().raw_v1().to_string());
     check_finds(Verdict::Note, "a CIDv1 of raw bytes instead of the CIDv0 (JavaScript", &judged(&published(), &v1));
     let lost = both("retrieval", "Did not find any providers");
@@ -144,10 +140,10 @@ fn a_refusal_is_tolerated_only_where_somebody_in_the_field_refuses() {
 #[test]
 fn what_is_no_answer_fails() {
     for (body, words) in [
-        ("", "is no JSON"),
-        ("<html>", "the body `<html>` is no JSON"),
-        ("[]", "no JSON object"),
-        (r#"{"Measurements": {}}"#, "`Measurements` is no array"),
+        ("", "is not JSON"),
+        ("<html>", "the body `<html>` is not JSON"),
+        ("[]", "not a JSON object"),
+        (r#"{"Measurements": {}}"#, "`Measurements` is not an array"),
     ] {
         check_finds(Verdict::Fail, words, &operation(&published(), &reply(200, body)));
     }
@@ -169,7 +165,7 @@ fn a_wrong_cid_fails() {
     // Lookups give back what they were asked for, in the version that they were asked in.
     let converted = with(both("retrieval", ""), "CID", content().cid().raw_v1().to_string());
     check_finds(Verdict::Fail, "asked for QmaozNR7", &judged(&found(), &converted));
-    check_finds(Verdict::Fail, "which is none", &judged(&published(), &with(both("provide", ""), "CID", "Qm")));
+    check_finds(Verdict::Fail, "which is not a CID", &judged(&published(), &with(both("provide", ""), "CID", "Qm")));
     check_finds(Verdict::Fail, "no text `CID`", &judged(&published(), &without(both("provide", ""), "CID")));
 }
 
@@ -248,7 +244,7 @@ fn not_found_is_said_in_exactly_these_words() {
     check_finds(Verdict::Fail, "no `Error` where nothing can be found", &judged(&unfound(), &both("retrieval", "")));
     let silent = without(without(both("", ""), "Measurements"), "Error");
     check_finds(Verdict::Fail, "no `Error` where nothing can be found", &judged(&unfound(), &silent));
-    check_finds(Verdict::Fail, "is exactly `not found`", &judged(&unfound(), &both("retrieval", "Not Found")));
+    check_finds(Verdict::Fail, "has to be exactly `not found`", &judged(&unfound(), &both("retrieval", "Not Found")));
     let late = both("retrieval", "context deadline exceeded: 3 min");
     check_finds(Verdict::Note, "took too long", &judged(&unfound(), &late));
 }

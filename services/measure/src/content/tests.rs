@@ -145,7 +145,7 @@ fn what_is_wrong_with_a_cid_is_said() {
         (hello[..45].to_owned(), "a CIDv0 has 46 characters, this has 45"),
         (format!("{hello}z"), "a CIDv0 has 46 characters, this has 47"),
         (format!("{hello} "), "it is not base58"),
-        (format!("Qm{}", "z".repeat(44)), "it is no sha2-256 multihash"),
+        (format!("Qm{}", "z".repeat(44)), "it is not a sha2-256 multihash"),
         (format!("{hello}\n"), "it has a control character"),
         ("\0\u{1}U\0\0".to_owned(), "it has a control character"),
         ("\u{9b}31m".to_owned(), "it has a control character"),

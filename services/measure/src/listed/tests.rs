@@ -109,8 +109,8 @@ fn of_two_sources_of_one_cid_the_later_one_counts() {
 #[test]
 fn a_denied_cid_that_is_none_is_shown_with_what_would_be_right() {
     for (line, reason) in [
-        ("Qmnonsense,x", "the first column is no CID"),
-        ("cid,source", "the first column is no CID"),
+        ("Qmnonsense,x", "the first column is not a CID"),
+        ("cid,source", "the first column is not a CID"),
         (CID_V0, "there is one column only"),
         ("a,b,c", "there are more than two columns"),
         ("\"a,b", "a quote is not closed on its line"),

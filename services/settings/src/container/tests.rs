@@ -109,7 +109,7 @@ fn a_wrong_field_is_named_with_what_stands_there_and_what_would_be_right() {
     assert!(long.len() < 200, "{} characters", long.len());
     for text in ["", "not found", "<html>", "{\"Limits\":", &"[".repeat(100_000)] {
         let message = text.parse::<Container>().unwrap_err().to_string();
-        assert!(message.starts_with("no JSON (") && message.contains("ECS metadata endpoint"), "{message}");
+        assert!(message.starts_with("it is not JSON (") && message.contains("ECS metadata endpoint"), "{message}");
     }
     let message = "[]".parse::<Container>().unwrap_err().to_string();
     assert_eq!(message, "`the document` is []; expected an object");

@@ -44,7 +44,7 @@ pub enum SpoolError {
     #[error("{0}")]
     Damaged(Damage),
     /// More rounds than there can be loops.
-    #[error("{open} rounds are announced already, and none of them has ended")]
+    #[error("{open} rounds have been announced, and none of them has ended")]
     TooManyRounds {
         /// How many.
         open: usize,

@@ -148,6 +148,6 @@ fn set_aside(slot: &Path) -> impl Iterator<Item = Damage> {
     aside.map(|(path, _)| Damage {
         path,
         offset: 0,
-        what: "it was set aside; remove it if nobody can mend it".to_owned(),
+        what: "it was set aside; remove it if it cannot be repaired".to_owned(),
     })
 }

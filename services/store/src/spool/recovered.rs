@@ -52,7 +52,7 @@ impl fmt::Display for Recovered {
             write!(f, "; {} bytes of an unfinished write were cut off", self.torn_bytes)?;
         }
         for Adopted { slot, rows, left } in &self.adopted {
-            write!(f, "; {rows} rows came from {slot}, which nobody used")?;
+            write!(f, "; {rows} rows came from {slot}, which no running process uses")?;
             if let Some(error) = left {
                 write!(f, ", and the rest could not be taken over: {error}")?;
             }

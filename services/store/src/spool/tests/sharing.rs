@@ -64,8 +64,9 @@ fn rows_of_processes_that_are_gone_are_taken_over_by_the_next() {
     let name = place.slot(1).file_name().unwrap().to_string_lossy().into_owned();
     let adopted = vec![Adopted { slot: name.clone(), rows: 5, left: None }];
     assert_eq!(recovered, Recovered { rows: 7, cut_off: 2, adopted, ..Recovered::default() });
-    let line =
-        format!("7 rows wait, 2 of them of rounds that were cut off; 5 rows came from {name}, which nobody used");
+    let line = format!(
+        "7 rows wait, 2 of them of rounds that were cut off; 5 rows came from {name}, which no running process uses"
+    );
     assert_eq!(recovered.to_string(), line);
     let found = drain(&mut spool);
     assert_eq!(found[..5], rows(0..5));
@@ -239,5 +240,5 @@ fn looking_finds_what_a_start_would_cut_off_or_set_aside() {
     drop(spool);
     let seen = &inspect(place.path(), SpoolDepth::Frames).unwrap()[0];
     assert_eq!((seen.rows, seen.damage.len()), (0, 1));
-    assert_eq!(seen.damage[0].what, "it was set aside; remove it if nobody can mend it");
+    assert_eq!(seen.damage[0].what, "it was set aside; remove it if it cannot be repaired");
 }
