@@ -105,6 +105,6 @@ mod tests {
             assert!(message.starts_with(&start), "{message}");
         }
         let message = place(&[("ECS_CONTAINER_METADATA", &"x".repeat(1_000_000))]).unwrap_err();
-        assert!(message.len() < 500 && message.contains("x…`: no JSON"), "{} characters", message.len());
+        assert!(message.len() < 500 && message.contains("x…`: it is not JSON"), "{} characters", message.len());
     }
 }

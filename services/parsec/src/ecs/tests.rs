@@ -107,7 +107,7 @@ async fn what_may_pass_is_tried_again_a_few_times_and_what_will_not_is_not() {
             "it answers 302 Found with a redirect to `http://192.0.2.1/`, which is not followed; expected 200",
             1,
         ),
-        (answer("200 OK", "", "<html>"), "no JSON (expected value at line 1 column 1); expected the object", 1),
+        (answer("200 OK", "", "<html>"), "it is not JSON (expected value at line 1 column 1); expected the object", 1),
         (answer("200 OK", "", "{\"Limits\": {\"CPU\": \"1\"}}"), "`Limits.CPU` is \"1\"; expected a number", 1),
         (answer("200 OK", "", &long), "its answer is longer than 1048576 bytes", 1),
         (Behaviour::NeverEnds, "its answer is longer than 1048576 bytes", 1),
