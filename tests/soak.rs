@@ -16,8 +16,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 use parsec_actors::dht_node::{DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
-use parsec_actors::fleet::FleetConfig;
-use parsec_actors::open_round::OpenRound;
+use parsec_actors::fleet::{FleetConfig, FleetMemory};
 use parsec_actors::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
 use parsec_actors::round::RoundTools;
 use parsec_actors::scheduler::{Scheduler, SchedulerConfig};
@@ -250,8 +249,7 @@ async fn soak(interval: Duration) {
         dependencies: serde_json::Value::Null,
         seed: Some(1),
         tools: tools.clone(),
-        scheduler: Arc::default(),
-        open: OpenRound::default(),
+        memory: FleetMemory::default(),
         watcher: None,
     };
     let config =

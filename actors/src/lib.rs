@@ -24,7 +24,7 @@ pub mod supervision;
 pub mod telemetry;
 
 pub use recording::recorder;
-pub use scheduling::{fleet, open_round, round, scheduler, traces};
+pub use scheduling::{fleet, round, scheduler, traces};
 pub use serving::{dht_node, follow_ups, gateway, heartbeat, verifier};
 pub use supervision::{ask, progress, root, signs, stop, supervise};
 pub use telemetry::{metrics, vitals};

@@ -1,13 +1,13 @@
 //! Panics in every place of every actor, and every actor hanging: the process lives, the actor answers again at the
 //! same address within its back-off, and nobody beside it notices.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
 use futures::FutureExt;
-use parking_lot::Mutex;
 use parsec_dht::Readiness;
 use parsec_measure::{NodeId, OutcomeClass, RoundId, RoundOutcome, SchedulerId, Share};
 use parsec_store::Row;
@@ -16,15 +16,14 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, pause, sleep};
 
 use crate::fakes::{
-    Bystander, Bystanding, Call, FakeDht, FakeServers, FakeStore, How, MockDht, POLICY, Question, Records, Run,
+    Bystander, Bystanding, Call, FakeDht, FakeServers, FakeStore, How, MockDht, Mood, POLICY, Question, Records, Run,
     Witness, cid, metrics, millis, node, publication, secs,
 };
 use parsec_actors::ask::{Ask, AskError};
 use parsec_actors::dht_node::{DhtHandle, DhtNode, GetReadiness, OperationError, Retrieve, StartDht};
-use parsec_actors::fleet::{Fleet, FleetConfig};
+use parsec_actors::fleet::{Fleet, FleetConfig, FleetMemory};
 use parsec_actors::gateway::{Gateway, Measuring, Routes};
 use parsec_actors::heartbeat::{Heartbeat, HeartbeatConfig};
-use parsec_actors::open_round::OpenRound;
 use parsec_actors::progress::Progress;
 use parsec_actors::recorder::{Backlog, Record, Recorder, RecorderConfig, RecorderHandle};
 use parsec_actors::round::RoundTools;
@@ -255,8 +254,7 @@ fn fleet_on(store: &Arc<FakeStore>, servers: &Arc<FakeServers>) -> FleetConfig {
         dependencies: serde_json::Value::Null,
         seed: None,
         tools,
-        scheduler: Arc::new(Mutex::new(None)),
-        open: OpenRound::default(),
+        memory: FleetMemory::default(),
         watcher: None,
     }
 }
@@ -354,4 +352,36 @@ async fn a_round_that_a_fleet_crashed_in_is_ended_as_interrupted_and_what_was_un
         classes.sort_unstable();
         assert_eq!(classes, [(1, OutcomeClass::Ok), (2, OutcomeClass::RecordLost), (3, OutcomeClass::Ok)]);
     });
+}
+
+#[actix::test]
+async fn a_fleet_that_crashes_while_the_database_is_away_still_knows_its_nodes_and_who_publishes_next() {
+    pause();
+    let (store, servers) = (three_nodes(), FakeServers::new());
+    let (_parent, hears) = Witness::start_new();
+    let child = supervise("fleet", POLICY, hears, Fleet::new(fleet_on(&store, &servers)));
+    store.until("a round ends", |store| store.ended().len() == 1).await;
+    store.takes(Call::ActiveNodes, [], Mood::Away);
+    child.addr().send(Run::panicking()).await.unwrap_err();
+    store.until("two more rounds end", |store| store.ended().len() == 3).await;
+    let rounds = store.read(|store| store.ended());
+    let played: Vec<_> = rounds.iter().map(|round| (round.nodes_listed, round.ended.unwrap().1)).collect();
+    assert_eq!(played, [(3, RoundOutcome::Complete); 3]);
+    let publishers: BTreeSet<_> = rounds.iter().map(|round| round.provider).collect();
+    assert_eq!(publishers.len(), 3, "each publishes in turn");
+}
+
+#[actix::test]
+async fn a_scheduler_that_crashes_remembers_the_nodes_of_its_fleets() {
+    pause();
+    let store = three_nodes();
+    let (_parent, hears) = Witness::start_new();
+    let fleets = vec![fleet_on(&store, &FakeServers::new())];
+    let scheduler = Scheduler::new(SchedulerConfig { fleets, restart: POLICY, metrics: metrics() });
+    let child = supervise("scheduler", POLICY, hears, scheduler);
+    store.until("a round ends", |store| store.ended().len() == 1).await;
+    store.takes(Call::ActiveNodes, [], Mood::Away);
+    child.addr().send(Run::panicking()).await.unwrap_err();
+    store.until("one more round ends", |store| store.ended().len() == 2).await;
+    assert_eq!(store.read(|store| store.ended()[1].nodes_listed), 3);
 }

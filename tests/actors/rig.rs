@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use parking_lot::Mutex;
-use parsec_actors::fleet::{FleetConfig, RoundFinished};
+use parsec_actors::fleet::{FleetConfig, FleetMemory, RoundFinished};
 use parsec_actors::metrics::Metrics;
-use parsec_actors::open_round::OpenRound;
 use parsec_actors::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
 use parsec_actors::round::RoundTools;
 use parsec_actors::scheduler::{Scheduler, SchedulerConfig};
@@ -101,8 +99,7 @@ impl Setup {
             dependencies: serde_json::Value::Null,
             seed: self.seed,
             tools: tools.clone(),
-            scheduler: Arc::new(Mutex::new(None)),
-            open: OpenRound::default(),
+            memory: FleetMemory::default(),
             watcher: Some(watcher.clone()),
         };
         let fleets = FleetGroup::parse_list(self.fleets).unwrap().into_iter().map(fleet).collect();

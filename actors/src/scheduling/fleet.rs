@@ -6,39 +6,34 @@
 //! records it as interrupted; so it does with a round that it crashed in, when it is back. A database that
 //! is away does not keep it from measuring: it goes on with the nodes it knows. Neither does a row that no
 //! node can be made of: it is named, and left out. A server that fails again and again is left out for a
-//! while ([`Faults`]).
+//! while ([`Faults`](parsec_measure::Faults)). What it must not forget is in its [`FleetMemory`].
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
-use parking_lot::Mutex;
 use parsec_measure::{
-    Absence, Attempt, Content, Due, Faults, FleetGroup, Node, NodeId, Rotation, Round, RoundId, Schedule, SchedulerId,
-    TooFewNodes,
+    Absence, Attempt, Content, Due, FleetGroup, Node, NodeId, Round, RoundId, SchedulerId, TooFewNodes,
 };
 use parsec_store::{MAX_LISTED_NODES, UnusableNode};
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use tokio::sync::watch;
-use tokio::time::Instant;
 use tracing::{info, warn};
 
+use super::memory::Course;
 use super::muster::{LeftOut, Mustered, muster};
-use super::open_round::OpenRound;
 use super::round::{self, Parts};
 use super::tools::RoundTools;
 use crate::supervision::progress::{Progress, Stuck, UnderWay};
 use crate::supervision::stop::Stop;
 
+pub use super::memory::FleetMemory;
 pub use super::round::RoundFinished;
 
 /// The pauses between tries to register with a database that is away: doubling between these.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-/// What a fleet needs. `scheduler` is shared, so that a restarted actor goes on under its old number.
+/// What a fleet needs. Its memory is shared, so that a restarted actor goes on where it was.
 #[derive(Clone)]
 pub struct FleetConfig {
     /// The fleets that it goes round.
@@ -56,26 +51,23 @@ pub struct FleetConfig {
     pub seed: Option<u64>,
     /// What rounds are played with.
     pub tools: RoundTools,
-    /// Its row in the database, once it has one.
-    pub scheduler: Arc<Mutex<Option<SchedulerId>>>,
-    /// What it is doing, for its successor after a crash.
-    pub open: OpenRound,
+    /// What it does not forget when it crashes.
+    pub memory: FleetMemory,
     /// Hears of every round that has ended.
     pub watcher: Option<Recipient<RoundFinished>>,
+}
+
+impl FleetConfig {
+    fn course(&self) -> Course {
+        Course::begin(self.seed, self.interval, self.jitter)
+    }
 }
 
 /// See the module's documentation.
 pub struct Fleet {
     config: FleetConfig,
-    epoch: Instant,
-    schedule: Schedule,
-    rotation: Rotation,
-    faults: Faults,
-    /// Who is left out of the round because of that.
+    /// Who is left out of the round because its server fails again and again.
     unasked: BTreeSet<NodeId>,
-    rng: StdRng,
-    /// The nodes that the database listed last.
-    known: Vec<Node>,
     database_is_away: bool,
     /// The rows that are known to be unusable.
     unusable: Vec<UnusableNode>,
@@ -88,23 +80,19 @@ pub struct Fleet {
 
 impl std::fmt::Debug for Fleet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fleet").field("group", &self.config.group).field("known", &self.known.len()).finish()
+        f.debug_struct("Fleet")
+            .field("group", &self.config.group)
+            .field("known", &self.config.memory.kept().known.len())
+            .finish()
     }
 }
 
 impl Fleet {
     /// A fleet whose first round is due within the jitter.
     pub fn new(config: FleetConfig) -> Self {
-        let mut rng = config.seed.map_or_else(|| StdRng::from_rng(&mut rand::rng()), StdRng::seed_from_u64);
-        let first = config.jitter.mul_f64(rng.random());
+        config.memory.kept().course(|| config.course());
         Self {
-            epoch: Instant::now(),
-            schedule: Schedule::new(first, config.interval),
-            rotation: Rotation::default(),
-            faults: Faults::default(),
             unasked: BTreeSet::new(),
-            rng,
-            known: Vec::new(),
             database_is_away: false,
             unusable: Vec::new(),
             more_than_listed: false,
@@ -116,9 +104,15 @@ impl Fleet {
         }
     }
 
+    /// Works with its course for a moment.
+    fn on_course<T>(&self, work: impl FnOnce(&mut Course) -> T) -> T {
+        work(self.config.memory.kept().course(|| self.config.course()))
+    }
+
     /// Gets a number from the database, and then begins with the rounds.
     fn register(&self, pause: Duration, context: &mut Context<Self>) {
-        if let Some(scheduler) = *self.config.scheduler.lock() {
+        let registered = self.config.memory.kept().scheduler;
+        if let Some(scheduler) = registered {
             return self.wait_for_round(scheduler, context);
         }
         let FleetConfig { group, dependencies, tools, .. } = self.config.clone();
@@ -126,7 +120,7 @@ impl Fleet {
         context.spawn(registering.into_actor(self).map(move |result, actor, context| match result {
             Ok(scheduler) => {
                 info!(fleet = %actor.config.group, scheduler = scheduler.0, "round loop registered");
-                *actor.config.scheduler.lock() = Some(scheduler);
+                actor.config.memory.kept().scheduler = Some(scheduler);
                 actor.wait_for_round(scheduler, context);
             }
             Err(error) => {
@@ -140,28 +134,33 @@ impl Fleet {
     }
 
     fn wait_for_round(&self, scheduler: SchedulerId, context: &mut Context<Self>) {
-        let now = self.epoch.elapsed();
-        let next = self.schedule.peek();
-        context.run_later(next.saturating_sub(now), move |actor, context| actor.muster(scheduler, context));
+        let wait = self.on_course(|course| course.schedule.peek().saturating_sub(course.epoch.elapsed()));
+        context.run_later(wait, move |actor, context| actor.muster(scheduler, context));
     }
 
     fn muster(&mut self, scheduler: SchedulerId, context: &mut Context<Self>) {
         if *self.stopping.borrow() {
             return;
         }
-        let now = self.epoch.elapsed();
-        let due = self.schedule.next(now);
+        let (due, late) = self.on_course(|Course { epoch, schedule, .. }| {
+            let now = epoch.elapsed();
+            let due = schedule.next(now);
+            (due, now.saturating_sub(due.at))
+        });
         if due.skipped > 0 {
             warn!(fleet = %self.config.group, skipped = due.skipped, "rounds left out: the one before took too long");
         }
-        let late = now.saturating_sub(due.at);
         self.config.tools.metrics.round_began(&self.config.group.to_string(), late, due.skipped);
         let due_at = Utc::now() - TimeDelta::from_std(late).unwrap_or_default();
         self.playing.send_replace(true);
         self.round.begins();
-        self.faults.next_round();
-        let (tools, faults) = (self.config.tools.clone(), self.faults.clone());
-        let (group, known, stopping) = (self.config.group.clone(), self.known.clone(), self.stopping.subscribe());
+        let (known, faults) = {
+            let mut kept = self.config.memory.kept();
+            kept.faults.next_round();
+            (kept.known.clone(), kept.faults.clone())
+        };
+        let (tools, group, stopping) =
+            (self.config.tools.clone(), self.config.group.clone(), self.stopping.subscribe());
         let mustering = async move { muster(&tools, &group, known, &faults, stopping).await };
         context.spawn(mustering.into_actor(self).map(move |mustered, actor, context| {
             actor.play(scheduler, due, due_at, mustered, context);
@@ -179,10 +178,13 @@ impl Fleet {
         self.note_database(&mustered);
         self.note_unusable(&mustered);
         self.note_left_out(&mustered);
-        self.known.clone_from(&mustered.listed);
         let ready = mustered.ready.len();
         self.config.tools.metrics.active_nodes(&self.config.group.to_string(), ready);
-        let plan = self.rotation.plan(mustered.ready.clone());
+        let plan = {
+            let mut kept = self.config.memory.kept();
+            kept.known.clone_from(&mustered.listed);
+            kept.rotation.plan(mustered.ready.clone())
+        };
         self.note_too_few(plan.as_ref().err().copied(), &mustered);
         let round = Round {
             id: RoundId::fresh(),
@@ -196,8 +198,9 @@ impl Fleet {
             started: mustered.started,
             ended: None,
         };
-        let content = Content::random(&mut self.rng);
-        let (tools, open, stopping) = (self.config.tools.clone(), self.config.open.clone(), self.stopping.subscribe());
+        let content = self.on_course(|course| Content::random(&mut course.rng));
+        let (tools, open) = (self.config.tools.clone(), self.config.memory.open.clone());
+        let stopping = self.stopping.subscribe();
         let playing = async move {
             match plan {
                 Ok(plan) => {
@@ -225,7 +228,7 @@ impl Fleet {
         let fleet = &self.config.group;
         match &mustered.database {
             Err(error) if !self.database_is_away => {
-                warn!(%fleet, %error, nodes = self.known.len(), "the database lists no nodes; going on with those known");
+                warn!(%fleet, %error, nodes = mustered.listed.len(), "the database lists no nodes; going on with those known");
             }
             Ok(()) if self.database_is_away => info!(%fleet, "the database lists nodes again"),
             _ => {}
@@ -236,10 +239,11 @@ impl Fleet {
     /// Notes whose server could not even be asked whether it is ready, and says who is left out from now on and who no more.
     fn note_left_out(&mut self, mustered: &Mustered) {
         let fleet = &self.config.group;
+        let mut kept = self.config.memory.kept();
         let mut unasked = BTreeSet::new();
         for LeftOut { node, result, absence, .. } in &mustered.left_out {
             match absence {
-                None => self.faults.note(node.id, result.class, result.error.as_deref()),
+                None => kept.faults.note(node.id, result.class, result.error.as_deref()),
                 Some(absence) => {
                     unasked.insert(node.id);
                     if !self.unasked.contains(&node.id) {
@@ -258,9 +262,10 @@ impl Fleet {
 
     /// Notes what the round says of each server that was asked.
     fn note_attempts(&mut self, attempts: &[(Node, Attempt)]) {
+        let mut kept = self.config.memory.kept();
         for (node, Attempt { result, .. }) in attempts {
             if !self.unasked.contains(&node.id) {
-                self.faults.note(node.id, result.class, result.error.as_deref());
+                kept.faults.note(node.id, result.class, result.error.as_deref());
             }
         }
     }
@@ -305,7 +310,7 @@ impl Actor for Fleet {
 
     fn started(&mut self, context: &mut Self::Context) {
         self.config.tools.metrics.playing(&self.config.group.to_string());
-        let Some(abandoned) = self.config.open.take() else { return self.register(RETRY.0, context) };
+        let Some(abandoned) = self.config.memory.open.take() else { return self.register(RETRY.0, context) };
         self.playing.send_replace(true);
         let tools = self.config.tools.clone();
         let ending = async move { round::end_abandoned(&tools, abandoned).await };
@@ -324,11 +329,7 @@ impl Progress for Fleet {
 
 impl Supervised for Fleet {
     fn restarting(&mut self, _: &mut Self::Context) {
-        // The generator goes on where it was: begun anew, it would publish the same content again.
-        let rng = std::mem::replace(&mut self.rng, StdRng::seed_from_u64(0));
-        // So does the grid. The round that crashed it is over; the next one is due when it would have been.
-        let (epoch, schedule) = (self.epoch, self.schedule.clone());
-        *self = Self { rng, epoch, schedule, ..Self::new(self.config.clone()) };
+        *self = Self::new(self.config.clone());
     }
 }
 

@@ -2,8 +2,9 @@
 
 mod books;
 pub mod fleet;
+mod memory;
 mod muster;
-pub mod open_round;
+mod open_round;
 pub mod round;
 pub mod scheduler;
 mod tools;

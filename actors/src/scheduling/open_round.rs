@@ -13,7 +13,7 @@ use crate::recording::recorder::RecorderHandle;
 
 /// The round that a fleet plays, if it plays one. Shared, so that it outlives a crash of the fleet's actor.
 #[derive(Debug, Clone, Default)]
-pub struct OpenRound(Arc<Mutex<Option<Open>>>);
+pub(crate) struct OpenRound(Arc<Mutex<Option<Open>>>);
 
 /// An unfinished round.
 #[derive(Debug)]

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use parsec_actors::fleet::{FleetConfig, RoundFinished};
-use parsec_actors::open_round::OpenRound;
+use parsec_actors::fleet::{FleetConfig, FleetMemory, RoundFinished};
 use parsec_actors::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
 use parsec_actors::round::RoundTools;
 use parsec_actors::scheduler::{Scheduler, SchedulerConfig};
@@ -81,8 +80,7 @@ pub(crate) fn start(process: &Process, setup: SchedulerSetup) -> RunningSchedule
         // Two loops must not publish the same content.
         seed: seed.map(|seed| seed.wrapping_add(index)),
         tools: tools.clone(),
-        scheduler: Arc::default(),
-        open: OpenRound::default(),
+        memory: FleetMemory::default(),
         watcher: watcher.clone(),
     };
     let fleets = (0..).zip(groups).map(fleet).collect();
