@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::checks::CheckRow;
 use crate::columns::{Key, count, document, micros, text};
+use crate::figures::FigureColumns;
 use crate::{NodeFollowUp, Row};
 
 /// What one call of `record` writes.
@@ -56,19 +57,7 @@ pub(crate) struct AttemptRow {
     pub(crate) started: DateTime<Utc>,
     pub(crate) ended: DateTime<Utc>,
     pub(crate) seconds: f64,
-    pub(crate) routing_table_size: i32,
-    pub(crate) holders_stored: Option<i32>,
-    pub(crate) holders_confirmed: Option<i32>,
-    pub(crate) holders_failed: Option<i32>,
-    pub(crate) holders_pending: Option<i32>,
-    pub(crate) rpcs: Option<i32>,
-    pub(crate) rpcs_failed: Option<i32>,
-    pub(crate) dials: Option<i32>,
-    pub(crate) dials_failed: Option<i32>,
-    pub(crate) network_size: Option<i32>,
-    pub(crate) fallback: Option<String>,
-    pub(crate) from_own_records: bool,
-    pub(crate) found_publisher: Option<bool>,
+    pub(crate) figures: FigureColumns,
     pub(crate) trace: Option<TraceRow>,
     /// Rows of `provides_ecs`.
     pub(crate) provides: Vec<StepRow>,
@@ -223,7 +212,7 @@ impl From<&Round> for RoundRow {
 impl From<&Attempt> for AttemptRow {
     fn from(attempt: &Attempt) -> Self {
         let Attempt { id, round, scheduler, node, kind, probe, cid, due, started, ended, result, why_kept } = attempt;
-        let Measured { class, duration, routing_table_size, effort, .. } = result;
+        let Measured { class, duration, .. } = result;
         let (provides, retrieval) = upstream_rows(*kind, result);
         let trace = why_kept.zip(result.trace.as_deref());
         Self {
@@ -240,19 +229,7 @@ impl From<&Attempt> for AttemptRow {
             started: micros(*started),
             ended: micros(*ended),
             seconds: duration.as_secs_f64(),
-            routing_table_size: count(*routing_table_size),
-            holders_stored: effort.holders_stored.map(count),
-            holders_confirmed: effort.holders_confirmed.map(count),
-            holders_failed: effort.holders_failed.map(count),
-            holders_pending: effort.holders_pending.map(count),
-            rpcs: effort.rpcs.map(count),
-            rpcs_failed: effort.rpcs_failed.map(count),
-            dials: effort.dials.map(count),
-            dials_failed: effort.dials_failed.map(count),
-            network_size: result.network_size.map(count),
-            fallback: result.fallback.as_deref().map(text),
-            from_own_records: result.from_own_records,
-            found_publisher: result.found_publisher,
+            figures: result.into(),
             trace: trace.map(|(why, trace)| TraceRow { why_kept: why.as_str(), document: document(trace) }),
             provides,
             retrieval,

@@ -10,9 +10,9 @@
 //! - [`Spool`]: files in which rows wait while the database is away, behind the trait [`Spooling`]
 //! - [`StoreError`]: what can go wrong, told apart by what the caller should do
 //!
-//! Inside, from the outside in: `detached` runs each call as a task of its own, `queries`, `operations` and
-//! `checks` have each query once for both back ends, `batch` turns measurements into rows, `columns` holds the types that the back ends store differently;
-//! `postgres` and `sqlite` open connections and bring the schema up to date.
+//! Inside, from the outside in: `detached` runs each call as a task of its own; `queries`, `operations` and `checks` have
+//! each query once for both back ends; `batch` turns measurements into rows, whose figures are in `figures`; `columns` holds
+//! the types that the back ends store differently; `postgres` and `sqlite` open connections and bring the schema up to date.
 
 mod batch;
 mod checks;
@@ -20,6 +20,7 @@ mod columns;
 mod config;
 mod detached;
 mod error;
+mod figures;
 mod listed;
 mod migrated;
 mod operations;

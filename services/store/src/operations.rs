@@ -11,10 +11,11 @@ use diesel::prelude::*;
 use diesel::result::Error as QueryError;
 use diesel::sql_types::BigInt;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use parsec_measure::{Attempt, AttemptId, Effort, FollowUp, Measured, NodeId, RoundId, SchedulerId, StoredOperation};
+use parsec_measure::{Attempt, AttemptId, FollowUp, Measured, NodeId, RoundId, SchedulerId, StoredOperation};
 
 use crate::StoreError;
 use crate::columns::Key;
+use crate::figures::{FigureColumns, figure_columns, read};
 use crate::queries::AsyncSqliteConnection;
 
 /// The longest trace that is read: several times what fits into the answer that it came in, of 2 MB.
@@ -36,14 +37,7 @@ pub(crate) struct OperationRow {
     started: DateTime<Utc>,
     ended: DateTime<Utc>,
     seconds: f64,
-    routing_table_size: i32,
-    rpcs: (Option<i32>, Option<i32>),
-    dials: (Option<i32>, Option<i32>),
-    holders: (Option<i32>, Option<i32>, Option<i32>, Option<i32>),
-    network_size: Option<i32>,
-    fallback: Option<String>,
-    from_own_records: bool,
-    found_publisher: Option<bool>,
+    figures: FigureColumns,
     peer_id: String,
     region: String,
     fleet: String,
@@ -97,19 +91,7 @@ macro_rules! implement_operation_queries {
                         operations::started_at,
                         operations::ended_at,
                         operations::duration_seconds,
-                        operations::routing_table_size,
-                        (operations::rpcs, operations::rpcs_failed),
-                        (operations::dials, operations::dials_failed),
-                        (
-                            operations::holders_stored,
-                            operations::holders_failed,
-                            operations::holders_pending,
-                            operations::holders_confirmed,
-                        ),
-                        operations::network_size,
-                        operations::fallback,
-                        operations::from_own_records,
-                        operations::found_publisher,
+                        figure_columns!(operations),
                         nodes_ecs::peer_id,
                         nodes_ecs::region,
                         nodes_ecs::fleet,
@@ -179,10 +161,10 @@ impl WholeOperation {
         operation.follow_up = follow_up.map(|row| FollowUp {
             attempt: Some(operation.attempt.id),
             cid: row.cid,
-            stored: count(row.stored),
-            confirmed: row.confirmed.map(count),
-            failed: count(row.failed),
-            pending: row.pending.map(count),
+            stored: read(row.stored),
+            confirmed: row.confirmed.map(read),
+            failed: read(row.failed),
+            pending: row.pending.map(read),
             duration: duration(row.seconds),
             confirming: Duration::ZERO,
         });
@@ -194,29 +176,10 @@ impl OperationRow {
     /// The same as [`WholeOperation::read`], without trace and follow-up.
     pub(crate) fn read(self) -> Result<StoredOperation, StoreError> {
         let id = self.id;
+        // Steps stand in the original's tables, providers in the trace.
         let result = Measured {
-            class: name(id, &self.outcome)?,
-            duration: duration(self.seconds),
             error: self.error,
-            routing_table_size: count(self.routing_table_size),
-            steps: Vec::new(),
-            effort: Effort {
-                rpcs: self.rpcs.0.map(count),
-                rpcs_failed: self.rpcs.1.map(count),
-                dials: self.dials.0.map(count),
-                dials_failed: self.dials.1.map(count),
-                holders_stored: self.holders.0.map(count),
-                holders_failed: self.holders.1.map(count),
-                holders_pending: self.holders.2.map(count),
-                holders_confirmed: self.holders.3.map(count),
-            },
-            network_size: self.network_size.map(count),
-            fallback: self.fallback,
-            from_own_records: self.from_own_records,
-            // They stand in the trace.
-            providers: Vec::new(),
-            found_publisher: self.found_publisher,
-            trace: None,
+            ..Measured::unmeasured(name(id, &self.outcome)?, duration(self.seconds), "")
         };
         let attempt = Attempt {
             id: AttemptId(id.0),
@@ -224,12 +187,12 @@ impl OperationRow {
             scheduler: SchedulerId(self.scheduler),
             node: NodeId(self.node),
             kind: name(id, &self.kind)?,
-            probe: count(self.probe),
+            probe: read(self.probe),
             cid: self.cid,
             due: self.due,
             started: self.started,
             ended: self.ended,
-            result,
+            result: self.figures.of(result),
             why_kept: self.why_kept.map(|why| name(id, &why)).transpose()?,
         };
         let fleet = name(id, &self.fleet)?;
@@ -250,12 +213,7 @@ fn bad(id: Key, error: &dyn Display) -> StoreError {
     StoreError::BadRow(format!("operation {}: {error}", id.0))
 }
 
-/// Counts are not negative in any of the tables.
-fn count(value: i32) -> u32 {
-    u32::try_from(value).unwrap_or_default()
-}
-
-/// Neither are durations.
+/// Durations are not negative in any of the tables.
 fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }

@@ -19,6 +19,7 @@ use crate::batch::{
 };
 use crate::checks::CheckQueries;
 use crate::columns::{Address, Key, Names};
+use crate::figures::figure_values;
 use crate::listed::{ListedNode, MAX_LISTED_NODES, MAX_NAME_CHARS};
 
 /// A connection to an SQLite file.
@@ -302,7 +303,7 @@ macro_rules! implement_queries {
                     (
                         provides_ecs::scheduler_id.eq(attempt.scheduler),
                         provides_ecs::node_id.eq(attempt.node),
-                        provides_ecs::rt_size.eq(attempt.routing_table_size),
+                        provides_ecs::rt_size.eq(attempt.figures.routing_table_size),
                         provides_ecs::duration.eq(step.seconds),
                         provides_ecs::cid.eq(&attempt.cid),
                         provides_ecs::error.eq(&step.error),
@@ -319,7 +320,7 @@ macro_rules! implement_queries {
                     (
                         retrievals_ecs::scheduler_id.eq(attempt.scheduler),
                         retrievals_ecs::node_id.eq(attempt.node),
-                        retrievals_ecs::rt_size.eq(attempt.routing_table_size),
+                        retrievals_ecs::rt_size.eq(attempt.figures.routing_table_size),
                         retrievals_ecs::duration.eq(lookup.seconds),
                         retrievals_ecs::cid.eq(&attempt.cid),
                         retrievals_ecs::error.eq(&lookup.error),
@@ -350,23 +351,11 @@ macro_rules! implement_queries {
                         operations::started_at.eq(attempt.started),
                         operations::ended_at.eq(attempt.ended),
                         operations::duration_seconds.eq(attempt.seconds),
-                        operations::routing_table_size.eq(attempt.routing_table_size),
-                        operations::holders_stored.eq(attempt.holders_stored),
-                        operations::rpcs.eq(attempt.rpcs),
-                        operations::rpcs_failed.eq(attempt.rpcs_failed),
-                        operations::dials.eq(attempt.dials),
-                        operations::dials_failed.eq(attempt.dials_failed),
                         operations::trace_id.eq(attempt.trace.as_ref().map(|_| attempt.id)),
                         operations::provide_id.eq(provide),
                         operations::retrieval_id.eq(retrieval),
                         operations::created_at.eq(written),
-                        operations::holders_failed.eq(attempt.holders_failed),
-                        operations::holders_pending.eq(attempt.holders_pending),
-                        operations::network_size.eq(attempt.network_size),
-                        operations::fallback.eq(&attempt.fallback),
-                        operations::from_own_records.eq(attempt.from_own_records),
-                        operations::found_publisher.eq(attempt.found_publisher),
-                        operations::holders_confirmed.eq(attempt.holders_confirmed),
+                        figure_values!(operations, attempt.figures),
                     )
                 });
                 insert!($how_many, conn, operations::table, rows);

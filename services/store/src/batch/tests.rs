@@ -134,7 +134,7 @@ fn values_are_cut_to_what_the_tables_hold() {
     let mut attempt = attempt(1, OperationKind::Retrieve, OutcomeClass::Ok, 1);
     attempt.result.effort.rpcs = Some(u32::MAX);
     let row = &rows(&[attempt])[0];
-    assert_eq!(row.rpcs, Some(i32::MAX));
+    assert_eq!(row.figures.rpcs, Some(i32::MAX));
     assert_eq!(row.due.timestamp_subsec_nanos(), 123_456_000);
 }
 

@@ -9,13 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use parsec_measure::{
-    Attempt, AttemptId, Effort, FollowUp, Measured, Measurement, NodeId, Round, RoundId, SchedulerId, Trace,
-};
+use parsec_measure::{Attempt, AttemptId, FollowUp, Measured, Measurement, NodeId, Round, RoundId, SchedulerId, Trace};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::check_shape::StoredCheck;
+use crate::figures::SpooledFigures;
 use crate::{NodeFollowUp, Row};
 
 /// A row as a line.
@@ -72,19 +71,10 @@ struct StoredAttempt<'r> {
     duration: Duration,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    routing_table_size: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     steps: Vec<StoredStep>,
-    #[serde(default)]
-    effort: StoredEffort,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    network_size: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    fallback: Option<String>,
-    #[serde(default)]
-    from_own_records: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    found_publisher: Option<bool>,
+    #[serde(flatten)]
+    figures: SpooledFigures,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     why_kept: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,27 +87,6 @@ struct StoredStep {
     duration: Duration,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-}
-
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-struct StoredEffort {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rpcs: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rpcs_failed: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dials: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dials_failed: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    holders_stored: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    holders_confirmed: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    holders_failed: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    holders_pending: Option<u32>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -211,13 +180,8 @@ impl<'r> From<&'r Attempt> for StoredAttempt<'r> {
             class: result.class.as_str().to_owned(),
             duration: result.duration,
             error: result.error.clone(),
-            routing_table_size: result.routing_table_size,
             steps: result.steps.iter().map(StoredStep::from).collect(),
-            effort: (&result.effort).into(),
-            network_size: result.network_size,
-            fallback: result.fallback.clone(),
-            from_own_records: result.from_own_records,
-            found_publisher: result.found_publisher,
+            figures: result.into(),
             why_kept: why_kept.map(|why| why.as_str().to_owned()),
             trace: result.trace.as_deref().map(Cow::Borrowed),
         }
@@ -228,20 +192,12 @@ impl StoredAttempt<'_> {
     fn read(self) -> Result<Attempt, String> {
         let steps =
             self.steps.into_iter().map(|StoredStep { step, duration, error }| Measurement { step, duration, error });
+        // Providers stand in no table.
         let result = Measured {
-            class: name(&self.class)?,
-            duration: self.duration,
             error: self.error,
-            routing_table_size: self.routing_table_size,
             steps: steps.collect(),
-            effort: self.effort.read(),
-            network_size: self.network_size,
-            fallback: self.fallback,
-            from_own_records: self.from_own_records,
-            // No table has them.
-            providers: Vec::new(),
-            found_publisher: self.found_publisher,
             trace: self.trace.map(|trace| Arc::new(trace.into_owned())),
+            ..Measured::unmeasured(name(&self.class)?, self.duration, "")
         };
         Ok(Attempt {
             id: AttemptId(self.id),
@@ -254,7 +210,7 @@ impl StoredAttempt<'_> {
             due: self.due,
             started: self.started,
             ended: self.ended,
-            result,
+            result: self.figures.of(result),
             why_kept: self.why_kept.map(|why| name(&why)).transpose()?,
         })
     }
@@ -263,36 +219,6 @@ impl StoredAttempt<'_> {
 impl From<&Measurement> for StoredStep {
     fn from(Measurement { step, duration, error }: &Measurement) -> Self {
         Self { step: step.clone(), duration: *duration, error: error.clone() }
-    }
-}
-
-impl From<&Effort> for StoredEffort {
-    fn from(effort: &Effort) -> Self {
-        Self {
-            rpcs: effort.rpcs,
-            rpcs_failed: effort.rpcs_failed,
-            dials: effort.dials,
-            dials_failed: effort.dials_failed,
-            holders_stored: effort.holders_stored,
-            holders_confirmed: effort.holders_confirmed,
-            holders_failed: effort.holders_failed,
-            holders_pending: effort.holders_pending,
-        }
-    }
-}
-
-impl StoredEffort {
-    fn read(self) -> Effort {
-        Effort {
-            rpcs: self.rpcs,
-            rpcs_failed: self.rpcs_failed,
-            dials: self.dials,
-            dials_failed: self.dials_failed,
-            holders_stored: self.holders_stored,
-            holders_confirmed: self.holders_confirmed,
-            holders_failed: self.holders_failed,
-            holders_pending: self.holders_pending,
-        }
     }
 }
 
