@@ -78,7 +78,7 @@ fn main() -> ExitCode {
 async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Result<ExitCode> {
     match command {
         Command::Server(config) => commands::run_server(*config, args).await?,
-        Command::Scheduler(config) => commands::run_scheduler(config).await?,
+        Command::Scheduler(config) => commands::run_scheduler(*config).await?,
         Command::Health(config) => return commands::run_health(config).await,
         Command::OneShot(config) => return oneshot::run(*config, look).await,
         Command::Trace(config) => return trace::run(config, look).await,

@@ -73,7 +73,7 @@ fn content(path: &Path) -> anyhow::Result<Content> {
 
 /// Starts a node and waits until it can measure.
 async fn join(config: &OneShotConfig, kind: OperationKind) -> anyhow::Result<Node> {
-    let node_config = dht::node_config(&config.dht, &config.peer, config.operation_timeout)?;
+    let node_config = dht::node_config(&config.dht, &config.peer(), config.operation_timeout)?;
     if node_config.bootstrap.is_empty() {
         bail!(
             "no bootstrap peers are known for the network with {}: give some (--bootstrap-peers)",

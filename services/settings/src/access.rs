@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use parsec_api::token::ApiToken;
 
-use crate::declared::key;
 use crate::error::ConfigError;
 use crate::sources::Sources;
 use crate::values::{self, HostPort, Reading};
@@ -56,7 +55,7 @@ impl ServingConfig {
     pub(super) fn read(from: &Sources) -> Result<Self, ConfigError> {
         let file = |name| Ok(from.optional(name, values::text)?.map(PathBuf::from));
         let alone =
-            |set: &str, missing| Err(ConfigError::Alone { set: from.origin(set).clone(), missing: key(missing) });
+            |set: &str, missing| Err(ConfigError::Alone { set: from.origin(set).clone(), missing: from.key(missing) });
         let tls = match (file("server.tls_cert")?, file("server.tls_key")?) {
             (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
             (None, None) => None,

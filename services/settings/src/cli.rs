@@ -9,7 +9,9 @@ use std::ffi::OsString;
 use clap::ArgMatches;
 
 use crate::common::LogConfig;
+use crate::declared::SECTIONS;
 use crate::demo::DemoConfig;
+use crate::idle;
 use crate::key::Program;
 use crate::serving::{HealthConfig, SchedulerConfig, ServerConfig};
 use crate::show::ShowConfig;
@@ -38,7 +40,7 @@ pub enum Command {
     /// Take part in a DHT and measure it on request.
     Server(Box<ServerConfig>),
     /// Let servers measure, round after round.
-    Scheduler(SchedulerConfig),
+    Scheduler(Box<SchedulerConfig>),
     /// Ask a server whether it can measure.
     Health(HealthConfig),
     /// Do one operation, and show what it did.
@@ -101,7 +103,7 @@ pub fn parse(
     let levels = levels(&matches);
     let program = program(&levels, 1).expect("clap asks for a subcommand and takes only known ones");
     let flags = flags(&levels);
-    let from = Sources::load(&flags, environment)?;
+    let from = Sources::load(SECTIONS, &flags, environment)?;
     let command = command(program, &levels, &from)?;
     let judged = show::judged(&levels).unwrap_or(program);
     Ok((command, warnings(judged, &flags, environment, &from)))
@@ -109,9 +111,10 @@ pub fn parse(
 
 /// Makes of the settings what `program` needs.
 fn command(program: Program, levels: &[(&str, &ArgMatches)], from: &Sources) -> Result<Command, CliError> {
+    idle::check(from, program)?;
     Ok(match program {
         Program::Server => Command::Server(server(levels, from)?),
-        Program::Scheduler => Command::Scheduler(SchedulerConfig::read(from)?),
+        Program::Scheduler => Command::Scheduler(Box::new(SchedulerConfig::read(from)?)),
         Program::Health => Command::Health(HealthConfig::read(from, required_argument(levels))?),
         Program::Provide => Command::OneShot(Box::new(OneShotConfig::provide(from, given_argument(levels))?)),
         Program::Retrieve => Command::OneShot(Box::new(OneShotConfig::retrieve(from, required_argument(levels))?)),

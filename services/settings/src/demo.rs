@@ -8,8 +8,7 @@ use parsec_lab::Latency;
 use parsec_measure::{Fleet, Share, StrategyKind};
 
 use crate::common::CommonConfig;
-use crate::error::ConfigError;
-use crate::sources::Sources;
+use crate::declare::settings;
 use crate::values::{self, OutputFormat};
 
 /// The most peers of a demo: each costs sockets and memory of this one process.
@@ -18,33 +17,43 @@ const MAX_DEMO_PEERS: u32 = 10_000;
 /// The most servers of a demo, for the same reason.
 const MAX_DEMO_SERVERS: u32 = 1_000;
 
-/// `parsec demo`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DemoConfig {
-    /// What every command has.
-    pub common: CommonConfig,
-    /// Peers of the local DHT.
-    pub peers: u32,
-    /// Servers of each fleet.
-    pub servers: u32,
-    /// After how many rounds of each fleet to end; `None` goes on until it is stopped.
-    pub rounds: Option<u32>,
-    /// From the start of a round to the start of the next.
-    pub interval: Duration,
-    /// Where the measurements are kept; `None` is a new temporary directory.
-    pub data_dir: Option<PathBuf>,
-    /// How results are written.
-    pub format: OutputFormat,
-    /// Makes random choices repeatable.
-    pub seed: Option<u64>,
-    /// The fleets that measure side by side, each with its own strategy.
-    pub fleets: Vec<DemoFleet>,
-    /// How long the ways between them are.
-    pub latency: Latency,
-    /// The share of peers that cannot be dialled.
-    pub undialable: Share,
-    /// The share of peers that accept connections and never answer.
-    pub silent: Share,
+/// The fewest servers of a demo: with less, nobody looks up what another one published.
+const LEAST_DEMO_SERVERS: u32 = parsec_measure::MIN_READY_NODES as u32;
+
+settings! {
+    /// `parsec demo`.
+    DemoConfig read(from);
+    + /// What every command has.
+    common: CommonConfig = CommonConfig::read(from)?;
+    peers: u32 = number("demo.peers", "peers", "N").default("100"),
+        required values::within(1..=MAX_DEMO_PEERS), "Peers of the local DHT";
+    servers: u32 = number("demo.servers", "servers", "N").default("5"),
+        required values::within(LEAST_DEMO_SERVERS..=MAX_DEMO_SERVERS), "Servers of each fleet, at least 2";
+    rounds: Option<u32> = number("demo.rounds", "rounds", "N"),
+        optional values::within(1..=u32::MAX), "End after so many rounds of each fleet; without it, at Ctrl-C";
+    interval: Duration = text("demo.interval", "interval", "DURATION").default("5s"),
+        required values::positive_duration, "Time from the start of one round to the start of the next";
+    data_dir: Option<PathBuf> = text("demo.data_dir", "data-dir", "DIR"),
+        optional values::path, "Where the measurements are kept; without it, in a new temporary directory";
+    format: OutputFormat = text("demo.format", "format", "FORMAT").default("text"),
+        required OutputFormat::read, "Results as text or json";
+    seed: Option<u64> = number("demo.seed", "seed", "N"),
+        optional values::within(0..=u64::MAX), "Makes the random choices of the demo repeatable";
+    fleets: Vec<DemoFleet> = list("demo.fleets", "fleets", "NAMES").default("default,optprov,fullrt"),
+        required values::distinct(DemoFleet::read),
+        "Fleets side by side: default (the classic strategy), optprov, fullrt or libp2p";
+    latency: Latency = text("demo.latency", "latency", "LATENCY").default("realistic"),
+        required values::latency(&strategies(&fleets)),
+        "Round-trip time between peers: realistic (by their regions), none, or a duration";
+    undialable: Share = decimal("demo.undialable", "undialable", "SHARE").default("0.15"),
+        required values::dead_share, "Share of peers that cannot be dialled";
+    silent: Share = decimal("demo.silent", "silent", "SHARE").default("0.02"),
+        required values::dead_share_beside(undialable, "undialable"),
+        "Share of peers that accept connections and never answer";
+}
+
+fn strategies(fleets: &[DemoFleet]) -> Vec<StrategyKind> {
+    fleets.iter().map(|fleet| fleet.strategy).collect()
 }
 
 /// A fleet of the demo.
@@ -54,33 +63,6 @@ pub struct DemoFleet {
     pub fleet: Fleet,
     /// How its servers publish and find.
     pub strategy: StrategyKind,
-}
-
-impl DemoConfig {
-    /// Reads what `parsec demo` needs.
-    ///
-    /// # Errors
-    /// Names the first setting that cannot be used.
-    pub fn read(from: &Sources) -> Result<Self, ConfigError> {
-        let least_servers = parsec_measure::MIN_READY_NODES as u32;
-        let undialable = from.required("demo.undialable", values::dead_share)?;
-        let fleets = from.required("demo.fleets", values::distinct(DemoFleet::read))?;
-        let strategies: Vec<_> = fleets.iter().map(|fleet| fleet.strategy).collect();
-        Ok(Self {
-            common: CommonConfig::read(from)?,
-            peers: from.required("demo.peers", values::within(1..=MAX_DEMO_PEERS))?,
-            servers: from.required("demo.servers", values::within(least_servers..=MAX_DEMO_SERVERS))?,
-            rounds: from.optional("demo.rounds", values::within(1..=u32::MAX))?,
-            interval: from.required("demo.interval", values::positive_duration)?,
-            data_dir: from.optional("demo.data_dir", values::text)?.map(PathBuf::from),
-            format: from.required("demo.format", OutputFormat::read)?,
-            seed: from.optional("demo.seed", values::within(0..=u64::MAX))?,
-            fleets,
-            latency: from.required("demo.latency", values::latency(&strategies))?,
-            undialable,
-            silent: from.required("demo.silent", values::dead_share_beside(undialable, "undialable"))?,
-        })
-    }
 }
 
 impl DemoFleet {

@@ -1,9 +1,8 @@
 //! Settings of the original that have nothing behind them here. They are read, so that a deployment starts unchanged; a
 //! value that says nothing is refused, and one that asks for something is told that it has no effect.
 
-use crate::declared::DHT_ONLY;
 use crate::error::{ConfigError, Origin};
-use crate::key::{Key, Program};
+use crate::key::{DHT_ONLY, Key, Program};
 use crate::sources::Sources;
 use crate::values::{self, Reading};
 

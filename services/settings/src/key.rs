@@ -213,8 +213,18 @@ impl Key {
         Self::new(Kind::List, name, flag, variable, placeholder)
     }
 
-    pub(super) const fn switch(name: &'static str, flag: &'static str, variable: &'static str) -> Self {
-        Self::new(Kind::Switch, name, flag, variable, "BOOL").default("false")
+    pub(super) const fn switch(
+        name: &'static str,
+        flag: &'static str,
+        variable: &'static str,
+        placeholder: &'static str,
+    ) -> Self {
+        Self::new(Kind::Switch, name, flag, variable, placeholder).default("false")
+    }
+
+    /// Sets the environment variable to one that the rule does not make.
+    pub(super) const fn variable(self, variable: &'static str) -> Self {
+        Self { variable, ..self }
     }
 
     pub(super) const fn default(self, default: &'static str) -> Self {
@@ -277,3 +287,20 @@ impl PartialEq for Key {
 }
 
 impl Eq for Key {}
+
+/// The path of the configuration file, the one setting that cannot stand in it.
+pub(super) const CONFIG: &str = "config";
+
+/// The directory of the spool, the one setting whose default depends on the environment.
+pub(super) const SPOOL_DIR: &str = "spool.dir";
+
+/// Each setting with a secret, and the one with a file that holds it.
+pub(super) const SECRETS: [(&str, &str); 4] = [
+    ("database.password", "database.password_file"),
+    ("server.api_token", "server.api_token_file"),
+    ("scheduler.api_token", "scheduler.api_token_file"),
+    ("client.api_token", "client.api_token_file"),
+];
+
+/// Why the settings of `server ipni` have no effect.
+pub(crate) const DHT_ONLY: &str = "this build measures DHTs only";

@@ -5,12 +5,13 @@
 //! From the bottom up:
 //!
 //! - `secrecy`, `names`, `duration`, `container`: texts
-//! - [`key`]: what is declared of a setting; `declared`: every setting, once. Command line, environment names, file keys,
-//!   help and the table in `docs/configuration.md` are generated from it
+//! - `key`: what is declared of a setting, and which commands there are; `declare`: how the settings of a command are declared
 //! - `error`, `values`: what a text must look like to be a value, and what is said if it does not
 //! - `sources`: the four places merged, with the memory of where each value came from
 //! - `common`, `access`, `place`, `spool`, `serving`, `demo`, `tools`: the typed settings of each command; `idle`: those
 //!   that are read without having an effect
+//! - `declared`: the table of all settings. Command line, environment names, file keys, help and the table in
+//!   `docs/configuration.md` are generated from it
 //! - `schema`, `show`: what `parsec config` shows; `warnings`: what is odd
 //! - `cli`: the command line
 
@@ -20,6 +21,7 @@ mod common;
 mod container;
 #[cfg(test)]
 mod contract;
+mod declare;
 mod declared;
 mod demo;
 mod duration;

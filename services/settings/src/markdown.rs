@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::declared::{CONFIG, SECTIONS};
-use crate::key::{Key, Program};
+use crate::declared::SECTIONS;
+use crate::key::{CONFIG, Key, Program};
 
 const BEGIN: &str = "<!-- configuration:begin -->\n";
 const END: &str = "<!-- configuration:end -->";

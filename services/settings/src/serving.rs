@@ -7,9 +7,9 @@ use parsec_measure::{Fleet, FleetGroup, Share, StrategyKind};
 
 use crate::access::{CallingConfig, ServerUrl, ServingConfig, health_url};
 use crate::common::{CommonConfig, DatabaseConfig, TelemetryConfig};
+use crate::declare::settings;
 use crate::error::{ConfigError, Origin};
-use crate::idle;
-use crate::key::Program;
+use crate::key::DHT_ONLY;
 use crate::place::{ListFiles, PlaceConfig};
 use crate::sources::Sources;
 use crate::spool::SpoolConfig;
@@ -83,33 +83,38 @@ pub struct DhtConfig {
     pub connections: Warmth,
 }
 
-/// `parsec scheduler`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SchedulerConfig {
-    /// What every command has.
-    pub common: CommonConfig,
-    /// Where the metrics are offered.
-    pub telemetry: TelemetryConfig,
-    /// How long a stop may take.
-    pub stop_timeout: Duration,
-    /// Where the nodes are found and the measurements go.
-    pub database: DatabaseConfig,
-    /// Whether nothing is to be stored.
-    pub dry_run: bool,
-    /// Where rows wait while the database is away.
-    pub spool: SpoolConfig,
-    /// One loop of rounds for each group.
-    pub fleets: Vec<FleetGroup>,
-    /// From the start of a round to the start of the next.
-    pub interval: Duration,
-    /// How often each node looks up, at least once.
-    pub probes: u32,
-    /// How long to wait for the answer of a server.
-    pub operation_timeout: Duration,
-    /// How it enters the servers: over TLS if there are authorities to believe.
-    pub access: CallingConfig,
-    /// Of how many ordinary operations the trace is kept.
-    pub trace_sample: Share,
+settings! {
+    /// `parsec scheduler`.
+    SchedulerConfig read(from);
+    + /// What every command has.
+    common: CommonConfig = CommonConfig::read(from)?;
+    + /// Where the metrics are offered.
+    telemetry: TelemetryConfig = TelemetryConfig::read(from)?;
+    + /// How long a stop may take.
+    stop_timeout: Duration = from.required("stop.timeout", values::positive_duration)?;
+    + /// Where the nodes are found and the measurements go.
+    database: DatabaseConfig = DatabaseConfig::read(from)?;
+    + /// Whether nothing is to be stored.
+    dry_run: bool = from.required("dry_run", values::switch)?;
+    + /// Where rows wait while the database is away.
+    spool: SpoolConfig = SpoolConfig::read(from)?;
+    + /// How it enters the servers: over TLS if there are authorities to believe.
+    access: CallingConfig = CallingConfig::of_scheduler(from)?;
+    interval: Duration = text("scheduler.interval", "interval", "DURATION").default("1m"),
+        required values::positive_duration, "Time from the start of one round to the start of the next";
+    probes: u32 = number("scheduler.probes", "probes", "N").default("1"),
+        required values::within(1..=MAX_PROBES), "How often each node looks up what was published";
+    operation_timeout: Duration = text("scheduler.operation_timeout", "operation-timeout", "DURATION").default("3m10s"),
+        required values::positive_duration, "How long to wait for the answer of a server; longer than the server's own limit";
+    trace_sample: Share = decimal("scheduler.trace_sample", "trace-sample", "SHARE").default("0.01"),
+        required values::share,
+        "Share of the operations whose traces are kept, from 0 to 1; those of failures and of the slowest always are";
+    routing: Option<String> = text("scheduler.routing", "routing", "ROUTING").default("DHT").idle(DHT_ONLY),
+        optional values::any_text, "What to measure, in the words of 2023: DHT";
+    // Last, so that everything else is judged where nobody says which.
+    fleets: Vec<FleetGroup> = list("scheduler.fleets", "fleets", "FLEETS"),
+        required |list: &str| FleetGroup::parse_list(list).map_err(|error| error.to_string()),
+        "Fleets to measure: a comma separates loops of rounds, a plus joins fleets into one loop; required";
 }
 
 /// `parsec health`.
@@ -129,7 +134,6 @@ impl ServerConfig {
     /// # Errors
     /// Names the first setting that cannot be used.
     pub fn read(from: &Sources) -> Result<Self, ConfigError> {
-        idle::check(from, Program::Server)?;
         Ok(Self {
             common: CommonConfig::read(from)?,
             telemetry: TelemetryConfig::read(from)?,
@@ -200,32 +204,6 @@ fn strategy(from: &Sources) -> Result<StrategyKind, ConfigError> {
     match asked.iter().find(|(_, other)| other != kind) {
         Some((other, _)) => Err(ConfigError::Both((*first).clone(), (*other).clone())),
         None => Ok(*kind),
-    }
-}
-
-impl SchedulerConfig {
-    /// Reads what `parsec scheduler` needs.
-    ///
-    /// # Errors
-    /// Names the first setting that cannot be used.
-    pub fn read(from: &Sources) -> Result<Self, ConfigError> {
-        idle::check(from, Program::Scheduler)?;
-        Ok(Self {
-            common: CommonConfig::read(from)?,
-            telemetry: TelemetryConfig::read(from)?,
-            stop_timeout: from.required("stop.timeout", values::positive_duration)?,
-            database: DatabaseConfig::read(from)?,
-            dry_run: from.required("dry_run", values::switch)?,
-            spool: SpoolConfig::read(from)?,
-            interval: from.required("scheduler.interval", values::positive_duration)?,
-            probes: from.required("scheduler.probes", values::within(1..=MAX_PROBES))?,
-            operation_timeout: from.required("scheduler.operation_timeout", values::positive_duration)?,
-            trace_sample: from.required("scheduler.trace_sample", values::share)?,
-            access: CallingConfig::of_scheduler(from)?,
-            // Last, so that everything else is judged where nobody says which.
-            fleets: from
-                .required("scheduler.fleets", |list| FleetGroup::parse_list(list).map_err(|error| error.to_string()))?,
-        })
     }
 }
 

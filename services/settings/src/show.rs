@@ -7,9 +7,9 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use crate::common::CommonConfig;
-use crate::declared::{CONFIG, SECRETS, SECTIONS};
+use crate::declared::SECTIONS;
 use crate::error::{ConfigError, Origin};
-use crate::key::{Key, Kind, Program, Secrecy, Section};
+use crate::key::{CONFIG, Key, Kind, Program, SECRETS, Secrecy, Section};
 use crate::schema::schema;
 use crate::secrecy::BLANK;
 use crate::sources::Sources;

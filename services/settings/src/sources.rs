@@ -7,19 +7,18 @@ use std::path::{Path, PathBuf};
 use config::{Config, FileFormat, Value, ValueKind};
 use parsec_measure::harmless;
 
-use crate::declared::{CONFIG, SECRETS, SPOOL_DIR, key, keys};
 use crate::error::{ConfigError, Origin};
-use crate::key::{Key, Kind};
+use crate::key::{CONFIG, Key, Kind, SECRETS, SPOOL_DIR, Section};
 use crate::names::nearest;
 use crate::values::{self, Reading};
 
 /// A flag that was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given {
+pub(crate) struct Given {
     /// The name that it was given by, without the dashes.
-    pub flag: &'static str,
+    pub(crate) flag: &'static str,
     /// Its value.
-    pub value: String,
+    pub(crate) value: String,
 }
 
 /// The flags that were given, by the name of their setting. Of several names for one setting, the current one comes first.
@@ -40,17 +39,19 @@ const MAX_SHOWN_CHARS: usize = 200;
 /// Every setting that was made anywhere.
 #[derive(Debug)]
 pub struct Sources {
+    table: &'static [Section],
     merged: Config,
     origins: BTreeMap<&'static str, Origin>,
     file: Option<PathBuf>,
 }
 
 impl Sources {
-    /// Merges flags, environment, the file that one of them names, and the defaults.
+    /// Merges flags, environment, the file that one of them names, and the defaults, for the settings of `table`.
     ///
     /// # Errors
     /// If there is no such file, if it cannot be understood, or if it holds a key that no setting has.
-    pub fn load(flags: &Flags, variables: &Variables) -> Result<Self, ConfigError> {
+    pub(crate) fn load(table: &'static [Section], flags: &Flags, variables: &Variables) -> Result<Self, ConfigError> {
+        let keys = || keys(table);
         let mut origins: BTreeMap<_, _> = keys().map(|key| (key.name, Origin::Default(key.name))).collect();
         let mut given: BTreeMap<&'static str, &str> = BTreeMap::new();
         for key in keys() {
@@ -75,7 +76,7 @@ impl Sources {
         }
         if let Some(path) = &file {
             let content = read_config(path, &origins[CONFIG])?;
-            for name in known_keys(path, &content)? {
+            for name in known_keys(table, path, &content)? {
                 origins.entry(name).and_modify(|origin| {
                     if origin.rank() == 0 {
                         *origin = Origin::File(path.clone(), name);
@@ -88,7 +89,7 @@ impl Sources {
             builder = builder.set_override(name, value).expect(NAMES_ARE_PATHS);
         }
         let merged = builder.build().expect("every source is in memory, and its keys are rows of the table");
-        Ok(Self { merged, origins, file })
+        Ok(Self { table, merged, origins, file })
     }
 
     /// The configuration file, if one was named.
@@ -96,14 +97,20 @@ impl Sources {
         self.file.as_deref()
     }
 
+    /// The row of the setting `name`.
+    pub(super) fn key(&self, name: &str) -> &'static Key {
+        let found = keys(self.table).find(|key| key.name == name);
+        found.unwrap_or_else(|| panic!("`{name}` is no row of the table of settings"))
+    }
+
     /// Where the value of a setting came from.
     pub(super) fn origin(&self, name: &str) -> &Origin {
-        &self.origins[key(name).name]
+        &self.origins[self.key(name).name]
     }
 
     /// The value of a setting, if it has one.
     pub(super) fn optional<T>(&self, name: &str, read: impl Fn(&str) -> Reading<T>) -> Result<Option<T>, ConfigError> {
-        let key = key(name);
+        let key = self.key(name);
         let Some(value) = find(&self.merged.cache, name) else { return Ok(None) };
         let wrong = |value: String, reason| {
             let value = harmless(&value, MAX_SHOWN_CHARS);
@@ -121,7 +128,7 @@ impl Sources {
 
     /// The value of a setting that must have one.
     pub(super) fn required<T>(&self, name: &str, read: impl Fn(&str) -> Reading<T>) -> Result<T, ConfigError> {
-        self.optional(name, read)?.ok_or_else(|| ConfigError::Missing(key(name)))
+        self.optional(name, read)?.ok_or_else(|| ConfigError::Missing(self.key(name)))
     }
 
     /// The secret of the setting `name`, or the one in the file that its companion names: whichever was set in the place
@@ -148,6 +155,10 @@ impl Sources {
             secret => read(secret).map(Some).map_err(failed),
         }
     }
+}
+
+fn keys(table: &'static [Section]) -> impl Iterator<Item = &'static Key> {
+    table.iter().flat_map(|section| section.keys)
 }
 
 /// Where the spool is if nobody says so: where the XDG Base Directory Specification has state that is to outlive the
@@ -191,17 +202,17 @@ fn read_bounded(path: &Path, max: u64) -> Result<String, String> {
 }
 
 /// The settings that a file makes.
-fn known_keys(path: &Path, content: &Config) -> Result<Vec<&'static str>, ConfigError> {
+fn known_keys(table: &'static [Section], path: &Path, content: &Config) -> Result<Vec<&'static str>, ConfigError> {
     let mut found = Vec::new();
     leaves("", &content.cache, &mut found);
-    let in_file = |key: &&Key| key.name != CONFIG;
+    let in_file = || keys(table).filter(|key| key.name != CONFIG);
     found
         .into_iter()
-        .map(|name| match keys().filter(in_file).find(|key| key.name == name) {
+        .map(|name| match in_file().find(|key| key.name == name) {
             Some(key) => Ok(key.name),
             None => Err(ConfigError::UnknownKey {
                 path: path.to_owned(),
-                nearest: nearest(&name, keys().filter(in_file).map(|key| key.name)),
+                nearest: nearest(&name, in_file().map(|key| key.name)),
                 key: name,
             }),
         })

@@ -6,8 +6,9 @@ use std::time::Duration;
 use parsec_store::SpoolLimits;
 
 use crate::common::{CommonConfig, DatabaseConfig};
-use crate::declared::SPOOL_DIR;
+use crate::declare::settings;
 use crate::error::ConfigError;
+use crate::key::SPOOL_DIR;
 use crate::sources::Sources;
 use crate::values::{self, OutputFormat, Reading, SpoolAction};
 
@@ -29,19 +30,19 @@ pub struct SpoolConfig {
     pub limits: SpoolLimits,
 }
 
-/// `parsec spool`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SpoolCommandConfig {
-    /// What every command has.
-    pub common: CommonConfig,
-    /// Where rows that wait go.
-    pub database: DatabaseConfig,
-    /// The spool directory; `None` if there is none.
-    pub directory: Option<PathBuf>,
-    /// What to do.
-    pub action: SpoolAction,
-    /// How the result is written.
-    pub format: OutputFormat,
+settings! {
+    /// `parsec spool`.
+    SpoolCommandConfig read(from, asked: SpoolAction);
+    + /// What every command has.
+    common: CommonConfig = CommonConfig::read(from)?;
+    + /// Where rows that wait go.
+    database: DatabaseConfig = DatabaseConfig::read(from)?;
+    + /// The spool directory; `None` if there is none.
+    directory: Option<PathBuf> = directory(from)?;
+    + /// What to do.
+    action: SpoolAction = asked;
+    format: OutputFormat = text("spool.format", "format", "FORMAT").default("text"),
+        required OutputFormat::read, "As text or json";
 }
 
 /// What the spool of a demo may take: it lies beside the database of the demo.
@@ -57,22 +58,6 @@ impl SpoolConfig {
         let bytes = from.required("spool.size", size)?;
         let age = from.required("spool.age", age)?;
         Ok(Self { directory: directory(from)?, limits: SpoolLimits { bytes, age } })
-    }
-}
-
-impl SpoolCommandConfig {
-    /// Reads what `parsec spool` needs to do `action`.
-    ///
-    /// # Errors
-    /// Names the first setting that cannot be used.
-    pub fn read(from: &Sources, action: SpoolAction) -> Result<Self, ConfigError> {
-        Ok(Self {
-            common: CommonConfig::read(from)?,
-            database: DatabaseConfig::read(from)?,
-            directory: directory(from)?,
-            action,
-            format: from.required("spool.format", OutputFormat::read)?,
-        })
     }
 }
 

@@ -8,6 +8,7 @@ use parsec_measure::{AttemptId, Cid, Share, StrategyKind};
 
 use crate::access::{CallingConfig, ServerUrl, server_url};
 use crate::common::{CommonConfig, DatabaseConfig};
+use crate::declare::settings;
 use crate::error::{ConfigError, Origin};
 use crate::serving::{DhtConfig, MAX_ALPHA};
 use crate::sources::Sources;
@@ -25,23 +26,43 @@ const MIN_BENCH_PEERS: u32 = 21;
 /// The most operations of a comparison: an hour or so of work for each strategy.
 const MAX_BENCH_OPERATIONS: u32 = 100_000;
 
-/// `parsec provide` and `parsec retrieve`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OneShotConfig {
-    /// What every command has.
-    pub common: CommonConfig,
+settings! {
+    /// `parsec provide` and `parsec retrieve`.
+    OneShotConfig read(from, asked: OneShot);
+    + /// What every command has.
+    common: CommonConfig = CommonConfig::read(from)?;
+    + /// Where the libp2p host listens.
+    peer_host: String = from.required("server.peer_host", values::host)?;
+    + /// The node's part in the DHT.
+    dht: DhtConfig = DhtConfig::read(from)?;
+    + /// How long the operation may take.
+    operation_timeout: Duration = from.required("server.operation_timeout", values::positive_duration)?;
+    + /// What to do.
+    operation: OneShot = asked;
+    peer_port: u16 = number("oneshot.peer_port", "peer-port", "PORT").default("0"),
+        required values::within(0..=u16::MAX), "Port of the libp2p host; 0 takes a free one";
+    ready_timeout: Duration = text("oneshot.ready_timeout", "ready-timeout", "DURATION").default("2m"),
+        required values::positive_duration, "How long joining the network may take";
+    format: OutputFormat = text("oneshot.format", "format", "FORMAT").default("text"),
+        required OutputFormat::read, "Result as text or json";
+}
+
+impl OneShotConfig {
     /// Where the libp2p host listens.
-    pub peer: HostPort,
-    /// The node's part in the DHT.
-    pub dht: DhtConfig,
-    /// How long the operation may take.
-    pub operation_timeout: Duration,
-    /// How long it may take until the node can measure.
-    pub ready_timeout: Duration,
-    /// How the result is written.
-    pub format: OutputFormat,
-    /// What to do.
-    pub operation: OneShot,
+    pub fn peer(&self) -> HostPort {
+        HostPort { host: self.peer_host.clone(), port: self.peer_port }
+    }
+
+    /// Reads what `parsec provide` needs; `file` is its argument.
+    pub(crate) fn provide(from: &Sources, file: Option<&str>) -> Result<Self, ConfigError> {
+        let file = file.map(|path| argument("FILE", path, values::path)).transpose()?;
+        Self::read(from, OneShot::Provide { file, stay: from.required("provide.stay", values::switch)? })
+    }
+
+    /// Reads what `parsec retrieve` needs; `cid` is its argument.
+    pub(crate) fn retrieve(from: &Sources, cid: &str) -> Result<Self, ConfigError> {
+        Self::read(from, OneShot::Retrieve(argument("CID", cid, values::cid)?))
+    }
 }
 
 /// One operation.
@@ -58,74 +79,113 @@ pub enum OneShot {
     Retrieve(Cid),
 }
 
-/// `parsec trace`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TraceConfig {
-    /// What every command has.
-    pub common: CommonConfig,
-    /// Where the traces are.
-    pub database: DatabaseConfig,
-    /// The operation to show; `None` lists the newest.
-    pub id: Option<AttemptId>,
-    /// How it is written.
-    pub format: OutputFormat,
+settings! {
+    /// `parsec trace`.
+    TraceConfig read(from, asked: Option<&str>);
+    + /// What every command has.
+    common: CommonConfig = CommonConfig::read(from)?;
+    + /// Where the traces are.
+    database: DatabaseConfig = DatabaseConfig::read(from)?;
+    + /// The operation to show; `None` lists the newest.
+    id: Option<AttemptId> = asked.map(|id| argument("OPERATION_ID", id, values::operation_id)).transpose()?;
+    format: OutputFormat = text("trace.format", "format", "FORMAT").default("text"),
+        required OutputFormat::read, "As text or json";
 }
 
-/// `parsec migrate`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MigrateConfig {
-    /// What every command has.
-    pub common: CommonConfig,
-    /// What to bring up to date.
-    pub database: DatabaseConfig,
-    /// Whether to print the SQL instead.
-    pub print: bool,
+settings! {
+    /// `parsec migrate`.
+    MigrateConfig read(from);
+    + /// What every command has.
+    common: CommonConfig = CommonConfig::read(from)?;
+    + /// What to bring up to date.
+    database: DatabaseConfig = DatabaseConfig::read(from)?;
+    print: bool = switch("migrate.print", "print", "BOOL"),
+        required values::switch, "Print the SQL of every step for an empty database, in order, and connect to nothing";
 }
 
-/// `parsec conformance`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConformanceConfig {
-    /// What every command has.
-    pub common: CommonConfig,
-    /// The HTTP API to check.
-    pub server: ServerUrl,
-    /// How it is entered.
-    pub access: CallingConfig,
-    /// How long it may take until the server can measure.
-    pub ready_timeout: Duration,
-    /// How long each answer may take.
-    pub timeout: Duration,
-    /// How the result is written.
-    pub format: OutputFormat,
+settings! {
+    /// `parsec conformance`.
+    ConformanceConfig read(from, url: &str);
+    + /// What every command has.
+    common: CommonConfig = CommonConfig::read(from)?;
+    + /// The HTTP API to check.
+    server: ServerUrl = argument("URL", url, server_url)?;
+    + /// How it is entered.
+    access: CallingConfig = CallingConfig::by_hand(from)?;
+    ready_timeout: Duration = text("conformance.ready_timeout", "ready-timeout", "DURATION").default("2m"),
+        required values::positive_duration, "How long to wait until the server says that it can measure";
+    timeout: Duration = text("conformance.timeout", "timeout", "DURATION").default("3m10s"),
+        required values::positive_duration,
+        "How long to wait for the answer to each request; longer than the server's own limit";
+    format: OutputFormat = text("conformance.format", "format", "FORMAT").default("text"),
+        required OutputFormat::read, "Result as text or json";
 }
 
-/// `parsec bench`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BenchConfig {
-    /// What every command has.
-    pub common: CommonConfig,
-    /// Peers of the local DHT.
-    pub peers: u32,
-    /// Between any two of them.
-    pub rtt: Duration,
-    /// The share of peers that cannot be dialled.
-    pub undialable: Share,
-    /// The share of peers that accept connections and never answer.
-    pub silent: Share,
-    /// Publications of each strategy, and as many lookups.
-    pub operations: u32,
-    /// What to compare, each once.
-    pub strategies: Vec<StrategyKind>,
-    /// Makes random choices repeatable.
-    pub seed: Option<u64>,
-    /// How the result is written.
-    pub format: BenchFormat,
-    /// How the peers are connected.
-    pub transport: BenchTransport,
-    /// How many peers a lookup asks at the same time, at least 1.
-    pub alpha: u16,
-    /// Whether connections are kept from one operation to the next.
-    pub warm: bool,
+settings! {
+    /// `parsec bench`.
+    BenchConfig read(from);
+    + /// What every command has.
+    common: CommonConfig = CommonConfig::read(from)?;
+    peers: u32 = number("bench.peers", "peers", "N").default("500"),
+        required values::within(MIN_BENCH_PEERS..=MAX_BENCH_PEERS), "Peers of the local DHT";
+    strategies: Vec<StrategyKind> = list("bench.strategies", "strategies", "STRATEGIES")
+        .default("classic,optprov,fullrt,libp2p"),
+        required values::distinct(values::strategy), "Strategies to compare";
+    transport: BenchTransport = text("bench.transport", "transport", "TRANSPORT").default("memory"),
+        required BenchTransport::read, "How peers are connected: memory (on a virtual clock), tcp or quic";
+    rtt: Duration = text("bench.rtt", "rtt", "DURATION").default("100ms"),
+        required values::round_trip(&strategies), "Round-trip time between any two peers";
+    undialable: Share = decimal("bench.undialable", "undialable", "SHARE").default("0.15"),
+        required values::dead_share, "Share of peers that cannot be dialled: two thirds refuse, one third never answers";
+    silent: Share = decimal("bench.silent", "silent", "SHARE").default("0"),
+        required |text: &str| {
+            let share = values::dead_share_beside(undialable, "undialable")(text)?;
+            measurable_silence(share, &strategies, transport)
+        },
+        "Share of peers that accept connections and never answer";
+    operations: u32 = number("bench.operations", "operations", "N").default("100"),
+        required values::within(1..=MAX_BENCH_OPERATIONS), "Publications of each strategy, and as many lookups";
+    seed: Option<u64> = number("bench.seed", "seed", "N"),
+        optional values::within(0..=u64::MAX), "Makes the random choices repeatable";
+    format: BenchFormat = text("bench.format", "format", "FORMAT").default("text"),
+        required BenchFormat::read, "Result as text, json or csv";
+    alpha: u16 = number("bench.alpha", "alpha", "N").default("10"),
+        required values::within(1..=MAX_ALPHA), "How many peers a lookup asks at the same time";
+    warm: bool = switch("bench.warm", "warm", "BOOL"),
+        required values::switch, "Keep connections from one operation to the next";
+}
+
+settings! {
+    /// `parsec network`.
+    NetworkConfig read(from);
+    + /// What every command has.
+    common: CommonConfig = CommonConfig::read(from)?;
+    peers: u16 = number("network.peers", "peers", "N").default("100"),
+        required values::within(1..=MAX_NETWORK_PEERS), "Peers of the local DHT";
+    peer_host: String = text("network.peer_host", "peer-host", "HOST").default("127.0.0.1"),
+        required values::told_host, "Address on which the peers listen, and at which others reach them";
+    peer_port: u16 = number("network.peer_port", "peer-port", "PORT").default("0"),
+        required first_port(peers), "TCP port of the first peer, the others have the next ones; 0 takes free ones";
+    seed: u64 = number("network.seed", "seed", "N").default("1"),
+        required values::within(0..=u64::MAX), "Decides the peer ids, which are the same in every run";
+}
+
+impl NetworkConfig {
+    /// Where the first peer listens; the others have the next ports.
+    pub fn first(&self) -> HostPort {
+        HostPort { host: self.peer_host.clone(), port: self.peer_port }
+    }
+}
+
+/// A port behind which there are enough for all others.
+fn first_port(peers: u16) -> impl Fn(&str) -> Reading<u16> {
+    move |text| {
+        let last = u16::MAX - (peers - 1);
+        match values::within(0..=u16::MAX)(text)? {
+            port if port > last => Err(format!("{peers} peers need as many ports: expected at most {last}")),
+            port => Ok(port),
+        }
+    }
 }
 
 /// `parsec completions`.
@@ -144,157 +204,6 @@ impl CompletionsConfig {
     /// Names the first setting that cannot be used.
     pub fn read(from: &Sources, shell: &str) -> Result<Self, ConfigError> {
         Ok(Self { common: CommonConfig::read(from)?, shell: argument("SHELL", shell, Shell::read)? })
-    }
-}
-
-/// `parsec network`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NetworkConfig {
-    /// What every command has.
-    pub common: CommonConfig,
-    /// Peers of the local DHT, at least 1.
-    pub peers: u16,
-    /// Where the first of them listens; the others have the next ports.
-    pub first: HostPort,
-    /// Decides who they are.
-    pub seed: u64,
-}
-
-impl OneShotConfig {
-    /// Reads what `parsec provide` needs; `file` is its argument.
-    ///
-    /// # Errors
-    /// Names the first setting that cannot be used.
-    pub fn provide(from: &Sources, file: Option<&str>) -> Result<Self, ConfigError> {
-        let file = file.map(|path| argument("FILE", path, values::text)).transpose()?.map(PathBuf::from);
-        Self::read(from, OneShot::Provide { file, stay: from.required("provide.stay", values::switch)? })
-    }
-
-    /// Reads what `parsec retrieve` needs; `cid` is its argument.
-    ///
-    /// # Errors
-    /// Names the first setting that cannot be used.
-    pub fn retrieve(from: &Sources, cid: &str) -> Result<Self, ConfigError> {
-        Self::read(from, OneShot::Retrieve(argument("CID", cid, values::cid)?))
-    }
-
-    fn read(from: &Sources, operation: OneShot) -> Result<Self, ConfigError> {
-        Ok(Self {
-            common: CommonConfig::read(from)?,
-            peer: HostPort {
-                host: from.required("server.peer_host", values::host)?,
-                port: from.required("oneshot.peer_port", values::within(0..=u16::MAX))?,
-            },
-            dht: DhtConfig::read(from)?,
-            operation_timeout: from.required("server.operation_timeout", values::positive_duration)?,
-            ready_timeout: from.required("oneshot.ready_timeout", values::positive_duration)?,
-            format: from.required("oneshot.format", OutputFormat::read)?,
-            operation,
-        })
-    }
-}
-
-impl TraceConfig {
-    /// Reads what `parsec trace` needs; `id` is its argument.
-    ///
-    /// # Errors
-    /// Names the first setting that cannot be used.
-    pub fn read(from: &Sources, id: Option<&str>) -> Result<Self, ConfigError> {
-        Ok(Self {
-            common: CommonConfig::read(from)?,
-            database: DatabaseConfig::read(from)?,
-            id: id.map(|id| argument("OPERATION_ID", id, values::operation_id)).transpose()?,
-            format: from.required("trace.format", OutputFormat::read)?,
-        })
-    }
-}
-
-impl MigrateConfig {
-    /// Reads what `parsec migrate` needs.
-    ///
-    /// # Errors
-    /// Names the first setting that cannot be used.
-    pub fn read(from: &Sources) -> Result<Self, ConfigError> {
-        Ok(Self {
-            common: CommonConfig::read(from)?,
-            database: DatabaseConfig::read(from)?,
-            print: from.required("migrate.print", values::switch)?,
-        })
-    }
-}
-
-impl ConformanceConfig {
-    /// Reads what `parsec conformance` needs; `url` is its argument.
-    ///
-    /// # Errors
-    /// Names the first setting that cannot be used.
-    pub fn read(from: &Sources, url: &str) -> Result<Self, ConfigError> {
-        Ok(Self {
-            common: CommonConfig::read(from)?,
-            server: argument("URL", url, server_url)?,
-            access: CallingConfig::by_hand(from)?,
-            ready_timeout: from.required("conformance.ready_timeout", values::positive_duration)?,
-            timeout: from.required("conformance.timeout", values::positive_duration)?,
-            format: from.required("conformance.format", OutputFormat::read)?,
-        })
-    }
-}
-
-impl BenchConfig {
-    /// Reads what `parsec bench` needs.
-    ///
-    /// # Errors
-    /// Names the first setting that cannot be used.
-    pub fn read(from: &Sources) -> Result<Self, ConfigError> {
-        let undialable = from.required("bench.undialable", values::dead_share)?;
-        let strategies = from.required("bench.strategies", values::distinct(values::strategy))?;
-        let transport = from.required("bench.transport", BenchTransport::read)?;
-        let silent = |text: &str| {
-            let share = values::dead_share_beside(undialable, "undialable")(text)?;
-            measurable_silence(share, &strategies, transport)
-        };
-        Ok(Self {
-            common: CommonConfig::read(from)?,
-            peers: from.required("bench.peers", values::within(MIN_BENCH_PEERS..=MAX_BENCH_PEERS))?,
-            rtt: from.required("bench.rtt", values::round_trip(&strategies))?,
-            undialable,
-            silent: from.required("bench.silent", silent)?,
-            operations: from.required("bench.operations", values::within(1..=MAX_BENCH_OPERATIONS))?,
-            strategies,
-            seed: from.optional("bench.seed", values::within(0..=u64::MAX))?,
-            format: from.required("bench.format", BenchFormat::read)?,
-            transport,
-            alpha: from.required("bench.alpha", values::within(1..=MAX_ALPHA))?,
-            warm: from.required("bench.warm", values::switch)?,
-        })
-    }
-}
-
-impl NetworkConfig {
-    /// Reads what `parsec network` needs.
-    ///
-    /// # Errors
-    /// Names the first setting that cannot be used.
-    pub fn read(from: &Sources) -> Result<Self, ConfigError> {
-        let peers = from.required("network.peers", values::within(1..=MAX_NETWORK_PEERS))?;
-        let port = |text: &str| {
-            let port = values::within(0..=u16::MAX)(text)?;
-            let last = u16::MAX - (peers - 1);
-            if port > last {
-                Err(format!("{peers} peers need as many ports: expected at most {last}"))
-            } else {
-                Ok(port)
-            }
-        };
-        Ok(Self {
-            common: CommonConfig::read(from)?,
-            peers,
-            first: HostPort {
-                host: from.required("network.peer_host", values::told_host)?,
-                port: from.required("network.peer_port", port)?,
-            },
-            seed: from.required("network.seed", values::within(0..=u64::MAX))?,
-        })
     }
 }
 

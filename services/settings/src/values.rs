@@ -5,6 +5,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -249,6 +250,10 @@ pub(super) fn any_text(text: &str) -> Reading<String> {
 
 pub(super) fn text(text: &str) -> Reading<String> {
     if text.trim().is_empty() { Err("expected a text that is not empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+pub(super) fn path(path: &str) -> Reading<PathBuf> {
+    text(path).map(PathBuf::from)
 }
 
 pub(super) fn host(host: &str) -> Reading<String> {

@@ -4,15 +4,13 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
+use crate::declare::PREFIX;
 use crate::declared::{SECTIONS, keys};
 use crate::error::Origin;
 use crate::idle;
 use crate::key::{Key, Program};
 use crate::names::{did_you_mean, nearest};
 use crate::sources::{Flags, Sources, Variables};
-
-/// What the variables begin with that are ours.
-const PREFIX: &str = "PARSEC_";
 
 /// What the variables begin with that are for our tests.
 const TESTS: &str = "PARSEC_TEST_";
