@@ -2,12 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::net::{Ipv4Addr, SocketAddr};
-
 use parsec_lab::LOCAL_PROTOCOL;
 use parsec_test_support::database;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use parsec_test_support::double::{Double, response};
 
 use crate::deployment::{Server, server_with};
 use crate::process::Process;
@@ -28,26 +25,22 @@ const METADATA: &str = r#"{
     ]
 }"#;
 
-/// An agent that knows the container from the second time on that it is asked; where to ask it.
-async fn agent() -> String {
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        for (status, body) in [("404 Not Found", "no such container"), ("200 OK", METADATA)] {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = [0; 1024];
-            let length = stream.read(&mut request).await.unwrap();
-            assert!(request[..length].starts_with(b"GET /v4/ea32 HTTP/1.1\r\n"));
-            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-            stream.write_all((head + body).as_bytes()).await.unwrap();
+/// An agent that knows the container from the second time on that it is asked.
+async fn agent() -> Double {
+    Double::answering(|asked| {
+        assert_eq!(asked.line, "GET /v4/ea32 HTTP/1.1");
+        match asked.turn {
+            0 => response("404 Not Found", "", "no such container"),
+            _ => response("200 OK", "", METADATA),
         }
-    });
-    format!("http://{address}/v4/ea32")
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_registers_with_what_ecs_says_of_its_container_and_elsewhere_with_its_machine() {
-    let (stage, uri, database) = (Stage::begin(), agent().await, database().await);
+    let (stage, agent, database) = (Stage::begin(), agent().await, database().await);
+    let uri = format!("http://{}/v4/ea32", agent.address());
     let at_database = ["--database-url", database.url()];
     let asked = [("ECS_CONTAINER_METADATA_URI_V4", uri.as_str())];
     let told = [("ECS_CONTAINER_METADATA", METADATA), ("AWS_REGION", "eu-central-1")];

@@ -1,14 +1,11 @@
 //! Rows that other programs write into the shared tables, good ones and bad ones, and what our scheduler makes of them.
 
-use std::net::SocketAddr;
-
 use parsec_api::wire::ProvideRequest;
 use parsec_test_support::database;
+use parsec_test_support::double::{Double, response};
 use parsec_test_support::process::Process;
 use parsec_test_support::stage::Stage;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
 use tokio_postgres::Client;
 
 /// The steps of a publication, each with its nanoseconds and its error.
@@ -24,54 +21,24 @@ const INDEXED: Steps = &[
 const NOT_INDEXED: Steps = &[("announce", 125_000_000, ""), ("index_ad", 60_000_000_000, "ad not indexed in time")];
 
 /// A server that answers as the original's do: what it was told, at once.
-struct Double {
-    address: SocketAddr,
-}
-
-impl Double {
-    async fn start(steps: Steps) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                // Whoever hangs up early is told nothing.
-                tokio::spawn(async move { answer(stream, steps).await.unwrap_or_default() });
+async fn server(steps: Steps) -> Double {
+    Double::answering(move |asked| {
+        let said = match asked.path().strip_prefix("/retrieve/") {
+            Some(cid) => measured(cid, 202, &[("retrieval", 750_000_000, "")]).to_string(),
+            None if asked.path() == "/provide" => {
+                let (content, _) = ProvideRequest::decode(&asked.body).unwrap();
+                measured(&content.cid().to_string(), 0, steps).to_string()
             }
-        });
-        Self { address }
-    }
-
-    /// As a Go program writes it, which lets a high port wrap.
-    fn wrapped_port(&self) -> i16 {
-        self.address.port().cast_signed()
-    }
+            None => String::new(),
+        };
+        response("200 OK", "", &said)
+    })
+    .await
 }
 
-async fn answer(stream: TcpStream, steps: Steps) -> std::io::Result<()> {
-    let mut stream = BufReader::new(stream);
-    let (mut request, mut length) = (String::new(), 0);
-    stream.read_line(&mut request).await?;
-    loop {
-        let mut header = String::new();
-        stream.read_line(&mut header).await?;
-        let Some((name, value)) = header.split_once(':') else { break };
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value.trim().parse().unwrap();
-        }
-    }
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).await?;
-    let path = request.split(' ').nth(1).unwrap_or_default();
-    let said = match path.strip_prefix("/retrieve/") {
-        Some(cid) => measured(cid, 202, &[("retrieval", 750_000_000, "")]).to_string(),
-        None if path == "/provide" => {
-            let (content, _) = ProvideRequest::decode(&body).unwrap();
-            measured(&content.cid().to_string(), 0, steps).to_string()
-        }
-        None => String::new(),
-    };
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", said.len());
-    stream.write_all((head + &said).as_bytes()).await
+/// Its port as a Go program writes it, which lets a high one wrap.
+fn wrapped_port(double: &Double) -> i16 {
+    double.address().port().cast_signed()
 }
 
 fn measured(cid: &str, routing_table: u32, steps: &[(&str, u64, &str)]) -> Value {
@@ -107,17 +74,17 @@ async fn nodes_of_others_are_measured_step_by_step_and_rows_that_nobody_can_use_
     let migrated = Process::start(&stage, &["migrate", "--database-url", database.url()]).end().await;
     assert_eq!(migrated.code(), 0, "{}", migrated.err);
     let client = database.client().await;
-    let (good, bad) = tokio::join!(Double::start(INDEXED), Double::start(NOT_INDEXED));
+    let (good, bad) = tokio::join!(server(INDEXED), server(NOT_INDEXED));
     let (home, here, fleet) = ("127.0.0.1", "'eu'", "cid.contact");
     let unusable = [
         register(&client, "no port", home, 0, here, fleet).await,
         register(&client, "no host", "0.0.0.0", 7_070, here, fleet).await,
         register(&client, "no region", home, 7_070, "repeat('x', 5000000)", fleet).await,
     ];
-    register(&client, "good", home, good.wrapped_port(), here, fleet).await;
-    register(&client, "bad", home, bad.wrapped_port(), here, fleet).await;
-    register(&client, "stranger", home, good.wrapped_port(), here, "; DROP TABLE nodes_ecs").await;
-    let starting = register(&client, "starting", home, good.wrapped_port(), here, fleet).await;
+    register(&client, "good", home, wrapped_port(&good), here, fleet).await;
+    register(&client, "bad", home, wrapped_port(&bad), here, fleet).await;
+    register(&client, "stranger", home, wrapped_port(&good), here, "; DROP TABLE nodes_ecs").await;
+    let starting = register(&client, "starting", home, wrapped_port(&good), here, fleet).await;
     let no_heartbeat = format!("UPDATE nodes_ecs SET last_heartbeat = NULL WHERE id = {starting}");
     client.batch_execute(&no_heartbeat).await.unwrap();
 

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use parsec_api::client::{Answered, CallError, Caller, HttpClient, ServerApi, Timeouts};
 use parsec_measure::{AttemptId, Content, Endpoint, OutcomeClass};
+use parsec_test_support::double::Double;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 
 use crate::deployment::{Server, joining, network, server};
 use crate::http::{Raw, raw};
@@ -109,23 +110,17 @@ const ANSWERS: &[(&str, Reading)] = &[
 
 /// Asks a server that has this one answer to everything.
 async fn ask(stage: &Stage, name: &str, answer: Vec<u8>) -> Result<Option<Answered>, CallError> {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let serving = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut request = Vec::new();
-        // The bodies that our scheduler sends end so; questions for readiness have none.
-        let is_whole = |request: &[u8]| match request.starts_with(b"GET") {
-            true => request.ends_with(b"\r\n\r\n"),
-            false => request.ends_with(b"}"),
-        };
-        while !is_whole(&request) {
-            assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0, "the request is cut off");
+    let answer = Arc::new(answer);
+    let double = Double::start(move |_, mut stream| {
+        let answer = Arc::clone(&answer);
+        async move {
+            stream.write_all(&answer).await.unwrap();
+            // Kept open, as all of these servers do: the answer ends where it says that it ends.
+            let _ = stream.read(&mut [0]).await;
         }
-        stream.write_all(&answer).await.unwrap();
-        // Kept open, as all of these servers do: the answer ends where it says that it ends.
-        let _ = stream.read_buf(&mut request).await;
-    });
+    })
+    .await;
+    let address = double.address();
     let client = HttpClient::new(Timeouts::default()).unwrap();
     let server = Endpoint::new(address.ip(), address.port());
     let caller =
@@ -141,9 +136,7 @@ async fn ask(stage: &Stage, name: &str, answer: Vec<u8>) -> Result<Option<Answer
             _ => client.provide(&server, caller, &content).await.map(Some),
         }
     };
-    let result = stage.in_time(name, asking).await;
-    serving.abort();
-    result
+    stage.in_time(name, asking).await
 }
 
 #[tokio::test]

@@ -1,16 +1,16 @@
 //! The whole run against servers made for it: one that keeps the contract, ones that break it in one place, hostile ones.
 
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use parsec_api::client::Timeouts;
 use parsec_api::wire::{NOT_FOUND, ProvideRequest, Target};
 use parsec_measure::{Cid, Content, OperationKind};
+use parsec_test_support::double::{Asked, Double, response};
+use parsec_test_support::hostile::{Hostile, Mode};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use super::*;
@@ -24,19 +24,6 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Enough to see that there is none.
 const SHORT: Duration = Duration::from_millis(300);
 
-struct Asked {
-    line: String,
-    head: String,
-    body: Vec<u8>,
-    arrived: Instant,
-}
-
-impl Asked {
-    fn is(&self, method: &str, path: &str) -> bool {
-        self.line.starts_with(&format!("{method} {path}"))
-    }
-}
-
 #[derive(Debug, Clone)]
 struct Said {
     status: u16,
@@ -46,6 +33,10 @@ struct Said {
 impl Said {
     fn new(status: u16, body: impl Into<String>) -> Self {
         Self { status, body: body.into() }
+    }
+
+    fn text(&self) -> String {
+        response(&format!("{} -", self.status), "content-type: application/json\r\n", &self.body)
     }
 
     /// The same with something changed in the object that it is.
@@ -59,47 +50,27 @@ impl Said {
 /// What a double makes of the answer that the contract asks for.
 type Twist = fn(&Asked, Said) -> Said;
 
-async fn listener() -> (TcpListener, Endpoint) {
-    let listener = TcpListener::bind((IpAddr::V4(Ipv4Addr::LOCALHOST), 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    (listener, Endpoint::new(address.ip(), address.port()))
-}
-
-async fn request(stream: &mut TcpStream) -> Option<Asked> {
-    let (arrived, mut bytes) = (Instant::now(), Vec::new());
-    loop {
-        let mut chunk = [0; 4096];
-        let n = stream.read(&mut chunk).await.ok().filter(|n| *n > 0)?;
-        bytes.extend_from_slice(&chunk[..n]);
-        let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
-        let head = String::from_utf8(bytes[..end].to_vec()).unwrap().to_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
-        let body = bytes[end + 4..].to_vec();
-        if body.len() >= length.unwrap_or(0) {
-            let line = String::from_utf8(bytes[..end].to_vec()).unwrap().lines().next().unwrap().to_owned();
-            return Some(Asked { line, head, body, arrived });
-        }
-    }
+fn endpoint(address: SocketAddr) -> Endpoint {
+    Endpoint::new(address.ip(), address.port())
 }
 
 /// A server that keeps the contract, but for what `twist` makes of it.
-async fn double(twist: Twist) -> Endpoint {
-    let (listener, endpoint) = listener().await;
-    let published = Arc::new(Mutex::new(HashSet::new()));
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let published = Arc::clone(&published);
-            tokio::spawn(async move {
-                let Some(asked) = request(&mut stream).await else { return };
-                tokio::time::sleep(WORK).await;
-                let Said { status, body } = twist(&asked, kept(&asked, &published));
-                let head = "content-type: application/json\r\nconnection: close";
-                let text = format!("HTTP/1.1 {status} -\r\n{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-                let _ = stream.write_all(text.as_bytes()).await;
-            });
+async fn double(twist: Twist) -> Double {
+    answering(move |asked, published| twist(asked, kept(asked, published))).await
+}
+
+/// A server whose answers take some work; it keeps what was published.
+async fn answering(answer: impl Fn(&Asked, &Mutex<HashSet<Vec<u8>>>) -> Said + Send + Sync + 'static) -> Double {
+    let shared = Arc::new((answer, Mutex::new(HashSet::new())));
+    Double::start(move |asked, mut stream| {
+        let shared = Arc::clone(&shared);
+        async move {
+            tokio::time::sleep(WORK).await;
+            let (answer, published) = &*shared;
+            let _ = stream.write_all(answer(&asked, published).text().as_bytes()).await;
         }
-    });
-    endpoint
+    })
+    .await
 }
 
 /// What the contract has for an answer.
@@ -135,9 +106,9 @@ fn kept(asked: &Asked, published: &Mutex<HashSet<Vec<u8>>>) -> Said {
     }
 }
 
-async fn inspect(server: Endpoint, limit: Duration, ready_limit: Duration) -> Vec<Checked> {
+async fn inspect(server: SocketAddr, limit: Duration, ready_limit: Duration) -> Vec<Checked> {
     let client = HttpClient::new(Timeouts::default()).unwrap();
-    let run = super::inspect(client, server, Limits { answer: limit, ready: ready_limit });
+    let run = super::inspect(client, endpoint(server), Limits { answer: limit, ready: ready_limit });
     timeout(3 * LIMIT, run).await.expect("a run is bounded")
 }
 
@@ -147,7 +118,7 @@ fn names(checked: &[Checked], verdict: Verdict) -> Vec<&'static str> {
 
 #[tokio::test]
 async fn a_server_that_keeps_the_contract_passes_every_check() {
-    let checked = inspect(double(|_, said| said).await, LIMIT, LIMIT).await;
+    let checked = inspect(double(|_, said| said).await.address(), LIMIT, LIMIT).await;
     assert!(checked.iter().all(|check| check.verdict() == Verdict::Pass), "{checked:#?}");
     assert_eq!(checked.len(), checks::checks(&mut rand::rng()).len() + 1);
 }
@@ -217,7 +188,7 @@ const BREACHES: &[(&str, Twist, &[&str])] = &[
     ),
     (
         "schedulers must not have a name",
-        |asked, said| if asked.head.contains("x-scheduler-id") { Said::new(400, "") } else { said },
+        |asked, said| if asked.head.to_lowercase().contains("x-scheduler-id") { Said::new(400, "") } else { said },
         &["retrieve, with x-scheduler-id"],
     ),
     (
@@ -267,7 +238,7 @@ fn v0(cid: &Cid) -> Vec<u8> {
 #[tokio::test]
 async fn each_breach_is_found_by_the_check_that_is_about_it() {
     for (breach, twist, failing) in BREACHES {
-        let checked = inspect(double(*twist).await, LIMIT, LIMIT).await;
+        let checked = inspect(double(*twist).await.address(), LIMIT, LIMIT).await;
         assert_eq!(names(&checked, Verdict::Fail), *failing, "{breach}: {checked:#?}");
     }
 }
@@ -289,27 +260,18 @@ const BREACHES_OF_ANSWERS: &[(&str, Change)] = &[
 #[tokio::test]
 async fn a_breach_in_the_shape_of_answers_is_found() {
     for (breach, change) in BREACHES_OF_ANSWERS {
-        let checked = inspect(twisted_answers(*change).await, LIMIT, LIMIT).await;
+        let checked = inspect(twisted_answers(*change).await.address(), LIMIT, LIMIT).await;
         assert!(names(&checked, Verdict::Fail).contains(&"retrieve, unpublished content"), "{breach}: {checked:#?}");
     }
 }
 
 /// A double whose answers to operations are changed.
-async fn twisted_answers(change: Change) -> Endpoint {
-    let (listener, endpoint) = listener().await;
-    let published = Mutex::new(HashSet::new());
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let Some(asked) = request(&mut stream).await else { continue };
-            tokio::time::sleep(WORK).await;
-            let said = kept(&asked, &published);
-            let is_answer = said.status == 200 && asked.is("POST", "/");
-            let Said { status, body } = if is_answer { said.changed(change) } else { said };
-            let text = format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-            let _ = stream.write_all(text.as_bytes()).await;
-        }
-    });
-    endpoint
+async fn twisted_answers(change: Change) -> Double {
+    answering(move |asked, published| {
+        let said = kept(asked, published);
+        if said.status == 200 && asked.is("POST", "/") { said.changed(change) } else { said }
+    })
+    .await
 }
 
 #[tokio::test]
@@ -325,7 +287,7 @@ async fn milliseconds_are_recognised() {
         }
         false => said,
     };
-    let checked = inspect(double(slow).await, LIMIT, LIMIT).await;
+    let checked = inspect(double(slow).await.address(), LIMIT, LIMIT).await;
     let provide = checked.iter().find(|check| check.name == PUBLISHES).unwrap();
     assert!(format!("{:?}", provide.findings).contains("looks like milliseconds"), "{provide:#?}");
 }
@@ -339,98 +301,31 @@ async fn a_publication_that_fails_leaves_nothing_to_look_up() {
         }),
         false => said,
     };
-    let checked = inspect(double(failing).await, LIMIT, LIMIT).await;
+    let checked = inspect(double(failing).await.address(), LIMIT, LIMIT).await;
     assert_eq!(names(&checked, Verdict::Skipped).len(), 4, "{checked:#?}");
     assert!(names(&checked, Verdict::Fail).contains(&PUBLISHES), "{checked:#?}");
 }
 
-/// What a hostile server does with every connection that it takes, whatever it was asked.
-#[derive(Debug, Clone, Copy)]
-enum Hostility {
-    /// Nothing.
-    Silence,
-    /// No HTTP.
-    Garbage,
-    /// Ten gigabytes, announced and begun.
-    Huge,
-    /// A body without an end, as fast as it goes.
-    Endless,
-    /// A blank at a time.
-    Drip,
-    /// A head without an end.
-    EndlessHead,
-    /// Goes away in the middle.
-    CutOff,
-}
-
-async fn be_hostile(mut stream: TcpStream, how: Hostility) -> std::io::Result<()> {
-    let blanks = [b' '; 1 << 16];
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
-    match how {
-        Hostility::Silence => std::future::pending().await,
-        Hostility::Garbage => stream.write_all(&[0x16, 3, 1, 0, 0xff, b'\n', b'\n']).await,
-        Hostility::Huge | Hostility::Endless => {
-            let length = if matches!(how, Hostility::Huge) { "content-length: 10000000000\r\n" } else { "" };
-            stream.write_all(format!("{head}{length}\r\n").as_bytes()).await?;
-            loop {
-                stream.write_all(&blanks).await?;
-            }
-        }
-        Hostility::Drip => {
-            stream.write_all(format!("{head}content-length: 1000\r\n\r\n").as_bytes()).await?;
-            loop {
-                stream.write_all(b" ").await?;
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        }
-        Hostility::EndlessHead => {
-            stream.write_all(head.as_bytes()).await?;
-            loop {
-                stream.write_all(b"x: ").await?;
-                stream.write_all(&blanks).await?;
-            }
-        }
-        Hostility::CutOff => stream.write_all(format!("{head}content-length: 10\r\n\r\n{{").as_bytes()).await,
-    }
-}
-
-/// Hostile, but for the first question if it says that it is ready.
-async fn hostile(how: Hostility, says_ready: bool) -> Endpoint {
-    let (listener, endpoint) = listener().await;
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let Some(asked) = request(&mut stream).await else { return };
-                if says_ready && asked.is("GET", "/readiness") {
-                    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
-                } else {
-                    // That the other side hangs up is the point.
-                    let _ = be_hostile(stream, how).await;
-                }
-            });
-        }
-    });
-    endpoint
-}
-
 #[tokio::test]
 async fn a_hostile_server_ends_the_run_like_any_other_and_fails() {
-    use Hostility::{CutOff, Drip, Endless, EndlessHead, Garbage, Huge, Silence};
-    for how in [Silence, Garbage, Huge, Endless, Drip, EndlessHead, CutOff] {
-        let (at_once, later) = tokio::join!(async { inspect(hostile(how, false).await, SHORT, SHORT).await }, async {
-            inspect(hostile(how, true).await, SHORT, LIMIT).await
-        },);
-        assert!(names(&at_once, Verdict::Fail).contains(&READINESS), "{how:?}: {at_once:#?}");
-        assert_eq!(names(&later, Verdict::Pass), [READINESS], "{how:?}: {later:#?}");
-        assert!(!names(&later, Verdict::Fail).is_empty(), "{how:?}: {later:#?}");
+    let drips = Mode::Drips(Duration::from_millis(10));
+    use Mode::{EndlessBody, EndlessHead, Garbage, Mute, Resets, TenGigabytes};
+    for mode in [Mute, Garbage, TenGigabytes, EndlessBody, drips, EndlessHead, Resets] {
+        let (hostile, at_first_honest) = tokio::join!(Hostile::start(mode), Hostile::start(mode));
+        hostile.is_ready(mode);
+        let (at_once, later) =
+            tokio::join!(inspect(hostile.address(), SHORT, SHORT), inspect(at_first_honest.address(), SHORT, LIMIT));
+        assert!(names(&at_once, Verdict::Fail).contains(&READINESS), "{mode:?}: {at_once:#?}");
+        assert_eq!(names(&later, Verdict::Pass), [READINESS], "{mode:?}: {later:#?}");
+        assert!(!names(&later, Verdict::Fail).is_empty(), "{mode:?}: {later:#?}");
         let told = format!("{:?}", [at_once, later]);
-        assert!(told.len() < 20_000, "{how:?}: {} characters", told.len());
+        assert!(told.len() < 20_000, "{mode:?}: {} characters", told.len());
     }
 }
 
 #[tokio::test]
 async fn after_two_requests_without_an_answer_no_more_are_sent() {
-    let checked = inspect(hostile(Hostility::Silence, true).await, SHORT, LIMIT).await;
+    let checked = inspect(Hostile::start(Mode::Mute).await.address(), SHORT, LIMIT).await;
     assert_eq!(names(&checked, Verdict::Fail).len(), MAX_UNANSWERED, "{checked:#?}");
 }
 
@@ -446,7 +341,8 @@ async fn a_server_that_becomes_ready_is_waited_for() {
             *count += 1;
             if *count <= 2 { Said::new(503, "the routing table is empty") } else { said }
         })
-        .await,
+        .await
+        .address(),
         LIMIT,
         LIMIT,
     )
@@ -462,7 +358,7 @@ async fn of_a_server_that_never_becomes_ready_the_refusals_are_checked_all_the_s
         true => Said::new(503, "no peers"),
         false => said,
     };
-    let checked = inspect(double(unready).await, LIMIT, SHORT).await;
+    let checked = inspect(double(unready).await.address(), LIMIT, SHORT).await;
     assert_eq!(names(&checked, Verdict::Fail), [READINESS], "{checked:#?}");
     let [Finding::Fail(what)] = checked[0].findings.as_slice() else { panic!("{:?}", checked[0]) };
     assert_eq!(what, "not ready: `no peers`, still after 300ms (--ready-timeout)");
@@ -471,8 +367,7 @@ async fn of_a_server_that_never_becomes_ready_the_refusals_are_checked_all_the_s
 
 #[tokio::test]
 async fn where_nobody_listens_there_is_nothing_to_check() {
-    let (listener, nobody) = listener().await;
-    drop(listener);
+    let nobody = double(|_, said| said).await.address();
     let checked = inspect(nobody, LIMIT, SHORT).await;
     assert_eq!(names(&checked, Verdict::Fail), [READINESS], "{checked:#?}");
     assert_eq!(names(&checked, Verdict::Skipped).len(), checked.len() - 1);

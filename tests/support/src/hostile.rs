@@ -1,7 +1,7 @@
 //! A measuring server that keeps the contract, or breaks it in the way it is told to, and can be told otherwise while it
 //! runs. It stands on a real socket, so that whoever calls it meets what the network would bring.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,13 +9,11 @@ use std::time::Duration;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use parsec_measure::Content;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-/// What is read of a request at most; schedulers send a few kilobytes.
-const MAX_REQUEST_BYTES: usize = 4 << 20;
+use crate::double::{self, Asked, Double};
 
 /// What a server does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,9 +80,8 @@ impl Mode {
 /// The server; it ends with this value.
 #[derive(Debug)]
 pub struct Hostile {
-    address: SocketAddr,
+    double: Double,
     shared: Arc<Shared>,
-    serving: JoinHandle<()>,
 }
 
 #[derive(Debug)]
@@ -102,21 +99,28 @@ impl Hostile {
     /// # Panics
     /// If loopback has no port left.
     pub async fn start(operations: Mode) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback has a free port");
-        let address = listener.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared {
             modes: Mutex::new((Mode::Honest, operations)),
             operations: AtomicU64::new(0),
             questions: AtomicU64::new(0),
             sent: AtomicU64::new(0),
         });
-        let serving = tokio::spawn(serve(listener, Arc::clone(&shared)));
-        Self { address, shared, serving }
+        let talk = {
+            let shared = Arc::clone(&shared);
+            move |asked, stream| {
+                let talk = Talk { stream, shared: Arc::clone(&shared) };
+                async move {
+                    // An error says that the caller has had enough.
+                    let _ = talk.run(&asked).await;
+                }
+            }
+        };
+        Self { double: Double::start(talk).await, shared }
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.double.address()
     }
 
     /// From the next request on, does this with operations.
@@ -145,128 +149,71 @@ impl Hostile {
     }
 }
 
-impl Drop for Hostile {
-    fn drop(&mut self) {
-        self.serving.abort();
+/// What an honest server says.
+fn honest(asked: &Asked) -> String {
+    if asked.path() == "/readiness" {
+        return response("200 OK", "text/plain", "ready");
+    }
+    match subject(asked) {
+        Some((cid, step)) => {
+            let measurement = json!({ "Step": step, "Duration": 1_000_000, "Error": "" });
+            let answer = json!({
+                "CID": cid, "RoutingTableSize": 20, "Measurements": [measurement], "Duration": 1_000_000, "Error": "",
+            });
+            response("200 OK", "application/json", &answer.to_string())
+        }
+        None => response("400 Bad Request", "text/plain", "no request"),
     }
 }
 
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => if let Ok((stream, _)) = accepted {
-                let address = listener.local_addr().ok();
-                let talk = Talk { stream, shared: Arc::clone(&shared), address };
-                connections.spawn(async move {
-                    // An error says that the caller has had enough.
-                    let _ = talk.run().await;
-                });
-            },
-            Some(_) = connections.join_next() => {}
-        }
+/// What an operation is about, and the step that is measured.
+fn subject(asked: &Asked) -> Option<(String, &'static str)> {
+    if let Some(cid) = asked.path().strip_prefix("/retrieve/") {
+        return Some((cid.to_owned(), "retrieval"));
     }
-}
-
-/// A request as far as it matters.
-struct Request {
-    path: String,
-    body: Vec<u8>,
-}
-
-impl Request {
-    fn is_readiness(&self) -> bool {
-        self.path == "/readiness"
-    }
-
-    /// What an honest server says to it.
-    fn answer(&self) -> String {
-        if self.is_readiness() {
-            return response("200 OK", "text/plain", "ready");
-        }
-        match self.cid() {
-            Some((cid, step)) => {
-                let measurement = json!({ "Step": step, "Duration": 1_000_000, "Error": "" });
-                let answer = json!({
-                    "CID": cid, "RoutingTableSize": 20, "Measurements": [measurement], "Duration": 1_000_000, "Error": "",
-                });
-                response("200 OK", "application/json", &answer.to_string())
-            }
-            None => response("400 Bad Request", "text/plain", "no request"),
-        }
-    }
-
-    /// What it is about, and the step that is measured.
-    fn cid(&self) -> Option<(String, &'static str)> {
-        if let Some(cid) = self.path.strip_prefix("/retrieve/") {
-            return Some((cid.to_owned(), "retrieval"));
-        }
-        let body: Value = serde_json::from_slice(&self.body).ok()?;
-        let content = BASE64_STANDARD.decode(body["Content"].as_str()?).ok()?;
-        Some((Content::from(content).cid().to_string(), "provide"))
-    }
+    let body: Value = serde_json::from_slice(&asked.body).ok()?;
+    let content = BASE64_STANDARD.decode(body["Content"].as_str()?).ok()?;
+    Some((Content::from(content).cid().to_string(), "provide"))
 }
 
 fn response(status: &str, media: &str, body: &str) -> String {
-    let length = body.len();
-    format!("HTTP/1.1 {status}\r\ncontent-type: {media}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}")
+    double::response(status, &format!("content-type: {media}\r\n"), body)
 }
 
 /// One connection.
 struct Talk {
     stream: TcpStream,
     shared: Arc<Shared>,
-    address: Option<SocketAddr>,
 }
 
 impl Talk {
-    async fn run(mut self) -> std::io::Result<()> {
-        let Some(request) = self.request().await? else { return Ok(()) };
+    async fn run(mut self, asked: &Asked) -> std::io::Result<()> {
         let modes = *self.shared.modes.lock().unwrap_or_else(PoisonError::into_inner);
-        let (count, mode) = match request.is_readiness() {
+        let (count, mode) = match asked.path() == "/readiness" {
             true => (&self.shared.questions, modes.0),
             false => (&self.shared.operations, modes.1),
         };
         count.fetch_add(1, Ordering::Relaxed);
-        self.act(mode, &request).await?;
+        self.act(mode, asked).await?;
         self.stream.shutdown().await
     }
 
-    /// One request: its head, and as much body as it announces. `None` if it does not come.
-    async fn request(&mut self) -> std::io::Result<Option<Request>> {
-        let mut bytes = Vec::new();
-        loop {
-            if self.stream.read_buf(&mut bytes).await? == 0 || bytes.len() > MAX_REQUEST_BYTES {
-                return Ok(None);
-            }
-            let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
-            let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-            let length =
-                head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-            let body = &bytes[end + 4..];
-            if body.len() >= length.unwrap_or(0) {
-                let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-                return Ok(Some(Request { path, body: body.to_vec() }));
-            }
-        }
-    }
-
-    async fn act(&mut self, mode: Mode, request: &Request) -> std::io::Result<()> {
+    async fn act(&mut self, mode: Mode, asked: &Asked) -> std::io::Result<()> {
         const CHUNKED: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
         let blanks = " ".repeat(0x1_0000);
         match mode {
-            Mode::Honest => self.say(&request.answer()).await,
+            Mode::Honest => self.say(&honest(asked)).await,
             Mode::NotReady => self.say(&response("503 Service Unavailable", "text/plain", "not yet")).await,
             Mode::Busy => self.say(&response("429 Too Many Requests", "text/plain", "enough to do")).await,
             Mode::Fails => self.say(&response("500 Internal Server Error", "text/plain", "out of order")).await,
             Mode::Mute => std::future::pending().await,
             Mode::Late(after) => {
                 sleep(after).await;
-                self.say(&request.answer()).await
+                self.say(&honest(asked)).await
             }
             Mode::HangsUp => Ok(()),
             Mode::Resets => {
-                let answer = request.answer();
+                let answer = honest(asked);
                 self.say(&answer[..answer.len() - 3]).await?;
                 // Closing without the usual farewell sends a reset.
                 self.stream.set_zero_linger()
@@ -274,7 +221,7 @@ impl Talk {
             Mode::Garbage => self.say("SSH-2.0-OpenSSH_9.9\r\n\u{1}\u{2}\u{3}").await,
             Mode::WebPage => self.say(&response("200 OK", "text/html", "<html>Welcome</html>")).await,
             Mode::Redirects => {
-                let to = self.address.map(|address| address.to_string()).unwrap_or_default();
+                let to = self.stream.local_addr()?;
                 let head =
                     format!("HTTP/1.1 302 Found\r\nlocation: http://{to}/elsewhere\r\ncontent-length: 0\r\n\r\n");
                 self.say(&head).await

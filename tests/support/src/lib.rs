@@ -5,13 +5,14 @@
 //! [`openapi`] reads the file that describes them. [`tls`] makes certificates.
 //! What is to fail has a module too: [`postgres`] is a server of one's own that can be killed or frozen, [`proxy`] a wire that
 //! can be bent, [`sabotage`] makes statements fail or slow, and [`outage`] has them all by name. [`ledger`] compares what processes
-//! said with what stands in the tables. [`hostile`] is a server that breaks the contract as it is told to, [`stranger`] one that
+//! said with what stands in the tables. [`double`] is a server that answers as a test tells it to, [`hostile`] one that breaks the contract as it is told to, [`stranger`] one that
 //! stands in the list of nodes besides.
 //! [`database()`] gives each test a PostgreSQL database of its own, [`sqlite_file`] a place for an SQLite file. Neither
 //! is ever skipped: where PostgreSQL is neither installed nor pointed at, the test fails and says what to install.
 
 mod cluster;
 mod database;
+pub mod double;
 pub mod hostile;
 pub mod http;
 pub mod ledger;

@@ -1,9 +1,8 @@
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use parsec_test_support::double::{Asked, Double, response};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use reqwest::Url;
@@ -32,33 +31,21 @@ enum Behaviour {
 }
 
 fn answer(status: &str, header: &str, body: &str) -> Behaviour {
-    let length = body.len();
-    Behaviour::Says(format!("HTTP/1.1 {status}\r\n{header}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"))
+    Behaviour::Says(response(status, header, body))
 }
 
-/// An endpoint that does something else at each connection, and the last for ever; how often it was asked.
-async fn endpoint(behaviours: Vec<Behaviour>) -> (Url, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let asked = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&asked);
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let turn = counter.fetch_add(1, Ordering::Relaxed).min(behaviours.len() - 1);
-            tokio::spawn(behave(stream, behaviours[turn].clone()));
-        }
-    });
-    (format!("http://{address}/v4/id").parse().unwrap(), asked)
+/// An endpoint that does something else at each connection, and the last for ever.
+async fn endpoint(behaviours: Vec<Behaviour>) -> (Url, Double) {
+    let double = Double::start(move |asked, stream| {
+        let turn = asked.turn.min(behaviours.len() - 1);
+        behave(asked, stream, behaviours[turn].clone())
+    })
+    .await;
+    (format!("http://{}/v4/id", double.address()).parse().unwrap(), double)
 }
 
-async fn behave(mut stream: TcpStream, behaviour: Behaviour) {
-    let mut request = [0; 1024];
-    let length = stream.read(&mut request).await.unwrap();
-    assert!(
-        request[..length].starts_with(b"GET /v4/id HTTP/1.1\r\n"),
-        "the container is asked for, at its own address"
-    );
+async fn behave(asked: Asked, mut stream: TcpStream, behaviour: Behaviour) {
+    assert_eq!(asked.line, "GET /v4/id HTTP/1.1", "the container is asked for, at its own address");
     match behaviour {
         Behaviour::Says(text) => stream.write_all(text.as_bytes()).await.unwrap(),
         Behaviour::HangsUp => {}
@@ -72,11 +59,11 @@ async fn behave(mut stream: TcpStream, behaviour: Behaviour) {
 
 /// The message of a failure after the address, and how often the endpoint was asked.
 async fn failure(patience: Patience, behaviour: Behaviour) -> (String, usize) {
-    let (uri, asked) = endpoint(vec![behaviour]).await;
+    let (uri, double) = endpoint(vec![behaviour]).await;
     let message = ask_with(patience, uri.clone()).await.unwrap_err().to_string();
     let start = format!("ECS metadata (ECS_CONTAINER_METADATA_URI_V4 or --ecs-metadata-uri-v4) from {uri}: ");
     let message = message.strip_prefix(&start).unwrap_or_else(|| panic!("{message}")).to_owned();
-    (message, asked.load(Ordering::Relaxed))
+    (message, double.asked())
 }
 
 #[tokio::test]
@@ -89,9 +76,9 @@ async fn an_agent_that_comes_up_late_is_waited_for() {
     .to_string();
     let late =
         vec![Behaviour::HangsUp, answer("404 Not Found", "", "no such container"), answer("200 OK", "", &document)];
-    let (uri, asked) = endpoint(late).await;
+    let (uri, double) = endpoint(late).await;
     assert_eq!(ask_with(QUICK, uri).await.unwrap(), document.parse().unwrap());
-    assert_eq!(asked.load(Ordering::Relaxed), 3);
+    assert_eq!(double.asked(), 3);
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@ use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use parsec_measure::{AttemptId, OutcomeClass};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use parsec_test_support::double;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
@@ -41,22 +42,6 @@ async fn listener() -> (TcpListener, Endpoint) {
     (listener, endpoint(address))
 }
 
-/// Reads one request: its head and as much body as it announces.
-async fn request(stream: &mut TcpStream) -> String {
-    let mut text = String::new();
-    loop {
-        let mut bytes = [0; 4096];
-        let n = stream.read(&mut bytes).await.unwrap();
-        assert_ne!(n, 0, "the request is cut off: {text}");
-        text.push_str(std::str::from_utf8(&bytes[..n]).unwrap());
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-        if body.len() >= length.unwrap_or(0) {
-            return text;
-        }
-    }
-}
-
 /// A server that takes one connection, reads its request, and does with it what `act` says. Yields the request.
 async fn server<F: Future<Output = ()> + Send>(
     act: impl FnOnce(TcpStream) -> F + Send + 'static,
@@ -64,9 +49,9 @@ async fn server<F: Future<Output = ()> + Send>(
     let (listener, endpoint) = listener().await;
     let served = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        let text = request(&mut stream).await;
+        let asked = double::read(&mut stream, 0).await.expect("a whole request");
         act(stream).await;
-        text
+        asked.text()
     });
     (endpoint, served)
 }
@@ -83,7 +68,7 @@ async fn saying(text: impl Into<String>) -> (Endpoint, JoinHandle<String>) {
 }
 
 fn response(status: &str, body: &str) -> String {
-    format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    double::response(status, "", body)
 }
 
 #[tokio::test]
