@@ -12,9 +12,6 @@ use crate::key::{Key, Program};
 use crate::names::{did_you_mean, nearest};
 use crate::sources::{Flags, Sources, Variables};
 
-/// What the variables begin with that are for our tests.
-const TESTS: &str = "PARSEC_TEST_";
-
 /// Something that its author should know.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Warning {
@@ -88,7 +85,7 @@ fn unknown_variables(variables: &Variables) -> Vec<Warning> {
     variables
         .iter()
         .filter(|(name, value)| name.starts_with(PREFIX) && !value.is_empty() && !known.contains(name.as_str()))
-        .filter(|(name, value)| !name.starts_with(TESTS) && !is_service_link(name, value))
+        .filter(|(name, value)| !is_service_link(name, value))
         .map(|(name, _)| Warning::UnknownVariable { name: name.clone(), nearest: nearest(name, known.iter().copied()) })
         .collect()
 }
