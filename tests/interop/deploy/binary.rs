@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 use super::{Variables, Workload};
 
 /// The setting that names a file which a deployment has and a test has not.
-pub(super) const PASSWORD_FILE: &str = "PARSEC_DATABASE_PASSWORD_FILE";
+const PASSWORD_FILE: &str = "PARSEC_DATABASE_PASSWORD_FILE";
 
 /// The binary, with its table of settings.
 pub(super) struct Binary {
@@ -78,10 +78,8 @@ impl Binary {
         assert_eq!((ended.code(), ended.err.as_str()), (0, ""), "{}", workload.at);
     }
 
-    /// Whether this, a command line with the program's name, asks a server on this machine for its health.
-    pub(super) async fn asks_for_health(&self, at: &str, command: &[String]) -> u16 {
-        let [program, health, server] = command else { panic!("{at}: {command:?}") };
-        assert_eq!((program.as_str(), health.as_str()), ("parsec", "health"), "{at}");
+    /// The port of this machine that a check of health of this server asks.
+    pub(super) async fn asks_for_health(&self, at: &str, server: &str) -> u16 {
         let ended = Process::start(&self.stage, &["config", "health", server]).end().await;
         assert_eq!((ended.code(), ended.err.as_str()), (0, ""), "{at}");
         let (host, port) = server.rsplit_once(':').unwrap();

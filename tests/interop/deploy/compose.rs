@@ -1,15 +1,13 @@
 //! `deploy/compose.yaml` and `deploy/local.env`.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-
 use parsec_test_support::process::Process;
 use parsec_test_support::stage::Stage;
 use serde_json::Value;
 
 use super::binary::Binary;
-use super::yaml::{document, documents, list, members, text, texts};
-use super::{Variables, Workload, deploy, dockerfile, env_file, files, seconds};
+use super::image::image;
+use super::yaml::{document, list, members, text, texts};
+use super::{Variables, Workload, deploy, env_file};
 
 /// The compose file with its variables put in.
 pub(super) struct Compose(Value);
@@ -37,22 +35,10 @@ impl Compose {
         Self(file)
     }
 
-    /// What runs, by name.
-    pub(super) fn services(&self) -> impl Iterator<Item = (&String, &Value)> {
-        members(&self.0["services"])
-    }
-
-    pub(super) fn service(&self, name: &str) -> &Value {
-        match &self.0["services"][name] {
-            Value::Null => panic!("no service {name}"),
-            service => service,
-        }
-    }
-
     /// The processes of parsec, with what the image adds to their environments.
     pub(super) fn workloads(&self) -> Vec<(String, Workload)> {
-        let image = dockerfile::image();
-        let ours = self.services().filter(|(_, service)| !service["build"].is_null());
+        let image = image();
+        let ours = members(&self.0["services"]).filter(|(_, service)| !service["build"].is_null());
         let workload = |(name, service): (&String, &Value)| {
             let mut environment = image.environment.clone();
             environment.extend(environment_of(service));
@@ -151,70 +137,6 @@ async fn the_env_file_names_the_peers_of_the_dht_beside_the_servers() {
     }
 }
 
-#[test]
-fn hosts_ports_and_files_that_services_name_are_there() {
-    let (compose, exposed) = (Compose::local(), dockerfile::image().exposed);
-    let names: BTreeSet<_> = compose.services().map(|(name, _)| name.as_str()).collect();
-    for (name, service) in compose.services() {
-        for (host, _) in members(&service["depends_on"]) {
-            assert!(names.contains(host.as_str()), "{name} depends on {host}");
-        }
-        for port in texts(&service["ports"]) {
-            let [ip, _, inside] = port.split(':').collect::<Vec<_>>()[..] else { panic!("{name}: {port}") };
-            assert_eq!(ip, "127.0.0.1", "{name}: who else shall reach it?");
-            assert!(service["build"].is_null() || exposed.contains(&format!("{inside}/tcp")), "{name}: {port}");
-        }
-        for mount in texts(&service["volumes"]) {
-            let (from, _) = mount.split_once(':').unwrap();
-            let known = match from.strip_prefix("./") {
-                Some(folder) => deploy(folder).is_dir() && !files(&deploy(folder)).is_empty(),
-                None => compose.0["volumes"].get(from).is_some(),
-            };
-            assert!(known, "{name} mounts {from}");
-        }
-    }
-    let postgres = environment_of(compose.service("postgres"));
-    for (name, Workload { environment, args, .. }) in compose.workloads().into_iter().filter(|(name, _)| name != "dht")
-    {
-        assert_eq!(environment["PARSEC_DATABASE_HOST"], "postgres", "{name}: {args:?}");
-        for (ours, theirs) in [("NAME", "DB"), ("USER", "USER"), ("PASSWORD", "PASSWORD")] {
-            let (ours, theirs) = (format!("PARSEC_DATABASE_{ours}"), format!("POSTGRES_{theirs}"));
-            assert_eq!(environment[&ours], postgres[&theirs], "{name}");
-        }
-    }
-}
-
-#[test]
-fn rows_that_wait_outlive_the_containers() {
-    let (compose, mounted) = (Compose::public(), dockerfile::image().volume);
-    for (name, _) in compose.workloads() {
-        let mounts = texts(&compose.service(&name)["volumes"]);
-        assert!(mounts.iter().any(|mount| *mount == format!("spool:{mounted}")), "{name}: {mounts:?}");
-    }
-}
-
-#[test]
-fn the_scheduler_measures_the_fleet_of_the_servers() {
-    let workloads = Compose::public().workloads();
-    let of = |setting: &str| workloads.iter().filter_map(|(_, one)| one.environment.get(setting)).collect::<Vec<_>>();
-    let (fleets, measured) = (of("PARSEC_SERVER_FLEET"), of("PARSEC_SCHEDULER_FLEETS"));
-    assert!(fleets.len() >= 2 && measured.len() == 1 && fleets.iter().all(|fleet| *fleet == measured[0]));
-}
-
-#[test]
-fn the_health_check_of_the_image_is_left_to_servers_and_everybody_may_stop_in_order() {
-    let compose = Compose::local();
-    for (name, Workload { args, .. }) in compose.workloads() {
-        let service = compose.service(&name);
-        assert_eq!(service["healthcheck"]["disable"] == true, args[0] != "server", "{name}");
-        assert!(seconds(text(&service["stop_grace_period"])) >= super::ORDERLY_STOP, "{name}");
-        // Another image of that name would be a stranger's.
-        assert_eq!(service["pull_policy"], "build", "{name}");
-        assert_eq!(service["build"]["context"], "..", "{name}");
-        assert!(deploy("..").join(text(&service["build"]["dockerfile"])).is_file(), "{name}");
-    }
-}
-
 /// Host and port of what Prometheus asks for metrics, by the service's name.
 pub(super) fn targets() -> Vec<(String, u16)> {
     let file = document(&deploy("prometheus/prometheus.yml"));
@@ -227,36 +149,11 @@ pub(super) fn targets() -> Vec<(String, u16)> {
 
 #[test]
 fn prometheus_asks_every_process_that_has_metrics() {
-    let exposed = dockerfile::image().exposed;
+    let exposed = image().exposed;
     let (targets, workloads) = (targets(), Compose::public().workloads());
     for (name, _) in &workloads {
         let ports: Vec<_> = targets.iter().filter(|(host, _)| host == name).map(|(_, port)| *port).collect();
         assert_eq!(ports.len(), 1, "{name}: {ports:?}");
         assert!(exposed.contains(&format!("{}/tcp", ports[0])), "{name}: {ports:?}");
-    }
-    let file = document(&deploy("prometheus/prometheus.yml"));
-    for rules in texts(&file["rule_files"]) {
-        let name = Path::new(&rules).file_name().unwrap();
-        assert!(deploy("prometheus").join(name).is_file(), "{rules}");
-    }
-}
-
-#[test]
-fn grafana_finds_its_dashboards_and_its_data_where_compose_puts_them() {
-    let compose = Compose::public();
-    let mounts = texts(&compose.service("grafana")["volumes"]);
-    let inside: Vec<_> = mounts.iter().map(|mount| mount.split(':').nth(1).unwrap()).collect();
-    for path in files(&deploy("grafana/provisioning")) {
-        for file in documents(&path) {
-            for provider in list(&file["providers"]) {
-                let path = text(&provider["options"]["path"]);
-                assert!(inside.contains(&path), "{path} is mounted by nobody: {inside:?}");
-            }
-            for source in list(&file["datasources"]).iter().filter(|source| source["url"].is_string()) {
-                let url = text(&source["url"]);
-                let host = url.rsplit("//").next().unwrap().split(':').next().unwrap();
-                assert!(!compose.service(host).is_null(), "{url}");
-            }
-        }
     }
 }

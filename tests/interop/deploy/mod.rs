@@ -1,14 +1,16 @@
 //! What `deploy/` tells other people's software to run, held against the binary.
 //!
-//! Each file there is parsed, by a reader of its format: [`dockerfile`], [`compose`], [`ecs`], [`kubernetes`], [`systemd`]. What they say
-//! comes down to [`Workload`]s, a command line and an environment, which [`Binary`](binary::Binary) takes or refuses. [`stack`]
-//! starts what the compose file describes, as plain processes.
+//! Only what parsec has to keep is checked here: variables, command lines, ports, the time that it takes to stop. What other
+//! people's formats mean is left to their programs (kubectl, systemd-analyze, terraform), where they are installed.
+//!
+//! [`everywhere`] reads every file as text. [`image`], [`compose`], [`kubernetes`] and [`systemd`] know where a command line stands with its
+//! environment: together they are a [`Workload`], which [`Binary`](binary::Binary) takes or refuses. [`stack`] starts what the compose file
+//! describes, as plain processes.
 
 mod binary;
 mod compose;
-mod dockerfile;
-mod ecs;
-mod guide;
+mod everywhere;
+mod image;
 mod kubernetes;
 mod stack;
 mod systemd;
@@ -77,15 +79,4 @@ fn env_file(path: &Path) -> Variables {
         (name.to_owned(), value.to_owned())
     });
     pairs.collect()
-}
-
-/// A duration of whole seconds or minutes.
-fn seconds(text: &str) -> u64 {
-    let digits = text.trim_end_matches(char::is_alphabetic);
-    let number: u64 = digits.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
-    match &text[digits.len()..] {
-        "" | "s" => number,
-        "m" | "min" => number * 60,
-        unit => panic!("{text}: unit {unit}"),
-    }
 }
