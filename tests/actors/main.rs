@@ -23,6 +23,7 @@ mod rounds;
 mod rounds_that_fail;
 mod schedule;
 mod scheduler;
+mod soak;
 mod spooling;
 mod stopping;
 mod supervision;

@@ -14,9 +14,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 mod checks;
-#[path = "../end_to_end/deployment.rs"]
-#[allow(dead_code, reason = "shared with the end-to-end tests, which use more of it")]
-mod deployment;
 mod health;
 mod plan;
 mod report;
@@ -28,7 +25,7 @@ mod world;
 use std::str::FromStr;
 use std::time::Duration;
 
-use parsec_test_support::{http, process, stage};
+use parsec_test_support::{deployment, http, process, stage};
 use plan::Plan;
 
 /// Of the run that everybody has: the first of those whose minute has each kind of fault.

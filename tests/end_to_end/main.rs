@@ -10,7 +10,6 @@ mod bad_input;
 mod bench;
 mod conformance;
 mod demo;
-mod deployment;
 mod ecs;
 mod file_limits;
 mod found;
@@ -35,4 +34,4 @@ mod tables;
 mod traces;
 mod verified;
 
-use parsec_test_support::{http, process, stage};
+use parsec_test_support::{deployment, http, process, stage};

@@ -9,7 +9,7 @@ use parsec_measure::Content;
 use parsec_test_support::stage::Stage;
 use serde_json::Value;
 
-use crate::go_program::{Answer, GoPeers, PROTOCOL, program, turn};
+use crate::go_program::{Answer, GoPeers, PROTOCOL, module, program, turn};
 use crate::matrix::{Attempt, Matrix, Party, Side};
 use crate::servers::{Server, seconds};
 
@@ -307,4 +307,14 @@ async fn the_full_routing_table_of_go_knows_a_network_of_ours_and_publishes_and_
     // Go reads who we are as well.
     assert!(found.providers[0].agent.starts_with("parsec/"), "{found:?}");
     assert_eq!(go.end().await, 0);
+}
+
+#[test]
+#[cfg_attr(not(has_go), ignore = "needs Go")]
+fn the_go_programs_are_formatted_as_go_wants_it() {
+    let output = std::process::Command::new("gofmt").args(["-l", "."]).current_dir(module()).output().unwrap();
+    assert_eq!(
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)),
+        ("".into(), "".into())
+    );
 }

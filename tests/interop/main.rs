@@ -7,16 +7,12 @@
 
 mod dashboards;
 mod deploy;
-#[path = "../end_to_end/deployment.rs"]
-#[allow(dead_code, reason = "shared with the end-to-end tests, which use more of it")]
-mod deployment;
 mod doubles;
 mod exposition;
 mod go_habits;
 mod go_in_ours;
 mod go_mixed;
 mod go_peers;
-mod go_program;
 mod go_scheduler;
 mod golang_migrate;
 mod js_conformance;
@@ -25,7 +21,6 @@ mod matrix;
 mod observed;
 mod prometheus;
 mod rows_of_others;
-mod servers;
 mod wire;
 
-use parsec_test_support::{http, process, stage};
+use parsec_test_support::{deployment, go_program, http, process, servers, stage};

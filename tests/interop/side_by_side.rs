@@ -19,26 +19,13 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use parsec_measure::{Content, quantile};
-use parsec_test_support::{http, process, stage::Stage};
+use parsec_test_support::go_program::{self, GoPeers, PROTOCOL};
+use parsec_test_support::servers::{self, Server};
+use parsec_test_support::stage::Stage;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::Value;
 use tokio::time::sleep;
-
-#[allow(dead_code, reason = "shared with the end-to-end tests, which use more of it")]
-#[path = "../end_to_end/deployment.rs"]
-mod deployment;
-#[allow(dead_code, reason = "shared with the interop tests, which use more of it")]
-#[path = "go_program.rs"]
-mod go_program;
-#[allow(dead_code, reason = "shared with the interop tests, which use more of it")]
-#[path = "servers.rs"]
-mod servers;
-#[allow(unused_imports, reason = "the tests of the modules above look for it here")]
-use parsec_test_support::stage;
-
-use go_program::{GoPeers, PROTOCOL};
-use servers::Server;
 
 /// How many servers of Go there are.
 const SERVERS: usize = 100;

@@ -162,6 +162,12 @@ fn no_file_is_too_long_to_read() {
 }
 
 #[test]
+fn no_file_is_shared_by_its_path() {
+    let shares = |_: &str, text: &str| text.lines().any(|line| line.trim_start().starts_with("#[path"));
+    assert_eq!(offenders(shares), Vec::<String>::new(), "what several crates use is a crate, such as tests/support");
+}
+
+#[test]
 fn actix_web_stays_in_the_gateway() {
     let uses = |line: &str| line.contains("actix_web::") && !line.trim_start().starts_with("//");
     let stray = offenders(|file, text| {

@@ -2,7 +2,8 @@
 //!
 //! A test with processes has a [`Stage`](stage::Stage) of its own: what it starts there ends with it, and every wait is for
 //! a state and bounded. [`process`] starts programs, [`http`] asks servers as a stranger does,
-//! [`openapi`] reads the file that describes them. [`tls`] makes certificates.
+//! [`deployment`] starts servers and schedulers as one deploys them, [`servers`] those that stand among others, and
+//! [`go_program`] those others. [`openapi`] reads the file that describes them. [`tls`] makes certificates.
 //! What is to fail has a module too: [`postgres`] is a server of one's own that can be killed or frozen, [`proxy`] a wire that
 //! can be bent, [`sabotage`] makes statements fail or slow, and [`outage`] has them all by name. [`ledger`] compares what processes
 //! said with what stands in the tables. [`double`] is a server that answers as a test tells it to, [`hostile`] one that breaks the contract as it is told to, [`stranger`] one that
@@ -12,7 +13,9 @@
 
 mod cluster;
 mod database;
+pub mod deployment;
 pub mod double;
+pub mod go_program;
 pub mod hostile;
 pub mod http;
 pub mod ledger;
@@ -25,6 +28,7 @@ pub mod process;
 mod programs;
 pub mod proxy;
 pub mod sabotage;
+pub mod servers;
 pub mod stage;
 pub mod stranger;
 pub mod tls;

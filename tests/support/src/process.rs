@@ -244,7 +244,11 @@ fn json_lines(lines: &[impl AsRef<str>]) -> Vec<Value> {
 
 /// The binary that cargo built for the integration tests of its package: beside the folder of the running test.
 fn parsec() -> PathBuf {
+    profile().join("parsec")
+}
+
+/// Cargo's folder of the profile that the running test was built with.
+pub(crate) fn profile() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows where it is");
-    let built = test.ancestors().nth(2).expect("cargo puts tests into a folder of the profile's");
-    built.join("parsec")
+    test.ancestors().nth(2).expect("cargo puts tests into a folder of the profile's").to_owned()
 }

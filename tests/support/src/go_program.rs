@@ -6,37 +6,38 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parsec_test_support::process::Process;
-use parsec_test_support::stage::Stage;
+use crate::process::{self, Process};
+use crate::stage::Stage;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
 /// The DHT of the Go peers: never a public one.
-pub(crate) const PROTOCOL: &str = "/parsec/go/kad/1.0.0";
+pub const PROTOCOL: &str = "/parsec/go/kad/1.0.0";
 
 /// How many peers others join through.
 const BOOTSTRAP_PEERS: usize = 4;
 
 /// The path of one of the programs. Building them takes minutes the first time, and no time of any stage if it is
 /// asked for before that begins.
-pub(crate) fn program(name: &str) -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(build).join(name)
 }
 
 /// Waits for a turn: a DHT and a dozen servers are enough for one machine, and shall not measure each other.
-pub(crate) async fn turn() -> MutexGuard<'static, ()> {
+pub async fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::const_new(());
     TURN.lock().await
 }
 
-fn module() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/interop/go")
+/// Where their sources are.
+pub fn module() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../interop/go")
 }
 
 fn build() -> PathBuf {
-    let into = Path::new(env!("CARGO_TARGET_TMPDIR")).join("go");
+    let into = process::profile().join("../tmp/go");
     std::fs::create_dir_all(&into).expect("cargo's own folder can be written to");
     let mut command = Command::new("go");
     command.args(["build", "-buildvcs=false", "-o"]).arg(&into).arg("./cmd/...").current_dir(module());
@@ -47,24 +48,26 @@ fn build() -> PathBuf {
 
 /// DHT servers of go-libp2p-kad-dht in a process of their own, and those who publish and find among them.
 #[derive(Debug)]
-pub(crate) struct GoPeers {
+pub struct GoPeers {
     process: Process,
     asked: AtomicU64,
     /// The servers.
-    pub(crate) servers: Vec<Named>,
+    pub servers: Vec<Named>,
     /// The IP addresses that they should listen on, and that this machine does not have.
-    pub(crate) missing: Vec<String>,
+    pub missing: Vec<String>,
 }
 
 /// A peer and where it can be dialled, `/p2p/…` included.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Named {
-    pub(crate) id: String,
-    pub(crate) addresses: Vec<String>,
+pub struct Named {
+    /// Its peer id.
+    pub id: String,
+    /// Where it can be dialled.
+    pub addresses: Vec<String>,
     /// The type of its key: rsa, secp256k1, ecdsa or ed25519.
-    pub(crate) key: String,
+    pub key: String,
     /// What it listens on: tcp, quic, both or ws.
-    pub(crate) transport: String,
+    pub transport: String,
 }
 
 /// The first that the program says.
@@ -78,87 +81,105 @@ struct Ready {
 
 /// A record as a Go peer found or holds it.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Record {
+pub struct Record {
+    /// Who holds it, or was sent it.
     #[serde(default)]
-    pub(crate) holder: String,
-    pub(crate) id: String,
-    pub(crate) addresses: Vec<String>,
+    pub holder: String,
+    /// Its peer id.
+    pub id: String,
+    /// Where it can be dialled.
+    pub addresses: Vec<String>,
+    /// What became of dialling each address.
     #[serde(default)]
-    pub(crate) dials: Vec<Dial>,
+    pub dials: Vec<Dial>,
+    /// What the peer says it is.
     #[serde(default)]
-    pub(crate) agent: String,
+    pub agent: String,
 }
 
 /// What became of dialling an address: empty if somebody answered.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Dial {
+pub struct Dial {
     #[expect(dead_code, reason = "shown when a test fails")]
     address: String,
-    pub(crate) failure: String,
+    /// Empty if somebody answered.
+    pub failure: String,
 }
 
 /// One provider of an ADD_PROVIDER as it arrived, before the Go peer decided whether to believe it.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Put {
-    pub(crate) holder: String,
-    pub(crate) sender: String,
-    pub(crate) provider: String,
-    pub(crate) addresses: Vec<String>,
+pub struct Put {
+    /// Who holds it, or was sent it.
+    pub holder: String,
+    /// Who sent it.
+    pub sender: String,
+    /// Whom it names.
+    pub provider: String,
+    /// Where it can be dialled.
+    pub addresses: Vec<String>,
 }
 
 /// Whom a Go server knows.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Table {
+pub struct Table {
+    /// Peer ids.
     #[serde(default)]
-    pub(crate) knows: Vec<String>,
+    pub knows: Vec<String>,
 }
 
 /// What the program answers.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Answer {
-    pub(crate) error: String,
+pub struct Answer {
+    /// Empty if there was none.
+    pub error: String,
+    /// How long it took.
     #[serde(default)]
-    pub(crate) seconds: f64,
+    pub seconds: f64,
+    /// How many peers it believes there are.
     #[serde(default)]
-    pub(crate) network_size: i64,
+    pub network_size: i64,
+    /// Records that were found or are held.
     #[serde(default)]
-    pub(crate) providers: Vec<Record>,
+    pub providers: Vec<Record>,
+    /// Records that arrived.
     #[serde(default)]
-    pub(crate) puts: Vec<Put>,
+    pub puts: Vec<Put>,
+    /// Whom each server knows.
     #[serde(default)]
-    pub(crate) tables: Vec<Table>,
+    pub tables: Vec<Table>,
+    /// Peer ids that were asked for.
     #[serde(default)]
-    pub(crate) peers: Vec<String>,
+    pub peers: Vec<String>,
     #[serde(default)]
     requests: BTreeMap<String, u64>,
 }
 
 impl GoPeers {
     /// Starts servers over `transport` (tcp, quic, both or ws) and waits until they know each other.
-    pub(crate) async fn start(stage: &Stage, servers: usize, transport: &str) -> Self {
+    pub async fn start(stage: &Stage, servers: usize, transport: &str) -> Self {
         Self::of(stage, servers, &["-transport", transport]).await
     }
 
     /// Starts servers of every kind, as many of each: RSA, secp256k1, ECDSA and Ed25519; TCP, QUIC, both and WebSocket; IPv4
     /// and IPv6. Each dials over all transports.
-    pub(crate) async fn mixed(stage: &Stage, servers: usize) -> Self {
+    pub async fn mixed(stage: &Stage, servers: usize) -> Self {
         Self::of(stage, servers, &["-transport", "mixed", "-keys", "mixed", "-ips", "127.0.0.1,::1"]).await
     }
 
     /// Starts servers that all have one habit (closes, resets, echoes, refuses or dies: see habit.go), or none.
-    pub(crate) async fn habitual(stage: &Stage, servers: usize, habit: &str) -> Self {
+    pub async fn habitual(stage: &Stage, servers: usize, habit: &str) -> Self {
         Self::of(stage, servers, &["-habit", habit]).await
     }
 
     /// Starts servers that join the DHT of others, over TCP.
-    pub(crate) async fn joining(stage: &Stage, servers: usize, protocol: &str, bootstrap: &[String]) -> Self {
+    pub async fn joining(stage: &Stage, servers: usize, protocol: &str, bootstrap: &[String]) -> Self {
         let servers = servers.to_string();
         let joining = ["-peers", &servers, "-protocol", protocol, "-bootstrap", &bootstrap.join(",")];
         Self::run(stage, &joining).await
     }
 
     /// Starts no server: all that its newcomers meet are others, over TCP.
-    pub(crate) async fn among(stage: &Stage, protocol: &str, bootstrap: &[String]) -> Self {
+    pub async fn among(stage: &Stage, protocol: &str, bootstrap: &[String]) -> Self {
         Self::joining(stage, 0, protocol, bootstrap).await
     }
 
@@ -167,7 +188,7 @@ impl GoPeers {
     }
 
     /// Starts the program with these arguments (see main.go).
-    pub(crate) async fn run(stage: &Stage, args: &[&str]) -> Self {
+    pub async fn run(stage: &Stage, args: &[&str]) -> Self {
         let mut command = Command::new(program("peers"));
         command.args(args);
         let process = Process::converse(stage, &[], command);
@@ -177,24 +198,23 @@ impl GoPeers {
     }
 
     /// Addresses through which others can join.
-    pub(crate) fn bootstrap(&self) -> Vec<String> {
+    pub fn bootstrap(&self) -> Vec<String> {
         self.servers.iter().take(BOOTSTRAP_PEERS).flat_map(|server| server.addresses.clone()).collect()
     }
 
     /// Publishes as a newcomer with this strategy, or as the first of the servers.
-    pub(crate) async fn provide(&self, strategy: &str, cid: &str) -> Answer {
+    pub async fn provide(&self, strategy: &str, cid: &str) -> Answer {
         self.ask(json!({ "do": "provide", "strategy": strategy, "cid": cid })).await
     }
 
     /// Looks up as a newcomer with this strategy that publishes nothing, and dials what it finds.
-    pub(crate) async fn find(&self, strategy: &str, cid: &str) -> Answer {
+    pub async fn find(&self, strategy: &str, cid: &str) -> Answer {
         self.ask(json!({ "do": "find", "strategy": strategy, "cid": cid })).await
     }
 
     /// Lets newcomers join, whose ids are close to these: one publishes, one finds, with this strategy
     /// from then on. Both do so once. Returns their ids.
-    #[allow(dead_code, reason = "only the side-by-side benchmark compares two of them")]
-    pub(crate) async fn join_beside(&self, strategy: &str, beside: [&str; 2], cid: &str) -> [String; 2] {
+    pub async fn join_beside(&self, strategy: &str, beside: [&str; 2], cid: &str) -> [String; 2] {
         let [publish, find] = [("provide", beside[0]), ("find", beside[1])]
             .map(|(act, beside)| json!({ "do": act, "strategy": strategy, "beside": beside, "cid": cid }));
         let (published, found) = (self.succeed(publish).await, self.ask(find).await);
@@ -202,47 +222,44 @@ impl GoPeers {
     }
 
     /// The ADD_PROVIDERs for a key that have arrived.
-    pub(crate) async fn puts(&self, cid: &str) -> Vec<Put> {
+    pub async fn puts(&self, cid: &str) -> Vec<Put> {
         self.succeed(json!({ "do": "puts", "cid": cid })).await.puts
     }
 
     /// The records for a key that the servers hold.
-    pub(crate) async fn records(&self, cid: &str) -> Vec<Record> {
+    pub async fn records(&self, cid: &str) -> Vec<Record> {
         self.succeed(json!({ "do": "holders", "cid": cid })).await.providers
     }
 
     /// Whom the servers know.
-    pub(crate) async fn tables(&self) -> Vec<Table> {
+    pub async fn tables(&self) -> Vec<Table> {
         self.succeed(json!({ "do": "tables" })).await.tables
     }
 
     /// The servers that shall hold the record of a key, closest first.
-    #[allow(dead_code, reason = "only the side-by-side benchmark knows a network that large")]
-    pub(crate) async fn closest(&self, cid: &str) -> Vec<String> {
+    pub async fn closest(&self, cid: &str) -> Vec<String> {
         self.succeed(json!({ "do": "closest", "cid": cid })).await.peers
     }
 
     /// How many requests the servers have had from a peer since this was last asked.
-    #[allow(dead_code, reason = "only the side-by-side benchmark counts")]
-    pub(crate) async fn requests(&self, from: &str) -> u64 {
+    pub async fn requests(&self, from: &str) -> u64 {
         self.succeed(json!({ "do": "requests", "peer": from })).await.requests.values().sum()
     }
 
     /// Lets the servers close their connections with a peer.
-    #[allow(dead_code, reason = "only the side-by-side benchmark begins without connections")]
-    pub(crate) async fn hang_up(&self, on: &str) {
+    pub async fn hang_up(&self, on: &str) {
         self.succeed(json!({ "do": "hangup", "peer": on })).await;
     }
 
     /// Whom a newcomer with a full routing table meets, sorted.
-    pub(crate) async fn crawl(&self) -> Vec<String> {
+    pub async fn crawl(&self) -> Vec<String> {
         let mut peers = self.succeed(json!({ "do": "crawl" })).await.peers;
         peers.sort_unstable();
         peers
     }
 
     /// Ends the standard input; the exit code.
-    pub(crate) async fn end(self) -> i32 {
+    pub async fn end(self) -> i32 {
         self.process.end().await.code()
     }
 
@@ -263,14 +280,4 @@ impl GoPeers {
         };
         self.process.out(&format!("answer to {command}"), read).await
     }
-}
-
-#[test]
-#[cfg_attr(not(has_go), ignore = "needs Go")]
-fn the_go_programs_are_formatted_as_go_wants_it() {
-    let output = Command::new("gofmt").args(["-l", "."]).current_dir(module()).output().unwrap();
-    assert_eq!(
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)),
-        ("".into(), "".into())
-    );
 }

@@ -12,7 +12,7 @@ use crate::stage::Stage;
 const PEERS: usize = 30;
 
 /// Loopback, free ports, no start-up delay, and log lines that a test can read.
-pub(crate) const SERVER: &[&str] = &[
+pub const SERVER: &[&str] = &[
     "server",
     "dht",
     "--log-format",
@@ -36,66 +36,67 @@ const LOCAL: &[&str] = &["--protocol-id", LOCAL_PROTOCOL];
 const SCHEDULER: &[&str] = &["scheduler", "--log-format", "json", "--telemetry-port", "0"];
 
 /// A DHT in this process.
-pub(crate) async fn network() -> LocalNetwork {
+pub async fn network() -> LocalNetwork {
     let config = LocalConfig { peers: PEERS, seed: 7, ..LocalConfig::default() };
     LocalNetwork::start(config).await.expect("loopback carries a small network")
 }
 
 /// How a server joins this network.
-pub(crate) fn joining(network: &LocalNetwork) -> [String; 2] {
+pub fn joining(network: &LocalNetwork) -> [String; 2] {
     ["--bootstrap-peers".to_owned(), network.bootstrap().join(",")]
 }
 
 /// Starts a server of the fleet `default`, with these arguments added, and does not wait for it.
-pub(crate) fn server(stage: &Stage, added: &[&str]) -> Process {
+pub fn server(stage: &Stage, added: &[&str]) -> Process {
     server_of(stage, "default", added)
 }
 
 /// The same of another fleet.
-pub(crate) fn server_of(stage: &Stage, fleet: &str, added: &[&str]) -> Process {
+pub fn server_of(stage: &Stage, fleet: &str, added: &[&str]) -> Process {
     Process::start(stage, &[SERVER, LOCAL, &["--fleet", fleet], added].concat())
 }
 
 /// Starts a server of the fleet `default` with these variables, and does not wait for it.
-pub(crate) fn server_with(stage: &Stage, variables: &[(&str, &str)], added: &[&str]) -> Process {
+pub fn server_with(stage: &Stage, variables: &[(&str, &str)], added: &[&str]) -> Process {
     Process::start_with(stage, variables, &[SERVER, LOCAL, &["--fleet", "default"], added].concat())
 }
 
 /// Starts a scheduler of the fleet `default`, with these arguments added, and does not wait for it.
-pub(crate) fn scheduler(stage: &Stage, added: &[&str]) -> Process {
+pub fn scheduler(stage: &Stage, added: &[&str]) -> Process {
     scheduler_of(stage, "default", added)
 }
 
 /// The same with these variables.
-pub(crate) fn scheduler_with(stage: &Stage, variables: &[(&str, &str)], added: &[&str]) -> Process {
+pub fn scheduler_with(stage: &Stage, variables: &[(&str, &str)], added: &[&str]) -> Process {
     Process::start_with(stage, variables, &[SCHEDULER, &["--fleets", "default"], added].concat())
 }
 
 /// The same of other fleets.
-pub(crate) fn scheduler_of(stage: &Stage, fleets: &str, added: &[&str]) -> Process {
+pub fn scheduler_of(stage: &Stage, fleets: &str, added: &[&str]) -> Process {
     Process::start(stage, &scheduling(fleets, "1s", added))
 }
 
 /// The command line of a scheduler with a round every so often.
-pub(crate) fn scheduling<'a>(fleets: &'a str, interval: &'a str, added: &[&'a str]) -> Vec<&'a str> {
+pub fn scheduling<'a>(fleets: &'a str, interval: &'a str, added: &[&'a str]) -> Vec<&'a str> {
     [SCHEDULER, &["--fleets", fleets, "--interval", interval], added].concat()
 }
 
 /// A server that has said where it is.
 #[derive(Debug)]
-pub(crate) struct Server {
-    pub(crate) process: Process,
+pub struct Server {
+    /// What runs.
+    pub process: Process,
     /// Its HTTP API.
-    pub(crate) api: SocketAddr,
+    pub api: SocketAddr,
     /// Its number in the database.
-    pub(crate) node: i32,
+    pub node: i32,
     /// Its address in the DHT.
-    pub(crate) multiaddress: String,
+    pub multiaddress: String,
 }
 
 impl Server {
     /// Waits until a server says where it is.
-    pub(crate) async fn started(process: Process) -> Self {
+    pub async fn started(process: Process) -> Self {
         let fields = process.log("server started").await;
         let port = |name: &str| fields[name].as_u64().and_then(|port| u16::try_from(port).ok());
         let port = |name: &str| port(name).unwrap_or_else(|| panic!("no {name} in {fields}"));
@@ -109,7 +110,7 @@ impl Server {
     }
 
     /// Waits until it can measure.
-    pub(crate) async fn ready(self, stage: &Stage) -> Self {
+    pub async fn ready(self, stage: &Stage) -> Self {
         let is_ready = async || (http::get(stage, self.api, "/readiness").await.status == 200).then_some(());
         stage.eventually("server ready to measure", is_ready).await;
         self
@@ -117,14 +118,14 @@ impl Server {
 }
 
 /// Where a process offers something to Prometheus.
-pub(crate) async fn telemetry(process: &Process) -> SocketAddr {
+pub async fn telemetry(process: &Process) -> SocketAddr {
     let fields = process.log("serving /metrics").await;
     let address = fields["address"].as_str().and_then(|address| address.parse().ok());
     address.unwrap_or_else(|| panic!("no address in {fields}"))
 }
 
 /// What a process offers to Prometheus.
-pub(crate) async fn metrics(stage: &Stage, process: &Process) -> String {
+pub async fn metrics(stage: &Stage, process: &Process) -> String {
     let Reply { status, text } = http::get(stage, telemetry(process).await, "/metrics").await;
     assert_eq!(status, 200, "{text}");
     text

@@ -2,10 +2,6 @@
 //! what grows by a few bytes a round, or loses one row in ten thousand, shows.
 //!
 //! Every day the database is away for an hour. One test at a time, because each looks at the memory of the whole process.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "what fails here fails the test, which prints figures")]
-
-#[path = "actors/fakes/mod.rs"]
-mod fakes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -2,36 +2,30 @@
 
 use std::net::SocketAddr;
 
+use crate::http::{self, post, post_with};
+use crate::process::Process;
+use crate::stage::Stage;
 use parsec_measure::Content;
-use parsec_test_support::http::{self, post, post_with};
-use parsec_test_support::process::Process;
-use parsec_test_support::stage::Stage;
 use serde_json::{Value, json};
 
 use crate::deployment::SERVER;
 
 /// A server that runs.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub struct Server {
     stage: Stage,
     process: Process,
     /// Its HTTP API.
-    pub(crate) api: SocketAddr,
+    pub api: SocketAddr,
     /// Its name in the DHT.
-    pub(crate) peer_id: String,
+    pub peer_id: String,
     /// The port that it listens on, TCP and UDP.
     peer_port: u64,
 }
 
 impl Server {
     /// Starts a server that joins the DHT `protocol` through these peers, and waits until it can measure.
-    pub(crate) async fn join(
-        stage: &Stage,
-        strategy: &str,
-        protocol: &str,
-        through: &[String],
-        added: &[&str],
-    ) -> Self {
+    pub async fn join(stage: &Stage, strategy: &str, protocol: &str, through: &[String], added: &[&str]) -> Self {
         let through = through.join(",");
         let joining = ["--dry-run", "--strategy", strategy, "--protocol-id", protocol, "--bootstrap-peers", &through];
         let process = Process::start(stage, &[SERVER, &joining, added].concat());
@@ -51,14 +45,14 @@ impl Server {
     }
 
     /// Every address that it can be dialled at.
-    pub(crate) fn addresses(&self) -> [String; 2] {
+    pub fn addresses(&self) -> [String; 2] {
         let port = self.peer_port;
         [format!("/ip4/127.0.0.1/tcp/{port}"), format!("/ip4/127.0.0.1/udp/{port}/quic-v1")]
     }
 
     /// How many of the truly closest peers had this record when it was looked for right after its publication; `None` before
     /// that. For a server with `--verify-records 1`.
-    pub(crate) fn verified(&self, cid: &str) -> Option<u64> {
+    pub fn verified(&self, cid: &str) -> Option<u64> {
         self.process.logged_so_far().iter().filter(|line| line["cid"] == cid).find_map(|line| {
             match line["message"].as_str()? {
                 "looked where a record is" => line["having"].as_u64(),
@@ -69,19 +63,19 @@ impl Server {
     }
 
     /// Publishes, and says what the answer is.
-    pub(crate) async fn provide(&self, content: &Content) -> Value {
+    pub async fn provide(&self, content: &Content) -> Value {
         let body = json!({ "Content": content.bytes() }).to_string();
         post(&self.stage, self.api, "/provide", body).await.json()
     }
 
     /// Looks up, and says what the answer is, with its trace.
-    pub(crate) async fn retrieve(&self, cid: &str) -> Value {
+    pub async fn retrieve(&self, cid: &str) -> Value {
         post_with(&self.stage, self.api, &format!("/retrieve/{cid}"), ("x-parsec-trace", "1")).await.json()
     }
 }
 
 /// What an operation took, in seconds; else why it failed.
-pub(crate) fn seconds(answer: &Value) -> Result<f64, String> {
+pub fn seconds(answer: &Value) -> Result<f64, String> {
     match (answer["Error"].as_str(), answer["Duration"].as_u64()) {
         (Some(""), Some(nanoseconds)) => Ok(nanoseconds as f64 / 1e9),
         _ => Err(answer.to_string()),
