@@ -48,16 +48,14 @@ async fn what_it_runs_by_default_is_a_server_that_others_reach() {
 
 #[test]
 fn it_is_built_as_the_workspace_is() {
-    // The variable of the build script, the release of the toolchain file, and every folder with a crate in it.
+    // The variable of the build script, the oldest release that it may be built with, and every folder with a crate in it.
     let (name, _) = said("ARG ").split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())).unwrap();
     assert!(read(&root().join("services/parsec/build.rs")).contains(&format!("env::var_os(\"{name}\")")), "{name}");
-    let toolchain = read(&root().join("rust-toolchain.toml"));
-    let channel = toolchain.lines().find_map(|line| line.strip_prefix("channel = ")).unwrap().trim_matches('"');
-    let built_in = said("FROM rust:");
-    assert!(channel.starts_with(built_in.split('-').next().unwrap()), "{channel} and {built_in}");
+    let manifest = read(&root().join("Cargo.toml"));
+    let wanted = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
+    assert!(said("FROM rust:").starts_with(&format!("{wanted}-")), "{wanted}");
 
     let sent = read(&root().join(".dockerignore"));
-    let manifest = read(&root().join("Cargo.toml"));
     let members = manifest.split_once("members = [").unwrap().1.split_once(']').unwrap().0;
     let folders = members.split('"').skip(1).step_by(2).map(|member| member.split('/').next().unwrap());
     for path in folders.chain(["Cargo.toml", "Cargo.lock"]) {
