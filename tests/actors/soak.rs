@@ -2,6 +2,7 @@
 //! what grows by a few bytes a round, or loses one row in ten thousand, shows.
 //!
 //! Every day the database is away for an hour. One test at a time, because each looks at the memory of the whole process.
+#![expect(clippy::print_stdout, reason = "it reports figures")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

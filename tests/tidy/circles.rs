@@ -9,7 +9,7 @@ use super::modules::{Files, Modules};
 /// Files that all reach each other, and the arrows between them.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Circle {
-    pub(crate) files: BTreeSet<String>,
+    files: BTreeSet<String>,
     arrows: Arrows,
 }
 

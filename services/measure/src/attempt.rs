@@ -3,35 +3,10 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
-use crate::{Fleet, FleetGroup, FollowUp, Measured, NodeId, OperationKind, UnknownName, WhyKept};
-
-/// The identity of an attempt, made before it starts, so that a replayed row is recognised as the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AttemptId(pub Uuid);
-
-/// The identity of a round, made before it starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RoundId(pub Uuid);
-
-impl AttemptId {
-    /// A new identity, ordered by time (UUIDv7), so that the newest rows stand together in an index.
-    pub fn fresh() -> Self {
-        Self(Uuid::now_v7())
-    }
-}
-
-impl RoundId {
-    /// A new identity, ordered by time (UUIDv7).
-    pub fn fresh() -> Self {
-        Self(Uuid::now_v7())
-    }
-}
-
-/// The database's number of one round loop: `schedulers_ecs.id`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SchedulerId(pub i32);
+use crate::{
+    AttemptId, Fleet, FleetGroup, FollowUp, Measured, NodeId, OperationKind, RoundId, SchedulerId, UnknownName, WhyKept,
+};
 
 /// One attempt to publish or to find, whatever became of it.
 ///

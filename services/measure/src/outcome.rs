@@ -5,19 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thiserror::Error;
-
-use crate::{FoundProvider, Trace};
-
-/// A name from a database or an answer that this version does not know.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("unknown {what} `{name}`")]
-pub struct UnknownName {
-    /// Of which list the name should have been.
-    pub what: &'static str,
-    /// The name that was found.
-    pub name: String,
-}
+use crate::{FoundProvider, Trace, UnknownName};
 
 /// The two things that parsec times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

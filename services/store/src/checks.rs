@@ -8,7 +8,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use parsec_measure::{AttemptId, CheckId, NodeId, PlannedCheck, RecordCheck};
 
 use crate::columns::{Key, count, micros, text};
-use crate::queries::AsyncSqliteConnection;
+use crate::connection::AsyncSqliteConnection;
 use crate::{ClaimChecks, StoreError};
 
 /// One row of `planned_checks`, and what was seen.

@@ -18,6 +18,7 @@ mod batch;
 mod checks;
 mod columns;
 mod config;
+mod connection;
 mod detached;
 mod error;
 mod figures;

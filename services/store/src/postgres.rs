@@ -1,5 +1,6 @@
 //! PostgreSQL: how a connection is made, and how the schema is brought up to date.
 
+mod connection;
 mod migrate;
 mod rights;
 mod tls;

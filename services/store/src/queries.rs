@@ -11,7 +11,6 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 use diesel::sql_types::{Integer, Text};
 use diesel::upsert::excluded;
-use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use crate::batch::{
@@ -19,11 +18,9 @@ use crate::batch::{
 };
 use crate::checks::CheckQueries;
 use crate::columns::{Address, Key, Names};
+use crate::connection::AsyncSqliteConnection;
 use crate::figures::figure_values;
 use crate::listed::{ListedNode, MAX_LISTED_NODES, MAX_NAME_CHARS};
-
-/// A connection to an SQLite file.
-pub(crate) type AsyncSqliteConnection = SyncConnectionWrapper<SqliteConnection>;
 
 /// How many rows one statement names. PostgreSQL numbers parameters up to 65,535, SQLite up to 32,766; the widest row
 /// has 29.

@@ -10,8 +10,8 @@ use diesel_migrations::MigrationHarness;
 use futures::FutureExt;
 use parsec_schema::sqlite::MIGRATIONS;
 
+use crate::connection::AsyncSqliteConnection;
 use crate::detached::Backend;
-use crate::queries::AsyncSqliteConnection;
 use crate::{Migrated, SchemaVersion, StoreError};
 
 /// One writes at a time, whatever their number; the others read meanwhile.

@@ -5,8 +5,7 @@
 
 use std::collections::HashSet;
 
-use diesel::connection::LoadConnection;
-use diesel::migration::{MigrationConnection, MigrationSource};
+use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
@@ -16,6 +15,7 @@ use diesel_migrations::MigrationHarness;
 use parsec_schema::postgres::{MIGRATIONS, OWN_TABLES};
 use parsec_schema::upstream::{USED_COLUMNS, VERSION_TABLE};
 
+use super::connection::Connection;
 use super::rights::{self, Place};
 use super::upstream;
 use crate::{Migrated, SchemaVersion, StoreError};
@@ -25,11 +25,6 @@ const LOCK_LIMIT_SECONDS: u32 = 60;
 
 /// How long one statement of a migration may take: the same table, rewritten on a slow disk.
 const STATEMENT_LIMIT_SECONDS: u32 = 600;
-
-/// A connection that runs migrations: diesel's are synchronous.
-pub(super) trait Connection: LoadConnection<Backend = Pg> + MigrationConnection + 'static {}
-
-impl<C: LoadConnection<Backend = Pg> + MigrationConnection + 'static> Connection for C {}
 
 /// Brings the original's tables up to its version 6 and ours to the latest.
 pub(super) fn migrate<C: Connection>(conn: &mut C) -> Result<Migrated, StoreError> {

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{Array, Bool, Nullable, Text};
 
-use super::migrate::Connection;
+use super::connection::Connection;
 use crate::StoreError;
 
 /// What the programs do with the tables, once these are there.

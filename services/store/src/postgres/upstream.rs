@@ -7,7 +7,7 @@ use diesel::sql_query;
 use diesel::sql_types::{Array, BigInt, Bool, Text};
 use parsec_schema::upstream::{CREATE_VERSION_TABLE, STEPS, TABLES, USED_COLUMNS, VERSION, VERSION_TABLE};
 
-use super::migrate::Connection;
+use super::connection::Connection;
 use super::rights::Place;
 use crate::StoreError;
 

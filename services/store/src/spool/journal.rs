@@ -10,8 +10,8 @@ use super::acknowledged::Acknowledged;
 use super::clock::Clock;
 use super::error::{Damage, SpoolError, failed};
 use super::frame::{self, HEADER, Header, Payload};
+use super::oldest::{Mark, Oldest};
 use super::segment::{DAMAGED, Frame, Scan, Segment, payload, scan};
-use super::{Mark, Oldest};
 
 /// From how many bytes on the next push begins a new file: small enough that what is done with is soon given back.
 pub(super) const FILE_BYTES: u64 = 8 << 20;

@@ -18,6 +18,7 @@ mod error;
 mod frame;
 mod inspect;
 mod journal;
+mod oldest;
 mod recovered;
 mod replay;
 mod rounds;
@@ -35,6 +36,7 @@ use parsec_measure::{Attempt, Round, RoundId};
 
 pub use error::{Damage, SpoolError};
 pub use inspect::{SlotReport, SpoolDepth, inspect};
+pub use oldest::{Mark, Oldest};
 pub use recovered::{Adopted, Recovered};
 pub use replay::{ReplayError, Replayed, replay};
 
@@ -81,19 +83,6 @@ pub trait Spooling: Send + 'static {
     /// How much waits; asks no disk.
     fn state(&self) -> SpoolState;
 }
-
-/// The oldest rows, and how to confirm them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Oldest {
-    /// The rows; none if nothing waits.
-    pub rows: Vec<Row>,
-    /// The mark behind them.
-    pub end: Mark,
-}
-
-/// A place between two rows that were written apart: everything before the row with this number.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Mark(pub u64);
 
 /// How much may wait, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
