@@ -206,3 +206,15 @@ async fn the_size_of_the_network_is_told_with_every_sign_of_life() {
     sleep(secs(60)).await;
     assert!((size() - 7_000.0).abs() < f64::EPSILON);
 }
+
+#[actix::test]
+async fn whoever_listens_to_the_engine_comes_back_from_a_crash() {
+    let server = Server::start();
+    server.engine.breaks_who_listens();
+    sleep(secs(5)).await;
+    let restarts = "parsec_actor_restarts_total{actor=\"follow-ups\",reason=\"panic\"}";
+    assert!((counted(&server.metrics, restarts) - 1.0).abs() < f64::EPSILON, "{}", server.metrics.encode().unwrap());
+    server.engine.follows_up(follow_up(1));
+    assert_eq!(server.recorded(1).await[0].follow_up.cid, cid(1).to_string());
+    assert_eq!(server.parent.heard(), [], "the node itself has not crashed");
+}

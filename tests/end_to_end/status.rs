@@ -57,7 +57,8 @@ async fn servers_and_schedulers_say_how_they_and_each_of_their_actors_are_doing_
     let (of_server, text) = status(&stage, &servers[0].process).await;
     assert!(!text.contains("hunter2"), "{text}");
     assert_eq!((&of_server["role"], &of_server["rounds"]), (&"server".into(), &Value::Array(vec![])));
-    let expected = ["DHT node", "gateway", "heartbeat", "recorder", "telemetry", "telemetry gateway", "verifier"];
+    let expected =
+        ["DHT node", "follow-ups", "gateway", "heartbeat", "recorder", "telemetry", "telemetry gateway", "verifier"];
     assert_eq!(names(&of_server), expected.into());
     assert_eq!(of_server["version"], of_scheduler["version"]);
     assert!(of_server["uptime_seconds"].as_f64().unwrap() > 0.0);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use parking_lot::Mutex;
-use parsec_measure::{Attempt, AttemptId, Node, Round, RoundOutcome};
+use parsec_measure::{Attempt, AttemptId, Node, Round};
 use parsec_store::Row;
 
 use crate::recording::recorder::RecorderHandle;
@@ -115,17 +115,16 @@ impl OpenRound {
 
     /// Takes what a crash has left behind, if it has.
     pub(crate) fn take(&self) -> Option<Abandoned> {
-        let Open { mut round, attempts } = self.0.lock().take()?;
+        let Open { round, attempts } = self.0.lock().take()?;
         let now = Utc::now();
-        round.ended = Some((now, RoundOutcome::Interrupted));
         let (mut lost, mut unrecorded) = (Vec::new(), Vec::new());
         for Noted { node, attempt, stage } in attempts.into_values() {
             match stage {
-                Stage::Begun => lost.push((node, Attempt { ended: now, ..attempt })),
+                Stage::Begun => lost.push((node, attempt.lost(now))),
                 Stage::Ended => unrecorded.push((node, attempt)),
                 Stage::Planned | Stage::Recorded => {}
             }
         }
-        Some(Abandoned { round, lost, unrecorded })
+        Some(Abandoned { round: round.cut_off(now), lost, unrecorded })
     }
 }

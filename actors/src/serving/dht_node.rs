@@ -2,7 +2,7 @@
 //!
 //! It holds the engine, whose tasks run elsewhere: a handler only passes the request on and returns a
 //! future, so no measurement waits for this actor's thread. What the engine reports later of a publication
-//! that went on in the background it asks the recorder to keep.
+//! that went on in the background a child of its own ([`follow_ups`](crate::serving::follow_ups)) has the recorder keep.
 //! Stops when told to ([`Stop`]). Crashes when the engine dies; its supervisor brings it back, and it
 //! starts a new engine then. An engine that outlived a crash of the actor is kept, and so are the operations on
 //! it. An engine that gives no sign of life counts as dead; operations on it are answered with an error.
@@ -19,14 +19,13 @@ use parsec_dht::{Dht, DhtError, Readiness};
 use parsec_measure::{AttemptId, Cid, HolderCheck, Measured};
 use thiserror::Error;
 use tokio::sync::watch;
-use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::serving::follow_ups::{Listener, Reports};
 use crate::supervision::ask::Ask;
 use crate::supervision::progress::{Progress, Stuck, UnderWay};
 use crate::supervision::stop::Stop;
-use crate::supervision::supervise::Child;
+use crate::supervision::supervise::{Child, ChildEvent};
 
 /// How often the engine is asked for a sign of life.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
@@ -135,7 +134,7 @@ pub struct DhtNode {
     start: StartDht,
     engine: Option<Arc<dyn Dht>>,
     /// Lives as long as the engine is ours.
-    listener: Option<Listener>,
+    listener: Option<Child<Listener>>,
     /// Dropped with an engine that is given up: operations on it have nothing to wait for any more.
     lease: watch::Sender<()>,
     running: Arc<AtomicUsize>,
@@ -173,7 +172,8 @@ impl DhtNode {
 
     fn watch(&mut self, engine: Arc<dyn Dht>, context: &mut Context<Self>) {
         if self.listener.is_none() {
-            self.listener = self.reports.clone().map(|reports| Listener::new(Arc::clone(&engine), reports));
+            let parent = context.address().recipient();
+            self.listener = self.reports.as_ref().map(|reports| reports.listen(&engine, parent));
         }
         let watching = async move { engine.died().await };
         context.spawn(watching.into_actor(self).map(|reason, actor, _| {
@@ -315,6 +315,16 @@ impl Handler<GetReadiness> for DhtNode {
     }
 }
 
+impl Handler<ChildEvent> for DhtNode {
+    type Result = ();
+
+    fn handle(&mut self, event: ChildEvent, _: &mut Self::Context) {
+        if let Some(reports) = &self.reports {
+            reports.heard(event, self.listener.as_ref());
+        }
+    }
+}
+
 impl Handler<Stop> for DhtNode {
     type Result = ResponseActFuture<Self, ()>;
 
@@ -329,9 +339,9 @@ impl Handler<Stop> for DhtNode {
                 engine.stop().await;
             }
             if let Some(listener) = listener
-                && timeout(LAST_REPORTS, listener.ended()).await.is_err()
+                && let Err(error) = listener.ask(LAST_REPORTS).ask(Stop).await
             {
-                warn!("what became of the last publications is not passed on in time");
+                warn!(%error, "what became of the last publications is not passed on in time");
             }
         };
         Box::pin(stopping.into_actor(self).map(|(), _, context| context.stop()))

@@ -4,16 +4,20 @@
 
 use std::sync::Arc;
 
+use actix::prelude::*;
 use chrono::{DateTime, Utc};
 use parsec_dht::{Dht, Readiness};
 use parsec_measure::{Fleet, FollowUp, NodeId, PlannedCheck, RecordCheck, Share};
 use parsec_store::{NodeFollowUp, Row};
 use tokio::select;
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::recording::recorder::RecorderHandle;
+use crate::supervision::progress::Progress;
+use crate::supervision::stop::Stop;
+use crate::supervision::supervise::{Child, ChildEvent, ChildState, RestartPolicy, give_up_over, supervise};
 use crate::telemetry::metrics::Metrics;
 
 /// Where a node's reports go.
@@ -45,6 +49,26 @@ pub struct Verify {
 }
 
 impl Reports {
+    /// Has an engine listened to, for a parent that hears of crashes.
+    pub(crate) fn listen(&self, engine: &Arc<dyn Dht>, parent: Recipient<ChildEvent>) -> Child<Listener> {
+        let listener = Listener::new(Arc::clone(engine), self.clone());
+        let listener = supervise("follow-ups", RestartPolicy::default(), parent, listener);
+        self.metrics.supervised(listener.signs());
+        listener
+    }
+
+    /// What the parent of a listener has to do about it.
+    pub(crate) fn heard(&self, event: ChildEvent, listener: Option<&Child<Listener>>) {
+        event.note(&*self.metrics);
+        // News of the listener to an engine before this one: it is gone, and has a successor.
+        if listener.is_none_or(|listener| listener.incarnation() != event.incarnation) {
+            return;
+        }
+        if let ChildState::Down(listener) = event.state {
+            give_up_over(listener);
+        }
+    }
+
     pub(crate) fn readiness(&self, readiness: Option<&Readiness>) {
         self.metrics.readiness(&self.fleet, readiness);
     }
@@ -83,34 +107,60 @@ impl Verify {
     }
 }
 
-/// A task that takes an engine's follow-ups, one after the other, until the engine has died. It outlives a crash of
-/// the actor as the engine does: none is lost in between. Dropping it ends it.
-#[derive(Debug)]
-pub(crate) struct Listener(JoinHandle<()>);
+/// Takes an engine's follow-ups, one after the other, until the engine has died. It outlives a crash of its parent as the engine
+/// does: none is lost in between. Told to stop ([`Stop`]), it waits until an engine that has died has nothing more to say. After
+/// a crash of its own it listens again.
+pub(crate) struct Listener {
+    engine: Arc<dyn Dht>,
+    reports: Reports,
+    /// The engine has died, and everything that it said is with the recorder.
+    over: watch::Sender<bool>,
+}
 
 impl Listener {
     pub(crate) fn new(engine: Arc<dyn Dht>, reports: Reports) -> Self {
-        Self(actix::spawn(async move {
-            loop {
-                select! {
-                    // What the engine said before it died counts.
-                    biased;
-                    follow_up = engine.next_follow_up() => reports.take(follow_up).await,
-                    _ = engine.died() => return,
-                }
-            }
-        }))
-    }
-
-    /// Waits until an engine that has died has nothing more to say.
-    pub(crate) async fn ended(mut self) {
-        // That it panicked has been said where it did.
-        let _ = (&mut self.0).await;
+        Self { engine, reports, over: watch::channel(false).0 }
     }
 }
 
-impl Drop for Listener {
-    fn drop(&mut self) {
-        self.0.abort();
+async fn listen(engine: Arc<dyn Dht>, reports: Reports) {
+    loop {
+        select! {
+            // What the engine said before it died counts.
+            biased;
+            follow_up = engine.next_follow_up() => reports.take(follow_up).await,
+            _ = engine.died() => return,
+        }
+    }
+}
+
+impl Actor for Listener {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let listening = listen(Arc::clone(&self.engine), self.reports.clone());
+        context.spawn(listening.into_actor(self).map(|(), actor, _| {
+            actor.over.send_replace(true);
+        }));
+    }
+}
+
+impl Progress for Listener {}
+
+impl Supervised for Listener {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        *self = Self::new(Arc::clone(&self.engine), self.reports.clone());
+    }
+}
+
+impl Handler<Stop> for Listener {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
+        let mut over = self.over.subscribe();
+        let waiting = async move {
+            let _ = over.wait_for(|over| *over).await;
+        };
+        Box::pin(waiting.into_actor(self).map(|(), _, context| context.stop()))
     }
 }

@@ -39,6 +39,24 @@ pub struct Attempt {
     pub why_kept: Option<WhyKept>,
 }
 
+impl Attempt {
+    /// As it is recorded once nobody is left to say what became of it: it had begun, and a crash of its actor or process
+    /// has taken the result.
+    #[must_use]
+    pub fn lost(self, now: DateTime<Utc>) -> Self {
+        Self { ended: now.max(self.started), result: Measured::record_lost(), why_kept: None, ..self }
+    }
+}
+
+impl Round {
+    /// As it is recorded once nobody is left to play it: cut off by now, unless its end is known.
+    #[must_use]
+    pub fn cut_off(mut self, now: DateTime<Utc>) -> Self {
+        self.ended.get_or_insert((now.max(self.started), RoundOutcome::Interrupted));
+        self
+    }
+}
+
 /// An operation as the database has it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredOperation {

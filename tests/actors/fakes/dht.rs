@@ -37,6 +37,8 @@ pub(crate) struct Engine {
     pub(crate) holders: Vec<HolderCheck>,
     /// What it has to say of publications, the oldest first.
     follow_ups: VecDeque<FollowUp>,
+    /// The next one who asks what it has to say crashes.
+    breaks_who_listens: bool,
 }
 
 /// An engine for the real [`DhtNode`](parsec_actors::dht_node::DhtNode). Its operations take no time.
@@ -61,6 +63,11 @@ impl FakeDht {
     /// The puts of a publication have ended.
     pub(crate) fn follows_up(&self, follow_up: FollowUp) {
         self.change(|engine| engine.follow_ups.push_back(follow_up));
+    }
+
+    /// Whoever listens to it crashes, once.
+    pub(crate) fn breaks_who_listens(&self) {
+        self.change(|engine| engine.breaks_who_listens = true);
     }
 
     /// From now on, so many peers are the closest to every key, and the first ones of them have the record.
@@ -143,8 +150,12 @@ impl Dht for FakeDht {
         let mut next = None;
         while next.is_none() {
             let mut engine = self.engine.subscribe();
-            let said = engine.wait_for(|engine| !engine.follow_ups.is_empty()).await.is_ok();
+            let said =
+                engine.wait_for(|engine| engine.breaks_who_listens || !engine.follow_ups.is_empty()).await.is_ok();
             assert!(said, "the sender is a part of self");
+            let mut breaks = false;
+            self.change(|engine| breaks = std::mem::take(&mut engine.breaks_who_listens));
+            assert!(!breaks, "the engine broke who listens");
             self.change(|engine| next = engine.follow_ups.pop_front());
         }
         next.expect("the loop ends with one")

@@ -6,7 +6,7 @@ use std::io::{BufReader, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use parsec_measure::{Attempt, Measured, OutcomeClass, Round, RoundId, RoundOutcome};
+use parsec_measure::{Attempt, Round, RoundId};
 use uuid::Uuid;
 
 use super::error::{Damage, SpoolError, failed};
@@ -30,9 +30,6 @@ const BEGUN: &str = "begun";
 
 /// How many rounds may be announced at once: several times the loops that one process has.
 const MAX_OPEN: usize = 1_000;
-
-/// What is said of an attempt whose process ended before it did.
-const LOST: &str = "the measuring process ended before the result was recorded";
 
 /// The folder with the announcements of one slot.
 #[derive(Debug)]
@@ -188,14 +185,8 @@ impl LeftOpen {
     /// The rows that are true of it now: the round was cut off, and what it attempted is lost, unless rows that were
     /// recorded earlier say otherwise.
     pub(super) fn rows(self, now: DateTime<Utc>) -> Vec<Row> {
-        let Self { mut round, attempts } = self;
-        round.ended.get_or_insert((now.max(round.started), RoundOutcome::Interrupted));
-        let lost = attempts.into_iter().map(|attempt| {
-            let result = Measured::unmeasured(OutcomeClass::RecordLost, attempt.result.duration, LOST);
-            let ended = now.max(attempt.started);
-            Row::Attempt(Attempt { ended, result, why_kept: None, ..attempt })
-        });
-        std::iter::once(Row::Round(round.clone())).chain(lost).collect()
+        let lost = self.attempts.into_iter().map(|attempt| Row::Attempt(attempt.lost(now)));
+        std::iter::once(Row::Round(self.round.cut_off(now))).chain(lost).collect()
     }
 }
 

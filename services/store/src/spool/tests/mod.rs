@@ -204,7 +204,7 @@ fn a_round_that_was_cut_off_leaves_lost_attempts_and_an_end_behind_all_results()
         let Row::Attempt(attempt) = row else { panic!("{row:?}") };
         assert_eq!(attempt.id, announced(id, 1).id);
         assert_eq!(attempt.result.class, parsec_measure::OutcomeClass::RecordLost);
-        assert_eq!(attempt.result.error.as_deref(), Some("the measuring process ended before the result was recorded"));
+        assert_eq!(attempt.result.error.as_deref(), parsec_measure::Measured::record_lost().error.as_deref());
     }
     drop(spool);
     assert!(place.open().1.is_empty(), "once");
