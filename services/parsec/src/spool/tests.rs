@@ -35,7 +35,7 @@ fn the_list_is_a_table_with_a_line_for_each_slot() {
     let lines: Vec<Vec<_>> =
         text.lines().map(|line| line.split("  ").filter(|cell| !cell.is_empty()).map(str::trim).collect()).collect();
     assert_eq!(lines[0], ["directory", "database", "used by", "rows", "bytes", "oldest", "open rounds"]);
-    assert_eq!(lines[1], ["/spool/a.0", "sqlite:/parsec.db", "a running process", "2", "7.8 KiB", "1h 6m 40s", "1"]);
+    assert_eq!(lines[1], ["/spool/a.0", "sqlite:/parsec.db", "a running process", "2", "7.8 KiB", "1h6m40s", "1"]);
     assert_eq!(lines[2], ["/spool/a.1", "sqlite:/parsec.db", "nobody", "0", "12 B", "–", "0"]);
     let nothing = report::list(Path::new("/spool"), &[], OutputFormat::Text);
     assert_eq!(nothing, "no process has used /spool as its spool directory");
