@@ -19,7 +19,7 @@ const NOTHING: Vec<String> = Vec::new();
 /// Stops the scheduler and then the recorder, which must not take long; returns the rounds in the database.
 async fn stop(rig: &Rig) -> Vec<Played> {
     let began = Instant::now();
-    assert_eq!(stop_in_order(rig.stop_steps()).await, NOTHING, "all stopped in good order");
+    assert_eq!(stop_in_order(rig.stop_steps()).await, NOTHING, "all stopped in order");
     assert!(began.elapsed() < Duration::from_secs(1), "it took {:?}", began.elapsed());
     assert!(!rig.scheduler.addr().connected() && !rig.recorder.addr().connected());
     rig.played()

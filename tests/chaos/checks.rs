@@ -21,7 +21,7 @@ const MORE_MEMORY: f64 = 1.25;
 const MORE_MEMORY_KB: f64 = 16_384.0;
 const MORE_FILES: usize = 32;
 
-/// A loop's first round is due when it has registered, and one that is stopped in good order has played until then: by how
+/// A loop's first round is due when it has registered, and one that is stopped in order has played until then: by how
 /// many intervals either may be off. A round that waits for a bad server takes some.
 const LATE_INTERVALS: f64 = 8.0;
 

@@ -70,7 +70,7 @@ async fn a_file_is_published_by_the_hash_of_its_bytes_and_the_result_is_told_to_
     let ended = start(&stage, &network, &["provide", file.to_str().unwrap()]).end().await;
     assert_eq!(ended.code(), 0);
     assert!(ended.out[0].starts_with(&format!("provide {HELLO}: ok after ")), "{:#?}", ended.out);
-    for part in ["records: 20 stored (", "requests: ", "routing table: ", "what the time went to:"] {
+    for part in ["records: 20 stored (", "requests: ", "routing table: ", "where the time went:"] {
         assert!(ended.out.iter().any(|line| line.starts_with(part)), "no `{part}` in {:#?}", ended.out);
     }
     let written = ended.out.iter().filter(|line| line.contains(" ADD_PROVIDER ") && line.contains(" written"));

@@ -63,7 +63,7 @@ async fn a_server_that_is_told_to_stop_is_offline_at_once_and_answers_what_it_wa
     assert_eq!((reply.status, reply.json()["Error"].as_str()), (200, Some("not found")), "{reply:?}");
     let ended = server.process.end().await;
     assert_eq!(ended.code(), 0);
-    assert!(ended.err.contains("stopped in good order"), "{}", ended.err);
+    assert!(ended.err.contains("stopped in order"), "{}", ended.err);
     assert_eq!(tables.count(&gone).await, 1);
 }
 
@@ -85,7 +85,7 @@ async fn who_still_waits_for_a_database_can_be_stopped_all_the_same() {
     let stage = Stage::begin();
     let nowhere = ["--database-url", "postgres://ann@127.0.0.1:1/measurements", "--database-wait", "1h"];
     for process in [server(&stage, &nowhere), scheduler(&stage, &nowhere)] {
-        process.log("database is not there yet; trying again").await;
+        process.log("the database cannot be reached yet; trying again").await;
         let ended = process.terminate().await;
         assert_eq!(ended.code(), 0);
         assert!(ended.err.contains("stopping before everything is up"), "{}", ended.err);

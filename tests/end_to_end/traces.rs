@@ -93,7 +93,7 @@ async fn check_drawing(stage: &Stage, url: &str, id: &str, kind: &str) {
     let drawing = trace(stage, url, &[id]).await.out;
     assert!(drawing[0].starts_with(&format!("{kind} {}: ok after ", text(&document, "cid"))), "{drawing:#?}");
     assert!(drawing[0].contains(", strategy optprov, fleet default"), "{drawing:#?}");
-    assert!(drawing.iter().any(|line| line == "what the time went to:"), "{drawing:#?}");
+    assert!(drawing.iter().any(|line| line == "where the time went:"), "{drawing:#?}");
     for sentence in document["explanation"].as_array().expect("there is an explanation") {
         let sentence = sentence.as_str().expect("it is in words");
         assert!(drawing.iter().any(|line| line.trim() == sentence), "no `{sentence}` in {drawing:#?}");

@@ -10,7 +10,7 @@ pub(super) const MAX_ROWS: usize = 100_000;
 
 /// The database has been away for so long that no more rows can be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("{} rows wait in memory for the database already", MAX_ROWS)]
+#[error("{} rows already wait in memory for the database", MAX_ROWS)]
 pub struct BacklogFull;
 
 /// How many of them may have a trace: a trace has 50 kB, so that these take as much as all rows without. Of an outage's

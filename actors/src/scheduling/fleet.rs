@@ -217,7 +217,7 @@ impl Fleet {
             if let Some(watcher) = &actor.config.watcher
                 && let Err(error) = watcher.try_send(finished)
             {
-                warn!(%error, "whoever watches the rounds does not keep up");
+                warn!(%error, "rounds end faster than they can be shown");
             }
             actor.wait_for_round(scheduler, context);
         }));

@@ -341,7 +341,7 @@ impl Handler<Stop> for DhtNode {
             if let Some(listener) = listener
                 && let Err(error) = listener.ask(LAST_REPORTS).ask(Stop).await
             {
-                warn!(%error, "what became of the last publications is not passed on in time");
+                warn!(%error, "the ends of the last publications could not be recorded in time");
             }
         };
         Box::pin(stopping.into_actor(self).map(|(), _, context| context.stop()))

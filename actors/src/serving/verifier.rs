@@ -104,7 +104,7 @@ impl Verifier {
         if trouble != actor.trouble
             && let Some(reason) = &trouble
         {
-            warn!(reason, "no record is looked for");
+            warn!(reason, "records are not checked");
         }
         actor.trouble = trouble;
         actor.next_turn(context);
@@ -142,7 +142,7 @@ async fn look(config: &VerifierConfig, plan: PlannedCheck) -> Option<RecordCheck
     let cid: Cid = match plan.cid.parse() {
         Ok(cid) => cid,
         Err(error) => {
-            warn!(cid = plan.cid, %error, "cannot look where a record is");
+            warn!(cid = plan.cid, %error, "cannot check a record");
             return None;
         }
     };
@@ -150,22 +150,22 @@ async fn look(config: &VerifierConfig, plan: PlannedCheck) -> Option<RecordCheck
     let holders = match asked {
         Ok(Ok(holders)) if !holders.is_empty() => holders,
         Ok(Ok(_)) => {
-            warn!(cid = plan.cid, "nobody could be asked where a record is; it is tried again");
+            warn!(cid = plan.cid, "no peer could be asked for the record; trying again");
             return None;
         }
         Ok(Err(error)) => {
-            warn!(cid = plan.cid, %error, "cannot look where a record is; it is tried again");
+            warn!(cid = plan.cid, %error, "cannot check a record; trying again");
             return None;
         }
         Err(error) => {
-            warn!(cid = plan.cid, %error, "cannot look where a record is; it is tried again");
+            warn!(cid = plan.cid, %error, "cannot check a record; trying again");
             return None;
         }
     };
     let done = CheckDone { at: Utc::now(), by: config.node, holders };
     let having = done.holders.iter().filter(|holder| holder.has_record).count();
     let after_seconds = plan.after.as_secs();
-    info!(cid = plan.cid, after_seconds, holders = done.holders.len(), having, "looked where a record is");
+    info!(cid = plan.cid, after_seconds, holders = done.holders.len(), having, "checked a record");
     config.metrics.checked(config.fleet.as_str(), plan.after, &done.holders);
     Some(RecordCheck { plan, done: Some(done) })
 }

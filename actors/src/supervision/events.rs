@@ -39,7 +39,7 @@ pub enum ChildState {
     },
     /// It stays down.
     Down(GivenUp),
-    /// It stopped in good order, by itself or with its parent.
+    /// It stopped in order, by itself or with its parent.
     Stopped,
 }
 
@@ -96,7 +96,7 @@ impl ChildEvent {
             ChildState::Restarting { reason, kind, after } => {
                 crashes.restarted(actor, *kind);
                 let (kind, restart_seconds) = (kind.as_str(), after.as_secs_f64());
-                error!(actor, reason, kind, restart_seconds, "crashed, and comes back");
+                error!(actor, reason, kind, restart_seconds, "crashed, and is started again");
             }
             ChildState::Down(given_up) => error!(actor, reason = %given_up, "stays down"),
             ChildState::Stopped => info!(actor, "ended"),

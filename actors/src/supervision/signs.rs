@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 pub enum ActorState {
     /// It answers.
     Running,
-    /// It crashed, and comes back after its pause.
+    /// It crashed, and is started again after its pause.
     Restarting,
     /// It crashed too often, and stays away.
     Down,

@@ -37,7 +37,7 @@ pub struct StopStep {
 
 /// Stops one part after the other. A part that fails does not keep the next one from stopping.
 ///
-/// Returns what was left undone: a sentence for each part that did not stop in good order.
+/// Returns what was left undone: a sentence for each part that did not stop in order.
 pub async fn stop_in_order(steps: Vec<StopStep>) -> Vec<String> {
     let mut undone = Vec::new();
     for StopStep { name, ask } in steps {
@@ -45,7 +45,7 @@ pub async fn stop_in_order(steps: Vec<StopStep>) -> Vec<String> {
         match ask.ask(Stop).await {
             Ok(()) => info!(part = name, duration_seconds = started.elapsed().as_secs_f64(), "stopped"),
             Err(error) => {
-                warn!(part = name, %error, "did not stop in good order");
+                warn!(part = name, %error, "did not stop in order");
                 undone.push(error.to_string());
             }
         }

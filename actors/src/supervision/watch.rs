@@ -92,12 +92,12 @@ impl Tells {
                 let (parent, actor) = (self.parent.clone(), event.child.clone());
                 actix::spawn(async move {
                     if let Err(error) = parent.send(event).await {
-                        error!(%actor, %error, "the parent does not hear of its child");
+                        error!(%actor, %error, "cannot tell the parent actor about its child");
                     }
                 });
             }
             Err(error @ SendError::Closed(_)) => {
-                error!(actor = %self.signs.name(), %error, "the parent does not hear of its child");
+                error!(actor = %self.signs.name(), %error, "cannot tell the parent actor about its child");
             }
         }
     }

@@ -86,7 +86,7 @@ async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsStrin
 /// Why it ended counts before how it stopped.
 fn concluded(ended: anyhow::Result<()>, stopped: anyhow::Result<()>) -> anyhow::Result<()> {
     match (&ended, &stopped) {
-        (_, Ok(())) => info!("stopped in good order"),
+        (_, Ok(())) => info!("stopped in order"),
         (Err(_), Err(unfinished)) => warn!("{unfinished:#}"),
         (Ok(()), Err(_)) => {}
     }

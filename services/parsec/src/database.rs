@@ -53,7 +53,7 @@ pub(crate) async fn open_and_migrate(
             return Err(anyhow!(error)).with_context(|| format!("database {config}, waited for {waited}"));
         }
         let giving_up_in_seconds = left.as_secs();
-        warn!(database = %config, %error, giving_up_in_seconds, "database is not there yet; trying again");
+        warn!(database = %config, %error, giving_up_in_seconds, "the database cannot be reached yet; trying again");
         sleep(pause.min(left)).await;
         pause = (pause * 2).min(RETRY.1);
     }

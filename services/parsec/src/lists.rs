@@ -33,7 +33,9 @@ pub(crate) async fn watch(config: &ServerConfig, metrics: &Arc<Metrics>) -> anyh
         return Ok(None);
     }
     if !config.dht.server_mode {
-        warn!("without --server-mode nobody asks this node: --badbits and --denied-cids have no effect");
+        warn!(
+            "without --server-mode other peers send this node no requests: --badbits and --denied-cids have no effect"
+        );
     }
     let files = config.lists.clone();
     let lists = tokio::task::spawn_blocking(move || read(&files)).await.context("reading the lists")??;
@@ -79,7 +81,7 @@ fn each_line(
     let unreadable = || format!("{}: cannot read it", place(list, path));
     // To open a pipe would wait for somebody who writes.
     if !path.metadata().with_context(unreadable)?.is_file() {
-        bail!("{}: it is no regular file", place(list, path));
+        bail!("{}: it is not a regular file", place(list, path));
     }
     let mut reader = BufReader::new(File::open(path).with_context(unreadable)?);
     let (mut line, mut total) = (Vec::new(), 0);
@@ -98,7 +100,7 @@ fn each_line(
         if length > bounds.line {
             bail!("{}: the line is longer than {} bytes", here(), bounds.line);
         }
-        let text = str::from_utf8(&line).map_err(|error| anyhow::anyhow!("{}: no text: {error}", here()))?;
+        let text = str::from_utf8(&line).map_err(|error| anyhow::anyhow!("{}: not UTF-8 text: {error}", here()))?;
         take(text).with_context(here)?;
     }
     Ok(())
@@ -131,7 +133,7 @@ mod tests {
             (&b"1\n123456789\n"[..], 2, "the line is longer than 8 bytes"),
             (b"123456789", 1, "the line is longer than 8 bytes"),
             (b"1\n2\n3\n4\n5\n6\n7\n8\n9\n0\n1", 11, "the file is longer than 20 bytes"),
-            (b"1\n\x1f\x8b\x08", 2, "no text: invalid utf-8 sequence of 1 bytes from index 1"),
+            (b"1\n\x1f\x8b\x08", 2, "not UTF-8 text: invalid utf-8 sequence of 1 bytes from index 1"),
         ] {
             assert_eq!(lines(content).unwrap_err(), format!("{place}, line {line}: {reason}"));
         }
@@ -143,8 +145,8 @@ mod tests {
         let pipe = directory.path().join("pipe");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
         for (path, reason) in [
-            (pipe.as_path(), "it is no regular file"),
-            (directory.path(), "it is no regular file"),
+            (pipe.as_path(), "it is not a regular file"),
+            (directory.path(), "it is not a regular file"),
             (Path::new("/nowhere/list"), "cannot read it: No such file or directory (os error 2)"),
         ] {
             let files = ListFiles { denied_cids: Some(path.to_owned()), ..ListFiles::default() };

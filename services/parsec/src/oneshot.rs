@@ -85,7 +85,7 @@ async fn join(config: &OneShotConfig, kind: OperationKind) -> anyhow::Result<Nod
     output::note(&format!("{} joins the network {through}", node.peer_id()))?;
     let missing = tokio::select! {
         missing = wait_until_ready(&node, config.ready_timeout) => missing?,
-        reason = node.died() => bail!("the DHT node died: {reason}"),
+        reason = node.died() => bail!("the DHT node crashed: {reason}"),
     };
     match missing {
         None => Ok(node),
@@ -173,7 +173,7 @@ async fn conclude(process: &Process, node: &Node, operation: &OneShot, result: &
     let stay_on = async {
         tokio::select! {
             ended = process.wait_for_end() => ended,
-            reason = node.died() => bail!("the DHT node died: {reason}"),
+            reason = node.died() => bail!("the DHT node crashed: {reason}"),
         }
     };
     tokio::pin!(arrived, stay_on);
@@ -202,7 +202,7 @@ async fn see_off(node: &Node, result: &Measured) -> anyhow::Result<Option<Follow
     };
     output::note(&format!("{what}, {} s at most", BACKGROUND.as_secs()))?;
     let end = timeout(BACKGROUND, node.next_follow_up()).await;
-    Ok(Some(end.context("what became of the records is not known: the node did not say in time")?))
+    Ok(Some(end.context("it is not known whether the peers took the record in: the node did not answer in time")?))
 }
 
 /// Says what became of the records; whether anybody is known to have them.
@@ -210,7 +210,7 @@ fn tell(end: &FollowUp) -> anyhow::Result<bool> {
     output::note(&format!("records: {}", records(end)))?;
     let confirmed = end.confirmed.is_some_and(|confirmed| confirmed > 0);
     if !confirmed {
-        output::note("no peer has confirmed that it took the record in: it may be held by nobody")?;
+        output::note("no peer has confirmed that it took the record in: it may be lost")?;
     }
     Ok(confirmed)
 }

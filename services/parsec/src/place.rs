@@ -97,7 +97,10 @@ fn reachable_ip(bound: IpAddr, database: &StoreConfig) -> IpAddr {
     match database {
         _ if !bound.is_unspecified() => bound,
         StoreConfig::Postgres { host, port, .. } => machine::address_towards(host, *port).unwrap_or_else(|| {
-            warn!(host, "no way leads to the database's host; 127.0.0.1 is advertised, or what --advertise-ip says");
+            warn!(
+                host,
+                "there is no route to the host of the database; advertising 127.0.0.1 unless --advertise-ip is set"
+            );
             localhost
         }),
         _ => localhost,

@@ -135,7 +135,7 @@ fn start_again(config: NodeConfig) -> futures::future::BoxFuture<'static, Result
 
 impl RunningServer {
     /// Stops it in order: the gateway accepts nothing new, and while it finishes what is in flight the heartbeat takes the
-    /// node off the schedulers' list, and no record is looked for any more; then the DHT node goes, and what it said last is written.
+    /// node off the schedulers' list, and records are not checked any more; then the DHT node goes, and what it said last is written.
     pub(crate) async fn stop(&self, times: StopTimes) -> anyhow::Result<()> {
         let gateway = StopStep { name: "gateway", ask: self.gateway.ask(times.gateway()) };
         let heartbeat = StopStep { name: "heartbeat", ask: self.heartbeat.ask(times.heartbeat()) };

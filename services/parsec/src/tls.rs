@@ -100,7 +100,7 @@ fn roots_of_the_system() -> anyhow::Result<RootCertStore> {
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     // To open a pipe would wait for somebody who writes.
     if !path.metadata()?.is_file() {
-        bail!("it is no regular file");
+        bail!("it is not a regular file");
     }
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
@@ -112,7 +112,7 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 
 fn certificates(pem: &[u8]) -> anyhow::Result<Vec<CertificateDer<'static>>> {
     let found = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
-    match found.map_err(|error| anyhow!("it is no PEM: {error}"))? {
+    match found.map_err(|error| anyhow!("it is not PEM: {error}"))? {
         none if none.is_empty() => bail!("there is no certificate in it; expected PEM, BEGIN CERTIFICATE"),
         some => Ok(some),
     }
@@ -121,7 +121,7 @@ fn certificates(pem: &[u8]) -> anyhow::Result<Vec<CertificateDer<'static>>> {
 /// What is wrong with a key is told without a word of it.
 fn private_key(pem: &[u8]) -> anyhow::Result<PrivateKeyDer<'static>> {
     if String::from_utf8_lossy(pem).contains("ENCRYPTED") {
-        bail!("the key is encrypted, and nobody is there to be asked for its password; expected it in the clear");
+        bail!("the key is encrypted; expected a key without a password");
     }
     let key = PrivateKeyDer::from_pem_slice(pem).ok();
     key.context("there is no private key in it; expected PEM with PKCS#8, PKCS#1 (RSA) or SEC1 (EC)")
@@ -195,7 +195,7 @@ fn certified(files: &TlsFiles) -> anyhow::Result<CertifiedKey> {
     let chain = certificates(&read(&files.certificate).with_context(in_certificate)?).with_context(in_certificate)?;
     let key = private_key(&read(&files.key).with_context(in_key)?).with_context(in_key)?;
     let signing = ring::sign::any_supported_type(&key)
-        .map_err(|_| anyhow!("its kind is not known; expected RSA, ECDSA on P-256 or P-384, or Ed25519"))
+        .map_err(|_| anyhow!("unknown kind of key; expected RSA, ECDSA on P-256 or P-384, or Ed25519"))
         .with_context(in_key)?;
     let certified = CertifiedKey::new(chain, signing);
     match certified.keys_match() {
@@ -240,7 +240,7 @@ mod tests {
         for (content, reason) in [
             ("", "there is no certificate in it; expected PEM, BEGIN CERTIFICATE"),
             ("no PEM", "there is no certificate in it; expected PEM, BEGIN CERTIFICATE"),
-            ("-----BEGIN CERTIFICATE-----\n§\n-----END CERTIFICATE-----\n", "it is no PEM"),
+            ("-----BEGIN CERTIFICATE-----\n§\n-----END CERTIFICATE-----\n", "it is not PEM"),
             (&"x".repeat(1 << 21), "it has more than 1048576 bytes"),
         ] {
             let (_directory, files) = issued(&["127.0.0.1"]);
@@ -252,7 +252,7 @@ mod tests {
         fs::remove_file(&files.certificate).unwrap();
         assert_eq!(refusal(&files), format!("{place}: No such file or directory (os error 2)"));
         files.certificate = directory.path().to_owned();
-        assert!(refusal(&files).ends_with("it is no regular file"));
+        assert!(refusal(&files).ends_with("it is not a regular file"));
     }
 
     #[test]
@@ -263,7 +263,7 @@ mod tests {
         for (content, reason) in [
             (String::new(), "there is no private key in it; expected PEM with PKCS#8, PKCS#1 (RSA) or SEC1 (EC)"),
             (others.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), "the key is encrypted"),
-            (others.replace("MIG", "AAA"), "its kind is not known"),
+            (others.replace("MIG", "AAA"), "unknown kind of key"),
             (others, "it does not belong to the certificate CERT"),
         ] {
             let (_directory, files) = issued(&["127.0.0.1"]);

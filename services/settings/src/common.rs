@@ -39,7 +39,7 @@ pub struct TelemetryConfig {
 pub struct DatabaseConfig {
     /// The database.
     pub target: DatabaseTarget,
-    /// How long to wait at the start for a database that is not there yet.
+    /// How long to wait at the start for a database that cannot be reached.
     pub wait: Duration,
 }
 

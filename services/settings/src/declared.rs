@@ -61,7 +61,7 @@ pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
 }
 
 const PROVIDE: &[Key] = &[row!(switch, "provide.stay", "stay", "BOOL")
-    .help("Go on running until Ctrl-C, so that those who find the record find the provider too")];
+    .help("Keep running until Ctrl-C, so that peers that find the record can reach the provider")];
 
 impl Program {
     /// The settings that it uses.
@@ -94,7 +94,7 @@ const TELEMETRY: &[Key] = &[
 
 const STOPPING: &[Key] = &[row!(text, "stop.timeout", "stop-timeout", "DURATION")
     .default("30s")
-    .help("How long a stop may take, all in all; what is not finished by then is named")];
+    .help("How long a stop may take in all; the process then ends, and names what it could not finish")];
 
 const RECORDING: &[Key] = &[row!(switch, "dry_run", "dry-run", "BOOL")
     .variable("PARSEC_SCHEDULE_DRY_RUN")
@@ -103,7 +103,7 @@ const RECORDING: &[Key] = &[row!(switch, "dry_run", "dry-run", "BOOL")
 const DATABASE: &[Key] = &[
     row!(text, "database.url", "database-url", "URL")
         .secrecy(Secrecy::SecretInUrl)
-        .help("sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME; wins over the single parts"),
+        .help("sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME; used instead of the separate settings"),
     row!(text, "database.host", "db-host", "HOST").default("localhost").help("Host of the PostgreSQL server"),
     row!(number, "database.port", "db-port", "PORT").default("5432").help("Port of the PostgreSQL server"),
     row!(text, "database.name", "db-name", "NAME").default("parsec").help("Name of the database"),
@@ -123,7 +123,7 @@ const DATABASE: &[Key] = &[
     ),
     row!(text, "database.wait", "database-wait", "DURATION")
         .default("1m")
-        .help("How long to wait at the start for a database that is not there yet"),
+        .help("How long to wait at the start for a database that cannot be reached"),
 ];
 
 const SPOOL: &[Key] = &[row!(text, "spool.dir", "spool-dir", "DIR").help(
@@ -134,22 +134,22 @@ const SPOOL: &[Key] = &[row!(text, "spool.dir", "spool-dir", "DIR").help(
 const SPOOL_LIMITS: &[Key] = &[
     row!(text, "spool.size", "spool-size", "SIZE")
         .default("1GiB")
-        .help("How much disk the rows that wait may take, such as 512MiB; at least 16MiB"),
+        .help("How much disk space waiting rows may take, such as 512MiB; at least 16MiB"),
     row!(text, "spool.age", "spool-age", "DURATION")
         .default("720h")
-        .help("How long a row may wait; older ones are dropped, and counted"),
+        .help("How long a row may wait; older rows are dropped and counted"),
 ];
 
 const PLACE: &[Key] = &[
-    row!(text, "aws.region", "aws-region", "REGION")
-        .variable("AWS_REGION")
-        .help("Region that the server says it runs in; on ECS, that of the container if not given"),
+    row!(text, "aws.region", "aws-region", "REGION").variable("AWS_REGION").help(
+        "Region of the server, as recorded with its measurements; on ECS, the region of the container if not given",
+    ),
     row!(text, "ecs.metadata_uri_v4", "ecs-metadata-uri-v4", "URI")
         .variable("ECS_CONTAINER_METADATA_URI_V4")
-        .help("Where ECS tells cores, memory and address of the container; without it, the machine's are taken"),
+        .help("URL of the ECS metadata (cores, memory, address of the container); without it, the machine is asked"),
     row!(text, "ecs.metadata", "ecs-metadata", "JSON")
         .variable("ECS_CONTAINER_METADATA")
-        .help("What ECS tells, itself: nobody is asked then"),
+        .help("The ECS metadata as JSON, instead of their URL"),
 ];
 
 const SERVER: &[Key] = &[
@@ -162,34 +162,31 @@ const SERVER: &[Key] = &[
     row!(number, "server.peer_port", "peer-port", "PORT")
         .default("4001")
         .help("Port of the libp2p host, up to 32767; 0 takes a free one"),
-    row!(text, "server.fleet", "fleet", "FLEET")
-        .default("")
-        .help("Fleet that the server belongs to"),
+    row!(text, "server.fleet", "fleet", "FLEET").default("").help("Fleet that the server belongs to"),
     row!(text, "server.startup_delay", "startup-delay", "DURATION")
         .default("1m")
-        .help("How long after the start the server first says that it is there"),
-    row!(decimal, "server.verify_records", "verify-records", "SHARE")
-        .default("0.05")
-        .help(
-            "Share of the publications whose records are looked for at the closest peers, right after it and 1, 12 and 24 h \
-             later, from 0 to 1",
-        ),
+        .help("How long after its start the server offers itself to schedulers"),
+    row!(decimal, "server.verify_records", "verify-records", "SHARE").default("0.05").help(
+        "Share of the publications, from 0 to 1, that are checked: whether the closest peers have the record right \
+             after it and 1, 12 and 24 h later",
+    ),
     row!(text, "server.advertise_ip", "advertise-ip", "IP")
-        .help("Address that schedulers reach the HTTP API at; found out if not given"),
+        .help("Address at which schedulers reach the HTTP API; detected if not given"),
     row!(switch, "server.dht.server_mode", "server-mode", "BOOL")
         .older_flags(&["dht-server"])
         .older(&["PARSEC_SERVER_DHT_SERVER"])
         .help("Also answer the requests of other peers"),
-    row!(text, "server.level_db", "level-db", "DIR").variable("PARSEC_SERVER_LEVELDB")
+    row!(text, "server.level_db", "level-db", "DIR")
+        .variable("PARSEC_SERVER_LEVELDB")
         .default("./leveldb")
         .idle(LEVEL_DB)
         .help("Where the original keeps its datastore"),
     row!(text, "server.dht.badbits", "badbits", "FILE")
         .older(&["PARSEC_SERVER_BADBITS"])
-        .help("List of hashed CIDs (badbits.deny): the requests of other peers for them are counted"),
+        .help("List of hashed CIDs (badbits.deny); requests of other peers for them are counted and answered"),
     row!(text, "server.dht.denied_cids", "denied-cids", "FILE")
         .older(&["PARSEC_SERVER_DENIED_CIDS"])
-        .help("List of CIDs with their sources (CSV): the requests of other peers for them are counted"),
+        .help("List of CIDs with their sources (CSV); requests of other peers for them are counted and answered"),
 ];
 
 const DHT: &[Key] = &[
@@ -202,25 +199,25 @@ const DHT: &[Key] = &[
     row!(text, "server.dht.project", "project", "PROJECT").default("ipfs").help("Project whose network to join"),
     row!(text, "server.dht.network", "network", "NETWORK").default("amino").help("Network of the project"),
     row!(text, "server.dht.strategy", "strategy", "STRATEGY")
-        .help("How to publish and find: classic, optprov, fullrt or libp2p; classic if no setting says otherwise"),
+        .help("How to publish and find: classic (the default), optprov, fullrt or libp2p"),
     row!(switch, "server.dht.fullrt", "fullrt", "BOOL")
         .older(&["PARSEC_SERVER_FULLRT"])
-        .help("Know the whole network from a crawl (accelerated client): --strategy fullrt"),
+        .help("Same as --strategy fullrt: know the whole network from a crawl (accelerated client)"),
     row!(switch, "server.dht.optprov", "optprov", "BOOL")
         .older(&["PARSEC_SERVER_OPTPROV"])
-        .help("Publish optimistically: --strategy optprov"),
+        .help("Same as --strategy optprov: publish optimistically"),
     row!(number, "server.dht.alpha", "alpha", "N").default("10").help("How many peers a lookup asks at the same time"),
     row!(list, "server.dht.bootstrap_peers", "bootstrap-peers", "MULTIADDRS")
         .help("Peers to join through, instead of the network's own"),
     row!(list, "server.dht.protocol_id", "protocol-id", "PROTOCOLS")
-        .help("Protocol of the DHT, instead of the network's own; of several, the first that a peer speaks"),
+        .help("Protocols of the DHT, instead of the network's own; with each peer the first that it speaks is used"),
     row!(list, "server.dht.external_addresses", "external-addresses", "MULTIADDRS")
         .help("Addresses to announce to other peers"),
     row!(text, "server.dht.connections", "connections", "LOW-HIGH")
         .default("160-192")
-        .help("Connections to keep: with more than HIGH, those worth least are closed until LOW are left"),
+        .help("Connections to keep: if there are more than HIGH, the least useful are closed until LOW are left"),
     row!(text, "server.dht.private_peers", "private-peers", "WHICH").default("auto").help(
-        "Private addresses of other peers: dial, ignore, or auto, which ignores them if all bootstrap peers are public",
+        "Private addresses of other peers: dial or ignore them; auto ignores them if all bootstrap peers are public",
     ),
 ];
 
@@ -278,7 +275,7 @@ const IPNI: &[Key] = &[
 ];
 
 const TOKEN: &str =
-    "Token that schedulers have to send with every operation, at least 22 characters; without it everybody is let in";
+    "Token, at least 22 characters, that callers have to send with every operation; without it, anyone may call";
 const TOKEN_FILE: &str = "File that holds the token, instead of the token itself";
 
 /// Of a server.
@@ -286,7 +283,7 @@ const SERVING: &[Key] = &[
     row!(text, "server.api_token", "api-token", "TOKEN").secrecy(Secrecy::Secret).help(TOKEN),
     row!(text, "server.api_token_file", "api-token-file", "FILE").help(TOKEN_FILE),
     row!(text, "server.tls_cert", "server-tls-cert", "FILE")
-        .help("Certificate of the HTTP API and those up to its authority, as PEM; without it, plain HTTP"),
+        .help("Certificate chain of the HTTP API, as PEM; without it, plain HTTP"),
     row!(text, "server.tls_key", "server-tls-key", "FILE").help("Private key of the certificate, as PEM"),
 ];
 
@@ -304,7 +301,7 @@ const SCHEDULING: &[Key] = &[
 
 /// Of those who ask one server for one thing.
 const CLIENT: &[Key] = &[row!(text, "client.tls_ca", "tls-ca", "FILE")
-    .help("Authorities, as PEM, for a server at https://; those of the system if not given")];
+    .help("Certificate authorities, as PEM, to trust for a server at https://; the system's if not given")];
 
 /// Of those who also ask for operations.
 const CLIENT_TOKEN: &[Key] = &[

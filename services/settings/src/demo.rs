@@ -30,7 +30,7 @@ settings! {
     servers: u32 = number("demo.servers", "servers", "N").default("5"),
         required values::within(LEAST_DEMO_SERVERS..=MAX_DEMO_SERVERS), "Servers of each fleet, at least 2";
     rounds: Option<u32> = number("demo.rounds", "rounds", "N"),
-        optional values::within(1..=u32::MAX), "End after so many rounds of each fleet; without it, at Ctrl-C";
+        optional values::within(1..=u32::MAX), "How many rounds of each fleet to play; without it, until Ctrl-C";
     interval: Duration = text("demo.interval", "interval", "DURATION").default("5s"),
         required values::positive_duration, "Time from the start of one round to the start of the next";
     data_dir: Option<PathBuf> = text("demo.data_dir", "data-dir", "DIR"),
@@ -38,7 +38,7 @@ settings! {
     format: OutputFormat = text("demo.format", "format", "FORMAT").default("text"),
         required OutputFormat::read, "Results as text or json";
     seed: Option<u64> = number("demo.seed", "seed", "N"),
-        optional values::within(0..=u64::MAX), "Makes the random choices of the demo repeatable";
+        optional values::within(0..=u64::MAX), "Number that makes the random choices of the demo repeatable";
     fleets: Vec<DemoFleet> = list("demo.fleets", "fleets", "NAMES").default("default,optprov,fullrt"),
         required values::distinct(DemoFleet::read),
         "Fleets side by side: default (the classic strategy), optprov, fullrt or libp2p";
@@ -72,7 +72,7 @@ impl DemoFleet {
             "optprov" => StrategyKind::Optprov,
             "fullrt" => StrategyKind::Fullrt,
             "libp2p" => StrategyKind::Libp2p,
-            _ => return Err(format!("`{name}` is none; expected one of: default, optprov, fullrt, libp2p")),
+            _ => return Err(format!("unknown fleet `{name}`; expected one of: default, optprov, fullrt, libp2p")),
         };
         Ok(Self { fleet: values::parsed(name)?, strategy })
     }

@@ -108,13 +108,13 @@ settings! {
         required values::positive_duration, "How long to wait for the answer of a server; longer than the server's own limit";
     trace_sample: Share = decimal("scheduler.trace_sample", "trace-sample", "SHARE").default("0.01"),
         required values::share,
-        "Share of the operations whose traces are kept, from 0 to 1; those of failures and of the slowest always are";
+        "Share of the operations, from 0 to 1, whose traces are kept; failures and the slowest are always kept";
     routing: Option<String> = text("scheduler.routing", "routing", "ROUTING").default("DHT").idle(DHT_ONLY),
-        optional values::any_text, "What to measure, in the words of 2023: DHT";
+        optional values::any_text, "What to measure: DHT (accepted for configurations from 2023)";
     // Last, so that everything else is judged where nobody says which.
     fleets: Vec<FleetGroup> = list("scheduler.fleets", "fleets", "FLEETS"),
         required |list: &str| FleetGroup::parse_list(list).map_err(|error| error.to_string()),
-        "Fleets to measure: a comma separates loops of rounds, a plus joins fleets into one loop; required";
+        "Fleets to measure (required): a comma separates loops of rounds, a plus joins fleets into one loop";
 }
 
 /// `parsec health`.

@@ -283,7 +283,7 @@ fn two_strategies_at_once_are_refused_by_their_names() {
     }
     assert_eq!(
         run("server --strategy fast", &[]).unwrap_err(),
-        "error: flag --strategy: cannot use `fast`: `fast` is none; expected one of: classic, optprov, fullrt, libp2p"
+        "error: flag --strategy: cannot use `fast`: unknown strategy `fast`; expected one of: classic, optprov, fullrt, libp2p"
     );
 }
 

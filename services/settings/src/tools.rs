@@ -144,7 +144,7 @@ settings! {
         },
         "Share of peers that accept connections and never answer";
     operations: u32 = number("bench.operations", "operations", "N").default("100"),
-        required values::within(1..=MAX_BENCH_OPERATIONS), "Publications of each strategy, and as many lookups";
+        required values::within(1..=MAX_BENCH_OPERATIONS), "How many publications and how many lookups to make with each strategy";
     seed: Option<u64> = number("bench.seed", "seed", "N"),
         optional values::within(0..=u64::MAX), "Makes the random choices repeatable";
     format: BenchFormat = text("bench.format", "format", "FORMAT").default("text"),
@@ -165,9 +165,9 @@ settings! {
     peer_host: String = text("network.peer_host", "peer-host", "HOST").default("127.0.0.1"),
         required values::told_host, "Address on which the peers listen, and at which others reach them";
     peer_port: u16 = number("network.peer_port", "peer-port", "PORT").default("0"),
-        required first_port(peers), "TCP port of the first peer, the others have the next ones; 0 takes free ones";
+        required first_port(peers), "TCP port of the first peer; the other peers use the following ports; 0 uses free ports";
     seed: u64 = number("network.seed", "seed", "N").default("1"),
-        required values::within(0..=u64::MAX), "Decides the peer ids, which are the same in every run";
+        required values::within(0..=u64::MAX), "Number from which the peer ids are made: the same number gives the same ids";
 }
 
 impl NetworkConfig {

@@ -369,8 +369,12 @@ pub(super) fn distinct<T: PartialEq + fmt::Display>(
 }
 
 pub(super) fn strategy(text: &str) -> Reading<StrategyKind> {
-    let expected =
-        || format!("`{text}` is none; expected one of: {}", StrategyKind::ALL.map(StrategyKind::as_str).join(", "));
+    let expected = || {
+        format!(
+            "unknown strategy `{text}`; expected one of: {}",
+            StrategyKind::ALL.map(StrategyKind::as_str).join(", ")
+        )
+    };
     text.parse().map_err(|_| expected())
 }
 
@@ -415,7 +419,7 @@ pub(super) fn multiaddr(text: &str) -> Reading<String> {
     if text.starts_with('/') && text.len() > 1 {
         Ok(text.to_owned())
     } else {
-        Err(format!("`{text}` is no multiaddr; expected one such as /ip4/192.0.2.1/tcp/4001"))
+        Err(format!("`{text}` is not a multiaddr; expected one such as /ip4/192.0.2.1/tcp/4001"))
     }
 }
 

@@ -68,7 +68,7 @@ pub fn text(heading: &Heading, facts: &[String], trace: Option<&Trace>, look: Lo
     let mut text = heading.line(trace) + "\n";
     text.extend(facts.iter().map(|fact| format!("{fact}\n")));
     let Some(trace) = trace else { return text + "no trace was taken" };
-    text += "\nwhat the time went to:\n";
+    text += "\nwhere the time went:\n";
     text.extend(sentences(&explain(trace)).iter().map(|sentence| format!("  {sentence}\n")));
     text += "\n";
     text += &waterfall(trace, look);

@@ -32,7 +32,7 @@ async fn what_a_scheduler_had_on_disk_when_it_was_killed_is_written_by_the_next_
     // The next one is there before the database is.
     scene.kill_scheduler().await;
     scene.schedule();
-    scene.scheduler().log("database is not there yet; trying again").await;
+    scene.scheduler().log("the database cannot be reached yet; trying again").await;
     scene.heal(Outage::Refused).await;
 
     scene.goes_on_measuring().await;

@@ -55,8 +55,8 @@ impl Server {
     pub fn verified(&self, cid: &str) -> Option<u64> {
         self.process.logged_so_far().iter().filter(|line| line["cid"] == cid).find_map(|line| {
             match line["message"].as_str()? {
-                "looked where a record is" => line["having"].as_u64(),
-                "nobody could be asked where a record is; it is tried again" => Some(0),
+                "checked a record" => line["having"].as_u64(),
+                "no peer could be asked for the record; trying again" => Some(0),
                 _ => None,
             }
         })

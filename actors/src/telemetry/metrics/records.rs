@@ -50,7 +50,7 @@ impl RecordMetrics {
         );
         registry.register(
             "parsec_unconfirmed_publications",
-            "Publications whose record was written to peers of which none has taken it in",
+            "Publications whose record was written to peers, and confirmed by none of them",
             self.unconfirmed_publications.clone(),
         );
         registry.register(

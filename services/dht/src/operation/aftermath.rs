@@ -68,7 +68,7 @@ impl Aftermath {
             return;
         }
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            warn!(cid = %publication.cid, "too many publications in the background: what becomes of this one is not seen");
+            warn!(cid = %publication.cid, "too many publications in the background: the end of this one is not recorded");
             return;
         };
         let (reports, log) = (self.reports.clone(), log.clone());
@@ -76,7 +76,7 @@ impl Aftermath {
             let follow_up = follow(publication, background, log, &driver).await;
             debug!(?follow_up, "publication ended");
             if reports.try_send(follow_up).is_err() {
-                warn!("what became of a publication is not recorded: nobody takes it");
+                warn!("the end of a publication is not recorded: the recorder cannot take it");
             }
             drop(place);
         });

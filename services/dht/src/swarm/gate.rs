@@ -14,7 +14,7 @@ use crate::wire::reach::Reach;
 
 /// A stranger's address that leads into our own network.
 #[derive(Debug, Error)]
-#[error("{0} is not public, and the network is")]
+#[error("{0} is not a public address, but the network is public")]
 struct NotPublic(Multiaddr);
 
 /// A transport that dials what [`Reach`] permits.
@@ -90,7 +90,7 @@ mod tests {
         let mut gate = Gate::new(DummyTransport::<()>::new().boxed(), reach);
         assert_eq!(refusal(&mut gate, "/ip4/1.2.3.4/tcp/4001"), "passed");
         for private in ["/ip4/127.0.0.1/tcp/1", "/ip4/169.254.169.254/tcp/80", "/ip6/fd00::1/udp/1/quic-v1"] {
-            assert!(refusal(&mut gate, private).contains("is not public"), "{private}");
+            assert!(refusal(&mut gate, private).contains("is not a public address"), "{private}");
         }
         let mut gate = Gate::new(DummyTransport::<()>::new().boxed(), Reach::anywhere());
         assert_eq!(refusal(&mut gate, "/ip4/127.0.0.1/tcp/1"), "passed");

@@ -52,7 +52,7 @@ impl ListWatch {
             self.look_up(&inbound, &mut found);
             if missed.load(Ordering::Relaxed) > 0 && overrun.spend(Instant::now()).is_some() {
                 let missed = missed.swap(0, Ordering::Relaxed);
-                warn!(missed, "more provider requests than could be looked up in the lists");
+                warn!(missed, "too many provider requests to look all of them up in the lists");
             }
         }
     }

@@ -133,7 +133,10 @@ impl Crawler {
                         ended => ended,
                     };
                     let Ok(Some((peer, answer))) = ended else {
-                        warn!(seconds = CRAWL_LIMIT.as_secs(), "the crawl has no end: taking what it has met so far");
+                        warn!(
+                            seconds = CRAWL_LIMIT.as_secs(),
+                            "the crawl takes too long: using the peers that it has met so far"
+                        );
                         break crawl.into_outcome();
                     };
                     visited = Some(match answer {

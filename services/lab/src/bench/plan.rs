@@ -21,7 +21,7 @@ pub struct BenchPlan {
     pub silent: f64,
     /// How the peers are connected. In memory, the clock is virtual.
     pub transport: LocalTransport,
-    /// Publications of each strategy, and as many lookups.
+    /// How many publications and how many lookups to make with each strategy.
     pub operations: u32,
     /// What to compare, each once.
     pub strategies: Vec<StrategyKind>,

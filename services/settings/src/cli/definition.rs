@@ -38,7 +38,7 @@ pub(super) const ARGUMENT: &str = "argument";
 /// The argument of a command that has one.
 pub(super) fn argument(program: Program) -> Option<Arg> {
     let (name, required, help) = match program {
-        Program::Health => ("HOST:PORT", true, "HTTP API of the server; one that speaks TLS as https://HOST:PORT"),
+        Program::Health => ("HOST:PORT", true, "HTTP API of the server; https://HOST:PORT if it uses TLS"),
         Program::Provide => (
             "FILE",
             false,
@@ -123,7 +123,7 @@ fn about(program: Program) -> (&'static str, &'static [&'static str]) {
             ],
         ),
         Program::Scheduler => (
-            "Lets the servers of fleets publish and look up, round after round, and stores what they measured",
+            "Lets the servers of a fleet publish and look up, round after round, and stores what they measured",
             &["parsec scheduler --fleets default,optprov --interval 1m --database-url sqlite:parsec.db"],
         ),
         Program::Health => (
@@ -131,18 +131,18 @@ fn about(program: Program) -> (&'static str, &'static [&'static str]) {
             &["parsec health localhost:7070", "parsec health https://10.0.2.100:7070 --tls-ca ca.pem"],
         ),
         Program::Provide => (
-            "Publishes one provider record, and shows what that took; exits with 1 if it fails",
+            "Publishes one provider record and shows how long that took; exits with 1 if it fails",
             &["parsec provide --stay", "parsec provide README.md --strategy optprov --format json | jq .explanation"],
         ),
         Program::Retrieve => (
-            "Looks for one provider, and shows what that took; exits with 1 if it finds none",
+            "Looks for a provider and shows how long that took; exits with 1 if it finds none",
             &[
                 "parsec retrieve QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4",
                 "parsec retrieve QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4 --bootstrap-peers /ip4/127.0.0.1/tcp/4001/p2p/12D3KooWQnUASa11PcTJZQPR5AJq5o4BYqqzYVn4kuEnnJ7dSTvj --protocol-id /local/kad/1.0.0",
             ],
         ),
         Program::Trace => (
-            "Shows what a recorded operation did, request by request, and what its time went to",
+            "Shows what a recorded operation did, request by request, and where its time went",
             &[
                 "parsec trace --database-url sqlite:parsec.db",
                 "parsec trace 01890a5d-ac96-774b-bcce-b302099a8057 --database-url sqlite:parsec.db",
@@ -180,11 +180,11 @@ fn about(program: Program) -> (&'static str, &'static [&'static str]) {
             &["parsec demo --peers 50 --rounds 10"],
         ),
         Program::Network => (
-            "Runs a local DHT for servers of their own processes: prints its protocol id, then its bootstrap peers",
+            "Runs a local DHT that servers in other processes can join; prints its protocol id and its bootstrap peers",
             &["parsec network", "parsec network --peers 50 --peer-host 192.0.2.1 --peer-port 4100"],
         ),
         Program::Config => (
-            "Shows what a command would run with, and where each value came from; refuses what the command would refuse",
+            "Shows the settings that a command would use, and where each value comes from; fails if the command would",
             &[
                 "parsec config server --fleet default --optprov",
                 "parsec config --format toml scheduler --fleets default > parsec.toml",
@@ -192,7 +192,7 @@ fn about(program: Program) -> (&'static str, &'static [&'static str]) {
             ],
         ),
         Program::Completions => (
-            "Prints a script that completes command lines in a shell",
+            "Prints a completion script for a shell",
             &[
                 "parsec completions bash > /etc/bash_completion.d/parsec",
                 "parsec completions zsh > \"${fpath[1]}/_parsec\"",

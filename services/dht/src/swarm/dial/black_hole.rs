@@ -74,7 +74,7 @@ impl BlackHoles {
                     dials = WINDOW,
                     "no dial arrives this way: it is left out where there is another"
                 ),
-                (true, false) => info!(way = way.name, "a dial has arrived this way: it is used again"),
+                (true, false) => info!(way = way.name, "a dial by this transport has succeeded: it is used again"),
                 _ => {}
             }
         }

@@ -14,7 +14,7 @@ use crate::wire::addresses;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum Failure {
     /// We have no transport for it.
-    #[error("offers only what is not spoken here: {0}")]
+    #[error("offers no transport that this node has, only {0}")]
     NoTransport(String),
     /// An earlier dial failed, and it is too soon for another.
     #[error("not dialled again so soon after a failed dial")]

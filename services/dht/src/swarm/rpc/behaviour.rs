@@ -184,7 +184,7 @@ impl Behaviour {
         let failure = Failure::of_dial(error);
         if matches!(failure, Failure::Key(_)) {
             // A build without a feature, or a key of another age: without a word of it, half a network looks dead.
-            warn!(%peer, %failure, "a peer cannot be spoken to");
+            warn!(%peer, %failure, "cannot talk to a peer");
         }
         let error = RpcError::from(failure);
         for wish in self.dialling.remove(&peer).into_iter().flatten() {
