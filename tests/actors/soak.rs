@@ -25,7 +25,7 @@ use parsec_measure::{
     AttemptId, Fleet, FleetGroup, Measured, Node, NodeId, OutcomeClass, PlannedCheck, RoundId, RoundOutcome,
     SchedulerId, Share, StoredOperation,
 };
-use parsec_store::{ClaimChecks, Migrated, NewNode, NodeList, Row, Store, StoreError};
+use parsec_store::{ClaimChecks, Migrated, NewNode, Roster, Row, Store, StoreError};
 use tokio::time::{pause, sleep};
 
 use crate::fakes::{FakeDisk, MockServers, POLICY, Witness, counted, endpoint, measured, metrics, millis, node, secs};
@@ -153,9 +153,9 @@ impl Store for Ledger {
         not_asked()
     }
 
-    async fn active_nodes(&self, fleets: &[Fleet], _: DateTime<Utc>) -> Result<NodeList, StoreError> {
+    async fn active_nodes(&self, fleets: &[Fleet], _: DateTime<Utc>) -> Result<Roster, StoreError> {
         let nodes = self.nodes.iter().filter(|node| fleets.contains(&node.fleet)).cloned().collect();
-        self.answer(|_| NodeList { nodes, ..NodeList::default() })
+        self.answer(|_| Roster { nodes, ..Roster::default() })
     }
 
     async fn register_scheduler(

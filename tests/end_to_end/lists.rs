@@ -38,7 +38,7 @@ async fn peer(stage: &Stage, server: &Server) -> Node {
         alpha: 10,
         cold: false,
         operation_timeout: std::time::Duration::from_secs(30),
-        listed: None,
+        denylists: None,
         private_peers: PrivatePeers::Auto,
         warmth: Warmth::default(),
     };

@@ -19,7 +19,11 @@ pub(crate) const HOUSES: &[House] = &[
     House { at: "schema", ..SMALL },
     House { at: "services/api", ..SMALL },
     House { at: "services/conformance", ..SMALL },
-    House { at: "services/dht", rooms: &["node", "table", "operation", "swarm", "wire", "strategy"], ..SMALL },
+    House {
+        at: "services/dht",
+        rooms: &["node", "table", "operation", "swarm", "denylist", "wire", "strategy"],
+        ..SMALL
+    },
     House { at: "services/lab", ..SMALL },
     House { at: "services/measure", ..SMALL },
     House { at: "services/parsec", lines: Some(3_300), ..SMALL },

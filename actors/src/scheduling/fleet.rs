@@ -16,7 +16,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use parsec_measure::{
     Absence, Attempt, Content, Due, FleetGroup, Node, NodeId, Round, RoundId, SchedulerId, TooFewNodes,
 };
-use parsec_store::{MAX_LISTED_NODES, UnusableNode};
+use parsec_store::{MAX_ROSTER, UnusableNode};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -281,7 +281,7 @@ impl Fleet {
             warn!(%fleet, node = %row.id, reason = row.reason, "a row of nodes_ecs cannot be used, left out");
         }
         if mustered.more && !self.more_than_listed {
-            warn!(%fleet, listed = MAX_LISTED_NODES, "there are more nodes than one round can ask; those that registered last take part");
+            warn!(%fleet, listed = MAX_ROSTER, "there are more nodes than one round can ask; those that registered last take part");
         }
         self.unusable.clone_from(&mustered.unusable);
         self.more_than_listed = mustered.more;

@@ -8,7 +8,7 @@ use parsec_api::client::CallError;
 use parsec_measure::{
     ACTIVE_WITHIN, Absence, Faults, FleetGroup, MIN_READY_NODES, Measured, Node, OutcomeClass, ReadyNode,
 };
-use parsec_store::{NodeList, StoreError, UnusableNode};
+use parsec_store::{Roster, StoreError, UnusableNode};
 use tokio::time::Instant;
 
 use super::books::{Gone, in_time};
@@ -67,10 +67,10 @@ pub(crate) async fn muster(
     let listing = in_time(tools.store.active_nodes(group.fleets(), started - ACTIVE_WITHIN));
     let (list, database) = match unless_stopping(stopping.clone(), listing).await {
         Some(Ok(list)) => (list, Ok(())),
-        Some(Err(error)) => (NodeList { nodes: known, ..NodeList::default() }, Err(error)),
-        None => (NodeList::default(), Ok(())),
+        Some(Err(error)) => (Roster { nodes: known, ..Roster::default() }, Err(error)),
+        None => (Roster::default(), Ok(())),
     };
-    let NodeList { nodes: listed, unusable, more } = list;
+    let Roster { nodes: listed, unusable, more } = list;
     let (absent, present): (Vec<_>, Vec<_>) = listed.iter().partition(|node| faults.absence(node.id).is_some());
     let mut here = ask(tools, &present, &stopping).await;
     if here.ready.len() < MIN_READY_NODES && !absent.is_empty() {

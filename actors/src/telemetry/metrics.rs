@@ -11,10 +11,9 @@ mod summary;
 use std::fmt;
 use std::time::Duration;
 
+use parsec_dht::DenylistName;
 use parsec_dht::Readiness;
-use parsec_measure::{
-    FollowUp, HolderCheck, ListName, Measured, Node, OperationKind, OutcomeClass, RequestKind, RoundOutcome,
-};
+use parsec_measure::{FollowUp, HolderCheck, Measured, Node, OperationKind, OutcomeClass, RequestKind, RoundOutcome};
 use parsec_store::SpoolState;
 use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::metrics::counter::Counter;
@@ -60,7 +59,7 @@ pub struct Metrics {
     records: records::RecordMetrics,
     fallbacks: Family<labels::Fallback, Counter>,
     dht_requests: Family<labels::DhtRequest, Counter>,
-    listed_requests: Family<labels::Listed, Counter>,
+    denied_requests: Family<labels::Denied, Counter>,
     actors: actors::ActorMetrics,
     backlog: Gauge,
     spool: spool::SpoolMetrics,
@@ -246,16 +245,16 @@ impl Metrics {
         self.traces_lost.inc_by(traces as u64);
     }
 
-    /// Other peers' requests are looked up in this list: its series begin at zero.
-    pub fn watched(&self, list: ListName) {
+    /// Other peers' requests are looked up in this denylist: its series begin at zero.
+    pub fn watched(&self, list: DenylistName) {
         for request in [RequestKind::AddProvider, RequestKind::GetProviders] {
-            drop(self.listed_requests.get_or_create(&labels::Listed::new(list, request)));
+            drop(self.denied_requests.get_or_create(&labels::Denied::new(list, request)));
         }
     }
 
-    /// Another peer has asked this node for something on a list.
-    pub fn listed(&self, list: ListName, request: RequestKind) {
-        self.listed_requests.get_or_create(&labels::Listed::new(list, request)).inc();
+    /// Another peer has asked this node for something on a denylist.
+    pub fn denied(&self, list: DenylistName, request: RequestKind) {
+        self.denied_requests.get_or_create(&labels::Denied::new(list, request)).inc();
     }
 
     /// Everything, in the format of [`MEDIA_TYPE`].

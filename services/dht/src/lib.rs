@@ -4,7 +4,7 @@
 //! [`Measured`](parsec_measure::Measured) results.
 //!
 //! From the bottom up, each room knowing those before it: [`strategy`] are the decisions as pure machines, and the keyspace;
-//! `wire` messages, addresses and whom we may dial; `swarm` a peer on the network and its requests; `operation` a strategy driven over
+//! `wire` messages, addresses and whom we may dial; `denylist` content that is counted when others ask for it; `swarm` a peer on the network and its requests; `operation` a strategy driven over
 //! the network, its log and report; `table` what keeps a node's picture of the network up to date. [`Node`] ties them
 //! together. What carries its connections is a value, an [`Underlay`]: the [`Internet`], or a network to try it on, which is
 //! built of [`parts`].
@@ -56,8 +56,9 @@
 //! | why a request failed | 300 characters | `rpc::MAX_REASON_CHARS` | `tests/hostile_servers.rs` |
 //! | addresses that others see us at: weighed; announced; for AutoNAT | 64; 8; 64 | `addresses::MAX_CANDIDATES`, `MAX_CONFIRMED`, `candidates::MAX_CANDIDATES` | `addresses`, `candidates` |
 //! | DNS for one address: look-ups; records; dials | 32; 16; 16 | `MAX_DNS_LOOKUPS`, … (`dns/src/lib.rs`) | theirs |
-//! | requests waiting to be looked up in lists | 1,024 | `listed::WAITING` | `listed` |
+//! | requests waiting to be looked up in denylists | 1,024 | `watch::WAITING` | `denylist::watch` |
 
+mod denylist;
 mod network;
 mod node;
 mod operation;
@@ -67,13 +68,17 @@ mod swarm;
 mod table;
 mod wire;
 
+pub use denylist::lists::{
+    BadLine, Badbits, BadbitsReader, Denied, DeniedCids, DeniedCidsReader, DenylistName, Denylists, MAX_ENTRIES,
+};
+pub use denylist::watch::DenylistWatch;
 pub use network::{Network, UnknownNetwork};
 pub use node::{Dht, Node, NodeConfig, Readiness, StartError};
 pub use operation::error::DhtError;
 pub use strategy::key;
 pub use swarm::identity::Identity;
 pub use swarm::internet::Internet;
-pub use swarm::listed::ListWatch;
+pub use swarm::ports::port_candidates;
 pub use swarm::underlay::Underlay;
 pub use swarm::warmth::Warmth;
 #[cfg(fuzzing)]

@@ -14,7 +14,7 @@ use libp2p::kad::Mode;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm};
-use parsec_measure::{AttemptId, Cid, FollowUp, HolderCheck, Measured, StrategyKind, port_candidates};
+use parsec_measure::{AttemptId, Cid, FollowUp, HolderCheck, Measured, StrategyKind};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use thiserror::Error;
@@ -24,6 +24,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use self::vigil::watch_over;
+use crate::denylist::watch::DenylistWatch;
 use crate::operation::aftermath::Aftermath;
 use crate::operation::census::Census;
 use crate::operation::drive::Tools;
@@ -37,7 +38,7 @@ use crate::swarm::bootstrap::Bootstrap;
 use crate::swarm::build::{Behaviour, Plan, build};
 use crate::swarm::driver::Driver;
 use crate::swarm::identity::Identity;
-use crate::swarm::listed::ListWatch;
+use crate::swarm::ports::port_candidates;
 use crate::swarm::room::Room;
 use crate::swarm::underlay::Underlay;
 use crate::swarm::warmth::Warmth;
@@ -91,8 +92,8 @@ pub struct NodeConfig {
     pub cold: bool,
     /// How long one publication or search may take.
     pub operation_timeout: Duration,
-    /// Lists to look the keys of other peers' provider requests up in. Without server mode there are no such requests.
-    pub listed: Option<ListWatch>,
+    /// Denylists to look the keys of other peers' provider requests up in. Without server mode there are no such requests.
+    pub denylists: Option<DenylistWatch>,
     /// What to do with private addresses of strangers. Where all peers are ours, they are dialled.
     pub private_peers: PrivatePeers,
     /// How many connections are kept.
@@ -211,7 +212,7 @@ impl Node {
             swarm.add_external_address(address);
         }
 
-        if let Some(watch) = config.listed {
+        if let Some(watch) = config.denylists {
             swarm.behaviour_mut().kad.kad.store_mut().watch(watch.start());
         }
         let (driver, handle) = Driver::new(swarm, rpc.clone(), reach.clone(), Room::of_process().keeps(config.warmth));

@@ -172,7 +172,7 @@ async fn ready(bootstrap: Vec<String>) -> Node {
         alpha: 10,
         cold: false,
         operation_timeout: PATIENCE,
-        listed: None,
+        denylists: None,
         private_peers: PrivatePeers::Auto,
         warmth: Warmth::default(),
     };

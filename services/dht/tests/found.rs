@@ -93,7 +93,7 @@ async fn search(liar: &Liar, cid: &Cid, strategy: StrategyKind, private_peers: P
         alpha: 10,
         cold: false,
         operation_timeout: PATIENCE,
-        listed: None,
+        denylists: None,
         private_peers,
         warmth: Warmth::default(),
     };

@@ -44,7 +44,7 @@ fn config() -> NodeConfig {
         alpha: 10,
         cold: false,
         operation_timeout: PATIENCE,
-        listed: None,
+        denylists: None,
         private_peers: PrivatePeers::Auto,
         warmth: Warmth::default(),
     }

@@ -70,7 +70,7 @@ async fn ready(bootstrap: String, strategy: StrategyKind, private_peers: Private
         alpha: 10,
         cold: false,
         operation_timeout: PATIENCE,
-        listed: None,
+        denylists: None,
         private_peers,
         warmth: Warmth::default(),
     };

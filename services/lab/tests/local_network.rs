@@ -32,7 +32,7 @@ fn config(bootstrap: Vec<String>) -> NodeConfig {
         alpha: 10,
         cold: false,
         operation_timeout: PATIENCE,
-        listed: None,
+        denylists: None,
         private_peers: PrivatePeers::Auto,
         warmth: Warmth::default(),
     }

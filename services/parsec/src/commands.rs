@@ -16,10 +16,10 @@ use parsec_store::Store;
 use tracing::{info, warn};
 
 use crate::database;
+use crate::denylists;
 use crate::dht;
 use crate::dry_run::DryRun;
 use crate::ecs;
-use crate::lists;
 use crate::output;
 use crate::place::Place;
 use crate::process::{self, Process};
@@ -53,7 +53,7 @@ pub(crate) async fn run_server(config: ServerConfig, args: Vec<OsString>) -> any
 
 async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsString>) -> anyhow::Result<RunningServer> {
     let mut dht = dht_node(&config)?;
-    dht.listed = lists::watch(&config, &process.metrics).await?;
+    dht.denylists = denylists::watch(&config, &process.metrics).await?;
     let container = match config.place.ecs.clone() {
         None => None,
         Some(EcsConfig::Given(container)) => Some(container),

@@ -28,7 +28,7 @@ pub(crate) fn node_config(dht: &DhtConfig, peer: &HostPort, operation_timeout: D
         alpha: usize::from(dht.alpha),
         cold: false,
         operation_timeout,
-        listed: None,
+        denylists: None,
         private_peers: dht.private_peers,
         warmth: dht.connections,
     })

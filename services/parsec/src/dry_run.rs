@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use parsec_measure::{
     AttemptId, CheckId, Fleet, FleetGroup, NodeId, PlannedCheck, RecordCheck, SchedulerId, StoredOperation,
 };
-use parsec_store::{ClaimChecks, Migrated, NewNode, NodeList, Row, Store, StoreError};
+use parsec_store::{ClaimChecks, Migrated, NewNode, Roster, Row, Store, StoreError};
 use tracing::info;
 
 /// How many looks at records a dry run remembers: at four for each publication and one publication a minute, more than fall
@@ -62,10 +62,10 @@ impl Store for DryRun {
         Ok(())
     }
 
-    async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<NodeList, StoreError> {
+    async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<Roster, StoreError> {
         match &self.nodes {
             Some(store) => store.active_nodes(fleets, since).await,
-            None => Ok(NodeList::default()),
+            None => Ok(Roster::default()),
         }
     }
 

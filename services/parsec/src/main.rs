@@ -10,7 +10,7 @@
 //! - [`conformance`]: whether a server keeps the HTTP contract
 //! - [`server`], [`scheduler`]: which actors they are made of; [`process`]: what every process has
 //! - [`exit`]: with which code and which words it ends; [`watchdog`]: ends it when nothing else can
-//! - [`database`], [`dht`], [`lists`], [`tls`], [`provenance`], [`logging`], [`output`]: what the wiring needs
+//! - [`database`], [`dht`], [`denylists`], [`tls`], [`provenance`], [`logging`], [`output`]: what the wiring needs
 //! - [`place`]: where a server runs, from [`ecs`] or from the [`machine`]
 
 mod bench;
@@ -18,11 +18,11 @@ mod commands;
 mod conformance;
 mod database;
 mod demo;
+mod denylists;
 mod dht;
 mod dry_run;
 mod ecs;
 mod exit;
-mod lists;
 mod logging;
 mod machine;
 mod migrate;

@@ -14,7 +14,7 @@ use parsec_actors::root::Root;
 use parsec_actors::stop::{STOP_TIMEOUT, StopTimes};
 use parsec_actors::supervise::{Child, ChildEvent, GivenUp, RestartPolicy, supervise};
 use parsec_actors::telemetry::Telemetry;
-use parsec_measure::port_candidates;
+use parsec_dht::port_candidates;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};

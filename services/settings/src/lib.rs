@@ -54,7 +54,7 @@ pub use common::{CommonConfig, DatabaseConfig, DatabaseParts, DatabaseTarget, Lo
 pub use container::{BadMetadata, Container};
 pub use demo::{DemoConfig, DemoFleet};
 pub use error::ConfigError;
-pub use place::{EcsConfig, ListFiles, PlaceConfig};
+pub use place::{DenylistFiles, EcsConfig, PlaceConfig};
 pub use redact::redacted;
 pub use serving::{DhtConfig, HealthConfig, SchedulerConfig, ServerConfig};
 pub use show::ShowConfig;

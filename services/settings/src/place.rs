@@ -1,4 +1,4 @@
-//! The settings of a server that concern where it runs, and the lists that it watches.
+//! The settings of a server that concern where it runs, and the denylists that it watches.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ pub enum EcsConfig {
 
 /// Files of what somebody wants to see gone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ListFiles {
+pub struct DenylistFiles {
     /// Hashed CIDs.
     pub badbits: Option<PathBuf>,
     /// CIDs with their sources.
@@ -56,7 +56,7 @@ impl PlaceConfig {
     }
 }
 
-impl ListFiles {
+impl DenylistFiles {
     pub(super) fn read(from: &Sources) -> Result<Self, ConfigError> {
         let file = |name| Ok(from.optional(name, values::text)?.map(PathBuf::from));
         Ok(Self { badbits: file("server.dht.badbits")?, denied_cids: file("server.dht.denied_cids")? })

@@ -10,7 +10,7 @@ use crate::common::{CommonConfig, DatabaseConfig, TelemetryConfig};
 use crate::declare::settings;
 use crate::error::{ConfigError, Origin};
 use crate::key::DHT_ONLY;
-use crate::place::{ListFiles, PlaceConfig};
+use crate::place::{DenylistFiles, PlaceConfig};
 use crate::sources::Sources;
 use crate::spool::SpoolConfig;
 use crate::values::{self, HostPort};
@@ -55,7 +55,7 @@ pub struct ServerConfig {
     /// Its part in the DHT.
     pub dht: DhtConfig,
     /// What the requests of others are looked up in.
-    pub lists: ListFiles,
+    pub denylists: DenylistFiles,
 }
 
 /// A node's part in the DHT.
@@ -159,7 +159,7 @@ impl ServerConfig {
                 server_mode: from.required("server.dht.server_mode", values::switch)?,
                 ..DhtConfig::read(from)?
             },
-            lists: ListFiles::read(from)?,
+            denylists: DenylistFiles::read(from)?,
         })
     }
 }

@@ -28,7 +28,7 @@ pub(crate) struct Address(pub(crate) IpNetwork);
 
 /// An address as somebody wrote it: the text, if that is none.
 #[derive(Debug, Clone, PartialEq, Eq, FromSqlRow)]
-pub(crate) struct ListedAddress(pub(crate) Result<IpAddr, String>);
+pub(crate) struct RosterAddress(pub(crate) Result<IpAddr, String>);
 
 /// How much of a text that is no address is shown.
 const MAX_SHOWN_CHARS: usize = 64;
@@ -70,7 +70,7 @@ impl ToSql<Inet, Pg> for Address {
     }
 }
 
-impl FromSql<Inet, Pg> for ListedAddress {
+impl FromSql<Inet, Pg> for RosterAddress {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
         <IpNetwork as FromSql<Inet, Pg>>::from_sql(value).map(|network| Self(Ok(network.ip())))
     }
@@ -83,7 +83,7 @@ impl ToSql<Text, Sqlite> for Address {
     }
 }
 
-impl FromSql<Text, Sqlite> for ListedAddress {
+impl FromSql<Text, Sqlite> for RosterAddress {
     fn from_sql(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
         let text = <String as FromSql<Text, Sqlite>>::from_sql(value)?;
         let network: Result<IpNetwork, _> = text.parse();

@@ -25,7 +25,7 @@ use crate::checks::{CheckQueries, ClaimRow, StoredPlan};
 use crate::columns::{Address, Key, Names, micros, text};
 use crate::operations::{OperationQueries, OperationRow, WholeOperation};
 use crate::queries::{NodeRow, Queries};
-use crate::{ClaimChecks, MAX_LISTED_OPERATIONS, Migrated, NewNode, NodeList, Row, Store, StoreError};
+use crate::{ClaimChecks, MAX_LISTED_OPERATIONS, Migrated, NewNode, Roster, Row, Store, StoreError};
 
 /// How long a caller waits: longer than a connection and a statement may take (each back end says how long), so that
 /// they report their own reasons, and short enough to notice a machine that vanished.
@@ -147,10 +147,10 @@ impl<B: Backend> Store for Detached<B> {
         if found { Ok(()) } else { Err(StoreError::NoSuchNode(node)) }
     }
 
-    async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<NodeList, StoreError> {
+    async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<Roster, StoreError> {
         let names = fleets.iter().map(|fleet| fleet.as_str().to_owned()).collect();
-        let listed = self.query(move |conn| conn.active_nodes(names, micros(since)).boxed()).await?;
-        Ok(NodeList::read(listed))
+        let rows = self.query(move |conn| conn.active_nodes(names, micros(since)).boxed()).await?;
+        Ok(Roster::read(rows))
     }
 
     async fn register_scheduler(

@@ -4,7 +4,7 @@
 //!
 //! - [`Store`]: what can be asked of the database, the rows that go in: [`NewNode`], [`Row`], [`ServerPort`], and what
 //!   comes out again: `StoredOperation`
-//! - [`NodeList`]: who is there, and which rows could not be used
+//! - [`Roster`]: who is there, and which rows could not be used
 //! - [`Migrated`], [`migration_script`]: what was done to the schema, and the SQL for those who do it themselves
 //! - [`StoreConfig`]: which database, how to reach it, as a value or as a URL
 //! - [`Spool`]: files in which rows wait while the database is away, behind the trait [`Spooling`]
@@ -22,12 +22,12 @@ mod connection;
 mod detached;
 mod error;
 mod figures;
-mod listed;
 mod migrated;
 mod operations;
 mod port;
 mod postgres;
 mod queries;
+mod roster;
 mod spool;
 mod sqlite;
 mod store;
@@ -36,9 +36,9 @@ use std::sync::Arc;
 
 pub use config::{ParseStoreUrlError, Password, SslMode, StoreConfig, UnknownSslMode};
 pub use error::StoreError;
-pub use listed::{MAX_LISTED_NODES, NodeList, UnusableNode};
 pub use migrated::{Migrated, SchemaVersion, migration_script};
 pub use port::{PortTooHigh, ServerPort};
+pub use roster::{MAX_ROSTER, Roster, UnusableNode};
 pub use spool::{
     Adopted, Damage, Mark, Oldest, Recovered, ReplayError, Replayed, SlotReport, Spool, SpoolDepth, SpoolError,
     SpoolLimits, SpoolState, Spooling, inspect, replay,

@@ -20,7 +20,7 @@ use crate::checks::CheckQueries;
 use crate::columns::{Address, Key, Names};
 use crate::connection::AsyncSqliteConnection;
 use crate::figures::figure_values;
-use crate::listed::{ListedNode, MAX_LISTED_NODES, MAX_NAME_CHARS};
+use crate::roster::{MAX_NAME_CHARS, MAX_ROSTER, RosterRow};
 
 /// How many rows one statement names. PostgreSQL numbers parameters up to 65,535, SQLite up to 32,766; the widest row
 /// has 29.
@@ -60,12 +60,12 @@ pub(crate) trait Queries: Send {
     fn heartbeat(&mut self, node: i32, at: DateTime<Utc>) -> impl Future<Output = QueryResult<bool>> + Send;
     /// Whether there is such a node.
     fn mark_offline(&mut self, node: i32, at: DateTime<Utc>) -> impl Future<Output = QueryResult<bool>> + Send;
-    /// The newest ones first, one more than [`MAX_LISTED_NODES`] if there are more.
+    /// The newest ones first, one more than [`MAX_ROSTER`] if there are more.
     fn active_nodes(
         &mut self,
         fleets: Vec<String>,
         since: DateTime<Utc>,
-    ) -> impl Future<Output = QueryResult<Vec<ListedNode>>> + Send;
+    ) -> impl Future<Output = QueryResult<Vec<RosterRow>>> + Send;
     fn insert_scheduler(
         &mut self,
         fleets: Names,
@@ -181,13 +181,13 @@ macro_rules! implement_queries {
                     &mut self,
                     fleets: Vec<String>,
                     since: DateTime<Utc>,
-                ) -> QueryResult<Vec<ListedNode>> {
+                ) -> QueryResult<Vec<RosterRow>> {
                     nodes_ecs::table
                         .filter(nodes_ecs::offline_since.is_null())
                         .filter(nodes_ecs::last_heartbeat.ge(Some(since)))
                         .filter(nodes_ecs::fleet.eq_any(fleets))
                         .order(nodes_ecs::id.desc())
-                        .limit(MAX_LISTED_NODES as i64 + 1)
+                        .limit(MAX_ROSTER as i64 + 1)
                         .select((
                             nodes_ecs::id,
                             substr(nodes_ecs::peer_id, 1, MAX_NAME_CHARS + 1),

@@ -10,7 +10,7 @@ use parsec_measure::{
 };
 use uuid::Uuid;
 
-use crate::{Migrated, NodeList, ServerPort, StoreError};
+use crate::{Migrated, Roster, ServerPort, StoreError};
 
 /// A server that announces itself: one row of `nodes_ecs`.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,8 +117,8 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::NoSuchNode`] if its row is gone.
     async fn mark_offline(&self, node: NodeId, at: DateTime<Utc>) -> Result<(), StoreError>;
     /// The nodes of these fleets that are not offline and have been heard of since `since`, by id; at most
-    /// [`MAX_LISTED_NODES`](crate::MAX_LISTED_NODES) of them. A row that cannot be used is named and left out.
-    async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<NodeList, StoreError>;
+    /// [`MAX_ROSTER`](crate::MAX_ROSTER) of them. A row that cannot be used is named and left out.
+    async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<Roster, StoreError>;
     /// Writes the row of a round loop.
     async fn register_scheduler(
         &self,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use parsec_store::{NodeList, Store, StoreConfig, StoreError, connect};
+use parsec_store::{Roster, Store, StoreConfig, StoreError, connect};
 use parsec_test_support::{TestDatabase, database, sqlite_file};
 use tokio_postgres::Client;
 
@@ -64,7 +64,7 @@ async fn a_store_comes_back_after_the_server_has_closed_its_connections() {
     let others = "SELECT count(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity \
                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
     assert!(client.query_one(others, &[]).await.unwrap().get::<_, i64>(0) > 0);
-    assert_eq!(store.active_nodes(&[], Utc::now()).await, Ok(NodeList::default()));
+    assert_eq!(store.active_nodes(&[], Utc::now()).await, Ok(Roster::default()));
 }
 
 /// A store whose questions about nodes hang for as long as the connection lives that comes with it.

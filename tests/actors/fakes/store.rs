@@ -9,7 +9,7 @@ use parsec_measure::{
     Attempt, AttemptId, CheckId, Fleet, FleetGroup, Node, NodeId, PlannedCheck, RecordCheck, Round, SchedulerId,
     StoredOperation,
 };
-use parsec_store::{ClaimChecks, Migrated, NewNode, NodeFollowUp, NodeList, Row, Store, StoreError, UnusableNode};
+use parsec_store::{ClaimChecks, Migrated, NewNode, NodeFollowUp, Roster, Row, Store, StoreError, UnusableNode};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -262,12 +262,12 @@ impl Store for FakeStore {
         Ok(())
     }
 
-    async fn active_nodes(&self, fleets: &[Fleet], _: DateTime<Utc>) -> Result<NodeList, StoreError> {
+    async fn active_nodes(&self, fleets: &[Fleet], _: DateTime<Utc>) -> Result<Roster, StoreError> {
         self.take(Call::ActiveNodes).await?;
         self.finish(Call::ActiveNodes, |_| {});
         let active = |content: &Content| {
             let nodes = content.nodes.iter().filter(|node| content.is_active(node, fleets)).cloned().collect();
-            NodeList { nodes, unusable: content.unusable.clone(), more: false }
+            Roster { nodes, unusable: content.unusable.clone(), more: false }
         };
         Ok(self.read(active))
     }

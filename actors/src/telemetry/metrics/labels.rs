@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use parking_lot::Mutex;
-use parsec_measure::{ListName, OperationKind, RequestKind, TracedRequest};
+use parsec_dht::DenylistName;
+use parsec_measure::{OperationKind, RequestKind, TracedRequest};
 use prometheus_client::encoding::EncodeLabelSet;
 
 use crate::supervision::supervise::CrashKind;
@@ -115,13 +116,13 @@ impl Fleet {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct Listed {
+pub(super) struct Denied {
     pub(super) list: &'static str,
     pub(super) request: String,
 }
 
-impl Listed {
-    pub(super) fn new(list: ListName, request: RequestKind) -> Self {
+impl Denied {
+    pub(super) fn new(list: DenylistName, request: RequestKind) -> Self {
         Self { list: list.as_str(), request: request.as_str().to_ascii_lowercase() }
     }
 }

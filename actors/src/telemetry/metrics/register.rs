@@ -57,7 +57,7 @@ impl Metrics {
             records: records::RecordMetrics::default(),
             fallbacks: Family::default(),
             dht_requests: Family::default(),
-            listed_requests: Family::default(),
+            denied_requests: Family::default(),
             actors: actors::ActorMetrics::default(),
             backlog: Gauge::default(),
             spool: spool::SpoolMetrics::default(),
@@ -124,7 +124,7 @@ impl Metrics {
         registry.register(
             "parsec_listed_requests",
             "Provider requests of other peers for content on a list",
-            self.listed_requests.clone(),
+            self.denied_requests.clone(),
         );
         registry.register(
             "parsec_server_ready",

@@ -3,7 +3,7 @@
 //! From the bottom up: [`underlay`] is what carries connections, [`internet`] the real one with its [`gate`], and [`ends`] tells a
 //! clean end of a stream from a reset; [`dial`] says whose turn it is among a peer's addresses. [`limits`], [`doors`], [`room`],
 //! [`streams`] and [`warmth`] bound what others and we ourselves may cost. [`rpc`] is one request to one peer. [`serving`] is
-//! libp2p-kad with its [`records`], [`tap`] what is seen of its own lookups, [`listed`] who asks it for content on a list.
+//! libp2p-kad with its [`records`], [`tap`] what is seen of its own lookups.
 //! [`build`] puts a swarm together, and [`driver`] owns it.
 
 pub(crate) mod bootstrap;
@@ -18,7 +18,7 @@ pub(crate) mod gate;
 pub(crate) mod identity;
 pub(crate) mod internet;
 pub(crate) mod limits;
-pub(crate) mod listed;
+pub(crate) mod ports;
 pub(crate) mod records;
 pub(crate) mod room;
 pub(crate) mod rpc;

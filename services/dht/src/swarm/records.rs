@@ -10,7 +10,7 @@ use libp2p::kad::{ProviderRecord, Record, RecordKey};
 use libp2p::{Multiaddr, PeerId};
 use parsec_measure::RequestKind;
 
-use crate::swarm::listed::ListedRequests;
+use crate::denylist::watch::RequestFeed;
 use crate::wire::addresses;
 use crate::wire::reach::Reach;
 
@@ -56,18 +56,18 @@ pub struct ProviderStore {
     /// Whose request is being served, if any is.
     serving: Option<PeerId>,
     /// Wants to know of such requests.
-    listed: Option<ListedRequests>,
+    feed: Option<RequestFeed>,
 }
 
 impl ProviderStore {
     pub(crate) fn new(local: PeerId, reach: Reach) -> Self {
         let (own, others) = (Shelf::new(MAX_OWN_KEYS), Shelf::new(MAX_KEYS));
-        Self { local, reach, own, others, serving: None, listed: None }
+        Self { local, reach, own, others, serving: None, feed: None }
     }
 
-    /// From now on, requests of others are handed on to be looked up in lists.
-    pub(crate) fn watch(&mut self, listed: ListedRequests) {
-        self.listed = Some(listed);
+    /// From now on, requests of others are handed on to be looked up in denylists.
+    pub(crate) fn watch(&mut self, feed: RequestFeed) {
+        self.feed = Some(feed);
     }
 
     /// Says for whom the next questions come: libp2p-kad asks for our own lookups in the same words.
@@ -76,8 +76,8 @@ impl ProviderStore {
     }
 
     fn note(&self, key: &RecordKey, kind: RequestKind) {
-        if let (Some(listed), Some(peer)) = (&self.listed, self.serving) {
-            listed.note(key.as_ref(), kind, peer);
+        if let (Some(feed), Some(peer)) = (&self.feed, self.serving) {
+            feed.note(key.as_ref(), kind, peer);
         }
     }
 

@@ -43,7 +43,7 @@ fn config(bootstrap: Vec<String>, strategy: StrategyKind) -> NodeConfig {
         alpha: 10,
         cold: false,
         operation_timeout: PATIENCE,
-        listed: None,
+        denylists: None,
         private_peers: PrivatePeers::Auto,
         warmth: Warmth::default(),
     }

@@ -242,7 +242,7 @@ impl LocalNetwork {
             alpha: LookupConfig::default().alpha,
             cold: false,
             operation_timeout: OPERATION_TIMEOUT,
-            listed: None,
+            denylists: None,
             private_peers: PrivatePeers::Auto,
             warmth: Warmth::default(),
         }

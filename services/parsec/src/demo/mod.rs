@@ -245,8 +245,8 @@ async fn open_store(data_dir: Option<&Path>) -> anyhow::Result<(Arc<dyn Store>, 
 async fn wait_until_offered<'a>(store: &dyn Store, fleet: &'a Fleet, servers: usize) -> anyhow::Result<&'a Fleet> {
     let started = Instant::now();
     loop {
-        let listed = store.active_nodes(std::slice::from_ref(fleet), chrono::Utc::now() - ACTIVE_WITHIN).await?;
-        let offered = listed.nodes.len();
+        let roster = store.active_nodes(std::slice::from_ref(fleet), chrono::Utc::now() - ACTIVE_WITHIN).await?;
+        let offered = roster.nodes.len();
         if offered >= servers {
             return Ok(fleet);
         }

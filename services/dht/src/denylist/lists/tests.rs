@@ -36,23 +36,23 @@ fn line_of(cid: &Cid) -> String {
 }
 
 /// List and source of where a key stands.
-fn found<'a>(lists: &'a Lists, key: &[u8]) -> Vec<(ListName, Option<&'a str>)> {
-    lists.find(key).into_iter().map(|listed| (listed.list, listed.source)).collect()
+fn found<'a>(lists: &'a Denylists, key: &[u8]) -> Vec<(DenylistName, Option<&'a str>)> {
+    lists.find(key).into_iter().map(|denied| (denied.list, denied.source)).collect()
 }
 
-fn only_badbits(text: &str) -> Lists {
-    Lists { badbits: Some(badbits(text).unwrap()), denied_cids: None }
+fn only_badbits(text: &str) -> Denylists {
+    Denylists { badbits: Some(badbits(text).unwrap()), denied_cids: None }
 }
 
-fn only_denied(text: &str) -> Lists {
-    Lists { badbits: None, denied_cids: Some(denied(text).unwrap()) }
+fn only_denied(text: &str) -> Denylists {
+    Denylists { badbits: None, denied_cids: Some(denied(text).unwrap()) }
 }
 
 #[test]
 fn the_hash_that_the_specification_writes_out_is_found_by_the_multihash_of_its_cid() {
     let lists = only_badbits(&format!("//{KNOWN_ANCHOR}\n"));
-    let listed = Listed { list: ListName::Badbits, cid: KNOWN_CID.to_owned(), source: None };
-    assert_eq!(lists.find(&key(KNOWN_CID)), [listed]);
+    let denied = Denied { list: DenylistName::Badbits, cid: KNOWN_CID.to_owned(), source: None };
+    assert_eq!(lists.find(&key(KNOWN_CID)), [denied]);
     assert_eq!(lists.find(&key(CID_V0)), []);
 }
 
@@ -94,8 +94,8 @@ fn denied_cids_are_read_with_header_quotes_and_their_source() {
     let text = format!("\u{feff}CID,Source\r\n{CID_V0},plain\n\n \"{KNOWN_CID}\",\"a, \"\"b\"\"\" \n");
     let lists = only_denied(&text);
     assert_eq!(lists.denied_cids.as_ref().unwrap().len(), 2);
-    assert_eq!(found(&lists, &key(CID_V0)), [(ListName::DeniedCids, Some("plain"))]);
-    assert_eq!(found(&lists, &key(KNOWN_CID)), [(ListName::DeniedCids, Some("a, \"b\""))]);
+    assert_eq!(found(&lists, &key(CID_V0)), [(DenylistName::DeniedCids, Some("plain"))]);
+    assert_eq!(found(&lists, &key(KNOWN_CID)), [(DenylistName::DeniedCids, Some("a, \"b\""))]);
     assert_eq!(denied(&format!("{CID_V0},x")).unwrap().len(), 1, "without a header");
     assert!(denied("cid,source\n").unwrap().is_empty());
 }
@@ -103,7 +103,7 @@ fn denied_cids_are_read_with_header_quotes_and_their_source() {
 #[test]
 fn of_two_sources_of_one_cid_the_later_one_counts() {
     let lists = only_denied(&format!("{CID_V0},first\n{KNOWN_CID},other\n{CID_V0},second"));
-    assert_eq!(found(&lists, &key(CID_V0)), [(ListName::DeniedCids, Some("second"))]);
+    assert_eq!(found(&lists, &key(CID_V0)), [(DenylistName::DeniedCids, Some("second"))]);
 }
 
 #[test]
@@ -128,19 +128,19 @@ fn a_cid_of_any_encoding_denies_its_multihash() {
     // libp2p-key (0x72) and git-raw (0x78) are never tried.
     for codec in CODECS.into_iter().chain([0x72, 0x78]) {
         let lists = only_denied(&format!("{},x", Cid::new_v1(codec, *cid(CID_V0).hash())));
-        assert_eq!(found(&lists, &key(CID_V0)), [(ListName::DeniedCids, Some("x"))], "{codec:#x}");
+        assert_eq!(found(&lists, &key(CID_V0)), [(DenylistName::DeniedCids, Some("x"))], "{codec:#x}");
     }
 }
 
 #[test]
 fn a_key_can_stand_on_both_lists_and_counts_once_on_each() {
     let both = CODECS.map(|codec| Cid::new_v1(codec, *cid(CID_V0).hash()));
-    let lists = Lists {
+    let lists = Denylists {
         badbits: Some(badbits(&both.iter().map(line_of).collect::<Vec<_>>().join("\n")).unwrap()),
         denied_cids: Some(denied(&both.iter().map(|cid| format!("{cid},x\n")).collect::<String>()).unwrap()),
     };
-    assert_eq!(lists.names(), [ListName::Badbits, ListName::DeniedCids]);
-    assert_eq!(found(&lists, &key(CID_V0)), [(ListName::Badbits, None), (ListName::DeniedCids, Some("x"))]);
+    assert_eq!(lists.names(), [DenylistName::Badbits, DenylistName::DeniedCids]);
+    assert_eq!(found(&lists, &key(CID_V0)), [(DenylistName::Badbits, None), (DenylistName::DeniedCids, Some("x"))]);
 }
 
 #[test]
@@ -158,8 +158,8 @@ fn more_sources_than_are_told_apart_leave_the_entries_in_place() {
         reader.source(&source.to_string());
     }
     reader.line(&format!("{CID_V0},one too many")).unwrap();
-    let lists = Lists { badbits: None, denied_cids: Some(reader.finish()) };
-    assert_eq!(found(&lists, &key(CID_V0)), [(ListName::DeniedCids, None)]);
+    let lists = Denylists { badbits: None, denied_cids: Some(reader.finish()) };
+    assert_eq!(found(&lists, &key(CID_V0)), [(DenylistName::DeniedCids, None)]);
 }
 
 fn multihash() -> impl Strategy<Value = Multihash<64>> {
@@ -173,7 +173,7 @@ proptest! {
         asked in multihash(),
     ) {
         let cids: Vec<Cid> = listed.iter().map(|(hash, codec)| Cid::new_v1(CODECS[*codec], *hash)).collect();
-        let lists = Lists {
+        let lists = Denylists {
             badbits: Some(badbits(&cids.iter().map(line_of).collect::<Vec<_>>().join("\n")).unwrap()),
             denied_cids: Some(denied(&cids.iter().map(|cid| format!("{cid},x\n")).collect::<String>()).unwrap()),
         };

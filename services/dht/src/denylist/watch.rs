@@ -1,4 +1,4 @@
-//! Requests of others for what stands on a list: found out, logged and told, away from the swarm's task.
+//! Requests of others for what stands on a denylist: found out, logged and told, away from the swarm's task.
 //!
 //! To look one key up takes about 20 µs in a list of 600,000, most of it hashing. The swarm's task only hands the key on
 //! while it serves the request, which takes it 0.3 µs; it never waits, and what there is no room for is not looked up.
@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use libp2p::PeerId;
-use parsec_measure::{ListName, Lists, MAX_KEY_BYTES, RequestKind};
+use parsec_measure::{MAX_KEY_BYTES, RequestKind};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{info, warn};
+
+use crate::denylist::lists::{DenylistName, Denylists};
 
 /// How many requests may wait to be looked up, about 150 bytes each.
 const WAITING: usize = 1_024;
@@ -21,29 +23,29 @@ const WAITING: usize = 1_024;
 const LINES: u32 = 10;
 const LOG_WINDOW: Duration = Duration::from_secs(10);
 
-/// Is told of each request for something listed: on which list, and which request.
-type Tell = dyn Fn(ListName, RequestKind) + Send + Sync;
+/// Is told of each request for something denied: on which list, and which request.
+type Tell = dyn Fn(DenylistName, RequestKind) + Send + Sync;
 
 /// The lists that a node in server mode looks at, and who wants to know.
 #[derive(Clone)]
-pub struct ListWatch {
-    lists: Arc<Lists>,
+pub struct DenylistWatch {
+    lists: Arc<Denylists>,
     tell: Arc<Tell>,
 }
 
-impl ListWatch {
+impl DenylistWatch {
     /// Calls `tell` for each ADD_PROVIDER and GET_PROVIDERS of others whose key stands on one of the lists; twice if it
     /// stands on both. It runs among the node's tasks and must not wait.
-    pub fn new(lists: Lists, tell: impl Fn(ListName, RequestKind) + Send + Sync + 'static) -> Self {
+    pub fn new(lists: Denylists, tell: impl Fn(DenylistName, RequestKind) + Send + Sync + 'static) -> Self {
         Self { lists: Arc::new(lists), tell: Arc::new(tell) }
     }
 
     /// Starts the task that looks keys up. It ends with what hands them on.
-    pub(crate) fn start(self) -> ListedRequests {
+    pub(crate) fn start(self) -> RequestFeed {
         let (to, from) = mpsc::channel(WAITING);
         let missed = Arc::new(AtomicU64::new(0));
         tokio::spawn(self.run(from, Arc::clone(&missed)));
-        ListedRequests { to, missed }
+        RequestFeed { to, missed }
     }
 
     async fn run(self, mut from: mpsc::Receiver<Inbound>, missed: Arc<AtomicU64>) {
@@ -58,19 +60,19 @@ impl ListWatch {
     }
 
     fn look_up(&self, Inbound { key, kind, peer }: &Inbound, log: &mut LogBudget) {
-        for listed in self.lists.find(key) {
-            (self.tell)(listed.list, *kind);
+        for denied in self.lists.find(key) {
+            (self.tell)(denied.list, *kind);
             if let Some(unsaid) = log.spend(Instant::now()) {
-                let (list, request) = (listed.list.as_str(), kind.as_str());
-                info!(list, request, cid = listed.cid, source = listed.source, %peer, unsaid, "request for a listed CID");
+                let (list, request) = (denied.list.as_str(), kind.as_str());
+                info!(list, request, cid = denied.cid, source = denied.source, %peer, unsaid, "request for a listed CID");
             }
         }
     }
 }
 
-impl fmt::Debug for ListWatch {
+impl fmt::Debug for DenylistWatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ListWatch").field(&self.lists.names()).finish()
+        f.debug_tuple("DenylistWatch").field(&self.lists.names()).finish()
     }
 }
 
@@ -84,12 +86,12 @@ struct Inbound {
 
 /// Where the keys of requests are handed on.
 #[derive(Debug)]
-pub(crate) struct ListedRequests {
+pub(crate) struct RequestFeed {
     to: mpsc::Sender<Inbound>,
     missed: Arc<AtomicU64>,
 }
 
-impl ListedRequests {
+impl RequestFeed {
     /// Takes note of a request. A key that is too long to be held is no multihash that a list could name.
     pub(crate) fn note(&self, key: &[u8], kind: RequestKind, peer: PeerId) {
         if key.len() <= MAX_KEY_BYTES && self.to.try_send(Inbound { key: key.to_vec(), kind, peer }).is_err() {
@@ -137,7 +139,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_there_is_no_room_for_is_left_out_and_counted() {
-        let requests = ListWatch::new(Lists::default(), |_, _| ()).start();
+        let requests = DenylistWatch::new(Denylists::default(), |_, _| ()).start();
         // On one thread the task cannot run in between.
         for _ in 0..WAITING + 3 {
             requests.note(&[0x12, 0], RequestKind::GetProviders, PeerId::random());

@@ -5,16 +5,17 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use parsec_dht::{Dht, ListWatch, Node, NodeConfig, Readiness};
+use parsec_dht::{BadbitsReader, DeniedCidsReader, DenylistName, Denylists};
+use parsec_dht::{DenylistWatch, Dht, Node, NodeConfig, Readiness};
 use parsec_lab::{LocalConfig, LocalNetwork, LocalTransport, Region};
-use parsec_measure::{BadbitsReader, Cid, Content, DeniedCidsReader, ListName, Lists, OutcomeClass, RequestKind};
+use parsec_measure::{Cid, Content, OutcomeClass, RequestKind};
 use sha2::{Digest, Sha256};
 use tokio::time::{sleep, timeout};
 
 /// Far longer than anything here takes: reached only when something is missing.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-type Told = Arc<Mutex<Vec<(ListName, RequestKind)>>>;
+type Told = Arc<Mutex<Vec<(DenylistName, RequestKind)>>>;
 
 fn content(text: &str) -> Cid {
     Content::from(text.as_bytes().to_vec()).cid()
@@ -29,12 +30,12 @@ fn raw_cid(cid: &Cid) -> String {
     format!("b{}", letters.collect::<String>())
 }
 
-fn lists(bad: &Cid, denied: &Cid) -> Lists {
+fn lists(bad: &Cid, denied: &Cid) -> Denylists {
     let digest = Sha256::digest(format!("{}/", raw_cid(bad)));
     let (mut badbits, mut denied_cids) = (BadbitsReader::default(), DeniedCidsReader::default());
     badbits.line(&format!("//{}", digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>())).unwrap();
     denied_cids.line(&format!("{denied},somebody")).unwrap();
-    Lists { badbits: Some(badbits.finish().unwrap()), denied_cids: Some(denied_cids.finish()) }
+    Denylists { badbits: Some(badbits.finish().unwrap()), denied_cids: Some(denied_cids.finish()) }
 }
 
 /// Looks again and again, on a clock that jumps.
@@ -69,12 +70,12 @@ async fn what_others_ask_for_is_told_if_it_is_listed_and_nothing_else_is() {
     let network = LocalNetwork::start(config).await.unwrap();
     let [bad, denied, harmless] = ["bad", "denied", "harmless"].map(content);
     let told = Told::default();
-    let watch = ListWatch::new(lists(&bad, &denied), {
+    let watch = DenylistWatch::new(lists(&bad, &denied), {
         let told = Arc::clone(&told);
         move |list, request| told.lock().unwrap().push((list, request))
     });
     let newcomer = || network.newcomer(Region::EuCentral1);
-    let server = Node::start(NodeConfig { server_mode: true, listed: Some(watch), ..newcomer() }).await.unwrap();
+    let server = Node::start(NodeConfig { server_mode: true, denylists: Some(watch), ..newcomer() }).await.unwrap();
     let bootstrap = vec![format!("/memory/{}/p2p/{}", server.port(), server.peer_id())];
     let join = || ready(NodeConfig { bootstrap: bootstrap.clone(), ..newcomer() });
     let (publisher, finder) = tokio::join!(join(), join());
@@ -88,11 +89,11 @@ async fn what_others_ask_for_is_told_if_it_is_listed_and_nothing_else_is() {
     }
     // Requests are looked up in their order: once this one has been, all before it have.
     publish(&publisher, &bad).await;
-    until(async || count(ListName::Badbits, RequestKind::AddProvider) == 2).await;
+    until(async || count(DenylistName::Badbits, RequestKind::AddProvider) == 2).await;
 
     let all = told.lock().unwrap().clone();
-    assert_eq!(count(ListName::DeniedCids, RequestKind::AddProvider), 1, "{all:?}");
-    for list in [ListName::Badbits, ListName::DeniedCids] {
+    assert_eq!(count(DenylistName::DeniedCids, RequestKind::AddProvider), 1, "{all:?}");
+    for list in [DenylistName::Badbits, DenylistName::DeniedCids] {
         assert_eq!(count(list, RequestKind::GetProviders), 1, "{all:?}");
     }
     assert_eq!(all.len(), 5, "{all:?}");

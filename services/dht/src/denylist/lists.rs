@@ -1,10 +1,10 @@
-//! Lists of content that somebody wants to see gone, and which of them the key of a request stands on.
+//! The denylists themselves, and which of them the key of a request stands on.
 //!
-//! Nothing is withheld because of them: a DHT server answers as it always does, and what is listed is counted. A provider
+//! Nothing is withheld because of them: a DHT server answers as it always does, and requests for what is denied are counted. A provider
 //! request names a multihash, a list names CIDs, which say besides how the content is encoded. So a key is tried as a CIDv1
 //! of each encoding ([`CODECS`]).
 //!
-//! Whatever is listed is kept as its [`Anchor`], the form in which badbits lists write it: the SHA-256 of the CIDv1 in
+//! Whatever is denied is kept as its [`Anchor`], the form in which badbits lists write it: the SHA-256 of the CIDv1 in
 //! base32 and a slash. Those of all CIDs have one length, and one computation serves both lists.
 
 use std::collections::HashMap;
@@ -14,10 +14,10 @@ use multihash::Multihash;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::harmless;
+use parsec_measure::harmless;
 
 /// How many entries one list may have. The public badbits list has several 100,000; this many take 320 MB.
-pub const MAX_LISTED: usize = 10_000_000;
+pub const MAX_ENTRIES: usize = 10_000_000;
 
 /// How many different sources of denied CIDs are told apart. The entries of further ones are matched, without their source.
 const MAX_SOURCES: usize = 65_536;
@@ -46,14 +46,14 @@ fn anchor(cid: &Cid) -> Anchor {
 
 /// A list by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ListName {
+pub enum DenylistName {
     /// Hashes of CIDs, one to a line, as badbits.dwebops.pub publishes them.
     Badbits,
     /// CIDs with where they came from, as CSV.
     DeniedCids,
 }
 
-impl ListName {
+impl DenylistName {
     /// The name in metrics and logs.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -79,7 +79,7 @@ impl BadLine {
     }
 
     fn too_many(line: &str) -> Self {
-        Self::new(line, format!("expected at most {MAX_LISTED} entries"))
+        Self::new(line, format!("expected at most {MAX_ENTRIES} entries"))
     }
 }
 
@@ -140,7 +140,7 @@ impl BadbitsReader {
 
     fn hash(&mut self, line: &str, hash: &str) -> Result<(), BadLine> {
         match from_hex(hash) {
-            Some(_) if self.list.anchors.len() >= MAX_LISTED => return Err(BadLine::too_many(line)),
+            Some(_) if self.list.anchors.len() >= MAX_ENTRIES => return Err(BadLine::too_many(line)),
             Some(anchor) => self.list.anchors.push(anchor),
             None if is_multihash(hash) => self.list.skipped += 1,
             None => return Err(BadLine::new(line, EXPECTED_HASH)),
@@ -182,12 +182,12 @@ fn from_hex(text: &str) -> Option<Anchor> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeniedCids {
     /// In the order of their anchors.
-    entries: Vec<Denied>,
+    entries: Vec<Entry>,
     sources: Vec<Box<str>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Denied {
+struct Entry {
     anchor: Anchor,
     /// Its place among the sources; beyond them if there were too many.
     source: u32,
@@ -232,14 +232,14 @@ impl DeniedCidsReader {
             return Ok(());
         }
         let cid: Cid = text.parse().map_err(|error| wrong(&format!("the first column is not a CID ({error})")))?;
-        if self.list.entries.len() >= MAX_LISTED {
+        if self.list.entries.len() >= MAX_ENTRIES {
             return Err(BadLine::too_many(line));
         }
         // A key does not tell its encoding: one that is never tried is as good as any other.
         let codec = if CODECS.contains(&cid.codec()) { cid.codec() } else { RAW };
         let anchor = anchor(&Cid::new_v1(codec, *cid.hash()));
         let source = self.source(source.trim());
-        self.list.entries.push(Denied { anchor, source });
+        self.list.entries.push(Entry { anchor, source });
         Ok(())
     }
 
@@ -304,7 +304,7 @@ fn field(text: &str) -> Result<(String, Option<&str>), &'static str> {
 
 /// The lists that a node looks at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Lists {
+pub struct Denylists {
     /// If there is one.
     pub badbits: Option<Badbits>,
     /// If there is one.
@@ -313,48 +313,48 @@ pub struct Lists {
 
 /// Where a key stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed<'a> {
+pub struct Denied<'a> {
     /// On this list.
-    pub list: ListName,
+    pub list: DenylistName,
     /// As this CID.
     pub cid: String,
     /// For this reason, as far as the list says.
     pub source: Option<&'a str>,
 }
 
-impl Lists {
+impl Denylists {
     /// The lists that are there.
-    pub fn names(&self) -> Vec<ListName> {
-        let badbits = self.badbits.as_ref().map(|_| ListName::Badbits);
-        badbits.into_iter().chain(self.denied_cids.as_ref().map(|_| ListName::DeniedCids)).collect()
+    pub fn names(&self) -> Vec<DenylistName> {
+        let badbits = self.badbits.as_ref().map(|_| DenylistName::Badbits);
+        badbits.into_iter().chain(self.denied_cids.as_ref().map(|_| DenylistName::DeniedCids)).collect()
     }
 
     /// Where the key of a provider request stands: at most once on each list. What is no multihash stands nowhere.
-    pub fn find(&self, key: &[u8]) -> Vec<Listed<'_>> {
+    pub fn find(&self, key: &[u8]) -> Vec<Denied<'_>> {
         let Ok(multihash) = Multihash::<64>::from_bytes(key) else { return Vec::new() };
-        let mut found: Vec<Listed<'_>> = Vec::new();
+        let mut found: Vec<Denied<'_>> = Vec::new();
         for codec in CODECS {
             let cid = Cid::new_v1(codec, multihash);
             let anchor = anchor(&cid);
             for (list, source) in [self.on_badbits(&anchor), self.on_denied(&anchor)].into_iter().flatten() {
                 if found.iter().all(|known| known.list != list) {
-                    found.push(Listed { list, cid: cid.to_string(), source });
+                    found.push(Denied { list, cid: cid.to_string(), source });
                 }
             }
         }
         found
     }
 
-    fn on_badbits(&self, anchor: &Anchor) -> Option<(ListName, Option<&str>)> {
+    fn on_badbits(&self, anchor: &Anchor) -> Option<(DenylistName, Option<&str>)> {
         self.badbits.as_ref()?.anchors.binary_search(anchor).ok()?;
-        Some((ListName::Badbits, None))
+        Some((DenylistName::Badbits, None))
     }
 
-    fn on_denied(&self, anchor: &Anchor) -> Option<(ListName, Option<&str>)> {
+    fn on_denied(&self, anchor: &Anchor) -> Option<(DenylistName, Option<&str>)> {
         let list = self.denied_cids.as_ref()?;
         let place = list.entries.binary_search_by_key(anchor, |entry| entry.anchor).ok()?;
         let source = list.sources.get(list.entries[place].source as usize).map(AsRef::as_ref);
-        Some((ListName::DeniedCids, source))
+        Some((DenylistName::DeniedCids, source))
     }
 }
 

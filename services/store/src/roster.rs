@@ -8,22 +8,22 @@ use std::net::IpAddr;
 use diesel::prelude::*;
 use parsec_measure::{Endpoint, Fleet, Node, NodeId};
 
-use crate::columns::ListedAddress;
+use crate::columns::RosterAddress;
 
 /// How many nodes are listed at most: far more than the fleets of the field have, and as many as one round can ask.
-pub const MAX_LISTED_NODES: usize = 1_000;
+pub const MAX_ROSTER: usize = 1_000;
 
 /// The longest peer id or region that is taken: twice the longest of each that there is.
 pub(crate) const MAX_NAME_CHARS: i32 = 128;
 
 /// The nodes that a scheduler can go round.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct NodeList {
+pub struct Roster {
     /// Those that can be asked, by id.
     pub nodes: Vec<Node>,
     /// Rows of which no node can be made, by id.
     pub unusable: Vec<UnusableNode>,
-    /// Whether there are more than [`MAX_LISTED_NODES`]; then these are the ones that registered last.
+    /// Whether there are more than [`MAX_ROSTER`]; then these are the ones that registered last.
     pub more: bool,
 }
 
@@ -44,20 +44,20 @@ impl fmt::Display for UnusableNode {
 
 /// What a scheduler wants to know of a row of `nodes_ecs`; texts are cut after one character too many.
 #[derive(Debug, Queryable)]
-pub(crate) struct ListedNode {
+pub(crate) struct RosterRow {
     pub(crate) id: i32,
     pub(crate) peer_id: String,
     pub(crate) region: String,
     pub(crate) fleet: String,
-    pub(crate) address: ListedAddress,
+    pub(crate) address: RosterAddress,
     pub(crate) server_port: i16,
 }
 
-impl NodeList {
+impl Roster {
     /// Takes the newest rows, newest first, one more than are listed if there are more.
-    pub(crate) fn read(mut rows: Vec<ListedNode>) -> Self {
-        let more = rows.len() > MAX_LISTED_NODES;
-        rows.truncate(MAX_LISTED_NODES);
+    pub(crate) fn read(mut rows: Vec<RosterRow>) -> Self {
+        let more = rows.len() > MAX_ROSTER;
+        rows.truncate(MAX_ROSTER);
         let mut list = Self { more, ..Self::default() };
         for row in rows.into_iter().rev() {
             let id = NodeId(row.id);
@@ -70,7 +70,7 @@ impl NodeList {
     }
 }
 
-impl ListedNode {
+impl RosterRow {
     /// A port that a Go server let wrap around comes back as what it was.
     fn read(self) -> Result<Node, String> {
         let fleet = self.fleet.parse::<Fleet>().map_err(|error| error.to_string())?;
@@ -102,13 +102,13 @@ fn reachable(ip: IpAddr) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn row(id: i32) -> ListedNode {
-        ListedNode {
+    fn row(id: i32) -> RosterRow {
+        RosterRow {
             id,
             peer_id: "12D3KooWSample".to_owned(),
             region: "eu-central-1".to_owned(),
             fleet: "default".to_owned(),
-            address: ListedAddress(Ok(IpAddr::from([192, 0, 2, 7]))),
+            address: RosterAddress(Ok(IpAddr::from([192, 0, 2, 7]))),
             server_port: 7_070,
         }
     }
@@ -118,14 +118,14 @@ mod tests {
         let long = "x".repeat(129);
         let rows = vec![
             row(7),
-            ListedNode { server_port: 0, ..row(6) },
-            ListedNode { address: ListedAddress(Ok(IpAddr::from([0, 0, 0, 0]))), ..row(5) },
-            ListedNode { address: ListedAddress(Err("here".to_owned())), ..row(4) },
-            ListedNode { region: long.clone(), ..row(3) },
-            ListedNode { peer_id: long, ..row(2) },
+            RosterRow { server_port: 0, ..row(6) },
+            RosterRow { address: RosterAddress(Ok(IpAddr::from([0, 0, 0, 0]))), ..row(5) },
+            RosterRow { address: RosterAddress(Err("here".to_owned())), ..row(4) },
+            RosterRow { region: long.clone(), ..row(3) },
+            RosterRow { peer_id: long, ..row(2) },
             row(1),
         ];
-        let list = NodeList::read(rows);
+        let list = Roster::read(rows);
         assert_eq!(list.nodes.iter().map(|node| node.id.0).collect::<Vec<_>>(), [1, 7]);
         let said: Vec<_> = list.unusable.iter().map(ToString::to_string).collect();
         assert_eq!(
@@ -142,16 +142,16 @@ mod tests {
 
     #[test]
     fn a_port_that_wrapped_is_unwrapped() {
-        let list = NodeList::read(vec![ListedNode { server_port: -25_536, ..row(1) }]);
+        let list = Roster::read(vec![RosterRow { server_port: -25_536, ..row(1) }]);
         assert_eq!(list.nodes[0].endpoint.socket().port(), 40_000);
     }
 
     #[test]
     fn of_too_many_the_newest_are_listed() {
-        let all = MAX_LISTED_NODES as i32 + 1;
-        let list = NodeList::read((1..=all).rev().map(row).collect());
-        assert_eq!((list.more, list.nodes.len(), list.nodes[0].id), (true, MAX_LISTED_NODES, NodeId(2)));
-        let list = NodeList::read((2..=all).rev().map(row).collect());
-        assert_eq!((list.more, list.nodes.len()), (false, MAX_LISTED_NODES));
+        let all = MAX_ROSTER as i32 + 1;
+        let list = Roster::read((1..=all).rev().map(row).collect());
+        assert_eq!((list.more, list.nodes.len(), list.nodes[0].id), (true, MAX_ROSTER, NodeId(2)));
+        let list = Roster::read((2..=all).rev().map(row).collect());
+        assert_eq!((list.more, list.nodes.len()), (false, MAX_ROSTER));
     }
 }

@@ -1,4 +1,4 @@
-//! The list files of a server in server mode: read once at the start, within bounds.
+//! The denylists of a server in server mode: read once at the start, within bounds.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use parsec_actors::metrics::Metrics;
-use parsec_dht::ListWatch;
-use parsec_measure::{BadLine, BadbitsReader, DeniedCidsReader, ListName, Lists};
+use parsec_dht::{BadLine, BadbitsReader, DeniedCidsReader, DenylistName, DenylistWatch, Denylists};
 use tracing::{info, warn};
 
-use parsec_settings::{ListFiles, ServerConfig};
+use parsec_settings::{DenylistFiles, ServerConfig};
 
 /// How much is read of a file. The public badbits list has 30 MB.
 const BOUNDS: Bounds = Bounds { file: 1 << 30, line: 2 << 20 };
@@ -24,12 +23,12 @@ struct Bounds {
     line: usize,
 }
 
-/// Reads the lists that are configured, and lets requests for what is on them be counted; `None` if there are none.
+/// Reads the denylists that are configured, and lets requests for what is on them be counted; `None` if there are none.
 ///
 /// # Errors
 /// Names the file, the line and what would be right.
-pub(crate) async fn watch(config: &ServerConfig, metrics: &Arc<Metrics>) -> anyhow::Result<Option<ListWatch>> {
-    if config.lists == ListFiles::default() {
+pub(crate) async fn watch(config: &ServerConfig, metrics: &Arc<Metrics>) -> anyhow::Result<Option<DenylistWatch>> {
+    if config.denylists == DenylistFiles::default() {
         return Ok(None);
     }
     if !config.dht.server_mode {
@@ -37,25 +36,25 @@ pub(crate) async fn watch(config: &ServerConfig, metrics: &Arc<Metrics>) -> anyh
             "without --server-mode other peers send this node no requests: --badbits and --denied-cids have no effect"
         );
     }
-    let files = config.lists.clone();
-    let lists = tokio::task::spawn_blocking(move || read(&files)).await.context("reading the lists")??;
+    let files = config.denylists.clone();
+    let lists = tokio::task::spawn_blocking(move || read(&files)).await.context("reading the denylists")??;
     lists.names().into_iter().for_each(|list| metrics.watched(list));
     let metrics = Arc::clone(metrics);
-    Ok(Some(ListWatch::new(lists, move |list, request| metrics.listed(list, request))))
+    Ok(Some(DenylistWatch::new(lists, move |list, request| metrics.denied(list, request))))
 }
 
-fn read(files: &ListFiles) -> anyhow::Result<Lists> {
-    let mut lists = Lists::default();
+fn read(files: &DenylistFiles) -> anyhow::Result<Denylists> {
+    let mut lists = Denylists::default();
     if let Some(path) = &files.badbits {
         let mut reader = BadbitsReader::default();
-        each_line(ListName::Badbits, path, BOUNDS, |line| reader.line(line))?;
-        let list = reader.finish().with_context(|| place(ListName::Badbits, path))?;
+        each_line(DenylistName::Badbits, path, BOUNDS, |line| reader.line(line))?;
+        let list = reader.finish().with_context(|| place(DenylistName::Badbits, path))?;
         info!(path = %path.display(), entries = list.len(), other_rules = list.skipped(), "badbits list read");
         lists.badbits = Some(list);
     }
     if let Some(path) = &files.denied_cids {
         let mut reader = DeniedCidsReader::default();
-        each_line(ListName::DeniedCids, path, BOUNDS, |line| reader.line(line))?;
+        each_line(DenylistName::DeniedCids, path, BOUNDS, |line| reader.line(line))?;
         let list = reader.finish();
         info!(path = %path.display(), entries = list.len(), "list of denied CIDs read");
         lists.denied_cids = Some(list);
@@ -63,17 +62,17 @@ fn read(files: &ListFiles) -> anyhow::Result<Lists> {
     Ok(lists)
 }
 
-fn place(list: ListName, path: &Path) -> String {
+fn place(list: DenylistName, path: &Path) -> String {
     let flag = match list {
-        ListName::Badbits => "--badbits",
-        ListName::DeniedCids => "--denied-cids",
+        DenylistName::Badbits => "--badbits",
+        DenylistName::DeniedCids => "--denied-cids",
     };
     format!("list {} ({flag})", path.display())
 }
 
 /// Hands each line to `take`, with whatever ends it.
 fn each_line(
-    list: ListName,
+    list: DenylistName,
     path: &Path,
     bounds: Bounds,
     mut take: impl FnMut(&str) -> Result<(), BadLine>,
@@ -117,7 +116,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), content).unwrap();
         let mut lines = Vec::new();
-        let read = each_line(ListName::Badbits, file.path(), SMALL, |line| {
+        let read = each_line(DenylistName::Badbits, file.path(), SMALL, |line| {
             lines.push(line.trim_end().to_owned());
             Ok(())
         });
@@ -149,7 +148,7 @@ mod tests {
             (directory.path(), "it is not a regular file"),
             (Path::new("/nowhere/list"), "cannot read it: No such file or directory (os error 2)"),
         ] {
-            let files = ListFiles { denied_cids: Some(path.to_owned()), ..ListFiles::default() };
+            let files = DenylistFiles { denied_cids: Some(path.to_owned()), ..DenylistFiles::default() };
             let error = format!("{:#}", read(&files).unwrap_err());
             assert_eq!(error, format!("list {} (--denied-cids): {reason}", path.display()));
         }
