@@ -18,7 +18,6 @@ use crate::*;
 /// What the binary says of itself in these tests.
 pub(crate) const BINARY: Binary =
     Binary { version: concat!(env!("CARGO_PKG_VERSION"), " (test)"), exit_codes: &[(0, "told to stop")] };
-
 pub(crate) type Parsed = Result<(Command, Vec<Warning>), String>;
 
 pub(crate) fn run(line: &str, environment: &[(&str, &str)]) -> Parsed {
