@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::ConfigError;
+use crate::secrecy::Secret;
 use crate::sources::Sources;
-use crate::values::{self, HostPort, LogLevel, OutputFormat, Secret, SslMode};
+use crate::values::{self, HostPort, LogLevel, OutputFormat, SslMode};
 
 /// What every command has.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -56,6 +56,7 @@ pub use demo::{DemoConfig, DemoFleet};
 pub use error::ConfigError;
 pub use place::{DenylistFiles, EcsConfig, PlaceConfig};
 pub use redact::redacted;
+pub use secrecy::Secret;
 pub use serving::{DhtConfig, HealthConfig, SchedulerConfig, ServerConfig};
 pub use show::ShowConfig;
 pub use spool::{SpoolCommandConfig, SpoolConfig};
@@ -64,5 +65,5 @@ pub use tools::{
     BenchConfig, CompletionsConfig, ConformanceConfig, MigrateConfig, NetworkConfig, OneShot, OneShotConfig,
     TraceConfig,
 };
-pub use values::{BenchFormat, BenchTransport, HostPort, LogLevel, OutputFormat, Secret, Shell, SpoolAction, SslMode};
+pub use values::{BenchFormat, BenchTransport, HostPort, LogLevel, OutputFormat, Shell, SpoolAction, SslMode};
 pub use warnings::Warning;

@@ -1,7 +1,30 @@
-//! Secrets in a text, blanked.
+//! Secrets, which are never shown, and secrets in a text, blanked.
+
+use std::fmt;
 
 /// What stands where a secret was.
 pub(super) const BLANK: &str = "***";
+
+/// Text that is never shown.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for those who need it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(BLANK)
+    }
+}
 
 /// `text` with the passwords blanked that it holds if it is a URL; `None` if it is no URL.
 ///

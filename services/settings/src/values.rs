@@ -15,34 +15,13 @@ use parsec_measure::{AttemptId, Cid, ParseCidError, Share, StrategyKind};
 use reqwest::Url;
 use tracing_subscriber::EnvFilter;
 
-use crate::secrecy::BLANK;
+use crate::secrecy::Secret;
 
 /// What a reader makes of a text: the value, or what would have been right.
 pub(super) type Reading<T> = Result<T, String>;
 
 /// The largest port that `nodes_ecs.server_port` and `nodes_ecs.peer_port` can hold: they are SMALLINT.
 const MAX_STORED_PORT: u16 = i16::MAX as u16;
-
-/// Text that is never shown.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub(super) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text, for those who need it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(BLANK)
-    }
-}
 
 /// A place to listen on or to call, not yet resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
