@@ -55,6 +55,17 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "parsec-ecs",
+        &[
+            "parsec-!parsec-measure,parsec-api,parsec-settings",
+            "actix",
+            "actix-web",
+            "diesel",
+            "diesel-async",
+            "libp2p",
+        ],
+    ),
+    (
         "parsec-actors",
         &["parsec-!parsec-measure,parsec-dht,parsec-api,parsec-store", "libp2p", "diesel", "diesel-async"],
     ),

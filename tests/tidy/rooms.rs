@@ -24,9 +24,10 @@ pub(crate) const HOUSES: &[House] = &[
         rooms: &["node", "table", "operation", "swarm", "denylist", "wire", "strategy"],
         ..SMALL
     },
+    House { at: "services/ecs", ..SMALL },
     House { at: "services/lab", ..SMALL },
     House { at: "services/measure", ..SMALL },
-    House { at: "services/parsec", lines: Some(3_300), ..SMALL },
+    House { at: "services/parsec", lines: Some(3_000), ..SMALL },
     House { at: "services/results", ..SMALL },
     House { at: "services/settings", lines: Some(4_200), ..SMALL },
     House { at: "services/show", ..SMALL },

@@ -12,14 +12,12 @@ use parsec_actors::recorder::Backlog;
 use parsec_api::client::{HttpClient, ServerApi, Timeouts};
 use parsec_dht::NodeConfig;
 use parsec_measure::Endpoint;
-use parsec_store::Store;
+use parsec_store::{DryRun, Store};
 use tracing::{info, warn};
 
 use crate::database;
 use crate::denylists;
 use crate::dht;
-use crate::dry_run::DryRun;
-use crate::ecs;
 use crate::output;
 use crate::place::Place;
 use crate::process::{self, Process};
@@ -57,7 +55,7 @@ async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsStrin
     let container = match config.place.ecs.clone() {
         None => None,
         Some(EcsConfig::Given(container)) => Some(container),
-        Some(EcsConfig::AskAt(uri)) => Some(ecs::ask(uri).await?),
+        Some(EcsConfig::AskAt(uri)) => Some(parsec_ecs::ask(uri).await?),
     };
     let tls = config.access.tls.as_ref().map(tls::server).transpose()?;
     let http = process::bind("HTTP API", &config.api)?;

@@ -11,7 +11,7 @@
 //! - [`server`], [`scheduler`]: which actors they are made of; [`process`]: what every process has
 //! - [`exit`]: with which code and which words it ends; [`watchdog`]: ends it when nothing else can
 //! - [`database`], [`dht`], [`denylists`], [`tls`], [`provenance`], [`logging`], [`output`]: what the wiring needs
-//! - [`place`]: where a server runs, from [`ecs`] or from the [`machine`]
+//! - [`place`]: where a server runs, from the metadata of ECS or from the [`machine`]
 
 mod bench;
 mod commands;
@@ -20,8 +20,6 @@ mod database;
 mod demo;
 mod denylists;
 mod dht;
-mod dry_run;
-mod ecs;
 mod exit;
 mod logging;
 mod machine;

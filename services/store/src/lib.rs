@@ -8,6 +8,7 @@
 //! - [`Migrated`], [`migration_script`]: what was done to the schema, and the SQL for those who do it themselves
 //! - [`StoreConfig`]: which database, how to reach it, as a value or as a URL
 //! - [`Spool`]: files in which rows wait while the database is away, behind the trait [`Spooling`]
+//! - [`DryRun`]: what stands for the database where nothing may be written
 //! - [`StoreError`]: what can go wrong, told apart by what the caller should do
 //!
 //! Inside, from the outside in: `detached` runs each call as a task of its own; `queries`, `operations` and `checks` have
@@ -20,6 +21,7 @@ mod columns;
 mod config;
 mod connection;
 mod detached;
+mod dry_run;
 mod error;
 mod figures;
 mod migrated;
@@ -35,6 +37,7 @@ mod store;
 use std::sync::Arc;
 
 pub use config::{ParseStoreUrlError, Password, SslMode, StoreConfig, UnknownSslMode};
+pub use dry_run::DryRun;
 pub use error::StoreError;
 pub use migrated::{Migrated, SchemaVersion, migration_script};
 pub use port::{PortTooHigh, ServerPort};

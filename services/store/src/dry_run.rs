@@ -9,15 +9,16 @@ use parking_lot::Mutex;
 use parsec_measure::{
     AttemptId, CheckId, Fleet, FleetGroup, NodeId, PlannedCheck, RecordCheck, SchedulerId, StoredOperation,
 };
-use parsec_store::{ClaimChecks, Migrated, NewNode, Roster, Row, Store, StoreError};
 use tracing::info;
+
+use crate::{ClaimChecks, Migrated, NewNode, Roster, Row, Store, StoreError};
 
 /// How many looks at records a dry run remembers: at four for each publication and one publication a minute, more than fall
 /// due in the day after which the first are made.
 const MAX_PLANNED: usize = 10_000;
 
 /// A store for `--dry-run`: reads from the real database where there is one, and writes nothing.
-pub(crate) struct DryRun {
+pub struct DryRun {
     /// What is read from.
     nodes: Option<Arc<dyn Store>>,
     /// Looks at records that are planned and not claimed yet, the earliest due first.
@@ -26,12 +27,12 @@ pub(crate) struct DryRun {
 
 impl DryRun {
     /// One without a database.
-    pub(crate) fn alone() -> Self {
+    pub fn alone() -> Self {
         Self { nodes: None, planned: Mutex::default() }
     }
 
     /// One that reads what is in this database.
-    pub(crate) fn reading(store: Arc<dyn Store>) -> Self {
+    pub fn reading(store: Arc<dyn Store>) -> Self {
         Self { nodes: Some(store), planned: Mutex::default() }
     }
 

@@ -1,4 +1,5 @@
-//! Asks the ECS metadata endpoint (version 4) what it says of the container that this server runs in: an agent on the same machine, which may come up later than the container.
+//! Asks the ECS metadata endpoint (version 4) what it says of the container that this server runs in: an agent on the same
+//! machine, which may come up later than the container. What it says is read in `parsec-settings`.
 
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ struct Patience {
 /// An endpoint without a usable answer.
 #[derive(Debug, Error)]
 #[error("ECS metadata (ECS_CONTAINER_METADATA_URI_V4 or --ecs-metadata-uri-v4) from {uri}: {reason}")]
-pub(crate) struct AskError {
+pub struct AskError {
     uri: Url,
     #[source]
     reason: Reason,
@@ -83,7 +84,7 @@ impl Reason {
 ///
 /// # Errors
 /// Names the address, and what came instead of an answer.
-pub(crate) async fn ask(uri: Url) -> Result<Container, AskError> {
+pub async fn ask(uri: Url) -> Result<Container, AskError> {
     ask_with(PATIENCE, uri).await
 }
 
