@@ -95,7 +95,7 @@ async fn a_list_that_cannot_be_used_stops_the_start_with_its_file_and_line() {
             "line 2: cannot use `//0123abc`: expected `//` and 64 hex",
         ),
         ("--badbits", file("page", b"<html>\n</html>\n"), "no line of it is an entry"),
-        ("--badbits", file("binary", b"\x1f\x8b\x08\x00"), "line 1: no text"),
+        ("--badbits", file("binary", b"\x1f\x8b\x08\x00"), "line 1: not UTF-8 text"),
         (
             "--denied-cids",
             file("csv", b"cid,source\nQmnonsense,x\n"),
