@@ -246,7 +246,7 @@ async fn a_full_backlog_takes_no_more_says_so_and_counts() {
     let row = rows(1);
     assert_eq!(desk.record(vec![row[0].clone(); MAX_BACKLOG]).await, Ok(()));
     let full = desk.record(rows(2)).await.unwrap_err();
-    assert_eq!(full.to_string(), "100000 rows wait in memory for the database already");
+    assert_eq!(full.to_string(), "100000 rows already wait in memory for the database");
     assert_eq!((desk.backlog.len(), desk.rows_lost()), (MAX_BACKLOG, 2));
     desk.handle().record(rows(3)).await;
     assert_eq!((desk.backlog.len(), desk.rows_lost()), (MAX_BACKLOG, 5));
