@@ -1,19 +1,21 @@
-//! The living parts: whatever lives long, owns state or can crash is an actor, one to a file. They stand in rooms, and a room
-//! knows only those below it: [`scheduling`], [`serving`], [`recording`], [`telemetry`], [`supervision`].
+//! The actors of parsec: whatever lives long, owns state or can crash is an actor, one to a file. The modules are
+//! rooms, and a room may only use those below it: [`scheduling`], [`serving`], [`recording`], [`telemetry`],
+//! [`supervision`].
 //!
 //! | actor | duty | asks | supervised by |
 //! |---|---|---|---|
 //! | [`Root`](root::Root) | the root of a process | – | the process |
-//! | [`DhtNode`](dht_node::DhtNode) | publishes and finds | `Recorder` | root |
+//! | [`DhtNode`](dht_node::DhtNode) | publishes and finds | `Listener` | root |
+//! | `Listener` in [`follow_ups`] | has the outcome of finished publications recorded | `Recorder` | `DhtNode` |
 //! | [`Heartbeat`](heartbeat::Heartbeat) | keeps the node's row alive | `DhtNode` | root |
-//! | [`Verifier`](verifier::Verifier) | looks whether records are where they were put | `DhtNode`, `Recorder` | root |
+//! | [`Verifier`](verifier::Verifier) | checks whether records are still in place | `DhtNode`, `Recorder` | root |
 //! | [`Gateway`](gateway::Gateway) | serves HTTP | `DhtNode`, or `Telemetry` | root |
-//! | [`Telemetry`](telemetry::Telemetry) | tells the metrics | – | root |
-//! | [`Recorder`](recorder::Recorder) | writes what was measured | – | root |
+//! | [`Telemetry`](telemetry::Telemetry) | answers with metrics and status | – | root |
+//! | [`Recorder`](recorder::Recorder) | writes what was measured to the database | – | root |
 //! | [`Scheduler`](scheduler::Scheduler) | keeps the fleets going | `Fleet` | root |
-//! | [`Fleet`](fleet::Fleet) | plays the rounds of a group | `Recorder` | scheduler |
+//! | [`Fleet`](fleet::Fleet) | runs the rounds of a group of fleets | `Recorder` | scheduler |
 //!
-//! Others hold [`Ask`](ask::Ask)s, not addresses, so that a fake can stand in for any of them.
+//! Other code holds [`Ask`](ask::Ask)s, not addresses, so that a test can replace any of them with a fake.
 //! [`supervise`] brings back what crashes or hangs ([`progress`]), [`stop`] ends a process in order, [`vitals`] say how it
 //! is doing.
 

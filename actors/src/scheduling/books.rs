@@ -1,8 +1,7 @@
-//! What a round writes down, beside what it measures: nothing that is measured waits for a recorder, a disk, a database or
-//! a log.
+//! Records what happens in a round, so that no measurement waits for a recorder, a disk, a database or a log.
 //!
-//! Whoever plays the round notes what happened with a [`Pen`], which takes no time; [`Books::keep`] sees to the rest at
-//! the same time. It ends when the pen has been dropped and everything is where it belongs.
+//! The code that runs the round notes each event with a [`Pen`], which never blocks. [`Books::keep`] runs at the same
+//! time and passes the events on. It ends when the pen has been dropped and every event has been passed on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,10 +22,10 @@ use crate::supervision::stop::{Stopping, unless_stopping};
 /// How many rows are handed over in one message: more than a usual round has.
 const ROWS_AT_ONCE: usize = 256;
 
-/// How long the database is waited for when a server is gone. One that works answers within milliseconds.
+/// How long the database is waited for when a server is unreachable. A healthy one answers within milliseconds.
 pub(crate) const DATABASE_LIMIT: Duration = Duration::from_secs(5);
 
-/// A server that cannot be reached: offline until its next heartbeat.
+/// A server that cannot be reached: it counts as offline until its next heartbeat.
 #[derive(Debug)]
 pub(crate) struct Gone {
     node: Node,
@@ -42,7 +41,7 @@ impl Gone {
     }
 }
 
-/// What is not a row.
+/// Events that are not rows.
 #[derive(Debug)]
 enum Note {
     Begun(Round, Vec<Attempt>),
@@ -53,8 +52,8 @@ enum Note {
 #[derive(Debug)]
 struct Line(Row, Span);
 
-/// Notes what a round does. Never waits: what it writes is bounded by the round, two entries to an attempt and one to a
-/// server.
+/// Notes what a round does. Never waits. The queue stays small, because a round notes at most two entries for each
+/// attempt and one for each server.
 #[derive(Debug)]
 pub(crate) struct Pen {
     rows: UnboundedSender<Line>,
@@ -72,18 +71,18 @@ impl Pen {
         let _ = self.rows.unbounded_send(Line(Row::Attempt(attempt.clone()), span));
     }
 
-    /// What was planned begins.
+    /// The planned attempts begin.
     pub(crate) fn begun(&self, round: &Round, attempts: Vec<Attempt>) {
         let _ = self.notes.unbounded_send(Note::Begun(round.clone(), attempts));
     }
 
-    /// A server is gone.
+    /// A server cannot be reached.
     pub(crate) fn gone(&self, gone: Gone) {
         let _ = self.notes.unbounded_send(Note::Gone(gone));
     }
 }
 
-/// Where a round's entries go.
+/// Receives a round's entries and passes them on.
 #[derive(Debug)]
 pub(crate) struct Books {
     rows: UnboundedReceiver<Line>,
@@ -98,7 +97,7 @@ impl Books {
         (Pen { rows, notes }, Self { rows: rows_in, notes: notes_in })
     }
 
-    /// Hands everything on, in the order in which it was noted, until the pen has been dropped and all is done.
+    /// Passes everything on, in the order in which it was noted, until the pen has been dropped and nothing is left.
     pub(crate) async fn keep(
         self,
         recorder: &RecorderHandle,
@@ -152,7 +151,7 @@ async fn mark_offline(store: &Arc<dyn Store>, Gone { node, error, at }: Gone, st
     }
 }
 
-/// The answer of the database, if it comes soon.
+/// The answer of the database, if it comes in time.
 pub(crate) async fn in_time<T>(asking: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     let answer = timeout(DATABASE_LIMIT, asking).await;
     answer.unwrap_or_else(|_| Err(StoreError::Unavailable(format!("no answer within {} s", DATABASE_LIMIT.as_secs()))))

@@ -1,12 +1,12 @@
-//! Duty: plays the rounds of one fleet group, on time, one after the other.
+//! Duty: runs the rounds of one fleet group, on time, one after the other.
 //!
-//! Before each round it asks the store who is alive and each of those servers whether it is ready; then
-//! one server publishes and the others look it up (module [`round`](crate::scheduling::round)). Every attempt goes to
-//! the recorder as soon as it has ended. Told to stop ([`Stop`]), it cuts the round under way off and
-//! records it as interrupted; so it does with a round that it crashed in, when it is back. A database that
-//! is away does not keep it from measuring: it goes on with the nodes it knows. Neither does a row that no
-//! node can be made of: it is named, and left out. A server that fails again and again is left out for a
-//! while ([`Faults`](parsec_measure::Faults)). What it must not forget is in its [`FleetMemory`].
+//! Before each round it asks the store which nodes are alive, and asks each of their servers whether it is ready. Then
+//! one server publishes and the others look the content up (module [`round`](crate::scheduling::round)). Every attempt
+//! is sent to the recorder as soon as it has ended. When told to stop ([`Stop`]), it interrupts the current round and
+//! records it as interrupted; after a crash it does the same with the round that it crashed in. While the database is
+//! away it goes on measuring with the nodes it knows. A row that cannot be turned into a node is logged and left out. A
+//! server that fails repeatedly is left out for a while ([`Faults`](parsec_measure::Faults)). What has to survive a
+//! crash is kept in its [`FleetMemory`].
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -30,30 +30,30 @@ use crate::supervision::stop::Stop;
 pub use super::memory::FleetMemory;
 pub use super::round::RoundFinished;
 
-/// The pauses between tries to register with a database that is away: doubling between these.
+/// The shortest and the longest pause between tries to register while the database is away; it doubles in between.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-/// What a fleet needs. Its memory is shared, so that a restarted actor goes on where it was.
+/// What a fleet needs. Its memory is shared, so that a restarted actor continues where it was.
 #[derive(Clone)]
 pub struct FleetConfig {
-    /// The fleets that it goes round.
+    /// The fleets that publish in turn.
     pub group: FleetGroup,
     /// How often a round is due.
     pub interval: Duration,
     /// The first round is due at a random time before this has passed, so that the fleets of many schedulers that were started
     /// together do not measure each other.
     pub jitter: Duration,
-    /// Longer than a round can take: one that takes longer hangs, and counts as a crash.
+    /// Longer than a round can take: a round that exceeds this counts as hung, and the actor as crashed.
     pub round_limit: Duration,
-    /// What it was built from, for its row in the database.
+    /// The commit that it was built from, for its row in the database.
     pub dependencies: serde_json::Value,
     /// Makes the content reproducible.
     pub seed: Option<u64>,
-    /// What rounds are played with.
+    /// What rounds need.
     pub tools: RoundTools,
-    /// What it does not forget when it crashes.
+    /// What must survive a crash of the actor.
     pub memory: FleetMemory,
-    /// Hears of every round that has ended.
+    /// Is told of every round that has ended.
     pub watcher: Option<Recipient<RoundFinished>>,
 }
 
@@ -66,7 +66,7 @@ impl FleetConfig {
 /// See the module's documentation.
 pub struct Fleet {
     config: FleetConfig,
-    /// Who is left out of the round because its server fails again and again.
+    /// Which nodes are left out of rounds because their servers fail repeatedly.
     unasked: BTreeSet<NodeId>,
     database_is_away: bool,
     /// The rows that are known to be unusable.
@@ -104,12 +104,12 @@ impl Fleet {
         }
     }
 
-    /// Works with its course for a moment.
+    /// Runs `work` on its course, while holding the lock.
     fn on_course<T>(&self, work: impl FnOnce(&mut Course) -> T) -> T {
         work(self.config.memory.kept().course(|| self.config.course()))
     }
 
-    /// Gets a number from the database, and then begins with the rounds.
+    /// Registers with the database, which gives it a number, and then begins with the rounds.
     fn register(&self, pause: Duration, context: &mut Context<Self>) {
         let registered = self.config.memory.kept().scheduler;
         if let Some(scheduler) = registered {
@@ -223,7 +223,7 @@ impl Fleet {
         }));
     }
 
-    /// Says once that the database is away, and once that it is back.
+    /// Logs when the database goes away and when it is back, once each.
     fn note_database(&mut self, mustered: &Mustered) {
         let fleet = &self.config.group;
         match &mustered.database {
@@ -236,7 +236,8 @@ impl Fleet {
         self.database_is_away = mustered.database.is_err();
     }
 
-    /// Notes whose server could not even be asked whether it is ready, and says who is left out from now on and who no more.
+    /// Notes which servers could not even be asked whether they are ready, and logs who is left out from now on and who
+    /// no longer is.
     fn note_left_out(&mut self, mustered: &Mustered) {
         let fleet = &self.config.group;
         let mut kept = self.config.memory.kept();
@@ -260,7 +261,7 @@ impl Fleet {
         self.unasked = unasked;
     }
 
-    /// Notes what the round says of each server that was asked.
+    /// Notes how each server that was asked did in this round.
     fn note_attempts(&mut self, attempts: &[(Node, Attempt)]) {
         let mut kept = self.config.memory.kept();
         for (node, Attempt { result, .. }) in attempts {
@@ -270,8 +271,8 @@ impl Fleet {
         }
     }
 
-    /// Names each row once that cannot be used, and again when something else is wrong with it. Says once that there are more
-    /// nodes than one round can ask.
+    /// Logs each unusable row once, and again when its fault changes. Logs once that there are more nodes than one
+    /// round can ask.
     fn note_unusable(&mut self, mustered: &Mustered) {
         if mustered.database.is_err() {
             return;
@@ -287,7 +288,7 @@ impl Fleet {
         self.more_than_listed = mustered.more;
     }
 
-    /// Says once that there are too few nodes, again when their number changes, and once that there are enough.
+    /// Logs once that there are too few nodes, again when their number changes, and once when there are enough.
     fn note_too_few(&mut self, too_few: Option<TooFewNodes>, mustered: &Mustered) {
         if self.too_few == too_few {
             return;

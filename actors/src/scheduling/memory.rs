@@ -1,4 +1,4 @@
-//! What a fleet must not forget when its actor crashes.
+//! The state of a fleet that must survive a crash of its actor.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use tokio::time::Instant;
 
 use super::open_round::OpenRound;
 
-/// What a fleet remembers. Clones are of the same fleet: made outside of its actor, it outlives the actor and its parent.
+/// What a fleet remembers. Clones share the same state. It is created outside the actor, so it outlives the actor and
+/// its parent.
 #[derive(Debug, Clone, Default)]
 pub struct FleetMemory {
     kept: Arc<Mutex<Kept>>,
@@ -25,7 +26,7 @@ pub(super) struct Kept {
     pub(super) scheduler: Option<SchedulerId>,
     /// The nodes that the database listed last.
     pub(super) known: Vec<Node>,
-    /// Which servers fail again and again.
+    /// Which servers fail repeatedly.
     pub(super) faults: Faults,
     /// Who publishes next.
     pub(super) rotation: Rotation,
@@ -33,7 +34,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Its course, which begins now if it has not yet.
+    /// Its course. The first call begins it.
     pub(super) fn course(&mut self, begin: impl FnOnce() -> Course) -> &mut Course {
         self.course.get_or_insert_with(begin)
     }
@@ -44,9 +45,10 @@ impl Kept {
 pub(super) struct Course {
     /// The moment from which the schedule counts.
     pub(super) epoch: Instant,
-    /// The grid of due times: after a crash the next round is due when it would have been.
+    /// The grid of due times: after a crash the next round is due at the time at which it would have been due anyway.
     pub(super) schedule: Schedule,
-    /// Makes the content: begun anew, it would publish the same content again.
+    /// Generates the content. It is kept, because a generator begun anew with the same seed would publish the same
+    /// content again.
     pub(super) rng: StdRng,
 }
 
@@ -60,7 +62,7 @@ impl Course {
 }
 
 impl FleetMemory {
-    /// To be held for a moment only.
+    /// Hold the guard only for a moment.
     pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock()
     }

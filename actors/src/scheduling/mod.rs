@@ -1,4 +1,4 @@
-//! A scheduler: the rounds of its fleets, and what becomes of them.
+//! A scheduler: the rounds of its fleets, and how their results are recorded.
 
 mod books;
 pub mod fleet;

@@ -1,4 +1,4 @@
-//! Who is there for a round, and who can take part.
+//! Finds out which nodes are there for a round, and which of them can take part.
 
 use std::time::Duration;
 
@@ -15,24 +15,24 @@ use super::books::{Gone, in_time};
 use super::tools::RoundTools;
 use crate::supervision::stop::{Stopping, unless_stopping};
 
-/// Who turned up for a round.
+/// The nodes found for a round.
 #[derive(Debug)]
 pub(crate) struct Mustered {
     pub(crate) started: DateTime<Utc>,
     pub(crate) listed: Vec<Node>,
     pub(crate) ready: Vec<ReadyNode>,
     pub(crate) left_out: Vec<LeftOut>,
-    /// Servers that could not be reached: still to be marked offline.
+    /// Servers that could not be reached and have yet to be marked offline.
     pub(crate) gone: Vec<Gone>,
-    /// Rows that no node could be made of.
+    /// Rows that could not be turned into a node.
     pub(crate) unusable: Vec<UnusableNode>,
     /// Whether the database has more nodes than it lists.
     pub(crate) more: bool,
-    /// Whether the list is the database's, or what was known before.
+    /// Whether the list comes from the database, or is the one that was known before.
     pub(crate) database: Result<(), StoreError>,
 }
 
-/// A node that is listed and cannot take part.
+/// A node that is listed but cannot take part.
 #[derive(Debug)]
 pub(crate) struct LeftOut {
     pub(crate) node: Node,
@@ -40,7 +40,7 @@ pub(crate) struct LeftOut {
     pub(crate) asked: DateTime<Utc>,
     pub(crate) answered: DateTime<Utc>,
     pub(crate) result: Measured,
-    /// It was not asked, for it failed again and again.
+    /// It was not asked, because it failed repeatedly.
     pub(crate) absence: Option<Absence>,
 }
 
@@ -54,8 +54,8 @@ impl LeftOut {
     }
 }
 
-/// Lists the nodes of the group and asks each whether it is ready. Without the database, `known` are asked. Those who failed
-/// again and again are not asked, unless too few are left for a round.
+/// Lists the nodes of the group and asks each whether it is ready. Without the database, the nodes in `known` are
+/// asked. Nodes that failed repeatedly are not asked, unless too few others are left for a round.
 pub(crate) async fn muster(
     tools: &RoundTools,
     group: &FleetGroup,
@@ -86,7 +86,7 @@ pub(crate) async fn muster(
     Mustered { started, ready, left_out, gone, unusable, more, database, listed }
 }
 
-/// What those who were asked said.
+/// The answers of those who were asked.
 #[derive(Debug, Default)]
 struct Here {
     ready: Vec<ReadyNode>,
@@ -94,7 +94,7 @@ struct Here {
     gone: Vec<Gone>,
 }
 
-/// Asks all at once whether they are ready.
+/// Asks all of them at once whether they are ready.
 async fn ask(tools: &RoundTools, nodes: &[&Node], stopping: &Stopping) -> Here {
     let asked = nodes.iter().map(|&node| async move {
         let (asked, clock) = (Utc::now(), Instant::now());

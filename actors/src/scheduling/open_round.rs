@@ -1,5 +1,5 @@
-//! What a fleet is about to do, noted before it does it: should the fleet's actor or its process die, each attempt that
-//! had begun still gets its row.
+//! Notes what a fleet is about to do before it does it. If the fleet's actor or its process dies, each attempt that had
+//! begun still gets its row.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use parsec_store::Row;
 
 use crate::recording::recorder::RecorderHandle;
 
-/// The round that a fleet plays, if it plays one. Shared, so that it outlives a crash of the fleet's actor.
+/// The round that a fleet is running, if any. Shared, so that it survives a crash of the fleet's actor.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OpenRound(Arc<Mutex<Option<Open>>>);
 
@@ -25,14 +25,14 @@ struct Open {
 #[derive(Debug)]
 struct Noted {
     node: Node,
-    /// As it is recorded if nobody is left to do so.
+    /// The row to record if nobody is left to record a result.
     attempt: Attempt,
     stage: Stage,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// It may never begin.
+    /// Has not begun, and may never begin.
     Planned,
     Begun,
     /// It has its result, which is on its way to the recorder.
@@ -44,16 +44,16 @@ enum Stage {
 /// What a crash left behind.
 #[derive(Debug)]
 pub(crate) struct Abandoned {
-    /// The round, with its end.
+    /// The round, marked as ended.
     pub(crate) round: Round,
     /// The attempts that had begun and have no result.
     pub(crate) lost: Vec<(Node, Attempt)>,
-    /// Those whose result has not been recorded.
+    /// The attempts that have a result which has not been recorded.
     pub(crate) unrecorded: Vec<(Node, Attempt)>,
 }
 
 impl Abandoned {
-    /// The rows that it still gets.
+    /// The rows that the round still gets.
     pub(crate) fn rows(&self) -> Vec<Row> {
         let attempts = self.unrecorded.iter().chain(&self.lost).map(|(_, attempt)| Row::Attempt(attempt.clone()));
         attempts.chain([Row::Round(self.round.clone())]).collect()
@@ -69,8 +69,8 @@ fn of(attempts: &[(Node, Attempt)]) -> Vec<Attempt> {
 }
 
 impl OpenRound {
-    /// Notes what the round is going to attempt: what begins now, and what begins once that has succeeded. On disk, too, when
-    /// it returns, if the recorder has one that works and is quick.
+    /// Notes what the round is going to attempt: what begins now, and what begins once that has succeeded. When this
+    /// returns, the note is on disk as well, if the recorder has a disk that works and is quick enough.
     pub(crate) async fn announce(
         &self,
         round: &Round,
@@ -84,7 +84,7 @@ impl OpenRound {
         recorder.announce(round.clone(), attempts, planned).await;
     }
 
-    /// What was planned begins, as these attempts say it now.
+    /// The planned attempts begin, as given here.
     pub(crate) fn begun(&self, attempts: &[Attempt]) {
         let Some(open) = &mut *self.0.lock() else { return };
         for attempt in attempts {
@@ -113,7 +113,7 @@ impl OpenRound {
         *self.0.lock() = None;
     }
 
-    /// Takes what a crash has left behind, if it has.
+    /// Takes what a crash has left behind, if anything.
     pub(crate) fn take(&self) -> Option<Abandoned> {
         let Open { round, attempts } = self.0.lock().take()?;
         let now = Utc::now();

@@ -1,8 +1,9 @@
-//! One round: who publishes, who looks it up, and what became of each attempt. (Who is there: [`muster`](crate::scheduling::muster).)
+//! One round: who publishes, who looks it up, and how each attempt ended. ([`muster`](crate::scheduling::muster) finds
+//! out who is there.)
 //!
 //! Plain functions that the actor [`Fleet`](crate::scheduling::fleet::Fleet) runs as futures. They measure nothing
-//! themselves: the servers do. Here every attempt gets a row, whatever became of it: the whole round is noted before it
-//! begins ([`OpenRound`]), and each attempt is recorded when it has ended, beside whatever comes next ([`Books`]).
+//! themselves: the servers do. Here every attempt gets a row, however it ends: the whole round is noted before it
+//! begins ([`OpenRound`]), and each attempt is recorded when it has ended, while the round goes on ([`Books`]).
 
 use std::time::Duration;
 
@@ -25,19 +26,19 @@ use crate::supervision::stop::{Stopping, unless_stopping};
 
 pub use super::tools::RoundTools;
 
-/// A round has ended: an event for whoever watches.
+/// A round has ended: an event for whoever is interested.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct RoundFinished {
     /// The fleets.
     pub group: FleetGroup,
-    /// The round, with its end.
+    /// The round, marked as ended.
     pub round: Round,
     /// Its attempts, each with the node that was asked.
     pub attempts: Vec<(Node, Attempt)>,
 }
 
-/// What a round is played with.
+/// What a round needs.
 #[derive(Debug)]
 pub(crate) struct Parts {
     /// Who does what.
@@ -50,7 +51,7 @@ pub(crate) struct Parts {
     pub(crate) content: Content,
 }
 
-/// Plays a planned round to its end.
+/// Runs a planned round to its end.
 pub(crate) async fn play(
     tools: &RoundTools,
     open: &OpenRound,
@@ -68,7 +69,7 @@ pub(crate) async fn play(
     end(tools, open, round, outcome, attempts).await
 }
 
-/// Notes a round that cannot be played for want of nodes.
+/// Records a round that cannot take place because there are too few nodes.
 pub(crate) async fn leave_out(
     tools: &RoundTools,
     open: &OpenRound,
@@ -80,12 +81,12 @@ pub(crate) async fn leave_out(
     gone.into_iter().for_each(|gone| pen.gone(gone));
     drop(pen);
     books.keep(&tools.recorder, &tools.store, open, &stopping).await;
-    // Asked while the process stops, nobody is ready: that says nothing about the nodes.
+    // While the process stops, no node counts as ready: that says nothing about the nodes.
     let outcome = if *stopping.borrow() { RoundOutcome::Interrupted } else { RoundOutcome::TooFewNodes };
     end(tools, open, round, outcome, vec![]).await
 }
 
-/// Notes the end of a round.
+/// Records the end of a round.
 async fn end(
     tools: &RoundTools,
     open: &OpenRound,
@@ -144,7 +145,8 @@ impl Play<'_> {
         };
         let publisher = provider.peer_id.clone();
         let mut attempts = vec![(provider, published.clone())];
-        // Lookups are due once there is something to look up; then also for those who cannot take part.
+        // Lookups begin once there is something to look up. From then on, nodes that cannot take part get rows for
+        // them, too.
         if outcome == RoundOutcome::Complete {
             let absent = async { self.record_left_out(left_out, &published.cid) };
             let (looked_up, absent) = futures::join!(self.look_up(lookups, &publisher, &published), absent);
@@ -164,17 +166,17 @@ impl Play<'_> {
         retrievers.iter().map(|ready| probes(ready.node())).collect()
     }
 
-    /// Has all of them look the key up at the same time, each as often as configured. Due when the answer to the publication
-    /// was there; nothing is waited for in between.
+    /// Has all of them look the key up at the same time, each as often as configured. Begins as soon as the publication
+    /// has been answered, without waiting for anything else.
     ///
-    /// Whom a search found is compared with who published.
+    /// The provider that a lookup found is compared with the node that published.
     async fn look_up(
         &self,
         lookups: Vec<Vec<(Node, Attempt)>>,
         publisher: &str,
         published: &Attempt,
     ) -> Vec<(Node, Attempt)> {
-        // The provider may write the same key in another way; the others look up what it says.
+        // The provider may write the same key in another form; the others look up the form that it returned.
         let begun = |attempt: Attempt| Attempt { cid: published.cid.clone(), due: published.ended, ..attempt };
         let begin = |probes: Vec<(Node, Attempt)>| {
             probes.into_iter().map(|(node, attempt)| (node, begun(attempt))).collect::<Vec<_>>()
@@ -219,7 +221,7 @@ impl Play<'_> {
         Caller { scheduler_id: &self.scheduler_id, attempt }
     }
 
-    /// Makes one call, and notes what became of it.
+    /// Makes one call, and notes how it ended.
     async fn attempt(
         &self,
         node: &Node,
@@ -247,7 +249,7 @@ impl Play<'_> {
         attempt
     }
 
-    /// A node that could not take part has failed its part of the round: looking the content up.
+    /// A node that cannot take part has failed its part of the round: looking the content up.
     fn record_left_out(&self, left_out: Vec<LeftOut>, cid: &str) -> Vec<(Node, Attempt)> {
         let record = |LeftOut { node, asked, answered, result, .. }| {
             let planned = self.planned(&node, OperationKind::Retrieve, 0, cid);
@@ -261,7 +263,7 @@ impl Play<'_> {
     }
 }
 
-/// Takes an answer for what was asked, and only for that: the same multihash, in whichever form the server writes it.
+/// Accepts an answer only if it is for what was asked: the same multihash, in whichever form the server writes it.
 fn credit(answered: Answered, cid: &str, took: Duration) -> (String, Measured) {
     let multihash = |text: &str| text.parse::<Cid>().ok().map(|cid| cid.multihash());
     if multihash(&answered.cid).is_some_and(|theirs| Some(theirs) == multihash(cid)) {

@@ -1,8 +1,8 @@
 //! Duty: keeps one [`Fleet`] actor alive for each fleet group.
 //!
-//! A fleet that crashes comes back by itself. One that crashes too often takes the scheduler down with
-//! it, and that the process: a fresh one is the better cure, and nobody measures less without being told.
-//! Told to stop ([`Stop`]), it stops every fleet first.
+//! A fleet that crashes is restarted. One that crashes too often takes the scheduler down, and the scheduler takes the
+//! process down: a fresh process is the better cure, and a process that goes on with fewer fleets would be hard to
+//! notice. When told to stop ([`Stop`]), it stops every fleet first.
 
 use std::sync::Arc;
 
@@ -15,13 +15,13 @@ use crate::supervision::stop::{SCHEDULER_STOP, Stop};
 use crate::supervision::supervise::{Child, ChildEvent, ChildState, RestartPolicy, give_up_over, supervise};
 use crate::telemetry::metrics::Metrics;
 
-/// How many reports of fleets may wait: all of them crashing several times in one breath.
+/// How many reports of fleets may wait: enough for all of them to crash several times in quick succession.
 const MAILBOX: usize = 256;
 
 /// What a scheduler needs.
 #[derive(Clone)]
 pub struct SchedulerConfig {
-    /// One for each round loop.
+    /// One configuration for each fleet group.
     pub fleets: Vec<FleetConfig>,
     /// How fleets are restarted.
     pub restart: RestartPolicy,
@@ -52,7 +52,7 @@ impl Actor for Scheduler {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        // Each fleet may have several things to tell.
+        // Each fleet may have several events to report.
         context.set_mailbox_capacity(MAILBOX);
         let parent = context.address().recipient();
         for fleet in &self.config.fleets {
@@ -78,7 +78,7 @@ impl Handler<ChildEvent> for Scheduler {
 
     fn handle(&mut self, event: ChildEvent, _: &mut Self::Context) {
         event.note(&*self.config.metrics);
-        // News of a fleet from before our own restart: it is gone, and has a successor.
+        // An event of a fleet from before our own restart: that fleet is gone, and has a successor.
         if !self.fleets.iter().any(|fleet| fleet.incarnation() == event.incarnation) {
             return;
         }
@@ -94,7 +94,7 @@ impl Handler<Stop> for Scheduler {
     fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
         let fleets: Vec<_> = self.fleets.iter().map(|fleet| fleet.ask(SCHEDULER_STOP)).collect();
         let stopping = async move {
-            // A fleet that does not answer has nothing left that waiting would save.
+            // If a fleet does not answer, waiting longer would not help.
             join_all(fleets.iter().map(|fleet| fleet.ask(Stop))).await;
         };
         Box::pin(stopping.into_actor(self).map(|(), _, context| context.stop()))

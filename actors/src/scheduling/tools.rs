@@ -1,4 +1,4 @@
-//! What rounds are played with.
+//! What rounds need.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use super::traces::Traces;
 use crate::recording::recorder::RecorderHandle;
 use crate::telemetry::metrics::Metrics;
 
-/// What rounds are played with.
+/// What rounds need.
 #[derive(Clone)]
 pub struct RoundTools {
     /// Calls the servers.
     pub servers: Arc<dyn ServerApi>,
-    /// Lists the nodes, and notes who is offline.
+    /// Lists the nodes, and marks nodes offline.
     pub store: Arc<dyn Store>,
-    /// Takes what was measured.
+    /// Records what was measured.
     pub recorder: RecorderHandle,
     /// Counts.
     pub metrics: Arc<Metrics>,

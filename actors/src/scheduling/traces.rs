@@ -1,4 +1,4 @@
-//! Which traces a scheduler keeps: the policy with its randomness, shared by all its loops of rounds.
+//! Which traces a scheduler keeps: the policy and its random generator, shared by all its round loops.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use parsec_measure::{Fleet, Measured, OperationKind, Share, TraceKeeper, WhyKept
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-/// Decides about one trace after the other. What it remembers survives a crash of any loop.
+/// Decides for one trace after the other. Its state survives a crash of any round loop.
 pub struct Traces(Mutex<(TraceKeeper, StdRng)>);
 
 impl fmt::Debug for Traces {
@@ -17,13 +17,13 @@ impl fmt::Debug for Traces {
 }
 
 impl Traces {
-    /// Keeps this share of what is neither failed nor slow. `seed` makes the draws reproducible.
+    /// Keeps this share of the traces that are neither failed nor slow. `seed` makes the draws reproducible.
     pub fn new(sample: Share, seed: Option<u64>) -> Self {
         let rng = seed.map_or_else(|| StdRng::from_rng(&mut rand::rng()), StdRng::seed_from_u64);
         Self(Mutex::new((TraceKeeper::new(sample), rng)))
     }
 
-    /// Takes the trace out of a result, unless it is to be kept: then says why.
+    /// Removes the trace from a result unless it is to be kept; if it is kept, returns why.
     pub(crate) fn sift(&self, fleet: &Fleet, kind: OperationKind, result: &mut Measured) -> Option<WhyKept> {
         let mut policy = self.0.lock();
         let (keeper, rng) = &mut *policy;

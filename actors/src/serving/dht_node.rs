@@ -1,11 +1,11 @@
 //! Duty: publishes and finds through one DHT node, and keeps that node running.
 //!
-//! It holds the engine, whose tasks run elsewhere: a handler only passes the request on and returns a
-//! future, so no measurement waits for this actor's thread. What the engine reports later of a publication
-//! that went on in the background a child of its own ([`follow_ups`](crate::serving::follow_ups)) has the recorder keep.
-//! Stops when told to ([`Stop`]). Crashes when the engine dies; its supervisor brings it back, and it
-//! starts a new engine then. An engine that outlived a crash of the actor is kept, and so are the operations on
-//! it. An engine that gives no sign of life counts as dead; operations on it are answered with an error.
+//! It holds the engine, whose tasks run elsewhere: a handler only passes the request on and returns a future, so no
+//! measurement waits for this actor's thread. What the engine reports after its answer, about a publication that went
+//! on in the background, is received by a child actor ([`follow_ups`](crate::serving::follow_ups)) and recorded. Stops
+//! when told to ([`Stop`]). Crashes when the engine dies; its supervisor restarts it, and it then starts a new engine.
+//! If the actor crashes while the engine lives, the engine and the operations on it are kept. An engine that does not
+//! answer its health check counts as dead; operations on it are answered with an error.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,11 +27,11 @@ use crate::supervision::progress::{Progress, Stuck, UnderWay};
 use crate::supervision::stop::Stop;
 use crate::supervision::supervise::{Child, ChildEvent};
 
-/// How often the engine is asked for a sign of life.
+/// How often the engine is checked for signs of life.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 
-/// How many operations may run at once on one node. A scheduler has one under way; more than this would
-/// measure each other.
+/// How many operations may run at once on one node. A scheduler has one under way; with more than this they would
+/// measure each other's load.
 const MAX_OPERATIONS: usize = 64;
 
 /// How long readiness may take to answer: longer than the engine's own limit for a sign of life.
@@ -40,10 +40,10 @@ const READINESS_DEADLINE: Duration = Duration::from_secs(12);
 /// How long the engine's answer may take until it counts as stuck, whatever it says of its own limits.
 const SIGN_LIMIT: Duration = Duration::from_secs(30);
 
-/// What an operation may take beyond its own time limit before asking gives up.
+/// How much longer than its own time limit an operation may take before the caller gives up.
 const OPERATION_SLACK: Duration = Duration::from_secs(5);
 
-/// How long a stop waits until what the engine reported last has been passed on.
+/// How long a stop waits for the engine's last reports to be passed on.
 const LAST_REPORTS: Duration = Duration::from_secs(1);
 
 /// Publish a provider record.
@@ -52,7 +52,7 @@ const LAST_REPORTS: Duration = Duration::from_secs(1);
 pub struct Provide {
     /// The key.
     pub cid: Cid,
-    /// The attempt that the scheduler records it under, if it said so.
+    /// The attempt under which the scheduler records it, if the scheduler named one.
     pub attempt: Option<AttemptId>,
 }
 
@@ -102,7 +102,7 @@ pub struct DhtHandle {
 }
 
 impl DhtHandle {
-    /// A handle on any actor that answers the three questions.
+    /// A handle on any actor that answers these three messages.
     pub fn new<A>(actor: &Addr<A>, operation_timeout: Duration) -> Self
     where
         A: Actor<Context = Context<A>> + Handler<Provide> + Handler<Retrieve> + Handler<GetReadiness>,
@@ -139,7 +139,7 @@ pub struct DhtNode {
     lease: watch::Sender<()>,
     running: Arc<AtomicUsize>,
     reports: Option<Reports>,
-    /// The question for a sign of life.
+    /// The pending check for a sign of life.
     asking: UnderWay,
 }
 
@@ -158,7 +158,7 @@ impl fmt::Debug for DhtNode {
 }
 
 impl DhtNode {
-    /// Works with `engine`, and with another one from `start` should it die.
+    /// Works with `engine`, and starts another one with `start` if it dies.
     pub fn new(engine: Arc<dyn Dht>, start: StartDht) -> Self {
         let (lease, asking) = (lease(), asking());
         Self { start, engine: Some(engine), listener: None, lease, running: Arc::default(), reports: None, asking }
@@ -177,12 +177,12 @@ impl DhtNode {
         }
         let watching = async move { engine.died().await };
         context.spawn(watching.into_actor(self).map(|reason, actor, _| {
-            // Stopped on purpose, the engine is nobody's any more.
+            // Without an engine, it was stopped on purpose, and its end is no crash.
             assert!(actor.engine.is_none(), "the DHT engine died: {reason}");
         }));
     }
 
-    /// Asks the engine for a sign of life, now and then.
+    /// Checks the engine for signs of life at regular intervals.
     fn watch_progress(&self, context: &mut Context<Self>) {
         context.run_interval(PROGRESS_INTERVAL, |actor, context| {
             let Some(engine) = actor.engine.clone().filter(|_| !actor.asking.is_under_way()) else { return };
@@ -275,7 +275,7 @@ impl Supervised for DhtNode {
         if engine.is_none() {
             self.lease = lease();
         }
-        // Operations outlive a crash as their engine does: they still count.
+        // Operations survive a crash, as their engine does, and still count.
         let (start, lease, running) = (Arc::clone(&self.start), self.lease.clone(), Arc::clone(&self.running));
         *self = Self { start, engine, listener, lease, running, reports: self.reports.clone(), asking: asking() };
     }
@@ -300,7 +300,7 @@ impl Handler<Retrieve> for DhtNode {
 impl Handler<CheckRecord> for DhtNode {
     type Result = ResponseFuture<Result<Vec<HolderCheck>, OperationError>>;
 
-    /// It is no operation: whoever asks sees to it that there are few at a time.
+    /// Readiness is no operation and needs no place; the caller makes sure that only a few such requests run at a time.
     fn handle(&mut self, CheckRecord { cid, provider }: CheckRecord, _: &mut Self::Context) -> Self::Result {
         self.engine_asked(|engine| async move { engine.check_record(cid, provider).await })
     }
@@ -348,7 +348,7 @@ impl Handler<Stop> for DhtNode {
     }
 }
 
-/// One of the places for operations, given back when dropped.
+/// One of the places for operations, released when dropped.
 struct Place(Arc<AtomicUsize>);
 
 impl Place {

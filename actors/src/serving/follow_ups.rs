@@ -1,6 +1,6 @@
-//! What a DHT node has to say beside its answers: what became of publications in the end, whether it can measure, and how
-//! large it believes the network to be. It is counted, and follow-ups are recorded, a share of them with the times at which
-//! it shall be looked whether the record is still where it was put.
+//! What a DHT node reports beside its answers: how publications ended, whether it can measure, and how large it
+//! estimates the network to be. The reports are counted. Follow-ups are also recorded, and a share of them is given
+//! times at which to check whether the record is still where it was put.
 
 use std::sync::Arc;
 
@@ -29,16 +29,16 @@ pub struct Reports {
     pub fleet: String,
     /// Keeps follow-ups.
     pub recorder: RecorderHandle,
-    /// Counts.
+    /// Counts reports.
     pub metrics: Arc<Metrics>,
-    /// Which records are looked for later; `None` looks for none.
+    /// Which records are checked later; `None` checks none.
     pub verify: Option<Verify>,
 }
 
-/// Which publications are verified, and what must be known for that once this process is gone.
+/// Which publications are verified, and what must be known to do so after this process has ended.
 #[derive(Debug, Clone)]
 pub struct Verify {
-    /// Of how many publications.
+    /// The share of publications that is verified.
     pub share: Share,
     /// The node's fleet.
     pub fleet: Fleet,
@@ -49,7 +49,7 @@ pub struct Verify {
 }
 
 impl Reports {
-    /// Has an engine listened to, for a parent that hears of crashes.
+    /// Starts a listener for an engine. `parent` is told of its crashes.
     pub(crate) fn listen(&self, engine: &Arc<dyn Dht>, parent: Recipient<ChildEvent>) -> Child<Listener> {
         let listener = Listener::new(Arc::clone(engine), self.clone());
         let listener = supervise("follow-ups", RestartPolicy::default(), parent, listener);
@@ -57,10 +57,10 @@ impl Reports {
         listener
     }
 
-    /// What the parent of a listener has to do about it.
+    /// What the parent does when it hears of a listener.
     pub(crate) fn heard(&self, event: ChildEvent, listener: Option<&Child<Listener>>) {
         event.note(&*self.metrics);
-        // News of the listener to an engine before this one: it is gone, and has a successor.
+        // An event of the listener to an earlier engine: it is gone, and has a successor.
         if listener.is_none_or(|listener| listener.incarnation() != event.incarnation) {
             return;
         }
@@ -84,7 +84,7 @@ impl Reports {
             info!(attempt, cid, stored, confirmed, failed, pending, duration_seconds, "a publication has ended");
         }
         self.metrics.followed_up(&self.fleet, &follow_up);
-        // The last put had ended before it was waited for confirmations.
+        // The engine waits for confirmations after the last put, so the last put ended that much earlier.
         let ended = Utc::now() - follow_up.confirming;
         let checks = self.verify.iter().filter(|verify| rand::random::<f64>() < verify.share.get());
         let mut rows: Vec<_> =
@@ -107,13 +107,13 @@ impl Verify {
     }
 }
 
-/// Takes an engine's follow-ups, one after the other, until the engine has died. It outlives a crash of its parent as the engine
-/// does: none is lost in between. Told to stop ([`Stop`]), it waits until an engine that has died has nothing more to say. After
-/// a crash of its own it listens again.
+/// Receives an engine's follow-ups, one after the other, until the engine has died. Like the engine, it survives a
+/// crash of its parent, so no follow-up is lost in between. When told to stop ([`Stop`]), it waits until the engine has
+/// died and all its reports have been passed on. After a crash of its own it goes on listening.
 pub(crate) struct Listener {
     engine: Arc<dyn Dht>,
     reports: Reports,
-    /// The engine has died, and everything that it said is with the recorder.
+    /// True once the engine has died and the recorder has been given everything that it reported.
     over: watch::Sender<bool>,
 }
 
@@ -126,7 +126,7 @@ impl Listener {
 async fn listen(engine: Arc<dyn Dht>, reports: Reports) {
     loop {
         select! {
-            // What the engine said before it died counts.
+            // Reports from before the engine died still count.
             biased;
             follow_up = engine.next_follow_up() => reports.take(follow_up).await,
             _ = engine.died() => return,

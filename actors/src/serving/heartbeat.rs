@@ -1,10 +1,9 @@
 //! Duty: keeps the node's row in the database alive.
 //!
-//! After the start-up delay it asks the DHT node whether it is ready, and from the first yes on writes
-//! a heartbeat every minute. Told to stop ([`Stop`]), it marks the node offline.
-//! A database or DHT node that does not answer is no reason to crash: the next beat tries again. A row
-//! that somebody deleted is: nothing in this process writes another one, so it gives up, the process ends, and the next
-//! one registers.
+//! After the start-up delay it asks the DHT node whether it is ready. Once the node has said yes, it writes a heartbeat
+//! every minute. When told to stop ([`Stop`]), it marks the node offline. A database or DHT node that does not answer
+//! is no reason to crash: the next beat tries again. If somebody has deleted the row, it gives up and the process ends,
+//! because nothing in this process writes another row; the next process registers a new one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,17 +23,17 @@ use crate::supervision::progress::{Progress, Stuck, UnderWay};
 use crate::supervision::stop::Stop;
 use crate::supervision::supervise::give_up;
 
-/// How often the row is refreshed (the seed: every minute). Schedulers put up with one missed beat.
+/// How often the row is refreshed (every minute, as in the original). Schedulers tolerate one missed beat.
 pub const BEAT: Duration = Duration::from_secs(60);
 
-/// How often a node that is still getting ready is asked: the question costs it nothing.
+/// How often a node that is still getting ready is asked: answering costs the node nothing.
 const READINESS_POLL: Duration = Duration::from_millis(250);
 
-/// How soon a database that failed is tried again.
+/// How soon another try is made after the database failed.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// How long a beat may take: the DHT node has 12 s to answer, and the store's own limit for a call is 60 s. Beyond that
-/// something never returns.
+/// How long a beat may take: the DHT node has 12 s to answer, and the store's own limit for a call is 60 s. A beat that
+/// takes longer will never return.
 const BEAT_LIMIT: Duration = Duration::from_secs(90);
 
 /// What the heartbeat needs.
@@ -64,10 +63,10 @@ pub struct Heartbeat {
     config: HeartbeatConfig,
     first_beat_at: Instant,
     has_beaten: bool,
-    /// Why the last try failed: said once, and again when it changes.
+    /// Why the last try failed: logged once, and again when the reason changes.
     trouble: Option<Missed>,
-    /// Whether the node has been marked offline for good. Whoever writes the row holds the lock: a beat
-    /// that ended after the farewell would offer a node that is gone.
+    /// Whether the node has been marked offline for good. Whoever writes the row holds this lock, so that a late beat
+    /// cannot offer a node that has already said goodbye.
     farewell: Arc<Mutex<bool>>,
     beating: UnderWay,
 }
@@ -116,7 +115,7 @@ impl Heartbeat {
     }
 }
 
-/// One beat. Readiness gates the first one only: later, a scheduler asks for itself before each round.
+/// One beat. Readiness is only required for the first one: later, schedulers ask for it themselves before each round.
 async fn beat(config: HeartbeatConfig, has_beaten: bool, farewell: Arc<Mutex<bool>>) -> Result<(), Missed> {
     if !has_beaten {
         match config.readiness.ask(GetReadiness).await {

@@ -1,4 +1,4 @@
-//! A server: its DHT node, what that reports, its row in the database, and the HTTP in front of it.
+//! A server: its DHT node, what that node reports, its row in the database, and its HTTP API.
 
 pub mod dht_node;
 pub mod follow_ups;

@@ -1,12 +1,14 @@
-//! Duty: looks whether records are where they were put, by asking the true closest peers of their keys.
+//! Duty: checks whether records are still where they were put, by asking the peers that are really closest to their
+//! keys.
 //!
-//! What is to be looked at is planned when a publication has come to its end (see [`follow_ups`](crate::serving::follow_ups)) and stands
-//! in the database, so that it outlives this process: every few seconds it claims there what is due, has the DHT node look, and
-//! asks the recorder to keep what was seen. It claims what its own node has published, and what other servers of its fleet
-//! and region have left undone, for instance the one before a restart. What it claimed and could not do is free again after
-//! a while, for anybody. At most [`AT_ONCE`] looks are under way: they are never to be felt by what is measured.
-//! Stops when told to ([`Stop`]); what is under way is left undone. A database or DHT node that does not answer is no reason to
-//! crash. Its supervisor brings it back with nothing in mind.
+//! Checks are planned when a publication has ended (see [`follow_ups`](crate::serving::follow_ups)) and stored in the
+//! database, so that the plan outlives this process. Every few seconds the verifier claims the checks that are due, has
+//! the DHT node make them, and asks the recorder to record the results. It claims the checks of its own node's
+//! publications, and those that other servers of its fleet and region have left undone, for instance this server before
+//! a restart. A claim on a check that could not be made expires after a while, and any server may then claim it. At
+//! most [`AT_ONCE`] checks run at the same time, so that they do not disturb measurements. Stops when told to
+//! ([`Stop`]); running checks are abandoned. A database or DHT node that does not answer is no reason to crash. After a
+//! restart it begins without any state.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,33 +28,34 @@ use crate::supervision::progress::{Progress, Stuck, UnderWay};
 use crate::supervision::stop::Stop;
 use crate::telemetry::metrics::Metrics;
 
-/// How often it is looked what is due: a record's first look comes no later than this after its last put.
+/// How often it looks for due checks: a record is first checked at most this long after its last put.
 pub const POLL: Duration = Duration::from_secs(5);
 
-/// How many looks are under way at once. Each costs what a publication costs.
+/// How many checks run at once. Each costs as much as a publication.
 pub const AT_ONCE: u32 = 2;
 
-/// How overdue a look must be before another server than the one that published takes it over: that one is not busy, it is gone.
+/// How overdue a check must be before another server takes it over: by then the server that published is not just busy,
+/// it is gone.
 pub const TAKE_OVER: Duration = Duration::from_secs(5 * 60);
 
-/// How long a claim holds: longer than a look and its way into the database can take.
+/// How long a claim holds: longer than a check and recording its result can take.
 pub const CLAIM: Duration = Duration::from_secs(10 * 60);
 
-/// What is more overdue than this is not looked at any more: it would say nothing of the age that it was meant for, and holders
-/// drop records after 48 h.
+/// A check that is more overdue than this is not made any more: it would say nothing about the age that it was meant
+/// for, and peers drop records after 48 h.
 pub const TOO_LATE: Duration = Duration::from_secs(24 * 3_600);
 
-/// How long one look may take: longer than the engine's own limit for it, of two minutes.
+/// How long one check may take: longer than the engine's own limit for it, which is two minutes.
 pub const LOOK_DEADLINE: Duration = Duration::from_secs(150);
 
-/// How long claiming, looking and handing over may take: the DHT node has 12 s to say that it is ready, and the store 60 s for
-/// a call. Beyond that something never returns.
+/// How long claiming, checking and handing over may take together: the DHT node has 12 s to say that it is ready, and
+/// the store 60 s for a call. A turn that takes longer will never return.
 const TURN_LIMIT: Duration = Duration::from_secs(300);
 
 /// What the verifier needs.
 #[derive(Clone)]
 pub struct VerifierConfig {
-    /// Where it stands what is due.
+    /// The database with the planned checks.
     pub store: Arc<dyn Store>,
     /// The node's row.
     pub node: NodeId,
@@ -60,20 +63,20 @@ pub struct VerifierConfig {
     pub fleet: Fleet,
     /// Where it runs.
     pub region: String,
-    /// Asks the DHT node whether it can ask others.
+    /// Asks the DHT node whether it can send requests.
     pub readiness: Ask<GetReadiness>,
-    /// Has the DHT node look.
+    /// Has the DHT node make a check.
     pub look: Ask<CheckRecord>,
-    /// Keeps what was seen.
+    /// Records the results.
     pub recorder: RecorderHandle,
-    /// Counts it.
+    /// Counts the results.
     pub metrics: Arc<Metrics>,
 }
 
 /// See the module's documentation.
 pub struct Verifier {
     config: VerifierConfig,
-    /// Why nothing could be claimed last time: said once, and again when it changes.
+    /// Why the last claim failed: logged once, and again when the reason changes.
     trouble: Option<String>,
     turn: UnderWay,
 }
@@ -111,9 +114,9 @@ impl Verifier {
     }
 }
 
-/// Claims what is due, and looks.
+/// Claims what is due, and makes the checks.
 async fn turn(config: VerifierConfig) -> Result<(), String> {
-    // A node that cannot ask anybody leaves what is due to others.
+    // A node that cannot send requests leaves due checks to others.
     if !matches!(config.readiness.ask(GetReadiness).await, Ok(Ok(Readiness::Ready { .. }))) {
         return Ok(());
     }
@@ -137,7 +140,7 @@ async fn turn(config: VerifierConfig) -> Result<(), String> {
     Ok(())
 }
 
-/// One look; `None` if it came to nothing, and is to be made again.
+/// One check; `None` if it failed and is to be made again.
 async fn look(config: &VerifierConfig, plan: PlannedCheck) -> Option<RecordCheck> {
     let cid: Cid = match plan.cid.parse() {
         Ok(cid) => cid,

@@ -1,8 +1,9 @@
-//! The connections of a gateway: how many there are from each address, and that none of them is held for nothing.
+//! The connections of a gateway: limits their number from each address, and closes those that are held without use.
 //!
-//! The HTTP library limits the time for the first head on a connection and the time that one is idle. A stranger can get
-//! around both: by sending the beginning of a second head, or by not reading. So each connection is watched from the
-//! outside: unless a request of it is being worked on, it has [`Limits::turn`] until the next one, and is closed then.
+//! The HTTP library limits the time until the first head of a request on a connection, and the time that a connection
+//! is idle. A stranger can get around both, by sending the beginning of a second head or by not reading. So each
+//! connection is watched from outside the library: unless one of its requests is being worked on, it is closed after
+//! [`Limits::turn`].
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -23,7 +24,7 @@ use tracing::debug;
 
 use super::limits::Limits;
 
-/// Who holds how many connections.
+/// How many connections each address holds.
 #[derive(Debug, Default)]
 struct Held(Mutex<HashMap<IpAddr, usize>>);
 
@@ -34,11 +35,11 @@ pub(super) struct Connections {
     held: Arc<Held>,
 }
 
-/// What is known of one connection; it ends with the connection.
+/// The state of one connection; dropped when the connection ends.
 #[derive(Clone)]
 struct Connection {
     turn: Duration,
-    /// When it is to be closed; `None` while a request is worked on.
+    /// When it will be closed; `None` while a request is worked on.
     closes: watch::Sender<Option<Instant>>,
     _place: Arc<Place>,
 }
@@ -54,10 +55,11 @@ impl Connections {
         Self { limits, held: Arc::default() }
     }
 
-    /// Takes note of a connection that has just been made, and watches it. One too many from its address is closed.
+    /// Registers a connection that has just been made, and watches it. If its address has too many already, it is
+    /// closed.
     pub(super) fn made(&self, stream: &dyn Any, extensions: &mut Extensions) {
         let Some(stream) = plain(stream) else { return };
-        // Whoever is gone already needs no watch.
+        // A connection that has ended already needs no watch.
         let (Ok(peer), Ok(socket)) = (stream.peer_addr(), stream.as_fd().try_clone_to_owned()) else { return };
         let socket = Socket::from(socket);
         let Some(place) = self.place(peer.ip()) else {
@@ -94,7 +96,7 @@ impl Drop for Place {
     }
 }
 
-/// Stops the clock of the connection while this request is worked on, and starts it anew with the answer.
+/// Stops the clock of the connection while this request is worked on, and restarts it with the answer.
 pub(super) async fn take_turn<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
@@ -130,19 +132,19 @@ async fn watch_over(socket: Socket, mut closes: watch::Receiver<Option<Instant>>
     }
 }
 
-/// Ends both directions, so that the HTTP library sees the end and lets go of its own handle.
+/// Shuts down both directions, so that the HTTP library sees the end and drops its own handle.
 fn close(socket: &Socket) {
-    // An error says that it is closed.
+    // An error means that it is closed already.
     let _ = socket.shutdown(Shutdown::Both);
 }
 
-/// The connection below whatever encrypts it.
+/// The connection beneath any encryption.
 fn plain(stream: &dyn Any) -> Option<&TcpStream> {
     let encrypted = || stream.downcast_ref::<TlsStream<TcpStream>>().map(|stream| stream.get_ref().0);
     stream.downcast_ref::<TcpStream>().or_else(encrypted)
 }
 
-/// Who counts as one: an IPv4 address, and of IPv6 the network that one subscriber is given, a /64.
+/// What counts as one address: an IPv4 address, or an IPv6 /64, the network that one subscriber is given.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {

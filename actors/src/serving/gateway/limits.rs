@@ -1,13 +1,13 @@
-//! What a gateway grants to whoever connects: numbers, times and bytes.
+//! What a gateway grants to anybody who connects: numbers, times and bytes.
 
 use std::time::Duration;
 
-/// How many connections may be open at once: dozens of schedulers, and a bound on strangers. The next one waits until
-/// one of them ends, which the times below see to.
+/// How many connections may be open at once: enough for dozens of schedulers, and a limit for strangers. The next
+/// connection waits until one of them ends; the time limits below make sure that one does.
 const CONNECTIONS: usize = 256;
 
-/// How many of them one address may hold: as many as operations are taken on at once and again as many that only ask,
-/// should all come through one proxy; so that it takes more than one stranger to keep everybody else out.
+/// How many of them one address may hold: the number of simultaneous operations and as many again for other requests,
+/// in case all come through one proxy. A single stranger cannot keep everybody else out.
 const CONNECTIONS_PER_ADDRESS: usize = 128;
 
 /// How long a handshake of TLS may take: a few round trips.
@@ -19,23 +19,23 @@ const HEAD: Duration = Duration::from_secs(10);
 /// How long a request's body may take to arrive: a megabyte at the speed of a slow line.
 const BODY: Duration = Duration::from_secs(20);
 
-/// How long a connection is kept on which nothing happens. Schedulers come back after a minute, and make a new one.
+/// How long an idle connection is kept. Schedulers come back after a minute, and open a new one.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// How long it may take from one answer to the whole head of the next request: to take the answer off the line, to think,
-/// and to send the head. The HTTP library has a limit for the first head alone, and none for an answer that nobody takes
-/// or for a body that it throws away; this is the limit of all three. The largest answer, with a trace, has some
-/// hundred kilobytes: that is a slow line again.
+/// How long it may take from one answer until the whole head of the next request is there: reading the answer,
+/// thinking, and sending the head. The HTTP library limits only the first head. It has no limit for an answer that is
+/// not read, nor for a body that it discards; this limit covers all three. The largest answer, with a trace, has some
+/// hundred kilobytes: it is sized for a slow line, too.
 const TURN: Duration = Duration::from_secs(30);
 
-/// How long what a client still sends is thrown away once its connection is to be closed: closed at once, it might never
-/// see the answer that says why.
+/// How long data from the client is still read and discarded once its connection is to be closed. If the connection
+/// were closed at once, the client might never see the answer that says why.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// What a gateway grants. That of a process in service is the default; tests take shorter ones.
+/// What a gateway grants. The default is for processes in service; tests use shorter times.
 ///
-/// The size of a body has its own bound ([`parsec_api::wire::MAX_BODY_BYTES`]). The head of a request is bounded by the HTTP
-/// library: 128 KiB and 96 headers, which times the number of connections is 32 MiB in all.
+/// The size of a body has its own limit ([`parsec_api::wire::MAX_BODY_BYTES`]). The HTTP library limits the head of a
+/// request to 128 KiB and 96 headers; for all connections together that is 32 MiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// How many connections may be open at once.
@@ -48,11 +48,11 @@ pub struct Limits {
     pub head: Duration,
     /// How long the body of a request may take to arrive.
     pub body: Duration,
-    /// How long a connection is kept on which nothing happens.
+    /// How long an idle connection is kept.
     pub idle: Duration,
     /// How long it may take from one answer to the head of the next request.
     pub turn: Duration,
-    /// How long what a client still sends is thrown away.
+    /// How long data from the client is still read and discarded before closing.
     pub farewell: Duration,
 }
 

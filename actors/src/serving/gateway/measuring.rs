@@ -20,10 +20,10 @@ use crate::serving::dht_node::{DhtHandle, GetReadiness, OperationError, Provide,
 use crate::supervision::ask::AskError;
 use crate::telemetry::metrics::Metrics;
 
-/// What is served, for those who look elsewhere.
+/// The routes, for the answer to requests for anything else.
 const SERVED: &str = "POST /provide, POST /retrieve/{cid} and GET /readiness";
 
-/// What the measuring routes work with.
+/// What the measuring routes need.
 #[derive(Debug, Clone)]
 pub struct Measuring {
     /// Publishes and finds.
@@ -32,9 +32,10 @@ pub struct Measuring {
     pub metrics: Arc<Metrics>,
     /// This server's fleet, for metrics and logs.
     pub fleet: String,
-    /// What schedulers have to present for an operation; `None` lets everybody in, as Go schedulers present nothing.
+    /// The token that schedulers have to present for an operation; `None` admits everybody, as Go schedulers present
+    /// none.
     ///
-    /// Readiness is told to everybody: the probes of orchestrators have no token to send, and it says nothing but whether the
+    /// Readiness needs no token: the probes of orchestrators have none to send, and the answer only says whether the
     /// server can measure.
     pub token: Option<ApiToken>,
 }
@@ -45,7 +46,7 @@ impl Measuring {
         self.token.as_ref().is_none_or(|token| token.is_presented_by(presented))
     }
 
-    /// Who it was is told at the level of details: a stranger could fill a log with more.
+    /// Who made the request is logged only at debug level: otherwise a stranger could fill the log.
     fn refuse(&self, request: &HttpRequest) -> HttpResponse {
         debug!(peer = ?request.peer_addr(), path = request.path(), "refused: no token, or a wrong one");
         unauthorized()
@@ -55,7 +56,7 @@ impl Measuring {
 pub(super) fn configure(config: &mut ServiceConfig) {
     let only = |allowed: &'static [Method]| web::to(move |request, body| wrong_method(request, body, allowed));
     let provide = web::resource("/provide").route(web::post().to(provide));
-    // To the end of the path: a CID in base64 has slashes.
+    // The key is the rest of the path: a CID in base64 contains slashes.
     let retrieve = web::resource("/retrieve/{cid:.+}").route(web::post().to(retrieve));
     let readiness = web::resource("/readiness").route(web::get().to(readiness)).route(web::head().to(readiness));
     config
@@ -65,7 +66,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .default_service(web::to(|request, body| unknown_path(request, body, SERVED)));
 }
 
-/// What a request's head says of whoever sends it.
+/// What the headers of a request say about its sender.
 struct Caller {
     scheduler: String,
     attempt: Option<AttemptId>,
@@ -73,7 +74,7 @@ struct Caller {
 }
 
 impl Caller {
-    /// The headers may say anything; what cannot be used is ignored.
+    /// Headers can contain anything; unusable values are ignored.
     fn of(request: &HttpRequest) -> Self {
         let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
         Self {
@@ -111,8 +112,8 @@ async fn read_provide(request: &HttpRequest, body: Payload) -> Result<Cid, Refus
     }
 }
 
-/// The body says nothing. It is read all the same: the HTTP library closes a connection on which it was not, and a
-/// scheduler that keeps its connections would lose the next request.
+/// The content of the body does not matter. It is read all the same: the HTTP library closes a connection on which a
+/// body was left unread, and a scheduler that reuses its connections would lose its next request.
 async fn retrieve(request: HttpRequest, measuring: Data<Measuring>, text: Path<String>, body: Payload) -> HttpResponse {
     let caller = Caller::of(&request);
     measuring.metrics.http_request("POST", "retrieve", &caller.scheduler);
@@ -182,13 +183,13 @@ async fn finish(
     .await
 }
 
-/// Something that asking again at once would not mend.
+/// An error that would be the same if the client asked again at once.
 fn failed(reason: String) -> HttpResponse {
     warn!(reason, "not measured");
     text(StatusCode::INTERNAL_SERVER_ERROR, reason)
 }
 
-/// Not now: the node is being started.
+/// Not available now: the node is being started.
 fn refused(reason: String) -> HttpResponse {
     warn!(reason, "not measured");
     text(StatusCode::SERVICE_UNAVAILABLE, reason)

@@ -1,8 +1,8 @@
-//! Duty: serves HTTP on one listening socket. It translates, nothing more: parse, ask an actor, serialise.
+//! Duty: serves HTTP on one listening socket. It only translates: it parses, asks an actor, and serialises the answer.
 //!
-//! What it serves is given by its [`Routes`]: the measuring API of a server, or the telemetry of any
-//! process. The socket is bound once, outside, and survives a crash of this actor. Told to stop
-//! ([`Stop`]), it accepts nothing new, lets requests in flight finish, and ends.
+//! Its [`Routes`] decide what it serves: the measuring API of a server, or the telemetry of any process. The socket is
+//! bound once, outside, and survives a crash of this actor. When told to stop ([`Stop`]), it accepts no new
+//! connections, lets requests in flight finish, and ends.
 
 mod connections;
 mod limits;
@@ -32,7 +32,7 @@ use self::workers::Workers;
 use crate::supervision::progress::{Progress, Stuck};
 use crate::supervision::stop::{GATEWAY_STOP, Stop};
 
-/// How many threads serve requests. They only pass messages on; the measuring happens elsewhere.
+/// How many threads serve requests. They only pass messages on; measuring happens elsewhere.
 const WORKERS: usize = 1;
 
 /// What a gateway serves.
@@ -56,7 +56,7 @@ impl Routes {
         }))
     }
 
-    /// Has an application of actix-web's serve them.
+    /// Registers them with an application of actix-web.
     pub fn configure(&self, config: &mut web::ServiceConfig) {
         (self.0)(config);
     }
@@ -71,8 +71,8 @@ impl fmt::Debug for Routes {
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct Gateway {
-    /// Let go of when stopping: as long as anybody holds the socket, the system takes connections that
-    /// nobody will serve.
+    /// Dropped when stopping: as long as anybody holds the socket, the system accepts connections that nobody will
+    /// serve.
     listener: Option<Arc<TcpListener>>,
     routes: Routes,
     limits: Limits,
@@ -84,7 +84,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Serves these routes on a socket that listens already, over plain HTTP and within the usual limits.
+    /// Serves these routes on a listening socket, over plain HTTP and with the default limits.
     pub fn new(listener: Arc<TcpListener>, routes: Routes) -> Self {
         Self {
             listener: Some(listener),
@@ -104,14 +104,14 @@ impl Gateway {
         self
     }
 
-    /// The same over TLS alone, if there is a configuration of it.
+    /// The same, but accepts only TLS, if there is a configuration of it.
     #[must_use]
     pub fn with_tls(mut self, tls: Option<ServerConfig>) -> Self {
         self.tls = tls;
         self
     }
 
-    /// The same within other limits.
+    /// The same with other limits.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -147,14 +147,14 @@ impl Actor for Gateway {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        // Stopped, and crashed while it was stopping.
+        // It was told to stop, and crashed while it was stopping.
         let Some(listener) = &self.listener else { return };
         let address = listener.local_addr();
-        // Where the system has no file or thread left for this, it is a crash, after which the supervisor tries again.
+        // If the system has no file descriptor or thread left, that is a crash, after which the supervisor tries again.
         let listener = listener.try_clone().expect("a listening socket can be cloned");
         let server = self.serve(listener).expect("a socket that listens can be served on");
         self.server = Some(server.handle());
-        // Not a future of this actor's own: it must be polled while the actor goes down.
+        // This is not a future of the actor itself, because it must be polled while the actor is shutting down.
         let serving = actix::spawn(server);
         context.spawn(serving.into_actor(self).map(|end, actor, _| {
             assert!(actor.server.is_none(), "the HTTP server ended by itself: {end:?}");
@@ -178,7 +178,7 @@ impl Progress for Gateway {
 }
 
 impl Drop for Gateway {
-    /// After a crash the old server must go, or it would share the socket with its successor.
+    /// After a crash the old HTTP server must end, or it would share the socket with its successor.
     fn drop(&mut self) {
         if let Some(server) = self.server.take() {
             drop(server.stop(false));

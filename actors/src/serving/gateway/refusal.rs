@@ -1,4 +1,4 @@
-//! What a gateway says to a request that it does not serve: the status, and one sentence with what would be right.
+//! Answers to requests that are refused: the status, and one sentence that says what would be right.
 
 use actix_web::http::header::{ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::http::{Method, StatusCode};
@@ -11,13 +11,13 @@ use tokio::time::timeout;
 
 use super::limits::Limits;
 
-/// After how many seconds whoever comes while all operations are taken may try again: about as long as one takes.
+/// After how many seconds a client may try again when all operations are taken: about as long as one operation takes.
 const RETRY_AFTER_SECONDS: u16 = 5;
 
-/// How much of a stranger's text is repeated to them.
+/// How many characters of a stranger's text an answer repeats.
 const MAX_QUOTED_CHARS: usize = 128;
 
-/// Why a request is not served.
+/// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     status: StatusCode,
@@ -25,7 +25,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// Not what this route reads.
+    /// The request is not what this route expects.
     pub(super) fn bad_request(reason: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, reason: reason.into() }
     }
@@ -63,8 +63,8 @@ pub(super) async fn read_body(request: &HttpRequest, body: Payload) -> Result<By
     }
 }
 
-/// A body that is read for what it says has to come as it is. Its type is not asked for: the original's servers do not ask
-/// either, and whoever tries one with curl says that it is a form.
+/// A body must not be compressed or otherwise encoded. Its media type is not checked: the original's servers do not
+/// check it either, and curl labels every body as a form.
 pub(super) fn refuse_coded(request: &HttpRequest) -> Result<(), Refusal> {
     let codings = request.headers().get_all(CONTENT_ENCODING).map(|value| String::from_utf8_lossy(value.as_bytes()));
     match codings.into_iter().find(|coding| !coding.trim().eq_ignore_ascii_case("identity")) {
@@ -76,13 +76,13 @@ pub(super) fn refuse_coded(request: &HttpRequest) -> Result<(), Refusal> {
     }
 }
 
-/// Nothing is served at this path; `served` says what is.
+/// Nothing is served at this path; `served` lists what is.
 pub(super) async fn unknown_path(request: HttpRequest, body: Payload, served: &'static str) -> HttpResponse {
     drain(&request, body).await;
     text(StatusCode::NOT_FOUND, format!("nothing is served at `{}`; this server has {served}", quoted(request.path())))
 }
 
-/// This path is served, with other methods.
+/// This path is served, but with other methods.
 pub(super) async fn wrong_method(request: HttpRequest, body: Payload, allowed: &'static [Method]) -> HttpResponse {
     drain(&request, body).await;
     let allowed = allowed.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
@@ -95,7 +95,7 @@ pub(super) async fn wrong_method(request: HttpRequest, body: Payload, allowed: &
     response
 }
 
-/// Who asks for an operation has to show a token, and did not show the right one. What else they send is not read.
+/// The operation requires a token, and the client did not send the right one. The rest of the request is not read.
 pub(super) fn unauthorized() -> HttpResponse {
     let reason = "this server wants the header `Authorization: Bearer`, a blank, and its token; what came is not that";
     let mut response = text(StatusCode::UNAUTHORIZED, reason);
@@ -103,15 +103,15 @@ pub(super) fn unauthorized() -> HttpResponse {
     response
 }
 
-/// As many operations as allowed are under way.
+/// The maximum number of operations is under way.
 pub(super) fn busy(reason: String) -> HttpResponse {
     let mut response = text(StatusCode::TOO_MANY_REQUESTS, reason);
     response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
     response
 }
 
-/// Reads a body that nobody wants: the HTTP library closes a connection on which something was left unread, and what it
-/// had answered may be lost with it. What cannot be read within the limits may be.
+/// Reads and discards a body that is not needed: the HTTP library closes a connection on which something was left
+/// unread, and the answer may get lost with it. If the body exceeds the limits, that risk is accepted.
 async fn drain(request: &HttpRequest, body: Payload) {
     let _ = read_body(request, body).await;
 }

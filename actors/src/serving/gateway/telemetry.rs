@@ -1,4 +1,4 @@
-//! What operators read.
+//! The routes for operators: metrics and status.
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Data, ServiceConfig};
@@ -13,15 +13,15 @@ use crate::telemetry::metrics::MEDIA_TYPE;
 use crate::telemetry::vitals::{ActorStatus, LastRound, RecorderVitals, Status};
 use crate::telemetry::{GetStatus, Scrape};
 
-/// What is served, for those who look elsewhere.
+/// The routes, for the answer to requests for anything else.
 const SERVED: &str = "GET /metrics and GET /status";
 
-/// Whom the telemetry routes ask.
+/// The actors that the telemetry routes ask.
 #[derive(Debug, Clone)]
 pub struct Reports {
     /// For the metrics.
     pub metrics: Ask<Scrape>,
-    /// For how the process is doing.
+    /// For the state of the process.
     pub status: Ask<GetStatus>,
 }
 

@@ -1,4 +1,4 @@
-//! The threads of an HTTP server, which belong to the HTTP library: whether they still move.
+//! Detects whether the threads of an HTTP server, which belong to the HTTP library, have stopped making progress.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,15 +8,15 @@ use tokio::time::interval;
 
 use crate::supervision::progress::{MISSED_PULSES, PULSE, Stuck};
 
-/// Ticks that each worker's thread makes, at least one between any two pulses.
+/// Counts ticks of each worker's thread. A healthy thread ticks at least once between any two pulses.
 #[derive(Debug, Clone)]
 pub(super) struct Workers {
     ticks: Arc<AtomicU64>,
     seen: Seen,
 }
 
-/// What was counted at the last pulse, for how many pulses it has been that, and since when: the threads have clocks of
-/// their own, which in a test need not be that of the pulses.
+/// The count at the last pulse, for how many pulses it has not changed, and since when. The threads have their own
+/// clocks, which in a test can differ from that of the pulses.
 #[derive(Debug, Clone)]
 struct Seen {
     ticks: u64,
@@ -31,7 +31,7 @@ impl Default for Workers {
 }
 
 impl Workers {
-    /// To be called on the worker's thread, whose end is the end of the ticks.
+    /// Call this on the worker's thread. The ticks end with the thread.
     pub(super) fn begin_to_tick(&self) {
         let ticks = Arc::clone(&self.ticks);
         actix::spawn(async move {
@@ -43,7 +43,7 @@ impl Workers {
         });
     }
 
-    /// To be asked once every pulse.
+    /// Call this once every pulse.
     pub(super) fn progress(&mut self) -> Result<(), Stuck> {
         let ticks = self.ticks.load(Ordering::Relaxed);
         if self.seen.ticks != ticks {
@@ -63,7 +63,7 @@ impl Workers {
 mod tests {
     use super::*;
 
-    /// Of a thread that moved last so long ago.
+    /// For a thread that last made progress that long ago.
     fn still_for(time: std::time::Duration) -> Workers {
         let since = Instant::now().checked_sub(time).expect("the machine has been up for a minute");
         Workers { ticks: Arc::default(), seen: Seen { ticks: 0, pulses: 0, since } }
@@ -84,7 +84,7 @@ mod tests {
             moving.ticks.fetch_add(1, Ordering::Relaxed);
             moving.progress().unwrap();
         }
-        // All the time has passed between two pulses.
+        // All of this time has passed between two pulses.
         still_for(PULSE * MISSED_PULSES).progress().unwrap();
     }
 
