@@ -1,5 +1,5 @@
-//! Rows that are not in the database yet: in memory for a moment, on disk until they are written, and in memory alone, up
-//! to a bound, if there is no disk that takes them.
+//! Rows that are not in the database yet: in memory for a moment, then on disk until they are written. If no disk takes
+//! them, they stay in memory, up to a limit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,15 +12,16 @@ use tracing::{error, info, warn};
 use super::disk::{Disk, DiskError};
 use super::memory::{BacklogFull, Memory, bare, has_trace};
 
-/// How many rows go to the disk in one piece. Each piece costs one wait for the disk; several hundred take as long as one.
+/// How many rows are written to disk at once. Each write waits for the disk once; several hundred rows take as long as
+/// one.
 const PIECE: usize = 500;
 
-/// From which part of the spool's bytes on rows go there without their traces: of an outage's failures the first ones say
-/// enough, and rows are what must not be lost.
+/// How full the spool may be before rows go there without their traces. In an outage the first traces tell enough about
+/// the failures; it is the rows that must not be lost.
 const TRACES_UP_TO: u64 = 2;
 
-/// Rows that are not in the database yet, in the order in which they came. Outlives a crash of the recorder; what is on
-/// disk outlives the process.
+/// Rows that are not in the database yet, oldest first. Survives a crash of the recorder; what is on disk survives the
+/// process.
 #[derive(Debug, Default)]
 pub struct Backlog {
     memory: Arc<Mutex<Memory>>,
@@ -35,7 +36,7 @@ pub(super) struct Batch {
     pub(super) end: End,
 }
 
-/// The place behind the rows of a batch.
+/// The position after the rows of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     Memory(u64),
@@ -43,7 +44,7 @@ pub(super) enum End {
 }
 
 impl Backlog {
-    /// Rows wait in this spool, beginning with those that it holds already.
+    /// Rows wait in this spool; those that it already holds come first.
     pub fn on_disk(spool: Box<dyn Spooling>) -> Self {
         Self { disk: Some(Disk::new(spool)), ..Self::default() }
     }
@@ -53,12 +54,12 @@ impl Backlog {
         self.memory.lock().len() + self.spool().map_or(0, |spool| spool.rows)
     }
 
-    /// Whether none waits.
+    /// Whether the backlog is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What was last heard of the spool; `None` if there is none.
+    /// The last known state of the spool; `None` if there is none.
     pub fn spool(&self) -> Option<SpoolState> {
         self.disk.as_ref().map(Disk::state)
     }
@@ -68,12 +69,12 @@ impl Backlog {
         self.memory.lock().len()
     }
 
-    /// Whether the spool, if there is one, took rows when it was last given some.
+    /// Whether the spool, if there is one, accepted rows the last time.
     pub fn works(&self) -> bool {
         self.disk.as_ref().is_none_or(|disk| disk.trouble().is_none())
     }
 
-    /// Whether rows are in memory that a disk could take.
+    /// Whether memory holds rows that could be moved to a disk.
     pub(super) fn is_on_its_way(&self) -> bool {
         self.disk.is_some() && self.memory.lock().len() > 0
     }
@@ -83,12 +84,12 @@ impl Backlog {
         self.disk.is_some() && self.memory.lock().len() == 0
     }
 
-    /// Keeps all of the rows or none. Returns how many had to go without their trace.
+    /// Keeps all of the rows or none. Returns how many had to be kept without their traces.
     pub(super) fn push(&self, rows: Vec<Row>) -> Result<usize, BacklogFull> {
         self.memory.lock().push(rows)
     }
 
-    /// Takes what is in memory to the disk, if there is one that works.
+    /// Moves rows from memory to the disk, if there is one that works.
     pub(super) async fn flush(&self) {
         let Some(disk) = self.disk.as_ref().filter(|_| self.is_on_its_way()) else { return };
         let (memory, traces_lost) = (Arc::clone(&self.memory), Arc::clone(&self.traces_lost));
@@ -96,7 +97,7 @@ impl Backlog {
         self.note(disk, flushed.err());
     }
 
-    /// How many rows have gone to the disk without their trace since this was asked last.
+    /// How many rows have gone to disk without their traces since the last call.
     pub(super) fn traces_lost(&self) -> usize {
         self.traces_lost.swap(0, Ordering::Relaxed)
     }
@@ -108,7 +109,7 @@ impl Backlog {
         self.note(disk, announced.err());
     }
 
-    /// Notes on disk that what was planned begins.
+    /// Notes on disk that the planned attempts begin.
     pub(super) async fn begin(&self, round: Round, attempts: Vec<Attempt>) {
         let Some(disk) = self.disk.as_ref().filter(|disk| disk.trouble().is_none()) else { return };
         let begun = disk.with(move |spool| spool.begin(&round, &attempts)).await;
@@ -136,12 +137,12 @@ impl Backlog {
         }
     }
 
-    /// Everything up to this end is done with. Returns how many rows that is news for.
+    /// Everything before this position is done. Returns how many rows were not yet known to be done.
     pub(super) async fn confirm(&self, end: End) -> usize {
         match (end, &self.disk) {
             (End::Disk(mark), Some(disk)) => {
                 disk.with(move |spool| spool.confirm(mark)).await.unwrap_or_else(|error| {
-                    // Offered again, they are recognised as written already.
+                    // If they are offered again, the store recognises them as written already.
                     warn!(%error, "rows that are written cannot be taken off the disk");
                     0
                 })
@@ -151,7 +152,7 @@ impl Backlog {
         }
     }
 
-    /// Lets go of rows that have waited for longer than is worth while. Returns how many.
+    /// Drops rows that have waited for too long to be worth keeping. Returns how many.
     pub(super) async fn expire(&self) -> usize {
         let Some(disk) = &self.disk else { return 0 };
         let expired = disk.with(|spool| spool.expire()).await;
@@ -161,7 +162,7 @@ impl Backlog {
         })
     }
 
-    /// Says once that the disk takes no rows, and once that it does again.
+    /// Logs once that the disk accepts no rows, and once that it does again.
     fn note(&self, disk: &Disk, trouble: Option<DiskError>) {
         let rows_in_memory = self.memory.lock().len();
         let reason = trouble.as_ref().map(ToString::to_string);
@@ -175,7 +176,7 @@ impl Backlog {
     }
 }
 
-/// Takes rows from memory to the spool, in order, until none is left.
+/// Moves rows from memory to the spool, in order, until none is left.
 fn spool_rows(spool: &mut dyn Spooling, memory: &Mutex<Memory>, traces_lost: &AtomicUsize) -> Result<(), SpoolError> {
     loop {
         let (mut rows, end) = memory.lock().oldest(PIECE);
@@ -189,7 +190,7 @@ fn spool_rows(spool: &mut dyn Spooling, memory: &Mutex<Memory>, traces_lost: &At
         }
         let ended = ended_rounds(&rows);
         match spool.push(&rows) {
-            // One row that no spool takes must not hold up the others; nothing but its trace can be so long.
+            // One row that the spool rejects must not hold up the others. Only its trace can make it that long.
             Err(SpoolError::TooLong { .. }) => spool.push(&rows.into_iter().map(bare).collect::<Vec<_>>())?,
             pushed => pushed?,
         }
@@ -200,7 +201,7 @@ fn spool_rows(spool: &mut dyn Spooling, memory: &Mutex<Memory>, traces_lost: &At
     }
 }
 
-/// The rounds whose end is among the rows: nothing of them is open any more.
+/// The rounds whose ends are among the rows: these are not open any more.
 fn ended_rounds(rows: &[Row]) -> Vec<RoundId> {
     let ended = |row: &Row| match row {
         Row::Round(round) => round.ended.map(|_| round.id),

@@ -1,4 +1,4 @@
-//! The spool, as the recorder works with it: on threads that may block, one at a time, none waited for without a limit.
+//! The spool as the recorder uses it: on threads that may block, one call at a time, each with a time limit.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,8 @@ use thiserror::Error;
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::timeout;
 
-/// How long a disk may take. One that is busy answers within a second; a network file system whose server is away, never.
+/// How long a disk may take. A busy one answers within a second; a network file system whose server is away never
+/// answers.
 const DISK_LIMIT: Duration = Duration::from_secs(5);
 
 /// Why the disk did not do what it was asked.
@@ -26,11 +27,11 @@ pub(super) enum DiskError {
 
 type Shared = Arc<tokio::sync::Mutex<Box<dyn Spooling>>>;
 
-/// A spool and what was last heard of it.
+/// A spool and its last known state.
 pub(super) struct Disk {
     spool: Shared,
     state: Mutex<SpoolState>,
-    /// Why it takes no rows at the moment.
+    /// Why it accepts no rows at the moment.
     trouble: Mutex<Option<DiskError>>,
 }
 
@@ -46,7 +47,7 @@ impl Disk {
         Self { spool: Arc::new(tokio::sync::Mutex::new(spool)), state, trouble: Mutex::default() }
     }
 
-    /// Works with the spool. Given up on, the work goes on where it is: it must be of a kind that may happen twice.
+    /// Works with the spool. After the time limit the work continues in its thread, so it must be safe to do twice.
     pub(super) async fn with<T, F>(&self, work: F) -> Result<T, DiskError>
     where
         T: Send + 'static,
@@ -65,7 +66,7 @@ impl Disk {
         Ok(result?)
     }
 
-    /// What was last heard of it.
+    /// Its last known state.
     pub(super) fn state(&self) -> SpoolState {
         *self.state.lock()
     }
@@ -74,7 +75,7 @@ impl Disk {
         self.trouble.lock().clone()
     }
 
-    /// Notes whether it takes rows; true if that is news.
+    /// Notes whether it accepts rows; true if that has changed.
     pub(super) fn note(&self, trouble: Option<DiskError>) -> bool {
         let mut known = self.trouble.lock();
         let news = known.is_some() != trouble.is_some();

@@ -1,11 +1,11 @@
-//! Rows in memory: on their way to the disk, or for want of one.
+//! Rows in memory: on their way to the disk, or because there is no disk.
 
 use std::collections::VecDeque;
 
 use parsec_store::Row;
 use thiserror::Error;
 
-/// How many rows may wait. Half a day of three fleets of seven at one round a minute; about 100 MB.
+/// How many rows may wait: half a day for three fleets of seven at one round a minute; about 100 MB.
 pub(super) const MAX_ROWS: usize = 100_000;
 
 /// The database has been away for so long that no more rows can be kept.
@@ -13,21 +13,21 @@ pub(super) const MAX_ROWS: usize = 100_000;
 #[error("{} rows already wait in memory for the database", MAX_ROWS)]
 pub struct BacklogFull;
 
-/// How many of them may have a trace: a trace has 50 kB, so that these take as much as all rows without. Of an outage's
-/// failures the first ones say enough.
+/// How many of them may have a trace. A trace has 50 kB, so these traces take as much memory as all rows without them.
+/// In an outage the first traces tell enough about the failures.
 const MAX_TRACES: usize = 2_000;
 
-/// Rows in the order in which they came, numbered from the first one ever.
+/// Rows in the order in which they came, numbered from the first one that ever came.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     rows: VecDeque<Row>,
-    /// How many rows have left: the number of the first row that is here.
+    /// How many rows have left: the number of the first row that is still here.
     first: u64,
     /// How many of the rows have a trace.
     traces: usize,
 }
 
-/// Whether the row brings a trace with it.
+/// Whether the row contains a trace.
 pub(super) fn has_trace(row: &Row) -> bool {
     matches!(row, Row::Attempt(attempt) if attempt.result.trace.is_some())
 }
@@ -42,7 +42,7 @@ pub(super) fn bare(mut row: Row) -> Row {
 }
 
 impl Memory {
-    /// Keeps all of the rows or none. Returns how many had to go without their trace.
+    /// Keeps all of the rows or none. Returns how many had to be kept without their traces.
     pub(super) fn push(&mut self, rows: Vec<Row>) -> Result<usize, BacklogFull> {
         if self.rows.len() + rows.len() > MAX_ROWS {
             return Err(BacklogFull);
@@ -58,14 +58,15 @@ impl Memory {
         Ok(without)
     }
 
-    /// The oldest rows, which stay until they are [confirmed](Self::confirm), and the number of the first one after them.
+    /// The oldest rows, which stay until they are [confirmed](Self::confirm), and the number of the first row after
+    /// them.
     pub(super) fn oldest(&self, count: usize) -> (Vec<Row>, u64) {
         let rows: Vec<_> = self.rows.iter().take(count).cloned().collect();
         let end = self.first + rows.len() as u64;
         (rows, end)
     }
 
-    /// Everything before the row with this number is done with. Returns how many rows that is news for.
+    /// Every row before this number is done. Returns how many rows were not yet known to be done.
     pub(super) fn confirm(&mut self, end: u64) -> usize {
         let mut news = 0;
         while self.first < end

@@ -1,9 +1,9 @@
 //! Duty: writes what was measured into the database, in batches, each row once.
 //!
-//! Asks nobody but the store and the disk. Rows wait in a [`Backlog`] that outlives a crash of this actor, and, on
-//! disk, a crash of the process. While the database is away the backlog grows, up to a bound, and writing is
-//! tried again with back-off. Told to stop ([`Stop`]), it writes what it holds first; what the database does
-//! not take then stays on disk for the next start.
+//! It uses only the store and the disk. Rows wait in a [`Backlog`] that survives a crash of this actor and, on disk, a
+//! crash of the process. While the database is away the backlog grows, up to a limit, and writing is retried with
+//! back-off. When told to stop ([`Stop`]), it first writes what it holds; rows that the database does not accept then
+//! stay on disk for the next start.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,45 +31,47 @@ pub use super::memory::BacklogFull;
 /// How many rows are written in one transaction: enough to spread its cost, few enough to take a fraction of a second.
 const BATCH: usize = 500;
 
-/// How long a row waits for company.
+/// How long a row waits for others to be written with.
 const LINGER: Duration = Duration::from_millis(100);
 
-/// The pauses after a failure: doubling between these.
+/// The shortest and the longest pause after a failure; it doubles in between.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
-/// How often a batch is offered to a database that answers and refuses it, before the fault is looked for in its rows:
-/// with back-off, about four minutes.
+/// How often a batch is offered to a database that answers but refuses it, before each row is tried alone to find the
+/// faulty one: with back-off, about four minutes.
 const MAX_REFUSALS: u32 = 12;
 
-/// How long one write may take: longer than the minute within which each call of a store ends.
+/// How long one write may take: longer than the minute that each call of a store may take.
 const STORE_LIMIT: Duration = Duration::from_secs(75);
 
-/// The same when the process is to end: much longer than a healthy database takes.
+/// The same while the process stops: much longer than a healthy database takes.
 const LAST_WRITE: Duration = Duration::from_secs(4);
 
-/// How often the disk is looked after: what is too old is let go of, and those who watch hear how full it is.
+/// How often the disk is maintained: rows that are too old are dropped, and its fill level is reported.
 const LOOK_AFTER: Duration = Duration::from_secs(60);
 
-/// From which part of its limit on the spool is nearly full: with the limits as they come, there are days left.
+/// The share of its limit from which on the spool counts as nearly full: with the default limits, days are left then.
 const NEARLY_FULL: f64 = 0.5;
 
-/// How long noting a round may delay its publication. On a healthy disk it takes milliseconds; on a slow one it goes on
-/// beside the publication, which would leave no row only if the process were killed before it is done.
+/// How long noting a round may delay its publication. On a healthy disk it takes milliseconds. On a slow disk it
+/// continues during the publication, whose row is then lost only if the process is killed before the note is on disk.
 const ANNOUNCE_DEADLINE: Duration = Duration::from_millis(250);
 
-/// How long noting that lookups begin may take: longer than a disk is waited for. Nothing waits for it but the round's end.
+/// How long noting that lookups begin may take: longer than the disk's time limit. Only the end of the round waits for
+/// it.
 const BEGIN_DEADLINE: Duration = Duration::from_secs(12);
 
 /// How long handing rows over may take.
 pub const RECORD_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Keep these rows, and see that they get into the database. Answered as soon as they are in the backlog.
+/// Record these rows. Answered as soon as they are in the backlog, from where they get into the database.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), BacklogFull>")]
 pub struct Record(pub Vec<Row>);
 
-/// This round is about to attempt this: note it on disk, so that each attempt has a row whatever happens. The attempts are
-/// as they are recorded if nobody is left to record their results. Answered when that is done or cannot be done.
+/// This round is about to make these attempts: note them on disk, so that each gets a row whatever happens. They are
+/// given as the rows to record if nobody is left to record their results. Answered when they are noted or cannot be
+/// noted.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct Announce {
@@ -77,12 +79,12 @@ pub struct Announce {
     pub round: Round,
     /// What begins now.
     pub attempts: Vec<Attempt>,
-    /// What begins once that has succeeded, if it does: no rows come of it before it has been told to [`Begin`].
+    /// What begins once that has succeeded, if it does: no rows are made of it until [`Begin`] is received.
     pub planned: Vec<Attempt>,
 }
 
-/// What was planned begins: note that on disk, too. Answered when that is done or cannot be done; nothing that is measured
-/// must wait for it.
+/// The planned attempts begin: note that on disk, too. Answered when that is done or cannot be done; no measurement may
+/// wait for it.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct Begin {
@@ -92,12 +94,12 @@ pub struct Begin {
     pub attempts: Vec<Attempt>,
 }
 
-/// How long an answer to handed-over rows may take: longer than it takes to find that the recorder hangs. Until then the
-/// message is in its mailbox, and would only be there twice.
+/// How long an answer to handed-over rows may take: longer than it takes to detect that the recorder hangs. Until then
+/// the message is in its mailbox, and sending it again would only put the rows there twice.
 const HAND_OVER_DEADLINE: Duration = Duration::from_secs(45);
 
-/// How long a crashed recorder is waited for before rows are given up: longer than its longest back-off. Nothing waits
-/// meanwhile but the end of the round.
+/// How long to wait for a crashed recorder before rows are given up: longer than its longest back-off. Only the end of
+/// the round waits meanwhile.
 const HAND_OVER_LIMIT: Duration = Duration::from_secs(15);
 
 /// The pause between two tries to hand rows over.
@@ -137,26 +139,27 @@ impl RecorderHandle {
         }
     }
 
-    /// Has noted what is about to be attempted. An instrument whose disk is broken goes on measuring: then it is not noted.
+    /// Has the attempts that are about to begin noted on disk. If the disk is broken, measuring continues, and they are
+    /// not noted.
     pub(crate) async fn announce(&self, round: Round, attempts: Vec<Attempt>, planned: Vec<Attempt>) {
         if let Err(error) = self.announce.ask(Announce { round, attempts, planned }).await {
             debug!(%error, "not noted yet what is about to be attempted");
         }
     }
 
-    /// Has noted that what was planned begins.
+    /// Has it noted on disk that the planned attempts begin.
     pub(crate) async fn begin(&self, round: Round, attempts: Vec<Attempt>) {
         if let Err(error) = self.begin.ask(Begin { round, attempts }).await {
             debug!(%error, "not noted that what was planned has begun");
         }
     }
 
-    /// Hands rows over; waits for a recorder that is coming back from a crash.
+    /// Hands rows over; waits for a recorder that is being restarted after a crash.
     pub async fn record(&self, rows: Vec<Row>) {
         let started = tokio::time::Instant::now();
         loop {
             match self.record.ask(Record(rows.clone())).await {
-                // A full backlog has been counted and logged where it is.
+                // The recorder has already counted and logged that its backlog is full.
                 Ok(Ok(()) | Err(BacklogFull)) => return,
                 Err(error) if started.elapsed() > HAND_OVER_LIMIT => {
                     self.metrics.rows_lost(rows.len());
@@ -198,7 +201,7 @@ pub struct Recorder {
     flushing: bool,
     nearly_full: bool,
     pause: Duration,
-    /// How often in a row a database that answers has refused the oldest batch.
+    /// How many times in a row a database that answers has refused the oldest batch.
     refusals: u32,
 }
 
@@ -210,7 +213,7 @@ impl std::fmt::Debug for Recorder {
 }
 
 impl Recorder {
-    /// A recorder that goes on with whatever the backlog holds.
+    /// A recorder that starts with what the backlog holds.
     pub fn new(config: RecorderConfig) -> Self {
         Self {
             config,
@@ -223,7 +226,7 @@ impl Recorder {
         }
     }
 
-    /// Takes what has come to the disk; what comes meanwhile follows in one piece.
+    /// Moves rows to the disk; rows that arrive meanwhile follow in the next write.
     fn flush(&mut self, context: &mut Context<Self>) {
         if self.flushing || !self.config.backlog.is_on_its_way() {
             return;
@@ -261,7 +264,7 @@ impl Recorder {
         }
     }
 
-    /// Tells those who watch how much waits, and says once that the spool is nearly full.
+    /// Reports how much waits, and logs once that the spool is nearly full.
     fn tell(&mut self) {
         let RecorderConfig { backlog, metrics, .. } = &self.config;
         metrics.traces_lost(backlog.traces_lost());
@@ -283,7 +286,7 @@ impl Recorder {
         self.nearly_full = nearly_full;
     }
 
-    /// Lets go of what is too old, now and then.
+    /// Drops rows that are too old, at regular intervals.
     fn look_after(&self, context: &mut Context<Self>) {
         context.run_interval(LOOK_AFTER, |actor, context| {
             let config = actor.config.clone();
@@ -330,15 +333,15 @@ impl Recorder {
     }
 }
 
-/// How near the spool is to one of its limits: from 0 to 1.
+/// How close the spool is to the nearer of its limits: from 0 to 1.
 fn fullness(spool: &SpoolState) -> f64 {
     let bytes = spool.bytes as f64 / spool.max_bytes.max(1) as f64;
     let age = spool.oldest.unwrap_or_default().as_secs_f64() / spool.max_age.as_secs_f64().max(1.0);
     bytes.max(age)
 }
 
-/// Writes the oldest rows. `Err` means that the database does not take them now; all are still in the backlog.
-/// With `impatient`, a query that fails counts as the fault of its row.
+/// Writes the oldest rows. `Err` means that the database does not accept them now; all are still in the backlog. With
+/// `impatient`, a failed query counts as the fault of its row.
 async fn write_batch(config: &RecorderConfig, impatient: bool) -> Result<(), WriteError> {
     let RecorderConfig { store, backlog, metrics } = config;
     let Batch { rows, end } = backlog.oldest(BATCH).await?;
@@ -357,7 +360,7 @@ async fn write_batch(config: &RecorderConfig, impatient: bool) -> Result<(), Wri
     Ok(())
 }
 
-/// A store that keeps its word answers. One that does not must not keep all later rows waiting.
+/// A store should always answer. If one does not, all later rows must not wait for it.
 async fn record(store: &dyn Store, rows: &[Row]) -> Result<(), StoreError> {
     match timeout(STORE_LIMIT, store.record(rows)).await {
         Ok(result) => result,
@@ -369,10 +372,10 @@ fn is_for_good(error: &StoreError, impatient: bool) -> bool {
     matches!(error, StoreError::BadRow(_)) || impatient && matches!(error, StoreError::Query(_))
 }
 
-/// One bad row must not hold up all others: finds it, and leaves it out. Returns how many there were.
+/// One bad row must not hold up all others: finds the bad rows and leaves them out. Returns how many there were.
 ///
-/// A query that fails is the fault of its row only if it fails twice, and others went through in between: a database whose
-/// disk is full refuses all of them, for hours if need be, and none must be lost by that.
+/// A failed query counts as the fault of its row only if it fails twice while other rows are accepted in between: a
+/// database whose disk is full refuses all rows, maybe for hours, and none of them may be lost because of that.
 async fn write_one_by_one(store: &dyn Store, rows: &[Row], impatient: bool) -> Result<usize, StoreError> {
     let (mut bad, mut suspects) = (0, Vec::new());
     for row in rows {
@@ -467,7 +470,7 @@ impl Handler<Begin> for Recorder {
 impl Handler<Stop> for Recorder {
     type Result = ResponseActFuture<Self, ()>;
 
-    /// A write may be under way: the same rows are then offered twice, which the store takes as once.
+    /// A write may be under way: the same rows are then offered twice, which the store recognises.
     fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
         let config = self.config.clone();
         let writing = async move {

@@ -1,4 +1,4 @@
-//! Asking an actor: with a deadline, and with one flat error.
+//! Sending an actor a question: with a deadline, and with a single error type.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use tokio::sync::Semaphore;
 
 use super::signs::Signs;
 
-/// How many questions of one kind may wait for one actor. actix bounds a mailbox for `try_send` only: `send` always finds
-/// room. More than an HTTP gateway has connections, so that only a fault gets here.
+/// How many questions of one kind may wait for one actor. actix limits a mailbox only for `try_send`; `send` always
+/// finds room. This is more than the HTTP gateway's number of connections, so only a fault reaches it.
 const MAX_WAITING: usize = 512;
 
-/// Why an actor gave no answer.
+/// Why an actor did not answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum AskError {
-    /// It is down or coming back: asking again later may help.
+    /// It is down or being restarted: asking again later may help.
     #[error("{0} is not running at the moment")]
     Unavailable(Arc<str>),
-    /// As many questions as allowed wait for its answers.
+    /// The maximum number of questions already wait for its answers.
     #[error("{0} is busy: {MAX_WAITING} questions wait for it")]
     Busy(Arc<str>),
     /// It did not answer in time.
@@ -52,7 +52,7 @@ where
     M: Message + Send + 'static,
     M::Result: Send,
 {
-    /// Asks this actor, which nobody supervises: a fake in a test, say. `name` is for error messages.
+    /// Asks this actor, which is not supervised: a fake in a test, for instance. `name` is for error messages.
     pub fn new<A>(name: &str, actor: Addr<A>, deadline: Duration) -> Self
     where
         A: Actor + Handler<M>,

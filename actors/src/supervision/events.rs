@@ -1,4 +1,4 @@
-//! What a parent hears of its children, and what every parent does about it.
+//! The events that a parent receives about its children, and what every parent does with them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use std::time::Duration;
 use actix::prelude::*;
 use tracing::{error, info};
 
-/// Counts crashes, for whoever reads such counts.
+/// Counts crashes, for metrics.
 pub trait CrashCounter: fmt::Debug + Send + Sync + 'static {
-    /// The actor of this name crashed in this way and comes back.
+    /// The actor of this name crashed in this way and will be restarted.
     fn restarted(&self, actor: &str, kind: CrashKind);
 }
 
-/// What a parent hears of a child.
+/// An event about a child.
 #[derive(Debug, Clone, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
 pub struct ChildEvent {
@@ -30,11 +30,11 @@ pub struct ChildEvent {
 pub enum ChildState {
     /// It crashed and will be started again.
     Restarting {
-        /// The panic's text, or what hangs.
+        /// The panic message, or what hangs.
         reason: String,
-        /// In which way it crashed.
+        /// How it crashed.
         kind: CrashKind,
-        /// After how long.
+        /// The pause before the restart.
         after: Duration,
     },
     /// It stays down.
@@ -43,20 +43,20 @@ pub enum ChildState {
     Stopped,
 }
 
-/// In which way an actor crashed.
+/// How an actor crashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CrashKind {
     /// It panicked.
     Panic,
-    /// It, or its work, did not move.
+    /// It, or its work, stopped making progress.
     Hung,
 }
 
 impl CrashKind {
-    /// All there are.
+    /// All kinds.
     pub const ALL: [Self; 2] = [Self::Panic, Self::Hung];
 
-    /// The word for it.
+    /// The kind as a word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Panic => "panic",
@@ -65,10 +65,10 @@ impl CrashKind {
     }
 }
 
-/// Who is not brought back, and why: as [`fmt::Display`] says it, a sentence for the last line of a process.
+/// The actor that is not restarted, and why. [`fmt::Display`] gives a sentence for the last line of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GivenUp {
-    /// The actor; where a child of its own took it down, that child.
+    /// The actor's name; if a child took it down, that child's name.
     pub actor: Arc<str>,
     /// How often it crashed within the policy's window; 0 if it gave up by itself.
     pub crashes: usize,
@@ -89,7 +89,7 @@ impl fmt::Display for GivenUp {
 }
 
 impl ChildEvent {
-    /// Logs and counts what happened: every parent does this much.
+    /// Logs and counts the event: every parent does at least this.
     pub(crate) fn note(&self, crashes: &dyn CrashCounter) {
         let actor = &*self.child;
         match &self.state {

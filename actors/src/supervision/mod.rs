@@ -1,4 +1,4 @@
-//! What keeps actors alive, finds what hangs, and ends a process in order. Knows no actor above it.
+//! Keeps actors alive, detects actors that hang, and stops a process in order. Knows none of the actors in other rooms.
 
 pub mod ask;
 mod events;

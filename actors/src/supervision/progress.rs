@@ -1,22 +1,22 @@
-//! How an actor that hangs is told from one that is idle.
+//! How to tell an actor that hangs from one that is idle.
 //!
-//! Every [`PULSE`] the supervisor asks each actor for a sign of life ([`Progress`]), inside the actor's own context: as
-//! long as that waits for something (`ctx.wait`, an `AtomicResponse`) it neither reads its mailbox nor gives a sign. After
-//! [`MISSED_PULSES`] without one it counts as crashed. An actor that answers may say itself that its work does not move
-//! ([`Stuck`]), which counts as well. Pulses are counted, not seconds: on a machine that was suspended, or a process that
-//! was stopped, no time has passed for anybody.
+//! Every [`PULSE`] the supervisor sends each actor a health check ([`Progress`]), which runs in the actor's own
+//! context: while that context waits for something (`ctx.wait`, an `AtomicResponse`), it neither reads its mailbox nor
+//! answers the check. After [`MISSED_PULSES`] without an answer the actor counts as crashed. An actor that answers may
+//! report that its own work is stuck ([`Stuck`]), which counts as a crash as well. Pulses are counted instead of
+//! seconds, because no pulses occur while a machine is suspended or a process is stopped.
 
 use std::time::Duration;
 
 use thiserror::Error;
 
-/// How often an actor is asked for a sign of life.
+/// How often an actor is checked for a sign of life.
 pub const PULSE: Duration = Duration::from_secs(10);
 
-/// After how many pulses without an answer an actor counts as hung: three, as no handler of ours takes seconds.
+/// After how many pulses without an answer an actor counts as hung: three, because none of our handlers takes seconds.
 pub const MISSED_PULSES: u32 = 3;
 
-/// Work that should have moved on and has not: a sentence that says which.
+/// Work that should have made progress and has not: a sentence that says which.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct Stuck(String);
@@ -28,28 +28,28 @@ impl Stuck {
     }
 }
 
-/// What an actor has to say when it is asked for a sign of life. To answer at all is enough for those who wait for nothing.
+/// The answer to a health check. For actors that wait for nothing, answering at all is enough.
 pub trait Progress {
-    /// Whether its own work moves. Asked once every [`PULSE`]; must return at once.
+    /// Whether the actor's work is making progress. Called once every [`PULSE`]; must return at once.
     ///
     /// # Errors
-    /// What is stuck: the actor is then taken for crashed, and started again.
+    /// What is stuck: the actor then counts as crashed, and is restarted.
     fn progress(&mut self) -> Result<(), Stuck> {
         Ok(())
     }
 }
 
-/// A piece of work of an actor's that has to end, one at a time: a beat, a write, a round.
+/// A piece of an actor's work that has to end, one at a time: a beat, a write, a round.
 #[derive(Debug, Clone)]
 pub struct UnderWay {
     what: &'static str,
     limit: Duration,
-    /// How many pulses have seen the piece that is under way.
+    /// How many pulses have occurred during the current piece.
     seen: Option<u32>,
 }
 
 impl UnderWay {
-    /// No piece is under way. `what` is for the sentence, `limit` is longer than a piece can take.
+    /// No piece is under way. `what` is for the error message; `limit` is longer than a piece can take.
     pub const fn new(what: &'static str, limit: Duration) -> Self {
         Self { what, limit, seen: None }
     }
@@ -64,18 +64,18 @@ impl UnderWay {
         self.seen = None;
     }
 
-    /// Whether one is.
+    /// Whether a piece is under way.
     pub fn is_under_way(&self) -> bool {
         self.seen.is_some()
     }
 
-    /// To be asked once every pulse, by [`Progress::progress`].
+    /// Call this once every pulse, in [`Progress::progress`].
     ///
     /// # Errors
     /// If the piece has been under way for longer than the limit.
     pub fn progress(&mut self) -> Result<(), Stuck> {
         let Some(seen) = &mut self.seen else { return Ok(()) };
-        // The first pulse may come right after the beginning.
+        // The first pulse may come right after the piece begins, so it is not counted as time.
         let under_way = PULSE * *seen;
         *seen += 1;
         if under_way <= self.limit {

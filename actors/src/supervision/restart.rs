@@ -1,4 +1,4 @@
-//! When a crashed actor comes back, and when its supervisor gives up on it.
+//! When a crashed actor is restarted, and when its supervisor gives up on it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,15 +10,15 @@ pub struct RestartPolicy {
     pub backoff_min: Duration,
     /// The longest pause.
     pub backoff_max: Duration,
-    /// How many crashes within `window` are put up with; one more and it stays down.
+    /// How many crashes within `window` are tolerated; after one more, the actor stays down.
     pub max_restarts: usize,
     /// See `max_restarts`. Without a crash for this long, the pauses start small again.
     pub window: Duration,
 }
 
 impl Default for RestartPolicy {
-    /// Back at once from a single crash; given up on after a minute of constant crashing, when a
-    /// fresh process (the orchestrator's job) is the better cure.
+    /// Restarts at once after a single crash, and gives up after a minute of constant crashing: then a fresh process,
+    /// started by the orchestrator, is the better cure.
     fn default() -> Self {
         Self {
             backoff_min: Duration::from_millis(100),
@@ -56,10 +56,9 @@ impl RestartHistory {
         Self { policy, recent: VecDeque::new(), in_a_row: 0 }
     }
 
-    /// Decides about a crash at `now` (on any monotonic clock that starts anywhere).
-    ///
-    /// The pause doubles with each crash in a row up to the cap, and loses up to half of itself to
-    /// `jitter` (0 to 1), so that children that fell together do not all come back together.
+    /// Decides what to do about a crash at `now` (on any monotonic clock, with any origin).
+    /// The pause doubles with each crash in a row, up to the cap, and is shortened by up to half of itself, depending
+    /// on `jitter` (0 to 1), so that children that crashed together are not all restarted together.
     pub(super) fn crashed(&mut self, now: Duration, jitter: f64) -> RestartDecision {
         let RestartPolicy { backoff_min, backoff_max, max_restarts, window } = self.policy;
         if self.recent.back().is_some_and(|last| now.saturating_sub(*last) > window) {

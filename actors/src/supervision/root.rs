@@ -1,7 +1,7 @@
 //! Duty: the root of a process's supervision tree.
 //!
-//! Logs and counts the crashes of the actors below it. When one of them crashes too often to be kept
-//! alive, it reports so; the process then ends, and whoever started the process takes over.
+//! Logs and counts the crashes of the actors below it. When one of them crashes too often to be kept alive, it reports
+//! that. The process then ends, and whatever started the process decides what to do.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::events::{ChildEvent, ChildState, CrashCounter, GivenUp};
 
-/// How many reports may wait: every actor of a process crashing several times in one breath.
+/// How many reports may wait: enough for every actor of a process to crash several times in quick succession.
 const MAILBOX: usize = 256;
 
 /// See the module's documentation.
@@ -21,7 +21,7 @@ pub struct Root {
 }
 
 impl Root {
-    /// A root, and the place where it reports what cannot be mended. The first such report stays.
+    /// A root, and the place where it reports that an actor was given up. Only the first such report is kept.
     pub fn new(crashes: Arc<impl CrashCounter>) -> (Self, watch::Receiver<Option<GivenUp>>) {
         let (fatal, receiver) = watch::channel(None);
         (Self { crashes, fatal }, receiver)

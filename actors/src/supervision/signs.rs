@@ -1,4 +1,5 @@
-//! The signs of life of one supervised actor: written by whoever watches it, read by those who ask it and by `/status`.
+//! The state of one supervised actor as seen from outside: written by the task that watches it, read by those who send
+//! it questions and by `/status`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,12 +17,12 @@ pub enum ActorState {
     Restarting,
     /// It crashed too often, and stays away.
     Down,
-    /// It ended in good order.
+    /// It stopped in order.
     Stopped,
 }
 
 impl ActorState {
-    /// The word for it.
+    /// The state as a word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -31,13 +32,13 @@ impl ActorState {
         }
     }
 
-    /// Whether it is over for good.
+    /// Whether it will not run again.
     pub(crate) fn has_ended(self) -> bool {
         matches!(self, Self::Down | Self::Stopped)
     }
 }
 
-/// What has become of an actor so far.
+/// The history of an actor so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fate {
     /// Whether it runs.
@@ -46,12 +47,12 @@ pub struct Fate {
     pub restarts: u64,
     /// Why it crashed last, and when.
     pub last_crash: Option<(String, DateTime<Utc>)>,
-    /// For how many pulses in a row it has left the question for a sign of life unanswered.
+    /// How many pulses in a row it has not answered the health check.
     pub missed_pulses: u32,
 }
 
 impl Default for Fate {
-    /// An actor that begins.
+    /// An actor that has just been started.
     fn default() -> Self {
         Self { state: ActorState::Running, restarts: 0, last_crash: None, missed_pulses: 0 }
     }
@@ -68,7 +69,7 @@ struct Inner {
 }
 
 impl Signs {
-    /// The signs of an actor that begins.
+    /// The state of an actor that has just been started.
     pub(crate) fn of(name: Arc<str>) -> Self {
         Self(Arc::new(Inner { name, fate: Mutex::default(), waiting: AtomicUsize::new(0) }))
     }
@@ -78,12 +79,13 @@ impl Signs {
         &self.0.name
     }
 
-    /// What has become of it.
+    /// Its history.
     pub fn fate(&self) -> Fate {
         self.0.fate.lock().clone()
     }
 
-    /// Questions that were asked through an [`Ask`](crate::supervision::ask::Ask) and have neither been answered nor given up on.
+    /// Questions that were asked through an [`Ask`](crate::supervision::ask::Ask) and have neither been answered nor
+    /// timed out.
     pub fn waiting(&self) -> usize {
         self.0.waiting.load(Ordering::Relaxed)
     }
@@ -112,7 +114,7 @@ impl Signs {
         self.0.fate.lock().missed_pulses = missed;
     }
 
-    /// Goes on with what is remembered of a predecessor of the same name.
+    /// Takes over the history of a predecessor of the same name.
     pub(crate) fn succeed(&self, predecessor: &Self) {
         let Fate { restarts, last_crash, .. } = predecessor.fate();
         let mut fate = self.0.fate.lock();

@@ -1,4 +1,5 @@
-//! Stopping in order: every part is asked, in turn, each within its own time, and all of them within one bound.
+//! Stopping in order: each part is asked to stop, one after the other, each with its own time limit, within one limit
+//! for all.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tracing::{info, warn};
 
 use super::ask::Ask;
 
-/// Finish what is under way, write down what is still to be written, and stop. Answered when that is done.
+/// Finish what is under way, record what still has to be recorded, and stop. Answered when that is done.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Stop;
@@ -19,7 +20,7 @@ pub(crate) type Stopping = watch::Receiver<bool>;
 /// Waits for `work`, unless the process stops first.
 pub(crate) async fn unless_stopping<T>(mut stopping: Stopping, work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
-        // Work that is done counts, even if the stop came in the same moment.
+        // If the work is done, its result counts, even if the stop came in the same moment.
         biased;
         result = work => Some(result),
         _ = stopping.wait_for(|stopping| *stopping) => None,
@@ -35,7 +36,7 @@ pub struct StopStep {
     pub ask: Ask<Stop>,
 }
 
-/// Stops one part after the other. A part that fails does not keep the next one from stopping.
+/// Stops one part after the other. If one fails, the next ones are stopped all the same.
 ///
 /// Returns what was left undone: a sentence for each part that did not stop in order.
 pub async fn stop_in_order(steps: Vec<StopStep>) -> Vec<String> {
@@ -59,12 +60,12 @@ pub struct StopTimes {
     scale: f64,
 }
 
-/// How long a whole stop may take if nobody says otherwise.
+/// How long a whole stop may take by default.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl StopTimes {
-    /// Those of a stop that has `whole` in all. Less than [`STOP_TIMEOUT`] is shared out between the steps as that is; more
-    /// gives none of them more.
+    /// The times of a stop that may take `whole` in all. If that is less than [`STOP_TIMEOUT`], each step gets a
+    /// proportional share; if it is more, no step gets more.
     pub fn of(whole: Duration) -> Self {
         Self { scale: (whole.as_secs_f64() / STOP_TIMEOUT.as_secs_f64()).min(1.0) }
     }
@@ -78,12 +79,12 @@ impl StopTimes {
         self.scaled(GATEWAY_STOP.as_secs_f64())
     }
 
-    /// The same, and a little more to say so.
+    /// The same, plus a little time to report back.
     pub fn gateway(self) -> Duration {
         self.scaled(GATEWAY_STOP.as_secs_f64() + 1.0)
     }
 
-    /// How long the rounds under way may take to note that they are cut off, and a little more.
+    /// How long the current rounds may take to record that they were interrupted, plus a little.
     pub fn scheduler(self) -> Duration {
         self.scaled(SCHEDULER_STOP.as_secs_f64() + 1.0)
     }
@@ -106,7 +107,7 @@ impl StopTimes {
 
 /// [`StopTimes::requests`] of a whole stop.
 pub const GATEWAY_STOP: Duration = Duration::from_secs(10);
-/// How long the rounds under way may take to note that they are cut off.
+/// How long the current rounds may take to record that they were interrupted.
 pub const SCHEDULER_STOP: Duration = Duration::from_secs(5);
 /// [`StopTimes::recorder`] of a whole stop.
 pub const RECORDER_STOP: Duration = Duration::from_secs(10);

@@ -1,13 +1,13 @@
-//! Supervision that survives panics and finds what hangs.
+//! Supervision that survives panics and detects actors that hang.
 //!
-//! actix's own `Supervisor` restarts an actor that stops, but a panic ends it for good. Here the
-//! actor's context is polled inside `catch_unwind` (module `watch`): after a panic the actor is put back
-//! to a fresh state by its [`Supervised::restarting`], given back-off time, and started again. One that
-//! gives no sign of life ([`Progress`]) is treated alike. Its address and the mail in its mailbox survive;
-//! whoever was being answered through its context hears of the crash at once. The parent hears of every
-//! crash; after too many of them within a short time the child stays down, and the parent decides.
+//! actix's own `Supervisor` restarts an actor that stops, but a panic ends the actor for good. Here the actor's context
+//! is polled inside `catch_unwind` (module `watch`): after a panic the actor's [`Supervised::restarting`] resets it to
+//! a fresh state, and after a pause it is started again. An actor that does not answer its health checks ([`Progress`])
+//! is treated in the same way. Its address and the messages in its mailbox survive. Callers whose request was being
+//! answered through its context get an error at once. The parent is told of every crash; after too many crashes within
+//! a short time the child stays down, and the parent decides.
 //!
-//! What a supervised actor must keep to:
+//! Rules for a supervised actor:
 //! - `restarting` rebuilds it from its dependencies, as if it had just been made;
 //! - no `ctx.cancel_future` (clippy forbids it): handle numbers start again at 0 after a restart;
 //! - the process must unwind (`panic = "unwind"`).
@@ -40,7 +40,7 @@ pub struct Child<A: Actor> {
 }
 
 impl<A: Actor> Child<A> {
-    /// A way for others to ask this child.
+    /// A way for others to send this child questions.
     pub fn ask<M>(&self, deadline: Duration) -> Ask<M>
     where
         A: Handler<M>,
@@ -51,12 +51,12 @@ impl<A: Actor> Child<A> {
         Ask::supervised(self.signs.clone(), self.addr.clone().recipient(), deadline)
     }
 
-    /// Tells this child from others of its name, in [`ChildEvent::incarnation`].
+    /// Distinguishes this child from others of the same name, in [`ChildEvent::incarnation`].
     pub fn incarnation(&self) -> u64 {
         self.incarnation
     }
 
-    /// How it is doing.
+    /// Its state.
     pub fn signs(&self) -> &Signs {
         &self.signs
     }
@@ -69,7 +69,7 @@ impl<A: Actor> Child<A> {
 
 /// Starts `actor` on the current arbiter and keeps it alive.
 ///
-/// `name` stands in log lines, metrics and error messages. `parent` is told of every crash.
+/// `name` appears in log lines, metrics and error messages. `parent` is told of every crash.
 pub fn supervise<A>(name: &str, policy: RestartPolicy, parent: Recipient<ChildEvent>, actor: A) -> Child<A>
 where
     A: Supervised + Progress + Actor<Context = Context<A>>,
@@ -84,18 +84,18 @@ where
     Child { signs, incarnation, addr, _link: link }
 }
 
-/// Ends the supervised actor that calls this, for good: it knows that no restart mends what is wrong.
+/// Ends the supervised actor that calls this, for good, because a restart would not help.
 pub fn give_up(reason: impl Into<String>) -> ! {
     Crash::Hopeless(reason.into()).unwind()
 }
 
-/// Ends the supervised actor that calls this, for good, because it cannot do without this child of its own.
+/// Ends the supervised actor that calls this, for good, because it cannot work without this child.
 pub(crate) fn give_up_over(child: GivenUp) -> ! {
     Crash::Below(child).unwind()
 }
 
 impl Stuck {
-    /// Crashes the supervised actor that calls this: it need not wait until it is asked for a sign of life.
+    /// Crashes the supervised actor that calls this, without waiting for the next health check.
     pub(crate) fn crash(self) -> ! {
         Crash::Hung(self.to_string()).unwind()
     }

@@ -1,4 +1,4 @@
-//! The task that a supervised actor runs in.
+//! The task in which a supervised actor runs.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -22,16 +22,16 @@ use super::progress::{MISSED_PULSES, PULSE, Progress, Stuck};
 use super::restart::{RestartDecision, RestartHistory, RestartPolicy};
 use super::signs::{ActorState, Signs};
 
-/// Whose turn it is on the thread that the actors share.
+/// Which actor is running on the thread that the actors share.
 static TURN: Mutex<Option<Arc<str>>> = Mutex::new(None);
 
-/// The actor that is at work at this moment, for whoever finds that the thread of the actors does not come back from it.
-/// Meant for processes that have all their actors on one thread.
+/// The actor that is running at this moment, to name it if the actors' thread is blocked. Meant for processes that run
+/// all their actors on one thread.
 pub fn whose_turn() -> Option<Arc<str>> {
     TURN.lock().clone()
 }
 
-/// Marks an actor's turn, until it is dropped.
+/// Marks an actor as running, until this is dropped.
 struct Turn;
 
 impl Turn {
@@ -47,19 +47,19 @@ impl Drop for Turn {
     }
 }
 
-/// In which way an actor ended that did not stop. Travels as the payload of an unwinding that is no panic.
+/// Why an actor ended that did not stop in order. Travels as the payload of an unwinding that is not a panic.
 #[derive(Debug)]
 pub(super) enum Crash {
     Panic(String),
     Hung(String),
-    /// It knows that no restart helps.
+    /// It knows that a restart would not help.
     Hopeless(String),
-    /// It cannot do without this child of its own.
+    /// It cannot work without this child.
     Below(GivenUp),
 }
 
 impl Crash {
-    /// Leaves the actor, as a panic would, and without a panic's message on stderr.
+    /// Unwinds out of the actor, like a panic, but without a panic's message on stderr.
     pub(super) fn unwind(self) -> ! {
         resume_unwind(Box::new(self))
     }
@@ -75,7 +75,7 @@ impl Crash {
     }
 }
 
-/// Where the news of a child go.
+/// Where the events of a child go.
 pub(super) struct Tells {
     pub(super) signs: Signs,
     pub(super) incarnation: u64,
@@ -87,7 +87,8 @@ impl Tells {
         let event = ChildEvent { child: self.signs.name().clone(), incarnation: self.incarnation, state };
         match self.parent.try_send(event) {
             Ok(()) => {}
-            // So many children crash at once: `send` always finds room, and no parent may miss that a child is down.
+            // The queue is full because many children crash at once. `send` always finds room, and a parent must never
+            // miss that a child is down.
             Err(SendError::Full(event)) => {
                 let (parent, actor) = (self.parent.clone(), event.child.clone());
                 actix::spawn(async move {
@@ -112,9 +113,9 @@ pub(super) struct Watch<A: Supervised + Progress + Actor<Context = Context<A>>> 
     policy: RestartPolicy,
     history: RestartHistory,
     epoch: Instant,
-    /// The actor is down, and comes back when this has elapsed.
+    /// The actor is down, and is restarted when this has elapsed.
     pause: Option<Pin<Box<Sleep>>>,
-    /// Whether the actor has been put back to a fresh state since it crashed.
+    /// Whether the actor has been reset to a fresh state since it crashed.
     rebuilt: bool,
     pulse: Pulse,
 }
@@ -125,7 +126,7 @@ enum End {
     Crashed(Crash),
 }
 
-/// Whether the watch goes on.
+/// Whether the watch continues.
 enum Next {
     GoesOn,
     Over,
@@ -155,7 +156,7 @@ impl<A: Supervised + Progress + Actor<Context = Context<A>>> Watch<A> {
         self.actor.as_mut().get_mut().ctx()
     }
 
-    /// Passes the parent's end on; true if the child need not come back.
+    /// Passes on that the parent is gone; true if the child need not be restarted.
     fn follow_parent(&mut self, task: &mut TaskContext<'_>) -> bool {
         let gone = self.parent_gone.as_mut().is_some_and(|gone| gone.poll_unpin(task).is_ready());
         if gone {
@@ -169,7 +170,8 @@ impl<A: Supervised + Progress + Actor<Context = Context<A>>> Watch<A> {
         false
     }
 
-    /// Puts the actor back to a fresh state. Whatever its context was doing is dropped, and who waited for it hears so.
+    /// Resets the actor to a fresh state. Everything in its context is dropped, and callers that waited for it get an
+    /// error.
     fn rebuild(&mut self) -> Result<(), End> {
         let _turn = Turn::of(self.tells.signs.name());
         match catch_unwind(AssertUnwindSafe(|| self.actor.as_mut().get_mut().restart())) {
@@ -178,10 +180,10 @@ impl<A: Supervised + Progress + Actor<Context = Context<A>>> Watch<A> {
                 self.pulse = Pulse::new();
                 Ok(())
             }
-            // Nobody holds an address any more.
+            // The last address has been dropped.
             Ok(false) => Err(End::Stopped),
             Err(panic) => {
-                // Half rebuilt, it must not be started again, not even while it is dropped.
+                // The actor is only half reset and must not be started, not even while it is dropped.
                 self.context().parts().terminate();
                 Err(End::Crashed(Crash::from_panic(panic)))
             }
@@ -197,8 +199,8 @@ impl<A: Supervised + Progress + Actor<Context = Context<A>>> Watch<A> {
         }
     }
 
-    /// Looks for a sign of life. Pending as long as there is nothing to do; ready without an end if the actor is to be
-    /// given a turn, so that it can answer.
+    /// Performs the health check. Pending as long as there is nothing to do; ready without an end if the actor has to
+    /// be polled, so that it can answer.
     fn feel_pulse(&mut self, task: &mut TaskContext<'_>) -> Poll<Option<End>> {
         let answered = self.pulse.answered();
         if answered.is_some() && self.pulse.missed > 0 {
@@ -226,7 +228,7 @@ impl<A: Supervised + Progress + Actor<Context = Context<A>>> Watch<A> {
         Poll::Ready(Some(End::Crashed(Crash::Hung(reason))))
     }
 
-    /// Decides after a crash.
+    /// Decides what to do after a crash.
     fn crashed(&mut self, crash: Crash) -> Next {
         let (kind, reason) = match crash {
             Crash::Panic(reason) => (CrashKind::Panic, reason),
@@ -260,7 +262,7 @@ impl<A: Supervised + Progress + Actor<Context = Context<A>>> Watch<A> {
         Next::Over
     }
 
-    /// After the end of the actor's future, whatever it was.
+    /// Handles the end of the actor's future, whatever its cause.
     fn ended(&mut self, end: End) -> Next {
         match end {
             End::Stopped => {
@@ -269,7 +271,7 @@ impl<A: Supervised + Progress + Actor<Context = Context<A>>> Watch<A> {
                 Next::Over
             }
             End::Crashed(crash) => {
-                // Not again at once: what could not be rebuilt gets its pause first.
+                // Resetting failed: wait for the pause before trying again.
                 let at_once = self.rebuilt;
                 self.rebuilt = false;
                 match self.crashed(crash) {
@@ -281,7 +283,7 @@ impl<A: Supervised + Progress + Actor<Context = Context<A>>> Watch<A> {
         }
     }
 
-    /// Waits for the end of the pause, if there is one, and for the actor.
+    /// Waits for the end of the pause, if there is one, and then for the actor.
     fn follow(&mut self, task: &mut TaskContext<'_>) -> Poll<Option<End>> {
         if let Some(pause) = self.pause.as_mut() {
             ready!(pause.as_mut().poll(task));
@@ -301,7 +303,8 @@ impl<A: Supervised + Progress + Actor<Context = Context<A>>> Watch<A> {
 }
 
 impl<A: Supervised + Progress + Actor<Context = Context<A>>> Drop for Watch<A> {
-    /// An actor in its pause would be started once more, only to be dropped, and where a process ends without a runtime.
+    /// Otherwise an actor in its pause would be started once more only to be dropped, possibly without a runtime while
+    /// the process ends.
     fn drop(&mut self) {
         if self.pause.is_some() {
             self.context().parts().terminate();
@@ -328,10 +331,10 @@ impl<A: Supervised + Progress + Actor<Context = Context<A>>> Future for Watch<A>
     }
 }
 
-/// The question for a sign of life.
+/// The state of the health check.
 struct Pulse {
     timer: Pin<Box<Sleep>>,
-    /// Asked, and not answered yet.
+    /// Sent, and not answered yet.
     asked: bool,
     answer: Rc<Cell<Option<Result<(), Stuck>>>>,
     missed: u32,
@@ -342,7 +345,7 @@ impl Pulse {
         Self { timer: Box::pin(sleep(PULSE)), asked: false, answer: Rc::default(), missed: 0 }
     }
 
-    /// For the actor's context, which comes to it once it has read its mailbox.
+    /// Spawned into the actor's context, which runs it once it has read its mailbox.
     fn question<A: Progress + Actor>(&mut self) -> impl ActorFuture<A, Output = ()> + use<A> {
         self.asked = true;
         let answer = Rc::clone(&self.answer);

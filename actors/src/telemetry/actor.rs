@@ -1,7 +1,7 @@
-//! Duty: says how the process is doing.
+//! Duty: reports the metrics and the state of the process.
 //!
-//! Asks nobody: it reads the shared [`Metrics`] and the [`Vitals`](crate::telemetry::vitals::Vitals) beside them. Stops with its
-//! parent.
+//! It asks no other actor: it reads the shared [`Metrics`] and the [`Vitals`](crate::telemetry::vitals::Vitals) in
+//! them. Stops with its parent.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use super::metrics::Metrics;
 use super::vitals::Status;
 use crate::supervision::progress::Progress;
 
-/// All metrics, please, as text that Prometheus reads.
+/// Get all metrics, as text that Prometheus reads.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Result<String, std::fmt::Error>")]
 pub struct Scrape;
 
-/// How is the process doing, and each of its actors?
+/// Get the state of the process and of each of its actors.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Box<Status>")]
 pub struct GetStatus;
@@ -28,7 +28,7 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Speaks for these metrics.
+    /// Reports these metrics.
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self { metrics }
     }

@@ -1,4 +1,5 @@
-//! What parsec counts about itself, under the names that dashboards of the original read, and under better ones beside them.
+//! What parsec counts about itself: under the names that the original's dashboards read, and under clearer ones as
+//! well.
 
 mod actors;
 mod exposition;
@@ -78,8 +79,8 @@ impl fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// A server of this fleet begins to serve. What it may count later stands at zero from now on: a counter that comes
-    /// into being with its first event hides that event from every rate.
+    /// A server of this fleet begins to serve. Its counters are created at zero now: a counter that is created with its
+    /// first event hides that event from every rate.
     pub fn serving(&self, fleet: &str) {
         let _ = self.server_ready.get_or_create(&labels::Fleet::new(fleet));
         self.records.serving(fleet);
@@ -88,7 +89,7 @@ impl Metrics {
         }
     }
 
-    /// The round loop of this group begins; its counters stand at zero from now on.
+    /// The round loop of this group begins; its counters are created at zero.
     pub fn playing(&self, group: &str) {
         for outcome in RoundOutcome::ALL {
             let _ = self.rounds.get_or_create(&labels::Outcome::new(outcome.as_str(), group));
@@ -101,12 +102,12 @@ impl Metrics {
         }
     }
 
-    /// What is the case, beside what is counted.
+    /// The current state, which complements the counters.
     pub fn vitals(&self) -> &Vitals {
         &self.vitals
     }
 
-    /// An actor begins to live under supervision, with no restarts yet.
+    /// A supervised actor has been started, with no restarts yet.
     pub fn supervised(&self, signs: &Signs) {
         self.actors.supervised(signs.name());
         self.vitals.supervised(signs.clone());
@@ -140,7 +141,7 @@ impl Metrics {
         self.operations.get_or_create(&labels).observe(seconds);
     }
 
-    /// This server was asked whether it can measure; `None` means that it did not even say.
+    /// This server was asked whether it can measure; `None` means that it did not answer.
     pub fn readiness(&self, fleet: &str, readiness: Option<&Readiness>) {
         let ready = matches!(readiness, Some(Readiness::Ready { .. }));
         self.server_ready.get_or_create(&labels::Fleet::new(fleet)).set(i64::from(ready));
@@ -154,7 +155,7 @@ impl Metrics {
         self.routing_table.get_or_create(&labels::Fleet::new(fleet)).set(i64::from(peers));
     }
 
-    /// A scheduler has asked a node for something, and has an answer or knows why there is none.
+    /// A scheduler has asked a node for something, and has an answer or the reason why there is none.
     pub fn issued(&self, kind: OperationKind, node: &Node, result: &Measured) {
         let success = labels::Success { success: result.class.is_measured() };
         match kind {
@@ -165,7 +166,7 @@ impl Metrics {
         self.attempted(kind, node, result);
     }
 
-    /// An attempt has ended, or was not even begun because the node could not take part.
+    /// An attempt has ended, or did not begin because the node could not take part.
     pub fn attempted(&self, kind: OperationKind, node: &Node, result: &Measured) {
         let labels = labels::Attempt {
             operation: kind.as_str(),
@@ -176,37 +177,37 @@ impl Metrics {
         self.attempts.get_or_create(&labels).observe(result.duration.as_secs_f64());
     }
 
-    /// A node of a fleet believes the network to have so many peers, if it can tell.
+    /// A node of a fleet estimates the number of peers in the network, if it can.
     fn network_size(&self, fleet: &str, peers: Option<u32>) {
         if let Some(peers) = peers {
             self.network_size.get_or_create(&labels::Fleet::new(fleet)).set(i64::from(peers));
         }
     }
 
-    /// A publication has come to its end.
+    /// A publication has ended.
     pub fn followed_up(&self, fleet: &str, follow_up: &FollowUp) {
         self.records.followed_up(fleet, follow_up);
     }
 
-    /// The closest peers were asked for a record that is as old as this.
+    /// The closest peers were asked for a record of this age.
     pub fn checked(&self, fleet: &str, after: Duration, holders: &[HolderCheck]) {
         self.records.checked(fleet, after, holders);
     }
 
-    /// So many nodes of a group are ready.
+    /// The number of ready nodes of a group.
     pub fn active_nodes(&self, group: &str, count: usize) {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         let ready = self.ready_nodes.get_or_create(&labels::Fleet::new(group));
         self.active_nodes.inc_by(count - ready.set(count));
     }
 
-    /// So many servers of a group are left out because they fail again and again.
+    /// The number of servers of a group that are left out because they fail repeatedly.
     pub fn nodes_left_out(&self, group: &str, count: usize) {
         let left_out = self.nodes_left_out.get_or_create(&labels::Fleet::new(group));
         left_out.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// A round of a group begins, so long after it was due, and so many before it were left out.
+    /// A round of a group begins: how long after it was due, and how many rounds before it were skipped.
     pub fn round_began(&self, group: &str, late: Duration, skipped: u32) {
         let group = labels::Fleet::new(group);
         self.round_lateness.get_or_create(&group).set(late.as_secs_f64());
@@ -218,19 +219,19 @@ impl Metrics {
         self.rounds.get_or_create(&labels::Outcome::new(outcome.as_str(), group)).inc();
     }
 
-    /// So many rows wait to be written, so many of them in memory.
+    /// How many rows wait to be written, and how many of them are in memory.
     pub fn backlog(&self, rows: usize, in_memory: usize) {
         self.backlog.set(i64::try_from(rows).unwrap_or(i64::MAX));
         self.vitals.backlog(in_memory);
     }
 
-    /// What the spool holds, and whether it takes rows.
+    /// The state of the spool, and whether it accepts rows.
     pub fn spool(&self, state: &SpoolState, works: bool) {
         self.spool.tell(state, works);
         self.vitals.spool(*state, works);
     }
 
-    /// Rows have reached the database.
+    /// Rows have been written to the database.
     pub fn rows_written(&self, rows: usize) {
         self.rows_written.inc_by(rows as u64);
     }
@@ -245,14 +246,14 @@ impl Metrics {
         self.traces_lost.inc_by(traces as u64);
     }
 
-    /// Other peers' requests are looked up in this denylist: its series begin at zero.
+    /// Keys in other peers' requests are looked up in this denylist: its series begin at zero.
     pub fn watched(&self, list: DenylistName) {
         for request in [RequestKind::AddProvider, RequestKind::GetProviders] {
             drop(self.denied_requests.get_or_create(&labels::Denied::new(list, request)));
         }
     }
 
-    /// Another peer has asked this node for something on a denylist.
+    /// Another peer has sent this node a request for something on a denylist.
     pub fn denied(&self, list: DenylistName, request: RequestKind) {
         self.denied_requests.get_or_create(&labels::Denied::new(list, request)).inc();
     }

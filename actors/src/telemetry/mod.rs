@@ -1,4 +1,4 @@
-//! What a process counts and how it is doing, and the actor that says so.
+//! The metrics and the state of a process, and the actor that reports them.
 
 mod actor;
 pub mod metrics;

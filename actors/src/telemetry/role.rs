@@ -1,18 +1,18 @@
-//! What a process does.
+//! The role of a process.
 
-/// What a process does: it shows the metrics of that and no others, because a zero where nothing is counted misleads.
+/// The role of a process. It shows only the metrics of its role, because a zero where nothing is counted misleads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// It measures when it is asked to.
     Server,
-    /// It asks servers to.
+    /// It asks servers to measure.
     Scheduler,
-    /// Both in one process, as a demonstration or a test has it.
+    /// Both in one process, as in a demonstration or a test.
     Both,
 }
 
 impl Role {
-    /// The word for it.
+    /// The role as a word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Server => "server",

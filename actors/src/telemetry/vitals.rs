@@ -1,5 +1,6 @@
-//! How the process is doing: what `GET /status` says. Stands beside [`Metrics`](crate::telemetry::metrics::Metrics), which count what
-//! happened; here is what is the case. Written by whoever knows, read through [`Telemetry`](crate::telemetry::Telemetry).
+//! The state of the process: what `GET /status` reports. [`Metrics`](crate::telemetry::metrics::Metrics) count what has
+//! happened; this is the current state. Written by the parts concerned, read through
+//! [`Telemetry`](crate::telemetry::Telemetry).
 
 use std::collections::BTreeMap;
 
@@ -13,52 +14,52 @@ use super::role::Role;
 use crate::supervision::progress::PULSE;
 use crate::supervision::signs::{ActorState, Fate, Signs};
 
-/// What a process knows of itself. Setting something takes a short lock.
+/// The current state of a process. Setting a value takes a short lock.
 #[derive(Debug)]
 pub struct Vitals {
     version: &'static str,
     commit: &'static str,
     role: Role,
     started: DateTime<Utc>,
-    /// The same moment, on a clock that does not jump.
+    /// The same moment on a monotonic clock.
     began: Instant,
     actors: Mutex<Vec<Signs>>,
     recorder: Mutex<Option<RecorderVitals>>,
     rounds: Mutex<BTreeMap<String, LastRound>>,
 }
 
-/// What the recorder has in hand.
+/// The rows that the recorder holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecorderVitals {
     /// Rows that wait to be written, in memory or on disk.
     pub backlog_rows: usize,
     /// What waits on disk; `None` without a spool.
     pub spool: Option<SpoolState>,
-    /// Whether rows wait in memory alone although there is a spool.
+    /// Whether rows wait only in memory although there is a spool.
     pub degraded: bool,
 }
 
 /// The last round of a group that has ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LastRound {
-    /// The round, with its end.
+    /// The round, marked as ended.
     pub round: Round,
     /// How many attempts it had.
     pub attempts: usize,
 }
 
-/// How the process is doing at one moment.
+/// The state of the process at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
     /// Version of the package.
     pub version: &'static str,
     /// The commit that it was built from.
     pub commit: &'static str,
-    /// What the process does.
+    /// The role of the process.
     pub role: Role,
-    /// When it was started, on the wall clock of that moment.
+    /// When it was started, by the wall clock at that time.
     pub started: DateTime<Utc>,
-    /// How long ago that was, on a clock that does not jump.
+    /// How long ago that was, by a monotonic clock.
     pub uptime: std::time::Duration,
     /// Every supervised actor, in the order in which they were started.
     pub actors: Vec<ActorStatus>,
@@ -68,21 +69,21 @@ pub struct Status {
     pub rounds: Vec<LastRound>,
 }
 
-/// How an actor is doing.
+/// The state of an actor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActorStatus {
     /// Its name, which others may share: a demonstration has many recorders.
     pub name: String,
-    /// What has become of it.
+    /// Its history.
     pub fate: Fate,
-    /// Questions that were asked and have neither been answered nor given up on.
+    /// Questions that were asked and have neither been answered nor timed out.
     pub waiting: usize,
-    /// For how long it has given no sign of life although it was asked for one.
+    /// For how long it has not answered health checks.
     pub silent: std::time::Duration,
 }
 
 impl Vitals {
-    /// Of a process that begins.
+    /// The state of a process that has just been started.
     pub(crate) fn new(role: Role, version: &'static str, commit: &'static str) -> Self {
         Self {
             version,
@@ -96,7 +97,7 @@ impl Vitals {
         }
     }
 
-    /// An actor begins to live under supervision. It takes the place of one of its name that has ended.
+    /// A supervised actor has been started. It takes the place of an actor of the same name that has ended.
     pub(crate) fn supervised(&self, signs: Signs) {
         let mut actors = self.actors.lock();
         match actors.iter_mut().find(|other| other.name() == signs.name() && other.has_ended()) {
@@ -108,12 +109,12 @@ impl Vitals {
         }
     }
 
-    /// So many rows wait to be written.
+    /// How many rows wait to be written.
     pub(crate) fn backlog(&self, rows: usize) {
         self.recorder.lock().get_or_insert_default().backlog_rows = rows;
     }
 
-    /// What waits on disk, and whether the disk takes rows.
+    /// What waits on disk, and whether the disk accepts rows.
     pub(crate) fn spool(&self, state: SpoolState, works: bool) {
         let mut recorder = self.recorder.lock();
         let recorder = recorder.get_or_insert_default();
@@ -125,12 +126,12 @@ impl Vitals {
         self.rounds.lock().insert(round.fleets.to_string(), LastRound { round: round.clone(), attempts });
     }
 
-    /// The signs of life of every actor.
+    /// The states of all actors.
     pub(crate) fn actors(&self) -> Vec<Signs> {
         self.actors.lock().clone()
     }
 
-    /// All of it, now.
+    /// The whole state as of now.
     pub fn status(&self) -> Status {
         Status {
             version: self.version,

@@ -1,4 +1,4 @@
-//! What is told of the actors: how often each was started again and why, whether it runs, and how many wait for it.
+//! Metrics of the actors: how often each was restarted and why, whether it runs, and how many questions wait for it.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ impl ActorMetrics {
         self.restarts.get_or_create(&labels::Restart::new(actor, kind)).inc();
     }
 
-    /// Looks at all of them, those of one name together.
+    /// Reads the state of all actors; those of one name are added up.
     pub(super) fn look_at(&self, actors: &[Signs]) {
         let mut by_name: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
         for signs in actors {

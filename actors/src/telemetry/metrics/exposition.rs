@@ -1,7 +1,7 @@
-//! The text format that the original serves and that every Prometheus reads (version 0.0.4), made from the OpenMetrics text
-//! that prometheus-client writes.
+//! The text format that the original serves and that every Prometheus reads (version 0.0.4), converted from the
+//! OpenMetrics text that prometheus-client writes.
 //!
-//! OpenMetrics itself cannot say what the original says: there the name of every counter ends in `_total`.
+//! OpenMetrics cannot express the original's names, because there the name of every counter ends in `_total`.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! Label sets, and the bound on labels that others choose.
+//! Label sets, and the limit on label values that come from outside.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use prometheus_client::encoding::EncodeLabelSet;
 
 use crate::supervision::supervise::CrashKind;
 
-/// What stands for a label value for which there is no room.
+/// Replaces label values for which there is no room.
 const OTHER: &str = "other";
 
-/// The longest label value: the longest list of fleets that makes sense as one.
+/// The longest label value: enough for the longest list of fleets that makes sense.
 const MAX_CHARS: usize = 128;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -127,14 +127,14 @@ impl Denied {
     }
 }
 
-/// Values of a label that others choose: the first ones are kept, all others become one.
+/// Values of a label that come from outside: the first ones are kept, all others become [`OTHER`].
 pub(super) struct Bounded {
     limit: usize,
     known: Mutex<BTreeSet<String>>,
 }
 
 impl Bounded {
-    /// Keeps so many.
+    /// Keeps this many values.
     pub(super) fn to(limit: usize) -> Self {
         Self { limit, known: Mutex::default() }
     }

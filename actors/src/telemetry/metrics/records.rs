@@ -1,4 +1,4 @@
-//! What becomes of records: what peers confirmed, and what was found at the closest ones later.
+//! Counters of records: what peers confirmed, and what was found at the closest peers later.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use prometheus_client::registry::Registry;
 
 use super::labels;
 
-/// What each of [`CHECK_AGES`] is called.
+/// The label of each of [`CHECK_AGES`].
 const AGES: [&str; CHECK_AGES.len()] = ["0h", "1h", "12h", "24h"];
 
-/// What an age is called that none of ours has.
+/// The label of any other age.
 const OTHER_AGE: &str = "other";
 
-/// What one of the closest peers can turn out to be.
+/// The possible results for one of the closest peers.
 const OUTCOMES: [&str; 3] = ["held", "missing", "silent"];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -60,7 +60,7 @@ impl RecordMetrics {
         );
     }
 
-    /// A server of this fleet begins to serve: its counters stand at zero.
+    /// A server of this fleet begins to serve: its counters are created at zero.
     pub(super) fn serving(&self, fleet: &str) {
         for outcome in ["stored", "failed", "pending"] {
             let _ = self.background_puts.get_or_create(&labels::Outcome::new(outcome, fleet));
@@ -72,7 +72,7 @@ impl RecordMetrics {
         }
     }
 
-    /// A publication has come to its end.
+    /// A publication has ended.
     pub(super) fn followed_up(&self, fleet: &str, follow_up: &FollowUp) {
         let pending = follow_up.pending.unwrap_or(0);
         for (outcome, puts) in [("stored", follow_up.stored), ("failed", follow_up.failed), ("pending", pending)] {

@@ -1,4 +1,4 @@
-//! How the metrics come into being: under which names and with which help texts they are shown, and by which kind of process.
+//! Creates the metrics: their names and help texts, and which role of process shows them.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -13,24 +13,25 @@ use super::{ISSUED_PROVIDES, ISSUED_RETRIEVALS, Metrics, actors, records, spool}
 use crate::telemetry::role::Role;
 use crate::telemetry::vitals::Vitals;
 
-/// How many different schedulers get series of their own; a stranger who invents more lands in `other`.
+/// How many different schedulers get series of their own; any further ones are counted as `other`.
 pub(super) const MAX_SCHEDULERS: usize = 16;
 
-/// How many different regions get series of their own: more than any cloud has. They come from the database, where others
-/// write too.
+/// How many different regions get series of their own: more than any cloud has. They come from the database, to which
+/// others write as well.
 pub(super) const MAX_REGIONS: usize = 64;
 
-/// Upper bounds of the duration histograms, in seconds: from a warm lookup on one host to the limit of an operation.
+/// Upper bounds of the duration histograms, in seconds: from a lookup over open connections on one host to the time
+/// limit of an operation.
 const DURATION_BUCKETS: [f64; 16] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0, 180.0];
 
 impl Metrics {
-    /// The metrics of a process that does everything.
+    /// The metrics of a process with all roles.
     pub fn new(version: &'static str, commit: &'static str) -> Self {
         Self::of(Role::Both, version, commit)
     }
 
-    /// The metrics of a role, at zero. `version` and `commit` stand in `parsec_build_info`.
+    /// The metrics of a role, at zero. `version` and `commit` are labels of `parsec_build_info`.
     pub fn of(role: Role, version: &'static str, commit: &'static str) -> Self {
         let histogram: fn() -> Histogram = || Histogram::new(DURATION_BUCKETS);
         let mut metrics = Self {

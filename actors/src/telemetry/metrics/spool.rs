@@ -1,4 +1,4 @@
-//! What is told of the spool: how much waits there, how near it is to its limits, and whether it takes rows.
+//! Metrics of the spool: how much waits there, how close it is to its limits, and whether it accepts rows.
 
 use std::sync::atomic::AtomicU64;
 

@@ -1,8 +1,7 @@
 //! A Prometheus summary over a sliding window, which prometheus-client does not have.
 //!
-//! The window is a ring of quantile sketches, one for each slot of time. An observation is part of
-//! the quantiles for the length of the window, less at most one slot. Sum and count run from the
-//! start of the process, as everywhere in Prometheus.
+//! The window is a ring of quantile sketches, one for each slot of time. An observation counts towards the quantiles
+//! for the length of the window, less at most one slot. Sum and count start with the process, as usual in Prometheus.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
@@ -45,7 +44,7 @@ fn sketch() -> DDSketch {
 }
 
 impl<const L: usize> SlidingSummary<L> {
-    /// An empty summary. Label values must come from a bounded set: each combination is a series.
+    /// An empty summary. Label values must come from a limited set: each combination is a series.
     pub(super) fn new(name: &'static str, help: &'static str, labels: [&'static str; L]) -> Self {
         Self { name, help, labels, epoch: Instant::now(), series: Mutex::default() }
     }
@@ -55,7 +54,7 @@ impl<const L: usize> SlidingSummary<L> {
         self.epoch.elapsed().as_secs() / slot
     }
 
-    /// Counts one value in.
+    /// Adds one observation.
     pub(super) fn observe(&self, labels: [&str; L], value: f64) {
         let now = self.slot();
         let mut series = self.series.lock();
@@ -101,11 +100,11 @@ impl Series {
         }
     }
 
-    /// Nearest-rank quantiles; NaN for an empty window, as Prometheus has it.
+    /// Nearest-rank quantiles; NaN for an empty window, as in Prometheus.
     fn quantiles(&self) -> [f64; QUANTILES.len()] {
         let mut all = sketch();
         for (_, slot) in &self.slots {
-            // Sketches of one configuration always merge.
+            // Sketches with the same configuration can always be merged.
             let _ = all.merge(slot);
         }
         let count = all.count() as f64;
