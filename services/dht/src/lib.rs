@@ -1,18 +1,19 @@
 //! The DHT: measuring nodes that are real libp2p Kademlia peers.
 //!
-//! This crate alone knows libp2p. Others hold a [`Dht`] and speak of CIDs, texts and
-//! [`Measured`](parsec_measure::Measured) results.
+//! Only this crate and `parsec-lab` use libp2p. Other code holds a [`Dht`] and works
+//! with CIDs, texts and [`Measured`](parsec_measure::Measured) results.
 //!
-//! From the bottom up, each room knowing those before it: [`strategy`] are the decisions as pure machines, and the keyspace;
-//! `wire` messages, addresses and whom we may dial; `denylist` content that is counted when others ask for it; `swarm` a peer on the network and its requests; `operation` a strategy driven over
-//! the network, its log and report; `table` what keeps a node's picture of the network up to date. [`Node`] ties them
-//! together. What carries its connections is a value, an [`Underlay`]: the [`Internet`], or a network to try it on, which is
-//! built of [`parts`].
+//! The modules from the bottom up; each uses only those before it. [`strategy`]: the decisions as pure state machines,
+//! and the keyspace. `wire`: messages, addresses, and which addresses may be dialled. `denylist`: content that is
+//! counted when others ask for it. `swarm`: a peer on the network and its requests. `operation`: runs a strategy over
+//! the network, with its log and report. `table`: keeps a node's view of the network up to date. [`Node`] combines
+//! them. Its connections are carried by an [`Underlay`], which is passed in: the [`Internet`], or a network for tests
+//! that is built from [`parts`].
 //!
-//! # What strangers may cost us
+//! # What strangers can make us spend
 //!
-//! Nothing that others decide is without a bound. `reach` says which of their addresses are dialled at all. Where the
-//! test is "theirs", the bound is libp2p's own, in the file that is named.
+//! Everything that others can influence has a limit. `reach` decides which of their addresses are dialled at all. Where
+//! the column "test" says "theirs", the limit is libp2p's own, in the file that is named.
 //!
 //! | what | at most | constant | test |
 //! | --- | --- | --- | --- |

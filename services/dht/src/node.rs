@@ -51,11 +51,11 @@ use crate::wire::reach::{PrivatePeers, Reach};
 /// How long the listeners may take to come up.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a stop waits for records that have been written and not yet left: longer than a round trip around the world,
-/// and short enough for the stop of a whole server. What was not confirmed by then is cut off.
+/// How long a stop waits for records that have been written but not sent yet: longer than a round trip around the
+/// world, and short enough for the stop of a whole server. Puts that are not confirmed by then are cut off.
 const LEAVING: Duration = Duration::from_secs(1);
 
-/// How many crawls may be asked for while one runs.
+/// How many crawls may be requested while one runs.
 const CRAWL_WISHES: usize = 4;
 
 /// How long the swarm's task may take to answer a simple question before it counts as stuck.
@@ -72,27 +72,28 @@ pub struct NodeConfig {
     pub listen_ip: IpAddr,
     /// The port to listen on, TCP and UDP; 0 for a free one that fits into the original's database.
     pub listen_port: u16,
-    /// Addresses to announce instead of those that listeners and peers suggest.
+    /// Addresses to announce instead of those found by listeners and peers.
     pub external_addresses: Vec<String>,
-    /// The Kademlia protocol ids of the network, at least one. Others are offered all of them in this order; in server mode the
-    /// first is served.
+    /// The Kademlia protocol ids of the network, at least one. Other peers are offered all of them, in this order; in
+    /// server mode the first is served.
     pub protocols: Vec<String>,
-    /// Peers that let us in, `/p2p/…` included.
+    /// Peers through which to join, `/p2p/…` included.
     pub bootstrap: Vec<String>,
-    /// Whether to answer the requests of others and hold their records, or only to ask.
+    /// Whether to answer the requests of others and hold their records, or only to send requests.
     pub server_mode: bool,
     /// How it publishes and finds.
     pub strategy: StrategyKind,
-    /// How many requests a lookup may have under way. A full routing table asks all 20 holders at once, and libp2p's own
-    /// lookups keep to their 3.
+    /// How many requests a lookup may have under way. A full routing table asks all 20 holders at once, and libp2p's
+    /// own lookups always use 3.
     pub alpha: usize,
-    /// Whether each operation starts without connections and knows of no failed dial, as a stranger would. Meant for small
-    /// networks, in which everybody is connected after a few operations; what else is under way at that moment fails. Its
-    /// routing table is filled once and then learns from operations alone.
+    /// Whether each operation starts without connections and without memory of failed dials, like a newcomer. Meant for
+    /// small networks, in which everybody is connected after a few operations. Anything else that is under way at that
+    /// moment fails. The routing table is filled once and then learns from operations alone.
     pub cold: bool,
     /// How long one publication or search may take.
     pub operation_timeout: Duration,
-    /// Denylists to look the keys of other peers' provider requests up in. Without server mode there are no such requests.
+    /// Denylists in which to look up the keys of other peers' provider requests. Outside server mode there are no such
+    /// requests.
     pub denylists: Option<DenylistWatch>,
     /// What to do with private addresses of strangers. Where all peers are ours, they are dialled.
     pub private_peers: PrivatePeers,
@@ -103,20 +104,20 @@ pub struct NodeConfig {
 /// Why a node could not be started.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// An address that is none, or lacks what it needs.
+    /// Not a valid address, or one that lacks something required.
     #[error("{what} `{address}`: {reason}")]
     Address {
-        /// Which list it stands in.
+        /// The list that contains it.
         what: &'static str,
         /// As given.
         address: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// A protocol id that is none.
+    /// Not a valid protocol id.
     #[error("protocol id `{0}` must begin with `/`, for example /ipfs/kad/1.0.0")]
     Protocol(String),
-    /// The port is taken, or the address not ours.
+    /// The port is in use, or the address is not one of this machine.
     #[error("cannot listen on {address}: {reason}")]
     Listen {
         /// The multiaddress.
@@ -146,21 +147,21 @@ pub enum Readiness {
 /// Publishing and finding, as the actors see it.
 #[async_trait]
 pub trait Dht: Send + Sync + 'static {
-    /// Publishes a provider record. A failed publication is a result, not an error. What it leaves to the background is
-    /// reported later, under `attempt`.
+    /// Publishes a provider record. A failed publication is a result, not an error. What goes on in the background
+    /// after the answer is reported later, under `attempt`.
     async fn provide(&self, cid: Cid, attempt: Option<AttemptId>) -> Result<Measured, DhtError>;
     /// Looks for the first provider. A failed search is a result, not an error.
     async fn retrieve(&self, cid: Cid) -> Result<Measured, DhtError>;
-    /// Whether the node can measure; also the sign of life that its actor asks for now and then.
+    /// Whether the node can measure. Its actor also uses this as a health check.
     async fn readiness(&self) -> Result<Readiness, DhtError>;
-    /// Asks the true closest peers of a key, found by a fresh lookup, whether they hold a record that names `provider`. Closest
-    /// first; empty if nobody could be asked. What this node holds itself is not looked at.
+    /// Asks the peers that are really closest to a key, found by a fresh lookup, whether they hold a record that names
+    /// `provider`. Closest first; empty if no peer could be asked. This node's own records do not count.
     async fn check_record(&self, cid: Cid, provider: String) -> Result<Vec<HolderCheck>, DhtError>;
-    /// Waits until a publication has come to its end: its last put has ended, and the peers have said whether they took the
-    /// record in or had their time for it. Says what became of it. Each that sent its record to anybody is told once; whoever
-    /// asks first has it.
+    /// Waits until a publication has ended: its last put has ended, and the peers have confirmed the record or run out
+    /// of time. Returns how it ended. Each publication that sent its record to a peer is reported once, to the first
+    /// caller.
     async fn next_follow_up(&self) -> FollowUp;
-    /// Returns when the node has died by itself, with the reason.
+    /// Returns when the node has died without being stopped, with the reason.
     async fn died(&self) -> String;
     /// Stops the node; its port is free afterwards.
     async fn stop(&self);
@@ -175,7 +176,7 @@ pub struct Node {
     /// Turns true once the routing table has been filled, or the network crawled.
     filled: watch::Receiver<bool>,
     bootstrap: Bootstrap,
-    /// Asks for a crawl now.
+    /// Requests a crawl now.
     crawls: mpsc::Sender<CrawlNow>,
     follow_ups: Mutex<mpsc::Receiver<FollowUp>>,
     died: watch::Receiver<Option<String>>,
@@ -185,7 +186,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts listening and begins to fill the routing table. Must be called within the runtime that shall carry the node.
+    /// Starts listening and begins to fill the routing table. Must be called within the runtime on which the node is to
+    /// run.
     ///
     /// # Errors
     /// [`StartError`] names the address or setting that does not work.
@@ -249,12 +251,12 @@ impl Node {
         Ok(Self { peer, port, context, filled, bootstrap: doors, crawls, follow_ups, died, tasks, runtime })
     }
 
-    /// Closes every connection and forgets failed dials, so that the next operation starts as a stranger would.
+    /// Closes every connection and forgets failed dials, so that the next operation starts like a newcomer.
     pub async fn hang_up(&self) {
         let _ = self.context.tools.driver.hang_up().await;
     }
 
-    /// Crawls the network now, and says how many peers it met; `None` without a full routing table.
+    /// Crawls the network now, and returns how many peers it met; `None` without a full routing table.
     pub async fn crawl(&self) -> Option<usize> {
         let (met, answer) = oneshot::channel();
         self.crawls.send(met).await.ok()?;
@@ -334,7 +336,7 @@ impl Dht for Node {
     }
 
     async fn stop(&self) {
-        // A record that has been written is not on the wire yet: with the swarm, what is still to be sent would go.
+        // A record that has been written may not have been sent yet. Dropping the swarm now would drop it.
         self.context.aftermath.settled(LEAVING).await;
         let _ = timeout(PROGRESS_TIMEOUT, self.context.tools.driver.stop()).await;
     }
@@ -364,7 +366,7 @@ fn parse_bootstrap(addresses: &[String]) -> Result<Vec<NamedPeer>, StartError> {
             let reason = "must end with /p2p/ and the peer's id".to_owned();
             return Err(StartError::Address { what, address: text.clone(), reason });
         };
-        // A dnsaddr names many peers: keep the id in it, so that the resolver picks this one's addresses.
+        // A dnsaddr stands for many peers: keep the id in it, so that the resolver picks the addresses of this peer.
         let dialled = if addresses::is_dnsaddr(&address) { address.with(Protocol::P2p(id)) } else { address };
         match peers.iter_mut().find(|peer| peer.id == id) {
             Some(peer) => peer.addresses.push(dialled),

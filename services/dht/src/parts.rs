@@ -1,4 +1,4 @@
-//! What peers and underlays are made of, for crates that build networks of their own.
+//! The building blocks of peers and underlays, for crates that build their own networks.
 
 use libp2p::kad::Mode;
 use libp2p::swarm::NetworkBehaviour;
@@ -18,39 +18,39 @@ use crate::swarm::serving;
 use crate::wire::addresses;
 use crate::wire::messages::{MAX_REQUEST_BYTES, NamedPeer, Request, Response};
 
-/// Kademlia of a peer that serves others and asks nobody.
+/// Kademlia of a peer that serves others and sends no requests of its own.
 pub fn serving(local: PeerId, protocol: StreamProtocol) -> Serving {
     serving::kad(local, &[protocol], Mode::Server, Reach::anywhere(), MAX_REQUEST_BYTES)
 }
 
-/// Those of a peer's addresses that can be dialled, no more than are ever kept of one peer.
+/// The addresses of a peer that can be dialled, at most as many as are kept for one peer.
 pub fn dialable(addresses: &[Multiaddr]) -> impl Iterator<Item = &Multiaddr> {
     addresses.iter().filter(|address| addresses::is_dialable(address)).take(addresses::MAX_PER_PEER)
 }
 
-/// Asks peers directly, each at an address that is known.
+/// Sends requests directly to peers whose addresses are known.
 #[derive(Debug)]
 pub struct Asker(RpcClient);
 
 impl Asker {
-    /// The behaviour for a swarm, and what asks through it.
+    /// The behaviour for a swarm, and the client that sends requests through it.
     pub fn new(protocol: StreamProtocol) -> (impl NetworkBehaviour, Self) {
         let (behaviour, client) = RpcClient::new(vec![protocol], Reach::anywhere(), Experience::default());
         (behaviour, Self(client))
     }
 
-    /// Whom a peer names as closest to a key, a multihash or a peer id's bytes.
+    /// The peers that a peer names as closest to a key, which is a multihash or the bytes of a peer id.
     ///
     /// # Errors
-    /// [`RpcError`] says what became of the request.
+    /// [`RpcError`] says why the request failed.
     pub async fn closer(&self, peer: PeerId, address: Multiaddr, key: &[u8]) -> Result<Vec<PeerId>, RpcError> {
         Ok(ids(self.ask(peer, address, Request::FindNode { key: key.to_vec() }).await?.closer))
     }
 
-    /// Whom a peer names as providers of a key, a multihash.
+    /// The peers that a peer names as providers of a key, which is a multihash.
     ///
     /// # Errors
-    /// [`RpcError`] says what became of the request.
+    /// [`RpcError`] says why the request failed.
     pub async fn providers(&self, peer: PeerId, address: Multiaddr, key: &[u8]) -> Result<Vec<PeerId>, RpcError> {
         Ok(ids(self.ask(peer, address, Request::GetProviders { key: key.to_vec() }).await?.providers))
     }

@@ -1,11 +1,11 @@
 //! The denylists themselves, and which of them the key of a request stands on.
 //!
-//! Nothing is withheld because of them: a DHT server answers as it always does, and requests for what is denied are counted. A provider
-//! request names a multihash, a list names CIDs, which say besides how the content is encoded. So a key is tried as a CIDv1
-//! of each encoding ([`CODECS`]).
+//! They withhold nothing: a DHT server answers as it always does, and requests for denied content are only counted. A
+//! provider request names a multihash, but a list names CIDs, which also say how the content is encoded. So a key is
+//! looked up as a CIDv1 of each encoding ([`CODECS`]).
 //!
-//! Whatever is denied is kept as its [`Anchor`], the form in which badbits lists write it: the SHA-256 of the CIDv1 in
-//! base32 and a slash. Those of all CIDs have one length, and one computation serves both lists.
+//! Each denied CID is kept as its [`Anchor`], the form in which badbits lists write it: the SHA-256 of the CIDv1 in
+//! base32 and a slash. All anchors have the same length, and one computation serves both lists.
 
 use std::collections::HashMap;
 
@@ -22,10 +22,10 @@ pub const MAX_ENTRIES: usize = 10_000_000;
 /// How many different sources of denied CIDs are told apart. The entries of further ones are matched, without their source.
 const MAX_SOURCES: usize = 65_536;
 
-/// How much of a source's name is kept, in characters.
+/// How many characters of a source's name are kept.
 const MAX_SOURCE_CHARS: usize = 128;
 
-/// How much of a line that is not understood is repeated, in characters.
+/// How many characters of an unreadable line are repeated in the error.
 const SHOWN_CHARS: usize = 80;
 
 /// The encodings under which a key is looked for: raw, dag-pb, dag-cbor and dag-jose (multicodec table), as the original
@@ -63,7 +63,7 @@ impl DenylistName {
     }
 }
 
-/// A line that does not belong into its list.
+/// A line that does not belong in its list.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("cannot use `{text}`: {reason}")]
 pub struct BadLine {
@@ -102,7 +102,7 @@ impl Badbits {
         self.anchors.is_empty()
     }
 
-    /// How many lines held rules of another kind, which do not count here: paths, names, exceptions, and hashes of
+    /// How many lines hold rules of other kinds, which are not used here: paths, names, exceptions, and hashes of
     /// multihashes.
     pub fn skipped(&self) -> u64 {
         self.skipped
@@ -121,13 +121,13 @@ impl BadbitsReader {
     /// Takes the next line.
     ///
     /// # Errors
-    /// If it begins as an entry does and is none, or if it is one too many.
+    /// If it begins like an entry but is not a valid one, or if there are too many entries.
     pub fn line(&mut self, line: &str) -> Result<(), BadLine> {
         let line = line.trim();
         if line == "---" && !self.header_ended {
             self.header_ended = true;
             if self.list.is_empty() {
-                // What stood above was the header.
+                // Everything above was the header.
                 self.list.skipped = 0;
             }
         } else if let Some(rule) = line.strip_prefix("//") {
@@ -151,7 +151,7 @@ impl BadbitsReader {
     /// The list.
     ///
     /// # Errors
-    /// If there were lines and none of them was an entry: then it is a file of another kind.
+    /// If there were lines but no entry: then it is a file of another kind.
     pub fn finish(self) -> Result<Badbits, BadLine> {
         let mut list = self.list;
         if list.anchors.is_empty() && list.skipped > 0 {
@@ -189,7 +189,7 @@ pub struct DeniedCids {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Entry {
     anchor: Anchor,
-    /// Its place among the sources; beyond them if there were too many.
+    /// Its index among the sources; past their end if there were too many.
     source: u32,
 }
 
@@ -235,7 +235,8 @@ impl DeniedCidsReader {
         if self.list.entries.len() >= MAX_ENTRIES {
             return Err(BadLine::too_many(line));
         }
-        // A key does not tell its encoding: one that is never tried is as good as any other.
+        // A request does not say which encoding it wants. An entry whose encoding is never tried cannot match, so any
+        // place for it will do.
         let codec = if CODECS.contains(&cid.codec()) { cid.codec() } else { RAW };
         let anchor = anchor(&Cid::new_v1(codec, *cid.hash()));
         let source = self.source(source.trim());
@@ -302,7 +303,7 @@ fn field(text: &str) -> Result<(String, Option<&str>), &'static str> {
     }
 }
 
-/// The lists that a node looks at.
+/// The lists that a node uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Denylists {
     /// If there is one.
@@ -311,7 +312,7 @@ pub struct Denylists {
     pub denied_cids: Option<DeniedCids>,
 }
 
-/// Where a key stands.
+/// The entry that a key was found under.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denied<'a> {
     /// On this list.
@@ -329,7 +330,7 @@ impl Denylists {
         badbits.into_iter().chain(self.denied_cids.as_ref().map(|_| DenylistName::DeniedCids)).collect()
     }
 
-    /// Where the key of a provider request stands: at most once on each list. What is no multihash stands nowhere.
+    /// The entries for the key of a provider request: at most one in each list. A key that is not a multihash has none.
     pub fn find(&self, key: &[u8]) -> Vec<Denied<'_>> {
         let Ok(multihash) = Multihash::<64>::from_bytes(key) else { return Vec::new() };
         let mut found: Vec<Denied<'_>> = Vec::new();

@@ -1,7 +1,8 @@
-//! Requests of others for what stands on a denylist: found out, logged and told, away from the swarm's task.
+//! Finds, logs and reports other peers' requests for content on a denylist, outside the swarm's task.
 //!
-//! To look one key up takes about 20 µs in a list of 600,000, most of it hashing. The swarm's task only hands the key on
-//! while it serves the request, which takes it 0.3 µs; it never waits, and what there is no room for is not looked up.
+//! Looking one key up takes about 20 µs in a list of 600,000 entries, most of it for hashing. While it serves a
+//! request, the swarm's task only puts the key into a queue, which takes 0.3 µs; it never waits, and if the queue is
+//! full the key is not looked up.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,14 +20,14 @@ use crate::denylist::lists::{DenylistName, Denylists};
 /// How many requests may wait to be looked up, about 150 bytes each.
 const WAITING: usize = 1_024;
 
-/// How many lines are logged in each [`LOG_WINDOW`]; how many more there would have been stands in the next one.
+/// How many lines are logged in each [`LOG_WINDOW`]; the next line says how many were left out.
 const LINES: u32 = 10;
 const LOG_WINDOW: Duration = Duration::from_secs(10);
 
-/// Is told of each request for something denied: on which list, and which request.
+/// Called for each request for denied content, with the list and the request.
 type Tell = dyn Fn(DenylistName, RequestKind) + Send + Sync;
 
-/// The lists that a node in server mode looks at, and who wants to know.
+/// The lists that a node in server mode uses, and the function to call.
 #[derive(Clone)]
 pub struct DenylistWatch {
     lists: Arc<Denylists>,
@@ -40,7 +41,7 @@ impl DenylistWatch {
         Self { lists: Arc::new(lists), tell: Arc::new(tell) }
     }
 
-    /// Starts the task that looks keys up. It ends with what hands them on.
+    /// Starts the task that looks keys up. It ends when its queue is closed.
     pub(crate) fn start(self) -> RequestFeed {
         let (to, from) = mpsc::channel(WAITING);
         let missed = Arc::new(AtomicU64::new(0));
@@ -76,7 +77,7 @@ impl fmt::Debug for DenylistWatch {
     }
 }
 
-/// A request of somebody else.
+/// A request of another peer.
 #[derive(Debug)]
 struct Inbound {
     key: Vec<u8>,
@@ -84,7 +85,7 @@ struct Inbound {
     peer: PeerId,
 }
 
-/// Where the keys of requests are handed on.
+/// The queue into which the keys of requests are put.
 #[derive(Debug)]
 pub(crate) struct RequestFeed {
     to: mpsc::Sender<Inbound>,
@@ -100,7 +101,7 @@ impl RequestFeed {
     }
 }
 
-/// Says whether another line may be logged.
+/// Decides whether another line may be logged.
 #[derive(Debug, Default)]
 struct LogBudget {
     window: Option<Instant>,
@@ -109,7 +110,7 @@ struct LogBudget {
 }
 
 impl LogBudget {
-    /// How many lines have been left out before this one; `None` if it is to be left out too.
+    /// How many lines have been left out before this one; `None` if this one is left out as well.
     fn spend(&mut self, now: Instant) -> Option<u64> {
         if self.window.is_none_or(|since| now.duration_since(since) >= LOG_WINDOW) {
             (self.window, self.spent) = (Some(now), 0);

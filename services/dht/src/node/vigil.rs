@@ -1,4 +1,4 @@
-//! Watches over the tasks of a node: without any of them it is none.
+//! Watches the tasks of a node: if one of them ends, the node has died.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::operation::aftermath::Aftermath;
 /// How long publications in the background may take to end once the swarm is gone.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Runs the driver and the upkeep of its routing table in tasks of their own, and says why the first of them ended:
-/// a node without either is no node.
+/// Runs the driver and the upkeep of its routing table in tasks of their own, and returns why the first of them ended:
+/// a node needs both.
 pub(crate) fn watch_over(
     driver: impl Future<Output = ()> + Send + 'static,
     upkeep: impl Future<Output = ()> + Send + 'static,
@@ -27,12 +27,12 @@ pub(crate) fn watch_over(
             end = upkeep => ("routing table's", end),
         };
         let reason = match end {
-            // Whichever of the two noticed first.
+            // The one that noticed first.
             Ok(()) => "the node was stopped".to_owned(),
             Err(error) => format!("the {name} task died: {error}"),
         };
         both.iter().for_each(AbortHandle::abort);
-        // Without the swarm, what publications left to the background ends at once, and has its last word.
+        // Without the swarm, the background work of publications ends at once, and is still reported.
         aftermath.settled(LAST_WORDS).await;
         sender.send_replace(Some(reason));
     });

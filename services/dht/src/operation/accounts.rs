@@ -1,23 +1,23 @@
-//! What became of the peers that a publication chose: each of them is counted once, whatever was tried with it.
+//! Counts the outcomes of a publication's puts: each peer is counted once, however often it was tried.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// What is known of one put, in the order in which one word outweighs another: a record that a second try has brought
-/// there is there, whatever became of the first.
+/// The known state of one put. If a peer was tried more than once, the later variant counts: a record that a second try
+/// has delivered is there, whatever happened to the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fate {
     /// It could not be written.
     Failed,
-    /// It is under way, or was when we were stopped, which says nothing of the peer.
+    /// It is under way, or was when the node was stopped, which says nothing about the peer.
     Pending,
     /// It was written.
     Written,
-    /// It was written, and the peer has taken it in.
+    /// It was written, and the peer has accepted it.
     Confirmed,
 }
 
-/// How many peers came to what. Stored, failed and pending are together all that the record was sent to.
+/// How many peers had each outcome. Stored, failed and pending together are all peers that the record was sent to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Puts {
     pub(crate) stored: u32,
@@ -33,7 +33,7 @@ impl Puts {
         self.stored + self.failed + self.pending
     }
 
-    /// The accounts of these tries, any number of them with each peer.
+    /// The counts for these tries; each peer may have had several.
     pub(crate) fn of<P: Hash + Eq>(tries: impl Iterator<Item = (P, Fate)>) -> Self {
         let mut fates: HashMap<P, Fate> = HashMap::new();
         for (peer, fate) in tries {

@@ -1,5 +1,5 @@
-//! What remains to be seen of a publication once its caller has its result: the last puts, and whether the peers took in
-//! what was written to them. None of it belongs to the measured time.
+//! What happens after a publication has been answered: the last puts end, and peers confirm the records that were
+//! written to them. None of this belongs to the measured time.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -17,32 +17,32 @@ use crate::operation::log::Snapshot;
 use crate::strategy::Strategy;
 use crate::swarm::driver::DriverHandle;
 
-/// How many publications may have something left to be seen, and how many reports of them may wait to be taken; one too
-/// many is dropped with a warning.
+/// How many publications may be followed up at a time, and how many reports may wait to be read; further ones are
+/// dropped with a warning.
 pub(crate) const FOLLOW_UPS: usize = 256;
 
-/// How long peers may take to say whether they took in what was written to them, from the end of the last put: a little
-/// longer than a stream is read for its end.
+/// How long peers may take to confirm a record, from the end of the last put: a little longer than the time limit for
+/// reading a stream to its end.
 const CONFIRMING: Duration = Duration::from_secs(12);
 
-/// How many of the peers that did not confirm a record a log line names.
+/// How many of the peers that did not confirm a record are named in a log line.
 const MAX_NAMED: usize = 5;
 
-/// Where what is seen later is reported.
+/// Where later results are reported.
 #[derive(Debug, Clone)]
 pub(crate) struct Aftermath {
     reports: mpsc::Sender<FollowUp>,
-    /// A place for each publication of which something remains to be seen.
+    /// A slot for each publication that is being followed up.
     places: Arc<Semaphore>,
 }
 
-/// Which publication it is, and when it began.
+/// The publication, and when it began.
 #[derive(Debug)]
 pub(crate) struct Publication {
     pub(crate) cid: Cid,
     pub(crate) attempt: Option<AttemptId>,
     pub(crate) began: Instant,
-    /// How long it took until its caller had the result.
+    /// How long it took to answer its caller.
     pub(crate) took: Duration,
 }
 
@@ -52,8 +52,8 @@ impl Aftermath {
         (Self { reports, places: Arc::new(Semaphore::new(FOLLOW_UPS)) }, taken)
     }
 
-    /// Sees a publication that sent its record to anybody to its end, in a task of its own: first the puts that it left to
-    /// the `background`, then the confirmations. `log` is what it had done when it returned.
+    /// If the publication sent its record to any peer, follows it to its end in a separate task: first the puts that go
+    /// on in the `background`, then the confirmations. `log` is what it had done when it was answered.
     pub(crate) fn see_to<S>(
         &self,
         publication: Publication,
@@ -82,9 +82,9 @@ impl Aftermath {
         });
     }
 
-    /// Waits until nothing remains to be seen of any publication, at most so long.
+    /// Waits until all publications have been followed to their end, at most for this long.
     pub(crate) async fn settled(&self, limit: Duration) {
-        // It fails only if it takes longer, or if the semaphore is closed, which nobody does.
+        // It fails only if it takes longer, or if the semaphore is closed, which never happens.
         let _ = timeout(limit, self.places.acquire_many(FOLLOW_UPS as u32)).await;
     }
 }
@@ -102,7 +102,7 @@ async fn follow<S: Strategy<PeerId>>(
     let confirming = Instant::now();
     tokio::select! {
         _ = timeout(CONFIRMING, join_all(log.written().map(|(_, confirmation)| confirmation.known()))) => {}
-        // Without the swarm nobody reads streams any more.
+        // Without the swarm no stream is read any more.
         () = driver.gone() => {}
     }
     let puts = log.puts();
@@ -121,7 +121,7 @@ async fn follow<S: Strategy<PeerId>>(
     }
 }
 
-/// Who did not confirm what was written to it, and why, as far as there is room.
+/// The peers that did not confirm the record, and why, as far as there is room.
 fn unconfirmed(log: &Snapshot) -> String {
     let mut text = String::new();
     let silent = log.written().filter_map(|(peer, confirmation)| match confirmation.read() {

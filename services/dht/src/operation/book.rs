@@ -1,4 +1,4 @@
-//! Where peers can be dialled, as it was heard of.
+//! The address book: where peers can be dialled, according to other peers.
 
 use std::collections::HashMap;
 
@@ -8,12 +8,12 @@ use crate::wire::addresses::{MAX_PER_PEER, is_dialable};
 use crate::wire::messages::NamedPeer;
 use crate::wire::reach::Reach;
 
-/// Addresses by peer, as far as they may be dialled: the newest that were named, from whomever, beyond the bound on one peer
-/// ([`MAX_PER_PEER`]). Beyond its own bound nobody new is noted.
+/// Addresses that may be dialled, by peer: the newest that were named, by anybody, up to the limit for one peer
+/// ([`MAX_PER_PEER`]). When the book is full, no new peers are added.
 ///
-/// Peers disagree about where another is, and the first to name it may be wrong, so all that they say is kept and tried (Go
-/// adds all of it to its peerstore: `query.go`). Who names many addresses for another can push out half of those that were
-/// named before, and no more.
+/// Peers disagree about the addresses of others, and the first answer may be wrong, so all addresses are kept and tried
+/// (Go adds all of them to its peerstore: `query.go`). A peer that names many addresses for another can push out at
+/// most half of those that were named before.
 #[derive(Debug)]
 pub(crate) struct AddressBook {
     addresses: HashMap<PeerId, Vec<Multiaddr>>,
@@ -21,18 +21,18 @@ pub(crate) struct AddressBook {
     reach: Reach,
 }
 
-/// What naming a peer has told.
+/// What was learnt when a peer was named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Noted {
-    /// Whether the peer should be asked: on a public network, as in Go, nobody is of whom no public address is known.
-    /// Elsewhere the attempt tells.
+    /// Whether the peer should be asked. On a public network, as in Go, a peer without a known public address is not
+    /// asked. Elsewhere it is simply tried.
     pub(crate) worth_asking: bool,
-    /// Whether it was named at an address that was not known.
+    /// Whether it was named at a new address.
     pub(crate) news: bool,
 }
 
 impl AddressBook {
-    /// An empty book for so many peers.
+    /// An empty book with room for this many peers.
     pub(crate) fn new(max_peers: usize, reach: Reach) -> Self {
         Self { addresses: HashMap::new(), max_peers, reach }
     }
@@ -46,7 +46,7 @@ impl AddressBook {
             news = addresses.iter().any(|address| !known.contains(address) && is_dialable(address));
             known.retain(|address| !addresses.contains(address));
             addresses.truncate(MAX_PER_PEER.saturating_sub(known.len()).max(MAX_PER_PEER / 2));
-            // The newest evidence first; what cannot be dialled behind what can.
+            // The newest addresses first; those that cannot be dialled come after those that can.
             addresses.append(known);
             addresses.sort_by_key(|address| !is_dialable(address));
             addresses.truncate(MAX_PER_PEER);
@@ -56,12 +56,12 @@ impl AddressBook {
         Noted { worth_asking, news }
     }
 
-    /// The peer with what is known of it.
+    /// The peer with its known addresses.
     pub(crate) fn named(&self, id: PeerId) -> NamedPeer {
         NamedPeer { id, addresses: self.addresses.get(&id).cloned().unwrap_or_default() }
     }
 
-    /// Takes a peer out, with what is known of it.
+    /// Removes a peer and returns it with its known addresses.
     pub(crate) fn remove(&mut self, id: &PeerId) -> Vec<Multiaddr> {
         self.addresses.remove(id).unwrap_or_default()
     }

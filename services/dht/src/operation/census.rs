@@ -1,4 +1,4 @@
-//! The peers of the whole network, as a crawl has met them.
+//! All peers of the network, as found by a crawl.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use crate::strategy::key::Key;
 use crate::strategy::{CrawlOutcome, FullTable};
 use crate::wire::messages::NamedPeer;
 
-/// For how long a census is good: until the next crawl should have ended. Go takes the bare hour, and says "not ready"
-/// between it and the end of a crawl that takes a little longer than the one before.
+/// How long a census is valid: until the next crawl should have ended. Go uses exactly one hour, and therefore reports
+/// "not ready" if the next crawl takes a little longer than the one before.
 pub(crate) const VALID: Duration = Duration::from_secs(3_600 + 900);
 
-/// Everybody that the last crawl met.
+/// All peers that the last crawl met.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Census(Arc<RwLock<Option<Met>>>);
 
@@ -36,7 +36,7 @@ impl Census {
         (met.peers.closest(target, count).into_iter().map(named).collect(), met.peers.len())
     }
 
-    /// How many peers there are, if a crawl has ended lately enough.
+    /// How many peers there are, if a crawl has ended recently enough.
     pub(crate) fn valid(&self) -> Option<usize> {
         let met = self.0.read();
         met.as_ref().filter(|met| met.ended.elapsed() < VALID).map(|met| met.peers.len())
@@ -47,12 +47,12 @@ impl Census {
         *self.0.write() = Some(Met { peers: FullTable::new(outcome.reachable), addresses, ended: Instant::now() });
     }
 
-    /// The last crawl has not met everybody after all.
+    /// The last crawl turned out to be incomplete.
     pub(crate) fn take_back(&self) {
         *self.0.write() = None;
     }
 
-    /// Everybody, at the addresses that were heard of.
+    /// All peers, at the addresses that were named for them.
     pub(crate) fn everybody(&self) -> Vec<NamedPeer> {
         let met = self.0.read();
         let named = |(id, addresses): (&PeerId, &Vec<Multiaddr>)| NamedPeer { id: *id, addresses: addresses.clone() };

@@ -1,9 +1,9 @@
-//! Looks where a record is, beside what is measured: a fresh lookup of its key, and GET_PROVIDERS to each of the closest
-//! peers. It costs what a publication costs, and leaves no record.
+//! Checks where a record is, without being measured: a fresh lookup of its key, and GET_PROVIDERS to each of the
+//! closest peers. A check costs as much as a publication, and leaves no record behind.
 //!
-//! Whoever looks comes as a stranger, with a key and connections of its own that are gone afterwards. rust-libp2p's servers
-//! do not name a provider to itself, so that the publisher would be told that nobody has its record; and neither the
-//! routing table nor the connections of the node that measures are touched.
+//! The check uses a temporary key and connections of its own. rust-libp2p's servers do not name a provider to itself,
+//! so the publisher would be told that nobody has its record. This also leaves the routing table and the connections of
+//! the measuring node untouched.
 
 use std::time::Duration;
 
@@ -18,16 +18,16 @@ use crate::operation::report::Context;
 use crate::strategy::key::Key;
 use crate::strategy::{Asked, FindHolders};
 
-/// How long one request of a check may take, dial included: nobody waits for it, and a peer that takes longer is as good as
-/// silent to those who look for the record.
+/// How long one request of a check may take, dial included. No caller is waiting for it, and a slower peer is useless
+/// to those who look for the record.
 const ASK: Limits = Limits { ask: Some(Duration::from_secs(15)), put: None };
 
-/// How long a whole check may take: several hops in which somebody is silent, and the holders after that.
+/// How long a whole check may take: several hops with a silent peer in each, and then the holders.
 const CHECK_LIMIT: Duration = Duration::from_secs(120);
 
 impl Context {
-    /// Whether the closest peers of a key hold a record that names `provider`. Empty if nobody could be asked in time. We
-    /// ourselves are not asked.
+    /// Whether the closest peers of a key hold a record that names `provider`. Empty if no peer could be asked in time.
+    /// This node itself is not asked.
     pub(crate) async fn check_record(self, cid: Cid, provider: String) -> Result<Vec<HolderCheck>, DhtError> {
         let key = cid.multihash();
         let (target, k) = (Key::of(&key), self.config.k);

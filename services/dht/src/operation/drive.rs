@@ -1,7 +1,7 @@
 //! Drives a strategy over the network: performs its steps, feeds back the answers, and keeps a log.
 //!
-//! An operation ends when its strategy is done. One that returns before leaves its puts to the
-//! background, where [`Background::finish`] drives it on.
+//! An operation ends when its strategy is done. A strategy that returns earlier leaves its puts to the background,
+//! where [`Background::finish`] drives them to their end.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -26,16 +26,17 @@ use crate::wire::messages::{self, NamedPeer, Response};
 use crate::wire::reach::Reach;
 
 /// How many puts of a node may be left to the background at once (Go: `defaultOptimisticProvideJobsPoolSize`).
-/// A publication that finds no room waits for its own puts until there is.
+/// A publication that finds no room there waits for its own puts until there is.
 const BACKGROUND_PUTS: usize = 60;
 
-/// How long what is left to the background may take: longer than any single put.
+/// How long the puts in the background may take: longer than any single put.
 const BACKGROUND_LIMIT: Duration = Duration::from_secs(90);
 
-/// Of how many peers addresses and origins are noted: twice as many as a lookup hears of, providers being named besides.
+/// For how many peers addresses and origins are noted: twice as many as a lookup considers, because providers are named
+/// as well.
 const MAX_BOOK: usize = 2 * MAX_HEARD;
 
-/// What an operation works with.
+/// What an operation needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Tools {
     pub(crate) rpc: RpcClient,
@@ -58,12 +59,12 @@ pub(crate) struct Limits {
     pub(crate) put: Option<Duration>,
 }
 
-/// The fixed side of one operation.
+/// What does not change during an operation.
 #[derive(Debug, Clone)]
 pub(crate) struct Operation {
-    /// The key as it stands on the wire.
+    /// The key as sent to peers.
     pub(crate) key: Vec<u8>,
-    /// Ourselves, as ADD_PROVIDER names us.
+    /// This node, as named in ADD_PROVIDER.
     pub(crate) local: NamedPeer,
     pub(crate) started: Instant,
     pub(crate) deadline: Instant,
@@ -72,12 +73,12 @@ pub(crate) struct Operation {
 
 /// How a strategy was driven to its outcome.
 pub(crate) struct Driven<S: Strategy<PeerId>> {
-    /// What the strategy came to; `None` if the deadline came first.
+    /// The outcome of the strategy; `None` if the deadline came first.
     pub(crate) outcome: Option<S::Outcome>,
-    /// When it did, before any clean-up.
+    /// When it ended, before any clean-up.
     pub(crate) took: Duration,
     pub(crate) log: Snapshot,
-    /// What goes on.
+    /// What goes on in the background.
     pub(crate) background: Option<Background<S>>,
 }
 
@@ -115,7 +116,7 @@ pub(crate) struct Background<S: Strategy<PeerId>> {
 }
 
 impl<S: Strategy<PeerId>> Background<S> {
-    /// Drives it to its end; the log of the whole operation.
+    /// Drives it to its end; returns the log of the whole operation.
     pub(crate) async fn finish(mut self) -> Snapshot {
         let deadline = Instant::now() + BACKGROUND_LIMIT;
         while let Event::Returned(_) = self.running.advance(deadline).await {}
@@ -124,7 +125,7 @@ impl<S: Strategy<PeerId>> Background<S> {
     }
 }
 
-/// How far a strategy has come.
+/// The state of a strategy.
 enum Event<O> {
     Returned(O),
     Done(O),
@@ -144,27 +145,27 @@ struct UnderWay {
     trying: Trying,
 }
 
-/// A request over all its tries. Each has an entry of its own in the log, so that its phases are its own.
+/// A request with all its tries. Each try has its own entry in the log, with its own phases.
 #[derive(Debug, Clone, Default)]
 struct Trying {
     way: Way,
     left: Tries,
-    /// When all of them have to be over.
+    /// The deadline for all of them.
     deadline: Option<Instant>,
-    /// Where the peer was said to be when the last one began.
+    /// The peer's known addresses when the last try began.
     addresses: Vec<Multiaddr>,
-    /// Whether it was dialled again because it had been named somewhere else meanwhile.
+    /// Whether it was dialled again because other addresses for it became known meanwhile.
     redialled: bool,
 }
 
-/// A peer that could not be dialled is asked once more if it is named somewhere else later.
+/// A peer that could not be dialled, which is asked once more if another address for it becomes known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Second {
     Open,
     Given,
 }
 
-/// A strategy, and all that changes while it is driven.
+/// A strategy, and everything that changes while it is driven.
 struct Running<S> {
     operation: Operation,
     tools: Tools,
@@ -174,9 +175,9 @@ struct Running<S> {
     origins: HashMap<PeerId, Origin>,
     requests: FuturesUnordered<Abortable<BoxFuture<'static, Ended>>>,
     under_way: HashMap<(PeerId, Request), UnderWay>,
-    /// Peers that could not be dialled, and whether they have had their second chance.
+    /// Peers that could not be dialled, and whether they have been given a second chance.
     unreached: HashMap<PeerId, Second>,
-    /// Answers that the strategy has not taken in yet.
+    /// Answers that have not been given to the strategy yet.
     answers: VecDeque<Answer<PeerId>>,
     log: Log,
 }
@@ -221,13 +222,13 @@ impl<S: Strategy<PeerId>> Running<S> {
         }
     }
 
-    /// Waits for an answer; false if there was none by `until`.
+    /// Waits for an answer; false if none came by `until`.
     async fn wait(&mut self, until: Instant) -> bool {
         tokio::select! {
-            // An answer that is there counts, even if the time is over in the same moment.
+            // If an answer is there, it counts, even if the time is over in the same moment.
             biased;
             Some(ended) = self.requests.next() => {
-                // One that was aborted was answered for when it was cancelled.
+                // A request that was aborted got its answer when it was cancelled.
                 if let Ok(ended) = ended {
                     self.take_in(ended);
                 }
@@ -237,10 +238,10 @@ impl<S: Strategy<PeerId>> Running<S> {
         }
     }
 
-    /// The background is bounded: the caller gets its outcome once what is left has found room there, or has ended.
-    /// `None` if there was none by `deadline`.
+    /// The number of puts in the background is limited: the caller gets its outcome once the remaining puts have found
+    /// room there, or have ended. `None` if that was not the case by `deadline`.
     async fn find_room(&mut self, deadline: Instant) -> Option<OwnedSemaphorePermit> {
-        // What a lookup still asks for would change nothing any more.
+        // Lookup requests that are still under way cannot change the outcome any more.
         self.cancel(|request, _| request != Request::AddProvider);
         loop {
             let left = u32::try_from(self.under_way.len()).unwrap_or(u32::MAX);
@@ -302,7 +303,7 @@ impl<S: Strategy<PeerId>> Running<S> {
             }
             Ok(response) => {
                 self.tools.driver.answered(self.book.named(peer));
-                // Who names providers without being asked for them is not listened to.
+                // Providers that are named without being asked for are ignored.
                 let asked_for = request == Request::GetProviders;
                 let providers = if asked_for { self.dialable(&response.providers) } else { Vec::new() };
                 let end = End::Answered { closer: response.closer.len(), providers };
@@ -313,7 +314,7 @@ impl<S: Strategy<PeerId>> Running<S> {
                     self.log.end(place, End::Failed(error));
                     return self.begin_try(peer, request, again);
                 }
-                // As in Go, a put that fails is no verdict on the peer's place in the routing table.
+                // As in Go, a failed put does not remove the peer from the routing table.
                 if request != Request::AddProvider && !error.is_ours() {
                     self.tools.driver.unresponsive(peer);
                 }
@@ -351,7 +352,7 @@ impl<S: Strategy<PeerId>> Running<S> {
         Some(trying)
     }
 
-    /// Notes addresses and origins of those named in an answer, and leaves the strategy with the names.
+    /// Notes the addresses and origins of the peers named in an answer, and leaves the names for the strategy.
     fn hear(&mut self, place: usize, response: Response) -> Reply<PeerId> {
         let origin = Origin { named_by: Some(place), hop: self.log.origin(place).hop + 1 };
         let mut note = |peer: NamedPeer| {
@@ -360,7 +361,8 @@ impl<S: Strategy<PeerId>> Running<S> {
                 self.origins.entry(id).or_insert(origin);
             }
             let noted = self.book.note(peer);
-            // It may be there after all: once, lest somebody keep us dialling inventions.
+            // The peer may be reachable there after all. It is tried only once, so that invented addresses cannot keep
+            // us dialling.
             if noted.news && self.unreached.get(&id) == Some(&Second::Open) {
                 self.unreached.insert(id, Second::Given);
                 self.strategy.reconsider(&id);

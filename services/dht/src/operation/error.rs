@@ -1,4 +1,4 @@
-//! Why there is no outcome at all.
+//! Why an operation has no outcome at all.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Asks peers as a stranger: with a key and connections of its own, that are gone afterwards.
+//! Asks peers under a temporary identity: with a key and connections that are discarded afterwards.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::swarm::underlay::Underlay;
 use crate::swarm::warmth::Warmth;
 use crate::wire::reach::Reach;
 
-/// How to come to the network as somebody else.
+/// How to join the network under another identity.
 #[derive(Debug, Clone)]
 pub(crate) struct Incognito {
     pub(crate) protocols: Vec<StreamProtocol>,
@@ -24,7 +24,7 @@ pub(crate) struct Incognito {
     pub(crate) underlay: Arc<dyn Underlay>,
 }
 
-/// The task of a stranger's swarm. Dropping it ends it.
+/// The task of a temporary swarm. Dropping it ends the task.
 pub(crate) struct Visit(AbortHandle);
 
 impl Drop for Visit {
@@ -34,7 +34,7 @@ impl Drop for Visit {
 }
 
 impl Incognito {
-    /// Somebody whom nobody knows, and whom nobody can reach: what to ask with, for as long as the visit is kept.
+    /// A client with a fresh identity that nobody can reach. It can be used for as long as the visit is kept.
     pub(crate) fn arrive(&self, k: usize) -> Result<(Tools, Visit), DhtError> {
         let identity = Identity::generate();
         let plan = Plan {

@@ -1,4 +1,4 @@
-//! What an operation did, request by request: the counts and the trace of its report come from here.
+//! What an operation did, request by request: the counts and the trace of its report are computed from this.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::wire::messages::NamedPeer;
 /// How one request ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum End {
-    /// With an answer that named so many closer peers and these providers; for ADD_PROVIDER, written.
+    /// Answered, naming this many closer peers and these providers; for ADD_PROVIDER: written.
     Answered {
         closer: usize,
         providers: Vec<NamedPeer>,
@@ -31,12 +31,12 @@ pub(crate) enum End {
     Cancelled,
 }
 
-/// How an operation came upon a peer.
+/// How an operation learnt of a peer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
-    /// The entry of the log whose answer named it first; `None`: known from the start.
+    /// The entry of the log whose answer named it first; `None` if it was known from the start.
     pub(crate) named_by: Option<usize>,
-    /// How many answers led to it.
+    /// How many answers led to it, one after the other.
     pub(crate) hop: u32,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Entry {
     pub(crate) stopwatch: Stopwatch,
     /// `None` while it is under way.
     pub(crate) end: Option<End>,
-    /// Of a put: whether the peer has taken the record in.
+    /// For a put: whether the peer has accepted the record.
     pub(crate) confirmation: Confirmation,
 }
 
@@ -58,14 +58,14 @@ pub(crate) struct Entry {
 pub(crate) struct Log(Vec<Entry>);
 
 impl Log {
-    /// Notes that a request begins; its place in the log.
+    /// Notes that a request begins; returns its place in the log.
     pub(crate) fn begin(&mut self, peer: PeerId, request: Request, origin: Origin, stopwatch: Stopwatch) -> usize {
         self.0.push(Entry { peer, request, origin, stopwatch, end: None, confirmation: Confirmation::default() });
         self.0.len() - 1
     }
 
-    /// The log of a walk of libp2p-kad's own, which asked everybody `request`. Who named whom, and how many peers an answer
-    /// named, stays inside.
+    /// The log of one of libp2p-kad's own walks, which sent every peer `request`. Who named whom, and how many peers an
+    /// answer named, cannot be seen from outside.
     pub(crate) fn overheard(request: Request, requests: Vec<Overheard>) -> Self {
         let mut log = Self::default();
         for Overheard { peer, stopwatch, end } in requests {
@@ -80,7 +80,7 @@ impl Log {
         log
     }
 
-    /// Notes how the request at `place` ended, and says so at `--log-level 6`.
+    /// Notes how the request at `place` ended, and logs it at `--log-level 6`.
     pub(crate) fn end(&mut self, place: usize, end: End) {
         let Some(entry) = self.0.get_mut(place) else { return };
         let Phases { asked, dialled, connected, opened, written, ended, .. } = entry.stopwatch.read();
@@ -99,23 +99,23 @@ impl Log {
         entry.end = Some(end);
     }
 
-    /// How the peer behind the request at `place` was come upon.
+    /// How the operation learnt of the peer of the request at `place`.
     pub(crate) fn origin(&self, place: usize) -> Origin {
         self.0.get(place).map(|entry| entry.origin).unwrap_or_default()
     }
 
-    /// Where the end of the put at `place` is to be told, once its stream has been read to it.
+    /// Where to note how the stream of the put at `place` ended.
     pub(crate) fn confirmation(&self, place: usize) -> Confirmation {
         self.0.get(place).map(|entry| entry.confirmation.clone()).unwrap_or_default()
     }
 
-    /// The log as it stands, unmoved by what happens later. Confirmations alone go on to be told.
+    /// A snapshot of the log, which later events do not change, except for confirmations.
     pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot(self.0.iter().map(|entry| (entry.clone(), entry.stopwatch.read())).collect())
     }
 }
 
-/// A log at one moment.
+/// A snapshot of the log.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Snapshot(Vec<(Entry, Phases)>);
 
@@ -125,7 +125,7 @@ impl Snapshot {
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
-    /// The counts that are reported with a measurement; those of the puts only with a publication.
+    /// The counts that are reported with a measurement; those of puts only with a publication.
     pub(crate) fn effort(&self) -> Effort {
         let failed = |entry: &Entry| matches!(entry.end, Some(End::Failed(_)));
         let failed_dial = |entry: &Entry| matches!(&entry.end, Some(End::Failed(error)) if error.is_dial());
@@ -138,7 +138,7 @@ impl Snapshot {
         }
     }
 
-    /// The same for a publication: what became of its puts included.
+    /// The same for a publication, including the outcomes of its puts.
     pub(crate) fn effort_of_publication(&self) -> Effort {
         let Puts { stored, confirmed, failed, pending } = self.puts();
         Effort {
@@ -150,12 +150,12 @@ impl Snapshot {
         }
     }
 
-    /// What became of the peers that the record was sent to.
+    /// The outcomes of the peers that the record was sent to.
     pub(crate) fn puts(&self) -> Puts {
         Puts::of(self.0.iter().filter_map(|(entry, _)| Some((entry.peer, entry.fate()?))))
     }
 
-    /// The puts that were written, and what is known of each.
+    /// The puts that were written, and whether each is confirmed.
     pub(crate) fn written(&self) -> impl Iterator<Item = (PeerId, &Confirmation)> {
         let written = |entry: &&Entry| entry.fate() >= Some(Fate::Written);
         self.0.iter().map(|(entry, _)| entry).filter(written).map(|entry| (entry.peer, &entry.confirmation))
@@ -174,7 +174,7 @@ impl Snapshot {
         })
     }
 
-    /// The providers that a peer named in its answer, each once, and where they can be dialled.
+    /// The providers that a peer named in its answer, each once, with the addresses at which they can be dialled.
     pub(crate) fn named_by(&self, peer: PeerId) -> Vec<FoundProvider> {
         let answers = self.0.iter().rev().filter(|(entry, _)| entry.peer == peer);
         let named = answers.map(|(entry, _)| entry.named()).find(|named| !named.is_empty()).unwrap_or_default();
@@ -187,12 +187,12 @@ impl Snapshot {
         found
     }
 
-    /// Whom the operation asked.
+    /// The peers that the operation asked.
     pub(crate) fn peers(&self) -> Vec<PeerId> {
         self.0.iter().map(|(entry, _)| entry.peer).collect()
     }
 
-    /// The document to keep: `began` is the start of the operation, `returned` how long it took.
+    /// The document to store: `began` is the start of the operation, `returned` how long it took.
     pub(crate) fn trace(
         &self,
         strategy: StrategyKind,
@@ -228,12 +228,12 @@ impl Entry {
         }
     }
 
-    /// What is known of a put; `None` if it is none.
+    /// The known state of a put; `None` if this is not a put.
     fn fate(&self) -> Option<Fate> {
         (self.request == Request::AddProvider).then(|| match &self.end {
-            // That we stop says nothing about the put.
+            // That this node stops says nothing about the put.
             None | Some(End::Failed(RpcError::Stopping)) => Fate::Pending,
-            // Given up at the deadline is in vain too.
+            // A put that was given up at the deadline has failed, too.
             Some(End::Failed(_) | End::Cancelled) => Fate::Failed,
             Some(End::Answered { .. }) => match self.confirmation.read() {
                 Some(Ok(_)) => Fate::Confirmed,

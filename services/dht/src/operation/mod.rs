@@ -1,9 +1,9 @@
-//! A publication or a search: a strategy driven over the network, and what became of it.
+//! A publication or a search: runs a strategy over the network and reports the result.
 //!
-//! [`drive`] performs the steps of a strategy and notes each request in a [`log`]; [`book`] is where peers can be dialled.
-//! [`report`] turns the end into a measurement, with the [`accounts`] of its puts; [`aftermath`] sees to what becomes of a
-//! publication after that. [`check`] looks where a record is, [`incognito`] for that. [`size`] and [`census`] are what
-//! operations know of the network.
+//! [`drive`] performs the steps of a strategy and notes each request in a [`log`]; [`book`] holds the addresses of
+//! peers. [`report`] turns the outcome into a measurement, with the [`accounts`] of its puts; [`aftermath`] follows a
+//! publication after it has been answered. [`check`] finds out where a record is, and uses [`incognito`] for that.
+//! [`size`] and [`census`] are what operations know about the network.
 
 pub(crate) mod accounts;
 pub(crate) mod aftermath;

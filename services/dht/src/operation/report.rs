@@ -1,4 +1,4 @@
-//! Runs one publication or search, and says what became of it in the terms of `parsec_measure`.
+//! Runs one publication or search, and reports its result in the types of `parsec_measure`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,32 +47,33 @@ pub(crate) struct Context {
     pub(crate) timeout: Duration,
     /// What the crawls found; filled for a full routing table only.
     pub(crate) census: Census,
-    /// One walk of libp2p-kad's own at a time: what is seen of it from outside does not say whose it is.
+    /// Only one of libp2p-kad's own walks runs at a time, because events seen from outside do not say to which walk
+    /// they belong.
     pub(crate) walking: Arc<Mutex<()>>,
-    /// Sees to what becomes of publications after their return.
+    /// Follows publications after they have been answered.
     pub(crate) aftermath: Aftermath,
-    /// Who looks where records are.
+    /// Checks where records are.
     pub(crate) incognito: Incognito,
 }
 
-/// Why an operation failed: the class, and the words for it.
+/// Why an operation failed: the class, and a sentence.
 type Failure = (OutcomeClass, String);
 
-/// An operation that has begun, and what it starts from.
+/// An operation that has begun, and its starting point.
 struct Begun {
     operation: Operation,
     target: Key,
     start: Start,
-    /// What was known of the network's size when it began.
+    /// The estimate of the network's size when it began.
     network_size: Option<u32>,
 }
 
-/// What a publication brings along to its puts.
+/// What a publication knows before its puts begin.
 #[derive(Default)]
 struct Preparation {
-    /// Why it is made the classic way although it should not be.
+    /// Why it is made the classic way although another was configured.
     fallback: Option<String>,
-    /// Peers to begin with, other than those of the routing table.
+    /// Peers to begin with, if they do not come from the routing table.
     seeds: Option<Vec<NamedPeer>>,
     /// What was done before.
     log: Log,
@@ -122,7 +123,7 @@ impl Context {
         let begun = self.begin(cid.multihash(), limits).await?;
         if !begun.start.local_providers.is_empty() {
             let took = begun.operation.started.elapsed();
-            // Nobody had to be asked: said as zeros, so that it can be told from a server that does not count.
+            // No peer had to be asked. The counts are zeros, to tell this from a server that does not count.
             let effort = Snapshot::default().effort();
             let providers = unaddressed(&begun.start.local_providers);
             let measured = self.measured(&begun, took, Ok(()), effort);
@@ -139,13 +140,13 @@ impl Context {
         }
     }
 
-    /// Waits for other walks of libp2p-kad's own to end, if this will be one.
+    /// Waits for other walks of libp2p-kad's own to end, if this is going to be one.
     async fn alone(&self) -> Option<OwnedMutexGuard<()>> {
         if self.strategy == StrategyKind::Libp2p { Some(Arc::clone(&self.walking).lock_owned().await) } else { None }
     }
 
-    /// The clock starts here, when all that is not the operation's own has been done: what the routing table takes to
-    /// answer is part of the operation, as in Go.
+    /// The clock starts here, after everything that is not part of the operation. The time in which the routing table
+    /// answers is part of it, as in Go.
     async fn begin(&self, key: Vec<u8>, limits: Limits) -> Result<Begun, DhtError> {
         if self.cold {
             self.tools.driver.hang_up().await?;
@@ -173,7 +174,7 @@ impl Context {
         S: Strategy<PeerId, Outcome = Provided<PeerId>> + Send + 'static,
     {
         let Preparation { fallback, seeds, log } = preparation;
-        // A lookup of another make names those who answered, and says nothing of the dead.
+        // A lookup by libp2p-kad returns only peers that answered, and says nothing about dead ones.
         let ours = seeds.is_none();
         let seeds = seeds.unwrap_or_else(|| begun.start.seeds.clone());
         let Driven { outcome, took, log, background } =
@@ -225,7 +226,7 @@ impl Context {
         self.traced(measured, &begun, took, &log).await
     }
 
-    /// libp2p-kad finds the closest peers, we send them the records.
+    /// libp2p-kad finds the closest peers, and we send them the records.
     async fn publish_by_libp2p(self, begun: Begun, follow_up: (Cid, Option<AttemptId>)) -> Result<Measured, DhtError> {
         let Operation { key, deadline, started, .. } = begun.operation.clone();
         let walked = self.tools.driver.walk(key, Request::FindNode, deadline).await?;
@@ -253,7 +254,7 @@ impl Context {
         let Walked { at, complete, overheard, providers, .. } =
             self.tools.driver.walk(key, Request::GetProviders, deadline).await?;
         let (took, log) = (at - started, Log::overheard(Request::GetProviders, overheard).snapshot());
-        // libp2p-kad tells whom it found, and neither where they are nor who said so.
+        // libp2p-kad returns the peers that it found, but not their addresses, nor who named them.
         let found = unaddressed(&providers);
         let result = if begun.start.table_size == 0 {
             Err(nobody_to_ask())
@@ -269,9 +270,9 @@ impl Context {
         Ok(self.traced(measured, &begun, took, &log).await)
     }
 
-    /// The provider answers from its own store: left connected, it would make the next search too easy.
+    /// The provider answers from its own store: if it stayed connected, the next search would be too easy.
     async fn leave(&self, providers: Vec<PeerId>) {
-        // As many as a peer names of those closest to a key: an answer that names more would clear our table.
+        // As many as a peer names when asked for the closest to a key: an answer that names more would clear our table.
         for provider in providers.into_iter().take(self.config.k) {
             self.tools.driver.forget(provider).await;
         }
@@ -294,7 +295,7 @@ impl Context {
         }
     }
 
-    /// Adds the trace. The operation is over: asking who the peers are costs it nothing.
+    /// Adds the trace. The operation is over, so asking who the peers are does not affect its time.
     async fn traced(&self, measured: Measured, begun: &Begun, took: Duration, log: &Snapshot) -> Measured {
         let agents = self.tools.driver.agents(log.peers()).await.unwrap_or_default();
         let trace = log.trace(self.strategy, &begun.target, begun.operation.started, took, &agents);
@@ -312,18 +313,18 @@ impl Begun {
     }
 }
 
-/// Providers of whom no more is known than who they are.
+/// Providers of which only the peer id is known.
 fn unaddressed(providers: &[PeerId]) -> Vec<FoundProvider> {
     let provider = |id: &PeerId| FoundProvider { peer: id.to_string(), addresses: Vec::new(), named_by: None };
     providers.iter().take(MAX_FOUND_PROVIDERS).map(provider).collect()
 }
 
-/// The words are Go's (`kbucket.ErrLookupFailure`): others look for them.
+/// This is Go's wording (`kbucket.ErrLookupFailure`): other programs look for it.
 fn nobody_to_ask() -> Failure {
     (OutcomeClass::NoPeers, "failed to find any peer in table".to_owned())
 }
 
-/// Asked to the end, and no provider.
+/// All peers were asked, and none named a provider.
 fn found_nobody(log: &Snapshot) -> Failure {
     if log.answered(Request::GetProviders) == 0 {
         return nobody_answered(log, "no peer answered");

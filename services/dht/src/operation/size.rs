@@ -1,4 +1,4 @@
-//! How large the network is, as far as a node can tell: estimated from its lookups, or counted by a crawl.
+//! The size of the network, as far as a node knows: estimated from its lookups, or counted by a crawl.
 
 use std::sync::Arc;
 
@@ -27,13 +27,13 @@ impl NetworkSize {
         Self(Arc::new(Inner { began: Instant::now(), estimator, counted: Mutex::default() }))
     }
 
-    /// A lookup of `target` has come to its end; our own table has `in_bucket` peers in the bucket that the target falls into.
+    /// A lookup of `target` has ended; our own table has `in_bucket` peers in the bucket of the target.
     pub(crate) fn track(&self, target: &Key, walked: &Walked<PeerId>, in_bucket: usize) {
         let named: Vec<Key> = walked.named.iter().map(Contact::key).collect();
         self.0.estimator.lock().track(target, &named, in_bucket, self.0.began.elapsed());
     }
 
-    /// A crawl has met so many peers.
+    /// A crawl has met this many peers.
     pub(crate) fn counted(&self, peers: usize) {
         *self.0.counted.lock() = Some(u32::try_from(peers).unwrap_or(u32::MAX));
     }
@@ -43,12 +43,12 @@ impl NetworkSize {
         Ok(self.0.estimator.lock().estimate(self.0.began.elapsed())?.peers)
     }
 
-    /// How many lookups the estimate is taken from.
+    /// How many lookups the estimate is based on.
     pub(crate) fn samples(&self) -> usize {
         self.0.estimator.lock().estimate(self.0.began.elapsed()).map_or_else(|few| few.have, |size| size.lookups)
     }
 
-    /// The best that is known, in peers: a count before an estimate.
+    /// The best known size, in peers: a count is preferred to an estimate.
     pub(crate) fn known(&self) -> Option<u32> {
         let estimated = || Some(self.estimate().ok()?.round().clamp(0.0, f64::from(u32::MAX)) as u32);
         let counted = *self.0.counted.lock();

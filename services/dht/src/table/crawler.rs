@@ -1,12 +1,13 @@
-//! Meets every peer of the network, once an hour and on demand: what a full routing table is made of.
+//! Visits every peer of the network, once an hour and on demand: the source of a full routing table.
 //!
-//! Each peer is asked for the peers closest to 16 targets, which share 0 to 15 leading bits with its own place: between
-//! them they name its whole routing table. Whoever answers is in the census, which is replaced as a whole when the crawl
-//! has ended. Numbers and order are those of go-libp2p-kad-dht (`crawler`, `fullrt`).
+//! Each peer is asked for the peers closest to 16 targets, which share 0 to 15 leading bits with its own key: the
+//! answers together contain its whole routing table. Every peer that answers is in the census, which is replaced as a
+//! whole when the crawl has ended. Numbers and order are those of go-libp2p-kad-dht (`crawler`, `fullrt`).
 //!
-//! A dead bootstrap peer takes seconds to be found dead. While there is no census, one is taken as soon as nothing else is
-//! waited for than bootstrap peers whom nobody has named: of the network as its peers know it, everybody has been met.
-//! Should one of them answer after all and name others, that census is taken back until they have been visited.
+//! It takes seconds to find out that a bootstrap peer is dead. While there is no census, a preliminary one is made as
+//! soon as the only peers not visited yet are bootstrap peers that no other peer has named: all peers known to the
+//! network have been met by then. If one of them answers after all and names others, that census is withdrawn until
+//! they have been visited.
 
 use std::time::Duration;
 
@@ -41,13 +42,13 @@ const VISIT_TIMEOUT: Duration = Duration::from_secs(15);
 /// is fed invented peers.
 const CRAWL_LIMIT: Duration = Duration::from_secs(900);
 
-/// The pauses while nobody could be reached: doubling between these.
+/// The shortest and the longest pause while no peer can be reached; it doubles in between.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// A wish for a crawl now; answered with the number of peers met.
+/// A request for a crawl now; answered with the number of peers met.
 pub(crate) type CrawlNow = oneshot::Sender<usize>;
 
-/// Whom to crawl for.
+/// What a crawler needs.
 #[derive(Debug)]
 pub(crate) struct Crawler {
     pub(crate) tools: Tools,
@@ -94,8 +95,8 @@ impl Crawler {
     }
 
     /// How many peers a crawl must have met to count: half of those of the last one that still counts, or half of the
-    /// bootstrap peers. Fewer mean that we were cut off, not that the network has gone. (Go takes any crawl, and is ready with
-    /// more than its bootstrap peers and one; a network may be smaller than that.)
+    /// bootstrap peers. Fewer mean that this node was cut off, not that the network has gone. (Go accepts any crawl,
+    /// and is ready with more peers than its bootstrap peers plus one; but a network may be smaller than that.)
     fn needed(&self) -> usize {
         self.census.valid().unwrap_or(self.bootstrap.peers().len()).div_ceil(2).max(1)
     }
@@ -127,7 +128,7 @@ impl Crawler {
                     let ended = match timeout_at(patience, visits.next()).await {
                         Err(_) if patience < limit => {
                             is_provisional = self.takes(crawl.so_far().clone(), &book, filled);
-                            // Too few so far: the strangers are waited for.
+                            // Too few so far: wait for the bootstrap peers that nobody has named.
                             if is_provisional { continue } else { timeout_at(limit, visits.next()).await }
                         }
                         ended => ended,
@@ -156,7 +157,7 @@ impl Crawler {
         self.takes(outcome, &book, filled).then_some(met)
     }
 
-    /// Takes what a crawl has met for the census, if that is enough.
+    /// Makes the peers that a crawl has met the census, if there are enough.
     fn takes(&self, outcome: CrawlOutcome<PeerId>, book: &AddressBook, filled: &watch::Sender<bool>) -> bool {
         let met = outcome.reachable.len();
         if met < self.needed() {
@@ -169,7 +170,7 @@ impl Crawler {
         true
     }
 
-    /// Asks one peer for its whole routing table, and lets go of the connection if there was none before.
+    /// Asks one peer for its whole routing table, and closes the connection if there was none before.
     async fn visit(&self, visited: NamedPeer) -> (PeerId, Option<Vec<NamedPeer>>) {
         let NamedPeer { id: peer, addresses } = visited.clone();
         let mut named = Vec::new();
@@ -193,7 +194,7 @@ impl Crawler {
         if let Err(error) = &complete {
             debug!(%peer, %error, "left out of the census");
         }
-        // Whoever does not speak our protocol may be about to say which it speaks.
+        // A peer that does not speak our protocol may be about to say which ones it speaks.
         if dialled && !matches!(complete, Err(RpcError::Unsupported)) {
             self.tools.rpc.release(&peer);
             self.tools.driver.disconnect(peer).await;
@@ -205,7 +206,7 @@ impl Crawler {
     }
 }
 
-/// Notes where these peers can be dialled, and tells them from those who cannot be.
+/// Notes where these peers can be dialled, and separates them from those that cannot.
 fn dialable(book: &mut AddressBook, peers: impl IntoIterator<Item = NamedPeer>) -> Vec<PeerId> {
     peers.into_iter().filter_map(|peer| Some(peer.id).filter(|_| book.note(peer).worth_asking)).collect()
 }

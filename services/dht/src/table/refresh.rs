@@ -1,8 +1,8 @@
 //! Fills the routing table at start and keeps it fresh: asks the bootstrap peers, then looks up ourselves and a random
 //! key in every bucket, every ten minutes, as go-libp2p-kad-dht does.
 //!
-//! One bootstrap peer is enough to begin with: the others are asked beside the lookups, and what is dead among them holds
-//! up nobody. One that lets us in only after the buckets have been filled gets a refresh of its own.
+//! One bootstrap peer is enough to begin with: the others are asked while the lookups run, and dead ones delay nothing.
+//! If one answers only after the buckets have been filled, another refresh follows.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -32,20 +32,21 @@ use crate::wire::messages::{self, NamedPeer};
 /// How often the table is refreshed (Go: `amino.DefaultRoutingTableRefreshPeriod`).
 const INTERVAL: Duration = Duration::from_secs(600);
 
-/// How long the other bootstrap peers may take once one has let us in. On the public network they answer within a few hundred
-/// milliseconds of each other; the more of them the first lookup starts from, the less it depends on a single one.
+/// How long the other bootstrap peers may take once one has answered. On the public network they answer within a few
+/// hundred milliseconds of each other; the more of them the first lookup starts from, the less it depends on a single
+/// one.
 pub(crate) const OTHERS: Duration = Duration::from_millis(250);
 
-/// How long it takes to say that nobody lets us in, while some have not answered: as long as a dead address takes to dial.
-/// Those that have refused can then be asked again.
+/// After how long the node reports that no bootstrap peer answers, while some are still being asked: as long as
+/// dialling a dead address takes. Those that have refused can then be asked again.
 const KNOCK_PATIENCE: Duration = Duration::from_secs(5);
 
-/// A node measures once its table has been filled, lest it competes with itself; but no longer than this is waited for the
-/// buckets. What goes on after that are the few lookups that wait for dead peers.
+/// A node measures only once its table has been filled, so that it does not compete with itself; but it waits no longer
+/// than this for the buckets. After that, only a few lookups go on, which wait for dead peers.
 const FILL_LIMIT: Duration = Duration::from_secs(10);
 
-/// How often it is looked whether the table has lost half of its peers, as it does when the network goes away for a
-/// moment (Go: `periodicBootstrapInterval`, two minutes).
+/// How often to check whether the table has lost half of its peers, as happens when the network goes away for a moment
+/// (Go: `periodicBootstrapInterval`, two minutes).
 const LOSS_CHECK: Duration = Duration::from_secs(30);
 
 /// How long one lookup of a refresh may take. Go gives it 10 s (`amino.DefaultRoutingTableRefreshQueryTimeout`), which two
@@ -61,7 +62,7 @@ const BOOTSTRAP_BELOW: usize = 10;
 /// The deepest bucket that is refreshed on purpose (Go: `maxCplForRefresh`): a random key in bucket c takes 2^c hashes to find.
 const MAX_BUCKET: u32 = 15;
 
-/// The pauses while nobody could be reached: doubling between these.
+/// The shortest and the longest pause while no peer can be reached; it doubles in between.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// How long the first lookup of ourselves runs before the others join it. By then it has met those closest to us; what it
@@ -72,7 +73,7 @@ const HEAD_START: Duration = Duration::from_secs(2);
 /// have it right to about 1 in √20; 16 lookups bring that to 6 %.
 const SIZE_LOOKUPS: usize = 16;
 
-/// Whom to refresh for.
+/// What a refresh needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Refresh {
     pub(crate) tools: Tools,
@@ -81,14 +82,14 @@ pub(crate) struct Refresh {
     pub(crate) config: LookupConfig,
     /// Whether publications depend on an estimate of the network's size.
     pub(crate) needs_size: bool,
-    /// Whether the first fill is all there is.
+    /// Whether the table is filled only once.
     pub(crate) once: bool,
-    /// Which keys are looked up: seeded with our own place in the keyspace, so that a node of the same identity does the same.
+    /// Which keys are looked up: seeded with our own key, so that a node with the same identity looks up the same keys.
     pub(crate) rng: Arc<Mutex<StdRng>>,
 }
 
 impl Refresh {
-    /// Refreshes for ever; `filled` turns true after the first refresh that met anybody, or once it has taken [`FILL_LIMIT`].
+    /// Refreshes for ever; `filled` turns true after the first refresh that met any peer, or after [`FILL_LIMIT`].
     pub(crate) async fn run(self, filled: watch::Sender<bool>) {
         let mut pause = RETRY.0;
         let mut asked = Asked::new();
@@ -116,8 +117,8 @@ impl Refresh {
         }
     }
 
-    /// Waits until a refresh is due: in good time, because half of the table has gone, or because a bootstrap peer has let us
-    /// in late, who may know everybody whom the others do not.
+    /// Waits until a refresh is due: because the time has come, because half of the table has gone, or because a
+    /// bootstrap peer has answered late, which may know peers that the others do not.
     async fn wait_for_next(&self, peers: usize, asked: &mut Asked) {
         let due = Instant::now() + INTERVAL;
         while Instant::now() < due {
@@ -131,7 +132,7 @@ impl Refresh {
         }
     }
 
-    /// One refresh; the number of peers in the table after it.
+    /// One refresh; returns the number of peers in the table after it.
     async fn once(&self, filled: &watch::Sender<bool>, asked: &mut Asked) -> Result<usize, Gone> {
         if self.table_size().await? < BOOTSTRAP_BELOW {
             self.ask_bootstrap_peers(asked).await;
@@ -139,11 +140,11 @@ impl Refresh {
                 return Ok(0);
             }
         }
-        // Ourselves first: those closest to us tell which buckets there are.
+        // Ourselves first: the peers closest to us show which buckets there are.
         let mut ourselves = pin!(self.look_up(self.local.to_bytes()).fuse());
         if *filled.borrow() {
             ourselves.await?;
-            // Whoever has let us in by now is not late.
+            // A peer that has answered by now is not late.
             while asked.try_join_next().is_some() {}
             self.look_up_all(self.keys_in_buckets().await?, 1).await?;
             return self.table_size().await;
@@ -159,8 +160,9 @@ impl Refresh {
         self.table_size().await
     }
 
-    /// Turns `filled` true if the buckets take too long; never returns. An optimistic publisher waits for its first estimate of
-    /// the network's size besides, or for the end of all lookups: without one it would publish the classic way.
+    /// Turns `filled` true if the buckets take too long; never returns. An optimistic publisher also waits for its
+    /// first estimate of the network's size, or for the end of all lookups: without an estimate it would publish the
+    /// classic way.
     async fn lose_patience(&self, filled: &watch::Sender<bool>) {
         sleep(FILL_LIMIT).await;
         while self.needs_size && self.tools.size.estimate().is_err() || self.table_size().await == Ok(0) {
@@ -174,7 +176,7 @@ impl Refresh {
         Ok(self.tools.driver.status().await?.table_size)
     }
 
-    /// The buckets of a table that is just being filled, all at once.
+    /// Looks up the buckets of a new table, all at once.
     async fn fill(&self) -> Result<(), Gone> {
         let mut keys = self.keys_in_buckets().await?;
         if self.needs_size {
@@ -196,8 +198,8 @@ impl Refresh {
         stream::iter(keys).map(Ok).try_for_each_concurrent(parallelism, |key| self.look_up(key)).await
     }
 
-    /// Asks the bootstrap peers, all at once. Returns when one has let us in and the others have had [`OTHERS`] to do so too;
-    /// when all have ended; or after [`KNOCK_PATIENCE`]. Whoever has not ended by then is waited for in `asked`.
+    /// Asks all bootstrap peers at once. Returns when one has answered and the others have had [`OTHERS`] to do so,
+    /// too; when all have ended; or after [`KNOCK_PATIENCE`]. Requests that have not ended by then stay in `asked`.
     async fn ask_bootstrap_peers(&self, asked: &mut Asked) {
         let request = messages::Request::FindNode { key: self.local.to_bytes() };
         for peer in self.bootstrap.knock() {
@@ -229,7 +231,7 @@ impl Refresh {
     }
 }
 
-/// Bootstrap peers that are being asked; each ends with whether it has let us in. Dropping it gives up on them.
+/// Bootstrap peers that are being asked; each request ends with whether the peer answered. Dropping it cancels them.
 type Asked = JoinSet<bool>;
 
 /// Asks one bootstrap peer.
@@ -249,7 +251,7 @@ async fn ask(tools: Tools, bootstrap: Bootstrap, peer: NamedPeer, request: messa
     }
 }
 
-/// Waits for the next bootstrap peer that lets us in; for ever, if none does.
+/// Waits for the next bootstrap peer that answers; for ever, if none does.
 async fn somebody_lets_us_in(asked: &mut Asked) {
     while let Some(ended) = asked.join_next().await {
         if matches!(ended, Ok(true)) {

@@ -74,7 +74,7 @@ pub(crate) fn transport_of(address: &Multiaddr) -> String {
     }
 }
 
-/// Whether an address leads to the very machine that dials it.
+/// Whether an address leads to the same machine that dials it.
 pub(crate) fn is_loopback(address: &Multiaddr) -> bool {
     match address.iter().next() {
         Some(Protocol::Ip4(ip)) => ip.is_loopback(),
@@ -84,12 +84,12 @@ pub(crate) fn is_loopback(address: &Multiaddr) -> bool {
     }
 }
 
-/// Whether an address stands for whatever a DNS record lists.
+/// Whether an address stands for whatever addresses a DNS record lists.
 pub(crate) fn is_dnsaddr(address: &Multiaddr) -> bool {
     matches!(address.iter().next(), Some(Protocol::Dnsaddr(_)))
 }
 
-/// Whether a listener is bound to every interface, so that its address means nothing to others.
+/// Whether a listener is bound to all interfaces, so that its address is useless to others.
 pub(crate) fn is_unspecified(address: &Multiaddr) -> bool {
     match address.iter().next() {
         Some(Protocol::Ip4(ip)) => ip.is_unspecified(),

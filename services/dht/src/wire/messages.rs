@@ -46,7 +46,7 @@ pub(crate) struct Response {
     pub(crate) providers: Vec<NamedPeer>,
 }
 
-/// An answer that is not a Kademlia answer.
+/// Not a valid Kademlia answer.
 #[derive(Debug, Error)]
 pub(crate) enum WireError {
     #[error("{0}")]
@@ -139,7 +139,7 @@ async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>, Wi
     if length > MAX_ANSWER_BYTES {
         return Err(WireError::Malformed(format!("{length} bytes announced, at most {MAX_ANSWER_BYTES} are read")));
     }
-    // Grows with what really arrives: a peer that announces much and sends nothing costs nothing.
+    // The buffer grows with what really arrives, so that a peer that announces much and sends nothing uses no memory.
     let mut bytes = Vec::new();
     stream.take(length as u64).read_to_end(&mut bytes).await?;
     if bytes.len() < length {
@@ -159,7 +159,7 @@ fn named(peers: &[Peer]) -> Vec<NamedPeer> {
             let short = known.filter(|bytes| bytes.len() <= addresses::MAX_ADDRESS_BYTES);
             let (mut addresses, others): (Vec<_>, Vec<_>) =
                 short.filter_map(|bytes| Multiaddr::try_from(bytes.clone()).ok()).partition(addresses::is_dialable);
-            // They tell what a peer offers that cannot be dialled at all.
+            // These show what a peer without any address that we can dial offers.
             addresses.extend(others);
             addresses.truncate(addresses::MAX_PER_PEER);
             Some(NamedPeer { id, addresses })
@@ -167,7 +167,7 @@ fn named(peers: &[Peer]) -> Vec<NamedPeer> {
         .collect()
 }
 
-/// Reads these bytes as the answer to every request that has one, for `tests/fuzz`.
+/// Decodes these bytes as the answer to every kind of request that has one, for `tests/fuzz`.
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub fn fuzz_answer(bytes: &[u8]) {

@@ -1,10 +1,10 @@
-//! Which addresses may be dialled: on a public network only those of strangers that are public themselves.
+//! Which addresses may be dialled: on a public network, addresses named by strangers must be public.
 //!
-//! Peers announce whatever their interfaces say, 127.0.0.1 and 192.168.0.7 included. Dialled from here, these lead to
-//! machines of our own network: the dial fails for the wrong reason, or a stranger makes us knock at doors behind our
-//! firewall. [`Reach`] is asked wherever such addresses come in (the address book, provider records, what others say
-//! our own address is) and again before a dial (`rpc`, `serving`, and below DNS by the `gate`, since a public name may
-//! stand for a private address). What the operator configured is dialled always.
+//! Peers announce all addresses of their interfaces, 127.0.0.1 and 192.168.0.7 included. Dialled from here, these lead
+//! to machines of our own network: the dial fails for the wrong reason, or a stranger makes us connect to services
+//! behind our firewall. [`Reach`] is checked wherever such addresses come in (the address book, provider records, what
+//! others say our own address is) and again before a dial (`rpc`, `serving`, and after DNS by the `gate`, since a
+//! public name may stand for a private address). What the operator configured is always dialled.
 //!
 //! Go does the same for its public DHT: `manet.IsPublicAddr` (go-multiaddr `net/private.go`) as its `AddressFilter`
 //! (go-libp2p-kad-dht `dual/dual.go`), and peers without a public address are not asked (`dht_filters.go`,
@@ -30,7 +30,7 @@ pub enum PrivatePeers {
     Auto,
     /// Dial them all.
     Dial,
-    /// Ignore them, whatever the network looks like.
+    /// Ignore them on every network.
     Ignore,
 }
 
@@ -38,7 +38,7 @@ pub enum PrivatePeers {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Extent {
     Public,
-    /// Several machines. Their loopback addresses lead from each to itself.
+    /// Several machines. A loopback address leads each of them to itself.
     Site,
     Machine,
 }
@@ -74,7 +74,7 @@ impl Reach {
         Self(Arc::new(Inner { extent, configured: addresses.map(without_peer).collect(), named }))
     }
 
-    /// Any address will do, as on a network within one machine.
+    /// Every address may be dialled, as on a network within one machine.
     pub(crate) fn anywhere() -> Self {
         Self::of(PrivatePeers::Dial, &[], Ipv4Addr::LOCALHOST.into())
     }
@@ -94,7 +94,7 @@ impl Reach {
         fits || self.0.configured.contains(&without_peer(address))
     }
 
-    /// The same for an address that a DNS name may have stood for.
+    /// The same for an address to which a DNS name may have been resolved.
     pub(crate) fn permits_resolved(&self, address: &Multiaddr) -> bool {
         self.permits(address) || split_peer(address).is_some_and(|(peer, _)| self.0.named.contains(&peer))
     }
