@@ -1,5 +1,5 @@
-//! The commands that serve a deployment: `server`, `scheduler`, `health`. Each turns its configuration into the parts
-//! that it names, runs them until it is told to stop, and stops them in order.
+//! The commands of a deployment: `server`, `scheduler`, `health`. Each starts the parts that its configuration names,
+//! runs them until it is told to stop, and stops them in order.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -27,12 +27,12 @@ use crate::spool;
 use crate::tls;
 use parsec_settings::{EcsConfig, HealthConfig, SchedulerConfig, ServerConfig, redacted};
 
-/// Which part of the interval the beginnings of the loops are scattered over: enough that those of schedulers that were
+/// Over which fraction of the interval the first rounds of the loops are spread: enough that schedulers which were
 /// started together do not all publish in the same second.
 const JITTER: u32 = 10;
 
-/// What a round can take beside each of its operations: calls of a database and of a disk that give no answer, each with its
-/// own limit of a minute or less.
+/// How long a round can take in addition to its operations: calls of a database and of a disk that do not answer, each
+/// with its own limit of a minute or less.
 const BESIDE_OPERATION: Duration = Duration::from_secs(5 * 60);
 
 /// `parsec server dht`.
@@ -81,7 +81,7 @@ async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsStrin
     server::start(process, setup).await
 }
 
-/// Why it ended counts before how it stopped.
+/// The reason for the end takes precedence over the result of the stop.
 fn concluded(ended: anyhow::Result<()>, stopped: anyhow::Result<()>) -> anyhow::Result<()> {
     match (&ended, &stopped) {
         (_, Ok(())) => info!("stopped in order"),

@@ -1,4 +1,4 @@
-//! `parsec conformance`: whether a server, of whatever implementation, keeps the HTTP contract.
+//! `parsec conformance`: checks whether any server, ours or another, keeps the HTTP contract.
 
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ use parsec_show::Look;
 use crate::{output, tls};
 use parsec_settings::{ConformanceConfig, OutputFormat};
 
-/// Runs every check and prints what came of them: 0 if nothing failed, else 1.
+/// Runs every check and prints the results: 0 if nothing failed, else 1.
 pub(crate) async fn run(config: ConformanceConfig, look: Look) -> anyhow::Result<ExitCode> {
     let place = &config.server.place;
     let address = place.resolve().with_context(|| format!("cannot find {place}"))?;

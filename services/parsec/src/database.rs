@@ -1,4 +1,4 @@
-//! Opens the database that the configuration names, and waits for it if it is not there yet.
+//! Opens the database that the configuration names, and waits for it if it cannot be reached yet.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use tracing::{info, warn};
 
 use parsec_settings::{DatabaseConfig, DatabaseTarget};
 
-/// The pauses between two tries: doubling between these.
+/// The shortest and the longest pause between two tries; it doubles in between.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
-/// The database in the store's own terms.
+/// The configuration of the database in the types of the store.
 pub(crate) fn target(config: &DatabaseConfig) -> anyhow::Result<StoreConfig> {
     match &config.target {
         DatabaseTarget::Url(url) => url.expose().parse().context("database URL"),
@@ -30,12 +30,12 @@ pub(crate) fn target(config: &DatabaseConfig) -> anyhow::Result<StoreConfig> {
     }
 }
 
-/// Opens the database and brings its schema up to date. One that is not there is waited for, up to `wait`.
+/// Opens the database and brings its schema up to date. Waits up to `wait` for a database that cannot be reached.
 pub(crate) async fn open(config: &StoreConfig, wait: Duration) -> anyhow::Result<Arc<dyn Store>> {
     Ok(open_and_migrate(config, wait).await?.0)
 }
 
-/// The same, with what was done to the schema.
+/// The same, and returns what was done to the schema.
 pub(crate) async fn open_and_migrate(
     config: &StoreConfig,
     wait: Duration,
@@ -66,7 +66,8 @@ async fn connect_and_migrate(config: &StoreConfig) -> Result<(Arc<dyn Store>, Mi
     Ok((store, migrated))
 }
 
-/// Writes a server's row. A database that does not take it now, read-only or full for instance, is tried again up to `wait`.
+/// Writes a server's row. If the database refuses it for the moment, for instance because it is read-only or full,
+/// tries again for up to `wait`.
 pub(crate) async fn register(store: &dyn Store, row: NewNode, wait: Duration) -> Result<NodeId, StoreError> {
     let (started, mut pause) = (Instant::now(), RETRY.0);
     loop {

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use parsec_settings::{DenylistFiles, ServerConfig};
 
-/// How much is read of a file. The public badbits list has 30 MB.
+/// How many bytes of a file are read. The public badbits list has 30 MB.
 const BOUNDS: Bounds = Bounds { file: 1 << 30, line: 2 << 20 };
 
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +23,7 @@ struct Bounds {
     line: usize,
 }
 
-/// Reads the denylists that are configured, and lets requests for what is on them be counted; `None` if there are none.
+/// Reads the configured denylists, and has requests for their content counted; `None` if there are none.
 ///
 /// # Errors
 /// Names the file, the line and what would be right.
@@ -70,7 +70,7 @@ fn place(list: DenylistName, path: &Path) -> String {
     format!("list {} ({flag})", path.display())
 }
 
-/// Hands each line to `take`, with whatever ends it.
+/// Passes each line to `take`, including its line ending.
 fn each_line(
     list: DenylistName,
     path: &Path,
@@ -78,7 +78,7 @@ fn each_line(
     mut take: impl FnMut(&str) -> Result<(), BadLine>,
 ) -> anyhow::Result<()> {
     let unreadable = || format!("{}: cannot read it", place(list, path));
-    // To open a pipe would wait for somebody who writes.
+    // Opening a pipe would block until somebody writes into it.
     if !path.metadata().with_context(unreadable)?.is_file() {
         bail!("{}: it is not a regular file", place(list, path));
     }

@@ -1,4 +1,4 @@
-//! From the settings of a DHT node to what the engine wants to know.
+//! Turns the settings of a DHT node into the configuration of the engine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub(crate) fn node_config(dht: &DhtConfig, peer: &HostPort, operation_timeout: D
     })
 }
 
-/// Protocol ids and bootstrap peers: those configured, else those of the network by its name.
+/// Protocol ids and bootstrap peers: the configured ones, or else those of the named network.
 fn network(dht: &DhtConfig) -> anyhow::Result<(Vec<String>, Vec<String>)> {
     let (protocols, known) = match &dht.protocol_ids {
         Some(protocols) => (protocols.clone(), Vec::new()),

@@ -1,4 +1,4 @@
-//! With which code a process ends, and with which words.
+//! The exit codes of a process, and its last line on stderr.
 
 use parsec_lab::memory::TooLarge;
 use thiserror::Error;
@@ -16,10 +16,11 @@ pub(crate) const EXIT_CODES: [(u8, &str); 6] = [
     (IMPATIENT, "a second signal: ended at once"),
 ];
 
-/// An end that has an exit code of its own. As text, the last line on stderr.
+/// An end that has its own exit code. As text: the last line on stderr.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
-    /// Something cannot be kept alive: whoever started the process shall start a fresh one (EX_SOFTWARE of sysexits.h).
+    /// Something cannot be kept alive: whatever started the process should start a fresh one (EX_SOFTWARE of
+    /// sysexits.h).
     #[error("giving up: {0}")]
     GaveUp(String),
     /// A stop that left something undone (EX_TEMPFAIL of sysexits.h).

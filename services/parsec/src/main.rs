@@ -1,15 +1,15 @@
 //! parsec: measures how fast a libp2p Kademlia DHT publishes and finds provider records.
 //!
-//! This crate is the wiring; the work is done by the actors, and what was asked for is read in `parsec_settings`.
+//! This crate only connects the parts: the actors do the work, and `parsec_settings` reads the command line.
 //!
-//! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them at once, on this machine; [`network`]: a DHT alone
+//! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them in one process; [`network`]: only a DHT
 //! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did
 //! - [`bench`]: strategies compared
 //! - [`migrate`]: the database brought up to date, or the SQL for it
-//! - [`spool`]: where rows wait while the database is away, and the command that looks after them
+//! - [`spool`]: where rows wait while the database is away, and the command that shows and empties spools
 //! - [`conformance`]: whether a server keeps the HTTP contract
 //! - [`server`], [`scheduler`]: which actors they are made of; [`process`]: what every process has
-//! - [`exit`]: with which code and which words it ends; [`watchdog`]: ends it when nothing else can
+//! - [`exit`]: exit codes and last lines; [`watchdog`]: ends the process when nothing else can
 //! - [`database`], [`dht`], [`denylists`], [`tls`], [`provenance`], [`logging`], [`output`]: what the wiring needs
 //! - [`place`]: where a server runs, from the metadata of ECS or from the [`machine`]
 
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         Err(error) => {
             let mut stream: Box<dyn Write> =
                 if error.is_failure() { Box::new(std::io::stderr()) } else { Box::new(std::io::stdout()) };
-            // If nobody reads it, there is nobody to tell.
+            // If stderr is closed, there is nobody left to tell.
             let _ = write!(stream, "{error}");
             return ExitCode::from(error.exit_code());
         }

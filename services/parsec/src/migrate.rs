@@ -1,4 +1,4 @@
-//! `parsec migrate`: brings the database up to date and says what it did, or prints the SQL for those who do it themselves.
+//! `parsec migrate`: brings the database up to date and prints what it did, or prints the SQL to do so by hand.
 
 use parsec_store::{Migrated, SchemaVersion, migration_script};
 
@@ -20,7 +20,7 @@ pub(crate) async fn run(config: MigrateConfig) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What was done, a line for each who counts versions.
+/// What was done, one line for each program that keeps a schema version.
 fn lines(Migrated { before, after }: &Migrated) -> Vec<String> {
     let mut lines = Vec::new();
     if let (Some(before), Some(after)) = (before.original, after.original) {

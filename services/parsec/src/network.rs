@@ -1,7 +1,7 @@
-//! `parsec network`: a local DHT for servers of their own processes, also on other machines or in other containers.
+//! `parsec network`: a local DHT for servers in other processes, also on other machines or in other containers.
 //!
-//! Its peers are who they were in every run with the same seed, on the same ports: whoever writes down how to join it, in a
-//! compose file for instance, can do so beforehand.
+//! With the same seed, its peers have the same ids and ports in every run, so the settings for joining it can be
+//! written down beforehand, for instance in a compose file.
 
 use anyhow::Context as _;
 use parsec_actors::metrics::Role;
@@ -14,8 +14,8 @@ use crate::output;
 use crate::process::{self, Process};
 use parsec_settings::NetworkConfig;
 
-/// Runs until it is told to stop. On standard output stand, in two lines, what `parsec server dht` takes as `--protocol-id`
-/// and as `--bootstrap-peers`.
+/// Runs until it is told to stop. Prints two lines on standard output: the values for `--protocol-id` and
+/// `--bootstrap-peers` of `parsec server dht`.
 pub(crate) async fn run(config: NetworkConfig) -> anyhow::Result<()> {
     process::raise_file_limit();
     let size = Size { peers: config.peers.into(), undialable: 0.0, nodes: 0 };

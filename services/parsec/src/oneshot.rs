@@ -1,6 +1,6 @@
-//! `parsec provide` and `parsec retrieve`: one operation on any network, and everything that there is to say of it.
+//! `parsec provide` and `parsec retrieve`: one operation on any network, with a full report.
 //!
-//! The node is the same as a server's, without database and HTTP: it joins, does what it was asked to, and ends.
+//! The node is the same as a server's, without database and HTTP: it joins, performs the operation, and ends.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -20,14 +20,14 @@ use crate::process::{self, Process};
 use crate::{dht, output};
 use parsec_settings::{OneShot, OneShotConfig, OutputFormat};
 
-/// How often it is looked whether the node can measure.
+/// How often to check whether the node can measure.
 const READY_POLL: Duration = Duration::from_millis(50);
 
-/// How long it is waited until every record has left: longer than the node takes for its last puts (90 s) and until the
-/// peers have said whether they took them in (12 s).
+/// How long to wait until every record has been sent: longer than the node needs for its last puts (90 s) and for the
+/// peers' confirmations (12 s).
 const BACKGROUND: Duration = Duration::from_secs(110);
 
-/// The largest file: far more than its hash is worth, and little enough to be held in memory.
+/// The largest file: more than anybody needs for a hash, and small enough to be held in memory.
 const MAX_FILE_BYTES: u64 = 256 << 20;
 
 /// How many bootstrap peers a message names.
@@ -103,7 +103,7 @@ fn through(config: &NodeConfig) -> String {
     format!("with {} through {}{more}", config.protocols.join(", "), named.join(", "))
 }
 
-/// Looks again and again whether the node can measure; after `limit`, what it still lacks.
+/// Checks repeatedly whether the node can measure; after `limit`, returns what it still lacks.
 async fn wait_until_ready(node: &impl Dht, limit: Duration) -> anyhow::Result<Option<String>> {
     let deadline = Instant::now() + limit;
     loop {
@@ -118,7 +118,7 @@ async fn wait_until_ready(node: &impl Dht, limit: Duration) -> anyhow::Result<Op
     }
 }
 
-/// Does the operation and prints the result.
+/// Performs the operation and prints the result.
 async fn measure(
     node: &Node,
     config: &OneShotConfig,
@@ -143,8 +143,8 @@ async fn measure(
     Ok(result)
 }
 
-/// What is left to do once the result is told: records leave after it, and one that names this process is worth something
-/// only while it runs.
+/// What is left to do after the result is printed: records are still being sent then, and a record that names this
+/// process is only useful while the process runs.
 async fn conclude(process: &Process, node: &Node, operation: &OneShot, result: &Measured) -> anyhow::Result<ExitCode> {
     let succeeded = result.class == OutcomeClass::Ok;
     let code = |succeeded| if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE };
@@ -178,7 +178,7 @@ async fn conclude(process: &Process, node: &Node, operation: &OneShot, result: &
     };
     tokio::pin!(arrived, stay_on);
     tokio::select! {
-        // What is known already is told.
+        // What is known already is printed.
         biased;
         arrived = &mut arrived => {
             arrived?;
@@ -189,7 +189,7 @@ async fn conclude(process: &Process, node: &Node, operation: &OneShot, result: &
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits until the last record has left and the peers have said whether they took it in; `None` if none was sent.
+/// Waits until the last record has been sent and the peers have confirmed it or not; `None` if none was sent.
 async fn see_off(node: &Node, result: &Measured) -> anyhow::Result<Option<FollowUp>> {
     let (stored, pending) = (result.effort.holders_stored.unwrap_or(0), result.effort.holders_pending.unwrap_or(0));
     if stored + pending == 0 {
@@ -205,7 +205,7 @@ async fn see_off(node: &Node, result: &Measured) -> anyhow::Result<Option<Follow
     Ok(Some(end.context("it is not known whether the peers took the record in: the node did not answer in time")?))
 }
 
-/// Says what became of the records; whether anybody is known to have them.
+/// Prints what happened to the records; returns whether any peer is known to have them.
 fn tell(end: &FollowUp) -> anyhow::Result<bool> {
     output::note(&format!("records: {}", records(end)))?;
     let confirmed = end.confirmed.is_some_and(|confirmed| confirmed > 0);
@@ -215,7 +215,7 @@ fn tell(end: &FollowUp) -> anyhow::Result<bool> {
     Ok(confirmed)
 }
 
-/// Somebody ended the wait for the records: nothing is known of them.
+/// The user ended the wait for the records: nothing is known about them.
 fn interrupted() -> anyhow::Result<bool> {
     output::note("some of the records may not have left: it was not waited for them")?;
     Ok(false)

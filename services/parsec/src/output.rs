@@ -6,42 +6,43 @@ use console::Term;
 use parsec_measure::shown;
 use parsec_show::Look;
 
-/// How many columns there are where no terminal says it.
+/// The width if stdout is not a terminal.
 const COLUMNS: usize = 100;
 
-/// Writes one line, whole and at once.
+/// Writes one whole line at once.
 ///
 /// # Errors
-/// If nobody reads any more.
+/// If stdout has been closed.
 pub(crate) fn line(text: &str) -> io::Result<()> {
     write(io::stdout().lock(), text)
 }
 
-/// Writes a table for spreadsheets, whose lines end as they expect it (RFC 4180: CR LF). Nobody's words but ours are in it.
+/// Writes a table for spreadsheets, with the line endings that they expect (RFC 4180: CR LF). It contains only our own
+/// text, so nothing has to be made harmless.
 ///
 /// # Errors
-/// If nobody reads any more.
+/// If stdout has been closed.
 pub(crate) fn table(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
 }
 
-/// Says something that is no result.
+/// Prints a message that is not a result.
 ///
 /// # Errors
-/// If nobody reads any more.
+/// If stderr has been closed.
 pub(crate) fn note(text: &str) -> io::Result<()> {
     write(io::stderr().lock(), text)
 }
 
-/// Colours are our own; nothing else that steers a terminal leaves here, whoever's words are in the text.
+/// Only our own colours pass; all other terminal control sequences are removed, whoever wrote the text.
 fn write(mut out: impl Write, text: &str) -> io::Result<()> {
     writeln!(out, "{}", shown(text, true))?;
     out.flush()
 }
 
-/// How results are to look: as the terminal allows, in colours if it is one and they are not unwanted.
+/// How results look: as the terminal allows, in colours if stdout is a terminal and colours are not switched off.
 pub(crate) fn look(colours_unwanted: bool) -> Look {
     let terminal = Term::stdout();
     let width = terminal.size_checked().map_or(COLUMNS, |(_, columns)| usize::from(columns));

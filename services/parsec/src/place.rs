@@ -1,7 +1,7 @@
-//! Where a server runs: the cores and the memory it has, the address it is reached at, and its region.
+//! Where a server runs: its cores and memory, the address at which it is reached, and its region.
 //!
-//! On ECS the metadata of the container say so. Elsewhere it is the machine's cores and memory, and the address from
-//! which the database is reached: schedulers are where the database is.
+//! On ECS these come from the metadata of the container. Elsewhere they are the machine's cores and memory, and the
+//! address from which the database is reached, because schedulers are where the database is.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -13,23 +13,23 @@ use crate::machine;
 use parsec_settings::Container;
 use parsec_settings::PlaceConfig;
 
-/// The region of a server that was not told where it runs.
+/// The region of a server whose region is not configured.
 const NO_REGION: &str = "local";
 
-/// What a server's row in the database says of the place where it runs.
+/// What a server's row in the database says about where it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
     /// Cores of a machine, CPU units of a container.
     pub(crate) cpu: i32,
     /// In MB.
     pub(crate) memory_mb: i32,
-    /// Under which schedulers reach the HTTP API.
+    /// The address under which schedulers reach the HTTP API.
     pub(crate) ip: IpAddr,
     pub(crate) region: String,
 }
 
 impl Place {
-    /// This machine, for those who run on it too.
+    /// This machine, for schedulers that run on it as well.
     pub(crate) fn here() -> Self {
         Self {
             cpu: machine::cores(),
@@ -39,8 +39,8 @@ impl Place {
         }
     }
 
-    /// The place of a server whose HTTP API is `bound` to an address. What was configured wins over what the `container`
-    /// says, and that over what can be found out.
+    /// The place of a server whose HTTP API is `bound` to an address. Configured values take precedence over those of
+    /// the `container`, and these over what can be found out from the machine.
     ///
     /// # Errors
     /// If it is in a container to which no address leads.
@@ -90,8 +90,8 @@ fn container_ip(container: &Container, bound: IpAddr, database: &StoreConfig) ->
     }
 }
 
-/// A socket bound to one address can be reached there alone. One bound to all of them is reached the way that we reach
-/// the database; who shares a file with us is on this machine.
+/// A socket bound to one address can only be reached there. One bound to all addresses is reached at the address from
+/// which we reach the database; with a database in a file, schedulers are on this machine.
 fn reachable_ip(bound: IpAddr, database: &StoreConfig) -> IpAddr {
     let localhost = IpAddr::from(Ipv4Addr::LOCALHOST);
     match database {
@@ -136,7 +136,7 @@ mod tests {
         let place = find(&PlaceConfig::default(), Some(&fargate()), ANY).unwrap();
         let expected = Place { cpu: 256, memory_mb: 512, ip: [10, 0, 2, 100].into(), region: "us-west-2".to_owned() };
         assert_eq!(place, expected);
-        // A socket bound to one address does not change where the task is.
+        // Binding a socket to one address does not change in which region the task runs.
         assert_eq!(find(&PlaceConfig::default(), Some(&fargate()), [127, 0, 0, 1].into()).unwrap(), expected);
     }
 

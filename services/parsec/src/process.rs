@@ -1,4 +1,4 @@
-//! A parsec process: its runtime, its supervision tree's root, its end.
+//! A parsec process: its runtime, the root of its supervision tree, and its end.
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
@@ -46,8 +46,8 @@ pub(crate) struct Process {
     root: Recipient<ChildEvent>,
     fatal: watch::Receiver<Option<GivenUp>>,
     signal: watch::Receiver<Option<&'static str>>,
-    /// Ends the process when it cannot do so itself. Only those that run unattended have one: a person who pages through
-    /// what a command prints holds it up for as long as they like.
+    /// Ends the process when it cannot do so itself. Only unattended processes have one: a person who pages through the
+    /// output of a command may block it for as long as they like.
     watchdog: Option<Watchdog>,
 }
 
@@ -61,8 +61,8 @@ impl Process {
         Self::with(metrics, STOP_TIMEOUT, None)
     }
 
-    /// A process that runs unattended: it ends within `stop_timeout` when it is told to, and ends by itself when nothing
-    /// moves any more. Must be called within the system.
+    /// A process that runs unattended: it ends within `stop_timeout` when it is told to, and ends by itself when its
+    /// actors' thread hangs. Must be called within the system.
     ///
     /// # Errors
     /// If the system grants no handlers for signals, or no thread.
@@ -101,10 +101,10 @@ impl Process {
         (telemetry, gateway)
     }
 
-    /// Does something that may take a while, such as waiting for a database; `None` if the process is told to stop first.
+    /// Waits for something that may take a while, such as a database; `None` if the process is told to stop first.
     pub(crate) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
-            // What is up already gets an orderly stop.
+            // The parts that have been started get an orderly stop.
             biased;
             result = work => Some(result),
             signal = self.signalled() => {
@@ -114,7 +114,7 @@ impl Process {
         }
     }
 
-    /// Waits for a signal to stop, or for an actor that cannot be kept alive: then that is the error.
+    /// Waits for a signal to stop, or for an actor that cannot be kept alive, which is returned as the error.
     pub(crate) async fn wait_for_end(&self) -> anyhow::Result<()> {
         let mut fatal = self.fatal.clone();
         tokio::select! {
@@ -140,9 +140,9 @@ impl Process {
     }
 }
 
-/// Listens for SIGTERM and SIGINT, from the start of the process on: the first process of a container would not even
-/// notice one that it does not listen for. A second one ends the process at once. Not on the thread of the actors: one
-/// of them may block it.
+/// Listens for SIGTERM and SIGINT from the start of the process: the first process of a container ignores signals that
+/// it has no handler for. A second signal ends the process at once. The handler does not run on the thread of the
+/// actors, because an actor may block that thread.
 fn listen_for_signals(watchdog: Option<Watchdog>) -> anyhow::Result<watch::Receiver<Option<&'static str>>> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
@@ -162,7 +162,7 @@ fn listen_for_signals(watchdog: Option<Watchdog>) -> anyhow::Result<watch::Recei
     Ok(listener)
 }
 
-/// What was left undone by a stop is an error.
+/// If a stop left something undone, that is an error.
 pub(crate) fn finished(undone: &[String]) -> anyhow::Result<()> {
     if undone.is_empty() { Ok(()) } else { Err(Failure::Unfinished(undone.join("; ")).into()) }
 }
@@ -177,7 +177,7 @@ pub(crate) fn bind(what: &str, place: &HostPort) -> anyhow::Result<TcpListener> 
     let mut rng = rand::rng();
     let mut candidates = port_candidates(&mut rng).map(|port| SocketAddr::new(address.ip(), port));
     let free = candidates.find_map(|candidate| TcpListener::bind(candidate).ok());
-    // None was free: the system's own choice fails with a sentence if it does not fit into the database.
+    // No port was free: let the system choose one, and fail with an error if it does not fit into the database.
     free.map_or_else(|| bind(address), Ok)
 }
 
@@ -185,8 +185,8 @@ pub(crate) fn bind(what: &str, place: &HostPort) -> anyhow::Result<TcpListener> 
 /// to it (1,024), a crawl's 200 visits with a few dials each, the HTTP API's connections, the database and the spool.
 const ENOUGH_FILES: u64 = 4_096;
 
-/// Each peer, each server that is asked and each connection is an open file of this one process: takes as many as the
-/// system grants, warns if that may not do, and says how many they are.
+/// Each peer, each called server and each connection is an open file of this process. Raises the limit as far as the
+/// system allows, warns if that may not be enough, and returns it.
 pub(crate) fn raise_file_limit() -> u64 {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let raised = getrlimit(Resource::RLIMIT_NOFILE)

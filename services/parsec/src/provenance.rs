@@ -8,10 +8,10 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The commit, or `unknown`.
 pub(crate) const COMMIT: &str = env!("PARSEC_COMMIT");
 
-/// Both, for people.
+/// Both, as text for people.
 pub(crate) const VERSION_AND_COMMIT: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("PARSEC_COMMIT"), ")");
 
-/// What stands in the columns `dependencies`: package, version, commit, crates that matter, and `extra` entries.
+/// The content of the columns `dependencies`: package, version, commit, important crates, and `extra` entries.
 pub(crate) fn dependencies(extra: &[(&str, &str)]) -> Value {
     let pairs = env!("PARSEC_CRATES").split(',').filter_map(|pair| pair.split_once('='));
     let crates: Map<String, Value> = pairs.map(|(name, version)| (name.to_owned(), version.into())).collect();

@@ -1,4 +1,4 @@
-//! A scheduler: a round loop for each fleet group, and the recorder of what they measure.
+//! A scheduler: a round loop for each fleet group, and the recorder of the results.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,27 +18,27 @@ use parsec_store::Store;
 use crate::process::{self, Process};
 use crate::provenance;
 
-/// Everything a scheduler is made of.
+/// What a scheduler needs.
 pub(crate) struct SchedulerSetup {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) servers: Arc<dyn ServerApi>,
     pub(crate) groups: Vec<FleetGroup>,
     pub(crate) interval: Duration,
-    /// Within which time from now each loop's first round is due, at random.
+    /// Each loop's first round is due at a random time within this.
     pub(crate) jitter: Duration,
     pub(crate) probes: u32,
     /// Longer than a round can take.
     pub(crate) round_limit: Duration,
     /// Where rows wait to be written.
     pub(crate) backlog: Backlog,
-    /// Of how many ordinary operations the trace is kept.
+    /// The share of ordinary operations whose trace is kept.
     pub(crate) trace_sample: Share,
     pub(crate) seed: Option<u64>,
-    /// Hears of every round that has ended.
+    /// Is told of every round that has ended.
     pub(crate) watcher: Option<Recipient<RoundFinished>>,
 }
 
-/// A scheduler that runs. Dropping it stops its actors without ceremony.
+/// A running scheduler. Dropping it stops its actors without an orderly stop.
 pub(crate) struct RunningScheduler {
     scheduler: Child<Scheduler>,
     recorder: Child<Recorder>,
@@ -89,7 +89,7 @@ pub(crate) fn start(process: &Process, setup: SchedulerSetup) -> RunningSchedule
 }
 
 impl RunningScheduler {
-    /// Stops it in order: no new rounds first, then everything measured is written.
+    /// Stops it in order: first no new rounds begin, then everything measured is written.
     pub(crate) async fn stop(&self, times: StopTimes) -> anyhow::Result<()> {
         let undone = stop_in_order(vec![
             StopStep { name: "scheduler", ask: self.scheduler.ask(times.scheduler()) },

@@ -1,5 +1,5 @@
 //! A measuring server: a DHT node, its HTTP API, its row in the database and its heartbeat, and the recorder of what it
-//! learns of its publications later.
+//! learns about its publications later.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -28,29 +28,30 @@ use crate::place::Place;
 use crate::process::{self, Process};
 use crate::provenance;
 
-/// Everything a server is made of, resolved and bound.
+/// What a server needs, resolved and bound.
 pub(crate) struct ServerSetup {
     pub(crate) dht: NodeConfig,
     pub(crate) http: TcpListener,
     pub(crate) store: Arc<dyn Store>,
-    /// How long a database that does not take the server's row is tried again.
+    /// How long to retry if the database does not accept the server's row.
     pub(crate) database_wait: Duration,
     /// Where rows wait to be written.
     pub(crate) backlog: Backlog,
     pub(crate) fleet: Fleet,
     pub(crate) place: Place,
     pub(crate) startup_delay: Duration,
-    /// What schedulers have to present.
+    /// The token that schedulers have to present.
     pub(crate) token: Option<ApiToken>,
-    /// What the HTTP API proves with who it is; `None` is plain HTTP.
+    /// The TLS certificate of the HTTP API; `None` is plain HTTP.
     pub(crate) tls: Option<ServerConfig>,
-    /// The command line for the database, secrets blanked.
+    /// The command line as recorded in the database, with secrets blanked.
     pub(crate) cmd: String,
-    /// Of how many publications the records are looked for later; 0 is none, not those of other servers either.
+    /// The share of publications whose records are checked later; with 0 it checks none, not even those of other
+    /// servers.
     pub(crate) verify_records: Share,
 }
 
-/// A server that runs. Dropping it stops its actors without ceremony.
+/// A running server. Dropping it stops its actors without an orderly stop.
 pub(crate) struct RunningServer {
     dht: Child<DhtNode>,
     gateway: Child<Gateway>,
@@ -77,7 +78,7 @@ pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Resu
         fleet: fleet.clone(),
         dependencies: provenance::dependencies(&[
             ("strategy", config.strategy.as_str()),
-            // How warm a node keeps itself decides what it measures.
+            // How many connections a node keeps open affects what it measures, so that is recorded, too.
             ("connections", &config.warmth.to_string()),
         ]),
         ip_address: ip,
@@ -88,7 +89,7 @@ pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Resu
     let id = database::register(store.as_ref(), row, database_wait).await.context("cannot register in the database")?;
     info!(node = %id, peer_id, %fleet, region, %ip, http_port, peer_port, "server started");
 
-    // A successor listens where its predecessor did: that port is in the database.
+    // After a crash the new engine listens on the same port, because that port is in the database.
     let restart: StartDht = Arc::new(move || start_again(NodeConfig { listen_port: peer_port, ..config.clone() }));
     let metrics = Arc::clone(&process.metrics);
     metrics.serving(fleet.as_str());
@@ -134,8 +135,8 @@ fn start_again(config: NodeConfig) -> futures::future::BoxFuture<'static, Result
 }
 
 impl RunningServer {
-    /// Stops it in order: the gateway accepts nothing new, and while it finishes what is in flight the heartbeat takes the
-    /// node off the schedulers' list, and records are not checked any more; then the DHT node goes, and what it said last is written.
+    /// Stops it in order. The gateway accepts no new connections; while it finishes the current requests, the heartbeat
+    /// marks the node offline and the verifier stops. Then the DHT node stops, and its last reports are written.
     pub(crate) async fn stop(&self, times: StopTimes) -> anyhow::Result<()> {
         let gateway = StopStep { name: "gateway", ask: self.gateway.ask(times.gateway()) };
         let heartbeat = StopStep { name: "heartbeat", ask: self.heartbeat.ask(times.heartbeat()) };

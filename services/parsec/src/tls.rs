@@ -1,7 +1,7 @@
-//! TLS of the HTTP API: the files with certificates and keys, read and judged.
+//! TLS of the HTTP API: reads and checks the files with certificates and keys.
 //!
-//! The provider of cryptography is named because two are in the program (libp2p brings another one), and rustls does not
-//! choose between them.
+//! The crypto provider is named explicitly because the program contains two (libp2p brings another one), and rustls
+//! does not choose between them.
 
 use std::fmt;
 use std::fs::File;
@@ -27,13 +27,13 @@ use parsec_settings::{CallingConfig, ServerUrl, TlsFiles};
 /// The largest file that is read: the authorities of a whole system have 250 kB.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// How often, at most, it is looked whether the certificate was renewed; a handshake may wait for that.
+/// How often, at most, to check whether the certificate was renewed; a handshake may wait for that.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 const CIPHERS: &str = "ring has the ciphers of TLS 1.2 and 1.3";
 
-/// What a server proves with that it is the one in the certificate. A renewed certificate counts from the next handshakes
-/// on; one that cannot be used is reported, and the one before it goes on.
+/// The server's certificate and key. A renewed certificate is used from the next handshakes on; if it cannot be used,
+/// that is logged and the previous one stays in use.
 ///
 /// # Errors
 /// Names the file, and what is wrong with it.
@@ -46,19 +46,19 @@ pub(crate) fn server(files: &TlsFiles) -> anyhow::Result<ServerConfig> {
         .with_cert_resolver(Arc::new(renewing)))
 }
 
-/// How the servers of a deployment are entered: over TLS if there are authorities to believe.
+/// How to connect to the servers of a deployment: over TLS if authorities are configured.
 ///
 /// # Errors
-/// If there are, and cannot be read: names the file, and what is wrong with it.
+/// If the authorities cannot be read: names the file, and what is wrong with it.
 pub(crate) fn to_servers(config: &CallingConfig) -> anyhow::Result<Access> {
     let tls = config.ca.as_deref().map(|ca| believer(roots_of(ca)?)).transpose()?;
     Ok(Access { token: config.token.clone(), tls, name: None })
 }
 
-/// How this one server is entered, which is at the address `ip`.
+/// How to connect to this one server, which has the address `ip`.
 ///
 /// # Errors
-/// If there is nobody to believe: names the file, and what is wrong with it.
+/// If there are no authorities to trust: names the file, and what is wrong with it.
 pub(crate) fn to_server(url: &ServerUrl, ip: IpAddr, config: &CallingConfig) -> anyhow::Result<Access> {
     let token = config.token.clone();
     if !url.secure {
@@ -98,7 +98,7 @@ fn roots_of_the_system() -> anyhow::Result<RootCertStore> {
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    // To open a pipe would wait for somebody who writes.
+    // Opening a pipe would block until somebody writes into it.
     if !path.metadata()?.is_file() {
         bail!("it is not a regular file");
     }
@@ -118,7 +118,7 @@ fn certificates(pem: &[u8]) -> anyhow::Result<Vec<CertificateDer<'static>>> {
     }
 }
 
-/// What is wrong with a key is told without a word of it.
+/// Errors about a key never quote it.
 fn private_key(pem: &[u8]) -> anyhow::Result<PrivateKeyDer<'static>> {
     if String::from_utf8_lossy(pem).contains("ENCRYPTED") {
         bail!("the key is encrypted; expected a key without a password");
@@ -127,7 +127,7 @@ fn private_key(pem: &[u8]) -> anyhow::Result<PrivateKeyDer<'static>> {
     key.context("there is no private key in it; expected PEM with PKCS#8, PKCS#1 (RSA) or SEC1 (EC)")
 }
 
-/// A certificate with its key, read again once its files are others.
+/// A certificate with its key, read again when the files have changed.
 struct Renewing {
     files: TlsFiles,
     look_again: Duration,
@@ -145,7 +145,7 @@ type Written = [Option<SystemTime>; 2];
 
 impl Renewing {
     fn read(files: &TlsFiles, look_again: Duration) -> anyhow::Result<Self> {
-        // Before the files: what is written in between is seen at the next look.
+        // Read before the files: a change in between is then noticed at the next check.
         let written = written(files);
         let current = Current { certified: Arc::new(certified(files)?), written, looked: Instant::now() };
         Ok(Self { files: files.clone(), look_again, current: Mutex::new(current) })
@@ -293,7 +293,7 @@ mod tests {
         let first = renewing.current();
         assert!(Arc::ptr_eq(&first, &renewing.current()), "nothing has changed");
 
-        // A time of its own for each writing, whatever the clock of the file system counts in.
+        // Each write gets a distinct time, whatever the resolution of the file system's clock.
         let at = |path: &Path, seconds| {
             let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
             File::options().write(true).open(path).unwrap().set_modified(time).unwrap();

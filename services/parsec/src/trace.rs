@@ -1,4 +1,4 @@
-//! `parsec trace`: operations out of the database.
+//! `parsec trace`: shows operations from the database.
 
 use std::process::ExitCode;
 

@@ -1,8 +1,8 @@
-//! A thread that ends the process when nothing else can any more: when the thread of the actors does not come back from one
-//! of them, and when a stop takes longer than it may.
+//! A thread that ends the process when nothing else can: when an actor blocks the thread of the actors for good, and
+//! when a stop takes longer than it may.
 //!
-//! It counts its own steps, not the clock's seconds: on a machine that was suspended, and in a process that was stopped with
-//! SIGSTOP, nobody had the time that has passed.
+//! It counts its own steps instead of seconds: while a machine is suspended, or a process is stopped with SIGSTOP, time
+//! passes in which nothing could run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,16 +16,18 @@ use tracing::error;
 
 use crate::exit::Failure;
 
-/// How often it looks.
+/// How often it checks.
 const STEP: Duration = Duration::from_secs(1);
 
-/// How long the thread of the actors may be away. No handler takes a second: this long only if it never comes back.
+/// How long the thread of the actors may be blocked. No handler takes a second, so a thread that is blocked for this
+/// long will not come back.
 const BLOCKED_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long the last words may take. What blocks everybody may be the log itself, into a pipe that nobody reads.
+/// How long writing the last line may take. What blocks the process may be the log itself, written to a pipe that
+/// nobody reads.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// What the thread looks at.
+/// What the watchdog checks.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Watchdog {
     ticks: Arc<AtomicU64>,
@@ -64,7 +66,7 @@ impl Watchdog {
         Ok(watchdog)
     }
 
-    /// The stop has begun: its time runs from here.
+    /// The stop has begun: its time limit starts now.
     pub(crate) fn stop_begins(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
@@ -83,7 +85,7 @@ struct Judge {
     step: Duration,
     blocked_limit: Duration,
     stop_limit: Duration,
-    /// The ticks at the last step, and for how long they have been those.
+    /// The ticks at the last step, and for how long they have not changed.
     seen: (u64, Duration),
     stopping_for: Duration,
 }
@@ -93,7 +95,7 @@ impl Judge {
         Self { step, blocked_limit, stop_limit, seen: (0, Duration::ZERO), stopping_for: Duration::ZERO }
     }
 
-    /// After a step that took so long.
+    /// Called after each step, with the time it took.
     fn look(&mut self, took: Duration, ticks: u64, stopping: bool) -> Option<Verdict> {
         let (seen, still) = &mut self.seen;
         if *seen != ticks {
@@ -128,7 +130,7 @@ fn failure(verdict: Verdict, metrics: &Metrics, stop_within: Duration) -> Failur
     }
 }
 
-/// Ends the process at once, with its last words.
+/// Ends the process at once, with a last line on stderr.
 pub(crate) fn end_process(failure: &Failure) -> ! {
     let text = failure.to_string();
     let said = thread::Builder::new().spawn(move || error!("{text}"));
@@ -155,7 +157,7 @@ mod tests {
         Judge::new(STEP, MINUTE, Duration::from_secs(30))
     }
 
-    /// After how many steps it speaks, and what it says.
+    /// After how many steps it ends the process, and with which message.
     fn verdict(judge: &mut Judge, steps: usize, took: Duration, stopping: bool) -> Option<(usize, Verdict)> {
         (1..=steps).find_map(|step| Some((step, judge.look(took, 7, stopping)?)))
     }
@@ -203,7 +205,7 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             assert!(hears.try_recv().is_err());
-            // Blocks the arbiter, until it is found.
+            // Blocks the arbiter until the watchdog notices.
             assert_eq!(hears.recv_timeout(MINUTE), Ok(Verdict::Blocked));
         });
     }

@@ -1,4 +1,4 @@
-//! What a comparison of strategies shows: as a table for people, as JSON or CSV for programs.
+//! The output of a comparison of strategies: a table for people, JSON or CSV for programs.
 
 use comfy_table::{CellAlignment, Table, presets};
 use parsec_lab::bench::BenchRow;
@@ -31,10 +31,11 @@ const COLUMNS: [&str; 18] = [
     "closest_found_share",
 ];
 
-/// Prints what was measured, and under which circumstances: with the table for people, beside the rows for programs.
+/// Prints the results and the conditions of the measurement: below the table for people, on stderr with the rows for
+/// programs.
 ///
 /// # Errors
-/// If nobody reads any more.
+/// If stdout has been closed.
 pub(crate) fn print(config: &BenchConfig, seed: u64, rows: &[BenchRow]) -> std::io::Result<()> {
     let heading = heading(config, seed);
     match config.format {
@@ -44,7 +45,7 @@ pub(crate) fn print(config: &BenchConfig, seed: u64, rows: &[BenchRow]) -> std::
     }
 }
 
-/// The circumstances in one line.
+/// The conditions in one line.
 pub(crate) fn heading(config: &BenchConfig, seed: u64) -> String {
     let percent = |share: f64| format!("{} %", (share * 1e4).round() / 1e2);
     let clock = match config.transport {
@@ -71,8 +72,8 @@ fn table(rows: &[BenchRow]) -> String {
     format!("{times}\n{costs}{comparison}")
 }
 
-/// The heads of the columns, and which cell stands in each: how long it took, and what it cost. Side by side they would be
-/// wider than a terminal.
+/// The column heads, and the figure that each cell shows: how long it took, and what it cost. Side by side the two
+/// would be wider than a terminal.
 const TIMES: [(&str, usize); 10] = [
     ("strategy", 0),
     ("operation", 1),
@@ -153,7 +154,7 @@ fn json(rows: &[BenchRow]) -> String {
     format!("{rows:#}")
 }
 
-/// For spreadsheets, as RFC 4180 has it: a header, lines that end in CR LF; what is not known is empty.
+/// For spreadsheets, as RFC 4180 defines it: a header, lines that end in CR LF; unknown values are empty.
 fn csv(rows: &[BenchRow]) -> String {
     let field = |value: &Value| match value {
         Value::Null => String::new(),

@@ -1,4 +1,4 @@
-//! What the demonstration shows of the rounds.
+//! The output of the demonstration about its rounds.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
@@ -30,7 +30,7 @@ const BASELINE: &str = "default";
 const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
 
 impl Board {
-    /// A live line is drawn on stderr if that is a terminal.
+    /// Whether a status line is updated in place on stderr, which needs a terminal.
     pub(crate) fn new(format: OutputFormat, live: bool) -> Self {
         let target = if live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let progress = ProgressBar::with_draw_target(None, target);
@@ -40,17 +40,17 @@ impl Board {
         Self { format, tallies: BTreeMap::new(), rounds: 0, failures: 0, started: Instant::now(), progress }
     }
 
-    /// Whether stderr can carry a live line.
+    /// Whether stderr can show a status line.
     pub(crate) fn can_be_live() -> bool {
         std::io::stderr().is_terminal()
     }
 
-    /// Says something that stays to be read.
+    /// Prints a line that stays.
     pub(crate) fn announce(&self, text: &str) -> std::io::Result<()> {
         self.progress.suspend(|| writeln!(std::io::stderr(), "{text}"))
     }
 
-    /// Says where things stand: on the live line, or as a line of its own.
+    /// Shows the current state: in the status line, or as a line of its own.
     pub(crate) fn say(&self, text: impl Into<String>) -> std::io::Result<()> {
         let text = text.into();
         if self.progress.is_hidden() {
@@ -61,7 +61,7 @@ impl Board {
         Ok(())
     }
 
-    /// Counts a round in and shows it.
+    /// Counts a round and shows it.
     pub(crate) fn show(&mut self, finished: &RoundFinished) -> std::io::Result<()> {
         self.rounds += 1;
         for (node, attempt) in &finished.attempts {

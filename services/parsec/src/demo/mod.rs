@@ -1,7 +1,8 @@
 //! `parsec demo`: a local DHT of real peers, three fleets of real servers, their schedulers and a database, in one process.
 //!
-//! Only the processes are saved: each server has its own libp2p peer, its own HTTP API on its own port
-//! and its own row in the database, and the scheduler finds and calls them as it would across the world.
+//! The only difference to a deployment is that everything runs in one process: each server has its own libp2p peer, its
+//! own HTTP API on its own port and its own row in the database, and the scheduler finds and calls it as it would over
+//! the internet.
 
 mod board;
 
@@ -40,19 +41,19 @@ use crate::server::{self, RunningServer, ServerSetup};
 use crate::spool;
 use parsec_settings::{DemoConfig, DemoFleet, HostPort, SpoolConfig};
 
-/// How long the servers of a fleet may take until all of them can measure.
+/// How long it may take until all servers of a fleet can measure.
 const READY_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// How often it is looked whether they can.
+/// How often to check whether they can.
 const READY_POLL: Duration = Duration::from_millis(50);
 
-/// The trace of every operation is kept: there are few, and they are what one wants to look at afterwards.
+/// The trace of every operation is kept: there are few, and people look at them after a demonstration.
 const TRACE_SAMPLE: Share = Share::new(1.0).expect("the whole is a share");
 
-/// Records are not looked for later.
+/// Records are not checked later.
 const VERIFY_NONE: Share = Share::new(0.0).expect("nothing is a share");
 
-/// A round has a publication and a search, with the waiting around each of them.
+/// A round has a publication and a search, and the waiting before and after each.
 const ROUND_LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// The file of the database.
@@ -128,7 +129,7 @@ struct Schedulers<'a> {
     process: &'a Process,
     config: &'a DemoConfig,
     store: Arc<dyn Store>,
-    /// Of its data.
+    /// The directory of its data.
     directory: PathBuf,
     watcher: Recipient<RoundFinished>,
     started: Instant,
@@ -218,7 +219,7 @@ fn server_setup(
         http,
         store,
         database_wait: Duration::ZERO,
-        // What it learns later of its publications: a handful of rows, and the database lies on the same disk.
+        // What it learns about its publications later is only a handful of rows, and the database is on the same disk.
         backlog: Backlog::default(),
         fleet: fleet.clone(),
         place: Place { region: region.to_string(), ip: localhost, ..Place::here() },
@@ -226,12 +227,12 @@ fn server_setup(
         token: None,
         tls: None,
         cmd: "parsec demo".to_owned(),
-        // A demo is over before a record is an hour old, and its few peers would feel every look.
+        // A demonstration is over before a record is an hour old, and checks would disturb its few peers.
         verify_records: VERIFY_NONE,
     })
 }
 
-/// The database of a demo, and the directory that it is in.
+/// The database of a demonstration, and its directory.
 async fn open_store(data_dir: Option<&Path>) -> anyhow::Result<(Arc<dyn Store>, PathBuf)> {
     let fresh = || std::env::temp_dir().join(format!("parsec-demo-{}", std::process::id()));
     let directory = data_dir.map_or_else(fresh, Path::to_path_buf);

@@ -1,5 +1,5 @@
-//! Where rows wait while the database is away: opening the spool of a process, and `parsec spool`, which looks after
-//! those of processes that are gone.
+//! Where rows wait while the database is away: opens the spool of a process. Also `parsec spool`, for the spools of
+//! processes that are gone.
 
 mod report;
 
@@ -14,12 +14,12 @@ use tracing::{info, warn};
 use crate::{database, output};
 use parsec_settings::{SpoolAction, SpoolCommandConfig, SpoolConfig};
 
-/// Where the rows of a process wait that records into `database`: in its spool, or in memory only, which is said.
+/// Where rows for `database` wait: in a spool, or only in memory, which is logged.
 pub(crate) async fn backlog(config: &SpoolConfig, database: &StoreConfig) -> Backlog {
     open(config, database).await.map_or_else(Backlog::default, |spool| Backlog::on_disk(Box::new(spool)))
 }
 
-/// Opens the spool of a process. Without one it measures as well.
+/// Opens the spool of a process. If that fails, the process measures all the same.
 async fn open(config: &SpoolConfig, database: &StoreConfig) -> Option<Spool> {
     const WITHOUT: &str = "rows that wait for the database are kept in memory only";
     let Some(directory) = config.directory.clone() else {
@@ -71,7 +71,7 @@ async fn replay(directory: &Path, config: &SpoolCommandConfig) -> anyhow::Result
         inspect(directory, SpoolDepth::Frames)?.into_iter().filter(|slot| slot.is_of(&target)).collect();
     let used = slots.iter().filter(|slot| slot.used).count();
     let replayed = if slots.iter().any(|slot| slot.is_abandoned()) {
-        // In a new file none of the nodes would be there that these rows speak of, and each would be refused.
+        // A new database file would not contain the nodes that these rows refer to, so it would refuse every row.
         if let StoreConfig::Sqlite { path } = &target
             && !path.exists()
         {

@@ -1,4 +1,4 @@
-//! What `parsec spool` shows.
+//! The output of `parsec spool`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use parsec_settings::OutputFormat;
 /// The columns of the list that hold numbers.
 const NUMBERS: std::ops::RangeInclusive<usize> = 3..=6;
 
-/// What waits, slot by slot.
+/// The rows that wait, slot by slot.
 pub(super) fn list(directory: &Path, slots: &[SlotReport], format: OutputFormat) -> String {
     if format == OutputFormat::Json {
         return slots.iter().map(slot_json).collect::<Value>().to_string();
