@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 use parsec_settings::{LogConfig, LogLevel, OutputFormat};
 
-/// Our own crates, which the level is for. Libraries speak up from warnings on.
+/// Our own crates, to which the level applies. Libraries log warnings and errors.
 const OURS: [&str; 5] = ["parsec", "parsec_actors", "parsec_api", "parsec_dht", "parsec_store"];
 
 fn directive(level: LogLevel) -> &'static str {
@@ -20,12 +20,12 @@ fn directive(level: LogLevel) -> &'static str {
     }
 }
 
-/// The crates of libp2p, and actix's reader of requests, report what strangers do wrong as warnings and errors; to us it is
-/// weather.
+/// The crates of libp2p, and actix's reader of requests, report mistakes of strangers as warnings and errors. For us
+/// these are as ordinary as the weather.
 const WEATHER: [&str; 5] =
     ["libp2p=error", "libp2p_swarm=error", "libp2p_kad=error", "libp2p_quic=error", "actix_http::h1::dispatcher=off"];
 
-/// What `asked` says comes last and wins; what it says of a library makes our own silence about parts of that void.
+/// The filters in `asked` come last and win. For a library that they mention, our own filters are left out.
 fn filter(level: LogLevel, asked: Option<&str>) -> EnvFilter {
     let ours = OURS.map(|name| format!("{name}={}", directive(level))).join(",");
     let libraries = if level < LogLevel::Warn { "error" } else { "warn" };
@@ -37,7 +37,7 @@ fn filter(level: LogLevel, asked: Option<&str>) -> EnvFilter {
     EnvFilter::new(format!("{libraries},{},{ours},{asked}", quiet.join(",")))
 }
 
-/// Takes log lines, and sends on nothing that steers a terminal but our own colours, whoever's words are in them.
+/// Passes log lines on, without any terminal control sequences except our own colours, whoever wrote the text in them.
 struct Clean<W> {
     out: W,
     format: OutputFormat,
@@ -45,7 +45,7 @@ struct Clean<W> {
 }
 
 impl<W: Write> Write for Clean<W> {
-    /// A whole line at a time: that is how they are written here.
+    /// Receives a whole line at a time, because tracing writes lines in one piece.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
         let clean = match self.format {

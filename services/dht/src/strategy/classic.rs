@@ -7,8 +7,8 @@ use super::puts::Puts;
 use super::{Answer, Lookup, LookupConfig, LookupEnd, Nearest, Provided, Reply, Request, Step, Strategy, Walked};
 use crate::strategy::key::{Contact, Key};
 
-/// Classic publication: look up the k closest peers, send all of them the record at once, and end
-/// when every one of these puts has ended, well or badly.
+/// Classic publication: looks up the k closest peers, sends the record to all of them at once, and ends when all of
+/// these puts have ended, successfully or not.
 #[derive(Debug)]
 pub struct ProvideClassic<P> {
     lookup: Lookup<P>,
@@ -23,7 +23,7 @@ impl<P: Contact> ProvideClassic<P> {
         Self { lookup, walked: None, puts: Puts::new() }
     }
 
-    /// The second half of a publication: to these peers, that a lookup of another make has found.
+    /// The second half of a publication: puts to these peers, which another kind of lookup has found.
     pub fn to(target: Key, local: P, closest: Vec<P>, config: LookupConfig) -> Self {
         let mut publication = Self::new(target, local, Vec::new(), config);
         closest.iter().for_each(|peer| publication.puts.choose(peer.clone()));
@@ -64,17 +64,17 @@ impl<P: Contact> Strategy<P> for ProvideClassic<P> {
     }
 }
 
-/// How a search ended.
+/// The result of a search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found<P> {
     /// A peer named providers.
     Providers {
-        /// Who named them.
+        /// The peer that named them.
         by: P,
-        /// Whom it named, at least one.
+        /// The named providers, at least one.
         providers: Vec<P>,
     },
-    /// Everybody has been asked, and nobody named a provider.
+    /// All peers have been asked, and none named a provider.
     Nobody {
         /// The lookup, at its natural end; `None` if the closest peers were known beforehand.
         walked: Option<Walked<P>>,
@@ -93,7 +93,7 @@ impl<P: Clone> Found<P> {
     }
 }
 
-/// Classic search: the lookup with GET_PROVIDERS, which ends the moment that a peer names a provider.
+/// Classic search: a lookup with GET_PROVIDERS that ends as soon as a peer names a provider.
 #[derive(Debug)]
 pub struct FindProviders<P> {
     lookup: Lookup<P>,

@@ -1,18 +1,18 @@
-//! A crawl of the whole network, as a pure machine: it fills the [`FullTable`](super::FullTable).
+//! A crawl of the whole network, as a pure state machine: it fills the [`FullTable`](super::FullTable).
 //!
-//! Starting at the seeds, every peer that anybody names is visited once, many at a time. To visit a peer means to ask it
-//! for the closest peers of the [`prefix_targets`](super::prefix_targets) of its key, which is to read its routing table.
+//! Starting at the seeds, it visits every peer that any peer names, once, many at a time. To visit a peer means to ask
+//! it for the peers closest to each of its [`prefix_targets`](super::prefix_targets), which shows its routing table.
 
 use std::collections::{HashSet, VecDeque};
 
 use crate::strategy::key::Contact;
 
-/// The bounds of a crawl.
+/// The limits of a crawl.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CrawlConfig {
     /// How many peers are visited at a time.
     pub parallelism: usize,
-    /// How many peers are taken note of at most; further ones are counted and left out.
+    /// How many peers are recorded at most; further ones are counted and left out.
     pub max_peers: usize,
 }
 
@@ -24,19 +24,19 @@ impl Default for CrawlConfig {
     }
 }
 
-/// What came of a visit.
+/// The result of a visit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Visited<P> {
     /// The peer answered.
     Answered {
-        /// Who was visited.
+        /// The visited peer.
         peer: P,
-        /// Whom it named, in whatever order, as often as it did.
+        /// The peers that it named, in any order, possibly more than once.
         named: Vec<P>,
     },
     /// The peer could not be dialled, or did not answer every question.
     Failed {
-        /// Who was visited.
+        /// The visited peer.
         peer: P,
     },
 }
@@ -46,9 +46,9 @@ pub enum Visited<P> {
 pub enum CrawlStep<P> {
     /// Visit this peer.
     Visit(P),
-    /// Nothing until the next visit has ended.
+    /// Wait until the next visit has ended.
     Wait,
-    /// Everybody has been visited. Given once.
+    /// All peers have been visited. Returned once.
     Done(CrawlOutcome<P>),
 }
 
@@ -59,7 +59,7 @@ pub struct CrawlOutcome<P> {
     pub reachable: Vec<P>,
     /// Peers that were named but did not answer.
     pub unreachable: Vec<P>,
-    /// How often a peer was named that had no place within [`CrawlConfig::max_peers`].
+    /// How many times a peer was named for which there was no room within [`CrawlConfig::max_peers`].
     pub left_out: usize,
 }
 
@@ -70,13 +70,13 @@ pub struct Crawl<P> {
     seen: HashSet<P>,
     queue: VecDeque<P>,
     under_way: HashSet<P>,
-    /// Seeds that nobody has named.
+    /// Seeds that no peer has named.
     strangers: HashSet<P>,
     outcome: CrawlOutcome<P>,
 }
 
 impl<P: Contact> Crawl<P> {
-    /// A crawl that starts at `seeds`. It never visits `local`, ourselves.
+    /// A crawl that starts at `seeds`. It never visits `local`, this node.
     pub fn new(local: P, seeds: Vec<P>, config: CrawlConfig) -> Self {
         let mut crawl = Self {
             config,
@@ -86,7 +86,7 @@ impl<P: Contact> Crawl<P> {
             strangers: seeds.iter().cloned().collect(),
             outcome: CrawlOutcome { reachable: Vec::new(), unreachable: Vec::new(), left_out: 0 },
         };
-        // We take no place among the peers.
+        // This node does not count as one of the peers.
         crawl.config.max_peers = config.max_peers.saturating_add(1);
         crawl.seen.insert(local);
         crawl.hear(seeds);
@@ -117,13 +117,13 @@ impl<P: Contact> Crawl<P> {
                 self.outcome.reachable.push(peer);
             }
             Visited::Failed { peer } if self.under_way.remove(&peer) => self.outcome.unreachable.push(peer),
-            // Nobody asked for it.
+            // A result of a visit that was not requested.
             Visited::Answered { .. } | Visited::Failed { .. } => {}
         }
     }
 
-    /// Takes in what came of a visit, if one has ended, and says what to do next. Called again and again without one,
-    /// it hands out visits until [`CrawlConfig::parallelism`] are under way.
+    /// Takes the result of a visit, if one has ended, and returns the next step. When called repeatedly without a
+    /// result, it returns visits until [`CrawlConfig::parallelism`] are under way.
     pub fn advance(&mut self, visited: Option<Visited<P>>) -> CrawlStep<P> {
         if let Some(visited) = visited {
             self.take_in(visited);
@@ -141,8 +141,8 @@ impl<P: Contact> Crawl<P> {
         CrawlStep::Done(std::mem::replace(&mut self.outcome, nothing))
     }
 
-    /// Whether all that is waited for are seeds whom nobody has named: of the network as its peers know it, everybody has
-    /// been visited.
+    /// Whether only seeds that no peer has named are still being visited: all peers known to the network have been
+    /// visited then.
     pub fn is_held_up(&self) -> bool {
         self.queue.is_empty()
             && !self.under_way.is_empty()
@@ -154,7 +154,7 @@ impl<P: Contact> Crawl<P> {
         &self.outcome
     }
 
-    /// The same, for a crawl that has to end before it is done.
+    /// The same, for a crawl that has to end early.
     pub fn into_outcome(self) -> CrawlOutcome<P> {
         self.outcome
     }

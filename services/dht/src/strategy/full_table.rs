@@ -1,4 +1,4 @@
-//! All reachable peers of the network, as a crawl found them, and who of them is closest to a key.
+//! All reachable peers of the network, as found by a crawl, and which of them are closest to a key.
 
 use crate::strategy::key::{Contact, Key};
 
@@ -16,7 +16,7 @@ impl<P> Default for FullTable<P> {
 }
 
 impl<P: Contact> FullTable<P> {
-    /// A table of these peers; one that comes twice is taken once.
+    /// A table of these peers; duplicates are dropped.
     pub fn new(peers: impl IntoIterator<Item = P>) -> Self {
         let mut peers: Vec<(Key, P)> = peers.into_iter().map(|peer| (peer.key(), peer)).collect();
         peers.sort_unstable_by_key(|(key, _)| *key);
@@ -29,7 +29,7 @@ impl<P: Contact> FullTable<P> {
         self.peers.len()
     }
 
-    /// Whether there are none.
+    /// Whether the table is empty.
     pub fn is_empty(&self) -> bool {
         self.peers.is_empty()
     }
@@ -42,7 +42,7 @@ impl<P: Contact> FullTable<P> {
     /// The `n` peers that are closest to `target`, closest first; fewer if there are no more.
     pub fn closest(&self, target: &Key, n: usize) -> Vec<P> {
         let mut found = Vec::new();
-        // Subtrees with their depths, the closest last: whoever shares one bit more is closer than all who do not.
+        // Subtrees with their depths, the closest last: a peer that shares one bit more is closer than all that do not.
         let mut ahead = vec![(self.peers.as_slice(), 0)];
         while found.len() < n
             && let Some((subtree, depth)) = ahead.pop()

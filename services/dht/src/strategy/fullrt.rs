@@ -1,5 +1,5 @@
-//! Publishing and finding with the whole network in memory, as the "accelerated DHT client" of go-libp2p-kad-dht
-//! (`fullrt/dht.go`) does: the `fullrt` fleet. There is no lookup; the closest peers come from a
+//! Publishing and finding with all peers of the network in memory, like the "accelerated DHT client" of
+//! go-libp2p-kad-dht (`fullrt/dht.go`): the `fullrt` fleet. There is no lookup; the closest peers come from a
 //! [`FullTable`](super::FullTable).
 
 use std::time::Duration;
@@ -8,17 +8,18 @@ use super::puts::Puts;
 use super::{Answer, Found, LookupEnd, Provided, Request, Step, Strategy};
 use crate::strategy::key::Contact;
 
-/// Which share of the puts must have succeeded before stragglers are given a last chance: 3/10 (Go: `waitFrac`).
+/// The share of puts that must have succeeded before the remaining ones get a last chance: 3/10 (Go: `waitFrac`).
 const WAIT_RATIO: (usize, usize) = (3, 10);
 
-/// Stragglers are waited for as long as each such interval brings a success (Go: the ticker in `execOnMany`).
+/// The remaining puts are waited for as long as each interval of this length brings a success (Go: the ticker in
+/// `execOnMany`).
 const TICK: Duration = Duration::from_millis(500);
 
-/// Publication to peers that are known to be the closest: all are sent the record at once.
+/// Publication to peers that are known to be the closest: the record is sent to all of them at once.
 ///
-/// The caller is let go at the first tick of 500 ms without a new success, the ticks starting when 3 of 10 puts have
-/// succeeded; or at once if, at a success, twice the successes plus the failures make up the number of peers. What is
-/// under way then goes on until it has ended. (Go cancels it, so that fewer peers hold the record than it looks like.)
+/// Ticks of 500 ms start when 3 of 10 puts have succeeded, and the publication returns at the first tick without a new
+/// success. It returns earlier if, at a success, twice the successes plus the failures reach the number of peers. Puts
+/// that are under way then continue to their end. (Go cancels them, so that fewer peers hold the record than it seems.)
 #[derive(Debug)]
 pub struct ProvideFull<P> {
     puts: Puts<P>,
@@ -40,7 +41,7 @@ impl<P: Contact> ProvideFull<P> {
         Self { puts, tick: None, returned: false }
     }
 
-    /// Notes an answer, and says whether it is a success that lets the caller go.
+    /// Notes an answer, and returns whether it is a success after which the publication returns.
     fn take_in(&mut self, answer: Answer<P>, now: Duration) -> bool {
         let stored_before = self.puts.stored();
         self.puts.take_in(answer);
@@ -54,7 +55,7 @@ impl<P: Contact> ProvideFull<P> {
         stored + self.puts.ended() >= self.puts.chosen()
     }
 
-    /// Whether a tick has come since the one before which nothing succeeded.
+    /// Whether a tick has come without a success since the previous tick.
     fn has_ticked_in_vain(&mut self, now: Duration) -> bool {
         let stored = self.puts.stored();
         let Some(tick) = self.tick.as_mut().filter(|tick| tick.due <= now) else { return false };
@@ -71,7 +72,7 @@ impl<P: Contact> Strategy<P> for ProvideFull<P> {
     type Outcome = Provided<P>;
 
     fn advance(&mut self, answer: Option<Answer<P>>, now: Duration) -> Step<P, Provided<P>> {
-        // A tick that is due comes before an answer that comes after it.
+        // A tick that is due is handled before an answer that came after it.
         let in_vain = self.has_ticked_in_vain(now);
         let enough = answer.is_some_and(|answer| self.take_in(answer, now));
         if let Some(peer) = self.puts.next() {
@@ -88,9 +89,9 @@ impl<P: Contact> Strategy<P> for ProvideFull<P> {
     }
 }
 
-/// Search at peers that are known to be the closest: all are asked at once, and nobody else. It ends the moment that one
-/// names a provider, or when all have answered or failed. (Go gives up earlier on peers that are slow to answer, and may
-/// miss a record that they hold.)
+/// Search at peers that are known to be the closest: all of them are asked at once, and no others. It ends when a peer
+/// names a provider, or when all have answered or failed. (Go gives up earlier on slow peers, and may miss a record
+/// that they hold.)
 #[derive(Debug)]
 pub struct FindFull<P> {
     to_ask: Vec<P>,

@@ -1,5 +1,5 @@
-//! Where a record is: looks up the k peers closest to a key, then asks each of them for providers. Unlike a search it
-//! does not end at the first: what each of them says is the result.
+//! Finds out where a record is: looks up the k peers closest to a key, then asks each of them for providers. Unlike a
+//! search it does not end at the first provider: the result is the answer of each of them.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -7,16 +7,16 @@ use std::time::Duration;
 use super::{Answer, Lookup, LookupConfig, Reply, Request, Step, Strategy};
 use crate::strategy::key::{Contact, Key};
 
-/// What one of the closest peers said.
+/// The answer of one of the closest peers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked<P> {
-    /// Who it is.
+    /// The peer.
     pub peer: P,
-    /// The providers that it named; `None` if it gave no answer.
+    /// The providers that it named; `None` if it did not answer.
     pub providers: Option<Vec<P>>,
 }
 
-/// See the module's documentation. Ends with the closest peers, closest first, ourselves never among them.
+/// See the module's documentation. The outcome is the closest peers, closest first, without this node.
 #[derive(Debug)]
 pub struct FindHolders<P> {
     lookup: Lookup<P>,
@@ -29,7 +29,7 @@ pub struct FindHolders<P> {
 }
 
 impl<P: Contact> FindHolders<P> {
-    /// Looks at the holders of `target`, starting at `seeds`.
+    /// Checks the holders of `target`, starting at `seeds`.
     pub fn new(target: Key, local: P, seeds: Vec<P>, config: LookupConfig) -> Self {
         let lookup = Lookup::new(target, local, seeds, Request::FindNode, config);
         Self { lookup, closest: None, asked: 0, ended: 0 }

@@ -5,7 +5,7 @@ use std::fmt;
 use libp2p::PeerId;
 use sha2::{Digest, Sha256};
 
-/// A point in the keyspace: the sha2-256 of what stands on the wire (a multihash, or a peer id's bytes).
+/// A point in the keyspace: the sha2-256 of the bytes that are sent (a multihash, or the bytes of a peer id).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key([u8; 32]);
 
@@ -14,7 +14,7 @@ pub struct Key([u8; 32]);
 pub struct Distance([u8; 32]);
 
 impl Key {
-    /// The point that belongs to these bytes of the wire.
+    /// The point for these bytes.
     pub fn of(wire: &[u8]) -> Self {
         Self(Sha256::digest(wire).into())
     }
@@ -23,7 +23,7 @@ impl Key {
         self.0
     }
 
-    /// How far apart two points are.
+    /// The distance between two points.
     pub fn distance(&self, other: &Self) -> Distance {
         let mut xor = self.0;
         for (byte, theirs) in xor.iter_mut().zip(other.0) {
@@ -52,7 +52,7 @@ impl Key {
         Self(point)
     }
 
-    /// A point so close to zero that no honest network has anybody there.
+    /// A point so close to zero that an honest network has no peer there.
     #[cfg(test)]
     pub(crate) fn near_zero(last: u16) -> Self {
         let mut point = [0; 32];
@@ -88,9 +88,9 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Whoever can be asked: a peer id in the field, a single byte in a test.
+/// A peer that can be asked: a peer id in practice, a single byte in tests.
 pub trait Contact: Clone + Eq + std::hash::Hash + fmt::Debug {
-    /// Its place in the keyspace.
+    /// Its point in the keyspace.
     fn key(&self) -> Key;
 }
 

@@ -1,12 +1,11 @@
-//! The iterative lookup of go-libp2p-kad-dht, which classic and optimistic publishing and finding share.
+//! The iterative lookup of go-libp2p-kad-dht, used by classic and optimistic publication and by searches.
 //!
-//! It walks towards the key with at most alpha requests under way, until the beta closest peers that
-//! it has heard of, unreachable ones left aside, have all answered, or nobody is left to ask. Then
-//! dials that are under way are given up, requests under way are awaited, and whoever among the k
-//! closest has not been asked yet is asked at once (the follow-up). Answers that come after the end of
-//! the walk change nothing about who is closest. Semantics: `query.go` and `lookup.go` of
-//! go-libp2p-kad-dht v0.39, with one difference: Go forgets that it has asked those whose answers came
-//! late, and asks them again in the follow-up. Here nobody is asked twice.
+//! It walks towards the key with at most alpha requests under way, until the beta closest peers that it knows, without
+//! unreachable ones, have all answered, or no peer is left to ask. Then dials under way are cancelled, requests under
+//! way are awaited, and those of the k closest that have not been asked yet are asked at once (the follow-up). Answers
+//! that come after the end of the walk do not change which peers are closest. Semantics: `query.go` and `lookup.go` of
+//! go-libp2p-kad-dht v0.39, with one difference: Go forgets that it has asked peers whose answers came late, and asks
+//! them again in the follow-up. Here no peer is asked twice.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -14,8 +13,9 @@ use std::time::Duration;
 use super::{Answer, Reply, Request, Step, Strategy};
 use crate::strategy::key::{Contact, Distance, Key};
 
-/// How many peers one lookup hears of, those it starts at included. In the field it is a few hundred. Peers that keep naming
-/// inventions, each closer than the one before, would otherwise let it go on and grow without end.
+/// How many peers one lookup considers, including those that it starts from. In practice there are a few hundred.
+/// Without a limit, peers that keep naming invented peers, each closer than the one before, could make it run and grow
+/// without end.
 pub(crate) const MAX_HEARD: usize = 4_096;
 
 /// How wide a lookup searches.
@@ -25,29 +25,29 @@ pub struct LookupConfig {
     pub alpha: usize,
     /// How many of the closest peers must have answered.
     pub beta: usize,
-    /// How many closest peers are looked for; also the size of a bucket and the number of holders of a record.
+    /// How many closest peers to find; also the size of a bucket and the number of holders of a record.
     pub k: usize,
 }
 
 impl Default for LookupConfig {
-    /// The values of go-libp2p-kad-dht (`amino/defaults.go`), which the field runs.
+    /// The values of go-libp2p-kad-dht (`amino/defaults.go`), which most peers of the public network use.
     fn default() -> Self {
         Self { alpha: 10, beta: 3, k: 20 }
     }
 }
 
-/// Where a peer stands in a lookup.
+/// The state of a peer in a lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    /// Named by somebody, not asked.
+    /// Named by another peer, not asked yet.
     Heard,
     /// Asked, no answer yet.
     Waiting,
     /// Has answered.
     Answered,
-    /// Could not be dialled, or gave no proper answer, during the walk: no longer counted among the closest.
+    /// Could not be dialled, or gave no valid answer, during the walk: does not count among the closest any more.
     Unreachable,
-    /// The same after the walk, when it is settled who is closest.
+    /// The same after the walk, when the closest peers are fixed already.
     Silent,
 }
 
@@ -60,13 +60,13 @@ pub struct Nearest<P> {
     pub answered: bool,
 }
 
-/// How a lookup ended.
+/// The result of a lookup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Walked<P> {
     /// The closest peers that are not known to be unreachable, at most k, closest first.
     pub closest: Vec<Nearest<P>>,
-    /// The closest of all peers that were heard of, unreachable ones included, at most k, closest first: who stands in
-    /// the tables of the network, alive or not. As in Go, this is what the network's size is estimated from.
+    /// The closest of all peers that were named, unreachable ones included, at most k, closest first: those in the
+    /// routing tables of the network, alive or not. As in Go, the network's size is estimated from these.
     pub named: Vec<P>,
 }
 
@@ -99,7 +99,7 @@ pub struct Lookup<P> {
 }
 
 impl<P: Contact> Lookup<P> {
-    /// A lookup of `target` that starts at `seeds` and asks each peer `request`. It never asks `local`, ourselves.
+    /// A lookup of `target` that starts at `seeds` and sends each peer `request`. It never asks `local`, this node.
     pub fn new(target: Key, local: P, seeds: Vec<P>, request: Request, config: LookupConfig) -> Self {
         let mut lookup = Self {
             target,
@@ -129,7 +129,7 @@ impl<P: Contact> Lookup<P> {
         }
     }
 
-    /// Notes an answer, without going on yet.
+    /// Notes an answer, without taking the next step yet.
     pub(super) fn take_in(&mut self, answer: Answer<P>) {
         if answer.request != self.request {
             return;
@@ -153,7 +153,7 @@ impl<P: Contact> Lookup<P> {
         }
     }
 
-    /// Somebody knows the peer somewhere else than where it could not be reached: it may be asked once more.
+    /// Another address is known for a peer that could not be reached: it may be asked once more.
     pub(super) fn reconsider(&mut self, peer: &P) {
         let entry = self.places.get(peer).and_then(|place| self.peers.get_mut(place));
         if let Some(entry) =
@@ -186,7 +186,7 @@ impl<P: Contact> Lookup<P> {
         }
     }
 
-    /// The walk has come to its end: the beta closest have answered, or there is nobody left to ask.
+    /// Ends the walk: the beta closest have answered, or no peer is left to ask.
     fn has_arrived(&self) -> bool {
         let closest_answered =
             self.reachable().take(self.config.beta).all(|(_, entry)| entry.standing == Standing::Answered);

@@ -1,9 +1,8 @@
-//! Strategies: how to publish and how to find, as pure machines.
+//! Strategies: how to publish and how to find, as pure state machines.
 //!
-//! A strategy never touches a socket, a clock or a random source. Whoever drives it calls
-//! [`Strategy::advance`] until it answers [`Step::Wait`] or [`Step::Done`], performs the steps, and
-//! feeds each answer back. The driver of a real node does so over the network; a test does the same
-//! with a map of who knows whom.
+//! A strategy never uses a socket, a clock or a source of randomness. The driver calls [`Strategy::advance`] until it
+//! returns [`Step::Wait`] or [`Step::Done`], performs the steps, and passes each answer back. The driver of a real node
+//! does so over the network; that of a test uses a map of which peers know which.
 
 mod classic;
 mod crawl;
@@ -31,25 +30,25 @@ pub use holders::{Asked, FindHolders};
 pub(crate) use lookup::MAX_HEARD;
 pub use lookup::{Lookup, LookupConfig, Nearest, Walked};
 pub use optprov::{ProvideOptimistic, Thresholds};
-/// What to ask a peer. The key is the operation's own and known to the driver.
+/// What to ask a peer for. The key is that of the operation, and known to the driver.
 pub use parsec_measure::RequestKind as Request;
 pub use prefixes::{PREFIX_TARGETS, prefix_targets};
 pub use puts::{LookupEnd, Provided};
 pub use size::{NotEnough, SizeEstimate, SizeEstimator};
 
-/// What came of asking.
+/// The result of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply<P> {
     /// The peer answered.
     Answered {
-        /// Peers that it names as closer to the key.
+        /// Peers that it named as closer to the key.
         closer: Vec<P>,
-        /// Peers that it names as providers of the key.
+        /// Peers that it named as providers of the key.
         providers: Vec<P>,
     },
-    /// ADD_PROVIDER was written to the peer. As in Go, nothing comes back that could confirm it.
+    /// ADD_PROVIDER was written to the peer. As in Go, no answer confirms it.
     Stored,
-    /// No connection, no stream, no answer, or none that makes sense.
+    /// There was no connection, no stream, no answer, or no valid one.
     Failed,
     /// The dial was given up because [`Step::CancelDials`] was asked for: the peer itself is not to blame.
     Cancelled,
@@ -58,11 +57,11 @@ pub enum Reply<P> {
 /// The reply of one peer to a request that it was sent. A peer has at most one request of each kind under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer<P> {
-    /// Who was asked.
+    /// The peer that was asked.
     pub peer: P,
-    /// What it was asked.
+    /// What it was asked for.
     pub request: Request,
-    /// What came of it.
+    /// The result.
     pub reply: Reply<P>,
 }
 
@@ -71,26 +70,26 @@ pub struct Answer<P> {
 pub enum Step<P, O> {
     /// Send this request to this peer.
     Ask {
-        /// Whom to ask.
+        /// The peer to ask.
         peer: P,
-        /// What to ask.
+        /// What to ask for.
         request: Request,
     },
     /// Give up every request, puts apart, whose peer is not connected yet; each of them is answered with
     /// [`Reply::Cancelled`].
     CancelDials,
-    /// Nothing until the next answer, or until this time on the clock of `advance`.
+    /// Wait for the next answer, or until this time on the clock of `advance`.
     Wait(Option<Duration>),
     /// The operation has its outcome, and its caller need not wait for the rest: requests under way go on in the
-    /// background, and the machine is driven on to [`Step::Done`]. At most once.
+    /// background, and the machine is driven on to [`Step::Done`]. Returned at most once.
     Return(O),
     /// Everything has ended; requests still under way are dropped.
     Done(O),
 }
 
 impl<P, O> Step<P, O> {
-    /// For a machine that drives this one, which has nothing to leave to the background: `Break` with its outcome, or
-    /// the step on the way there.
+    /// For a machine that drives this one and leaves nothing to the background: `Break` with its outcome, or the next
+    /// step.
     fn until_done<T>(self) -> ControlFlow<O, Step<P, T>> {
         match self {
             Self::Ask { peer, request } => ControlFlow::Continue(Step::Ask { peer, request }),
@@ -102,17 +101,17 @@ impl<P, O> Step<P, O> {
     }
 }
 
-/// A publication or a lookup as a machine.
+/// A publication or a lookup as a state machine.
 pub trait Strategy<P> {
-    /// What it ends with.
+    /// The outcome.
     type Outcome;
 
-    /// Takes in an answer, if there is a new one, and says what to do next.
+    /// Takes an answer, if there is a new one, and returns the next step.
     ///
-    /// `now` is the time since the operation began. Called again and again without an answer, it hands out one
-    /// step after another, and comes to [`Step::Wait`] or [`Step::Done`] after finitely many.
+    /// `now` is the time since the operation began. When called repeatedly without an answer, it returns one step after
+    /// another, and comes to [`Step::Wait`] or [`Step::Done`] after finitely many.
     fn advance(&mut self, answer: Option<Answer<P>>, now: Duration) -> Step<P, Self::Outcome>;
 
-    /// A peer that could not be dialled has been named at another address since: it may be worth asking again.
+    /// Another address has become known for a peer that could not be dialled: it may be worth asking again.
     fn reconsider(&mut self, _peer: &P) {}
 }

@@ -1,11 +1,11 @@
 //! Optimistic provide, as in go-libp2p-kad-dht (`lookup_optim.go`): the `optprov` fleet.
 //!
-//! Who knows how large the network is knows how close the k closest peers of a key must be. So a peer that the lookup
-//! comes upon and that is close enough is sent the record at once; the lookup is stopped as soon as the peers that it
-//! knows are close enough taken together; and the caller is let go when three quarters of the puts have ended, because
-//! the last few mostly run into their time-outs. The other puts go on.
+//! From the size of the network follows how close the k closest peers of a key must be. So when the lookup finds a peer
+//! that is close enough, the record is sent to it at once. The lookup is stopped as soon as the peers that it knows are
+//! close enough taken together. The publication returns when three quarters of the puts have ended, because the last
+//! few mostly run into their time-outs. The other puts go on.
 //!
-//! Differences from Go: peers that are missing when fewer than k are known do not count as distance 0; with nobody to
+//! Differences from Go: if fewer than k peers are known, the missing ones do not count as distance 0; with no peer to
 //! ask the publication ends at once; and lookup requests that are under way when the lookup is stopped are not awaited.
 
 use std::ops::ControlFlow;
@@ -16,13 +16,13 @@ use super::puts::Puts;
 use super::{Answer, Lookup, LookupConfig, LookupEnd, Provided, Request, Step, Strategy};
 use crate::strategy::key::{Contact, Key};
 
-/// How sure it must be that a peer is among the k closest (Go: `optProvIndividualThresholdCertainty`).
+/// The required certainty that a peer is among the k closest (Go: `optProvIndividualThresholdCertainty`).
 const CERTAINTY: f64 = 0.9;
 
 /// How probable it may be that even the true k closest are not accepted as a set (Go: `optProvSetThresholdStrictness`).
 const STRICTNESS: f64 = 0.1;
 
-/// Which share of k puts must have ended before the caller is let go: 3/4 (Go: `optProvReturnRatio`).
+/// The share of k puts that must have ended before the publication returns: 3/4 (Go: `optProvReturnRatio`).
 const RETURN_RATIO: (usize, usize) = (3, 4);
 
 /// How close is close enough, as shares of the keyspace.
@@ -91,7 +91,7 @@ impl<P: Contact> ProvideOptimistic<P> {
         }
     }
 
-    /// Chooses peers for puts, as long as the lookup lasts, and asks what it asks. `None` once it is over.
+    /// As long as the lookup lasts, chooses peers for puts and passes its requests on. `None` once it is over.
     fn look_up(&mut self) -> Option<Step<P, Provided<P>>> {
         let Phase::LookingUp(lookup) = &mut self.phase else { return None };
         let nearest: Vec<(P, f64)> = lookup.nearest().map(|(peer, place)| (peer.clone(), place.fraction())).collect();
@@ -143,7 +143,8 @@ impl<P: Contact> ProvideOptimistic<P> {
 }
 
 impl Thresholds {
-    /// Whether the lookup may be stopped, knowing these as the nearest peers, with so many puts not failed so far.
+    /// Whether the lookup may be stopped, given these nearest peers and this number of puts that have not failed so
+    /// far.
     fn stop<P>(&self, nearest: &[(P, f64)], promising: usize, k: usize) -> Option<LookupEnd<P>> {
         if nearest.is_empty() {
             return None;

@@ -1,7 +1,8 @@
-//! Keys to ask a peer for so that it shows its routing table, bucket by bucket.
+//! Keys to ask a peer for, so that its answers show its routing table, bucket by bucket.
 //!
-//! FIND_NODE carries bytes that the other side hashes. So a table holds, for each of the 65,536 possible first 16 bits, a
-//! number whose bytes on the wire hash to a point that begins with them. It is the same for all peers and made once.
+//! FIND_NODE carries bytes that the receiver hashes. So for each of the 65,536 possible first 16 bits, a table holds a
+//! number whose encoded bytes hash to a point that begins with these bits. It is the same for all peers and computed
+//! once.
 
 use std::sync::OnceLock;
 
@@ -16,8 +17,8 @@ type Preimages = Vec<u32>;
 
 /// Bytes for FIND_NODE whose point shares exactly 0, 1, … 15 leading bits with `peer`, in this order.
 ///
-/// The first call makes the table: 753,015 hashes, half a second in an optimised build and two in a debug build. Best not
-/// on a thread that others wait for.
+/// The first call computes the table: 753,015 hashes, half a second in an optimised build and two in a debug build. Do
+/// not call it on a thread that others wait for.
 pub fn prefix_targets(peer: &Key) -> Vec<Vec<u8>> {
     static PREIMAGES: OnceLock<Preimages> = OnceLock::new();
     let preimages = PREIMAGES.get_or_init(make);
@@ -26,7 +27,7 @@ pub fn prefix_targets(peer: &Key) -> Vec<Vec<u8>> {
     turned.map(|head| wire(preimages[usize::from(head)]).to_vec()).collect()
 }
 
-/// A well-formed peer id: the multihash of a sha2-256 digest, in case that the other side insists on one.
+/// A well-formed peer id, in case the receiver insists on one: the multihash of a sha2-256 digest.
 fn wire(number: u32) -> [u8; 34] {
     const SHA2_256: u8 = 0x12;
     let mut bytes = [0; 34];

@@ -1,18 +1,18 @@
-//! The puts of a publication: whom the record goes to, and what came of it.
+//! The puts of a publication: which peers get the record, and the outcome of each put.
 
 use std::collections::{HashSet, VecDeque};
 
 use super::{Answer, Reply, Walked};
 use crate::strategy::key::Contact;
 
-/// What came of a publication, or has come of it so far: the same for every way to publish.
+/// The outcome of a publication, final or so far: the same for every way to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provided<P> {
-    /// Peers that the record was written to, in that order.
+    /// Peers that the record was written to, in the order of the writes.
     pub stored: Vec<P>,
-    /// Peers that it could not be written to, in the order in which that turned out.
+    /// Peers that it could not be written to, in the order of the failures.
     pub failed: Vec<P>,
-    /// Peers that the record is under way to. Empty when everything has ended.
+    /// Peers whose puts are under way. Empty when everything has ended.
     pub pending: Vec<P>,
     /// How the lookup before it ended.
     pub lookup: LookupEnd<P>,
@@ -28,12 +28,12 @@ pub enum LookupEnd<P> {
     /// It was stopped because the k closest peers that it knew were so close, taken together, that it would hardly
     /// have found closer ones.
     CloseEnough,
-    /// There was none: the closest peers were known beforehand.
+    /// There was no lookup: the closest peers were known beforehand.
     NotNeeded,
 }
 
 impl<P> LookupEnd<P> {
-    /// The lookup's result if it ran to its natural end: only then does it tell the network's size.
+    /// The lookup's result if it ran to its natural end: only then can the network's size be estimated from it.
     pub fn walked(&self) -> Option<&Walked<P>> {
         match self {
             Self::Completed(walked) => Some(walked),
@@ -42,7 +42,7 @@ impl<P> LookupEnd<P> {
     }
 }
 
-/// Keeps the books on ADD_PROVIDER: nobody is sent the record twice.
+/// Keeps track of the puts: no peer is sent the record twice.
 #[derive(Debug)]
 pub(super) struct Puts<P> {
     chosen: HashSet<P>,
@@ -58,14 +58,14 @@ impl<P: Contact> Puts<P> {
         Self { chosen, queue, under_way: Vec::new(), stored: Vec::new(), failed: Vec::new() }
     }
 
-    /// The record shall go to this peer, unless it has been chosen before.
+    /// Chooses this peer for a put, unless it has been chosen before.
     pub(super) fn choose(&mut self, peer: P) {
         if self.chosen.insert(peer.clone()) {
             self.queue.push_back(peer);
         }
     }
 
-    /// Whom to send the record next; from now on that put is under way.
+    /// The peer to send the record to next; its put counts as under way from now on.
     pub(super) fn next(&mut self) -> Option<P> {
         let peer = self.queue.pop_front()?;
         self.under_way.push(peer.clone());
@@ -76,18 +76,18 @@ impl<P: Contact> Puts<P> {
         let Some(place) = self.under_way.iter().position(|other| *other == peer) else { return };
         self.under_way.swap_remove(place);
         match reply {
-            // One specification has the record echoed: an answer proves as much as a written request.
+            // One of the specifications has peers echo the record: an answer proves as much as a written request.
             Reply::Stored | Reply::Answered { .. } => self.stored.push(peer),
             Reply::Failed | Reply::Cancelled => self.failed.push(peer),
         }
     }
 
-    /// How many have been chosen, whatever became of it.
+    /// How many peers have been chosen, whatever the outcome.
     pub(super) fn chosen(&self) -> usize {
         self.chosen.len()
     }
 
-    /// How many have been chosen, failures left aside.
+    /// How many peers have been chosen, without those that failed.
     pub(super) fn promising(&self) -> usize {
         self.chosen.len() - self.failed.len()
     }
@@ -96,7 +96,7 @@ impl<P: Contact> Puts<P> {
         self.stored.len()
     }
 
-    /// How many have ended, well or badly.
+    /// How many puts have ended, successfully or not.
     pub(super) fn ended(&self) -> usize {
         self.stored.len() + self.failed.len()
     }

@@ -19,16 +19,16 @@ use thiserror::Error;
 
 use crate::strategy::key::Key;
 
-/// Samples older than this tell of another network (Go: `MaxMeasurementAge`).
+/// Older samples may describe a network of another size (Go: `MaxMeasurementAge`).
 const MAX_AGE: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// Below this many samples there is no estimate (Go: `MinMeasurementsThreshold`).
+/// With fewer samples there is no estimate (Go: `MinMeasurementsThreshold`).
 const MIN_SAMPLES: usize = 5;
 
 /// How many samples are kept, the latest (Go: `MaxMeasurementsThreshold`).
 const MAX_SAMPLES: usize = 150;
 
-/// Halvings of a weight beyond which it is as good as nothing, but still a number whose square is one.
+/// After this many halvings a weight hardly counts any more, but its square is still a positive number.
 const MAX_HALVINGS: usize = 64;
 
 /// By what factor a sample may differ from the median.
@@ -49,7 +49,7 @@ pub struct SizeEstimate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("network size unknown: {have} of {need} lookups that found {k} peers in the last two hours")]
 pub struct NotEnough {
-    /// Lookups to go by.
+    /// Lookups so far.
     pub have: usize,
     /// Lookups that are needed.
     pub need: usize,
@@ -69,7 +69,7 @@ struct Sample {
 pub struct SizeEstimator {
     local: Key,
     k: usize,
-    /// In the order of their times.
+    /// Ordered by time.
     samples: VecDeque<Sample>,
 }
 
@@ -79,9 +79,9 @@ impl SizeEstimator {
         Self { local, k, samples: VecDeque::new() }
     }
 
-    /// Takes in a lookup that ran to its natural end with exactly k peers; `closest` are their keys (unreachable ones
-    /// included: [`Walked::named`](super::Walked::named)). Others are ignored. `in_bucket` is how many peers stand in
-    /// the bucket of our own routing table that `target` falls into. Returns whether it was taken in.
+    /// Adds a lookup that ran to its natural end with exactly k peers; others are ignored. `closest` are the keys of
+    /// these peers (unreachable ones included: [`Walked::named`](super::Walked::named)). `in_bucket` is the number of
+    /// peers in the bucket of our own routing table that `target` falls into. Returns whether it was added.
     ///
     /// Targets should be random. `now` is the time on a clock that never goes back, the same for every call.
     pub fn track(&mut self, target: &Key, closest: &[Key], in_bucket: usize, now: Duration) -> bool {
@@ -107,7 +107,7 @@ impl SizeEstimator {
         0.5_f64.powf(missing.min(MAX_HALVINGS) as f64)
     }
 
-    /// The size of the network as the lookups of the last two hours have it.
+    /// The size of the network according to the lookups of the last two hours.
     ///
     /// # Errors
     /// With fewer than five such lookups.
@@ -120,7 +120,7 @@ impl SizeEstimator {
         samples.retain(|sample| sample.peers <= median * MAX_RATIO && sample.peers >= median / MAX_RATIO);
         let sum = |term: fn(&Sample) -> f64| samples.iter().map(term).sum::<f64>();
         let weight = sum(|sample| sample.weight);
-        // As many samples of equal weight would be as exact as these.
+        // The number of samples of equal weight that would be as exact as these.
         let effective = weight * weight / sum(|sample| sample.weight * sample.weight);
         let freedom = (self.k as f64 - 2.0).max(1.0);
         Ok(SizeEstimate {

@@ -1,7 +1,7 @@
-//! The peers that let us in: who they are, and what has become of asking them.
+//! The bootstrap peers: which ones there are, and the result of asking each.
 //!
-//! A node that cannot join says why, for each of them: whoever looks at its readiness has to mend a typing error, a firewall
-//! or a wrong network, and all of these look the same from "the routing table is empty".
+//! A node that cannot join reports the reason for each of them. Behind "the routing table is empty" there may be a
+//! typing error, a firewall or a wrong network, and the operator has to know which.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use parsec_measure::harmless;
 use crate::swarm::rpc::RpcError;
 use crate::wire::messages::NamedPeer;
 
-/// How many bootstrap peers a sentence names; of more it gives the number. Networks have four to eight.
+/// How many bootstrap peers a sentence names; of further ones it gives only the number. Networks have four to eight.
 const MAX_TOLD: usize = 8;
 
 /// How much of a reason is told: an error of the system, and the address that it is about.
@@ -24,7 +24,7 @@ const MAX_REASON_CHARS: usize = 160;
 const MAX_PROTOCOLS: usize = 3;
 const MAX_PROTOCOL_CHARS: usize = 80;
 
-/// The bootstrap peers of a node, shared by those who ask them and those who tell of it.
+/// The bootstrap peers of a node, shared by the code that asks them and the code that reports on them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Bootstrap(Arc<Inner>);
 
@@ -46,7 +46,7 @@ struct Door {
     speaks: Option<Vec<String>>,
 }
 
-/// What the last request came to.
+/// The result of the last request.
 #[derive(Debug)]
 enum Answer {
     LetIn,
@@ -69,7 +69,7 @@ impl Bootstrap {
         self.0.peers.iter().any(|known| known.id == *peer)
     }
 
-    /// Those that are not being asked already. They are from now on, until there is an answer.
+    /// Those that are not being asked already. From now on they count as being asked, until there is an answer.
     pub(crate) fn knock(&self) -> Vec<NamedPeer> {
         let mut doors = self.0.doors.lock();
         let at_rest =
@@ -84,7 +84,7 @@ impl Bootstrap {
         }
     }
 
-    /// A peer, one of these or any other, has answered as it should, or has not.
+    /// A peer, one of these or any other, has answered properly, or has not.
     pub(crate) fn answered(&self, peer: &PeerId, answer: Result<(), &RpcError>) {
         if !self.is_one(peer) {
             return;
@@ -96,7 +96,7 @@ impl Bootstrap {
         };
         let mut doors = self.0.doors.lock();
         let door = doors.entry(*peer).or_default();
-        // That it is left alone for a while because of it tells nobody why.
+        // That it is left alone for a while because of that failure would explain nothing.
         if !(matches!(answer, Err(RpcError::BackOff)) && matches!(door.last, Some(Answer::Refused(_)))) {
             door.last = Some(last);
         }
@@ -113,12 +113,12 @@ impl Bootstrap {
         self.0.doors.lock().entry(*peer).or_default().speaks = Some(names);
     }
 
-    /// What a node lacks, and why, if it is because we are not let in.
+    /// What a node lacks, and why, if the reason is that no bootstrap peer answers.
     pub(crate) fn explain(&self, lacking: &str) -> String {
         self.complaint().map_or_else(|| lacking.to_owned(), |why| format!("{lacking}; {why}"))
     }
 
-    /// Why we are not let in, peer by peer; `None` if there is nothing to complain of.
+    /// Why we cannot join, peer by peer; `None` if there is nothing to report.
     pub(crate) fn complaint(&self) -> Option<String> {
         let doors = self.0.doors.lock();
         let known = self.0.peers.iter().filter_map(|peer| Some((peer.id, doors.get(&peer.id)?)));

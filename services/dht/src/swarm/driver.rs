@@ -1,8 +1,8 @@
 //! The task that owns a node's swarm.
 //!
-//! It does three things: it lets the swarm work, it answers what operations need to know of the
-//! routing table, and it keeps that table: a peer that answered a request goes in, one that did not
-//! goes out, as in go-libp2p-kad-dht. It runs on the multi-thread runtime, away from the actors.
+//! It does three things: it polls the swarm, it answers operations' questions about the routing table, and it maintains
+//! that table: a peer that answered a request is added, one that did not is removed, as in go-libp2p-kad-dht. It runs
+//! on the multi-thread runtime, away from the actors.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::wire::addresses::{self, Observed};
 use crate::wire::messages::NamedPeer;
 use crate::wire::reach::Reach;
 
-/// How many commands may wait for the task. Notes about peers are dropped beyond it, questions wait.
+/// How many commands may wait for the task. When the queue is full, notes about peers are dropped; questions wait.
 const QUEUE: usize = 1_024;
 
 /// How often idle streams are swept and libp2p-kad's own queries ended.
@@ -37,10 +37,10 @@ const HOUSEKEEPING: Duration = Duration::from_secs(5);
 /// How long closing all connections may take.
 const HANG_UP_LIMIT: Duration = Duration::from_secs(5);
 
-/// How much of a peer's own description is kept.
+/// How many characters of a peer's description of itself are kept.
 const MAX_AGENT_CHARS: usize = 64;
 
-/// What an operation starts from.
+/// The starting point of an operation.
 #[derive(Debug)]
 pub(crate) struct Start {
     /// The closest peers of the routing table, closest first.
@@ -48,13 +48,13 @@ pub(crate) struct Start {
     pub(crate) table_size: usize,
     /// How many peers of the table are in the bucket that the key falls into.
     pub(crate) in_bucket: usize,
-    /// Who provides the key according to our own records.
+    /// The providers of the key according to our own records.
     pub(crate) local_providers: Vec<PeerId>,
-    /// Ourselves, with the addresses to announce.
+    /// This node, with the addresses to announce.
     pub(crate) local: NamedPeer,
 }
 
-/// The node's state at a glance.
+/// A summary of the node's state.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Status {
     pub(crate) table_size: usize,
@@ -81,7 +81,7 @@ enum Command {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Gone;
 
-/// How others talk to the task.
+/// How other code talks to the task.
 #[derive(Debug, Clone)]
 pub(crate) struct DriverHandle {
     commands: mpsc::Sender<Command>,
@@ -94,7 +94,7 @@ impl std::fmt::Debug for Command {
 }
 
 impl DriverHandle {
-    /// What an operation on `key` starts from: at most `count` seeds.
+    /// The starting point of an operation on `key`: at most `count` seeds.
     pub(crate) async fn start(&self, key: Vec<u8>, count: usize) -> Result<Start, Gone> {
         self.question(|reply| Command::Start { key, count, reply }).await
     }
@@ -103,7 +103,7 @@ impl DriverHandle {
         self.question(|reply| Command::Status { reply }).await
     }
 
-    /// Notes that we provide a key, so that we answer so when asked.
+    /// Notes that this node provides a key, so that it says so when asked.
     pub(crate) async fn add_local_record(&self, key: Vec<u8>) {
         let _ = self.commands.send(Command::AddLocalRecord { key }).await;
     }
@@ -113,7 +113,7 @@ impl DriverHandle {
         let _ = self.commands.send(Command::Forget(peer)).await;
     }
 
-    /// Closes the connections to a peer that is needed no more, unless somebody else is asking it something.
+    /// Closes the connections to a peer that is no longer needed, unless another request to it is under way.
     pub(crate) async fn disconnect(&self, peer: PeerId) {
         let _ = self.commands.send(Command::Disconnect(peer)).await;
     }
@@ -123,7 +123,8 @@ impl DriverHandle {
         self.question(|done| Command::HangUp { done }).await
     }
 
-    /// Lets libp2p-kad look a key up by itself, asking everybody `request`. Until `deadline`; what was done by then is told.
+    /// Lets libp2p-kad look a key up by itself, sending every peer `request`. Ends at `deadline`; what was done by then
+    /// is returned.
     pub(crate) async fn walk(&self, key: Vec<u8>, request: Request, deadline: Instant) -> Result<Walked, Gone> {
         let (reply, mut walked) = oneshot::channel();
         self.commands.send(Command::Walk { key, request, reply }).await.map_err(|_| Gone)?;
@@ -134,17 +135,18 @@ impl DriverHandle {
         walked.await.map_err(|_| Gone)
     }
 
-    /// Which software these peers say they run, as far as they are connected and have said so.
+    /// The software that these peers say they run, as far as they are connected and have told us.
     pub(crate) async fn agents(&self, peers: Vec<PeerId>) -> Result<HashMap<PeerId, Arc<str>>, Gone> {
         self.question(|reply| Command::Agents { peers, reply }).await
     }
 
-    /// The peer answered a request: it belongs into the routing table. Lost when the task is swamped; the next answer will do.
+    /// The peer answered a request: it belongs in the routing table. Dropped when the queue is full; its next answer
+    /// will do.
     pub(crate) fn answered(&self, peer: NamedPeer) {
         let _ = self.commands.try_send(Command::Answered(peer));
     }
 
-    /// The peer did not answer a request: it has no place in the routing table.
+    /// The peer did not answer a request: it is removed from the routing table.
     pub(crate) fn unresponsive(&self, peer: PeerId) {
         let _ = self.commands.try_send(Command::Unresponsive(peer));
     }
@@ -171,18 +173,18 @@ pub(crate) struct Driver {
     swarm: Swarm<Behaviour>,
     rpc: RpcClient,
     commands: mpsc::Receiver<Command>,
-    /// Where to find us, if that is not left to listeners and peers.
+    /// The addresses to announce, if they are configured.
     configured: Vec<Multiaddr>,
     observed: Observed,
     reach: Reach,
     warmth: Warmth,
-    /// Who is connected, and since when.
+    /// The connected peers, and since when.
     connected: HashMap<PeerId, Instant>,
-    /// What connected peers say they run.
+    /// The software that connected peers say they run.
     agents: HashMap<PeerId, Arc<str>>,
     /// The lookup of libp2p-kad's own that is being measured.
     walk: Option<Walk>,
-    /// Who is told which protocols they speak.
+    /// Is told which protocols peers speak.
     bootstrap: Bootstrap,
 }
 
@@ -221,7 +223,8 @@ impl Driver {
         housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                // Not at random: on a virtual clock, a run is the same every time. The last one starves the others least.
+                // Not in random order: on a virtual clock, every run is the same. The last branch is the least likely
+                // to starve the others.
                 biased;
                 _ = housekeeping.tick() => {
                     self.rpc.sweep();
@@ -231,7 +234,7 @@ impl Driver {
                 command = self.commands.recv() => match command {
                     None => return,
                     Some(Command::Stop { done }) => {
-                        // The port must be free when the answer arrives: the swarm goes first.
+                        // The port must be free when the answer arrives, so the swarm is dropped first.
                         drop(self.swarm);
                         let _ = done.send(());
                         return;
@@ -249,7 +252,7 @@ impl Driver {
 
     async fn hang_up(&mut self) {
         self.rpc.release_all();
-        // Dials under way would connect, or fail, in the middle of what comes next.
+        // Dials under way would succeed or fail in the middle of the next operation.
         let mut peers = self.swarm.behaviour().rpc.dialling();
         peers.extend(self.swarm.connected_peers().copied());
         peers.sort_unstable();
@@ -310,7 +313,7 @@ impl Driver {
         let _ = self.swarm.disconnect_peer_id(peer);
     }
 
-    /// Closes what is beyond the number of connections that are kept.
+    /// Closes connections beyond the number that is kept.
     fn let_go_of_surplus(&mut self) {
         if !self.warmth.is_exceeded(self.connected.len()) {
             return;
@@ -405,7 +408,7 @@ impl Driver {
         }
     }
 
-    /// Under which addresses others should find us.
+    /// The addresses at which other peers should find this node.
     fn announced(&self) -> Vec<Multiaddr> {
         if !self.configured.is_empty() {
             return self.configured.iter().take(addresses::MAX_PER_PEER).cloned().collect();
@@ -413,7 +416,7 @@ impl Driver {
         addresses::announced(self.swarm.external_addresses(), self.swarm.listeners())
     }
 
-    /// A peer says under which address it sees us. Once enough of them agree, we announce it.
+    /// A peer reports the address at which it sees us. Once enough peers agree, we announce it.
     fn note_observation(&mut self, peer: PeerId, address: Multiaddr) {
         let credible = address.len() <= addresses::MAX_ADDRESS_BYTES
             && self.reach.permits(&address)
@@ -439,7 +442,7 @@ impl Driver {
     }
 
     fn start_walk(&mut self, key: Vec<u8>, request: Request, reply: oneshot::Sender<Walked>) {
-        // Whoever asked before has gone, or it would have been told to wait.
+        // The previous caller has gone, or this one would have been told to wait.
         self.end_walk(Progress::default());
         self.end_foreign_queries();
         let serving = &mut self.swarm.behaviour_mut().kad;

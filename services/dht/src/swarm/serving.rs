@@ -1,9 +1,10 @@
-//! libp2p-kad as a server that dials only when it is told to look something up.
+//! libp2p-kad as a server that dials only for lookups that it is told to make.
 //!
 //! While its table has fewer than 20 peers, libp2p-kad starts a bootstrap of its own half a second after each new one,
-//! which no option turns off: a dozen dials for every bucket, in competition with what is being measured. Here it
-//! answers others and keeps the routing table; whoever is to be asked is asked through [`rpc`](crate::swarm::rpc). The exception
-//! is the strategy `libp2p`, which measures its own lookups: while one of them runs, a [`Tap`] is in place and dials pass.
+//! and no option turns that off: a dozen dials for every bucket, which compete with the measurement. Here it only
+//! answers other peers and keeps the routing table; our own requests go through [`rpc`](crate::swarm::rpc). The
+//! exception is the strategy `libp2p`, which measures libp2p-kad's own lookups: while one of them runs, a [`Tap`] is in
+//! place and dials are allowed.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -64,7 +65,7 @@ pub(crate) fn kad(
 /// See the module's documentation.
 pub struct Serving {
     pub(crate) kad: Kademlia,
-    /// In place while a lookup of libp2p-kad's own is measured.
+    /// Present while a lookup of libp2p-kad's own is measured.
     pub(crate) tap: Option<Tap>,
     /// That lookup.
     pub(crate) query: Option<kad::QueryId>,
@@ -98,12 +99,12 @@ impl Serving {
         }
     }
 
-    /// Takes a peer into the table.
+    /// Adds a peer to the table.
     pub fn introduce(&mut self, peer: &PeerId, address: Multiaddr) {
         self.kad.add_address(peer, address);
     }
 
-    /// Takes a peer out of the table.
+    /// Removes a peer from the table.
     pub fn forget(&mut self, peer: &PeerId) {
         self.kad.remove_peer(peer);
     }
@@ -180,7 +181,7 @@ impl NetworkBehaviour for Serving {
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
         if let (Some(tap), FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), error, .. })) =
             (&mut self.tap, &event)
-            // Another dial or connection is under way: its end is what counts.
+            // Another dial or connection is under way: its result is what counts.
             && !matches!(error, DialError::DialPeerConditionFalse(_))
         {
             tap.fails_to_connect(*peer, Failure::of_dial(error).into());
@@ -201,12 +202,12 @@ impl NetworkBehaviour for Serving {
         }
         loop {
             if let Some(ours) = self.query {
-                // A bootstrap of its own would be taken for the lookup that is measured.
+                // A bootstrap of its own would be mistaken for the lookup that is measured.
                 self.kad.iter_queries_mut().filter(|query| query.id() != ours).for_each(|mut query| query.finish());
             }
             let event = ready!(self.kad.poll(context));
             match (&event, &mut self.tap) {
-                // Nobody waits for this dial: the query that wants it is ended as soon as it is seen.
+                // Nothing waits for this dial: the query that wants it is ended as soon as it is seen.
                 (ToSwarm::Dial { .. }, None) => continue,
                 (ToSwarm::Dial { opts }, Some(tap)) => {
                     if let Some(peer) = opts.get_peer_id() {

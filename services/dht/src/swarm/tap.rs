@@ -1,9 +1,9 @@
 //! rust-libp2p's own lookups, as they are: the strategy `libp2p`.
 //!
-//! libp2p-kad tells how many requests a query took and how long, not what became of each. A [`Tap`] around its behaviour
-//! ([`Serving`](crate::swarm::serving::Serving)) notes when it dials, sends, hears and fails. Who named whom, and how many peers
-//! an answer named, stays inside. libp2p-kad also reports a publication as done before a single record has left, so the
-//! records are sent by us, to the peers that its lookup found.
+//! libp2p-kad reports how many requests a query took and how long, not the result of each request. A [`Tap`] around its
+//! behaviour ([`Serving`](crate::swarm::serving::Serving)) notes when it dials, sends, receives and fails. Who named
+//! whom, and how many peers an answer named, cannot be seen from outside. libp2p-kad also reports a publication as done
+//! before a single record has been sent, so we send the records ourselves, to the peers that its lookup found.
 
 use std::collections::HashMap;
 use std::fmt::{self, Write};
@@ -15,12 +15,12 @@ use tokio::time::Instant;
 use crate::swarm::rpc::{RpcError, Stopwatch};
 use crate::wire::messages::NamedPeer;
 
-/// What came of a walk.
+/// The result of a walk.
 #[derive(Debug)]
 pub(crate) struct Walked {
     /// When it ended.
     pub(crate) at: Instant,
-    /// Whether it came to its end by itself, rather than being told to stop or running into libp2p-kad's own limit.
+    /// Whether it ended by itself, and not because it was stopped or ran into libp2p-kad's own limit.
     pub(crate) complete: bool,
     /// Its requests, in the order in which they began.
     pub(crate) overheard: Vec<Overheard>,
@@ -30,7 +30,7 @@ pub(crate) struct Walked {
     pub(crate) providers: Vec<PeerId>,
 }
 
-/// A request of a walk, as far as it is seen from outside.
+/// A request of a walk, as far as it can be seen from outside.
 #[derive(Debug)]
 pub(crate) struct Overheard {
     pub(crate) peer: PeerId,
@@ -41,24 +41,24 @@ pub(crate) struct Overheard {
 /// How it ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
-    /// With an answer, of which nothing is seen.
+    /// With an answer, whose content cannot be seen.
     Answered,
     Failed(RpcError),
     /// It was still under way when the walk was over.
     Cancelled,
 }
 
-/// A query of libp2p-kad that was asked for, and who waits for its end.
+/// A query of libp2p-kad that was requested, and the caller that waits for its end.
 #[derive(Debug)]
 pub(crate) struct Walk {
     pub(crate) query: kad::QueryId,
     pub(crate) reply: oneshot::Sender<Walked>,
 }
 
-/// What the latest word of a query means.
+/// What a query's latest result means.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    /// Nothing more is to be waited for.
+    /// There is nothing more to wait for.
     pub(crate) ended: bool,
     pub(crate) complete: bool,
     pub(crate) closest: Vec<NamedPeer>,
@@ -94,7 +94,7 @@ impl Progress {
     }
 }
 
-/// Listens at the edge of libp2p-kad while a query of ours runs; one at a time.
+/// Observes the events of libp2p-kad while a query of ours runs; one query at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Tap {
     overheard: Vec<Overheard>,
@@ -129,7 +129,7 @@ impl Tap {
         self.stopwatch(peer).connected();
     }
 
-    /// A connection stands. The request that waited for it travels with it.
+    /// A connection has been made. The request that waited for it is sent on it.
     pub(crate) fn connects(&mut self, peer: PeerId, address: &Multiaddr) {
         self.addresses.insert(peer, address.clone());
         if let Some(stopwatch) = self.under_way(peer) {
@@ -145,7 +145,7 @@ impl Tap {
         self.ends(peer, Heard::Failed(error));
     }
 
-    /// A connection's handler reports; only answers to us and failures count.
+    /// A connection's handler reports an event; only answers to us and failures count.
     pub(crate) fn hears(&mut self, peer: PeerId, event: &impl fmt::Debug) -> Option<NamedPeer> {
         match variant(event).as_str() {
             "FindNodeRes" | "GetProvidersRes" => {
@@ -163,7 +163,7 @@ impl Tap {
     fn ends(&mut self, peer: PeerId, end: Heard) {
         if let Some(place) = self.under_way.remove(&peer) {
             let request = &mut self.overheard[place];
-            // When the stream was open and the request written stays inside: it is known once there is an end to it.
+            // When the stream was opened and the request written cannot be seen; only its end is known.
             if request.stopwatch.read().connected.is_some() && end != Heard::Cancelled {
                 request.stopwatch.opened();
                 request.stopwatch.written();
@@ -173,7 +173,7 @@ impl Tap {
         }
     }
 
-    /// The query is over: what is still under way is needed no more.
+    /// The query is over: requests that are still under way are no longer needed.
     pub(crate) fn into_overheard(mut self) -> Vec<Overheard> {
         let left: Vec<_> = self.under_way.keys().copied().collect();
         for peer in left {

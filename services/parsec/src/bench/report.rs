@@ -31,7 +31,7 @@ const COLUMNS: [&str; 18] = [
     "closest_found_share",
 ];
 
-/// Prints the results and the conditions of the measurement: below the table for people, on stderr with the rows for
+/// Prints the results and the conditions of the measurement: above the table for people, on stderr with the rows for
 /// programs.
 ///
 /// # Errors
