@@ -1,4 +1,4 @@
-//! What a measuring node's swarm is made of: its behaviours, and the bounds on its connections.
+//! Builds the swarm of a measuring node: its behaviours, and the limits on its connections.
 
 use std::num::NonZeroU8;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::swarm::underlay::{BuildError, Underlay};
 use crate::wire::messages::{MAX_ANSWER_BYTES, MAX_REQUEST_BYTES};
 use crate::wire::reach::Reach;
 
-/// How many dials of a peer the swarm begins at once: all. Whose turn it is decides the [`Dialler`].
+/// How many dials of a peer the swarm begins at once: all. [`Dialler`] decides when each of them starts.
 const ALL_AT_ONCE: NonZeroU8 = NonZeroU8::MAX;
 
 /// How long a connection without streams stays open: until the driver lets it go, since there are too many
@@ -57,7 +57,7 @@ pub(crate) struct Plan<'a> {
     /// The protocol ids of the network, the one to offer first in front.
     pub(crate) protocols: &'a [StreamProtocol],
     pub(crate) mode: Mode,
-    /// Whether libp2p-kad's own lookups will be asked for: then it reads answers too.
+    /// Whether libp2p-kad's own lookups will be requested: then it has to read answers, too.
     pub(crate) walks: bool,
     pub(crate) reach: &'a Reach,
     pub(crate) underlay: &'a dyn Underlay,
@@ -69,7 +69,7 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<(Swarm<Behaviour>, rpc::client::R
     let local = keypair.public().to_peer_id();
     let experience = Experience::default();
     let (rpc, client) = rpc::client::RpcClient::new(protocols.to_vec(), reach.clone(), experience.clone());
-    // No address cache: what others say of themselves must not outlive the order to forget them.
+    // No address cache: when the node is told to forget addresses, none that others have named may remain.
     let identify = identify::Config::new("/ipfs/0.1.0".into(), keypair.public())
         .with_agent_version(AGENT.into())
         .with_cache_size(0);
@@ -96,8 +96,8 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<(Swarm<Behaviour>, rpc::client::R
         .with_max_negotiating_inbound_streams(MAX_NEGOTIATING)
         .with_dial_concurrency_factor(ALL_AT_ONCE);
     if !walks {
-        // A request leaves together with the name of its protocol, as in Go. rust-libp2p's own lookups are measured as they
-        // are: without.
+        // A request is sent together with the name of its protocol, as in Go. rust-libp2p's own lookups are measured
+        // unchanged, without this.
         config = config.with_substream_upgrade_protocol_override(Version::V1Lazy);
     }
     let transport = underlay.transport(keypair, reach)?;

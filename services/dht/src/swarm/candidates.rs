@@ -1,7 +1,8 @@
-//! AutoNAT, with a bound on what it is told.
+//! AutoNAT, with a limit on the addresses it is given.
 //!
-//! Each peer says under which address it sees us. libp2p's AutoNAT client remembers every such address for ever, whoever made
-//! it up, and sorts them all every five seconds. Here it hears of the first [`MAX_CANDIDATES`] that may be ours at all.
+//! Each peer says under which address it sees us. libp2p's AutoNAT client remembers every such address for ever, even
+//! invented ones, and sorts them all every five seconds. Here it is given only the first [`MAX_CANDIDATES`] that may be
+//! ours at all.
 
 use std::collections::HashSet;
 use std::task::{Context, Poll};
@@ -38,7 +39,7 @@ impl Candidates {
         Self { autonat: Client::new(rng, autonat::v2::client::Config::default()), reach, heard: HashSet::new() }
     }
 
-    /// Whether AutoNAT may hear of an address.
+    /// Whether AutoNAT may be given an address.
     fn admits(&mut self, address: &Multiaddr) -> bool {
         if self.heard.contains(address) {
             return true;

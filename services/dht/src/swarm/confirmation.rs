@@ -1,13 +1,14 @@
-//! Whether a peer has taken in the record that was written to it. ADD_PROVIDER has no answer: what comes back is the end of
-//! the stream, clean if the peer has handled the request, a reset if it has not.
+//! Whether a peer has accepted the record that was written to it. ADD_PROVIDER has no answer; all that comes back is
+//! the end of the stream: clean if the peer has handled the request, a reset if it has not.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// What is known of one put: nothing at first, then one word, which stays. Shared between the log of the operation and
-/// whoever reads the stream to its end. One whose stream is given up without an end (the node stops) is never told.
+/// The known state of one put: unknown at first, then one result, which stays. Shared between the log of the operation
+/// and the code that reads the stream to its end. If the stream is given up without an end (because the node stops), it
+/// stays unknown.
 #[derive(Debug, Clone)]
 pub(crate) struct Confirmation(Arc<watch::Sender<Option<Result<Instant, String>>>>);
 
@@ -41,7 +42,7 @@ impl Confirmation {
         self.0.borrow().clone()
     }
 
-    /// Waits until something is.
+    /// Waits until the result is known.
     pub(crate) async fn known(&self) {
         // It fails only without a sender, which is a part of self.
         let _ = self.0.subscribe().wait_for(Option::is_some).await;

@@ -1,9 +1,9 @@
-//! How many connections to us may come from one address, so that whoever has a single machine cannot take every place.
+//! How many connections to us may come from one address, so that a single machine cannot take every place.
 //!
-//! Peer ids cost nothing, addresses do. The limits on connections of one peer and in all ([`swarm`](crate::swarm::build)) would let one
-//! machine with many ids, or one that never says who it is, keep all others out. Go limits them too (go-libp2p
-//! `p2p/host/resource-manager/conn_limiter.go`, 8 for an IPv4 address). Off the public network, where many peers share
-//! an address, there is no such limit.
+//! Peer ids cost nothing, addresses do. The limits on connections of one peer and in all
+//! ([`swarm`](crate::swarm::build)) would allow one machine with many ids, or one that never identifies itself, to keep
+//! all others out. Go limits addresses as well (go-libp2p `p2p/host/resource-manager/conn_limiter.go`, 8 for an IPv4
+//! address). On networks that are not public, where many peers share an address, there is no such limit.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -41,7 +41,7 @@ fn origin(address: &Multiaddr) -> Option<Origin> {
     }
 }
 
-/// One too many.
+/// The limit for one address is reached.
 #[derive(Debug, Error)]
 #[error("too many connections from {0}")]
 struct Crowded(Origin);

@@ -1,9 +1,9 @@
-//! Tells the end of a stream that its peer has made from one that it has not: a reset, or a connection that broke.
+//! Tells whether a peer ended a stream cleanly, or the stream was reset or its connection broke.
 //!
-//! rust-yamux reads all three as the end of the stream, so that whoever waits for a clean end would take a refusal for
-//! consent. This listens below it, at the headers of the frames that come in, and notes for the streams that we have
-//! opened which have been ended in good order (the flag FIN, and no RST). Any other end is an error to read. yamux numbers
-//! the streams of each side in the order in which they are opened, which is how a stream knows its number.
+//! rust-yamux reports all three as the end of the stream, so a refusal would be mistaken for a confirmation. This
+//! module reads the headers of incoming frames below yamux, and notes which of the streams that we opened were ended
+//! cleanly (the flag FIN, and no RST). Any other end becomes a read error. yamux numbers the streams of each side in
+//! the order in which they are opened, so a stream knows its number.
 
 use std::collections::HashMap;
 use std::io;

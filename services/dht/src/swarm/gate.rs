@@ -1,5 +1,5 @@
-//! The last look at an address before it is dialled, below DNS: whatever asked for the dial, and whatever a name stood for.
-//! Is it permitted, and is there a way to it?
+//! The last check of an address before it is dialled, after DNS: whatever requested the dial, and whatever name was
+//! resolved. May it be dialled, and is there a route to it?
 
 use std::io;
 use std::pin::Pin;

@@ -14,8 +14,8 @@ use crate::denylist::watch::RequestFeed;
 use crate::wire::addresses;
 use crate::wire::reach::Reach;
 
-/// How many keys are held before the oldest gives way. libp2p's own store drops new records silently at 1,024 keys, which
-/// would make a busy server a holder in name only.
+/// How many keys are held before the oldest is dropped. libp2p's own store silently drops new records from 1,024 keys
+/// on, so a busy server would only seem to be a holder.
 const MAX_KEYS: usize = 65_536;
 
 /// How many bytes the records of others may take before the oldest keys give way, counted as [`weight`] does. That is room
@@ -53,9 +53,9 @@ pub struct ProviderStore {
     reach: Reach,
     own: Shelf,
     others: Shelf,
-    /// Whose request is being served, if any is.
+    /// The peer whose request is being served, if any.
     serving: Option<PeerId>,
-    /// Wants to know of such requests.
+    /// Is told of such requests.
     feed: Option<RequestFeed>,
 }
 
@@ -70,7 +70,7 @@ impl ProviderStore {
         self.feed = Some(feed);
     }
 
-    /// Says for whom the next questions come: libp2p-kad asks for our own lookups in the same words.
+    /// Says for whom the next calls are made: libp2p-kad makes the same calls for our own lookups.
     pub(crate) fn serve(&mut self, peer: Option<PeerId>) {
         self.serving = peer;
     }

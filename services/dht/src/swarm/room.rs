@@ -1,8 +1,9 @@
-//! How many sockets a node may have, where the system grants the process few.
+//! How many sockets a node may use, if the system allows the process only a few.
 //!
-//! Each connection is an open file of the process, and so is each address that is being dialled over TCP. A process that runs
-//! out of them can neither dial nor take a call, its own HTTP API and its database included, and what fails then says nothing
-//! about the peer. So a node keeps to a part of what there is, and what goes beyond is refused before it is tried.
+//! Each connection is an open file of the process, and so is each address that is being dialled over TCP. A process
+//! that has none left can neither dial nor accept connections, its own HTTP API and its database included, and the
+//! resulting failures say nothing about the peer. So a node uses only a part of the limit, and refuses what goes beyond
+//! before trying it.
 
 use nix::sys::resource::{Resource, getrlimit};
 
@@ -33,7 +34,7 @@ pub(crate) struct Room {
 impl Room {
     /// What this process has room for.
     pub(crate) fn of_process() -> Self {
-        // Whoever cannot be asked for a limit sets none.
+        // If the system does not tell its limit, there is none.
         Self::within(getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft))
     }
 

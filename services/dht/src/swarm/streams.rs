@@ -1,9 +1,9 @@
 //! Streams that others open to us: how many there may be in all, and how long one may keep us waiting.
 //!
-//! libp2p-kad serves 32 streams of a connection and waits for requests on them for ever. A peer that sends a byte now and
-//! then, or does not read its answers, would hold a place, a buffer and its connection for as long as it likes. Here a
-//! stream that another has opened is broken when a minute has passed without a whole message from there and without anything
-//! written to there. Go does the same for its DHT streams (go-libp2p-kad-dht `dht_net.go`, `dhtStreamIdleTimeout`).
+//! libp2p-kad serves 32 streams of a connection and waits for requests on them without a limit. A peer that sends a
+//! byte now and then, or does not read its answers, could hold a place, a buffer and its connection for as long as it
+//! likes. Here a stream opened by another peer is reset when a minute has passed in which no whole message arrived and
+//! nothing was written. Go does the same for its DHT streams (go-libp2p-kad-dht `dht_net.go`, `dhtStreamIdleTimeout`).
 
 use std::io;
 use std::pin::Pin;
@@ -24,7 +24,7 @@ pub(crate) const MAX_STREAMS: usize = 4_096;
 /// How long a request may take, and the pause before it (Go: `dhtStreamIdleTimeout`).
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How many streams of others are open at all connections together.
+/// How many streams of other peers are open on all connections together.
 #[derive(Debug, Clone)]
 pub(crate) struct Visitors(Arc<Semaphore>);
 
@@ -100,7 +100,7 @@ impl Watch {
 }
 
 impl WatchedStream {
-    /// What becomes of a step that brought the stream no further: an error once the time is over.
+    /// Called after a step without progress: returns an error once the time is over.
     fn unless_late<T>(&mut self, step: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         let late = self.watch.as_mut().is_some_and(|watch| watch.until.as_mut().poll(context).is_ready());
         if !late {

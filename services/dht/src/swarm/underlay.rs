@@ -1,4 +1,4 @@
-//! What carries a node's connections, as a value that the node is given: the internet, or a network to try it on.
+//! What carries a node's connections, passed to the node as a value: the internet, or a network for tests.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -45,7 +45,7 @@ pub trait Underlay: fmt::Debug + Send + Sync {
         usual
     }
 
-    /// Whether it leads to peers of ours alone: then all of their addresses may be dialled.
+    /// Whether it leads only to our own peers: then all of their addresses may be dialled.
     fn is_ours(&self) -> bool {
         false
     }

@@ -1,11 +1,11 @@
-//! Which connections are kept, and which have to go when there are too many.
+//! Which connections are kept, and which are closed when there are too many.
 //!
-//! A request on a connection that stands costs one round trip, on a new one four: how warm a node is decides what it
-//! measures. So connections are kept as go-libp2p's connection manager keeps them (`p2p/net/connmgr`, with the numbers of
-//! its default, `defaults.go`): as many as there are up to a high mark; beyond it, those that are worth least go, until there
-//! are as many as the low mark. Whoever was connected a moment ago is spared. As in go-libp2p-kad-dht (`dht.go`,
-//! `protectedBuckets`, `baseConnMgrScore`), peers of the two farthest buckets, which every lookup begins with, never go, and
-//! those of the rest of the routing table go last.
+//! A request takes one round trip on an open connection and four on a new one, so the number of open connections
+//! affects what a node measures. Connections are therefore kept as in go-libp2p's connection manager
+//! (`p2p/net/connmgr`, with the numbers of its default, `defaults.go`): up to a high mark all are kept; beyond it, the
+//! least valuable ones are closed until the low mark is reached. New connections are spared. As in go-libp2p-kad-dht
+//! (`dht.go`, `protectedBuckets`, `baseConnMgrScore`), peers of the two farthest buckets, with which every lookup
+//! begins, are never closed, and those of the rest of the routing table are closed last.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use tokio::time::Instant;
 /// How long a connection is spared after it was made (Go: `connmgr`'s `defaultGracePeriod`).
 const GRACE: Duration = Duration::from_secs(60);
 
-/// Peers of buckets below this one never go (Go: `protectedBuckets`).
+/// Peers of buckets below this one are never closed (Go: `protectedBuckets`).
 const PROTECTED_BUCKETS: u32 = 2;
 
-/// How many peers stay connected.
+/// How many connections are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Warmth {
     /// When connections are let go, this many are kept.
@@ -45,9 +45,9 @@ impl Default for Warmth {
 pub(crate) struct Connected {
     pub(crate) peer: PeerId,
     pub(crate) since: Instant,
-    /// Its bucket, if it is in the routing table: how many leading bits it shares with us.
+    /// Its bucket, if it is in the routing table: how many leading bits its key shares with ours.
     pub(crate) bucket: Option<u32>,
-    /// Something is under way with it.
+    /// A request to it is under way.
     pub(crate) in_use: bool,
 }
 
@@ -59,12 +59,12 @@ impl Connected {
 }
 
 impl Warmth {
-    /// Whether so many are too many.
+    /// Whether this number is above the high mark.
     pub(crate) fn is_exceeded(self, connected: usize) -> bool {
         connected > self.high as usize
     }
 
-    /// Who has to go, the least worth first; nobody up to the high mark.
+    /// The peers whose connections to close, the least valuable first; none up to the high mark.
     pub(crate) fn surplus(self, connected: &[Connected], now: Instant) -> Vec<PeerId> {
         if !self.is_exceeded(connected.len()) {
             return Vec::new();

@@ -1,9 +1,10 @@
-//! Ways by which nothing ever arrives: UDP behind a firewall that drops it, IPv6 on a network that has lost it.
+//! Detects kinds of addresses by which nothing ever arrives: UDP behind a firewall that drops it, IPv6 on a network
+//! that has lost it.
 //!
-//! A dial by such a way is no answer but a wait. go-libp2p notices (`p2p/net/swarm/black_hole_detector.go`): with fewer than 5
-//! of the last 100 dials successful, it leaves such addresses out and tries one in 100. A measuring node in a small
-//! network would never come to 100, and each cold dial before that is measured a quarter of a second too slow; here 20 in a
-//! row without a single success are enough, and one success ends it.
+//! Such a dial gets no answer; it only costs time. go-libp2p detects this (`p2p/net/swarm/black_hole_detector.go`): if
+//! fewer than 5 of the last 100 dials succeeded, it leaves such addresses out and tries one in 100. A measuring node in
+//! a small network would never reach 100, and until then each new dial would be measured a quarter of a second too
+//! slow. Here 20 failures in a row are enough, and one success ends it.
 
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
@@ -13,7 +14,7 @@ use tracing::info;
 /// 20 failures in a row would come up in one of 26 tries; then 19 dials go without this way, none is lost.
 const WINDOW: u32 = 20;
 
-/// A way that dials take.
+/// A kind of route that dials take.
 #[derive(Debug)]
 struct Way {
     name: &'static str,
@@ -34,7 +35,7 @@ impl Way {
     }
 }
 
-/// What has become of dials, by the ways that they took.
+/// The results of dials, by kind of route.
 #[derive(Debug)]
 pub(super) struct BlackHoles([Way; 2]);
 
@@ -45,7 +46,7 @@ impl Default for BlackHoles {
 }
 
 impl BlackHoles {
-    /// Whether dials by this address's way are left out as things stand.
+    /// Whether addresses of this kind are left out at the moment.
     pub(super) fn swallow(&self, address: &Multiaddr) -> bool {
         self.0.iter().any(|way| way.is_blocked() && (way.takes)(address))
     }

@@ -1,4 +1,4 @@
-//! What a node has learnt from its dials.
+//! What a node has learnt from earlier dials.
 
 use std::sync::Arc;
 

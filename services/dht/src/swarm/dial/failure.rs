@@ -1,4 +1,4 @@
-//! Why a dial led nowhere: the class that traces and counts need, and the words for a person.
+//! Why a dial failed: a class for traces and counts, and a sentence for people.
 
 use std::error::Error;
 use std::io;
@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::wire::addresses;
 
-/// Why one address, or all of a peer's, led nowhere.
+/// Why dialling one address, or all addresses of a peer, failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum Failure {
     /// We have no transport for it.
@@ -19,16 +19,16 @@ pub(crate) enum Failure {
     /// An earlier dial failed, and it is too soon for another.
     #[error("not dialled again so soon after a failed dial")]
     BackOff,
-    /// This machine has no way there, for instance no IPv6.
+    /// This machine has no route to it, for instance no IPv6.
     #[error("{0}")]
     NoRoute(String),
     /// This machine or process has reached a limit of its own.
     #[error("{0}")]
     LocalLimit(String),
-    /// Nothing came back for as long as is waited.
+    /// Nothing came back within the time limit.
     #[error("{0}")]
     Unanswered(String),
-    /// Somebody else is there.
+    /// Another peer answered there.
     #[error("another peer answered there: {0}")]
     WrongPeer(PeerId),
     /// The peer's key is of a type, or in a form, that this build cannot read.
@@ -40,7 +40,8 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Reads what a transport says. Each has its own type for it, buried under those of the transports around it.
+    /// Classifies the error of a transport. Each transport has its own type for it, wrapped in those of the transports
+    /// around it.
     pub(crate) fn of(error: &io::Error) -> Self {
         let words = words(error);
         let causes = || causes(error);
@@ -69,7 +70,7 @@ impl Failure {
         Self::Other(words)
     }
 
-    /// Reads what became of one address that a DNS name stands for.
+    /// Classifies the failure of one address to which a DNS name was resolved.
     fn of_name(error: &dns::Error<io::Error>) -> Self {
         match error {
             dns::Error::Transport(error) => Self::of(error),
@@ -78,7 +79,8 @@ impl Failure {
         }
     }
 
-    /// Reads what libp2p's swarm says of a whole dial: the classes of its addresses, and the words of the most telling one.
+    /// Classifies the failure of a whole dial as reported by libp2p's swarm: the classes of its addresses, and the
+    /// sentence that explains most.
     pub(crate) fn of_dial(error: &DialError) -> Self {
         match error {
             DialError::Transport(attempts) => Self::of_attempts(attempts),
@@ -144,7 +146,8 @@ impl Failure {
         !matches!(self, Self::NoTransport(_) | Self::BackOff)
     }
 
-    /// Whether the address is to be left alone for a while: not for what is wrong here and costs nothing to try again.
+    /// Whether to leave the address alone for a while: not if the fault is on this machine and trying again costs
+    /// nothing.
     pub(super) fn blames_address(&self) -> bool {
         matches!(self, Self::Unanswered(_) | Self::WrongPeer(_) | Self::Key(_) | Self::Other(_))
     }
@@ -208,7 +211,7 @@ fn is_timeout(words: &str) -> bool {
     words.contains("timeout") || words.contains("timed out")
 }
 
-/// An error and what caused it, from the outside in. An `io::Error` hides what it was made of: its `source` is the next one.
+/// An error and its causes, from the outside in. For an `io::Error`, `source` skips the error that it wraps.
 fn causes(error: &io::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
     std::iter::successors(Some(error as &(dyn Error + 'static)), |error| cause(*error)).take(MAX_CAUSES)
 }
@@ -220,10 +223,10 @@ fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
     }
 }
 
-/// How deep an error is looked into: ten transports around each other are twice what there are.
+/// How many causes are examined: twice as many as there are with ten transports around each other.
 const MAX_CAUSES: usize = 32;
 
-/// What the innermost cause says, in one line.
+/// The message of the innermost cause, in one line.
 fn words(error: &io::Error) -> String {
     causes(error).last().map_or_else(|| in_one_line(&error.to_string()), |cause| in_one_line(&cause.to_string()))
 }

@@ -1,4 +1,4 @@
-//! Dialling a peer at its addresses: which first, which beside it, which not at all, and what became of each.
+//! Dials a peer at its addresses: in which order, which at the same time, which not at all, and with which result.
 //!
 //! libp2p starts the dials of all addresses of a peer together, at best with fixed delays between them. [`Dialler`] is a
 //! transport around the real ones that lets each of these dials wait for its turn, as go-libp2p does (`p2p/net/swarm`):
@@ -6,7 +6,7 @@
 //! failed a moment ago is left out ([`backoff`]), and so are the addresses of a transport by which nothing ever arrives
 //! ([`black_hole`]). The first to answer as the peer that was asked for wins.
 //!
-//! Whoever wants the dial need not know: our own requests and libp2p-kad's lookups are dialled alike.
+//! This works for every dial, whether it was requested by our own requests or by libp2p-kad's lookups.
 
 mod backoff;
 mod black_hole;
@@ -39,7 +39,7 @@ type Peer = (PeerId, StreamMuxerBox);
 
 /// See the module's documentation.
 pub(crate) struct Dialler {
-    /// Locked while a dial is begun and while listeners are looked after, never across a wait.
+    /// Locked while a dial is begun and while listeners are polled, never across an await.
     inner: Arc<Mutex<Boxed<Peer>>>,
     races: Races,
     experience: Experience,
@@ -94,7 +94,7 @@ struct Attempt {
 }
 
 impl Attempt {
-    /// What is known beforehand to lead nowhere takes no turn.
+    /// An address that is known to fail does not take part in the race.
     fn is_worth_it(&self, experience: &Experience) -> Result<(), Failure> {
         if !addresses::is_dialable(&self.address) {
             return Err(Failure::NoTransport(addresses::transport_of(&self.address)));

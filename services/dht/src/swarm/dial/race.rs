@@ -1,8 +1,8 @@
-//! Whose turn it is among the addresses of one peer.
+//! Decides when each address of a peer is dialled.
 //!
-//! The swarm asks for the dials of all addresses one after the other and begins to wait for them afterwards: whatever was
-//! asked for until then for the same peer is one race. Each dial waits until its delay is over, or until all that began
-//! before it have failed and nobody is ahead of it.
+//! The swarm requests the dials of all addresses of a peer one after the other, and only then begins to wait for them:
+//! all requested until then form one race. Each dial waits until its delay is over, or until all that began before it
+//! have failed and none is ahead of it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -15,14 +15,14 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{Experience, rank};
 
-/// Races that have not begun, by peer. Those whose dials are gone leave when another begins.
+/// Races that have not begun, by peer. Those whose dials have been dropped are removed when another begins.
 #[derive(Default)]
 pub(super) struct Races {
     gathering: HashMap<PeerId, Weak<Race>>,
 }
 
 impl Races {
-    /// Enters an address into the race for its peer. One without a peer runs alone.
+    /// Adds an address to the race for its peer. An address without a peer runs alone.
     pub(super) fn enter(&mut self, peer: Option<PeerId>, address: &Multiaddr, experience: &Experience) -> Place {
         let known = peer.and_then(|peer| self.gathering.get(&peer)?.upgrade());
         if let Some(place) = known.and_then(|race| race.enter(address)) {
@@ -39,7 +39,7 @@ impl Races {
 
 struct Race {
     state: Mutex<State>,
-    /// Counts the changes that may give somebody his turn.
+    /// Counts the changes after which another address may start.
     changed: watch::Sender<u64>,
     experience: Experience,
 }
@@ -72,7 +72,7 @@ impl Race {
         self.state.lock().began.is_none()
     }
 
-    /// `None` if it has begun.
+    /// `None` if the race has begun.
     fn enter(self: &Arc<Self>, address: &Multiaddr) -> Option<Place> {
         let mut state = self.state.lock();
         if state.began.is_some() {
@@ -84,7 +84,7 @@ impl Race {
         Some(Place { race: Arc::clone(self), runner })
     }
 
-    /// The first to wait for his turn begins the race: all have entered it.
+    /// The first that waits begins the race: by then all have been added.
     fn begin(&self) {
         let mut state = self.state.lock();
         if state.began.is_some() {
@@ -99,8 +99,8 @@ impl Race {
         }
     }
 
-    /// Who takes a way by which nothing arrives comes after everybody else, and everybody else moves up. Now and then he keeps
-    /// his place, to see whether something does.
+    /// Addresses of a kind by which nothing ever arrives come after all others, and the others move up. Now and then
+    /// one keeps its place, to find out whether that has changed.
     fn put_back(&self, addresses: &[&Multiaddr], delays: &mut [Duration]) {
         let black_holes = &mut self.experience.0.lock().black_holes;
         let swallowed: Vec<bool> = addresses.iter().map(|address| black_holes.swallow(address)).collect();
@@ -116,7 +116,7 @@ impl Race {
         delays.iter_mut().zip(swallowed).filter(|(_, swallowed)| *swallowed).for_each(|(delay, _)| *delay = LAST);
     }
 
-    /// When this runner may start: `None` for now.
+    /// When this runner may start: `None` if not yet known.
     fn due(&self, runner: usize) -> Option<Instant> {
         let mut state = self.state.lock();
         let (now, began) = (Instant::now(), state.began?);
@@ -133,10 +133,10 @@ impl Race {
     }
 }
 
-/// The delay of whoever has his turn only if all others have failed; longer than any dial may take.
+/// The delay of an address that starts only if all others have failed; longer than any dial may take.
 const LAST: Duration = Duration::from_secs(120);
 
-/// One address's place in a race. Dropping it means that its dial has ended or is needed no more.
+/// The place of one address in a race. Dropping it means that its dial has ended or is no longer needed.
 pub(super) struct Place {
     race: Arc<Race>,
     runner: usize,

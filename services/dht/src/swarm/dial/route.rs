@@ -1,6 +1,6 @@
-//! Whether this machine has a way to an address at all.
+//! Whether this machine has a route to an address.
 //!
-//! TCP is told at once that there is none. QUIC is not: its packets vanish, and the handshake waits for its time-out. So
+//! TCP fails at once without a route. QUIC does not: its packets vanish, and the handshake runs into its time-out. So
 //! the system is asked beforehand, by connecting a UDP socket, which sends nothing.
 
 use std::io;

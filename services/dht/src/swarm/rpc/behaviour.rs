@@ -28,24 +28,24 @@ use crate::wire::reach::Reach;
 /// How many requests may wait to be taken up by the swarm's task. A walk has at most a few dozen under way.
 const QUEUE: usize = 1_024;
 
-/// A wish for a stream.
+/// A request for a stream.
 #[derive(Debug)]
 pub(crate) struct Open {
     peer: PeerId,
     addresses: Vec<Multiaddr>,
-    /// Whether the connection that seems to stand has just turned out to be closing.
+    /// Whether the existing connection has just turned out to be closing.
     anew: bool,
     wish: Wish,
 }
 
-/// What travels with a stream until it is open. If the receiver is gone, nobody wants the stream any more.
+/// What is passed along until the stream is open. If the receiver is gone, the stream is no longer needed.
 #[derive(Debug)]
 pub(crate) struct Wish {
     stopwatch: Stopwatch,
     reply: oneshot::Sender<Result<Stream, RpcError>>,
 }
 
-/// How others ask for streams.
+/// How other code requests streams.
 #[derive(Debug, Clone)]
 pub(super) struct Opener {
     queue: mpsc::Sender<Open>,
@@ -57,7 +57,8 @@ impl Opener {
         self.queue.is_closed()
     }
 
-    /// Opens a fresh stream, on a connection that stands or over a new one to these addresses; `anew`, over a new one.
+    /// Opens a new stream, on an existing connection or over a new one to these addresses; with `anew`, always over a
+    /// new one.
     pub(super) async fn open(
         &self,
         peer: PeerId,
@@ -68,12 +69,12 @@ impl Opener {
         let (reply, opened) = oneshot::channel();
         let open = Open { peer, addresses, anew, wish: Wish { stopwatch, reply } };
         self.queue.send(open).await.map_err(|_| RpcError::Stopping)?;
-        // The handler drops the wish when its connection dies before the stream is open.
+        // The handler drops the request when its connection dies before the stream is open.
         opened.await.unwrap_or_else(|_| Err(RpcError::Unopened("the connection closed".to_owned())))
     }
 }
 
-/// The behaviour: who is connected, and who waits for a dial.
+/// The behaviour: which peers are connected, and which requests wait for a dial.
 #[derive(Debug)]
 pub(crate) struct Behaviour {
     offer: Offer,
@@ -107,13 +108,13 @@ impl Behaviour {
         (behaviour, Opener { queue: sender })
     }
 
-    /// Whom we are dialling.
+    /// The peers that are being dialled.
     pub(crate) fn dialling(&self) -> Vec<PeerId> {
         self.dialling.keys().copied().collect()
     }
 
-    /// The connections to a peer are being closed: whoever wants one from now on needs a new one. Until the last word of a
-    /// connection has come, it looks as if it stood.
+    /// The connections to a peer are being closed: further requests need a new one. Until the last event of a
+    /// connection has arrived, the connection seems to be open.
     pub(crate) fn lets_go(&mut self, peer: &PeerId) {
         self.connections.remove(peer);
         self.pool.forget(peer);
@@ -140,12 +141,12 @@ impl Behaviour {
             return waiting.push(wish);
         }
         wish.stopwatch.dialled();
-        // Written as libp2p-kad writes them, the same address is not dialled twice.
+        // Written in the same form as libp2p-kad uses, so that the same address is not dialled twice.
         let permitted = addresses.into_iter().filter(|address| self.reach.permits(address));
         let addresses = permitted.filter_map(|address| address.with_p2p(peer).ok()).collect();
         self.dialling.insert(peer, vec![wish]);
         let options = DialOpts::peer_id(peer)
-            // Not `Disconnected`: a connection that we know nothing of is one that is closing.
+            // Not `Disconnected`: a connection that we do not know of is one that is closing.
             .condition(PeerCondition::NotDialing)
             .addresses(addresses)
             .extend_addresses_through_behaviour()
@@ -177,13 +178,14 @@ impl Behaviour {
     }
 
     fn on_dial_failure(&mut self, peer: PeerId, error: &DialError) {
-        // Somebody else's dial or connection is under way: its end is what we wait for.
+        // Another dial or connection is under way: wait for its result.
         if matches!(error, DialError::DialPeerConditionFalse(_)) {
             return;
         }
         let failure = Failure::of_dial(error);
         if matches!(failure, Failure::Key(_)) {
-            // A build without a feature, or a key of another age: without a word of it, half a network looks dead.
+            // A build without a feature, or a key of an outdated type: without a log line, half of the network would
+            // seem dead.
             warn!(%peer, %failure, "cannot talk to a peer");
         }
         let error = RpcError::from(failure);

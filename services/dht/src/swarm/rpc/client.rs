@@ -38,7 +38,7 @@ impl InUse {
     }
 }
 
-/// One of them. It ends when it is dropped, as a request may be at any time.
+/// One request. It ends when it is dropped, because a request may be dropped at any time.
 struct Use {
     of: InUse,
     peer: PeerId,
@@ -68,10 +68,11 @@ impl RpcClient {
         self.pool.sweep();
     }
 
-    /// Asks one peer, and tries again where that makes sense. `stopwatch` shows the last try, and the first one's start.
+    /// Sends a request to one peer, and tries again where that makes sense. `stopwatch` shows the last try, and when
+    /// the first one began.
     ///
-    /// Dropping the future cancels the request. With a `limit`, the whole of it may take no longer; without, each phase has
-    /// its own.
+    /// Dropping the future cancels the request. With a `limit`, the request with all its tries may take no longer;
+    /// without, each phase has its own limit.
     pub(crate) async fn ask(
         &self,
         peer: PeerId,
@@ -96,8 +97,9 @@ impl RpcClient {
         }
     }
 
-    /// Asks one peer once, over a connection and a stream that stand or over new ones. Every phase is noted on the stopwatch,
-    /// whatever the end. A put is over when it is written; what the peer made of it is told to `confirmation` later.
+    /// Sends a request to one peer once, over an existing connection and stream or over new ones. Every phase is noted
+    /// on the stopwatch, whatever the result. A put is done when it is written; whether the peer accepts it is noted in
+    /// `confirmation` later.
     #[expect(clippy::too_many_arguments, reason = "what is asked of whom, how, and where the times go")]
     pub(crate) async fn attempt(
         &self,
@@ -125,7 +127,7 @@ impl RpcClient {
                 tokio::spawn(read_to_its_end(stream, confirmation.clone(), in_use));
                 Ok(Response::default())
             }
-            // Whatever went wrong without a swarm says nothing about the peer.
+            // Without a swarm, no failure says anything about the peer.
             Err(_) if self.opener.is_closed() => Err(RpcError::Stopping),
             Err(error) => Err(error),
         }
@@ -146,8 +148,8 @@ impl RpcClient {
         self.pool.forget(peer);
     }
 
-    /// The stream that a request travels on. A put has one of its own: on a used one, the end of what it answered before could
-    /// not be told from the end that confirms the put.
+    /// The stream that carries the request. A put gets a new one: on a used stream, the end of the previous answer
+    /// could not be told from the end that confirms the put.
     async fn stream(
         &self,
         peer: PeerId,
@@ -194,14 +196,14 @@ impl RpcClient {
     }
 }
 
-/// How far a request has come.
+/// The state of a request.
 enum Spoken {
     Answered(Response),
     /// On this stream, and there is nothing to answer.
     Written(Stream),
 }
 
-/// How much a peer may say after a put: its echo, with as many addresses as we named.
+/// How many bytes a peer may send after a put: its echo, with as many addresses as we named.
 const MAX_ECHO_BYTES: u64 = 64 << 10;
 
 /// Ends our side of a stream and waits for the end of the other.
@@ -222,13 +224,13 @@ async fn read_to_its_end(mut stream: Stream, confirmation: Confirmation, _in_use
     }
 }
 
-/// Whether the peer has refused the protocol that was assumed when the stream was opened.
+/// Whether the peer has refused the protocol that we assumed when the stream was opened.
 fn is_refusal(error: &std::io::Error) -> bool {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<NegotiationError>());
     matches!(inner, Some(NegotiationError::Failed))
 }
 
-/// What ran out: the dial, or the time for an answer.
+/// Which time limit was reached: that of the dial, or that of the answer.
 fn timed_out(stopwatch: &Stopwatch, limit: Duration) -> RpcError {
     let connected = stopwatch.read().connected.is_some();
     if connected { RpcError::Timeout(limit) } else { RpcError::DialTimeout(limit) }

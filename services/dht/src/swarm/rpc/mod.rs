@@ -62,22 +62,22 @@ impl Stopwatch {
         stopwatch
     }
 
-    /// The request is tried again: what follows has phases of its own. Who dialled is still known.
+    /// The request is tried again: the next try has its own phases. Whether this request dialled is kept.
     pub(crate) fn again(&self) {
         let mut phases = self.0.lock();
         *phases = Phases { asked: phases.asked, dialled: phases.dialled, joined: phases.joined, ..Phases::default() };
     }
 
-    /// What looked like a dial was none: no address was tried.
+    /// There was no dial after all: no address was tried.
     pub(crate) fn not_dialled(&self) {
         self.0.lock().dialled = None;
     }
 
     fn note(&self, phase: impl FnOnce(&mut Phases) -> &mut Option<Instant>) {
-        // Before the lock: waiting for it must not count.
+        // Taken before the lock, so that waiting for the lock does not count.
         let now = Instant::now();
         let mut phases = self.0.lock();
-        // A dial goes on when its request has been given up: what comes of it is not the request's any more.
+        // A dial continues after its request has been given up; its result no longer belongs to the request.
         if phases.ended.is_none() {
             phase(&mut phases).get_or_insert(now);
         }
@@ -109,7 +109,7 @@ impl Stopwatch {
         let now = Instant::now();
         let mut phases = self.0.lock();
         let Phases { asked, dialled, connected, opened, written, .. } = *phases;
-        // Given up in the moment in which another task notes a phase: whoever has the lock first was first.
+        // The request was given up while another task noted a phase: the one that gets the lock first counts.
         let last = [asked, dialled, connected, opened, written].into_iter().flatten().fold(now, Instant::max);
         phases.ended.get_or_insert(last);
     }
@@ -119,7 +119,7 @@ impl Stopwatch {
     }
 }
 
-/// Why a request came to nothing.
+/// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RpcError {
     /// No connection could be made.
@@ -152,7 +152,7 @@ pub enum RpcError {
     /// The connection or the stream broke.
     #[error("stream failed: {0}")]
     Stream(String),
-    /// The answer was none.
+    /// The answer was not valid.
     #[error("malformed answer: {0}")]
     Malformed(String),
     /// The node is stopping.
@@ -160,11 +160,11 @@ pub enum RpcError {
     Stopping,
 }
 
-/// How much is told of why a request failed: an error of the system, and a long address.
+/// How much of the reason for a failure is kept: enough for an error of the system and a long address.
 const MAX_REASON_CHARS: usize = 300;
 
 impl RpcError {
-    /// Why, in a sentence that holds no more of a stranger's words than are of use, and none that does harm.
+    /// The reason as a sentence. Text from strangers is cut and made harmless.
     pub(crate) fn in_words(&self) -> String {
         harmless(&self.to_string(), MAX_REASON_CHARS)
     }
@@ -182,7 +182,7 @@ impl RpcError {
         matches!(self, Self::BackOff | Self::NoTransport(_) | Self::LocalLimit(_))
     }
 
-    /// Whether it says nothing about the peer.
+    /// Whether the failure says nothing about the peer.
     pub(crate) fn is_ours(&self) -> bool {
         matches!(self, Self::LocalLimit(_) | Self::Stopping)
     }
@@ -200,15 +200,15 @@ impl From<Failure> for RpcError {
     }
 }
 
-/// How new what a request travels on has to be.
+/// What a request may be sent on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// A stream that an earlier request has left open will do.
+    /// A stream that an earlier request has left open may be used.
     #[default]
     Any,
-    /// A stream of its own.
+    /// A new stream.
     FreshStream,
-    /// A connection of its own: the one that seems to stand is closing.
+    /// A new connection: the existing one is closing.
     FreshConnection,
 }
 

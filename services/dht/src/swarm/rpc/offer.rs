@@ -1,8 +1,8 @@
-//! The protocol ids of the network, offered for a stream in their order.
+//! The protocol ids of the network, and which of them to offer for a stream, in which order.
 //!
-//! Some networks changed theirs, and their peers speak both the old and the new one. Offered alone, a protocol is assumed and
-//! costs no round trip (multistream-select, `V1Lazy`); of several, each refusal costs one. So a connection on which one has
-//! been agreed is offered that one from then on.
+//! Some networks changed their protocol id, and their peers speak both the old and the new one. A single protocol that
+//! is offered is assumed to be accepted and costs no round trip (multistream-select, `V1Lazy`); if several are offered,
+//! each refusal costs one. So once one has been agreed on a connection, only that one is offered there.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
