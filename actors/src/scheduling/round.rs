@@ -26,7 +26,7 @@ use crate::supervision::stop::{Stopping, unless_stopping};
 
 pub use super::tools::RoundTools;
 
-/// A round has ended: an event for whoever is interested.
+/// A round has ended: an event for anybody interested.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct RoundFinished {

@@ -1,4 +1,4 @@
-//! Results, on stdout. Everything else goes to stderr: log lines, and notes for whoever is watching.
+//! Results, on stdout. Everything else goes to stderr: log lines, and messages for the user.
 
 use std::io::{self, Write};
 

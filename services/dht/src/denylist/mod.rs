@@ -1,4 +1,4 @@
-//! Denylists: content that somebody wants to see gone, and who asks this node for it.
+//! Denylists: content that their publishers want to see gone, and the requests of other peers for it.
 
 pub(crate) mod lists;
 pub(crate) mod watch;

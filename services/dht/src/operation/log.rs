@@ -352,7 +352,7 @@ mod tests {
 
     const WRITTEN: End = End::Answered { closer: 0, providers: Vec::new() };
 
-    /// A put to a peer that comes to this end, if it has come to one; where its confirmation is told.
+    /// A put to a peer that ends like this (`None`: still under way), and where its confirmation is noted.
     fn put(log: &mut Log, peer: PeerId, end: Option<End>) -> Confirmation {
         let place = log.begin(peer, Request::AddProvider, Origin::default(), Stopwatch::start());
         if let Some(end) = end {

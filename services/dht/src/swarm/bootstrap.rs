@@ -16,7 +16,7 @@ use crate::wire::messages::NamedPeer;
 /// How many bootstrap peers a sentence names; of further ones it gives only the number. Networks have four to eight.
 const MAX_TOLD: usize = 8;
 
-/// How much of a reason is told: an error of the system, and the address that it is about.
+/// How much of a reason is reported: enough for an error of the system and the address that it is about.
 const MAX_REASON_CHARS: usize = 160;
 
 /// How many protocols of a peer are told, and how much of each name. A Kubo node has a dozen; the longest Kademlia protocol

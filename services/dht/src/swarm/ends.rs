@@ -55,7 +55,7 @@ impl<C: AsyncRead + AsyncWrite + Send + Unpin + 'static> InboundConnectionUpgrad
     fn upgrade_inbound(self, io: C, info: Self::Info) -> Self::Future {
         let ends = Ends::default();
         let muxer = self.0.upgrade_inbound(Overheard::new(io, ends.clone()), info).into_inner();
-        // Whoever was dialled has the even numbers.
+        // The side that was dialled uses the even numbers.
         future::ready(muxer.map(|muxer| Muxer { muxer, ends, next: 2 }))
     }
 }

@@ -84,7 +84,7 @@ impl Serving {
     /// Has done with the bootstrap that libp2p-kad has in mind. It comes half a second on the real clock after the table's last
     /// newcomer, and its requests would be taken for those of the lookup that is measured.
     pub(crate) fn forestall_bootstrap(&mut self) {
-        // Begun, it is not due any more. `Err`: nobody is in the table, and there is nothing to begin with.
+        // Once begun, it is not due any more. `Err`: the table is empty, and there is nothing to begin with.
         let _ = self.kad.bootstrap();
         let mut context = Context::from_waker(Waker::noop());
         loop {

@@ -177,7 +177,7 @@ impl Frames {
                 ended |= self.left == 0;
                 continue;
             }
-            // A length of more than 64 bits is none: whoever reads the message says so.
+            // A length of more than 64 bits is invalid: the code that reads the message reports it.
             self.length |= u64::from(first & 0x7f).checked_shl(self.bits).unwrap_or_default();
             self.bits = self.bits.saturating_add(7);
             if first & 0x80 == 0 {

@@ -31,7 +31,7 @@ pub enum BuildError {
 
 /// What carries a node's connections.
 pub trait Underlay: fmt::Debug + Send + Sync {
-    /// The transport of somebody with this key, encrypted and multiplexed. It dials what `reach` permits.
+    /// The transport for a peer with this key, encrypted and multiplexed. It only dials what `reach` permits.
     ///
     /// # Errors
     /// If the key or the system's settings do not do.

@@ -21,9 +21,9 @@ const PROTECTED_BUCKETS: u32 = 2;
 /// How many connections are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Warmth {
-    /// When connections are let go, this many are kept.
+    /// When connections are closed, this many are kept.
     pub low: u32,
-    /// With more than this many, connections are let go.
+    /// With more than this many, connections are closed.
     pub high: u32,
 }
 

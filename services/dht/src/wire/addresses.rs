@@ -241,9 +241,9 @@ mod tests {
         let (tcp, quic) = ("/ip4/1.2.3.4/tcp/4001", "/ip4/1.2.3.4/udp/4001/quic-v1");
         let (inside, everywhere) = ("/ip4/10.0.0.1/tcp/4001", "/ip4/0.0.0.0/tcp/4001");
         assert_eq!(announced(&[], &[tcp, everywhere, quic]), parsed(&[tcp, quic]));
-        // Seen by others over QUIC first: whoever speaks TCP alone finds us too.
+        // Seen by others over QUIC first: peers that only speak TCP must find us, too.
         assert_eq!(announced(&[quic], &[tcp, quic]), parsed(&[quic, tcp]));
-        // Behind a NAT nobody can say which other ports lead to us.
+        // Behind a NAT it is not known which other ports lead to us.
         assert_eq!(announced(&[quic], &[inside, everywhere]), parsed(&[quic]));
         let many: Vec<String> = (1..100).map(|port| format!("/ip4/1.2.3.4/tcp/{port}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use super::backoff::BackOff;
 use super::black_hole::BlackHoles;
 
-/// What earlier dials have taught, shared by a node's transport and whoever tells it to forget.
+/// What earlier dials have taught, shared by a node's transport and the code that makes it forget.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Experience(pub(super) Arc<Mutex<Learnt>>);
 
