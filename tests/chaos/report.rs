@@ -9,6 +9,7 @@ use std::time::Duration;
 use parsec_test_support::ledger::{Books, RoundRow, Said};
 use serde_json::Value;
 
+use crate::checks::Life;
 use crate::plan::{Mishap, Plan};
 use crate::run::Struck;
 use crate::slot::{End, Growth};
@@ -53,6 +54,16 @@ pub(crate) fn publish(report: &Report<'_>, complaints: &[String]) {
     match std::fs::write(&path, &text) {
         Ok(()) => say(&format!("this report stands in {}", path.display())),
         Err(error) => say(&format!("this report stands nowhere: {}: {error}", path.display())),
+    }
+}
+
+/// Keeps the log lines of the schedulers of a run in which something was not in order: a race may not show again.
+pub(crate) fn keep_logs(plan: &Plan, lives: &[Life]) {
+    let lines: String = lives.iter().flat_map(|(lines, _)| lines).map(|line| format!("{line}\n")).collect();
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("chaos-{}.scheduler.jsonl", plan.seed));
+    match std::fs::write(&path, lines) {
+        Ok(()) => say(&format!("the log of the scheduler stands in {}", path.display())),
+        Err(error) => say(&format!("the log of the scheduler stands nowhere: {}: {error}", path.display())),
     }
 }
 

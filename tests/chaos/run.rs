@@ -52,6 +52,9 @@ pub(crate) async fn play(plan: &Plan) {
 
     let report = Report { plan, struck: &struck, said: &said, books: &books, recovery, growth: &growth, ends: &ends };
     report::publish(&report, &complaints);
+    if !complaints.is_empty() {
+        report::keep_logs(plan, &lives);
+    }
     assert_eq!(complaints, Vec::<String>::new(), "seed {}", plan.seed);
 }
 
