@@ -4,11 +4,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use parsec_dht::{Dht, Identity, Internet, Node, NodeConfig, PrivatePeers, Readiness, Warmth};
-use parsec_lab::LOCAL_PROTOCOL;
-use parsec_measure::{Cid, Content, StrategyKind};
+use parsec_dht::{Dht, Node, Readiness};
+use parsec_measure::{Cid, Content};
+use parsec_test_support::node::on_loopback;
 
 use crate::deployment::{Server, metrics, server};
 use crate::stage::Stage;
@@ -25,24 +24,7 @@ fn file(directory: &Path, name: &str, content: impl AsRef<[u8]>) -> String {
 
 /// A peer that knows nobody but the server.
 async fn peer(stage: &Stage, server: &Server) -> Node {
-    let config = NodeConfig {
-        identity: Identity::generate(),
-        underlay: Arc::new(Internet::default()),
-        listen_ip: [127, 0, 0, 1].into(),
-        listen_port: 0,
-        external_addresses: vec![],
-        protocols: vec![LOCAL_PROTOCOL.to_owned()],
-        bootstrap: vec![server.multiaddress.clone()],
-        server_mode: false,
-        strategy: StrategyKind::Classic,
-        alpha: 10,
-        cold: false,
-        operation_timeout: std::time::Duration::from_secs(30),
-        denylists: None,
-        private_peers: PrivatePeers::Auto,
-        warmth: Warmth::default(),
-    };
-    let node = Node::start(config).await.unwrap();
+    let node = Node::start(on_loopback(vec![server.multiaddress.clone()])).await.unwrap();
     let is_ready = async || matches!(node.readiness().await.unwrap(), Readiness::Ready { .. }).then_some(());
     stage.eventually("peer ready", is_ready).await;
     node

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use parsec_dht::{BadbitsReader, DeniedCidsReader, DenylistName, Denylists};
-use parsec_dht::{DenylistWatch, Dht, Node, NodeConfig, Readiness};
+use parsec_dht::{DenylistWatch, Dht, Node, NodeConfig};
 use parsec_lab::{LocalConfig, LocalNetwork, LocalTransport, Region};
 use parsec_measure::{Cid, Content, OutcomeClass, RequestKind};
+use parsec_test_support::node::ready;
 use sha2::{Digest, Sha256};
 use tokio::time::{sleep, timeout};
 
@@ -46,12 +47,6 @@ async fn until(mut is_so: impl AsyncFnMut() -> bool) {
         }
     };
     timeout(PATIENCE, looking).await.unwrap();
-}
-
-async fn ready(config: NodeConfig) -> Node {
-    let node = Node::start(config).await.unwrap();
-    until(async || matches!(node.readiness().await.unwrap(), Readiness::Ready { .. })).await;
-    node
 }
 
 async fn publish(node: &Node, cid: &Cid) {

@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -18,9 +17,10 @@ use libp2p::core::transport::{ListenerId, TransportEvent};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::{Transport, noise, tcp, yamux};
-use parsec_dht::{Dht, Identity, Internet, Node, NodeConfig, PrivatePeers, Readiness, Warmth};
+use parsec_dht::{Dht, Node, Readiness};
 use parsec_lab::LOCAL_PROTOCOL;
-use parsec_measure::{Cid, Content, OutcomeClass, StrategyKind};
+use parsec_measure::{Cid, Content, OutcomeClass};
+use parsec_test_support::node::{on_loopback, until};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -159,32 +159,9 @@ async fn speak(mut stream: SubstreamBox, way: Way, records: Records, broken_off:
 }
 
 async fn ready(bootstrap: Vec<String>) -> Node {
-    let config = NodeConfig {
-        identity: Identity::generate(),
-        underlay: Arc::new(Internet::default()),
-        listen_ip: Ipv4Addr::LOCALHOST.into(),
-        listen_port: 0,
-        external_addresses: vec![],
-        protocols: vec![LOCAL_PROTOCOL.to_owned()],
-        bootstrap,
-        server_mode: false,
-        strategy: StrategyKind::Classic,
-        alpha: 10,
-        cold: false,
-        operation_timeout: PATIENCE,
-        denylists: None,
-        private_peers: PrivatePeers::Auto,
-        warmth: Warmth::default(),
-    };
-    let node = Node::start(config).await.unwrap();
-    timeout(PATIENCE, async {
-        let knows_all = |said| matches!(said, Readiness::Ready { routing_table_size, .. } if routing_table_size == 4);
-        while !knows_all(node.readiness().await.unwrap()) {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .unwrap();
+    let node = Node::start(on_loopback(bootstrap)).await.unwrap();
+    let knows_all = |said| matches!(said, Readiness::Ready { routing_table_size: 4, .. }).then_some(());
+    until(&node, knows_all).await;
     node
 }
 

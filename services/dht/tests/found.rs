@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -11,9 +9,10 @@ use libp2p::kad::store::{MemoryStore, MemoryStoreConfig, RecordStore};
 use libp2p::kad::{self, Mode, ProviderRecord, RecordKey};
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId, StreamProtocol, SwarmBuilder, noise, tcp, yamux};
-use parsec_dht::{Dht, Identity, Internet, Node, NodeConfig, PrivatePeers, Readiness, Warmth};
+use parsec_dht::{Dht, NodeConfig, PrivatePeers};
 use parsec_lab::LOCAL_PROTOCOL;
 use parsec_measure::{Cid, Content, FoundProvider, MAX_FOUND_ADDRESSES, Measured, OutcomeClass, StrategyKind};
+use parsec_test_support::node::{on_loopback, ready};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -80,28 +79,9 @@ impl Drop for Liar {
 
 /// What somebody finds who knows the liar alone.
 async fn search(liar: &Liar, cid: &Cid, strategy: StrategyKind, private_peers: PrivatePeers) -> Measured {
-    let config = NodeConfig {
-        identity: Identity::generate(),
-        underlay: Arc::new(Internet::default()),
-        listen_ip: Ipv4Addr::LOCALHOST.into(),
-        listen_port: 0,
-        external_addresses: vec![],
-        protocols: vec![LOCAL_PROTOCOL.to_owned()],
-        bootstrap: vec![liar.address.clone()],
-        server_mode: false,
-        strategy,
-        alpha: 10,
-        cold: false,
-        operation_timeout: PATIENCE,
-        denylists: None,
-        private_peers,
-        warmth: Warmth::default(),
-    };
-    let node = Node::start(config).await.unwrap();
+    let config = NodeConfig { strategy, private_peers, ..on_loopback(vec![liar.address.clone()]) };
     let searching = async {
-        while let Readiness::NotReady(_) = node.readiness().await.unwrap() {
-            tokio::task::yield_now().await;
-        }
+        let node = ready(config).await;
         node.retrieve(cid.clone()).await.unwrap()
     };
     timeout(PATIENCE, searching).await.unwrap()

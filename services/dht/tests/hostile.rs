@@ -4,7 +4,6 @@
 
 use std::net::Ipv4Addr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -17,9 +16,10 @@ use libp2p::core::upgrade::Version;
 use libp2p::core::{Endpoint, StreamMuxer};
 use libp2p::identity::Keypair;
 use libp2p::{Transport, noise, tcp, yamux};
-use parsec_dht::{Dht, Identity, Internet, Node, NodeConfig, PrivatePeers, Readiness, Warmth};
+use parsec_dht::{Dht, Node, NodeConfig, PrivatePeers};
 use parsec_lab::LOCAL_PROTOCOL;
-use parsec_measure::{Cid, Content, OutcomeClass, StrategyKind};
+use parsec_measure::{Cid, Content, OutcomeClass};
+use parsec_test_support::node::{on_loopback, ready, tcp_address};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -30,41 +30,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A FIND_NODE as it stands on the wire: length, type 4, a key of three bytes.
 const FIND_NODE: &[u8] = &[7, 0x08, 4, 0x12, 3, 0x12, 0x20, 7];
 
-fn config() -> NodeConfig {
-    NodeConfig {
-        identity: Identity::generate(),
-        underlay: Arc::new(Internet::default()),
-        listen_ip: Ipv4Addr::LOCALHOST.into(),
-        listen_port: 0,
-        external_addresses: vec![],
-        protocols: vec![LOCAL_PROTOCOL.to_owned()],
-        bootstrap: vec![],
-        server_mode: false,
-        strategy: StrategyKind::Classic,
-        alpha: 10,
-        cold: false,
-        operation_timeout: PATIENCE,
-        denylists: None,
-        private_peers: PrivatePeers::Auto,
-        warmth: Warmth::default(),
-    }
-}
-
 /// Who is attacked.
 async fn victim() -> Node {
     // On a public network, so that everything which holds there holds here.
-    let config = NodeConfig { server_mode: true, private_peers: PrivatePeers::Ignore, ..config() };
+    let config = NodeConfig { server_mode: true, private_peers: PrivatePeers::Ignore, ..on_loopback(vec![]) };
     Node::start(config).await.unwrap()
 }
 
 /// Somebody who uses the victim as a DHT server. It comes anew for each question.
 async fn is_served(victim: &Node) {
-    let address = format!("/ip4/127.0.0.1/tcp/{}/p2p/{}", victim.port(), victim.peer_id());
-    let node = Node::start(NodeConfig { bootstrap: vec![address], ..config() }).await.unwrap();
     let served = async {
-        while let Readiness::NotReady(_) = node.readiness().await.unwrap() {
-            tokio::task::yield_now().await;
-        }
+        let node = ready(on_loopback(vec![tcp_address(victim)])).await;
         let cid: Cid = Content::random(&mut rand::rng()).cid();
         let provided = node.provide(cid, None).await.unwrap();
         assert_eq!((provided.class, provided.effort.holders_stored), (OutcomeClass::Ok, Some(1)), "{provided:?}");

@@ -8,9 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use parsec_dht::{Dht, Node, NodeConfig, Readiness};
+use parsec_dht::{Dht, Node, NodeConfig};
 use parsec_lab::{Latency, LocalConfig, LocalNetwork, LocalTransport, Region};
 use parsec_measure::{Cid, Content, Measured, OutcomeClass, RequestKind, StrategyKind, TracedRequest, Warmth};
+use parsec_test_support::node;
 use tokio::time::sleep;
 
 const METHODS: &str = include_str!("../../../docs/methods.md");
@@ -25,12 +26,7 @@ async fn network(peers: usize) -> LocalNetwork {
 }
 
 async fn ready(network: &LocalNetwork, strategy: StrategyKind) -> Node {
-    let node = Node::start(NodeConfig { strategy, ..network.newcomer(Region::EuCentral1) });
-    let node = node.await.unwrap();
-    while let Readiness::NotReady(_) = node.readiness().await.unwrap() {
-        sleep(Duration::from_millis(10)).await;
-    }
-    node
+    node::ready(NodeConfig { strategy, ..network.newcomer(Region::EuCentral1) }).await
 }
 
 fn fresh() -> Cid {

@@ -6,15 +6,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use parsec_dht::{Dht, Identity, Node, NodeConfig, Readiness};
+use parsec_dht::{Dht, Identity, Node, NodeConfig};
 use parsec_lab::{Latency, LocalConfig, LocalNetwork, LocalTransport, Region};
 use parsec_measure::{Cid, Content, FollowUp, Measured, OutcomeClass, RequestKind, StrategyKind};
+use parsec_test_support::node::{PATIENCE, ready};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::{sleep, timeout};
-
-/// Far longer than anything here takes, in virtual time mostly.
-const PATIENCE: Duration = Duration::from_secs(300);
 
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 
@@ -25,18 +23,6 @@ fn shape(peers: usize) -> LocalConfig {
 
 fn config(network: &LocalNetwork) -> NodeConfig {
     NodeConfig { operation_timeout: PATIENCE, ..network.newcomer(Region::EuCentral1) }
-}
-
-async fn ready(config: NodeConfig) -> Node {
-    let node = Node::start(config).await.unwrap();
-    timeout(PATIENCE, async {
-        while let Readiness::NotReady(_) = node.readiness().await.unwrap() {
-            sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await
-    .unwrap();
-    node
 }
 
 fn cid(seed: u64) -> Cid {

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -11,9 +9,10 @@ use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::kad::{self, store::MemoryStore};
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, StreamProtocol, SwarmBuilder, noise, tcp, yamux};
-use parsec_dht::{Dht, Identity, Internet, Node, NodeConfig, PrivatePeers, Readiness, Warmth};
+use parsec_dht::{Dht, Node, NodeConfig, PrivatePeers};
 use parsec_lab::LOCAL_PROTOCOL;
 use parsec_measure::{Cid, Content, StrategyKind};
+use parsec_test_support::node::{self, on_loopback};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
@@ -57,31 +56,8 @@ async fn stranger(names: Vec<(PeerId, Multiaddr)>) -> String {
 }
 
 async fn ready(bootstrap: String, strategy: StrategyKind, private_peers: PrivatePeers) -> Node {
-    let config = NodeConfig {
-        identity: Identity::generate(),
-        underlay: Arc::new(Internet::default()),
-        listen_ip: Ipv4Addr::LOCALHOST.into(),
-        listen_port: 0,
-        external_addresses: vec![],
-        protocols: vec![LOCAL_PROTOCOL.to_owned()],
-        bootstrap: vec![bootstrap],
-        server_mode: true,
-        strategy,
-        alpha: 10,
-        cold: false,
-        operation_timeout: PATIENCE,
-        denylists: None,
-        private_peers,
-        warmth: Warmth::default(),
-    };
-    let node = Node::start(config).await.unwrap();
-    let ready = async {
-        while let Readiness::NotReady(_) = node.readiness().await.unwrap() {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, ready).await.unwrap();
-    node
+    let config = NodeConfig { server_mode: true, strategy, private_peers, ..on_loopback(vec![bootstrap]) };
+    node::ready(config).await
 }
 
 fn fresh() -> Cid {

@@ -2,13 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use parsec_dht::{Dht, Identity, Internet, Node, NodeConfig, PrivatePeers, Readiness, StartError, Warmth};
-use parsec_lab::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport};
+use parsec_dht::{Dht, Node, NodeConfig, Readiness, StartError};
+use parsec_lab::{LocalConfig, LocalNetwork, LocalTransport};
 use parsec_measure::{AttemptId, Cid, Content, FoundProvider, Measured, OutcomeClass, RequestKind, StrategyKind};
+use parsec_test_support::node::{on_loopback as config, ready};
 use tokio::time::timeout;
 
 /// Far longer than anything here takes: reached only when something hangs.
@@ -16,38 +15,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn network(peers: usize, transport: LocalTransport) -> LocalNetwork {
     LocalNetwork::start(LocalConfig { peers, seed: 7, transport, ..LocalConfig::default() }).await.unwrap()
-}
-
-fn config(bootstrap: Vec<String>) -> NodeConfig {
-    NodeConfig {
-        identity: Identity::generate(),
-        underlay: Arc::new(Internet::default()),
-        listen_ip: Ipv4Addr::LOCALHOST.into(),
-        listen_port: 0,
-        external_addresses: vec![],
-        protocols: vec![LOCAL_PROTOCOL.to_owned()],
-        bootstrap,
-        server_mode: false,
-        strategy: StrategyKind::Classic,
-        alpha: 10,
-        cold: false,
-        operation_timeout: PATIENCE,
-        denylists: None,
-        private_peers: PrivatePeers::Auto,
-        warmth: Warmth::default(),
-    }
-}
-
-async fn ready(config: NodeConfig) -> Node {
-    let node = Node::start(config).await.unwrap();
-    timeout(PATIENCE, async {
-        while let Readiness::NotReady(_) = node.readiness().await.unwrap() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .unwrap();
-    node
 }
 
 fn fresh() -> Cid {

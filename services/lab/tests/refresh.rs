@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
-use parsec_dht::{Dht, Node, NodeConfig, Readiness};
+use parsec_dht::{Dht, Node, NodeConfig};
 use parsec_lab::{Latency, LocalConfig, LocalNetwork, LocalTransport, Region};
 use parsec_measure::{Content, StrategyKind};
+use parsec_test_support::node::ready;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::time::{Instant, sleep};
@@ -22,10 +23,7 @@ fn where_many_are_dead(silent: f64) -> LocalConfig {
 async fn publisher(silent: f64) -> (LocalNetwork, Node) {
     let network = LocalNetwork::start(where_many_are_dead(silent)).await.unwrap();
     let config = network.newcomer(Region::EuCentral1);
-    let node = Node::start(NodeConfig { strategy: StrategyKind::Optprov, ..config }).await.unwrap();
-    while let Readiness::NotReady(_) = node.readiness().await.unwrap() {
-        sleep(Duration::from_millis(10)).await;
-    }
+    let node = ready(NodeConfig { strategy: StrategyKind::Optprov, ..config }).await;
     (network, node)
 }
 

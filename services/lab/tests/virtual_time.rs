@@ -6,15 +6,13 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use parsec_dht::{Dht, Identity, Node, NodeConfig, Readiness, StartError};
+use parsec_dht::{Dht, Identity, Node, NodeConfig, StartError};
 use parsec_lab::{Latency, LocalConfig, LocalNetwork, LocalTransport, Region};
 use parsec_measure::{Cid, Content, OutcomeClass, RequestEnd, StrategyKind};
+use parsec_test_support::node::{PATIENCE, ready};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use tokio::time::{Instant, sleep, timeout};
-
-/// How long a node may take to fill its table: several time-outs of black holes, one after the other.
-const PATIENCE: Duration = Duration::from_secs(300);
+use tokio::time::{Instant, sleep};
 
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 
@@ -25,18 +23,6 @@ fn shape(peers: usize) -> LocalConfig {
 
 fn config(network: &LocalNetwork, region: Region) -> NodeConfig {
     NodeConfig { operation_timeout: PATIENCE, ..network.newcomer(region) }
-}
-
-async fn ready(config: NodeConfig) -> Node {
-    let node = Node::start(config).await.unwrap();
-    timeout(PATIENCE, async {
-        while let Readiness::NotReady(_) = node.readiness().await.unwrap() {
-            sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await
-    .unwrap();
-    node
 }
 
 fn cid(seed: u64) -> Cid {
