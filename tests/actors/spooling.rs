@@ -213,6 +213,18 @@ async fn attempts_are_on_disk_before_they_begin_and_forgotten_when_their_round_h
     assert_eq!(recorded, noted, "the rows have the identities that were noted");
 }
 
+/// Killed in between, a process would leave the row of a round that nobody ends.
+#[actix::test]
+async fn the_row_of_a_round_comes_to_disk_after_the_note_of_what_it_attempts() {
+    let setup = Setup::of(3);
+    let disk = FakeDisk::default();
+    let rig = setup.play_on(Backlog::on_disk(disk.spool()));
+    rig.rounds(1).await;
+    sleep(millis(500)).await;
+    assert!(disk.read(|disk| disk.pushes) > 0);
+    assert_eq!(disk.read(|disk| disk.unannounced.clone()), []);
+}
+
 #[actix::test]
 async fn lookups_that_were_planned_are_forgotten_when_the_publication_has_failed() {
     let setup = Setup::of(3);

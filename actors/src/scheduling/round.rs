@@ -127,7 +127,6 @@ struct Play<'a> {
 impl Play<'_> {
     async fn run(self, parts: Parts) -> (RoundOutcome, Vec<(Node, Attempt)>) {
         let Parts { plan, left_out, gone, content } = parts;
-        self.pen.round(self.round);
         gone.into_iter().for_each(|gone| self.pen.gone(gone));
 
         let (provider, cid) = (plan.provider.node().clone(), content.cid().to_string());
@@ -135,6 +134,9 @@ impl Play<'_> {
         let lookups = self.planned_lookups(&plan.retrievers, &cid);
         let (now, then) = (vec![(provider.clone(), publication.clone())], lookups.concat());
         self.open.announce(self.round, &self.tools.recorder, now, then).await;
+        // After the note, which the disk takes first even if it is slow: a process that is killed in between must not leave
+        // the row of a round that nobody will end.
+        self.pen.round(self.round);
 
         let publishing = self.tools.servers.provide(&provider.endpoint, self.caller(publication.id), &content);
         let published = self.attempt(&provider, publication, publishing).await;

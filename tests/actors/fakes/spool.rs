@@ -31,6 +31,8 @@ pub(crate) struct OnDisk {
     pub(crate) announced: BTreeMap<RoundId, Vec<Attempt>>,
     /// What each plans to attempt after that.
     pub(crate) planned: BTreeMap<RoundId, Vec<Attempt>>,
+    /// Rounds whose rows came before the note of what they are about to attempt.
+    pub(crate) unannounced: Vec<RoundId>,
     /// How many pushes there were.
     pub(crate) pushes: usize,
     /// How full it says it is, of 1,000 bytes.
@@ -82,6 +84,11 @@ impl FakeDisk {
 impl Spooling for FakeDisk {
     fn push(&mut self, rows: &[Row]) -> Result<(), SpoolError> {
         self.work(true, |disk| {
+            let open = rows.iter().filter_map(|row| match row {
+                Row::Round(round) if round.ended.is_none() => Some(round.id),
+                _ => None,
+            });
+            disk.unannounced.extend(open.filter(|round| !disk.announced.contains_key(round)));
             disk.rows.extend(rows.iter().cloned());
             disk.pushes += 1;
         })
