@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use futures::FutureExt;
-use parsec_actors::dht_node::{DhtHandle, DhtNode, GetReadiness, OperationError, Provide, Retrieve, StartDht};
-use parsec_actors::gateway::{Gateway, Measuring, Routes};
-use parsec_actors::metrics::Metrics;
-use parsec_actors::root::Root;
-use parsec_actors::supervise::{ChildEvent, RestartPolicy, supervise};
+use parsec_actors::serving::dht_node::{DhtHandle, DhtNode, GetReadiness, OperationError, Provide, Retrieve, StartDht};
+use parsec_actors::serving::gateway::{Gateway, Measuring, Routes};
+use parsec_actors::supervision::root::Root;
+use parsec_actors::supervision::supervise::{ChildEvent, RestartPolicy, supervise};
+use parsec_actors::telemetry::metrics::Metrics;
 use parsec_dht::{Dht, Internet, Node, NodeConfig, Readiness};
 use parsec_lab::{LocalConfig, LocalNetwork, Region};
 use parsec_measure::{Cid, Content, Measured, Measurement, OutcomeClass, quantile};

@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use chrono::Utc;
-use parsec_actors::metrics::Metrics;
-use parsec_actors::recorder::{Announce, Backlog, Record, Recorder, RecorderConfig};
-use parsec_actors::root::Root;
-use parsec_actors::supervise::{RestartPolicy, supervise};
+use parsec_actors::recording::recorder::{Announce, Backlog, Record, Recorder, RecorderConfig};
+use parsec_actors::supervision::root::Root;
+use parsec_actors::supervision::supervise::{RestartPolicy, supervise};
+use parsec_actors::telemetry::metrics::Metrics;
 use parsec_measure::{
     Attempt, AttemptId, Measured, Measurement, NodeId, OperationKind, OutcomeClass, Round, RoundId, RoundOutcome,
     SchedulerId, quantile,

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use actix::prelude::*;
-use parsec_actors::ask::Ask;
-use parsec_actors::recorder::{Announce, Backlog, BacklogFull, Begin, Record, Recorder};
-use parsec_actors::supervise::Child;
+use parsec_actors::recording::recorder::{Announce, Backlog, BacklogFull, Begin, Record, Recorder};
+use parsec_actors::supervision::ask::Ask;
+use parsec_actors::supervision::supervise::Child;
 use parsec_measure::{OperationKind, OutcomeClass, RoundOutcome};
 use tokio::time::{Instant, advance, sleep};
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use parsec_actors::dht_node::{DhtHandle, DhtNode, Provide, StartDht};
-use parsec_actors::follow_ups::{Reports, Verify};
-use parsec_actors::metrics::Metrics;
-use parsec_actors::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
-use parsec_actors::stop::{DHT_STOP, RECORDER_STOP, Stop};
-use parsec_actors::supervise::{Child, supervise};
+use parsec_actors::recording::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
+use parsec_actors::serving::dht_node::{DhtHandle, DhtNode, Provide, StartDht};
+use parsec_actors::serving::follow_ups::{Reports, Verify};
+use parsec_actors::supervision::stop::{DHT_STOP, RECORDER_STOP, Stop};
+use parsec_actors::supervision::supervise::{Child, supervise};
+use parsec_actors::telemetry::metrics::Metrics;
 use parsec_dht::Dht;
 use parsec_measure::{AttemptId, CHECK_AGES, FollowUp, NodeId, Share};
 use parsec_store::NodeFollowUp;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use parsec_actors::ask::{Ask, AskError};
-use parsec_actors::heartbeat::{BEAT, Heartbeat, HeartbeatConfig};
-use parsec_actors::stop::{HEARTBEAT_STOP, Stop};
-use parsec_actors::supervise::{Child, ChildState, supervise};
+use parsec_actors::serving::heartbeat::{BEAT, Heartbeat, HeartbeatConfig};
+use parsec_actors::supervision::ask::{Ask, AskError};
+use parsec_actors::supervision::stop::{HEARTBEAT_STOP, Stop};
+use parsec_actors::supervision::supervise::{Child, ChildState, supervise};
 use parsec_measure::NodeId;
 use tokio::time::{Instant, pause, sleep};
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use actix::prelude::*;
-use parsec_actors::ask::{Ask, AskError};
-use parsec_actors::progress::PULSE;
-use parsec_actors::supervise::{ChildState, CrashKind};
+use parsec_actors::supervision::ask::{Ask, AskError};
+use parsec_actors::supervision::progress::PULSE;
+use parsec_actors::supervision::supervise::{ChildState, CrashKind};
 use tokio::time::{Instant, sleep};
 
 use crate::fakes::{POLICY, millis, secs};

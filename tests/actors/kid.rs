@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
-use parsec_actors::ask::Ask;
-use parsec_actors::progress::{Progress, Stuck};
-use parsec_actors::supervise::{Child, ChildState, give_up, supervise};
+use parsec_actors::supervision::ask::Ask;
+use parsec_actors::supervision::progress::{Progress, Stuck};
+use parsec_actors::supervision::supervise::{Child, ChildState, give_up, supervise};
 use tokio::time::{pause, sleep};
 
 use crate::fakes::{POLICY, Witness, millis, secs};

@@ -19,19 +19,19 @@ use crate::fakes::{
     Bystander, Bystanding, Call, FakeDht, FakeServers, FakeStore, How, MockDht, Mood, POLICY, Question, Records, Run,
     Witness, cid, metrics, millis, node, publication, secs,
 };
-use parsec_actors::ask::{Ask, AskError};
-use parsec_actors::dht_node::{DhtHandle, DhtNode, GetReadiness, OperationError, Retrieve, StartDht};
-use parsec_actors::fleet::{Fleet, FleetConfig, FleetMemory};
-use parsec_actors::gateway::{Gateway, Measuring, Routes};
-use parsec_actors::heartbeat::{Heartbeat, HeartbeatConfig};
-use parsec_actors::progress::Progress;
-use parsec_actors::recorder::{Backlog, Record, Recorder, RecorderConfig, RecorderHandle};
-use parsec_actors::round::RoundTools;
-use parsec_actors::scheduler::{Scheduler, SchedulerConfig};
-use parsec_actors::supervise::{Child, supervise};
+use parsec_actors::recording::recorder::{Backlog, Record, Recorder, RecorderConfig, RecorderHandle};
+use parsec_actors::scheduling::fleet::{Fleet, FleetConfig, FleetMemory};
+use parsec_actors::scheduling::round::RoundTools;
+use parsec_actors::scheduling::scheduler::{Scheduler, SchedulerConfig};
+use parsec_actors::scheduling::traces::Traces;
+use parsec_actors::serving::dht_node::{DhtHandle, DhtNode, GetReadiness, OperationError, Retrieve, StartDht};
+use parsec_actors::serving::gateway::{Gateway, Measuring, Routes};
+use parsec_actors::serving::heartbeat::{Heartbeat, HeartbeatConfig};
+use parsec_actors::serving::verifier::{Verifier, VerifierConfig};
+use parsec_actors::supervision::ask::{Ask, AskError};
+use parsec_actors::supervision::progress::Progress;
+use parsec_actors::supervision::supervise::{Child, supervise};
 use parsec_actors::telemetry::{Scrape, Telemetry};
-use parsec_actors::traces::Traces;
-use parsec_actors::verifier::{Verifier, VerifierConfig};
 
 /// How many calls a gateway may leave without an answer when it crashes: far more than it does.
 const CALLS: usize = 1_000;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use parsec_actors::ask::Ask;
-use parsec_actors::metrics::Metrics;
-use parsec_actors::recorder::{
+use parsec_actors::recording::recorder::{
     Backlog, BacklogFull, RECORD_DEADLINE, Record, Recorder, RecorderConfig, RecorderHandle,
 };
-use parsec_actors::stop::{RECORDER_STOP, Stop};
-use parsec_actors::supervise::{Child, supervise};
+use parsec_actors::supervision::ask::Ask;
+use parsec_actors::supervision::stop::{RECORDER_STOP, Stop};
+use parsec_actors::supervision::supervise::{Child, supervise};
+use parsec_actors::telemetry::metrics::Metrics;
 use parsec_measure::{Attempt, AttemptId, NodeId, OperationKind, OutcomeClass, RoundId, SchedulerId, WhyKept};
 use parsec_store::Row;
 use tokio::time::{Instant, pause, sleep};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use parsec_actors::signs::ActorState;
-use parsec_actors::supervise::ChildState;
+use parsec_actors::supervision::signs::ActorState;
+use parsec_actors::supervision::supervise::ChildState;
 use parsec_measure::{OperationKind, OutcomeClass, RoundOutcome, SchedulerId};
 
 use crate::fakes::{Call, How, Mood, POLICY, Question, counted, secs};

@@ -12,14 +12,14 @@ use actix::prelude::*;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
-use parsec_actors::dht_node::{DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
-use parsec_actors::fleet::{FleetConfig, FleetMemory};
-use parsec_actors::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
-use parsec_actors::round::RoundTools;
-use parsec_actors::scheduler::{Scheduler, SchedulerConfig};
-use parsec_actors::stop::{RECORDER_STOP, SCHEDULER_STOP, StopStep, stop_in_order};
-use parsec_actors::supervise::supervise;
-use parsec_actors::traces::Traces;
+use parsec_actors::recording::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
+use parsec_actors::scheduling::fleet::{FleetConfig, FleetMemory};
+use parsec_actors::scheduling::round::RoundTools;
+use parsec_actors::scheduling::scheduler::{Scheduler, SchedulerConfig};
+use parsec_actors::scheduling::traces::Traces;
+use parsec_actors::serving::dht_node::{DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
+use parsec_actors::supervision::stop::{RECORDER_STOP, SCHEDULER_STOP, StopStep, stop_in_order};
+use parsec_actors::supervision::supervise::supervise;
 use parsec_dht::Readiness;
 use parsec_measure::{
     AttemptId, Fleet, FleetGroup, Measured, Node, NodeId, OutcomeClass, PlannedCheck, RoundId, RoundOutcome,

@@ -1,7 +1,7 @@
 //! Rows wait on disk while the database is away: through outages of the database, of the disk, of both, and of us.
 
-use parsec_actors::recorder::Backlog;
-use parsec_actors::stop::Stop;
+use parsec_actors::recording::recorder::Backlog;
+use parsec_actors::supervision::stop::Stop;
 use parsec_measure::{OperationKind, OutcomeClass, RoundOutcome};
 use parsec_store::Row;
 use tokio::time::{advance, pause, sleep};

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use actix::prelude::*;
-use parsec_actors::ask::{Ask, AskError};
-use parsec_actors::stop::{RECORDER_STOP, SCHEDULER_STOP, STOP_TIMEOUT, Stop, StopStep, StopTimes, stop_in_order};
+use parsec_actors::supervision::ask::{Ask, AskError};
+use parsec_actors::supervision::stop::{
+    RECORDER_STOP, SCHEDULER_STOP, STOP_TIMEOUT, Stop, StopStep, StopTimes, stop_in_order,
+};
 use parsec_measure::{OperationKind, OutcomeClass, RoundOutcome};
 use tokio::time::{Instant, pause, sleep};
 

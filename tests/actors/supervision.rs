@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use futures::future::join_all;
-use parsec_actors::ask::{Ask, AskError};
-use parsec_actors::root::Root;
-use parsec_actors::supervise::{ChildState, GivenUp, supervise};
+use parsec_actors::supervision::ask::{Ask, AskError};
+use parsec_actors::supervision::root::Root;
+use parsec_actors::supervision::supervise::{ChildState, GivenUp, supervise};
 use tokio::time::{Instant, pause, sleep};
 
 use crate::fakes::{POLICY, counted, metrics, millis, secs};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use parsec_actors::dht_node::DhtHandle;
-use parsec_actors::stop::stop_in_order;
+use parsec_actors::serving::dht_node::DhtHandle;
+use parsec_actors::supervision::stop::stop_in_order;
 use parsec_measure::{OperationKind, OutcomeClass, RoundOutcome};
 
 use crate::fakes::{BeReady, MockDht, MockServers, Records, endpoint, millis, secs};

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use chrono::Utc;
 use futures::FutureExt;
-use parsec_actors::dht_node::{CheckRecord, DhtHandle, DhtNode, StartDht};
-use parsec_actors::metrics::Metrics;
-use parsec_actors::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
-use parsec_actors::stop::Stop;
-use parsec_actors::supervise::{Child, supervise};
-use parsec_actors::verifier::{AT_ONCE, CLAIM, LOOK_DEADLINE, POLL, TAKE_OVER, TOO_LATE, Verifier, VerifierConfig};
+use parsec_actors::recording::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
+use parsec_actors::serving::dht_node::{CheckRecord, DhtHandle, DhtNode, StartDht};
+use parsec_actors::serving::verifier::{
+    AT_ONCE, CLAIM, LOOK_DEADLINE, POLL, TAKE_OVER, TOO_LATE, Verifier, VerifierConfig,
+};
+use parsec_actors::supervision::stop::Stop;
+use parsec_actors::supervision::supervise::{Child, supervise};
+use parsec_actors::telemetry::metrics::Metrics;
 use parsec_measure::{CheckId, NodeId, PlannedCheck, RecordCheck};
 use parsec_store::{Row, Store};
 use tokio::time::{Instant, pause, sleep};

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use parsec_actors::ask::Ask;
-use parsec_actors::metrics::Metrics;
-use parsec_actors::signs::ActorState;
-use parsec_actors::vitals::ActorStatus;
+use parsec_actors::supervision::ask::Ask;
+use parsec_actors::supervision::signs::ActorState;
+use parsec_actors::telemetry::metrics::Metrics;
+use parsec_actors::telemetry::vitals::ActorStatus;
 use parsec_measure::RoundOutcome;
 use tokio::time::sleep;
 

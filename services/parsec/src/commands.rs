@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use parsec_actors::metrics::Role;
-use parsec_actors::recorder::Backlog;
+use parsec_actors::recording::recorder::Backlog;
+use parsec_actors::telemetry::metrics::Role;
 use parsec_api::client::{HttpClient, ServerApi, Timeouts};
 use parsec_dht::NodeConfig;
 use parsec_measure::Endpoint;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use parsec_actors::metrics::Metrics;
+use parsec_actors::telemetry::metrics::Metrics;
 use parsec_dht::{BadLine, BadbitsReader, DeniedCidsReader, DenylistName, DenylistWatch, Denylists};
 use tracing::{info, warn};
 

@@ -4,7 +4,7 @@
 //! written down beforehand, for instance in a compose file.
 
 use anyhow::Context as _;
-use parsec_actors::metrics::Role;
+use parsec_actors::telemetry::metrics::Role;
 use parsec_lab::memory::{self, Size};
 use parsec_lab::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork};
 use tracing::info;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use parsec_actors::metrics::Role;
+use parsec_actors::telemetry::metrics::Role;
 use parsec_dht::{Dht, Node, NodeConfig, Readiness};
 use parsec_measure::{CONTENT_BYTES, Cid, Content, FollowUp, Measured, OperationKind, OutcomeClass};
 use parsec_show::Look;

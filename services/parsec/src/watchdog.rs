@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use parsec_actors::metrics::Metrics;
-use parsec_actors::signs::ActorState;
-use parsec_actors::supervise::whose_turn;
+use parsec_actors::supervision::signs::ActorState;
+use parsec_actors::supervision::supervise::whose_turn;
+use parsec_actors::telemetry::metrics::Metrics;
 use tracing::error;
 
 use crate::exit::Failure;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use actix::prelude::*;
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use parsec_actors::ask::AskError;
-use parsec_actors::dht_node::{CheckRecord, DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
+use parsec_actors::serving::dht_node::{CheckRecord, DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
+use parsec_actors::supervision::ask::AskError;
 use parsec_api::client::{Answered, CallError, Caller, ServerApi};
 use parsec_dht::{Dht, DhtError, Readiness};
 use parsec_measure::{AttemptId, Cid, Content, Endpoint, FollowUp, HolderCheck, Measured, OutcomeClass};
@@ -41,7 +41,7 @@ pub(crate) struct Engine {
     breaks_who_listens: bool,
 }
 
-/// An engine for the real [`DhtNode`](parsec_actors::dht_node::DhtNode). Its operations take no time.
+/// An engine for the real [`DhtNode`](parsec_actors::serving::dht_node::DhtNode). Its operations take no time.
 #[derive(Debug)]
 pub(crate) struct FakeDht {
     engine: watch::Sender<Engine>,

@@ -13,9 +13,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parsec_actors::dht_node::Provide;
-use parsec_actors::metrics::Metrics;
-use parsec_actors::supervise::RestartPolicy;
+use parsec_actors::serving::dht_node::Provide;
+use parsec_actors::supervision::supervise::RestartPolicy;
+use parsec_actors::telemetry::metrics::Metrics;
 use parsec_measure::{Cid, Content, Endpoint, Measured, Measurement, Node, NodeId, OutcomeClass, StrategyKind, Trace};
 use tokio::sync::watch;
 use tokio::time::timeout;

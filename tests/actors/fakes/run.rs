@@ -1,14 +1,14 @@
 //! Something that is done with an actor from inside, for tests of crashes.
 
 use actix::prelude::*;
-use parsec_actors::dht_node::DhtNode;
-use parsec_actors::fleet::Fleet;
-use parsec_actors::gateway::Gateway;
-use parsec_actors::heartbeat::Heartbeat;
-use parsec_actors::recorder::Recorder;
-use parsec_actors::scheduler::Scheduler;
+use parsec_actors::recording::recorder::Recorder;
+use parsec_actors::scheduling::fleet::Fleet;
+use parsec_actors::scheduling::scheduler::Scheduler;
+use parsec_actors::serving::dht_node::DhtNode;
+use parsec_actors::serving::gateway::Gateway;
+use parsec_actors::serving::heartbeat::Heartbeat;
+use parsec_actors::serving::verifier::Verifier;
 use parsec_actors::telemetry::Telemetry;
-use parsec_actors::verifier::Verifier;
 use tokio::time::sleep;
 
 use super::millis;

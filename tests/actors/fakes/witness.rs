@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use parsec_actors::supervise::{ChildEvent, ChildState};
+use parsec_actors::supervision::supervise::{ChildEvent, ChildState};
 use tokio::sync::watch;
 
 use super::until;

@@ -17,13 +17,13 @@ use crate::fakes::{
 };
 use actix::prelude::*;
 use actix_web::App;
-use parsec_actors::ask::Ask;
-use parsec_actors::dht_node::{DhtHandle, DhtNode, StartDht};
-use parsec_actors::gateway::{Gateway, Limits, Measuring, Reports, Routes};
-use parsec_actors::metrics::Metrics;
-use parsec_actors::stop::Stop;
-use parsec_actors::supervise::{Child, supervise};
+use parsec_actors::serving::dht_node::{DhtHandle, DhtNode, StartDht};
+use parsec_actors::serving::gateway::{Gateway, Limits, Measuring, Reports, Routes};
+use parsec_actors::supervision::ask::Ask;
+use parsec_actors::supervision::stop::Stop;
+use parsec_actors::supervision::supervise::{Child, supervise};
 use parsec_actors::telemetry::Telemetry;
+use parsec_actors::telemetry::metrics::Metrics;
 
 mod openapi;
 mod status;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::{pause, sleep};
 
 use super::*;
-use parsec_actors::metrics::Role;
+use parsec_actors::telemetry::metrics::Role;
 
 /// A telemetry actor under supervision, and its routes.
 struct Process {

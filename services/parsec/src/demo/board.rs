@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use parsec_actors::fleet::RoundFinished;
+use parsec_actors::scheduling::fleet::RoundFinished;
 use parsec_measure::{Attempt, Node, OperationKind, Tally};
 use parsec_show::words;
 use serde_json::{Value, json};

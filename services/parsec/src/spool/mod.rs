@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use parsec_actors::recorder::Backlog;
+use parsec_actors::recording::recorder::Backlog;
 use parsec_store::{Replayed, Spool, SpoolDepth, StoreConfig, inspect};
 use tracing::{info, warn};
 
