@@ -1,7 +1,7 @@
 //! Duty: runs the rounds of one fleet group, on time, one after the other.
 //!
 //! Before each round it asks the store which nodes are alive, and asks each of their servers whether it is ready. Then
-//! one server publishes and the others look the content up (module [`round`](crate::scheduling::round)). Every attempt
+//! one server publishes and the others look the content up (module [`round`](super::round)). Every attempt
 //! is sent to the recorder as soon as it has ended. When told to stop ([`Stop`]), it interrupts the current round and
 //! records it as interrupted; after a crash it does the same with the round that it crashed in. While the database is
 //! away it goes on measuring with the nodes it knows. A row that cannot be turned into a node is logged and left out. A

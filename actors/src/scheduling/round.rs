@@ -1,9 +1,8 @@
-//! One round: who publishes, who looks it up, and how each attempt ended. ([`muster`](crate::scheduling::muster) finds
-//! out who is there.)
+//! One round: who publishes, who looks it up, and how each attempt ended. (`muster` finds out who is there.)
 //!
 //! Plain functions that the actor [`Fleet`](crate::scheduling::fleet::Fleet) runs as futures. They measure nothing
 //! themselves: the servers do. Here every attempt gets a row, however it ends: the whole round is noted before it
-//! begins ([`OpenRound`]), and each attempt is recorded when it has ended, while the round goes on ([`Books`]).
+//! begins (`OpenRound`), and each attempt is recorded when it has ended, while the round goes on (`Books`).
 
 use std::time::Duration;
 

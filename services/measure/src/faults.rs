@@ -29,7 +29,7 @@ pub struct Absence {
 ///
 /// A server that hangs or answers nonsense while it calls itself ready would cost each round its time, or the publication.
 /// After the first round that it fails in, it takes part as before: that happens to everybody. After the second in a row it
-/// is left out of one round, then of two, four and so on, up to [`LONGEST_ABSENCE`]; after each absence it gets another try.
+/// is left out of one round, then of two, four and so on, up to `LONGEST_ABSENCE`; after each absence it gets another try.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     round: u64,

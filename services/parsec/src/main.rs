@@ -4,7 +4,7 @@
 //!
 //! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them in one process; [`network`]: only a DHT
 //! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did
-//! - [`bench`]: strategies compared
+//! - [`bench`](mod@bench): strategies compared
 //! - [`migrate`]: the database brought up to date, or the SQL for it
 //! - [`spool`]: where rows wait while the database is away, and the command that shows and empties spools
 //! - [`conformance`]: whether a server keeps the HTTP contract

@@ -2,7 +2,7 @@
 //!
 //! The path is walked back from the return. A strategy does something exactly when one of its requests ends: an answer
 //! names the next peer, any end makes room for another request or completes a phase. So the request that *triggered* what
-//! happened at some moment is the one that ended last until then; of several that ended [at once](AT_ONCE) the one whose
+//! happened at some moment is the one that ended last until then; of several that ended at once (`AT_ONCE`) the one whose
 //! answer named the peer, or found the provider. Cancelled requests trigger nothing.
 //!
 //! - An answered request accounts for the time from when it was asked to its end; the walk goes on with what triggered it.

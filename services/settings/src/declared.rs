@@ -3,6 +3,7 @@
 
 use crate::declare::row;
 use crate::demo::DemoConfig;
+use crate::idle_values;
 use crate::key::Program::{
     self, Bench, Conformance, Demo, Health, Migrate, Network, Provide, Retrieve, Scheduler, Server, Spool, Trace,
 };
@@ -10,6 +11,7 @@ use crate::key::{DHT_ONLY, Key, Secrecy, Section};
 use crate::serving::SchedulerConfig;
 use crate::spool::SpoolCommandConfig;
 use crate::tools::{BenchConfig, ConformanceConfig, MigrateConfig, NetworkConfig, OneShotConfig, TraceConfig};
+use crate::values;
 
 /// Every setting of every subcommand.
 pub(crate) const SECTIONS: &[Section] = &[
@@ -179,7 +181,7 @@ const SERVER: &[Key] = &[
     row!(text, "server.level_db", "level-db", "DIR")
         .variable("PARSEC_SERVER_LEVELDB")
         .default("./leveldb")
-        .idle(LEVEL_DB)
+        .idle(LEVEL_DB, values::any_text)
         .help("Where the original keeps its datastore"),
     row!(text, "server.dht.badbits", "badbits", "FILE")
         .older(&["PARSEC_SERVER_BADBITS"])
@@ -224,53 +226,53 @@ const DHT: &[Key] = &[
 const FIREHOSE_KEYS: &[Key] = &[
     row!(text, "server.firehose.region", "firehose-region", "REGION")
         .default("us-east-1")
-        .idle(FIREHOSE)
+        .idle(FIREHOSE, values::any_text)
         .help("Region of the delivery stream"),
     row!(text, "server.firehose.stream", "firehose-stream", "STREAM")
-        .idle(FIREHOSE)
+        .idle(FIREHOSE, values::any_text)
         .help("Delivery stream that the original sends its events to"),
     row!(text, "server.firehose.batch_time", "firehose-batch-time", "DURATION")
         .default("30s")
-        .idle(FIREHOSE)
+        .idle(FIREHOSE, idle_values::positive_duration)
         .help("How long the original collects events"),
     row!(number, "server.firehose.batch_size", "firehose-batch-size", "N")
         .default("500")
-        .idle(FIREHOSE)
+        .idle(FIREHOSE, idle_values::whole_number)
         .help("How many events the original sends at a time"),
     row!(switch, "server.firehose.connection_events", "firehose-connection-events", "BOOL")
         .default("true")
-        .idle(FIREHOSE)
+        .idle(FIREHOSE, idle_values::switch)
         .help("Whether the original sends an event for each connection"),
     row!(switch, "server.firehose.rpc_events", "firehose-rpc-events", "BOOL")
         .default("true")
-        .idle(FIREHOSE)
+        .idle(FIREHOSE, idle_values::switch)
         .help("Whether the original sends an event for each request of a peer"),
 ];
 
 const IPNI: &[Key] = &[
     row!(text, "server.ipni.indexer_host", "indexer-host", "HOST")
         .older(&["PARSEC_SERVER_INDEXER_HOST"])
-        .idle(DHT_ONLY)
+        .idle(DHT_ONLY, values::host)
         .help("Indexer that the original announces to"),
     row!(text, "server.ipni.indexer_index_timeout", "indexer-index-timeout", "DURATION")
         .default("1m")
-        .idle(DHT_ONLY)
+        .idle(DHT_ONLY, idle_values::positive_duration)
         .help("How long the original waits for the indexer to fetch an announcement"),
     row!(text, "server.ipni.indexer_availability_timeout", "indexer-availability-timeout", "DURATION")
         .default("2m")
-        .idle(DHT_ONLY)
+        .idle(DHT_ONLY, idle_values::positive_duration)
         .help("How long the original waits for content to be found"),
     row!(text, "server.ipni.indexer_interval", "indexer-interval", "DURATION")
         .default("1s")
-        .idle(DHT_ONLY)
+        .idle(DHT_ONLY, idle_values::positive_duration)
         .help("How often the original asks whether content is found"),
     row!(text, "server.ipni.publisher_host", "publisher-host", "HOST")
         .default("127.0.0.1")
-        .idle(DHT_ONLY)
+        .idle(DHT_ONLY, values::host)
         .help("Address on which the original waits for the indexer"),
     row!(number, "server.ipni.publisher_port", "publisher-port", "PORT")
         .default("2020")
-        .idle(DHT_ONLY)
+        .idle(DHT_ONLY, idle_values::port)
         .help("Port on which the original waits for the indexer"),
 ];
 

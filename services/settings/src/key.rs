@@ -1,6 +1,7 @@
 //! What is declared of a setting, and which commands there are.
 
 use crate::secrecy::{BLANK, mask_url};
+use crate::values::{self, Reading};
 
 /// A subcommand of the binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,6 +140,8 @@ pub struct Key {
     pub secrecy: Secrecy,
     /// Why it has no effect, if it is read for the sake of existing deployments alone.
     pub idle: Option<&'static str>,
+    /// How its value is read then: a text that is the same for values that mean the same, or what would have been right.
+    pub(super) idle_reader: fn(&str) -> Reading<String>,
 }
 
 /// Settings that belong together, with the programs that use them.
@@ -174,6 +177,7 @@ impl Key {
             default: None,
             secrecy: Secrecy::Open,
             idle: None,
+            idle_reader: values::any_text,
         }
     }
 
@@ -239,8 +243,8 @@ impl Key {
         Self { older_flags, ..self }
     }
 
-    pub(super) const fn idle(self, reason: &'static str) -> Self {
-        Self { idle: Some(reason), ..self }
+    pub(super) const fn idle(self, reason: &'static str, idle_reader: fn(&str) -> Reading<String>) -> Self {
+        Self { idle: Some(reason), idle_reader, ..self }
     }
 
     pub(super) const fn secrecy(self, secrecy: Secrecy) -> Self {

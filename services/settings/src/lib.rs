@@ -9,7 +9,7 @@
 //! - `error`, `values`: what a text must look like to be a value, and what is said if it does not
 //! - `sources`: the four places merged, with the memory of where each value came from
 //! - `common`, `access`, `place`, `spool`, `serving`, `demo`, `tools`: the typed settings of each command; `idle`: those
-//!   that are read without having an effect
+//!   that are read without having an effect, and `idle_values` how
 //! - `declared`: the table of all settings. Command line, environment names, file keys, help and the table in
 //!   `docs/configuration.md` are generated from it
 //! - `schema`, `show`: what `parsec config` shows; `warnings`: what is odd
@@ -27,6 +27,7 @@ mod demo;
 mod duration;
 mod error;
 mod idle;
+mod idle_values;
 mod key;
 #[cfg(test)]
 mod markdown;

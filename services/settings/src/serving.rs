@@ -9,6 +9,7 @@ use crate::access::{CallingConfig, ServerUrl, ServingConfig, health_url};
 use crate::common::{CommonConfig, DatabaseConfig, TelemetryConfig};
 use crate::declare::settings;
 use crate::error::{ConfigError, Origin};
+use crate::idle_values;
 use crate::key::DHT_ONLY;
 use crate::place::{DenylistFiles, PlaceConfig};
 use crate::sources::Sources;
@@ -109,7 +110,7 @@ settings! {
     trace_sample: Share = decimal("scheduler.trace_sample", "trace-sample", "SHARE").default("0.01"),
         required values::share,
         "Share of the operations, from 0 to 1, whose traces are kept; failures and the slowest are always kept";
-    routing: Option<String> = text("scheduler.routing", "routing", "ROUTING").default("DHT").idle(DHT_ONLY),
+    routing: Option<String> = text("scheduler.routing", "routing", "ROUTING").default("DHT").idle(DHT_ONLY, idle_values::routing),
         optional values::any_text, "What to measure: DHT (accepted for configurations from 2023)";
     // Last, so that everything else is judged where nobody says which.
     fleets: Vec<FleetGroup> = list("scheduler.fleets", "fleets", "FLEETS"),
