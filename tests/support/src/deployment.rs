@@ -35,6 +35,10 @@ const LOCAL: &[&str] = &["--protocol-id", LOCAL_PROTOCOL];
 /// On a free port.
 const SCHEDULER: &[&str] = &["scheduler", "--log-format", "json", "--telemetry-port", "0"];
 
+/// From one round to the next: one that found too few nodes, since they were not offered yet, must not be the only one that a
+/// test sees.
+const INTERVAL: &str = "1s";
+
 /// A DHT in this process.
 pub async fn network() -> LocalNetwork {
     let config = LocalConfig { peers: PEERS, seed: 7, ..LocalConfig::default() };
@@ -68,12 +72,12 @@ pub fn scheduler(stage: &Stage, added: &[&str]) -> Process {
 
 /// The same with these variables.
 pub fn scheduler_with(stage: &Stage, variables: &[(&str, &str)], added: &[&str]) -> Process {
-    Process::start_with(stage, variables, &[SCHEDULER, &["--fleets", "default"], added].concat())
+    Process::start_with(stage, variables, &scheduling("default", INTERVAL, added))
 }
 
 /// The same of other fleets.
 pub fn scheduler_of(stage: &Stage, fleets: &str, added: &[&str]) -> Process {
-    Process::start(stage, &scheduling(fleets, "1s", added))
+    Process::start(stage, &scheduling(fleets, INTERVAL, added))
 }
 
 /// The command line of a scheduler with a round every so often.
