@@ -96,7 +96,7 @@ impl Command {
 /// If help or the version was asked for, if the words make no command line, or if a setting cannot be used.
 pub fn parse(
     args: impl IntoIterator<Item = OsString>,
-    environment: &BTreeMap<String, String>,
+    environment: &BTreeMap<String, OsString>,
     binary: &Binary,
 ) -> Result<(Command, Vec<Warning>), CliError> {
     let matches = command_line(binary).try_get_matches_from(dashes::doubled(args))?;

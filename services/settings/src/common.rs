@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::ConfigError;
+use crate::hosts;
 use crate::secrecy::Secret;
 use crate::sources::Sources;
 use crate::values::{self, HostPort, LogLevel, OutputFormat, SslMode};
@@ -56,7 +57,7 @@ pub enum DatabaseTarget {
 /// A PostgreSQL database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseParts {
-    /// Host name or address.
+    /// Host name, address without brackets, or the directory of a Unix socket; several, separated by commas.
     pub host: String,
     /// Port.
     pub port: u16,
@@ -110,10 +111,10 @@ impl DatabaseConfig {
 impl DatabaseParts {
     fn read(from: &Sources) -> Result<Self, ConfigError> {
         Ok(Self {
-            host: from.required("database.host", values::text)?,
+            host: from.required("database.host", hosts::database_hosts)?,
             port: from.required("database.port", values::within(1..=u16::MAX))?,
-            name: from.required("database.name", values::text)?,
-            user: from.required("database.user", values::text)?,
+            name: from.required("database.name", hosts::name_in_database)?,
+            user: from.required("database.user", hosts::name_in_database)?,
             password: from.secret("database.password", |text| Ok(Secret::new(text)))?.unwrap_or_default(),
             ssl_mode: from.required("database.sslmode", SslMode::read)?,
             ssl_root_cert: from.optional("database.sslrootcert", values::text)?.map(PathBuf::from),

@@ -106,7 +106,9 @@ const DATABASE: &[Key] = &[
     row!(text, "database.url", "database-url", "URL")
         .secrecy(Secrecy::SecretInUrl)
         .help("sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME; used instead of the separate settings"),
-    row!(text, "database.host", "db-host", "HOST").default("localhost").help("Host of the PostgreSQL server"),
+    row!(text, "database.host", "db-host", "HOST").default("localhost").help(
+        "Host of the PostgreSQL server, or the directory of its socket; several, separated by commas: the first that can be written to is used",
+    ),
     row!(number, "database.port", "db-port", "PORT").default("5432").help("Port of the PostgreSQL server"),
     row!(text, "database.name", "db-name", "NAME").default("parsec").help("Name of the database"),
     row!(text, "database.password", "db-password", "PASSWORD")
@@ -121,7 +123,7 @@ const DATABASE: &[Key] = &[
         .default("disable")
         .help("TLS to the database: disable, prefer, require, verify-ca or verify-full"),
     row!(text, "database.sslrootcert", "db-sslrootcert", "FILE").help(
-        "Authorities, as PEM, that the certificate of the database has to come from; those of the system if not given",
+        "Authorities, as PEM, that the certificate of the database has to come from; those of the system if it is `system` or not given",
     ),
     row!(text, "database.wait", "database-wait", "DURATION")
         .default("1m")

@@ -1,6 +1,6 @@
 //! What is declared of a setting, and which commands there are.
 
-use crate::secrecy::{BLANK, mask_url};
+use crate::secrecy::{BLANK, mask_stray, mask_url};
 use crate::values::{self, Reading};
 
 /// A subcommand of the binary.
@@ -107,7 +107,7 @@ impl Kind {
 /// How much of a value may be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secrecy {
-    /// All of it.
+    /// All of it, but a password that somebody wrote into it.
     Open,
     /// Nothing.
     Secret,
@@ -276,7 +276,7 @@ impl Key {
     /// `value` as it may be shown.
     pub fn shown(&self, value: &str) -> String {
         match self.secrecy {
-            Secrecy::Open => value.to_owned(),
+            Secrecy::Open => mask_stray(value),
             Secrecy::Secret => BLANK.to_owned(),
             Secrecy::SecretInUrl => mask_url(value).unwrap_or_else(|| BLANK.to_owned()),
         }

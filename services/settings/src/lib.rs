@@ -6,7 +6,7 @@
 //!
 //! - `secrecy`, `names`, `duration`, `container`: texts
 //! - `key`: what is declared of a setting, and which commands there are; `declare`: how the settings of a command are declared
-//! - `error`, `values`: what a text must look like to be a value, and what is said if it does not
+//! - `error`, `values`, `hosts`: what a text must look like to be a value, and what is said if it does not
 //! - `sources`: the four places merged, with the memory of where each value came from
 //! - `common`, `access`, `place`, `spool`, `serving`, `demo`, `tools`: the typed settings of each command; `idle`: those
 //!   that are read without having an effect, and `idle_values` how
@@ -26,6 +26,7 @@ mod declared;
 mod demo;
 mod duration;
 mod error;
+mod hosts;
 mod idle;
 mod idle_values;
 mod key;

@@ -66,12 +66,14 @@ impl DenylistFiles {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::ffi::OsString;
 
     use super::*;
     use crate::cli::{Command, parse};
 
     fn place(variables: &[(&str, &str)]) -> Result<PlaceConfig, String> {
-        let environment: BTreeMap<_, _> = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let environment: BTreeMap<_, _> =
+            variables.iter().map(|(k, v)| ((*k).to_owned(), OsString::from(*v))).collect();
         match parse(["parsec", "server"].map(Into::into), &environment, &crate::tests::BINARY) {
             Ok((Command::Server(config), _)) => Ok(config.place),
             Ok((other, _)) => panic!("{other:?}"),

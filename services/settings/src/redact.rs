@@ -4,10 +4,10 @@ use std::ffi::OsString;
 
 use crate::declared::keys;
 use crate::key::Secrecy;
-use crate::secrecy::{BLANK, mask_url};
+use crate::secrecy::{BLANK, mask_stray};
 
 /// The command line as it may be stored and shown: the values of secret flags are blanked, and so is
-/// every password in a URL, wherever it stands.
+/// every password in a URL or a login, wherever it stands.
 pub fn redacted(args: impl IntoIterator<Item = OsString>) -> String {
     let mut shown = Vec::new();
     let mut secret_follows = false;
@@ -27,7 +27,7 @@ pub fn redacted(args: impl IntoIterator<Item = OsString>) -> String {
                 secret_follows = true;
                 shown.push(arg.into_owned());
             }
-            _ => shown.push(mask_url(&arg).unwrap_or_else(|| arg.into_owned())),
+            _ => shown.push(mask_stray(&arg)),
         }
     }
     shown.join(" ")
@@ -63,6 +63,9 @@ mod tests {
             ("--database-url=postgres://u@h/n", "--database-url=postgres://u@h/n"),
             ("--database-url sqlite:/var/p.db", "--database-url sqlite:/var/p.db"),
             ("typo postgres://u:geheim@h/n", "typo postgres://u:***@h/n"),
+            ("--db-host postgres://u:geheim@h/n", "--db-host postgres://u:***@h/n"),
+            ("--db-host u:geheim@h", "--db-host u:***@h"),
+            ("--db-name=password=geheim", "--db-name=password=***"),
             (
                 "server --alpha=3 --external-addresses /ip4/1.2.3.4/tcp/1",
                 "server --alpha=3 --external-addresses /ip4/1.2.3.4/tcp/1",

@@ -41,6 +41,25 @@ pub(super) fn mask_url(text: &str) -> Option<String> {
     Some(format!("{scheme}://{}", mask_parameters(&rest)))
 }
 
+/// `text` with the passwords blanked that somebody wrote where none belongs: in a URL, in `user:password@host`, or behind
+/// `password=`, as in the connection strings of PostgreSQL's own clients.
+pub(super) fn mask_stray(text: &str) -> String {
+    if let Some(url) = mask_url(text) {
+        return url;
+    }
+    if let Some((login, host)) = text.rsplit_once('@')
+        && let Some((user, _)) = login.split_once(':')
+    {
+        return format!("{user}:{BLANK}@{host}");
+    }
+    match text.to_ascii_lowercase().find(PASSWORD_FOLLOWS) {
+        Some(at) => format!("{}{BLANK}", &text[..at + PASSWORD_FOLLOWS.len()]),
+        None => text.to_owned(),
+    }
+}
+
+const PASSWORD_FOLLOWS: &str = "password=";
+
 /// PostgreSQL takes a password as a parameter of the URL too.
 fn mask_parameters(url: &str) -> String {
     let Some((address, query)) = url.split_once('?') else { return url.to_owned() };

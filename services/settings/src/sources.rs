@@ -1,6 +1,8 @@
 //! The four places where a setting can be made, merged, with the memory of where each value came from.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -24,8 +26,8 @@ pub(crate) struct Given {
 /// The flags that were given, by the name of their setting. Of several names for one setting, the current one comes first.
 pub(crate) type Flags = BTreeMap<&'static str, Vec<Given>>;
 
-/// The environment.
-pub(crate) type Variables = BTreeMap<String, String>;
+/// The environment. A value may be anything, also what is no text.
+pub(crate) type Variables = BTreeMap<String, OsString>;
 
 /// The largest configuration file: a thousand times what a full one needs.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -43,6 +45,8 @@ pub struct Sources {
     merged: Config,
     origins: BTreeMap<&'static str, Origin>,
     file: Option<PathBuf>,
+    /// Settings that were made with a variable that is no text.
+    illegible: BTreeSet<&'static str>,
 }
 
 impl Sources {
@@ -53,20 +57,28 @@ impl Sources {
     pub(crate) fn load(table: &'static [Section], flags: &Flags, variables: &Variables) -> Result<Self, ConfigError> {
         let keys = || keys(table);
         let mut origins: BTreeMap<_, _> = keys().map(|key| (key.name, Origin::Default(key.name))).collect();
-        let mut given: BTreeMap<&'static str, &str> = BTreeMap::new();
+        let mut given: BTreeMap<&'static str, Cow<'_, str>> = BTreeMap::new();
+        let mut illegible = BTreeSet::new();
         for key in keys() {
             let mut names = key.variables();
             let variable = names.find_map(|name| Some((name, variables.get(name).filter(|value| !value.is_empty())?)));
             if let Some((name, value)) = variable {
-                given.insert(key.name, value);
+                given.insert(key.name, value.to_string_lossy());
                 origins.insert(key.name, Origin::Variable(name));
+                if value.to_str().is_none() {
+                    illegible.insert(key.name);
+                }
             }
             if let Some(Given { flag, value }) = flags.get(key.name).and_then(|given| given.first()) {
-                given.insert(key.name, value);
+                given.insert(key.name, value.into());
                 origins.insert(key.name, Origin::Flag(flag));
+                illegible.remove(key.name);
             }
         }
-        let file = given.get(CONFIG).map(PathBuf::from);
+        if illegible.contains(CONFIG) {
+            return Err(not_utf8(&origins[CONFIG], given[CONFIG].to_string()));
+        }
+        let file = given.get(CONFIG).map(|path| PathBuf::from(&**path));
         let mut builder = Config::builder();
         for (key, default) in keys().filter_map(|key| Some((key, key.default?))) {
             builder = builder.set_default(key.name, default).expect(NAMES_ARE_PATHS);
@@ -86,10 +98,10 @@ impl Sources {
             builder = builder.add_source(content);
         }
         for (name, value) in given {
-            builder = builder.set_override(name, value).expect(NAMES_ARE_PATHS);
+            builder = builder.set_override(name, value.into_owned()).expect(NAMES_ARE_PATHS);
         }
         let merged = builder.build().expect("every source is in memory, and its keys are rows of the table");
-        Ok(Self { table, merged, origins, file })
+        Ok(Self { table, merged, origins, file, illegible })
     }
 
     /// The configuration file, if one was named.
@@ -112,6 +124,9 @@ impl Sources {
     pub(super) fn optional<T>(&self, name: &str, read: impl Fn(&str) -> Reading<T>) -> Result<Option<T>, ConfigError> {
         let key = self.key(name);
         let Some(value) = find(&self.merged.cache, name) else { return Ok(None) };
+        if self.illegible.contains(name) {
+            return Err(not_utf8(self.origin(name), key.shown(&value.to_string())));
+        }
         let wrong = |value: String, reason| {
             let value = harmless(&value, MAX_SHOWN_CHARS);
             ConfigError::Value { origin: self.origin(name).clone(), value, reason }
@@ -157,6 +172,12 @@ impl Sources {
     }
 }
 
+/// A variable of ours that is no text: the default in its place would be a value that nobody asked for.
+fn not_utf8(origin: &Origin, shown: String) -> ConfigError {
+    let value = harmless(&shown, MAX_SHOWN_CHARS);
+    ConfigError::Value { origin: origin.clone(), value, reason: "it is not UTF-8".to_owned() }
+}
+
 fn keys(table: &'static [Section]) -> impl Iterator<Item = &'static Key> {
     table.iter().flat_map(|section| section.keys)
 }
@@ -164,8 +185,8 @@ fn keys(table: &'static [Section]) -> impl Iterator<Item = &'static Key> {
 /// Where the spool is if nobody says so: where the XDG Base Directory Specification has state that is to outlive the
 /// process. As it demands, a path that is not absolute counts as none.
 fn default_spool_directory(variables: &Variables) -> Option<String> {
-    let absolute = |name: &str| variables.get(name).filter(|path| path.starts_with('/'));
-    let state = absolute("XDG_STATE_HOME").cloned();
+    let absolute = |name: &str| variables.get(name)?.to_str().filter(|path| path.starts_with('/'));
+    let state = absolute("XDG_STATE_HOME").map(str::to_owned);
     let state = state.or_else(|| Some(format!("{}/.local/state", absolute("HOME")?.trim_end_matches('/'))));
     state.map(|state| format!("{}/parsec/spool", state.trim_end_matches('/')))
 }
@@ -261,5 +282,48 @@ fn written(key: &Key, value: &Value) -> Reading<String> {
         (Kind::Decimal, _) => Err("expected a number such as 0.15".to_owned()),
         (Kind::Switch, _) => Err("expected true or false".to_owned()),
         (Kind::List, _) => Err("expected an array of texts, each in quotes".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt as _;
+
+    use crate::tests::BINARY;
+
+    fn run(line: &str, variable: &str) -> Result<(), String> {
+        let latin1 = OsString::from_vec(b"geheim \xfc".to_vec());
+        let environment = BTreeMap::from([(variable.to_owned(), latin1)]);
+        let words = line.split_whitespace().map(OsString::from);
+        crate::cli::parse(words, &environment, &BINARY).map(drop).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_variable_that_is_not_utf8_is_named_and_no_default_stands_in_for_it() {
+        for (variable, shown) in [
+            ("PARSEC_DATABASE_PASSWORD", "***"),
+            ("PARSEC_SERVER_FLEET", "geheim \u{fffd}"),
+            ("PARSEC_CONFIG", "geheim"),
+        ] {
+            let message = run("parsec server", variable).unwrap_err();
+            let beginning = format!("error: environment variable {variable}: cannot use `{shown}");
+            assert!(message.starts_with(&beginning) && message.contains("it is not UTF-8"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_is_not_utf8_harms_nobody_who_does_not_read_it() {
+        assert_eq!(run("parsec server --db-password x", "PARSEC_DATABASE_PASSWORD"), Ok(()));
+        assert_eq!(run("parsec health localhost:1", "PARSEC_DATABASE_PASSWORD"), Ok(()));
+        assert_eq!(run("parsec server", "HOME"), Ok(()));
+    }
+
+    #[test]
+    fn an_argument_that_is_not_utf8_is_refused() {
+        let words = [b"parsec".to_vec(), b"server".to_vec(), b"--fleet".to_vec(), b"\xfc".to_vec()];
+        let refused = crate::cli::parse(words.map(OsString::from_vec), &BTreeMap::new(), &BINARY).unwrap_err();
+        assert!(refused.to_string().contains("UTF-8"), "{refused}");
     }
 }

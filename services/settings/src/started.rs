@@ -17,11 +17,10 @@ pub struct Started {
     pub colours_unwanted: bool,
 }
 
-/// Reads the command line and the environment. Variables that are not Unicode cannot be ours.
+/// Reads the command line and the environment. Variables whose names are not Unicode cannot be ours.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub fn started(binary: &Binary) -> Started {
-    let variables =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
     let environment: BTreeMap<_, _> = variables.collect();
     let args: Vec<_> = std::env::args_os().collect();
     let parsed = parse(args.clone(), &environment, binary);

@@ -21,7 +21,7 @@ pub(crate) const BINARY: Binary =
 pub(crate) type Parsed = Result<(Command, Vec<Warning>), String>;
 
 pub(crate) fn run(line: &str, environment: &[(&str, &str)]) -> Parsed {
-    let environment: BTreeMap<_, _> = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let environment: BTreeMap<_, _> = environment.iter().map(|(k, v)| ((*k).to_owned(), OsString::from(*v))).collect();
     let args = std::iter::once("parsec").chain(line.split_whitespace()).map(OsString::from);
     parse(args, &environment, &BINARY).map_err(|error| error.to_string().trim_end().to_owned())
 }

@@ -85,7 +85,7 @@ fn unknown_variables(variables: &Variables) -> Vec<Warning> {
     variables
         .iter()
         .filter(|(name, value)| name.starts_with(PREFIX) && !value.is_empty() && !known.contains(name.as_str()))
-        .filter(|(name, value)| !is_service_link(name, value))
+        .filter(|(name, value)| !value.to_str().is_some_and(|value| is_service_link(name, value)))
         .map(|(name, _)| Warning::UnknownVariable { name: name.clone(), nearest: nearest(name, known.iter().copied()) })
         .collect()
 }

@@ -145,7 +145,7 @@ fn a_file_holds_texts_and_numbers_that_need_care() {
     ] {
         let args = |command: &[&str], flags: &[&str]| {
             let words = ["parsec"].iter().chain(command).chain(flags).map(Into::into);
-            let environment = [("PARSEC_SERVER_FULLRT".to_owned(), "1".to_owned())].into();
+            let environment = [("PARSEC_SERVER_FULLRT".to_owned(), "1".into())].into();
             crate::cli::parse(words.collect::<Vec<std::ffi::OsString>>(), &environment, &crate::tests::BINARY)
                 .unwrap()
                 .0
