@@ -4,10 +4,12 @@
 //! - [`phases`]: what a request was doing at which time
 //! - [`path`]: the critical path, on which every moment of an operation belongs to somebody
 //! - [`explain`]: what the time of an operation went to, to be added up or told
+//! - [`statistics`]: what many attempts say together, and how sure that is
 
 mod explanation;
 pub mod path;
 pub mod phases;
+pub mod statistics;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 

@@ -1,0 +1,220 @@
+//! Two groups against each other.
+
+use std::collections::BTreeMap;
+
+use statrs::distribution::{ContinuousCDF, Normal};
+use thiserror::Error;
+
+use super::blocks::Blocks;
+use super::interval::{Z, excess, wilson};
+use super::plan::rounds_to_decide;
+use super::resample::{Group, MIN_ROUNDS, Prepared, RESAMPLES, draw, ends, generator, sorted};
+use super::sample::Taken;
+use super::{Figure, Interval, Quantile, Sample, Verdict, holm};
+
+/// The shortest time that is told from zero, in seconds: the resolution of our clocks.
+const INSTANT: f64 = 1e-9;
+
+/// How to compare.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Comparison {
+    /// By how much times may differ and still count as equal: 0.05 for 5 %. At 0 nothing counts as equal.
+    pub margin: f64,
+    /// The same of success rates, as a difference: 0.01 for a percentage point.
+    pub success_margin: f64,
+    /// How often rounds are drawn.
+    pub resamples: usize,
+}
+
+impl Default for Comparison {
+    fn default() -> Self {
+        Self { margin: 0.05, success_margin: 0.01, resamples: RESAMPLES }
+    }
+}
+
+/// Why two groups cannot be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum CompareError {
+    /// A group has too few rounds.
+    #[error("{a} and {b} rounds can be compared; it takes {MIN_ROUNDS} in each group")]
+    TooFewRounds {
+        /// Rounds of the first group, in strata that both groups have.
+        a: usize,
+        /// The same of the second.
+        b: usize,
+    },
+}
+
+/// What the comparison of one figure says of `b` against `a`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Compared {
+    /// What is compared.
+    pub figure: Figure,
+    /// `b` divided by `a`. Of times only; infinite where `b` alone fails that often.
+    pub ratio: Option<Interval>,
+    /// `b` minus `a`: in seconds, or as a difference of shares.
+    pub difference: Interval,
+    /// How likely a difference like this is where there is none, corrected for the number of questions that were asked.
+    pub p: f64,
+    /// What that comes to.
+    pub verdict: Verdict,
+    /// How many rounds of each group would probably decide it, if it is not decided.
+    pub rounds_to_decide: Option<u64>,
+}
+
+/// One figure before the verdict, on a scale on which 0 means the same and more is worse.
+struct Raw {
+    figure: Figure,
+    ratio: Option<Interval>,
+    difference: Interval,
+    scale: Interval,
+    margin: f64,
+    p: f64,
+    rounds: usize,
+}
+
+/// Compares pairs of groups, `b` with `a` in each. Figures that one of the two does not carry are left out of the answer.
+///
+/// Rounds are drawn with replacement (10,000 times unless told otherwise; a round of both groups for both at once), and the interval is
+/// that of the drawn figures. Within a pair every stratum (region) weighs the same in both groups, and one that only one group
+/// has is left out. The p-values are corrected for all figures of all pairs with [`holm`].
+///
+/// # Errors
+/// For each pair of its own, if it has too few rounds.
+pub fn compare(pairs: &[(&Sample, &Sample)], how: Comparison) -> Vec<Result<Vec<Compared>, CompareError>> {
+    let raw: Vec<_> = pairs.iter().map(|(a, b)| raw(a, b, how)).collect();
+    let p: Vec<f64> = raw.iter().flatten().flatten().map(|raw| raw.p).collect();
+    let questions = p.len();
+    let mut corrected = holm(&p).into_iter();
+    let mut judge = |raw: Raw| {
+        let p = corrected.next().unwrap_or(1.0);
+        let verdict = Verdict::new(raw.scale, p, raw.margin);
+        let open = verdict == Verdict::Inconclusive;
+        let rounds_to_decide = if open { rounds_to_decide(raw.scale, raw.margin, raw.rounds, questions) } else { None };
+        let Raw { figure, ratio, difference, .. } = raw;
+        Compared { figure, ratio, difference, p, verdict, rounds_to_decide }
+    };
+    raw.into_iter().map(|pair| Ok(pair?.into_iter().map(&mut judge).collect())).collect()
+}
+
+fn raw(a: &Sample, b: &Sample, how: Comparison) -> Result<Vec<Raw>, CompareError> {
+    let pair = Pair::new(a, b)?;
+    let carried = |q: f64| -> Option<(Quantile, Quantile)> { Some((a.quantile(q)?, b.quantile(q)?)) };
+    let quantiles: Vec<(Figure, f64)> = Figure::ALL
+        .into_iter()
+        .filter_map(|figure| Some((figure, figure.quantile()?)))
+        .filter(|(_, q)| carried(*q).is_some())
+        .collect();
+    let mut all = pair.quantiles(&quantiles, how);
+    all.extend(pair.success(a, b, how));
+    Ok(all)
+}
+
+/// Two groups, cut to the strata that both have, with weights.
+struct Pair {
+    blocks: Blocks,
+    a: Group,
+    b: Group,
+    rounds: usize,
+}
+
+impl Pair {
+    fn new(a: &Sample, b: &Sample) -> Result<Self, CompareError> {
+        let (in_a, in_b) = (strata(a.taken()), strata(b.taken()));
+        let [a, b] = [a, b].map(|sample| {
+            sample.filtered(|taken| in_a.contains_key(&taken.stratum) && in_b.contains_key(&taken.stratum))
+        });
+        let (rounds_a, rounds_b) = (rounds(&a), rounds(&b));
+        if rounds_a.min(rounds_b) < MIN_ROUNDS {
+            return Err(CompareError::TooFewRounds { a: rounds_a, b: rounds_b });
+        }
+        let blocks = Blocks::of(&a, &b);
+        // Every stratum gets the share that it has of both groups together, divided by the one that it has of its own group.
+        let weigh = |own: &BTreeMap<u32, usize>, n: usize| {
+            let share = |stratum| (in_a[&stratum] + in_b[&stratum]) as f64 / (a.len() + b.len()) as f64;
+            let weights: BTreeMap<u32, f64> = own
+                .iter()
+                .filter(|(stratum, _)| in_a.contains_key(stratum) && in_b.contains_key(stratum))
+                .map(|(stratum, count)| (*stratum, share(*stratum) / (*count as f64 / n as f64)))
+                .collect();
+            move |taken: &Taken| weights.get(&taken.stratum).copied().unwrap_or(1.0)
+        };
+        let group_a = Group::new(&a, &blocks, weigh(&in_a, a.len()));
+        let group_b = Group::new(&b, &blocks, weigh(&in_b, b.len()));
+        Ok(Self { a: group_a, b: group_b, blocks, rounds: rounds_a.max(rounds_b) })
+    }
+
+    fn quantiles(&self, figures: &[(Figure, f64)], how: Comparison) -> Vec<Raw> {
+        let prepared: Vec<(Prepared, Prepared)> =
+            figures.iter().map(|(_, q)| (self.a.prepare(*q), self.b.prepare(*q))).collect();
+        let mut rng = generator();
+        let mut drawn = vec![1.0; self.blocks.count()];
+        let both = |at: usize, drawn: &[f64]| {
+            (self.a.quantile(&prepared[at].0, drawn), self.b.quantile(&prepared[at].1, drawn))
+        };
+        let values: Vec<_> = (0..figures.len()).map(|at| both(at, &drawn)).collect();
+        let mut samples = vec![Vec::with_capacity(how.resamples); figures.len()];
+        for _ in 0..how.resamples {
+            draw(&self.blocks, &mut rng, &mut drawn);
+            for (at, sample) in samples.iter_mut().enumerate() {
+                sample.push(both(at, &drawn));
+            }
+        }
+        let judged = figures.iter().zip(values).zip(samples);
+        judged.map(|(((figure, _), value), samples)| quantile(*figure, value, &samples, how, self.rounds)).collect()
+    }
+
+    fn success(&self, a: &Sample, b: &Sample, how: Comparison) -> Option<Raw> {
+        let all = vec![1.0; self.blocks.count()];
+        let share = |group: &Group, sample: &Sample| {
+            Some(wilson(group.success(&all), sample.success()?.effective_n * group.evenness()))
+        };
+        let difference = excess(share(&self.b, b)?, share(&self.a, a)?);
+        let scale = Interval { value: -difference.value, low: -difference.high, high: -difference.low };
+        // The interval is not symmetric; the side that faces zero is the one that decides.
+        let towards_zero = if scale.value > 0.0 { scale.value - scale.low } else { scale.high - scale.value };
+        let p = if towards_zero > 0.0 { two_sided(scale.value.abs() / (towards_zero / Z)) } else { 1.0 };
+        let margin = how.success_margin;
+        Some(Raw { figure: Figure::Success, ratio: None, difference, scale, margin, p, rounds: self.rounds })
+    }
+}
+
+fn quantile(figure: Figure, (a, b): (f64, f64), samples: &[(f64, f64)], how: Comparison, rounds: usize) -> Raw {
+    let logs = sorted(samples.iter().map(|(a, b)| log_ratio(*a, *b)));
+    let seconds = sorted(samples.iter().map(|(a, b)| minus(*b, *a)));
+    let [scale, difference] =
+        [(log_ratio(a, b), logs.as_slice()), (minus(b, a), seconds.as_slice())].map(|(value, drawn)| {
+            let (low, high) = ends(drawn);
+            Interval { value, low: low.min(value), high: high.max(value) }
+        });
+    let not_above = logs.partition_point(|log| *log <= 0.0);
+    let not_below = logs.len() - logs.partition_point(|log| *log < 0.0);
+    let p = (2.0 * (not_above.min(not_below) + 1) as f64 / (logs.len() + 1) as f64).min(1.0);
+    let ratio = Interval { value: scale.value.exp(), low: scale.low.exp(), high: scale.high.exp() };
+    Raw { figure, ratio: Some(ratio), difference, scale, margin: how.margin.ln_1p(), p, rounds }
+}
+
+/// The logarithm of `b / a`. Two failures are equally long.
+fn log_ratio(a: f64, b: f64) -> f64 {
+    if a.is_infinite() && b.is_infinite() { 0.0 } else { b.max(INSTANT).ln() - a.max(INSTANT).ln() }
+}
+
+fn minus(b: f64, a: f64) -> f64 {
+    if a.is_infinite() && b.is_infinite() { 0.0 } else { b - a }
+}
+
+fn two_sided(z: f64) -> f64 {
+    2.0 * Normal::standard().sf(z)
+}
+
+fn strata(taken: &[Taken]) -> BTreeMap<u32, usize> {
+    let mut strata = BTreeMap::new();
+    for taken in taken {
+        *strata.entry(taken.stratum).or_default() += 1;
+    }
+    strata
+}
+
+fn rounds(taken: &[Taken]) -> usize {
+    taken.iter().map(|taken| taken.round).collect::<std::collections::BTreeSet<_>>().len()
+}

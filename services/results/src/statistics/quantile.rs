@@ -1,0 +1,101 @@
+//! Quantiles of all due attempts, failures included, with intervals of order statistics.
+
+use statrs::function::beta::beta_reg;
+
+use super::{CONFIDENCE, Reading};
+
+/// A quantile and its interval. All three are readings that were taken: nothing is interpolated.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Quantile {
+    /// Which one, between 0 and 1.
+    pub q: f64,
+    /// The reading at it: the smallest that a share `q` of all due attempts does not exceed.
+    pub value: Reading,
+    /// The lower end of its 95 % interval.
+    pub low: Reading,
+    /// The upper end.
+    pub high: Reading,
+}
+
+/// The rank (from 1) of the quantile `q` of `n` readings: the nearest rank.
+pub(super) fn rank(q: f64, n: usize) -> usize {
+    ((q * n as f64).ceil() as usize).clamp(1, n.max(1))
+}
+
+/// The ranks (from 1) between which the true quantile `q` lies with 95 % certainty, whatever the distribution. `None` if `n` is too
+/// small to carry it.
+///
+/// Exact for independent readings: the number of readings below the true quantile is binomial (David and Nagaraja, "Order Statistics",
+/// 2003, section 7.1). Of all pairs of ranks that reach 95 % this is the one that misses as often on either side as possible and
+/// is then drawn in as far as 95 % allows. Readings that say as much as `effective_n` independent ones have their ranks
+/// stretched in proportion (Woodruff, JASA 47, 1952).
+pub(super) fn ranks(q: f64, n: usize, effective_n: f64) -> Option<(usize, usize)> {
+    let scale = effective_n / n as f64;
+    // How certain it is that the reading of this rank does not exceed the true quantile.
+    let reached = |rank: usize| {
+        let rank = rank as f64 * scale;
+        let rest = effective_n - rank + 1.0;
+        if rank <= 0.0 { 1.0 } else { beta_reg(rank, rest, q) }
+    };
+    let tail = (1.0 - CONFIDENCE) / 2.0;
+    let mut low = partition(n, |rank| reached(rank) >= 1.0 - tail).checked_sub(1).filter(|rank| *rank >= 1)?;
+    let mut high = partition(n, |rank| reached(rank) > tail);
+    if high > n {
+        return None;
+    }
+    loop {
+        let up = reached(low + 1) - reached(high);
+        let down = reached(low) - reached(high - 1);
+        if low + 1 < high && up >= CONFIDENCE && up >= down {
+            low += 1;
+        } else if low + 1 < high && down >= CONFIDENCE {
+            high -= 1;
+        } else {
+            return Some((low, high));
+        }
+    }
+}
+
+/// The first rank from 1 for which `holds` is no longer true; `n + 1` if there is none. `holds` never becomes true again.
+fn partition(n: usize, holds: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (1, n + 1);
+    while low < high {
+        let middle = low.midpoint(high);
+        if holds(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn ranks_are_those_of_the_literature() {
+        // Hahn and Meeker, "Statistical Intervals", 1991, table A.15a: the median of 20 lies between the 6th and the 15th.
+        assert_eq!(ranks(0.5, 20, 20.0), Some((6, 15)));
+        assert_eq!(ranks(0.5, 5, 5.0), None);
+        assert_eq!(ranks(0.5, 6, 6.0), Some((1, 6)));
+    }
+
+    #[test]
+    fn a_quantile_that_n_does_not_carry_has_no_interval() {
+        assert_eq!(ranks(0.99, 40, 40.0), None);
+        assert_eq!(ranks(0.9, 20, 20.0), None);
+        assert!(ranks(0.9, 50, 50.0).is_some());
+        assert!(ranks(0.99, 500, 500.0).is_some());
+        assert_eq!(ranks(0.9, 50, 20.0), None);
+    }
+
+    proptest! {
+        #[test]
+        fn the_interval_holds_the_estimate_and_is_no_wider_than_it_must_be(n in 10..2_000usize, q in 0.05..0.95f64, design in 1.0..6.0f64) {
+            let Some((low, high)) = ranks(q, n, n as f64) else { return Ok(()) };
+            prop_assert!(1 <= low && low <= rank(q, n) && rank(q, n) <= high && high <= n);
+            if let Some((wider_low, wider_high)) = ranks(q, n, n as f64 / design) {
+                prop_assert!(wider_low <= low + 1 && high <= wider_high + 1, "{low}..{high} in {wider_low}..{wider_high}");
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What one attempt says about the DHT.
+
+use std::cmp::Ordering;
+use std::time::Duration;
+
+use parsec_measure::OutcomeClass;
+
+/// What one attempt says: the time that it took, or that it failed.
+///
+/// A failed attempt took longer than any that succeeded: it had not succeeded by the time it ended, and never will. So readings have
+/// an order, in which failures stand last. The reading of a quantile is one of those that were taken.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Reading {
+    /// It succeeded after so many seconds.
+    Took(f64),
+    /// It ran into its limit of so many seconds: whatever it would have taken is more.
+    MoreThan(f64),
+    /// It failed in some other way, and no longer wait would have helped.
+    Failed,
+}
+
+/// What an attempt says that ended as `class` after `duration`. `None` if it says nothing about the DHT, because the DHT was not asked,
+/// could not be asked, or its answer is lost; such attempts are counted apart.
+pub fn reading(class: OutcomeClass, duration: Duration) -> Option<Reading> {
+    match class {
+        OutcomeClass::Ok => Some(Reading::Took(duration.as_secs_f64())),
+        OutcomeClass::Timeout => Some(Reading::MoreThan(duration.as_secs_f64())),
+        OutcomeClass::NotFound
+        | OutcomeClass::WrongProvider
+        | OutcomeClass::NoPeers
+        | OutcomeClass::DialFailed
+        | OutcomeClass::NoTransport
+        | OutcomeClass::Protocol => Some(Reading::Failed),
+        OutcomeClass::LocalLimit
+        | OutcomeClass::ServerUnreachable
+        | OutcomeClass::ServerNotReady
+        | OutcomeClass::ServerError
+        | OutcomeClass::Cancelled
+        | OutcomeClass::RecordLost => None,
+    }
+}
+
+impl Reading {
+    /// Whether the attempt succeeded.
+    pub fn succeeded(self) -> bool {
+        matches!(self, Self::Took(_))
+    }
+
+    /// In seconds; infinite for a failure.
+    pub fn seconds(self) -> f64 {
+        match self {
+            Self::Took(seconds) => seconds,
+            Self::MoreThan(_) | Self::Failed => f64::INFINITY,
+        }
+    }
+
+    /// The order of readings: by time, then time-outs by their limit, then other failures.
+    pub fn order(self, other: Self) -> Ordering {
+        self.key().partial_cmp(&other.key()).unwrap_or(Ordering::Equal)
+    }
+
+    fn key(self) -> (u8, f64) {
+        match self {
+            Self::Took(seconds) => (0, seconds),
+            Self::MoreThan(limit) => (1, limit),
+            Self::Failed => (2, 0.0),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The attempts of one group.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use parsec_measure::OutcomeClass;
+use serde::Serialize;
+
+use super::clusters::effective_n;
+use super::quantile::{rank, ranks};
+use super::{Ecdf, Quantile, Reading, Share, reading};
+
+/// One attempt, as far as statistics are concerned.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Observation {
+    /// The number of its round: any numbers that ascend with time.
+    pub round: u64,
+    /// The number of its region, or of whatever else a comparison has to keep apart.
+    pub stratum: u32,
+    /// What became of it.
+    pub class: OutcomeClass,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// A reading and where it was taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taken {
+    pub(super) round: u64,
+    pub(super) stratum: u32,
+    pub(super) reading: Reading,
+}
+
+/// How many attempts ended how.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Attempts that say something about the DHT.
+    pub due: usize,
+    /// Those of them that succeeded.
+    pub succeeded: usize,
+    /// Those that failed, by class.
+    #[serde(serialize_with = "by_name")]
+    pub failed: BTreeMap<OutcomeClass, usize>,
+    /// Attempts that say nothing about the DHT and are in no other figure, by class.
+    #[serde(serialize_with = "by_name")]
+    pub unsaid: BTreeMap<OutcomeClass, usize>,
+    /// In how many rounds those that are due were made.
+    pub rounds: usize,
+}
+
+fn by_name<S: serde::Serializer>(counts: &BTreeMap<OutcomeClass, usize>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(counts.iter().map(|(class, count)| (class.as_str(), count)))
+}
+
+/// The attempts of one group.
+#[derive(Debug, Clone, Default)]
+pub struct Sample {
+    /// In the order of their readings.
+    taken: Vec<Taken>,
+    counts: Counts,
+}
+
+impl FromIterator<Observation> for Sample {
+    fn from_iter<I: IntoIterator<Item = Observation>>(observations: I) -> Self {
+        let mut sample = Self::default();
+        for Observation { round, stratum, class, duration } in observations {
+            let Some(reading) = reading(class, duration) else {
+                *sample.counts.unsaid.entry(class).or_default() += 1;
+                continue;
+            };
+            if reading.succeeded() {
+                sample.counts.succeeded += 1;
+            } else {
+                *sample.counts.failed.entry(class).or_default() += 1;
+            }
+            sample.taken.push(Taken { round, stratum, reading });
+        }
+        sample.counts.due = sample.taken.len();
+        let mut rounds: Vec<u64> = sample.taken.iter().map(|taken| taken.round).collect();
+        rounds.sort_unstable();
+        rounds.dedup();
+        sample.counts.rounds = rounds.len();
+        sample.taken.sort_by(|a, b| a.reading.order(b.reading));
+        sample
+    }
+}
+
+impl Sample {
+    /// How many attempts ended how.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// How many of the attempts that are due succeeded. `None` if none is due.
+    pub fn success(&self) -> Option<Share> {
+        let Counts { due, succeeded, .. } = self.counts;
+        Share::new(succeeded, due, self.effective_n(succeeded))
+    }
+
+    /// The quantile `q` of all attempts that are due. `None` if there are too few for an interval.
+    pub fn quantile(&self, q: f64) -> Option<Quantile> {
+        let n = self.taken.len();
+        let at = |rank: usize| self.taken.get(rank.checked_sub(1)?).map(|taken| taken.reading);
+        let value = at(rank(q, n))?;
+        let (low, high) = ranks(q, n, self.effective_n(rank(q, n)))?;
+        Some(Quantile { q, value, low: at(low)?, high: at(high)? })
+    }
+
+    /// The quantile `q`, in seconds, of those that succeeded: the original's figure, which improves when slow attempts fail.
+    pub fn survivors(&self, q: f64) -> Option<f64> {
+        let survivors = &self.taken[..self.counts.succeeded];
+        survivors.get(rank(q, survivors.len()) - 1).map(|taken| taken.reading.seconds())
+    }
+
+    /// The share of all due attempts that was done after a time, in about `max` steps.
+    pub fn ecdf(&self, max: usize) -> Ecdf {
+        let survivors = &self.taken[..self.counts.succeeded];
+        Ecdf::new(survivors.iter().map(|taken| taken.reading.seconds()), self.counts.due, max)
+    }
+
+    /// The readings in their order.
+    pub(super) fn taken(&self) -> &[Taken] {
+        &self.taken
+    }
+
+    /// The same without the readings that `keep` refuses.
+    pub(super) fn filtered(&self, keep: impl Fn(&Taken) -> bool) -> Vec<Taken> {
+        self.taken.iter().copied().filter(keep).collect()
+    }
+
+    /// How many independent attempts say as much of the question who is among the first `first` readings.
+    fn effective_n(&self, first: usize) -> f64 {
+        let mut rounds: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
+        for (index, taken) in self.taken.iter().enumerate() {
+            let (some, all) = rounds.entry(taken.round).or_default();
+            *all += 1.0;
+            if index < first {
+                *some += 1.0;
+            }
+        }
+        effective_n(rounds.values().copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(of: &[(OutcomeClass, u64, usize)]) -> Sample {
+        let all = of.iter().flat_map(|(class, ms, times)| std::iter::repeat_n((*class, *ms), *times));
+        let observation = |(round, (class, ms)): (usize, (OutcomeClass, u64))| Observation {
+            round: round as u64,
+            stratum: 0,
+            class,
+            duration: Duration::from_millis(ms),
+        };
+        all.enumerate().map(observation).collect()
+    }
+
+    #[test]
+    fn a_quantile_among_the_failures_says_so() {
+        let sample = sample(&[
+            (OutcomeClass::Ok, 500, 60),
+            (OutcomeClass::Timeout, 10_000, 30),
+            (OutcomeClass::NotFound, 80, 10),
+        ]);
+        assert_eq!(sample.quantile(0.5).unwrap().value, Reading::Took(0.5));
+        let p75 = sample.quantile(0.75).unwrap();
+        assert_eq!(
+            (p75.low, p75.value, p75.high),
+            (Reading::MoreThan(10.0), Reading::MoreThan(10.0), Reading::MoreThan(10.0))
+        );
+        assert_eq!(sample.quantile(0.95).unwrap().value, Reading::Failed);
+        assert_eq!(sample.survivors(0.9), Some(0.5));
+        assert_eq!(sample.success().unwrap().share.value, 0.6);
+    }
+
+    #[test]
+    fn what_says_nothing_about_the_dht_is_counted_apart() {
+        let sample = sample(&[
+            (OutcomeClass::Ok, 500, 6),
+            (OutcomeClass::ServerUnreachable, 5_000, 3),
+            (OutcomeClass::Timeout, 9_000, 1),
+        ]);
+        let Counts { due, succeeded, failed, unsaid, rounds } = sample.counts();
+        assert_eq!((*due, *succeeded, *rounds), (7, 6, 7));
+        assert_eq!(failed, &BTreeMap::from([(OutcomeClass::Timeout, 1)]));
+        assert_eq!(unsaid, &BTreeMap::from([(OutcomeClass::ServerUnreachable, 3)]));
+    }
+
+    #[test]
+    fn nothing_measured_is_nothing_known() {
+        let sample = sample(&[(OutcomeClass::Cancelled, 5, 3)]);
+        assert_eq!((sample.success(), sample.quantile(0.5), sample.survivors(0.5)), (None, None, None));
+        assert_eq!(sample.ecdf(10).steps, []);
+    }
+}
