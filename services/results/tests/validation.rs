@@ -2,6 +2,8 @@
 //!
 //! Every figure here is printed (`cargo test -p parsec-results --test validation -- --nocapture`) and stands in `docs/methods.md`.
 
+#![expect(clippy::print_stdout, reason = "it reports figures")]
+
 use std::time::Duration;
 
 use parsec_measure::OutcomeClass;

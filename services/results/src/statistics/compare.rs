@@ -218,3 +218,6 @@ fn strata(taken: &[Taken]) -> BTreeMap<u32, usize> {
 fn rounds(taken: &[Taken]) -> usize {
     taken.iter().map(|taken| taken.round).collect::<std::collections::BTreeSet<_>>().len()
 }
+
+#[cfg(test)]
+mod tests;
