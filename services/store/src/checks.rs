@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
 use parsec_measure::{AttemptId, CheckId, NodeId, PlannedCheck, RecordCheck};
 
 use crate::columns::{Key, count, micros, text};
 use crate::connection::AsyncSqliteConnection;
+use crate::postgres::Session;
 use crate::{ClaimChecks, StoreError};
 
 /// One row of `planned_checks`, and what was seen.
@@ -60,7 +61,7 @@ pub(crate) struct StoredPlan {
 }
 
 /// Who claims, and what: see [`ClaimChecks`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ClaimRow {
     by: i32,
     fleet: String,
@@ -185,7 +186,7 @@ macro_rules! implement_check_queries {
     };
 }
 
-implement_check_queries!(for AsyncPgConnection, on postgres);
+implement_check_queries!(for Session, on postgres);
 implement_check_queries!(for AsyncSqliteConnection, on sqlite);
 
 impl From<&RecordCheck> for CheckRow {

@@ -4,7 +4,6 @@
 //! runtimes and blocks on others, and a PostgreSQL connection dropped in the middle is lost to the pool: so what a
 //! caller drops is only the wish to hear of the result.
 
-use std::ops::DerefMut;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
-use diesel::result::{DatabaseErrorKind, Error as QueryError};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parsec_measure::{AttemptId, Fleet, FleetGroup, NodeId, PlannedCheck, SchedulerId, StoredOperation};
@@ -34,16 +32,16 @@ const CALL_LIMIT: Duration = Duration::from_secs(60);
 /// How long a caller waits for the schema: longer than the back ends' own limits for it.
 const MIGRATION_LIMIT: Duration = Duration::from_secs(15 * 60);
 
-/// One kind of database: how to get a connection and how to bring the schema up to date.
+/// One kind of database: how a query is run, and how to bring the schema up to date.
 pub(crate) trait Backend: Send + Sync + 'static {
     type Connection: Queries + OperationQueries + CheckQueries;
-    type Guard: DerefMut<Target = Self::Connection> + Send;
 
-    /// A connection that worked a moment ago.
-    fn connection(&self) -> impl Future<Output = Result<Self::Guard, StoreError>> + Send;
+    /// Runs one query on a connection that works, again if it collides with somebody else's.
+    fn run<T, Q>(&self, query: Q) -> impl Future<Output = Result<T, StoreError>> + Send
+    where
+        T: Send,
+        Q: for<'c> Fn(&'c mut Self::Connection) -> BoxFuture<'c, QueryResult<T>> + Send + Sync;
     fn migrate(&self) -> impl Future<Output = Result<Migrated, StoreError>> + Send;
-    /// Whether `message`, which came without a reason that diesel knows, only says "not now".
-    fn says_not_now(message: &str) -> bool;
 }
 
 /// A store whose work is done in tasks on one runtime.
@@ -60,28 +58,22 @@ impl<B: Backend> Detached<B> {
         Ok(this)
     }
 
-    /// Runs one query.
-    async fn query<T, F>(&self, query: F) -> Result<T, StoreError>
+    /// Runs one query, perhaps several times.
+    async fn query<T, Q>(&self, query: Q) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut B::Connection) -> BoxFuture<'c, QueryResult<T>> + Send + 'static,
+        Q: for<'c> Fn(&'c mut B::Connection) -> BoxFuture<'c, QueryResult<T>> + Send + Sync + 'static,
     {
         let backend = Arc::clone(&self.backend);
-        let call = async move {
-            let mut conn = backend.connection().await?;
-            match query(&mut conn).await {
-                Ok(value) => Ok(value),
-                Err(error) => Err(explain::<B>(error, &mut conn).await),
-            }
-        };
-        self.detach(CALL_LIMIT, call).await
+        self.detach(CALL_LIMIT, async move { backend.run(query).await }.boxed()).await
     }
 
-    async fn detach<T, F>(&self, limit: Duration, call: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, StoreError>> + Send + 'static,
-    {
+    /// The call is boxed: its type, which has those of everything it awaits in it, would be too deep for callers elsewhere.
+    async fn detach<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        call: BoxFuture<'static, Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         match timeout(limit, self.runtime.spawn(call)).await {
             Ok(joined) => result_of(joined),
             Err(_) => Err(StoreError::Unavailable(format!("no answer within {} s", limit.as_secs()))),
@@ -98,26 +90,11 @@ pub(crate) fn result_of<T>(joined: Result<Result<T, StoreError>, JoinError>) -> 
     }
 }
 
-/// Tells a database that is going away from one that refuses: diesel does not say, so ask it for something trivial.
-async fn explain<B: Backend>(error: QueryError, conn: &mut B::Connection) -> StoreError {
-    match &error {
-        QueryError::DatabaseError(DatabaseErrorKind::Unknown, information) => {
-            let message = information.message().to_owned();
-            if B::says_not_now(&message) || conn.ping().await.is_err() {
-                StoreError::Unavailable(message)
-            } else {
-                error.into()
-            }
-        }
-        _ => error.into(),
-    }
-}
-
 #[async_trait]
 impl<B: Backend> Store for Detached<B> {
     async fn migrate(&self) -> Result<Migrated, StoreError> {
         let backend = Arc::clone(&self.backend);
-        self.detach(MIGRATION_LIMIT, async move { backend.migrate().await }).await
+        self.detach(MIGRATION_LIMIT, async move { backend.migrate().await }.boxed()).await
     }
 
     async fn register_node(&self, node: NewNode) -> Result<NodeId, StoreError> {
@@ -134,7 +111,7 @@ impl<B: Backend> Store for Detached<B> {
             peer_port: node.peer_port.column(),
             created: micros(node.created_at),
         };
-        self.query(|conn| conn.insert_node(row).boxed()).await.map(NodeId)
+        self.query(move |conn| conn.insert_node(row.clone()).boxed()).await.map(NodeId)
     }
 
     async fn heartbeat(&self, node: NodeId, at: DateTime<Utc>) -> Result<(), StoreError> {
@@ -148,8 +125,8 @@ impl<B: Backend> Store for Detached<B> {
     }
 
     async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<Roster, StoreError> {
-        let names = fleets.iter().map(|fleet| fleet.as_str().to_owned()).collect();
-        let rows = self.query(move |conn| conn.active_nodes(names, micros(since)).boxed()).await?;
+        let names: Vec<_> = fleets.iter().map(|fleet| fleet.as_str().to_owned()).collect();
+        let rows = self.query(move |conn| conn.active_nodes(names.clone(), micros(since)).boxed()).await?;
         Ok(Roster::read(rows))
     }
 
@@ -160,21 +137,27 @@ impl<B: Backend> Store for Detached<B> {
         at: DateTime<Utc>,
     ) -> Result<SchedulerId, StoreError> {
         let names = Names(fleets.fleets().iter().map(|fleet| fleet.as_str().to_owned()).collect());
-        let id = self.query(move |conn| conn.insert_scheduler(names, dependencies, micros(at)).boxed()).await?;
+        let id = self
+            .query(move |conn| conn.insert_scheduler(names.clone(), dependencies.clone(), micros(at)).boxed())
+            .await?;
         Ok(SchedulerId(id))
     }
 
     async fn record(&self, rows: &[Row]) -> Result<(), StoreError> {
-        let batch = Batch::new(rows, Utc::now());
+        let batch = Arc::new(Batch::new(rows, Utc::now()));
         if batch.is_empty() {
             return Ok(());
         }
-        self.query(|conn| async move { conn.record(&batch).await }.boxed()).await
+        self.query(move |conn| {
+            let batch = Arc::clone(&batch);
+            async move { conn.record(&batch).await }.boxed()
+        })
+        .await
     }
 
     async fn claim_checks(&self, claim: ClaimChecks) -> Result<Vec<PlannedCheck>, StoreError> {
         let claim = ClaimRow::from(&claim);
-        let claimed = self.query(move |conn| conn.claim_checks(claim).boxed()).await?;
+        let claimed = self.query(move |conn| conn.claim_checks(claim.clone()).boxed()).await?;
         claimed.into_iter().map(StoredPlan::read).collect()
     }
 

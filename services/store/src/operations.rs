@@ -10,13 +10,14 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::result::Error as QueryError;
 use diesel::sql_types::BigInt;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
 use parsec_measure::{Attempt, AttemptId, FollowUp, Measured, NodeId, RoundId, SchedulerId, StoredOperation};
 
 use crate::StoreError;
 use crate::columns::Key;
 use crate::connection::AsyncSqliteConnection;
 use crate::figures::{FigureColumns, figure_columns, read};
+use crate::postgres::Session;
 
 /// The longest trace that is read: several times what fits into the answer that it came in, of 2 MB.
 const MAX_TRACE_CHARS: i64 = 16 << 20;
@@ -144,7 +145,7 @@ macro_rules! implement_operation_queries {
     };
 }
 
-implement_operation_queries!(for AsyncPgConnection, on postgres);
+implement_operation_queries!(for Session, on postgres);
 implement_operation_queries!(for AsyncSqliteConnection, on sqlite);
 
 impl WholeOperation {

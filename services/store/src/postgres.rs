@@ -1,50 +1,50 @@
-//! PostgreSQL: how a connection is made, and how the schema is brought up to date.
+//! PostgreSQL: how sessions are made, shared and given up, and how the schema is brought up to date.
 
+mod connect;
 mod connection;
 mod migrate;
 mod rights;
+mod row;
+mod session;
 mod tls;
 mod upstream;
+mod verdict;
 
 use std::time::Duration;
 
-use diesel::ConnectionResult;
+use deadpool::managed::{Object, Pool, PoolConfig, PoolError, QueueMode, WeakPool};
+use diesel::QueryResult;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
-use diesel_async::pooled_connection::deadpool::{Object, Pool};
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use futures::FutureExt;
-use tokio::time::timeout;
-use tokio_postgres::config::SslMode as Negotiation;
-use tokio_postgres::error::SqlState;
-use tokio_postgres_rustls::MakeRustlsConnect;
+use futures::future::BoxFuture;
+use tokio::time::{sleep, timeout};
+
+use connect::{CONNECT_LIMIT, Connector};
+pub(crate) use session::Session;
+use verdict::{Verdict, judge};
 
 use crate::detached::{Backend, result_of};
-use crate::{Migrated, SslMode, StoreConfig, StoreError};
+use crate::{Migrated, StoreConfig, StoreError};
 
-/// Connections of one program: its heartbeats, reads and batches together are seldom more than two at a time, and a
-/// server's default limit of 100 should do for all programs of a fleet.
-const MAX_CONNECTIONS: usize = 8;
+/// Sessions of one program: its heartbeats, reads and batches together are seldom more than two at a time, and a server's
+/// default limit of 100 should do for all programs of a fleet.
+const MAX_SESSIONS: usize = 4;
 
-/// How long a connection may take to be made, logged in included; twice that until one of the pool is free.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// How long a session may wait to be used again. A round or a batch uses it several times within a second; between heartbeats,
+/// which are a minute apart, a server needs none, so that hundreds of servers share the 100 sessions of one database.
+const MAX_IDLE: Duration = Duration::from_secs(5);
 
-/// How long one statement may take, kept by the server. Ours take milliseconds; one that takes this long waits for a
-/// lock or a sick disk, and would go on after its caller has given up.
-const STATEMENT_LIMIT: Duration = Duration::from_secs(30);
-
-/// How long the machine waits for a peer that is silent, before it takes the connection for dead.
-const SILENCE_LIMIT: Duration = Duration::from_secs(30);
+/// How often a call is tried that somebody else's collided with: one of the two gets through each time.
+const ATTEMPTS: usize = 3;
 
 /// One PostgreSQL database.
 pub(crate) struct Postgres {
-    pool: Pool<AsyncPgConnection>,
+    pool: Pool<Connector>,
     /// For messages, without the password.
     target: String,
 }
 
 impl Postgres {
-    /// Prepares connections; none is made yet.
+    /// Prepares sessions, on the runtime it is called from; none is made yet.
     ///
     /// # Errors
     /// [`StoreError::Refused`] if the root certificates cannot be used.
@@ -52,128 +52,149 @@ impl Postgres {
     /// # Panics
     /// If `config` is not for PostgreSQL.
     pub(crate) fn new(config: &StoreConfig) -> Result<Self, StoreError> {
-        let target = config.to_string();
-        let connector = Connector::new(config)?;
-        let mut manager = ManagerConfig::default();
-        manager.custom_setup = Box::new(move |_| {
-            let connector = connector.clone();
-            async move { connector.connect().await.map_err(StoreError::into_connection_error) }.boxed()
-        });
-        // The URL is for diesel's own set-up, which ours replaces.
-        let manager = AsyncDieselConnectionManager::new_with_config(String::new(), manager);
-        let pool = Pool::builder(manager).max_size(MAX_CONNECTIONS).build();
-        Ok(Self { pool: pool.expect("a pool without timeouts of its own needs no runtime"), target })
+        let mut limits = PoolConfig::new(MAX_SESSIONS);
+        // The one used last is used again, so that the others are soon idle for long enough to be given up.
+        limits.queue_mode = QueueMode::Lifo;
+        let pool = Pool::builder(Connector::new(config)?).config(limits).build();
+        let pool = pool.expect("a pool without timeouts of its own needs no runtime");
+        tokio::spawn(give_up_idle(pool.weak()));
+        Ok(Self { pool, target: config.to_string() })
+    }
+
+    /// A session in which a transaction was begun just now, so that it worked a moment ago. It can write if any can.
+    async fn begun(&self) -> Result<Begun, StoreError> {
+        loop {
+            let mut session = self.pooled().await?;
+            let reused = Object::metrics(&session).recycle_count > 0;
+            match session.begin().await {
+                Ok(()) if !reused || !session.is_read_only() => return Ok(Begun { session, reused }),
+                Err(error) if !reused => return Err(explain_begin(judge(&Object::take(session), error).1)),
+                // It has ended, or may not write any more. What befell it befell the others: the next one is new.
+                _ => {
+                    drop(Object::take(session));
+                    self.pool.retain(|_, _| false);
+                }
+            }
+        }
+    }
+
+    async fn pooled(&self) -> Result<Object<Connector>, StoreError> {
+        match timeout(2 * CONNECT_LIMIT, self.pool.get()).await {
+            Ok(Ok(session)) => Ok(session),
+            Ok(Err(PoolError::Backend(error))) => Err(error),
+            Ok(Err(error)) => Err(StoreError::Unavailable(format!("{}: {error}", self.target))),
+            Err(_) => {
+                let target = &self.target;
+                let reason = format!("{target}: none of {MAX_SESSIONS} sessions was free in time");
+                Err(StoreError::Unavailable(reason))
+            }
+        }
+    }
+}
+
+/// Gives up sessions that nobody uses, for as long as there is a pool.
+async fn give_up_idle(pool: WeakPool<Connector>) {
+    loop {
+        sleep(MAX_IDLE).await;
+        let Some(pool) = pool.upgrade() else { return };
+        pool.retain(|session, _| session.used.elapsed() < MAX_IDLE);
+    }
+}
+
+/// A pooler that lends a session for one statement says so in words of its own; they come with what to do.
+fn explain_begin(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable(reason) if reason.contains("statement pooling mode") => StoreError::Refused(format!(
+            "{reason}: parsec writes in transactions; set pool_mode of PgBouncer to transaction or session"
+        )),
+        error => error,
+    }
+}
+
+/// Tells a database that is going away, or where somebody else was quicker, from one that must be changed first. Migrations tell
+/// their errors as text, and a server in its own language.
+fn not_migrated(session: &mut Session, error: StoreError) -> StoreError {
+    let lost = match session.code().map(Verdict::of) {
+        Some(verdict) => matches!(verdict, Verdict::Collision | Verdict::ReadOnly | Verdict::Lost),
+        None => session.is_closed(),
+    };
+    match error {
+        StoreError::Query(reason) | StoreError::Refused(reason) if lost => StoreError::Unavailable(reason),
+        StoreError::Query(reason) => StoreError::Refused(reason),
+        other => other,
+    }
+}
+
+/// A session with a transaction under way.
+struct Begun {
+    session: Object<Connector>,
+    /// Whether it is not the first one of this session.
+    reused: bool,
+}
+
+impl Begun {
+    /// Commits what succeeded. Of what failed, says how and whether to try again. A session that is not as good as new goes.
+    async fn end<T>(mut self, result: QueryResult<T>) -> Result<T, (StoreError, bool)> {
+        let ended = match result {
+            Ok(value) => self.session.commit().await.map(|()| value),
+            Err(error) => Err(error),
+        };
+        let failed = match ended {
+            Ok(value) => {
+                self.give_back();
+                return Ok(value);
+            }
+            Err(error) => error,
+        };
+        let (verdict, told) = judge(&self.session, failed);
+        let again = verdict == Verdict::Collision || verdict == Verdict::ReadOnly && self.reused;
+        if verdict.keeps_session() && (!self.session.in_transaction() || self.session.roll_back().await.is_ok()) {
+            self.give_back();
+        } else {
+            drop(Object::take(self.session));
+        }
+        Err((told, again))
+    }
+
+    fn give_back(mut self) {
+        if self.session.is_spent() {
+            drop(Object::take(self.session));
+        }
     }
 }
 
 impl Backend for Postgres {
-    type Connection = AsyncPgConnection;
-    type Guard = Object<AsyncPgConnection>;
+    type Connection = Session;
 
-    async fn connection(&self) -> Result<Self::Guard, StoreError> {
-        match timeout(2 * CONNECT_LIMIT, self.pool.get()).await {
-            Ok(connection) => Ok(connection?),
-            Err(_) => {
-                let target = &self.target;
-                let reason = format!("{target}: none of {MAX_CONNECTIONS} connections was free in time");
-                Err(StoreError::Unavailable(reason))
+    /// The query is one transaction, also if it only reads: a pooler keeps us in one session for as long as that lasts.
+    async fn run<T, Q>(&self, query: Q) -> Result<T, StoreError>
+    where
+        T: Send,
+        Q: for<'c> Fn(&'c mut Session) -> BoxFuture<'c, QueryResult<T>> + Send + Sync,
+    {
+        let mut attempt = 1;
+        loop {
+            let mut begun = self.begun().await?;
+            let result = query(&mut begun.session).await;
+            match begun.end(result).await {
+                Ok(value) => return Ok(value),
+                Err((_, true)) if attempt < ATTEMPTS => attempt += 1,
+                Err((error, _)) => return Err(error),
             }
         }
     }
 
     async fn migrate(&self) -> Result<Migrated, StoreError> {
-        let mut conn = AsyncConnectionWrapper::<_>::from(self.connection().await?);
-        result_of(tokio::task::spawn_blocking(move || migrate::migrate(&mut conn)).await)
+        let mut conn = AsyncConnectionWrapper::<_>::from(self.pooled().await?);
+        let migrating = tokio::task::spawn_blocking(move || {
+            let migrated = migrate::migrate(&mut conn);
+            let mut session = conn.into_inner();
+            migrated.map_err(|error| {
+                let error = not_migrated(&mut session, error);
+                drop(Object::take(session));
+                error
+            })
+        });
+        result_of(migrating.await)
     }
-
-    /// Its messages are in the server's language: none is a safe sign.
-    fn says_not_now(_: &str) -> bool {
-        false
-    }
-}
-
-/// How each connection of the pool is made.
-#[derive(Clone)]
-struct Connector {
-    config: tokio_postgres::Config,
-    tls: MakeRustlsConnect,
-    /// Try without TLS first, and with it if the server insists.
-    plain_first: bool,
-    target: String,
-}
-
-impl Connector {
-    fn new(store: &StoreConfig) -> Result<Self, StoreError> {
-        let StoreConfig::Postgres { host, port, name, user, password, ssl, root_cert } = store else {
-            panic!("a PostgreSQL store was made from {store}");
-        };
-        let over_socket = host.starts_with('/');
-        let negotiation = match ssl {
-            // As in libpq: a Unix socket is never encrypted.
-            _ if over_socket => Negotiation::Disable,
-            SslMode::Disable | SslMode::Allow => Negotiation::Disable,
-            SslMode::Prefer => Negotiation::Prefer,
-            SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => Negotiation::Require,
-        };
-        let mut config = tokio_postgres::Config::new();
-        config
-            .host(host)
-            .port(*port)
-            .dbname(name)
-            .user(user)
-            .application_name("parsec")
-            .ssl_mode(negotiation)
-            .connect_timeout(CONNECT_LIMIT)
-            .keepalives_idle(SILENCE_LIMIT)
-            .tcp_user_timeout(SILENCE_LIMIT);
-        if !password.reveal().is_empty() {
-            config.password(password.reveal());
-        }
-        let tls = MakeRustlsConnect::new(tls::client_config(*ssl, root_cert.as_deref())?);
-        Ok(Self { config, tls, plain_first: *ssl == SslMode::Allow && !over_socket, target: store.to_string() })
-    }
-
-    async fn connect(&self) -> Result<AsyncPgConnection, StoreError> {
-        let connected = async {
-            let mut conn = match self.establish(&self.config).await {
-                Err(Failure::Connect(error)) if self.plain_first && insists_on_tls(&error) => {
-                    let mut encrypted = self.config.clone();
-                    encrypted.ssl_mode(Negotiation::Require);
-                    self.establish(&encrypted).await
-                }
-                other => other,
-            }?;
-            let limits = format!("SET statement_timeout = {}", STATEMENT_LIMIT.as_millis());
-            conn.batch_execute(&limits).await.map_err(|error| Failure::SetUp(error.to_string()))?;
-            Ok(conn)
-        };
-        match timeout(CONNECT_LIMIT, connected).await {
-            Ok(Ok(conn)) => Ok(conn),
-            Ok(Err(Failure::Connect(error))) => Err(StoreError::from_postgres_connect(&error, &self.target)),
-            Ok(Err(Failure::SetUp(reason))) => Err(StoreError::Unavailable(format!("{}: {reason}", self.target))),
-            Err(_) => {
-                let reason = format!("{}: no connection within {} s", self.target, CONNECT_LIMIT.as_secs());
-                Err(StoreError::Unavailable(reason))
-            }
-        }
-    }
-
-    async fn establish(&self, config: &tokio_postgres::Config) -> Result<AsyncPgConnection, Failure> {
-        let (client, connection) = config.connect(self.tls.clone()).await.map_err(Failure::Connect)?;
-        let set_up: ConnectionResult<_> = AsyncPgConnection::try_from_client_and_connection(client, connection).await;
-        set_up.map_err(|error| Failure::SetUp(error.to_string()))
-    }
-}
-
-/// Why there is no connection.
-enum Failure {
-    /// It was not made.
-    Connect(tokio_postgres::Error),
-    /// It was made and lost again.
-    SetUp(String),
-}
-
-/// What `pg_hba.conf` says to an unencrypted connection where it has `hostssl` lines only.
-fn insists_on_tls(error: &tokio_postgres::Error) -> bool {
-    error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
 }

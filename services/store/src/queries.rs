@@ -8,10 +8,10 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use diesel::dsl::{exists, select};
 use diesel::prelude::*;
-use diesel::result::{DatabaseErrorKind, Error as QueryError};
+use diesel::result::Error as QueryError;
 use diesel::sql_types::{Integer, Text};
 use diesel::upsert::excluded;
-use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
 
 use crate::batch::{
     AttemptRow, Batch, FollowUpRow, Links, RoundRow, kept_traces, link, lookups, provide_steps, unrecorded,
@@ -20,18 +20,15 @@ use crate::checks::CheckQueries;
 use crate::columns::{Address, Key, Names};
 use crate::connection::AsyncSqliteConnection;
 use crate::figures::figure_values;
+use crate::postgres::Session;
 use crate::roster::{MAX_NAME_CHARS, MAX_ROSTER, RosterRow};
 
 /// How many rows one statement names. PostgreSQL numbers parameters up to 65,535, SQLite up to 32,766; the widest row
 /// has 29.
 const ROWS_PER_STATEMENT: usize = 1_000;
 
-/// How often a batch is tried: somebody else may record one of its attempts between our look and our insert, and is
-/// seen at the next look.
-const RECORD_ATTEMPTS: usize = 3;
-
 /// One row of `nodes_ecs` to insert.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct NodeRow {
     pub(crate) cpu: i32,
     pub(crate) memory: i32,
@@ -72,21 +69,8 @@ pub(crate) trait Queries: Send {
         dependencies: serde_json::Value,
         at: DateTime<Utc>,
     ) -> impl Future<Output = QueryResult<i32>> + Send;
-    /// Writes the batch in one transaction.
-    fn record_once(&mut self, batch: &Batch) -> impl Future<Output = QueryResult<()>> + Send;
-
-    /// Writes the batch, also if somebody else writes the same at the same time.
-    fn record(&mut self, batch: &Batch) -> impl Future<Output = QueryResult<()>> + Send {
-        async move {
-            for _ in 1..RECORD_ATTEMPTS {
-                match self.record_once(batch).await {
-                    Err(QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => continue,
-                    done => return done,
-                }
-            }
-            self.record_once(batch).await
-        }
-    }
+    /// Writes the batch, whole or not at all.
+    fn record(&mut self, batch: &Batch) -> impl Future<Output = QueryResult<()>> + Send;
 }
 
 /// Inserts rows, many in a statement or one by one, and gives back the value of a column of each if one is named.
@@ -124,11 +108,21 @@ macro_rules! insert {
     }};
 }
 
+/// Writes a batch in one transaction. On PostgreSQL each call has one already: see `postgres`.
+macro_rules! transaction {
+    (under_way, $conn:expr, $batch:expr) => {
+        write($conn, $batch).await
+    };
+    (immediate, $conn:expr, $batch:expr) => {
+        $conn.immediate_transaction(async |conn| write(conn, $batch).await).await
+    };
+}
+
 macro_rules! implement_queries {
     (
         for $connection:ty,
         on $schema:ident,
-        writing in $transaction:ident,
+        transaction $transaction:ident,
         inserting $how_many:ident $(,)?
     ) => {
         const _: () = {
@@ -217,24 +211,25 @@ macro_rules! implement_queries {
                         .await
                 }
 
-                async fn record_once(&mut self, batch: &Batch) -> QueryResult<()> {
-                    self.$transaction(async |conn| {
-                        for round in &batch.rounds {
-                            upsert_round(conn, round).await?;
-                        }
-                        for attempts in batch.attempts.chunks(ROWS_PER_STATEMENT) {
-                            insert_attempts(conn, attempts, batch.written).await?;
-                        }
-                        for follow_up in &batch.follow_ups {
-                            insert_follow_up(conn, follow_up, batch.written).await?;
-                        }
-                        for check in &batch.checks {
-                            conn.insert_check(check, batch.written).await?;
-                        }
-                        Ok(())
-                    })
-                    .await
+                async fn record(&mut self, batch: &Batch) -> QueryResult<()> {
+                    transaction!($transaction, self, batch)
                 }
+            }
+
+            async fn write(conn: &mut $connection, batch: &Batch) -> QueryResult<()> {
+                for round in &batch.rounds {
+                    upsert_round(conn, round).await?;
+                }
+                for attempts in batch.attempts.chunks(ROWS_PER_STATEMENT) {
+                    insert_attempts(conn, attempts, batch.written).await?;
+                }
+                for follow_up in &batch.follow_ups {
+                    insert_follow_up(conn, follow_up, batch.written).await?;
+                }
+                for check in &batch.checks {
+                    conn.insert_check(check, batch.written).await?;
+                }
+                Ok(())
             }
 
             /// Writes what is known of a round, unless its end is written already.
@@ -407,5 +402,5 @@ macro_rules! implement_queries {
     };
 }
 
-implement_queries!(for AsyncPgConnection, on postgres, writing in transaction, inserting many);
-implement_queries!(for AsyncSqliteConnection, on sqlite, writing in immediate_transaction, inserting one_by_one);
+implement_queries!(for Session, on postgres, transaction under_way, inserting many);
+implement_queries!(for AsyncSqliteConnection, on sqlite, transaction immediate, inserting one_by_one);

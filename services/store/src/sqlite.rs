@@ -3,15 +3,18 @@
 use std::path::Path;
 
 use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as QueryError};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use diesel_migrations::MigrationHarness;
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use parsec_schema::sqlite::MIGRATIONS;
 
 use crate::connection::AsyncSqliteConnection;
 use crate::detached::Backend;
+use crate::queries::Queries as _;
 use crate::{Migrated, SchemaVersion, StoreError};
 
 /// One writes at a time, whatever their number; the others read meanwhile.
@@ -81,14 +84,47 @@ async fn open(file: &str) -> Result<AsyncSqliteConnection, StoreError> {
     }
 }
 
-impl Backend for Sqlite {
-    type Connection = AsyncSqliteConnection;
-    type Guard = Object<AsyncSqliteConnection>;
-
+impl Sqlite {
     /// Waits for as long as others use theirs, which `busy_timeout` bounds. No time limit here: what it would cut off
     /// is a query under way.
-    async fn connection(&self) -> Result<Self::Guard, StoreError> {
+    async fn connection(&self) -> Result<Object<AsyncSqliteConnection>, StoreError> {
         Ok(self.pool.get().await?)
+    }
+
+    /// Whether `message`, which came without a reason that diesel knows, only says "not now".
+    fn says_not_now(message: &str) -> bool {
+        NOT_NOW.iter().any(|reason| message.contains(reason))
+    }
+}
+
+/// Tells a database that is going away from one that refuses: diesel does not say, so ask it for something trivial.
+async fn explain(error: QueryError, conn: &mut AsyncSqliteConnection) -> StoreError {
+    match &error {
+        QueryError::DatabaseError(DatabaseErrorKind::Unknown, information) => {
+            let message = information.message().to_owned();
+            if Sqlite::says_not_now(&message) || conn.ping().await.is_err() {
+                StoreError::Unavailable(message)
+            } else {
+                error.into()
+            }
+        }
+        _ => error.into(),
+    }
+}
+
+impl Backend for Sqlite {
+    type Connection = AsyncSqliteConnection;
+
+    async fn run<T, Q>(&self, query: Q) -> Result<T, StoreError>
+    where
+        T: Send,
+        Q: for<'c> Fn(&'c mut AsyncSqliteConnection) -> BoxFuture<'c, QueryResult<T>> + Send + Sync,
+    {
+        let mut conn = self.connection().await?;
+        match query(&mut conn).await {
+            Ok(value) => Ok(value),
+            Err(error) => Err(explain(error, &mut conn).await),
+        }
     }
 
     async fn migrate(&self) -> Result<Migrated, StoreError> {
@@ -96,10 +132,6 @@ impl Backend for Sqlite {
         // diesel's migrations have errors of their own, which are carried out as text.
         let migrated = conn.spawn_blocking(|conn| Ok(migrate(conn)));
         migrated.await?
-    }
-
-    fn says_not_now(message: &str) -> bool {
-        NOT_NOW.iter().any(|reason| message.contains(reason))
     }
 }
 

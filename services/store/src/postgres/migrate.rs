@@ -28,7 +28,8 @@ const STATEMENT_LIMIT_SECONDS: u32 = 600;
 
 /// Brings the original's tables up to its version 6 and ours to the latest.
 pub(super) fn migrate<C: Connection>(conn: &mut C) -> Result<Migrated, StoreError> {
-    let migrated = conn.transaction(|conn| {
+    conn.transaction(|conn| {
+        conn.batch_execute(&set_up())?;
         let place = rights::place(conn)?;
         take_lock(conn, &place)?;
         let (original, brought_up) = upstream::bring_up(conn, &place)?;
@@ -37,22 +38,22 @@ pub(super) fn migrate<C: Connection>(conn: &mut C) -> Result<Migrated, StoreErro
             before: SchemaVersion { original: Some(original), own },
             after: SchemaVersion { original: Some(brought_up), own: newest },
         })
-    });
-    migrated.map_err(|error| match error {
-        // A server that goes away gives its reason in words of its own language.
-        StoreError::Query(reason) | StoreError::Refused(reason) if conn.batch_execute("SELECT 1").is_err() => {
-            StoreError::Unavailable(reason)
-        }
-        StoreError::Query(reason) => StoreError::Refused(reason),
-        other => other,
     })
+}
+
+/// What has to hold in the transaction, whatever is set for the role or the database. In other isolation levels it would go on
+/// seeing what it saw before it waited for the lock.
+fn set_up() -> String {
+    format!(
+        "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+         SET LOCAL lock_timeout = '{LOCK_LIMIT_SECONDS}s'; \
+         SET LOCAL statement_timeout = '{STATEMENT_LIMIT_SECONDS}s'; \
+         SET LOCAL idle_in_transaction_session_timeout = '{LOCK_LIMIT_SECONDS}s'"
+    )
 }
 
 /// Waits for the locks that golang-migrate holds during a migration. They are given back with the transaction.
 fn take_lock<C: Connection>(conn: &mut C, place: &Place) -> Result<(), StoreError> {
-    conn.batch_execute(&format!(
-        "SET LOCAL lock_timeout = '{LOCK_LIMIT_SECONDS}s'; SET LOCAL statement_timeout = '{STATEMENT_LIMIT_SECONDS}s'"
-    ))?;
     for id in upstream::lock_ids(&place.database, place.schema()?, VERSION_TABLE) {
         let taken = sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(i64::from(id)).execute(conn);
         taken.map_err(|error| not_taken(error, place))?;
