@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::deployment::{Server, joining, metrics, network, scheduler, server};
 use crate::http::{Reply, post};
+use crate::process::Ended;
 use crate::stage::Stage;
 use crate::tables::Tables;
 
@@ -111,16 +112,16 @@ async fn a_stop_takes_no_longer_than_it_may_whatever_is_in_flight() {
     assert_eq!(ended.code(), 0, "a request that is cut off leaves nothing unwritten: {}", ended.err);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stop_that_leaves_rows_unwritten_says_so_with_its_exit_code_and_its_last_line() {
+/// Stops a scheduler with these arguments whose last round the database does not take.
+async fn stopped_without_a_database(added: &[&str]) -> Ended {
     let stage = Stage::begin();
     let (network, database) = tokio::join!(network(), database());
     let [flag, peers] = joining(&network);
-    let added = ["--database-url", database.url(), &flag, &peers];
-    let begin = async || Server::started(server(&stage, &added)).await.ready(&stage).await;
+    let joining = ["--database-url", database.url(), &flag, &peers];
+    let begin = async || Server::started(server(&stage, &joining)).await.ready(&stage).await;
     let _servers = tokio::join!(begin(), begin());
-    let scheduler =
-        scheduler(&stage, &["--database-url", database.url(), "--stop-timeout", "3s", "--spool-dir", "none"]);
+    let added = [&["--database-url", database.url(), "--stop-timeout", "3s"], added].concat();
+    let scheduler = scheduler(&stage, &added);
     let tables = Tables::of(&stage, database).await;
     tables.wait_for(1, "rounds WHERE outcome = 'complete'").await;
     // Whoever writes waits for this transaction.
@@ -131,8 +132,38 @@ async fn a_stop_that_leaves_rows_unwritten_says_so_with_its_exit_code_and_its_la
     let told = Instant::now();
     let ended = scheduler.terminate().await;
     assert!(told.elapsed() < Duration::from_secs(6), "{:?}: {}", told.elapsed(), ended.err);
-    assert_eq!(ended.code(), 75, "{}", ended.err);
-    let last: serde_json::Value = serde_json::from_str(ended.err.lines().last().unwrap()).unwrap();
-    let message = last["message"].as_str().unwrap();
-    assert!(message.starts_with("stopped, but not everything was finished: recorder gave no answer within "), "{last}");
+    ended
+}
+
+/// The message of the last line that it logged.
+fn last_words(ended: &Ended) -> String {
+    let last = ended.err.lines().last().and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    last.and_then(|last| Some(last["message"].as_str()?.to_owned())).expect("the last line is a message")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_leaves_rows_unwritten_says_so_with_its_exit_code_and_its_last_line() {
+    let spool = tempfile::tempdir().unwrap();
+    let directory = spool.path().to_str().unwrap();
+    for lost_with_us in [&["--spool-dir", "none"][..], &["--spool-dir", directory, "--spool-durable=false"]] {
+        let ended = stopped_without_a_database(lost_with_us).await;
+        assert_eq!(ended.code(), 75, "{lost_with_us:?}: {}", ended.err);
+        let message = last_words(&ended);
+        let expected = "stopped, but not everything was finished: recorder gave no answer within ";
+        assert!(message.starts_with(expected), "{message}");
+        assert!(
+            message.ends_with(" rows are not written, and no place that outlives this process has them"),
+            "{message}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_on_a_disk_that_outlives_the_process_are_no_failure_and_the_log_says_who_writes_them() {
+    let spool = tempfile::tempdir().unwrap();
+    let ended = stopped_without_a_database(&["--spool-dir", spool.path().to_str().unwrap()]).await;
+    assert_eq!(ended.code(), 0, "{}", ended.err);
+    let waits = "rows that the database did not take wait on disk in the spool directory: the next process with this \
+                 directory and this database writes them, or `parsec spool replay`";
+    assert!(ended.err.contains(waits), "{}", ended.err);
 }

@@ -27,6 +27,8 @@ pub struct Backlog {
     memory: Arc<Mutex<Memory>>,
     traces_lost: Arc<AtomicUsize>,
     disk: Option<Disk>,
+    /// Whether the disk ends with this process, as the storage of a container may.
+    ends_with_us: bool,
 }
 
 /// The oldest rows, and what confirms them.
@@ -47,6 +49,11 @@ impl Backlog {
     /// Rows wait in this spool; those that it already holds come first.
     pub fn on_disk(spool: Box<dyn Spooling>) -> Self {
         Self { disk: Some(Disk::new(spool)), ..Self::default() }
+    }
+
+    /// Its disk ends with this process: rows on it are no safer than rows in memory.
+    pub fn ending_with_us(self) -> Self {
+        Self { ends_with_us: true, ..self }
     }
 
     /// How many rows wait.
@@ -79,9 +86,9 @@ impl Backlog {
         self.disk.is_some() && self.memory.lock().len() > 0
     }
 
-    /// Whether every row that waits is on disk.
-    pub(super) fn is_safe(&self) -> bool {
-        self.disk.is_some() && self.memory.lock().len() == 0
+    /// Whether every row that waits is on a disk that outlives this process.
+    pub fn is_safe(&self) -> bool {
+        self.disk.is_some() && !self.ends_with_us && self.memory.lock().len() == 0
     }
 
     /// Keeps all of the rows or none. Returns how many had to be kept without their traces.

@@ -57,8 +57,13 @@ pub async fn stop_in_order(steps: Vec<StopStep>) -> Vec<String> {
 /// How much time the steps of a stop have. Those of a server (the longest) add up to 24 s of the 30 s.
 #[derive(Debug, Clone, Copy)]
 pub struct StopTimes {
+    whole: Duration,
     scale: f64,
 }
+
+/// How long the process takes after its last part has stopped: a step of the thread that watches over the stop, and a
+/// little.
+const CONCLUSION: Duration = Duration::from_millis(1_500);
 
 /// How long a whole stop may take by default.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(30);
@@ -67,7 +72,7 @@ impl StopTimes {
     /// The times of a stop that may take `whole` in all. If that is less than [`STOP_TIMEOUT`], each step gets a
     /// proportional share; if it is more, no step gets more.
     pub fn of(whole: Duration) -> Self {
-        Self { scale: (whole.as_secs_f64() / STOP_TIMEOUT.as_secs_f64()).min(1.0) }
+        Self { whole, scale: (whole.as_secs_f64() / STOP_TIMEOUT.as_secs_f64()).min(1.0) }
     }
 
     fn scaled(self, seconds: f64) -> Duration {
@@ -89,9 +94,11 @@ impl StopTimes {
         self.scaled(SCHEDULER_STOP.as_secs_f64() + 1.0)
     }
 
-    /// How long the recorder may take to write what it holds.
-    pub fn recorder(self) -> Duration {
-        self.scaled(RECORDER_STOP.as_secs_f64())
+    /// How long the recorder may take to write what it holds, if the parts before it took so long: all that is left,
+    /// because it is the last, and what it does not write may be lost.
+    pub fn recorder(self, before: Duration) -> Duration {
+        let left = self.whole.saturating_sub(before).saturating_sub(CONCLUSION);
+        left.max(self.scaled(RECORDER_STOP.as_secs_f64()))
     }
 
     /// How long marking the node offline may take.
@@ -109,7 +116,7 @@ impl StopTimes {
 pub const GATEWAY_STOP: Duration = Duration::from_secs(10);
 /// How long the current rounds may take to record that they were interrupted.
 pub const SCHEDULER_STOP: Duration = Duration::from_secs(5);
-/// [`StopTimes::recorder`] of a whole stop.
+/// The least that [`StopTimes::recorder`] gives of a whole stop.
 pub const RECORDER_STOP: Duration = Duration::from_secs(10);
 /// [`StopTimes::heartbeat`] of a whole stop.
 pub const HEARTBEAT_STOP: Duration = Duration::from_secs(3);

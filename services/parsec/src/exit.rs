@@ -8,7 +8,10 @@ const IMPATIENT: u8 = 130;
 
 /// What the codes of servers and schedulers mean, for their help.
 pub(crate) const EXIT_CODES: [(u8, &str); 6] = [
-    (0, "told to stop, and everything measured is written"),
+    (
+        0,
+        "told to stop, and everything measured is written, or waits on a disk that outlives the process (--spool-durable); the log says how many rows",
+    ),
     (1, "could not start"),
     (2, "wrong command line or configuration"),
     (70, "gave up: an actor crashed too often, or blocked all others; the last line on stderr says which and why"),

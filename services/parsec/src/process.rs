@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use anyhow::Context as _;
+use parsec_actors::recording::recorder::Backlog;
 use parsec_actors::serving::gateway::{Gateway, Reports, Routes};
 use parsec_actors::supervision::progress::Progress;
 use parsec_actors::supervision::root::Root;
@@ -162,8 +163,23 @@ fn listen_for_signals(watchdog: Option<Watchdog>) -> anyhow::Result<watch::Recei
     Ok(listener)
 }
 
-/// If a stop left something undone, that is an error.
-pub(crate) fn finished(undone: &[String]) -> anyhow::Result<()> {
+/// If a stop left something undone, in the recorder or in the parts `before` it, that is an error. Rows on a disk that
+/// outlives the process are not undone: the log says how many there are, and who writes them.
+pub(crate) fn finished(before: Vec<String>, recorder: Vec<String>, backlog: &Backlog) -> anyhow::Result<()> {
+    let mut undone = before;
+    match backlog.len() {
+        0 => undone.extend(recorder),
+        // If the recorder gave no answer, it was waiting for the database.
+        rows if backlog.is_safe() => info!(
+            rows,
+            "rows that the database did not take wait on disk in the spool directory: the next process with this \
+             directory and this database writes them, or `parsec spool replay`"
+        ),
+        rows => {
+            undone.extend(recorder);
+            undone.push(format!("{rows} rows are not written, and no place that outlives this process has them"));
+        }
+    }
     if undone.is_empty() { Ok(()) } else { Err(Failure::Unfinished(undone.join("; ")).into()) }
 }
 

@@ -14,6 +14,7 @@ use parsec_actors::supervision::supervise::{Child, RestartPolicy};
 use parsec_api::client::ServerApi;
 use parsec_measure::{FleetGroup, Share};
 use parsec_store::Store;
+use tokio::time::Instant;
 
 use crate::process::{self, Process};
 use crate::provenance;
@@ -42,6 +43,7 @@ pub(crate) struct SchedulerSetup {
 pub(crate) struct RunningScheduler {
     scheduler: Child<Scheduler>,
     recorder: Child<Recorder>,
+    backlog: Arc<Backlog>,
 }
 
 /// Starts the recorder, and then the round loops.
@@ -60,8 +62,9 @@ pub(crate) fn start(process: &Process, setup: SchedulerSetup) -> RunningSchedule
         watcher,
     } = setup;
     let metrics = Arc::clone(&process.metrics);
+    let backlog = Arc::new(backlog);
     let recording =
-        RecorderConfig { store: Arc::clone(&store), backlog: Arc::new(backlog), metrics: Arc::clone(&metrics) };
+        RecorderConfig { store: Arc::clone(&store), backlog: Arc::clone(&backlog), metrics: Arc::clone(&metrics) };
     let recorder = process.supervise("recorder", Recorder::new(recording));
     let tools = RoundTools {
         servers,
@@ -85,17 +88,17 @@ pub(crate) fn start(process: &Process, setup: SchedulerSetup) -> RunningSchedule
     };
     let fleets = (0..).zip(groups).map(fleet).collect();
     let config = SchedulerConfig { fleets, restart: RestartPolicy::default(), metrics };
-    RunningScheduler { scheduler: process.supervise("scheduler", Scheduler::new(config)), recorder }
+    RunningScheduler { scheduler: process.supervise("scheduler", Scheduler::new(config)), recorder, backlog }
 }
 
 impl RunningScheduler {
     /// Stops it in order: first no new rounds begin, then everything measured is written.
     pub(crate) async fn stop(&self, times: StopTimes) -> anyhow::Result<()> {
-        let undone = stop_in_order(vec![
-            StopStep { name: "scheduler", ask: self.scheduler.ask(times.scheduler()) },
-            StopStep { name: "recorder", ask: self.recorder.ask(times.recorder()) },
-        ])
-        .await;
-        process::finished(&undone)
+        let began = Instant::now();
+        let scheduler = StopStep { name: "scheduler", ask: self.scheduler.ask(times.scheduler()) };
+        let undone = stop_in_order(vec![scheduler]).await;
+        let recorder = StopStep { name: "recorder", ask: self.recorder.ask(times.recorder(began.elapsed())) };
+        let recorder = stop_in_order(vec![recorder]).await;
+        process::finished(undone, recorder, &self.backlog)
     }
 }

@@ -21,6 +21,7 @@ use parsec_dht::{Dht, Node, NodeConfig};
 use parsec_measure::{Fleet, Share};
 use parsec_store::{NewNode, ServerPort, Store};
 use rustls::ServerConfig;
+use tokio::time::Instant;
 use tracing::info;
 
 use crate::database;
@@ -57,6 +58,7 @@ pub(crate) struct RunningServer {
     gateway: Child<Gateway>,
     heartbeat: Child<Heartbeat>,
     recorder: Child<Recorder>,
+    backlog: Arc<Backlog>,
     verifier: Option<Child<Verifier>>,
 }
 
@@ -93,8 +95,9 @@ pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Resu
     let restart: StartDht = Arc::new(move || start_again(NodeConfig { listen_port: peer_port, ..config.clone() }));
     let metrics = Arc::clone(&process.metrics);
     metrics.serving(fleet.as_str());
+    let backlog = Arc::new(backlog);
     let recording =
-        RecorderConfig { store: Arc::clone(&store), backlog: Arc::new(backlog), metrics: Arc::clone(&metrics) };
+        RecorderConfig { store: Arc::clone(&store), backlog: Arc::clone(&backlog), metrics: Arc::clone(&metrics) };
     let recorder = process.supervise("recorder", Recorder::new(recording));
     let records = RecorderHandle::of(&recorder, Arc::clone(&metrics));
     let verify = (verify_records.get() > 0.0).then(|| Verify {
@@ -123,7 +126,7 @@ pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Resu
     let gateway = process.supervise("gateway", gateway.stopping_within(process.stop_times.requests()));
     let heartbeat = HeartbeatConfig { store, node: id, startup_delay, readiness: handle.readiness };
     let heartbeat = process.supervise("heartbeat", Heartbeat::new(heartbeat));
-    Ok(RunningServer { dht, gateway, heartbeat, recorder, verifier })
+    Ok(RunningServer { dht, gateway, heartbeat, recorder, backlog, verifier })
 }
 
 fn start_again(config: NodeConfig) -> futures::future::BoxFuture<'static, Result<Arc<dyn Dht>, String>> {
@@ -138,6 +141,7 @@ impl RunningServer {
     /// Stops it in order. The gateway accepts no new connections; while it finishes the current requests, the heartbeat
     /// marks the node offline and the verifier stops. Then the DHT node stops, and its last reports are written.
     pub(crate) async fn stop(&self, times: StopTimes) -> anyhow::Result<()> {
+        let began = Instant::now();
         let gateway = StopStep { name: "gateway", ask: self.gateway.ask(times.gateway()) };
         let heartbeat = StopStep { name: "heartbeat", ask: self.heartbeat.ask(times.heartbeat()) };
         let verifier = self.verifier.iter();
@@ -145,8 +149,9 @@ impl RunningServer {
         let aside = verifier.chain([heartbeat]).collect();
         let dht = StopStep { name: "DHT node", ask: self.dht.ask(times.dht()) };
         let (gateway, aside) = futures::join!(stop_in_order(vec![gateway]), stop_in_order(aside));
-        let recorder = StopStep { name: "recorder", ask: self.recorder.ask(times.recorder()) };
-        let last = stop_in_order(vec![dht, recorder]).await;
-        process::finished(&[gateway, aside, last].concat())
+        let dht = stop_in_order(vec![dht]).await;
+        let recorder = StopStep { name: "recorder", ask: self.recorder.ask(times.recorder(began.elapsed())) };
+        let recorder = stop_in_order(vec![recorder]).await;
+        process::finished([gateway, aside, dht].concat(), recorder, &self.backlog)
     }
 }

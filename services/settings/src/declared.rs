@@ -142,6 +142,10 @@ const SPOOL_LIMITS: &[Key] = &[
     row!(text, "spool.age", "spool-age", "DURATION")
         .default("720h")
         .help("How long a row may wait; older rows are dropped and counted"),
+    row!(switch, "spool.durable", "spool-durable", "BOOL").default("true").help(
+        "Whether the spool directory outlives the process; with false (an emptyDir, the storage of an ECS task) a stop \
+         writes rows until --stop-timeout, and exits with 75 if some are left",
+    ),
 ];
 
 const PLACE: &[Key] = &[

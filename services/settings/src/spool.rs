@@ -28,6 +28,8 @@ pub struct SpoolConfig {
     pub directory: Option<PathBuf>,
     /// How much may wait, and for how long.
     pub limits: SpoolLimits,
+    /// Whether the directory is still there when the process is gone.
+    pub durable: bool,
 }
 
 settings! {
@@ -51,13 +53,14 @@ const DEMO_LIMITS: SpoolLimits = SpoolLimits { bytes: 256 << 20, age: Duration::
 impl SpoolConfig {
     /// That of a demo, below the directory of its data.
     pub fn below(data: &Path) -> Self {
-        Self { directory: Some(data.join("spool")), limits: DEMO_LIMITS }
+        Self { directory: Some(data.join("spool")), limits: DEMO_LIMITS, durable: true }
     }
 
     pub(super) fn read(from: &Sources) -> Result<Self, ConfigError> {
         let bytes = from.required("spool.size", size)?;
         let age = from.required("spool.age", age)?;
-        Ok(Self { directory: directory(from)?, limits: SpoolLimits { bytes, age } })
+        let durable = from.required("spool.durable", values::switch)?;
+        Ok(Self { directory: directory(from)?, limits: SpoolLimits { bytes, age }, durable })
     }
 }
 
@@ -129,6 +132,13 @@ mod tests {
             message,
             "error: flag --spool-age: cannot use `10ms`: expected a duration of at least 1s, such as 720h"
         );
+    }
+
+    #[test]
+    fn a_spool_outlives_the_process_unless_one_says_otherwise() {
+        assert!(server("", &[]).spool.durable);
+        assert!(!server("--spool-durable=false", &[]).spool.durable);
+        assert!(!server("", &[("PARSEC_SPOOL_DURABLE", "false")]).spool.durable);
     }
 
     #[test]

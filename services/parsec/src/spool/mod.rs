@@ -16,7 +16,9 @@ use parsec_settings::{SpoolAction, SpoolCommandConfig, SpoolConfig};
 
 /// Where rows for `database` wait: in a spool, or only in memory, which is logged.
 pub(crate) async fn backlog(config: &SpoolConfig, database: &StoreConfig) -> Backlog {
-    open(config, database).await.map_or_else(Backlog::default, |spool| Backlog::on_disk(Box::new(spool)))
+    let Some(spool) = open(config, database).await else { return Backlog::default() };
+    let backlog = Backlog::on_disk(Box::new(spool));
+    if config.durable { backlog } else { backlog.ending_with_us() }
 }
 
 /// Opens the spool of a process. If that fails, the process measures all the same.

@@ -26,7 +26,7 @@ fn damage() -> Damage {
 }
 
 fn config(directory: Option<PathBuf>) -> SpoolConfig {
-    SpoolConfig { directory, limits: SpoolLimits { bytes: 1 << 30, age: Duration::from_secs(60) } }
+    SpoolConfig { directory, limits: SpoolLimits { bytes: 1 << 30, age: Duration::from_secs(60) }, durable: true }
 }
 
 #[test]
