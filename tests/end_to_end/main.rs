@@ -32,6 +32,7 @@ mod strange_words;
 mod strategies;
 mod tables;
 mod traces;
+mod unwritable;
 mod verified;
 
 use parsec_test_support::{deployment, http, process, stage};

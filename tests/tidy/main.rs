@@ -29,6 +29,7 @@ const MAX_LINES: usize = 500;
 const FORBIDDEN: &[(&str, &[&str])] = &[
     ("parsec-measure", &["parsec-", "tokio", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
     ("parsec-schema", &["parsec-", "tokio", "actix", "actix-web", "libp2p"]),
+    ("parsec-host", &["parsec-", "tokio", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
     ("parsec-dht", &["parsec-!parsec-measure", "actix", "actix-web", "diesel", "diesel-async"]),
     ("parsec-lab", &["parsec-!parsec-measure,parsec-dht", "actix", "actix-web", "diesel", "diesel-async"]),
     ("parsec-api", &["parsec-!parsec-measure", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
@@ -67,7 +68,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ),
     (
         "parsec-actors",
-        &["parsec-!parsec-measure,parsec-dht,parsec-api,parsec-store", "libp2p", "diesel", "diesel-async"],
+        &["parsec-!parsec-measure,parsec-host,parsec-dht,parsec-api,parsec-store", "libp2p", "diesel", "diesel-async"],
     ),
     ("parsec", &["parsec-schema", "libp2p", "diesel", "diesel-async", "actix-web"]),
 ];

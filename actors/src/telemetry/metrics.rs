@@ -3,6 +3,7 @@
 
 mod actors;
 mod exposition;
+mod host;
 mod labels;
 mod records;
 mod register;

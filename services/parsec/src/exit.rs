@@ -3,8 +3,13 @@
 use parsec_lab::memory::TooLarge;
 use thiserror::Error;
 
+use crate::output::Unwritten;
+
 /// A second signal during a stop: 128 + SIGINT, as shells have it.
 const IMPATIENT: u8 = 130;
+
+/// Nobody reads the result any more: 128 + SIGPIPE, as for tools that the signal ends.
+const UNREAD: u8 = 141;
 
 /// What the codes of servers and schedulers mean, for their help.
 pub(crate) const EXIT_CODES: [(u8, &str); 6] = [
@@ -51,6 +56,9 @@ impl Failure {
 
 /// The exit code for an error of a command: 1, unless it has one of its own.
 pub(crate) fn code(error: &anyhow::Error) -> u8 {
+    if error.downcast_ref().is_some_and(Unwritten::is_closed) {
+        return UNREAD;
+    }
     error.downcast_ref::<Failure>().map_or(1, Failure::exit_code)
 }
 
@@ -66,6 +74,13 @@ mod tests {
         assert_eq!(code(&Err::<(), _>(gave_up()).context("in a demonstration").unwrap_err()), 70);
         assert_eq!(code(&Failure::Unfinished("recorder".to_owned()).into()), 75);
         assert_eq!(code(&anyhow::anyhow!("port 4001 is taken")), 1);
+    }
+
+    #[test]
+    fn a_result_that_nobody_reads_is_no_failure_like_one_that_has_no_room() {
+        let unwritten = |kind| code(&Unwritten::from(std::io::Error::from(kind)).into());
+        assert_eq!(unwritten(std::io::ErrorKind::BrokenPipe), 141);
+        assert_eq!(unwritten(std::io::ErrorKind::StorageFull), 1);
     }
 
     #[test]

@@ -1,11 +1,36 @@
-//! Log lines, on stderr.
+//! Log lines, on stderr. Nobody waits until they are written, and nobody fails if they cannot be
+//! ([`parsec_host::log`]).
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, Write};
+use std::panic::PanicHookInfo;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
-use parsec_measure::{escaped_json, shown};
+use parsec_host::log::{self, Log};
+use parsec_measure::{escaped_json, harmless, shown};
+use serde_json::{Map, Value};
+use tracing::{Dispatch, dispatcher, error, warn};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use parsec_settings::{LogConfig, LogLevel, OutputFormat};
+
+/// How long the last lines of a process may take to be written: whatever reads them may have stopped reading.
+pub(crate) const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The same after a panic, which may be the end of the process. The thread that panicked waits.
+const PANIC_FLUSH: Duration = Duration::from_millis(100);
+
+/// The longest line that is written as it is. Whatever strangers send is cut where it is received; this is the bound for
+/// what was overlooked.
+const MAX_LINE_BYTES: usize = 16 << 10;
+
+/// How much of each text and how many fields a longer line keeps.
+const MAX_TEXT_CHARS: usize = 1_000;
+const MAX_FIELDS: usize = 24;
 
 /// Our own crates, to which the level applies. Libraries log warnings and errors.
 const OURS: [&str; 5] = ["parsec", "parsec_actors", "parsec_api", "parsec_dht", "parsec_store"];
@@ -48,6 +73,7 @@ impl<W: Write> Write for Clean<W> {
     /// Receives a whole line at a time, because tracing writes lines in one piece.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
+        let text = if line.len() > MAX_LINE_BYTES { shortened(&text, self.format).into() } else { text };
         let clean = match self.format {
             OutputFormat::Text => shown(&text, self.colour),
             OutputFormat::Json => escaped_json(&text),
@@ -61,15 +87,126 @@ impl<W: Write> Write for Clean<W> {
     }
 }
 
-/// Installs the logger.
-pub(crate) fn init(config: &LogConfig, colour: bool) {
+/// A line that is too long, with less of its texts.
+fn shortened(line: &str, format: OutputFormat) -> String {
+    if format == OutputFormat::Json
+        && let Ok(Value::Object(mut fields)) = serde_json::from_str(line)
+    {
+        for (_, value) in fields.iter_mut().take(MAX_FIELDS) {
+            cut_texts(value);
+        }
+        let kept: Map<String, Value> = fields.into_iter().take(MAX_FIELDS).collect();
+        return format!("{}\n", Value::Object(kept));
+    }
+    let kept = line.floor_char_boundary(MAX_LINE_BYTES - MAX_TEXT_CHARS);
+    format!("{}… ({} bytes more)\n", &line[..kept], line.len() - kept)
+}
+
+fn cut_texts(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = harmless(text, MAX_TEXT_CHARS),
+        Value::Object(fields) => fields.iter_mut().for_each(|(_, value)| cut_texts(value)),
+        Value::Array(values) => values.iter_mut().for_each(cut_texts),
+        _ => {}
+    }
+}
+
+/// Hands lines to the log, which never fails.
+struct Lines(Log);
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write(line.to_vec());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Installs the logger, also for panics.
+///
+/// # Errors
+/// If the system grants no thread.
+pub(crate) fn init(config: &LogConfig, colour: bool) -> io::Result<()> {
     let format = config.format;
-    let writer = move || Clean { out: io::stderr(), format, colour };
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter(config.level, config.filter.as_deref())).with_writer(writer);
-    match config.format {
-        OutputFormat::Text => builder.with_ansi(colour).with_target(false).init(),
-        OutputFormat::Json => builder.json().flatten_event(true).init(),
+    let log = Log::start(io::stderr(), Box::new(move |lines, reason| lost(lines, reason, format, colour)))?;
+    log::install(log.clone());
+    let writer = move || Clean { out: Lines(log.clone()), format, colour };
+    subscriber(filter(config.level, config.filter.as_deref()), format, colour, writer).init();
+    std::panic::set_hook(Box::new(tell_of_panic));
+    Ok(())
+}
+
+fn subscriber<W>(filter: EnvFilter, format: OutputFormat, colour: bool, writer: W) -> Dispatch
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    match format {
+        OutputFormat::Text => builder.with_ansi(colour).with_target(false).finish().into(),
+        OutputFormat::Json => builder.json().flatten_event(true).finish().into(),
+    }
+}
+
+/// The line that says how many lines are missing here.
+fn lost(lines: u64, reason: &str, format: OutputFormat, colour: bool) -> Vec<u8> {
+    let (to, from) = mpsc::channel();
+    let writer = move || Clean { out: Sent(to.clone()), format, colour };
+    let subscriber = subscriber(EnvFilter::new("warn"), format, colour, writer);
+    dispatcher::with_default(&subscriber, || warn!(lines, reason, "log lines were lost"));
+    from.try_iter().flatten().collect()
+}
+
+struct Sent(mpsc::Sender<Vec<u8>>);
+
+impl Write for Sent {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        // Whoever made the channel still has its other end.
+        let _ = self.0.send(line.to_vec());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What Rust prints of a panic by itself, as a line of the log. It may be the last one.
+fn tell_of_panic(info: &PanicHookInfo<'_>) {
+    let thread = thread::current();
+    let location = info.location().map(ToString::to_string);
+    // Taken only if RUST_BACKTRACE asks for it.
+    let backtrace = Backtrace::capture();
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    let message = info.payload_as_str().unwrap_or("no message");
+    error!(thread = thread.name(), location, backtrace, "panicked: {message}");
+    flush(PANIC_FLUSH);
+}
+
+/// Waits for the lines so far to be written, as long as that may take. Call this before the process ends.
+pub(crate) fn flush(limit: Duration) {
+    if let Some(log) = log::of_process() {
+        log.flush(limit);
+    }
+}
+
+/// Logs the reason for the end of the process. Before there is a log, it is one line on stderr.
+pub(crate) fn last_line(reason: &str) {
+    match log::of_process() {
+        Some(_) => error!("{reason}"),
+        None => note(&format!("error: {reason}")),
+    }
+}
+
+/// Writes a line for the user among those of the log: with our own colours, and nothing else that a terminal obeys.
+pub(crate) fn note(text: &str) {
+    let line = format!("{}\n", shown(text, true));
+    match log::of_process() {
+        Some(log) => log.write(line.into_bytes()),
+        // Nobody can be told that nobody can be told.
+        None => drop(io::stderr().write_all(line.as_bytes())),
     }
 }
 
@@ -120,8 +257,31 @@ mod tests {
     fn a_log_in_json_says_what_was_said_without_a_raw_control_character() {
         let line = logged(OutputFormat::Json, false);
         assert!(!line.trim_end().chars().any(parsec_measure::is_harmful), "{line:?}");
-        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let event: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(event["reason"], HOSTILE);
+    }
+
+    #[test]
+    fn what_was_lost_is_said_as_the_log_says_everything() {
+        let line = String::from_utf8(lost(3, "no space", OutputFormat::Json, false)).unwrap();
+        let event: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&event["message"], &event["lines"]), (&"log lines were lost".into(), &3.into()));
+        assert_eq!((&event["level"], &event["reason"]), (&"WARN".into(), &"no space".into()));
+        let line = String::from_utf8(lost(3, "no space", OutputFormat::Text, false)).unwrap();
+        assert!(line.ends_with("WARN log lines were lost lines=3 reason=\"no space\"\n"), "{line}");
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_cut_and_still_one_line_in_its_format() {
+        let long = "ü".repeat(100_000);
+        let text = shortened(&format!("INFO {long}\n"), OutputFormat::Text);
+        assert!(text.len() <= MAX_LINE_BYTES && text.ends_with(" bytes more)\n"), "{} bytes", text.len());
+        let json = format!("{{\"message\":\"hello\",\"span\":{{\"name\":\"{long}\"}},\"list\":[\"{long}\"]}}\n");
+        let json = shortened(&json, OutputFormat::Json);
+        assert!(json.len() <= MAX_LINE_BYTES && json.ends_with("}\n"), "{} bytes", json.len());
+        let event: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(event["message"], "hello");
+        assert_eq!(event["span"]["name"].as_str().map(|name| name.chars().count()), Some(MAX_TEXT_CHARS + 1));
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! - [`server`], [`scheduler`]: which actors they are made of; [`process`]: what every process has
 //! - [`exit`]: exit codes and last lines; [`watchdog`]: ends the process when nothing else can
 //! - [`database`], [`dht`], [`denylists`], [`tls`], [`provenance`], [`logging`], [`output`]: what the wiring needs
-//! - [`place`]: where a server runs, from the metadata of ECS or from the [`machine`]
+//! - [`place`]: where a server runs, from the metadata of ECS or from the machine
 
 mod bench;
 mod commands;
@@ -22,7 +22,6 @@ mod denylists;
 mod dht;
 mod exit;
 mod logging;
-mod machine;
 mod migrate;
 mod network;
 mod oneshot;
@@ -43,7 +42,9 @@ use std::process::ExitCode;
 
 use parsec_settings::{Binary, Command, Started};
 use parsec_show::Look;
-use tracing::{error, warn};
+use tracing::warn;
+
+use crate::output::Unwritten;
 
 /// What the help says of this binary.
 const BINARY: Binary = Binary { version: provenance::VERSION_AND_COMMIT, exit_codes: &exit::EXIT_CODES };
@@ -52,25 +53,35 @@ fn main() -> ExitCode {
     let Started { args, parsed, colours_unwanted } = parsec_settings::started(&BINARY);
     let (command, warnings) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => {
-            let mut stream: Box<dyn Write> =
-                if error.is_failure() { Box::new(std::io::stderr()) } else { Box::new(std::io::stdout()) };
+        Err(error) if error.is_failure() => {
             // If stderr is closed, there is nobody left to tell.
-            let _ = write!(stream, "{error}");
+            let _ = write!(std::io::stderr(), "{error}");
             return ExitCode::from(error.exit_code());
         }
+        Err(help) => {
+            return ended(output::help(&help.to_string()).map(|()| help.exit_code().into()).map_err(Into::into));
+        }
     };
-    logging::init(&command.log(), std::io::stderr().is_terminal() && !colours_unwanted);
+    if let Err(error) = logging::init(&command.log(), std::io::stderr().is_terminal() && !colours_unwanted) {
+        let _ = writeln!(std::io::stderr(), "cannot start a thread for the log: {error}");
+        return ExitCode::FAILURE;
+    }
     for warning in warnings {
         warn!("{warning}");
     }
-    match process::run(run(command, args, output::look(colours_unwanted))).and_then(|result| result) {
-        Ok(code) => code,
-        Err(error) => {
-            error!("{error:#}");
-            ExitCode::from(exit::code(&error))
+    ended(process::run(run(command, args, output::look(colours_unwanted))).and_then(|result| result))
+}
+
+/// The exit code of a command, with a last line on stderr if it failed. A reader that has gone is not worth one.
+fn ended(result: anyhow::Result<ExitCode>) -> ExitCode {
+    let code = result.unwrap_or_else(|error| {
+        if !error.downcast_ref().is_some_and(Unwritten::is_closed) {
+            logging::last_line(&format!("{error:#}"));
         }
-    }
+        ExitCode::from(exit::code(&error))
+    });
+    logging::flush(logging::LAST_WORDS);
+    code
 }
 
 async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Result<ExitCode> {

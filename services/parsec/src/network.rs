@@ -5,7 +5,8 @@
 
 use anyhow::Context as _;
 use parsec_actors::telemetry::metrics::Role;
-use parsec_lab::memory::{self, Size};
+use parsec_host::memory;
+use parsec_lab::memory::Size;
 use parsec_lab::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork};
 use tracing::info;
 

@@ -82,7 +82,7 @@ async fn join(config: &OneShotConfig, kind: OperationKind) -> anyhow::Result<Nod
     }
     let through = through(&node_config);
     let node = Node::start(node_config).await.context("cannot start the DHT node")?;
-    output::note(&format!("{} joins the network {through}", node.peer_id()))?;
+    output::note(&format!("{} joins the network {through}", node.peer_id()));
     let missing = tokio::select! {
         missing = wait_until_ready(&node, config.ready_timeout) => missing?,
         reason = node.died() => bail!("the DHT node crashed: {reason}"),
@@ -152,21 +152,21 @@ async fn conclude(process: &Process, node: &Node, operation: &OneShot, result: &
     let record = format!("the record names this process, peer {}", node.peer_id());
     let stays = *stay && succeeded;
     if stays {
-        output::note(&format!("{record}, which runs until Ctrl-C"))?;
+        output::note(&format!("{record}, which runs until Ctrl-C"));
     }
     let arrived = async {
         match see_off(node, result).await? {
-            Some(end) => tell(&end),
+            Some(end) => Ok::<_, anyhow::Error>(tell(&end)),
             None => Ok(true),
         }
     };
     if !stays {
         let arrived = match process.unless_stopped(arrived).await {
             Some(arrived) => arrived?,
-            None => interrupted()?,
+            None => interrupted(),
         };
         if succeeded {
-            output::note(&format!("{record}, which ends now (--stay keeps it running)"))?;
+            output::note(&format!("{record}, which ends now (--stay keeps it running)"));
         }
         return Ok(code(succeeded && arrived));
     }
@@ -200,25 +200,25 @@ async fn see_off(node: &Node, result: &Measured) -> anyhow::Result<Option<Follow
     } else {
         "waiting until the records have arrived".to_owned()
     };
-    output::note(&format!("{what}, {} s at most", BACKGROUND.as_secs()))?;
+    output::note(&format!("{what}, {} s at most", BACKGROUND.as_secs()));
     let end = timeout(BACKGROUND, node.next_follow_up()).await;
     Ok(Some(end.context("it is not known whether the peers took the record in: the node did not answer in time")?))
 }
 
 /// Prints what happened to the records; returns whether any peer is known to have them.
-fn tell(end: &FollowUp) -> anyhow::Result<bool> {
-    output::note(&format!("records: {}", records(end)))?;
+fn tell(end: &FollowUp) -> bool {
+    output::note(&format!("records: {}", records(end)));
     let confirmed = end.confirmed.is_some_and(|confirmed| confirmed > 0);
     if !confirmed {
-        output::note("no peer has confirmed that it took the record in: it may be lost")?;
+        output::note("no peer has confirmed that it took the record in: it may be lost");
     }
-    Ok(confirmed)
+    confirmed
 }
 
 /// The user ended the wait for the records: nothing is known about them.
-fn interrupted() -> anyhow::Result<bool> {
-    output::note("some of the records may not have left: it was not waited for them")?;
-    Ok(false)
+fn interrupted() -> bool {
+    output::note("some of the records may not have left: it was not waited for them");
+    false
 }
 
 fn heading(kind: OperationKind, cid: &Cid, result: &Measured) -> Heading {
@@ -250,7 +250,7 @@ mod tests {
             confirming: Duration::ZERO,
         };
         for (stored, confirmed, published) in [(20, 20, true), (20, 1, true), (20, 0, false), (0, 0, false)] {
-            assert_eq!(tell(&end(stored, confirmed)).unwrap(), published, "{confirmed} of {stored}");
+            assert_eq!(tell(&end(stored, confirmed)), published, "{confirmed} of {stored}");
         }
     }
 

@@ -1,39 +1,71 @@
 //! Results, on stdout. Everything else goes to stderr: log lines, and messages for the user.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
+use std::time::Duration;
 
 use console::Term;
 use parsec_measure::shown;
 use parsec_show::Look;
+use thiserror::Error;
+
+use crate::logging;
 
 /// The width if stdout is not a terminal.
 const COLUMNS: usize = 100;
 
+/// How long messages for the user may take to be written before a result is: people read both in one terminal.
+const BEFORE_RESULT: Duration = Duration::from_millis(100);
+
+/// A result that could not be written.
+#[derive(Debug, Error)]
+#[error("cannot write to standard output")]
+pub(crate) struct Unwritten(#[from] io::Error);
+
+impl Unwritten {
+    /// Whether nobody reads any more, as behind `| head`: that is no failure worth a word.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.kind() == ErrorKind::BrokenPipe
+    }
+}
+
 /// Writes one whole line at once.
 ///
 /// # Errors
-/// If stdout has been closed.
-pub(crate) fn line(text: &str) -> io::Result<()> {
-    write(io::stdout().lock(), text)
+/// If stdout cannot be written to.
+pub(crate) fn line(text: &str) -> Result<(), Unwritten> {
+    logging::flush(BEFORE_RESULT);
+    Ok(write(io::stdout().lock(), text)?)
+}
+
+/// Writes a help text, which ends with its own line break.
+///
+/// # Errors
+/// If stdout cannot be written to.
+pub(crate) fn help(text: &str) -> Result<(), Unwritten> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
 }
 
 /// Writes a table for spreadsheets, with the line endings that they expect (RFC 4180: CR LF). It contains only our own
 /// text, so nothing has to be made harmless.
 ///
 /// # Errors
-/// If stdout has been closed.
-pub(crate) fn table(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
+/// If stdout cannot be written to.
+pub(crate) fn table(text: &str) -> Result<(), Unwritten> {
+    logging::flush(BEFORE_RESULT);
+    help(text)
 }
 
-/// Prints a message that is not a result.
-///
-/// # Errors
-/// If stderr has been closed.
-pub(crate) fn note(text: &str) -> io::Result<()> {
-    write(io::stderr().lock(), text)
+/// Prints a message that is not a result. If stderr cannot be written to, nobody is told.
+pub(crate) fn note(text: &str) {
+    logging::note(text);
+}
+
+/// The same, and waits a moment until it is there.
+pub(crate) fn note_now(text: &str) {
+    logging::note(text);
+    logging::flush(BEFORE_RESULT);
 }
 
 /// Only our own colours pass; all other terminal control sequences are removed, whoever wrote the text.

@@ -6,12 +6,15 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use anyhow::bail;
+use parsec_host::{machine, memory};
 use parsec_store::StoreConfig;
 use tracing::{info, warn};
 
-use crate::machine;
 use parsec_settings::Container;
 use parsec_settings::PlaceConfig;
+
+/// In it a machine's memory is recorded.
+const MEGABYTE: u64 = 1_000_000;
 
 /// The region of a server whose region is not configured.
 const NO_REGION: &str = "local";
@@ -33,7 +36,7 @@ impl Place {
     pub(crate) fn here() -> Self {
         Self {
             cpu: machine::cores(),
-            memory_mb: machine::memory_mb(),
+            memory_mb: memory::total().map_or(0, |bytes| i32::try_from(bytes / MEGABYTE).unwrap_or(i32::MAX)),
             ip: Ipv4Addr::LOCALHOST.into(),
             region: NO_REGION.to_owned(),
         }

@@ -15,6 +15,7 @@ use parsec_actors::telemetry::metrics::Metrics;
 use tracing::error;
 
 use crate::exit::Failure;
+use crate::logging;
 
 /// How often it checks.
 const STEP: Duration = Duration::from_secs(1);
@@ -22,10 +23,6 @@ const STEP: Duration = Duration::from_secs(1);
 /// How long the thread of the actors may be blocked. No handler takes a second, so a thread that is blocked for this
 /// long will not come back.
 const BLOCKED_LIMIT: Duration = Duration::from_secs(60);
-
-/// How long writing the last line may take. What blocks the process may be the log itself, written to a pipe that
-/// nobody reads.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What the watchdog checks.
 #[derive(Debug, Clone, Default)]
@@ -132,15 +129,8 @@ fn failure(verdict: Verdict, metrics: &Metrics, stop_within: Duration) -> Failur
 
 /// Ends the process at once, with a last line on stderr.
 pub(crate) fn end_process(failure: &Failure) -> ! {
-    let text = failure.to_string();
-    let said = thread::Builder::new().spawn(move || error!("{text}"));
-    let began = Instant::now();
-    while let Ok(saying) = &said
-        && !saying.is_finished()
-        && began.elapsed() < LAST_WORDS
-    {
-        thread::sleep(LAST_WORDS / 100);
-    }
+    error!("{failure}");
+    logging::flush(logging::LAST_WORDS);
     std::process::exit(failure.exit_code().into())
 }
 

@@ -9,7 +9,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::labels::Bounded;
 use super::summary::SlidingSummary;
-use super::{ISSUED_PROVIDES, ISSUED_RETRIEVALS, Metrics, actors, records, spool};
+use super::{ISSUED_PROVIDES, ISSUED_RETRIEVALS, Metrics, actors, host, records, spool};
 use crate::telemetry::role::Role;
 use crate::telemetry::vitals::Vitals;
 
@@ -86,6 +86,7 @@ impl Metrics {
             "What this process was built from",
             Info::new([("version", version), ("commit", commit)]),
         );
+        registry.register_collector(Box::new(host::Host));
         self.actors.register(registry);
         registry.register(
             "parsec_network_size_peers",

@@ -7,9 +7,9 @@ use std::sync::mpsc;
 use std::thread;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use parsec_host::memory;
 use parsec_lab::LocalTransport;
 use parsec_lab::bench::BenchPlan;
-use parsec_lab::memory;
 use parsec_settings::{BenchConfig, BenchTransport};
 use rand::RngExt;
 

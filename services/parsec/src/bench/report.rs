@@ -6,7 +6,7 @@ use parsec_measure::{OperationKind, StrategyKind};
 use parsec_show::words;
 use serde_json::Value;
 
-use crate::output;
+use crate::output::{self, Unwritten};
 use parsec_settings::{BenchConfig, BenchFormat, BenchTransport};
 
 /// The columns of the CSV file, in their order: the fields of a [`BenchRow`].
@@ -35,13 +35,19 @@ const COLUMNS: [&str; 18] = [
 /// programs.
 ///
 /// # Errors
-/// If stdout has been closed.
-pub(crate) fn print(config: &BenchConfig, seed: u64, rows: &[BenchRow]) -> std::io::Result<()> {
+/// If stdout cannot be written to.
+pub(crate) fn print(config: &BenchConfig, seed: u64, rows: &[BenchRow]) -> Result<(), Unwritten> {
     let heading = heading(config, seed);
     match config.format {
         BenchFormat::Text => output::line(&format!("{heading}\n{}", table(rows))),
-        BenchFormat::Json => output::note(&heading).and_then(|()| output::line(&json(rows))),
-        BenchFormat::Csv => output::note(&heading).and_then(|()| output::table(&csv(rows))),
+        BenchFormat::Json => {
+            output::note(&heading);
+            output::line(&json(rows))
+        }
+        BenchFormat::Csv => {
+            output::note(&heading);
+            output::table(&csv(rows))
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The output of the demonstration about its rounds.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use comfy_table::{CellAlignment, Table, presets};
@@ -11,7 +11,7 @@ use parsec_measure::{Attempt, Node, OperationKind, Tally};
 use parsec_show::words;
 use serde_json::{Value, json};
 
-use crate::output;
+use crate::output::{self, Unwritten};
 use parsec_settings::OutputFormat;
 
 /// Collects the results and shows them. Results go to stdout, everything else to stderr.
@@ -46,23 +46,22 @@ impl Board {
     }
 
     /// Prints a line that stays.
-    pub(crate) fn announce(&self, text: &str) -> std::io::Result<()> {
-        self.progress.suspend(|| writeln!(std::io::stderr(), "{text}"))
+    pub(crate) fn announce(&self, text: &str) {
+        self.progress.suspend(|| output::note_now(text));
     }
 
     /// Shows the current state: in the status line, or as a line of its own.
-    pub(crate) fn say(&self, text: impl Into<String>) -> std::io::Result<()> {
+    pub(crate) fn say(&self, text: impl Into<String>) {
         let text = text.into();
         if self.progress.is_hidden() {
-            return writeln!(std::io::stderr(), "{text}");
+            return output::note(&text);
         }
         self.progress.set_message(text);
         self.progress.enable_steady_tick(Duration::from_millis(120));
-        Ok(())
     }
 
     /// Counts a round and shows it.
-    pub(crate) fn show(&mut self, finished: &RoundFinished) -> std::io::Result<()> {
+    pub(crate) fn show(&mut self, finished: &RoundFinished) -> Result<(), Unwritten> {
         self.rounds += 1;
         for (node, attempt) in &finished.attempts {
             let tally = self.tallies.entry((node.fleet.to_string(), attempt.kind)).or_default();
@@ -74,7 +73,8 @@ impl Board {
             OutputFormat::Text => {
                 let text = format!("round {}, fleet {}\n{}", self.rounds, finished.group, self.table());
                 self.print(&text)?;
-                self.say(format!("{} rounds done, {} failures so far; Ctrl-C ends", self.rounds, self.failures))
+                self.say(format!("{} rounds done, {} failures so far; Ctrl-C ends", self.rounds, self.failures));
+                Ok(())
             }
             OutputFormat::Json => {
                 for (node, attempt) in &finished.attempts {
@@ -86,7 +86,7 @@ impl Board {
     }
 
     /// The closing summary.
-    pub(crate) fn conclude(&self) -> std::io::Result<()> {
+    pub(crate) fn conclude(&self) -> Result<(), Unwritten> {
         self.progress.finish_and_clear();
         match self.format {
             OutputFormat::Text => {
@@ -98,7 +98,7 @@ impl Board {
         }
     }
 
-    fn print(&self, text: &str) -> std::io::Result<()> {
+    fn print(&self, text: &str) -> Result<(), Unwritten> {
         self.progress.suspend(|| output::line(text))
     }
 

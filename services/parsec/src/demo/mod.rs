@@ -20,7 +20,7 @@ use parsec_actors::scheduling::fleet::RoundFinished;
 use parsec_actors::supervision::stop::StopTimes;
 use parsec_actors::telemetry::metrics::Role;
 use parsec_api::client::{HttpClient, Timeouts};
-use parsec_lab::memory;
+use parsec_host::memory;
 use parsec_lab::world::{OPERATION_TIMEOUT, World, WorldPlan};
 use parsec_lab::{LocalConfig, Region};
 use parsec_measure::{ACTIVE_WITHIN, Fleet, FleetGroup, Share};
@@ -70,7 +70,7 @@ pub(crate) async fn run(config: DemoConfig) -> anyhow::Result<()> {
     let mut board = Board::new(config.format, Board::can_be_live());
     let telemetry = process::bind("telemetry", &HostPort { host: "127.0.0.1".to_owned(), port: 0 })?;
     let address = telemetry.local_addr().context("the telemetry socket has no address")?;
-    board.announce(&format!("how it is doing: http://{address}/status and http://{address}/metrics"))?;
+    board.announce(&format!("how it is doing: http://{address}/status and http://{address}/metrics"));
     let _telemetry = process.serve_telemetry(telemetry);
     let mut running = Running::default();
     let ended = tokio::select! {
@@ -106,18 +106,18 @@ async fn play(process: &Process, config: &DemoConfig, board: &mut Board, running
     let started = Instant::now();
     let mut rng = config.seed.map_or_else(|| StdRng::from_rng(&mut rand::rng()), StdRng::seed_from_u64);
     let (store, directory) = open_store(config.data_dir.as_deref()).await?;
-    board.announce(&format!("measurements go to {}", directory.join(DATABASE).display()))?;
+    board.announce(&format!("measurements go to {}", directory.join(DATABASE).display()));
 
     let world = running.world.insert(World::start(plan(config, rng.random())).await?);
     let (seconds, live) = (started.elapsed().as_secs_f64(), world.live_peers());
-    board.say(format!("local DHT of {} peers, {live} of them live, is up after {seconds:.1} s", world.peers()))?;
+    board.say(format!("local DHT of {} peers, {live} of them live, is up after {seconds:.1} s", world.peers()));
     for fleet in &config.fleets {
         for region in World::places(config.servers as usize) {
             let setup = server_setup(world, fleet, region, Arc::clone(&store), &mut rng)?;
             running.servers.push(server::start(process, setup).await?);
         }
     }
-    board.say(format!("{} servers of {} fleets join it", running.servers.len(), config.fleets.len()))?;
+    board.say(format!("{} servers of {} fleets join it", running.servers.len(), config.fleets.len()));
 
     let (watcher, rounds) = Watcher::new();
     let schedulers = Schedulers { process, config, store, directory, watcher: watcher.start().recipient(), started };
@@ -154,7 +154,7 @@ impl Schedulers<'_> {
                 Some(ready) = joining.next() => {
                     let fleet = ready?;
                     let seconds = self.started.elapsed().as_secs_f64();
-                    board.say(format!("fleet {fleet} is ready after {seconds:.1} s, its first round begins"))?;
+                    board.say(format!("fleet {fleet} is ready after {seconds:.1} s, its first round begins"));
                     let setup = self.setup(fleet, rng).await?;
                     running.schedulers.insert(fleet.to_string(), scheduler::start(self.process, setup));
                 }

@@ -89,7 +89,8 @@ async fn replay(directory: &Path, config: &SpoolCommandConfig) -> anyhow::Result
 }
 
 fn tell_refused(reason: &str) -> std::io::Result<()> {
-    output::note(&format!("the database refuses a row: {reason}"))
+    output::note(&format!("the database refuses a row: {reason}"));
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,0 +1,10 @@
+//! The machine as a process meets it. From the bottom up:
+//!
+//! - [`memory`], [`machine`]: what there is: memory within the limits of cgroups, cores, addresses
+//! - [`process`]: what this process takes of it
+//! - [`log`]: a stream for lines that may block, fill up or close without harm to whoever writes
+
+pub mod log;
+pub mod machine;
+pub mod memory;
+pub mod process;
