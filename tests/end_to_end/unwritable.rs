@@ -18,7 +18,7 @@ const FULL: &str = "exec 2>/dev/full";
 fn free_address() -> SocketAddr {
     let mut rng = rand::rng();
     let addresses = parsec_dht::port_candidates(&mut rng).map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
-    addresses.into_iter().find(|address| std::net::TcpListener::bind(address).is_ok()).unwrap()
+    addresses.into_iter().find(|address| std::net::TcpListener::bind(address).is_ok()).expect("a port is free")
 }
 
 /// A pipe whose reader runs `reading`, and then says so with a file; `stream` leads into it. The process begins once the
@@ -39,12 +39,12 @@ const HOLD: &str = "[ -e /dev/fd/3 ] && exec sleep 90";
 const CLOSE: &str = "exec 3<&-";
 
 fn tempdir() -> TempDir {
-    tempfile::Builder::new().prefix("parsec-unwritable-").tempdir().unwrap()
+    tempfile::Builder::new().prefix("parsec-unwritable-").tempdir().expect("tests can make a temporary directory")
 }
 
 /// These arguments with another value for a flag that is among them.
 fn with<'a>(mut args: Vec<&'a str>, flag: &str, value: &'a str) -> Vec<&'a str> {
-    let at = args.iter().position(|arg| *arg == flag).unwrap();
+    let at = args.iter().position(|arg| *arg == flag).expect("the flag is there");
     args[at + 1] = value;
     args
 }
@@ -147,8 +147,21 @@ async fn a_log_says_what_it_has_lost_once_its_disk_takes_something_again() {
 async fn a_demonstration_without_a_log_runs_to_its_end() {
     let (stage, directory) = (Stage::begin(), tempdir());
     let data = directory.path().join("data").display().to_string();
-    let small =
-        ["demo", "--peers", "30", "--servers", "2", "--rounds", "1", "--fleets", "default", "--data-dir", &data];
+    let small = [
+        "demo",
+        "--peers",
+        "30",
+        "--servers",
+        "2",
+        "--rounds",
+        "1",
+        "--undialable",
+        "0",
+        "--fleets",
+        "default",
+        "--data-dir",
+        &data,
+    ];
     for preparation in [FULL.to_owned(), into_pipe(&directory, 2, CLOSE)] {
         let ended = Process::start_after(&stage, &preparation, &small).end().await;
         assert_eq!(ended.code(), 0, "{ended:?}");

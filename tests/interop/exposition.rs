@@ -43,8 +43,16 @@ pub(crate) const ORIGINAL: [Metric; 6] = [
 ];
 
 /// What stands beside it. A new metric gets a row here.
-pub(crate) const OURS: [Metric; 30] = [
+pub(crate) const OURS: [Metric; 38] = [
     metric("parsec_build_info", "gauge", &["version", "commit"], By::Both),
+    metric("parsec_log_lines_lost_total", "counter", &[], By::Both),
+    metric("process_cpu_seconds_total", "counter", &[], By::Both),
+    metric("process_start_time_seconds", "gauge", &[], By::Both),
+    metric("process_resident_memory_bytes", "gauge", &[], By::Both),
+    metric("process_virtual_memory_bytes", "gauge", &[], By::Both),
+    metric("process_open_fds", "gauge", &[], By::Both),
+    metric("process_max_fds", "gauge", &[], By::Both),
+    metric("process_threads", "gauge", &[], By::Both),
     metric("parsec_actor_restarts_total", "counter", &["actor", "reason"], By::Both),
     metric("parsec_actor_up", "gauge", &["actor"], By::Both),
     metric("parsec_actor_waiting", "gauge", &["actor"], By::Both),
