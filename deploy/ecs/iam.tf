@@ -1,4 +1,4 @@
-# What ECS itself may do to start a task: pull, log, read the password. parsec asks AWS for nothing, so tasks have no role.
+# What ECS itself may do to start a task: pull, log, read the secrets. parsec asks AWS for nothing, so tasks have no role.
 
 data "aws_iam_policy_document" "ecs_tasks" {
   statement {
@@ -21,15 +21,15 @@ resource "aws_iam_role_policy_attachment" "execution" {
   policy_arn = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 }
 
-data "aws_iam_policy_document" "password" {
+data "aws_iam_policy_document" "secrets" {
   statement {
     actions   = ["secretsmanager:GetSecretValue", "ssm:GetParameters"]
-    resources = [var.database.password_arn]
+    resources = [var.database.password_arn, var.api_token_arn]
   }
 }
 
-resource "aws_iam_role_policy" "password" {
-  name   = "database-password"
+resource "aws_iam_role_policy" "secrets" {
+  name   = "parsec-secrets"
   role   = aws_iam_role.execution.id
-  policy = data.aws_iam_policy_document.password.json
+  policy = data.aws_iam_policy_document.secrets.json
 }

@@ -28,9 +28,11 @@ module "region" {
   image              = var.image
   fleets             = var.fleets
   settings           = local.settings
-  secrets            = local.secrets
+  secrets            = merge(local.secrets, { PARSEC_SERVER_API_TOKEN = var.api_token_arn })
   scheduler_cidrs    = var.scheduler_cidrs
   metrics_cidrs      = var.metrics_cidrs
+  metrics_vpc        = var.metrics_vpc
+  dns_zone           = var.dns_zone
   execution_role_arn = aws_iam_role.execution.arn
   log_retention_days = var.log_retention_days
 }

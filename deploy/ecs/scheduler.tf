@@ -1,3 +1,8 @@
+locals {
+  # A family has no room for a plus or a comma.
+  scheduler_names = { for fleets in var.schedulers : fleets => "parsec-scheduler-${replace(fleets, "/[^A-Za-z0-9_-]/", "-")}" }
+}
+
 resource "aws_ecs_cluster" "schedulers" {
   name = "parsec-schedulers"
 }
@@ -35,20 +40,66 @@ resource "aws_vpc_security_group_egress_rule" "scheduler" {
   ip_protocol       = "-1"
 }
 
+# Names under which Prometheus finds them.
+resource "aws_service_discovery_private_dns_namespace" "schedulers" {
+  name = "schedulers.${var.scheduler_region}.${var.dns_zone}"
+  vpc  = var.scheduler_network.vpc_id
+}
+
+resource "aws_service_discovery_service" "schedulers" {
+  name = "all"
+
+  dns_config {
+    namespace_id   = aws_service_discovery_private_dns_namespace.schedulers.id
+    routing_policy = "MULTIVALUE"
+
+    dns_records {
+      type = "A"
+      ttl  = 15
+    }
+  }
+}
+
+resource "aws_route53_zone_association" "schedulers" {
+  count = var.metrics_vpc == null || try(var.metrics_vpc.vpc_id, null) == var.scheduler_network.vpc_id ? 0 : 1
+
+  zone_id    = aws_service_discovery_private_dns_namespace.schedulers.hosted_zone
+  vpc_id     = var.metrics_vpc.vpc_id
+  vpc_region = var.metrics_vpc.region
+}
+
+module "spool" {
+  source = "./spool"
+
+  name                   = "parsec-schedulers"
+  region                 = var.scheduler_region
+  vpc_id                 = var.scheduler_network.vpc_id
+  subnet_ids             = var.scheduler_network.subnet_ids
+  task_security_group_id = aws_security_group.scheduler.id
+  services               = toset(values(local.scheduler_names))
+}
+
 resource "aws_ecs_task_definition" "scheduler" {
   for_each = var.schedulers
 
-  # A family has no room for a plus or a comma.
-  family                   = "parsec-scheduler-${replace(each.value, "/[^A-Za-z0-9_-]/", "-")}"
+  family                   = local.scheduler_names[each.value]
   requires_compatibilities = ["FARGATE"]
   network_mode             = "awsvpc"
   cpu                      = 256
   memory                   = 512
   execution_role_arn       = aws_iam_role.execution.arn
 
-  # Rows that wait while the database is away: on the task's own storage, for as long as the task lasts.
   volume {
     name = "spool"
+
+    efs_volume_configuration {
+      file_system_id     = module.spool.file_system_id
+      transit_encryption = "ENABLED"
+
+      authorization_config {
+        access_point_id = module.spool.access_points[local.scheduler_names[each.value]]
+      }
+    }
   }
 
   container_definitions = jsonencode([{
@@ -63,11 +114,11 @@ resource "aws_ecs_task_definition" "scheduler" {
       PARSEC_SCHEDULER_PROBES   = "1"
     }) : { name = name, value = value }]
 
-    secrets = [for name, arn in local.secrets : { name = name, valueFrom = arn }]
+    secrets = [for name, arn in merge(local.secrets, { PARSEC_SCHEDULER_API_TOKEN = var.api_token_arn }) : { name = name, valueFrom = arn }]
 
     portMappings = [{ containerPort = 6666, protocol = "tcp" }]
 
-    # An orderly stop takes up to 20 seconds.
+    # A stop ends within --stop-timeout, 30 seconds, by itself.
     stopTimeout            = 35
     readonlyRootFilesystem = true
 
@@ -101,5 +152,9 @@ resource "aws_ecs_service" "scheduler" {
     subnets          = var.scheduler_network.subnet_ids
     security_groups  = [aws_security_group.scheduler.id]
     assign_public_ip = true
+  }
+
+  service_registries {
+    registry_arn = aws_service_discovery_service.schedulers.arn
   }
 }

@@ -4,7 +4,7 @@ variable "image" {
 }
 
 variable "regions" {
-  description = "Where servers stand: for each region the VPC and the public subnets of its tasks. The VPCs are peered with the one of the schedulers and of the database"
+  description = "Where servers stand: for each region the VPC and the public subnets of its tasks, each subnet in another availability zone. The VPCs are peered with the one of the schedulers and of the database"
   type = map(object({
     vpc_id     = string
     subnet_ids = list(string)
@@ -66,7 +66,7 @@ variable "scheduler_region" {
 }
 
 variable "scheduler_network" {
-  description = "VPC and subnets of the schedulers"
+  description = "VPC and subnets of the schedulers, each subnet in another availability zone"
   type = object({
     vpc_id     = string
     subnet_ids = list(string)
@@ -82,6 +82,31 @@ variable "metrics_cidrs" {
   description = "Who may read the metrics: the address ranges of Prometheus"
   type        = list(string)
   default     = []
+}
+
+variable "metrics_vpc" {
+  description = "The VPC of a Prometheus that finds the processes by their names in DNS, as ../prometheus/ecs.yml does: the names of all regions can be resolved there. Without one they can be resolved in the VPC of their region only"
+  type = object({
+    vpc_id = string
+    region = string
+  })
+  default = null
+}
+
+variable "dns_zone" {
+  description = "What the names of the processes end with: FLEET.REGION.parsec.internal, and schedulers.REGION.parsec.internal"
+  type        = string
+  default     = "parsec.internal"
+}
+
+variable "api_token_arn" {
+  description = "The full ARN of a secret with the token that servers require and schedulers send: at least 22 characters, and nothing else (openssl rand -hex 32). Without a token, anyone who reaches a server could make it publish"
+  type        = string
+
+  validation {
+    condition     = can(regex("^arn:[^:]+:(secretsmanager|ssm):", var.api_token_arn))
+    error_message = "api_token_arn must be the full ARN of a secret in Secrets Manager or of a parameter in SSM."
+  }
 }
 
 variable "database" {

@@ -218,7 +218,9 @@ async fn complaints(stage: &Stage, process: SocketAddr) -> Vec<String> {
 #[cfg_attr(not(has_promtool), ignore = "needs promtool")]
 async fn promtool_finds_nothing_wrong_with_configuration_and_alerts() {
     let stage = Stage::begin();
-    for (check, file) in [(["check", "config"], "prometheus.yml"), (["check", "rules"], "alerts.yml")] {
+    for (check, file) in
+        [(["check", "config"], "prometheus.yml"), (["check", "config"], "ecs.yml"), (["check", "rules"], "alerts.yml")]
+    {
         let path = ours("deploy/prometheus").join(file);
         let ended = promtool(&stage, &[&check[..], &[&path.display().to_string()]].concat()).await;
         assert_eq!(ended.code(), 0, "{ended:?}");

@@ -11,6 +11,17 @@ resource "aws_cloudwatch_log_group" "servers" {
   retention_in_days = var.log_retention_days
 }
 
+module "spool" {
+  source = "../spool"
+
+  name                   = "parsec-servers"
+  region                 = var.region
+  vpc_id                 = var.vpc_id
+  subnet_ids             = var.subnet_ids
+  task_security_group_id = aws_security_group.server.id
+  services               = toset(keys(var.fleets))
+}
+
 resource "aws_ecs_task_definition" "server" {
   for_each = var.fleets
 
@@ -22,9 +33,17 @@ resource "aws_ecs_task_definition" "server" {
   memory                   = each.value.memory
   execution_role_arn       = var.execution_role_arn
 
-  # Rows that wait while the database is away: on the task's own storage, for as long as the task lasts.
   volume {
     name = "spool"
+
+    efs_volume_configuration {
+      file_system_id     = module.spool.file_system_id
+      transit_encryption = "ENABLED"
+
+      authorization_config {
+        access_point_id = module.spool.access_points[each.key]
+      }
+    }
   }
 
   container_definitions = jsonencode([{
@@ -61,7 +80,7 @@ resource "aws_ecs_task_definition" "server" {
       startPeriod = 300
     }
 
-    # An orderly stop takes up to 20 seconds.
+    # A stop ends within --stop-timeout, 30 seconds, by itself.
     stopTimeout            = 35
     readonlyRootFilesystem = true
 
@@ -98,5 +117,9 @@ resource "aws_ecs_service" "server" {
     subnets          = var.subnet_ids
     security_groups  = [aws_security_group.server.id]
     assign_public_ip = true
+  }
+
+  service_registries {
+    registry_arn = aws_service_discovery_service.server[each.key].arn
   }
 }

@@ -9,7 +9,7 @@ variable "vpc_id" {
 }
 
 variable "subnet_ids" {
-  description = "Public subnets of the servers: other peers of the DHT dial them"
+  description = "Public subnets of the servers, because other peers of the DHT dial them; each in another availability zone"
   type        = list(string)
 }
 
@@ -45,6 +45,19 @@ variable "scheduler_cidrs" {
 variable "metrics_cidrs" {
   description = "Who may read the metrics"
   type        = list(string)
+}
+
+variable "metrics_vpc" {
+  description = "The VPC of Prometheus, if it finds the servers by their names"
+  type = object({
+    vpc_id = string
+    region = string
+  })
+}
+
+variable "dns_zone" {
+  description = "What the names of the servers end with"
+  type        = string
 }
 
 variable "execution_role_arn" {

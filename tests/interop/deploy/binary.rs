@@ -10,14 +10,15 @@ use tempfile::NamedTempFile;
 
 use super::{Variables, Workload};
 
-/// The setting that names a file which a deployment has and a test has not.
-const PASSWORD_FILE: &str = "PARSEC_DATABASE_PASSWORD_FILE";
+/// The settings that name a file with a secret, which a deployment has and a test has not.
+pub(super) const SECRET_FILES: [&str; 3] =
+    ["PARSEC_DATABASE_PASSWORD_FILE", "PARSEC_SERVER_API_TOKEN_FILE", "PARSEC_SCHEDULER_API_TOKEN_FILE"];
 
 /// The binary, with its table of settings.
 pub(super) struct Binary {
     stage: Stage,
     rows: Vec<Value>,
-    password: NamedTempFile,
+    secret: NamedTempFile,
 }
 
 impl Binary {
@@ -27,9 +28,9 @@ impl Binary {
         assert_eq!(ended.code(), 0, "{}", ended.err);
         let rows: Vec<Value> = serde_json::from_str(&ended.out.join("\n")).unwrap();
         assert!(rows.len() > 50, "{} settings", rows.len());
-        let mut password = NamedTempFile::new().unwrap();
-        password.write_all(b"secret\n").unwrap();
-        Self { stage: stage.clone(), rows, password }
+        let mut secret = NamedTempFile::new().unwrap();
+        secret.write_all(b"a secret that is long enough\n").unwrap();
+        Self { stage: stage.clone(), rows, secret }
     }
 
     /// What a setting is when nobody sets it.
@@ -70,8 +71,8 @@ impl Binary {
 
     /// Lets `parsec config` read it, which refuses what the command would refuse and warns of what it would warn of.
     async fn dry_run(&self, mut workload: Workload) {
-        if let Some(file) = workload.environment.get_mut(PASSWORD_FILE) {
-            self.password.path().to_str().unwrap().clone_into(file);
+        for (_, file) in workload.environment.iter_mut().filter(|(name, _)| SECRET_FILES.contains(&name.as_str())) {
+            self.secret.path().to_str().unwrap().clone_into(file);
         }
         workload.args.insert(0, "config".to_owned());
         let ended = start(&self.stage, &workload).end().await;

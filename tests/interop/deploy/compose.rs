@@ -1,4 +1,4 @@
-//! `deploy/compose.yaml` and `deploy/local.env`.
+//! `deploy/compose.yaml` with `deploy/local.env`, and the `compose.yaml` in the root that includes it.
 
 use parsec_test_support::process::Process;
 use parsec_test_support::stage::Stage;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::binary::Binary;
 use super::image::image;
 use super::yaml::{document, list, members, text, texts};
-use super::{Variables, Workload, deploy, env_file};
+use super::{Variables, Workload, deploy, env_file, root};
 
 /// The compose file with its variables put in.
 pub(super) struct Compose(Value);
@@ -38,7 +38,8 @@ impl Compose {
     /// The processes of parsec, with what the image adds to their environments.
     pub(super) fn workloads(&self) -> Vec<(String, Workload)> {
         let image = image();
-        let ours = members(&self.0["services"]).filter(|(_, service)| !service["build"].is_null());
+        let ours = members(&self.0["services"])
+            .filter(|(_, service)| !service["build"].is_null() && service["entrypoint"].is_null());
         let workload = |(name, service): (&String, &Value)| {
             let mut environment = image.environment.clone();
             environment.extend(environment_of(service));
@@ -46,6 +47,13 @@ impl Compose {
             (name.clone(), Workload { at, args: texts(&service["command"]), environment })
         };
         ours.map(workload).collect()
+    }
+
+    /// What the service that makes the token lets the shell run.
+    pub(super) fn token_script(&self) -> String {
+        let service = &self.0["services"]["token"];
+        assert_eq!(texts(&service["entrypoint"]), ["sh", "-euc"]);
+        texts(&service["command"]).remove(0)
     }
 }
 
@@ -97,6 +105,44 @@ async fn the_binary_takes_every_service_of_both_ways_to_start() {
     }
     let local = env_file(&deploy("local.env"));
     binary.knows("local.env", local.keys().map(String::as_str).filter(|name| *name != "COMPOSE_PROFILES"));
+}
+
+#[test]
+fn the_root_has_the_same_services_under_the_same_name() {
+    let (here, there) = (document(&root().join("compose.yaml")), document(&deploy("compose.yaml")));
+    assert_eq!(texts(&here["include"]), ["deploy/compose.yaml"]);
+    assert_eq!(here["name"], there["name"], "other containers and other volumes");
+    assert_eq!(members(&here).count(), 2, "whatever else stood there would be missing in deploy");
+}
+
+#[test]
+fn servers_and_scheduler_start_after_the_token_is_there_and_read_it_from_their_volume() {
+    let compose = Compose::public();
+    for (name, service) in members(&compose.0["services"]).filter(|(name, _)| name.starts_with("server") || *name == "scheduler") {
+        assert_eq!(service["depends_on"]["token"]["condition"], "service_completed_successfully", "{name}");
+        let environment = environment_of(service);
+        let file = environment.iter().find(|(variable, _)| variable.ends_with("_API_TOKEN_FILE")).map(|(_, file)| file);
+        assert!(compose.token_script().contains(file.unwrap()), "{name}");
+        assert_eq!(texts(&service["volumes"]), texts(&compose.0["services"]["token"]["volumes"]), "{name}");
+    }
+}
+
+#[test]
+fn the_token_is_made_once_and_long_enough_and_others_cannot_read_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let volume = tempfile::tempdir().unwrap();
+    let path = volume.path().to_str().unwrap();
+    let script = Compose::public().token_script().replace("/var/lib/parsec", path);
+    let run = || {
+        let status = std::process::Command::new("sh").args(["-euc", &script]).status().unwrap();
+        assert!(status.success());
+        std::fs::read_to_string(volume.path().join("api-token")).unwrap()
+    };
+    let first = run();
+    assert!(first.len() == 64 && first.chars().all(|c| c.is_ascii_hexdigit()), "{first}");
+    assert_eq!(run(), first, "a restart makes no new one");
+    let mode = volume.path().join("api-token").metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0, "{mode:o}");
 }
 
 #[test]

@@ -49,6 +49,36 @@ async fn every_variable_is_one_of_the_binarys() {
 }
 
 #[test]
+fn every_deployment_has_a_token_on_both_sides() {
+    for place in ["compose.yaml", "ecs", "kubernetes/base", "systemd"] {
+        let here = deploy(place);
+        let text: String = lines().filter(|(path, _)| path.starts_with(&here)).map(|(_, line)| line + "\n").collect();
+        for side in ["PARSEC_SERVER_API_TOKEN", "PARSEC_SCHEDULER_API_TOKEN"] {
+            assert!(text.contains(side), "{place}: {side} is not set");
+        }
+    }
+}
+
+#[test]
+fn no_spool_ends_with_its_container() {
+    for (path, line) in lines().filter(|(path, _)| path.extension().is_some_and(|extension| extension != "md")) {
+        assert!(!line.contains("emptyDir"), "{}: {line}", path.display());
+    }
+    // Each way to run has a place that outlives the process.
+    for (place, durable) in [
+        ("compose.yaml", "volumes: [\"spool:/var/lib/parsec\"]"),
+        ("ecs/region/main.tf", "efs_volume_configuration {"),
+        ("ecs/scheduler.tf", "efs_volume_configuration {"),
+        ("kubernetes/base/server/statefulset.yaml", "volumeClaimTemplates:"),
+        ("kubernetes/base/scheduler/statefulset.yaml", "volumeClaimTemplates:"),
+        ("systemd/parsec-server@.service", "StateDirectory="),
+        ("systemd/parsec-scheduler.service", "StateDirectory="),
+    ] {
+        assert!(read(&deploy(place)).contains(durable), "{place}: no {durable}");
+    }
+}
+
+#[test]
 fn everybody_has_time_to_stop_in_order() {
     let given: Vec<_> = lines().filter_map(|(path, line)| Some((path, number_after(&line, &TIMES_TO_STOP)?))).collect();
     let formats: BTreeSet<_> = given.iter().map(|(path, _)| path.extension()).collect();
@@ -61,8 +91,9 @@ fn the_ports_of_servers_and_schedulers_are_those_of_the_image() {
     let exposed: BTreeSet<u64> =
         image().exposed.iter().map(|port| port.split('/').next().unwrap().parse().unwrap()).collect();
     for folder in ["ecs", "kubernetes/base"] {
-        let here = deploy(folder);
-        let named = lines().filter(|(path, _)| path.starts_with(&here));
+        // The file system for the spools has a port of its own.
+        let (here, not_ours) = (deploy(folder), deploy("ecs/spool"));
+        let named = lines().filter(|(path, _)| path.starts_with(&here) && !path.starts_with(&not_ours));
         let named: BTreeSet<u64> = named.filter_map(|(_, line)| number_after(&line, &PORTS)).collect();
         assert_eq!(named, exposed, "{folder}");
     }

@@ -1,12 +1,13 @@
 //! `deploy/kubernetes/`: what kubectl makes of the overlays is held against the binary.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 
 use parsec_test_support::stage::Stage;
 use serde_json::Value;
 
-use super::binary::Binary;
+use super::binary::{Binary, SECRET_FILES};
 use super::image::image;
 use super::yaml::{document, list, members, parse, text, texts};
 use super::{Workload, deploy, env_file, read};
@@ -41,11 +42,16 @@ fn the_local_overlay_names_a_peer_of_the_dht_of_compose() {
 
 /// What kubectl makes of an overlay.
 fn rendered(overlay: &str) -> Vec<Value> {
-    let folder = deploy("kubernetes/overlays").join(overlay);
-    let output = Command::new("kubectl").arg("kustomize").arg(&folder).output().unwrap();
+    kustomize(&deploy("kubernetes/overlays").join(overlay))
+}
+
+/// What kubectl makes of a folder.
+fn kustomize(folder: &Path) -> Vec<Value> {
+    let name = folder.display().to_string();
+    let output = Command::new("kubectl").arg("kustomize").arg(folder).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && !errors.to_lowercase().contains("warning"), "{overlay}: {errors}");
-    parse(overlay, &String::from_utf8(output.stdout).unwrap())
+    assert!(output.status.success() && !errors.to_lowercase().contains("warning"), "{name}: {errors}");
+    parse(&name, &String::from_utf8(output.stdout).unwrap())
 }
 
 /// The processes of parsec in rendered objects, with the environments that their pods have.
@@ -72,6 +78,73 @@ fn workloads(objects: &[Value]) -> Vec<Workload> {
         }
     }
     found
+}
+
+/// The pods of an overlay that run parsec: what makes them, and their specification.
+fn pods(objects: &[Value]) -> Vec<(&Value, &Value)> {
+    let pods = objects.iter().map(|object| (object, &object["spec"]["template"]["spec"]));
+    let ours = |pod: &Value| list(&pod["containers"]).iter().any(|one| text(&one["image"]).contains(IMAGE));
+    pods.filter(|(_, pod)| pod.is_object() && ours(pod)).collect()
+}
+
+#[test]
+#[cfg_attr(not(has_kubectl), ignore = "needs kubectl")]
+fn every_spool_is_on_a_claim_and_every_secret_is_mounted_where_it_is_looked_for() {
+    for overlay in ["public", "local"] {
+        let objects = rendered(overlay);
+        let measuring = pods(&objects).into_iter().filter(|(_, pod)| !list(&pod["volumes"]).is_empty());
+        let mut seen = 0;
+        for (object, pod) in measuring {
+            let at = format!("{overlay}: {}", text(&object["metadata"]["name"]));
+            let container = &list(&pod["containers"])[0];
+            let mount = |path: &str| {
+                let mounts = list(&container["volumeMounts"]).iter();
+                let name = mounts.filter(|mount| mount["mountPath"] == path).map(|mount| text(&mount["name"])).next();
+                name.unwrap_or_else(|| panic!("{at}: nothing is mounted at {path}"))
+            };
+            let spool = mount("/var/lib/parsec");
+            let claims = list(&object["spec"]["volumeClaimTemplates"]);
+            assert!(claims.iter().any(|claim| claim["metadata"]["name"] == spool), "{at}: {claims:?}");
+
+            let volume = list(&pod["volumes"]).iter().find(|volume| volume["name"] == mount("/run/secrets/parsec"));
+            let sources = list(&volume.unwrap()["projected"]["sources"]).iter();
+            let files = sources.flat_map(|source| list(&source["secret"]["items"])).map(|item| text(&item["path"]));
+            let files: BTreeSet<_> = files.map(|file| format!("/run/secrets/parsec/{file}")).collect();
+            let name = format!("{} {}", text(&object["kind"]), text(&object["metadata"]["name"]));
+            let workload = workloads(&objects).into_iter().find(|workload| workload.at == name).unwrap();
+            let named = workload.environment.into_iter().filter(|(name, _)| SECRET_FILES.contains(&name.as_str()));
+            assert_eq!(named.map(|(_, file)| file).collect::<BTreeSet<_>>(), files, "{at}");
+            seen += 1;
+        }
+        assert!(seen >= 2, "{overlay}: {seen}");
+    }
+}
+
+#[test]
+#[cfg_attr(not(has_kubectl), ignore = "needs kubectl")]
+fn only_schedulers_reach_the_api_and_prometheus_is_told_of_every_process() {
+    let monitors = kustomize(&deploy("kubernetes/prometheus-operator"));
+    for overlay in ["public", "local"] {
+        let objects = rendered(overlay);
+        let policies = objects.iter().filter(|object| object["kind"] == "NetworkPolicy");
+        let rules = policies.flat_map(|policy| list(&policy["spec"]["ingress"]));
+        let api: Vec<_> = rules.filter(|rule| list(&rule["ports"]).iter().any(|port| port["port"] == 7070)).collect();
+        let [rule] = api[..] else { panic!("{overlay}: {api:?}") };
+        let scheduler = serde_json::json!({
+            "app.kubernetes.io/name": "parsec", "app.kubernetes.io/component": "scheduler",
+        });
+        assert_eq!(rule["from"], serde_json::json!([{ "podSelector": { "matchLabels": scheduler } }]), "{overlay}");
+
+        for (object, pod) in pods(&objects).into_iter().filter(|(_, pod)| !list(&pod["volumes"]).is_empty()) {
+            let labels = &object["spec"]["template"]["metadata"]["labels"];
+            let selects = |selector: &Value| members(selector).all(|(name, value)| labels[name] == *value);
+            let ports: BTreeSet<_> = list(&list(&pod["containers"])[0]["ports"]).iter().map(|port| text(&port["name"])).collect();
+            let scraped = monitors.iter().filter(|monitor| selects(&monitor["spec"]["selector"]["matchLabels"]));
+            let scraped = scraped.flat_map(|monitor| list(&monitor["spec"]["podMetricsEndpoints"]));
+            let found: Vec<_> = scraped.map(|endpoint| text(&endpoint["port"])).collect();
+            assert!(found.len() == 1 && ports.contains(found[0]), "{overlay}: {labels}: {found:?} of {ports:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::Command;
 
 use parsec_test_support::database;
 use parsec_test_support::http;
@@ -13,6 +15,9 @@ use tokio_postgres::Client;
 use super::compose::{Compose, targets};
 use super::{Variables, Workload, binary, kubernetes};
 
+/// Where the volume is mounted that all processes share.
+const VOLUME: &str = "/var/lib/parsec";
+
 /// The addresses of the services. No other process has our id, and so nobody else these addresses; most listen in 127.0.
 fn addresses(compose: &Compose) -> BTreeMap<String, Ipv4Addr> {
     let [.., high, low] = std::process::id().to_be_bytes();
@@ -21,7 +26,13 @@ fn addresses(compose: &Compose) -> BTreeMap<String, Ipv4Addr> {
 }
 
 /// A service as it is started here: names of hosts are addresses, "all addresses" is its own.
-fn placed(workload: Workload, own: Ipv4Addr, addresses: &BTreeMap<String, Ipv4Addr>, database: &Variables) -> Workload {
+fn placed(
+    workload: Workload,
+    own: Ipv4Addr,
+    addresses: &BTreeMap<String, Ipv4Addr>,
+    database: &Variables,
+    volume: &Path,
+) -> Workload {
     let place = |text: &str| {
         let text = if text == "0.0.0.0" { own.to_string() } else { text.to_owned() };
         let by_name = addresses
@@ -34,8 +45,8 @@ fn placed(workload: Workload, own: Ipv4Addr, addresses: &BTreeMap<String, Ipv4Ad
     if environment.contains_key("PARSEC_DATABASE_HOST") {
         environment.extend(database.clone());
     }
-    // That of the image is in a volume; here each process has one of its own.
-    environment.remove("PARSEC_SPOOL_DIR");
+    let in_volume = |file: &mut String| *file = file.replace(VOLUME, volume.to_str().unwrap());
+    environment.values_mut().for_each(in_volume);
     // The test reads the log.
     environment.insert("PARSEC_LOG_FORMAT".to_owned(), "json".to_owned());
     let is_value = |index: usize| index > 0 && args[index - 1].starts_with("--");
@@ -72,8 +83,11 @@ async fn the_services_of_the_local_profile_measure_each_other() {
     let database = database().await;
     let sql = database.client().await;
     let (addresses, parts) = (addresses(&compose), parts(database.url()));
+    let volume = tempfile::tempdir().unwrap();
+    let script = compose.token_script().replace(VOLUME, volume.path().to_str().unwrap());
+    assert!(Command::new("sh").args(["-euc", &script]).status().unwrap().success());
     let start = |(name, workload): (String, Workload)| {
-        let workload = placed(workload, addresses[&name], &addresses, &parts);
+        let workload = placed(workload, addresses[&name], &addresses, &parts, volume.path());
         (name, binary::start(&stage, &workload))
     };
     let processes: BTreeMap<String, Process> = compose.workloads().into_iter().map(start).collect();
@@ -95,6 +109,9 @@ async fn the_services_of_the_local_profile_measure_each_other() {
             assert!(reply.status == 200 && reply.text.contains("parsec_build_info"), "{host}: {reply:?}");
         }
     }
+    let server = addresses["server-1"];
+    let uninvited = http::post(&stage, SocketAddr::from((server, 7070)), "/provide", r#"{"Content": "aGVsbG8="}"#).await;
+    assert_eq!(uninvited.status, 401, "a caller without the token: {}", uninvited.text);
     for (port, path) in kubernetes::probes() {
         let reply = http::get(&stage, SocketAddr::from((addresses["server-1"], port)), &path).await;
         assert_eq!(reply.status, 200, "{path} on {port}: {}", reply.text);
