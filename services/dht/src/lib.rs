@@ -32,13 +32,15 @@
 //! | a request of others | 64 KiB | `messages::MAX_REQUEST_BYTES` | `tests/hostile.rs` |
 //! | an answer that we read | 512 KiB | `messages::MAX_ANSWER_BYTES` | `messages` |
 //! | an answer that we give | 40 peers, under 512 KiB | `records::MAX_PROVIDERS`, `K_VALUE` (`kad/src/lib.rs`) | `messages` |
-//! | peers of an answer that are used | 64 closer, 64 providers | `messages::MAX_PEERS` | `messages` |
+//! | peers of an answer that are used | 64 closer, 64 providers | `messages::MAX_PEERS` | `messages`, `tap` |
 //! | providers of a search that are told; addresses of each; an address as text | 64; 8; 256 characters | `MAX_FOUND_PROVIDERS`, … (`measure`) | `tests/found.rs` |
+//! | what one operation asks and sends, tries included | 1,024 questions, 1,024 records | `strategy::MAX_REQUESTS` | `tests/strange_peers` |
+//! | addresses of a peer that are names of the DNS | 4 | `messages::MAX_NAMES` | `messages` |
 //! | addresses of a peer; an address | 16; 256 bytes | `addresses::MAX_PER_PEER`, `MAX_ADDRESS_BYTES` | `wire`, `driver`, `records` |
 //! | publications of which something remains to be seen; time until peers confirm | 256; 12 s | `aftermath::FOLLOW_UPS`, `CONFIRMING` | `tests/stored.rs` |
 //! | time of a check; of one of its requests | 120 s; 15 s | `check::CHECK_LIMIT`, `ASK` | `tests/stored.rs` |
 //! | time for our request: dial, stream, answer | 60 s, 10 s, 10 s | `rpc::DIAL_TIMEOUT`, `OPEN_TIMEOUT`, `ANSWER_TIMEOUT` | `services/lab/src/network` |
-//! | peers that one lookup hears of; whose addresses it notes | 4,096; 8,192 | `lookup::MAX_HEARD`, `drive::MAX_BOOK` | `strategy`, `book` |
+//! | peers that one lookup, ours or libp2p-kad's, hears of; whose addresses it notes | 4,096; 8,192 | `lookup::MAX_HEARD`, `drive::MAX_BOOK` | `strategy`, `tap`, `book` |
 //! | peers that a crawl visits; its time | 200,000; 15 min | `CrawlConfig::max_peers`, `crawler::CRAWL_LIMIT` | `strategy` |
 //! | time for a dial of one address: TCP, QUIC; with encryption | 5 s, 5 s; 15 s | `internet::TCP_CONNECT_TIMEOUT`, `QUIC_CONNECT_TIMEOUT`, `DIAL_ADDRESS_TIMEOUT` | `tests/strange_peers` |
 //! | addresses that could not be dialled | 16,384 | `dial::backoff::MAX_ADDRESSES` | `dial::backoff` |

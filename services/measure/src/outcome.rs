@@ -74,7 +74,7 @@ pub enum OutcomeClass {
     /// No peer could be connected to, because the measuring machine or process had reached a limit of its own, for
     /// instance of open files.
     LocalLimit,
-    /// Peers were reached, and none of them answered as the protocol wants it.
+    /// Peers were reached, and none of them answered as the protocol wants it, or they named others without end.
     Protocol,
     /// The server's HTTP API could not be reached, or gave no answer in time.
     ServerUnreachable,

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::operation::book::AddressBook;
 use crate::operation::log::{Confirmation, End, Log, Origin, Snapshot};
 use crate::operation::size::NetworkSize;
-use crate::strategy::{Answer, MAX_HEARD, Reply, Request, Step, Strategy};
+use crate::strategy::{Answer, MAX_HEARD, MAX_REQUESTS, Reply, Request, Step, Strategy, Unfinished};
 use crate::swarm::driver::DriverHandle;
 use crate::swarm::rpc::client::RpcClient;
 use crate::swarm::rpc::{RpcError, Stopwatch, Tries, Way};
@@ -73,8 +73,8 @@ pub(crate) struct Operation {
 
 /// How a strategy was driven to its outcome.
 pub(crate) struct Driven<S: Strategy<PeerId>> {
-    /// The outcome of the strategy; `None` if the deadline came first.
-    pub(crate) outcome: Option<S::Outcome>,
+    /// The outcome of the strategy, or why it has none.
+    pub(crate) outcome: Result<S::Outcome, Unfinished>,
     /// When it ended, before any clean-up.
     pub(crate) took: Duration,
     pub(crate) log: Snapshot,
@@ -96,9 +96,9 @@ impl Operation {
         let mut running = Running::new(self, tools.clone(), strategy, seeds, log);
         let event = running.advance(deadline).await;
         let (outcome, room) = match event {
-            Event::Returned(outcome) => (Some(outcome), running.find_room(deadline).await),
-            Event::Done(outcome) => (Some(outcome), None),
-            Event::OutOfTime => (None, None),
+            Event::Returned(outcome) => (Ok(outcome), running.find_room(deadline).await),
+            Event::Done(outcome) => (Ok(outcome), None),
+            Event::Unfinished(reason) => (Err(reason), None),
         };
         let took = started.elapsed();
         if room.is_none() {
@@ -129,7 +129,7 @@ impl<S: Strategy<PeerId>> Background<S> {
 enum Event<O> {
     Returned(O),
     Done(O),
-    OutOfTime,
+    Unfinished(Unfinished),
 }
 
 struct Ended {
@@ -180,6 +180,8 @@ struct Running<S> {
     /// Answers that have not been given to the strategy yet.
     answers: VecDeque<Answer<PeerId>>,
     log: Log,
+    /// How many tries have begun: questions, and puts.
+    begun: [usize; 2],
 }
 
 impl<S: Strategy<PeerId>> Running<S> {
@@ -200,6 +202,7 @@ impl<S: Strategy<PeerId>> Running<S> {
             unreached: HashMap::new(),
             answers: VecDeque::new(),
             log,
+            begun: [0; 2],
         }
     }
 
@@ -207,13 +210,16 @@ impl<S: Strategy<PeerId>> Running<S> {
     async fn advance(&mut self, deadline: Instant) -> Event<S::Outcome> {
         loop {
             match self.strategy.advance(self.answers.pop_front(), self.operation.started.elapsed()) {
+                Step::Ask { request, .. } if self.is_spent(request) => {
+                    return Event::Unfinished(Unfinished::TooManyRequests);
+                }
                 Step::Ask { peer, request } => self.ask(peer, request),
                 Step::CancelDials => self.cancel_dials(),
                 Step::Wait(_) if !self.answers.is_empty() => {}
                 Step::Wait(until) => {
                     let until = until.map_or(deadline, |until| deadline.min(self.operation.started + until));
                     if !self.wait(until).await && until == deadline {
-                        return Event::OutOfTime;
+                        return Event::Unfinished(Unfinished::OutOfTime);
                     }
                 }
                 Step::Return(outcome) => return Event::Returned(outcome),
@@ -261,7 +267,13 @@ impl<S: Strategy<PeerId>> Running<S> {
         self.begin_try(peer, request, Trying { deadline, ..Trying::default() });
     }
 
+    /// Whether this operation has made all requests of this kind that it may.
+    fn is_spent(&self, request: Request) -> bool {
+        self.begun[usize::from(request == Request::AddProvider)] >= MAX_REQUESTS
+    }
+
     fn begin_try(&mut self, peer: PeerId, request: Request, mut trying: Trying) {
+        self.begun[usize::from(request == Request::AddProvider)] += 1;
         trying.addresses = self.book.named(peer).addresses;
         let stopwatch = Stopwatch::start();
         let origin = self.origins.get(&peer).copied().unwrap_or_default();
@@ -310,7 +322,7 @@ impl<S: Strategy<PeerId>> Running<S> {
                 (self.hear(place, response), end)
             }
             Err(error) => {
-                if let Some(again) = self.again(peer, &error, trying) {
+                if let Some(again) = self.again(peer, request, &error, trying) {
                     self.log.end(place, End::Failed(error));
                     return self.begin_try(peer, request, again);
                 }
@@ -339,8 +351,8 @@ impl<S: Strategy<PeerId>> Running<S> {
     }
 
     /// How to try again after a failure, if at all.
-    fn again(&self, peer: PeerId, error: &RpcError, mut trying: Trying) -> Option<Trying> {
-        if trying.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+    fn again(&self, peer: PeerId, request: Request, error: &RpcError, mut trying: Trying) -> Option<Trying> {
+        if trying.deadline.is_some_and(|deadline| deadline <= Instant::now()) || self.is_spent(request) {
             return None;
         }
         if error.is_dial() {

@@ -19,8 +19,8 @@ use crate::operation::incognito::Incognito;
 use crate::operation::log::{Log, Snapshot};
 use crate::strategy::key::Key;
 use crate::strategy::{
-    FindFull, FindProviders, Found, LookupConfig, ProvideClassic, ProvideFull, ProvideOptimistic, Provided, Request,
-    Strategy,
+    FindFull, FindProviders, Found, LookupConfig, MAX_REQUESTS, ProvideClassic, ProvideFull, ProvideOptimistic, Provided,
+    Request, Strategy, Unfinished,
 };
 use crate::swarm::driver::{Gone, Start};
 use crate::swarm::rpc::RpcError;
@@ -179,15 +179,15 @@ impl Context {
         let seeds = seeds.unwrap_or_else(|| begun.start.seeds.clone());
         let Driven { outcome, took, log, background } =
             begun.operation.clone().drive(&self.tools, strategy, seeds, log).await;
-        if let Some(walked) = outcome.as_ref().filter(|_| ours).and_then(|provided| provided.lookup.walked()) {
+        if let Some(walked) = outcome.as_ref().ok().filter(|_| ours).and_then(|provided| provided.lookup.walked()) {
             self.tools.size.track(&begun.target, walked, begun.start.in_bucket);
         }
         let effort = log.effort_of_publication();
         let stored = effort.holders_stored.unwrap_or(0);
         let result = if begun.start.seeds.is_empty() {
             Err(nobody_to_ask())
-        } else if outcome.is_none() {
-            Err((OutcomeClass::Timeout, self.ran_out(&format!("record stored at {stored} peers by then"))))
+        } else if let Err(reason) = outcome {
+            Err(self.unfinished(reason, &format!("record stored at {stored} peers by then")))
         } else if stored == 0 {
             Err(nobody_answered(&log, "failed to complete provide: record stored at no peer"))
         } else {
@@ -209,13 +209,13 @@ impl Context {
         let mut found = Vec::new();
         let result = match outcome {
             _ if begun.start.seeds.is_empty() => Err(nobody_to_ask()),
-            None => Err((OutcomeClass::Timeout, self.ran_out("no provider named by then"))),
-            Some(Found::Providers { by, providers }) => {
+            Err(reason) => Err(self.unfinished(reason, "no provider named by then")),
+            Ok(Found::Providers { by, providers }) => {
                 found = log.named_by(by);
                 self.leave(providers).await;
                 Ok(())
             }
-            Some(Found::Nobody { walked }) => {
+            Ok(Found::Nobody { walked }) => {
                 if let Some(walked) = walked {
                     self.tools.size.track(&begun.target, &walked, begun.start.in_bucket);
                 }
@@ -230,12 +230,16 @@ impl Context {
     async fn publish_by_libp2p(self, begun: Begun, follow_up: (Cid, Option<AttemptId>)) -> Result<Measured, DhtError> {
         let Operation { key, deadline, started, .. } = begun.operation.clone();
         let walked = self.tools.driver.walk(key, Request::FindNode, deadline).await?;
-        if !walked.complete {
+        if let Some(reason) = walked.unfinished {
             let (took, log) = (walked.at - started, Log::overheard(Request::FindNode, walked.overheard).snapshot());
             let seconds = took.as_secs_f64();
-            let words =
-                format!("context deadline exceeded: libp2p-kad's lookup ended after {seconds} s, nothing stored");
-            let failure = (OutcomeClass::Timeout, words);
+            let failure = match reason {
+                Unfinished::OutOfTime => {
+                    let words = "context deadline exceeded: libp2p-kad's lookup ended after";
+                    (OutcomeClass::Timeout, format!("{words} {seconds} s, nothing stored"))
+                }
+                Unfinished::TooManyRequests => too_many_requests("nothing stored"),
+            };
             let measured = self.measured(&begun, took, Err(failure), log.effort_of_publication());
             return Ok(self.traced(measured, &begun, took, &log).await);
         }
@@ -251,7 +255,7 @@ impl Context {
 
     async fn search_by_libp2p(self, begun: Begun) -> Result<Measured, DhtError> {
         let Operation { key, deadline, started, .. } = begun.operation.clone();
-        let Walked { at, complete, overheard, providers, .. } =
+        let Walked { at, unfinished, overheard, providers, .. } =
             self.tools.driver.walk(key, Request::GetProviders, deadline).await?;
         let (took, log) = (at - started, Log::overheard(Request::GetProviders, overheard).snapshot());
         // libp2p-kad returns the peers that it found, but not their addresses, nor who named them.
@@ -261,8 +265,8 @@ impl Context {
         } else if !providers.is_empty() {
             self.leave(providers).await;
             Ok(())
-        } else if !complete {
-            Err((OutcomeClass::Timeout, self.ran_out("no provider named by then")))
+        } else if let Some(reason) = unfinished {
+            Err(self.unfinished(reason, "no provider named by then"))
         } else {
             Err(found_nobody(&log))
         };
@@ -302,8 +306,14 @@ impl Context {
         Measured { trace: Some(Arc::new(trace)), ..measured }
     }
 
-    fn ran_out(&self, detail: &str) -> String {
-        format!("context deadline exceeded: ended after {} s, {detail}", self.timeout.as_secs_f64())
+    fn unfinished(&self, reason: Unfinished, detail: &str) -> Failure {
+        match reason {
+            Unfinished::OutOfTime => {
+                let seconds = self.timeout.as_secs_f64();
+                (OutcomeClass::Timeout, format!("context deadline exceeded: ended after {seconds} s, {detail}"))
+            }
+            Unfinished::TooManyRequests => too_many_requests(detail),
+        }
     }
 }
 
@@ -317,6 +327,12 @@ impl Begun {
 fn unaddressed(providers: &[PeerId]) -> Vec<FoundProvider> {
     let provider = |id: &PeerId| FoundProvider { peer: id.to_string(), addresses: Vec::new(), named_by: None };
     providers.iter().take(MAX_FOUND_PROVIDERS).map(provider).collect()
+}
+
+/// The network kept the operation busy with peers that led nowhere.
+fn too_many_requests(detail: &str) -> Failure {
+    let words = format!("gave up after {MAX_REQUESTS} requests, more than any lookup needs: peers name others that lead nowhere");
+    (OutcomeClass::Protocol, format!("{words}, {detail}"))
 }
 
 /// This is Go's wording (`kbucket.ErrLookupFailure`): other programs look for it.

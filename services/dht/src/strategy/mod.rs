@@ -36,6 +36,20 @@ pub use prefixes::{PREFIX_TARGETS, prefix_targets};
 pub use puts::{LookupEnd, Provided};
 pub use size::{NotEnough, SizeEstimate, SizeEstimator};
 
+/// How many questions one operation asks, and how many records it sends, tries that fail included. In the field lookups
+/// take some dozens. Without a bound, peers that keep naming others who do not exist would have us dial for as long as an
+/// operation may take.
+pub(crate) const MAX_REQUESTS: usize = 1_024;
+
+/// Why an operation ended before its strategy did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unfinished {
+    /// Its deadline came first.
+    OutOfTime,
+    /// It would have taken more than [`MAX_REQUESTS`].
+    TooManyRequests,
+}
+
 /// The result of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply<P> {

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tracing::{debug, info, warn};
 
-use crate::strategy::Request;
+use crate::strategy::{Request, Unfinished};
 use crate::strategy::key::Contact;
 use crate::swarm::bootstrap::Bootstrap;
 use crate::swarm::build::{Behaviour, BehaviourEvent};
@@ -458,16 +458,21 @@ impl Driver {
 
     fn end_walk(&mut self, progress: Progress) {
         let at = Instant::now();
+        let Progress { complete, closest, providers, .. } = progress;
         let serving = &mut self.swarm.behaviour_mut().kad;
         let (Some(Walk { query, reply }), Some(tap)) = (self.walk.take(), serving.tap.take()) else { return };
         serving.query = None;
         if let Some(mut query) = serving.kad.query_mut(&query) {
             query.finish();
         }
+        let unfinished = match (tap.is_spent(), complete) {
+            (true, _) => Some(Unfinished::TooManyRequests),
+            (false, false) => Some(Unfinished::OutOfTime),
+            (false, true) => None,
+        };
         let answered = std::mem::take(&mut serving.answered);
         answered.into_iter().for_each(|peer| self.add_to_table(peer));
-        let Progress { complete, closest, providers, .. } = progress;
-        let _ = reply.send(Walked { at, complete, overheard: tap.into_overheard(), closest, providers });
+        let _ = reply.send(Walked { at, unfinished, overheard: tap.into_overheard(), closest, providers });
     }
 }
 

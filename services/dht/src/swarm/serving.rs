@@ -7,7 +7,6 @@
 //! place and dials are allowed.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
 use crate::swarm::dial::Failure;
 use crate::swarm::records::ProviderStore;
-use crate::swarm::tap::{Tap, is_question};
+use crate::swarm::tap::{Report, Tap, is_question};
 use crate::wire::addresses;
 use crate::wire::messages::NamedPeer;
 use crate::wire::reach::Reach;
@@ -116,7 +115,7 @@ impl Serving {
 
     /// Lets the tap hear what a connection's handler reports. Whoever answered on a connection that it opened itself can be
     /// dialled where others say that it is; libp2p-kad knows until the query ends.
-    fn overhear(&mut self, peer: PeerId, connection: ConnectionId, event: &impl fmt::Debug) {
+    fn overhear(&mut self, peer: PeerId, connection: ConnectionId, event: &mut Report) {
         let Some(mut answered) = self.tap.as_mut().and_then(|tap| tap.hears(peer, event)) else { return };
         if answered.addresses.is_empty() {
             let known = self.kad.handle_pending_outbound_connection(connection, Some(peer), &[], Endpoint::Dialer);
@@ -189,8 +188,13 @@ impl NetworkBehaviour for Serving {
         self.kad.on_swarm_event(event);
     }
 
-    fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, event: THandlerOutEvent<Self>) {
-        self.overhear(peer, connection, &event);
+    fn on_connection_handler_event(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        mut event: THandlerOutEvent<Self>,
+    ) {
+        self.overhear(peer, connection, &mut event);
         self.kad.store_mut().serve(Some(peer));
         self.kad.on_connection_handler_event(peer, connection, event);
         self.kad.store_mut().serve(None);
@@ -202,13 +206,17 @@ impl NetworkBehaviour for Serving {
         }
         loop {
             if let Some(ours) = self.query {
-                // A bootstrap of its own would be mistaken for the lookup that is measured.
-                self.kad.iter_queries_mut().filter(|query| query.id() != ours).for_each(|mut query| query.finish());
+                // A bootstrap of its own would be mistaken for the lookup that is measured. That one ends when it has made all
+                // the requests that it may.
+                let is_spent = self.tap.as_ref().is_some_and(Tap::is_spent);
+                let ended = self.kad.iter_queries_mut().filter(|query| is_spent || query.id() != ours);
+                ended.for_each(|mut query| query.finish());
             }
             let event = ready!(self.kad.poll(context));
             match (&event, &mut self.tap) {
                 // Nothing waits for this dial: the query that wants it is ended as soon as it is seen.
                 (ToSwarm::Dial { .. }, None) => continue,
+                (ToSwarm::Dial { .. }, Some(tap)) if tap.is_spent() => continue,
                 (ToSwarm::Dial { opts }, Some(tap)) => {
                     if let Some(peer) = opts.get_peer_id() {
                         tap.dials(peer);
@@ -228,10 +236,6 @@ impl NetworkBehaviour for Serving {
 mod tests {
     use super::*;
 
-    /// Like libp2p-kad's own, which is out of reach.
-    #[derive(Debug)]
-    struct GetProvidersRes;
-
     #[test]
     fn whoever_answers_on_a_connection_of_its_own_is_remembered_where_others_say_that_it_is() {
         let protocol = [StreamProtocol::new("/test")];
@@ -242,7 +246,9 @@ mod tests {
         let mut tap = Tap::default();
         tap.sends(peer);
         serving.tap = Some(tap);
-        serving.overhear(peer, connection, &GetProvidersRes);
+        let query_id = serving.kad.get_providers(libp2p::kad::RecordKey::new(b"any"));
+        let mut answer = Report::GetProvidersRes { closer_peers: vec![], provider_peers: vec![], query_id };
+        serving.overhear(peer, connection, &mut answer);
         let with_p2p = address.clone().with_p2p(peer).unwrap();
         let [answered] = &serving.answered[..] else { panic!("{:?}", serving.answered) };
         assert_eq!(answered.id, peer);

@@ -1,27 +1,41 @@
 //! rust-libp2p's own lookups, as they are: the strategy `libp2p`.
 //!
 //! libp2p-kad reports how many requests a query took and how long, not the result of each request. A [`Tap`] around its
-//! behaviour ([`Serving`](crate::swarm::serving::Serving)) notes when it dials, sends, receives and fails. Who named
-//! whom, and how many peers an answer named, cannot be seen from outside. libp2p-kad also reports a publication as done
-//! before a single record has been sent, so we send the records ourselves, to the peers that its lookup found.
+//! behaviour ([`Serving`](crate::swarm::serving::Serving)) notes when it dials, sends, receives and fails. libp2p-kad also
+//! reports a publication as done before a single record has been sent, so we send the records ourselves, to the peers
+//! that its lookup found.
+//!
+//! libp2p-kad believes every peer of an answer, dials them all, and keeps their addresses as long as the query lasts. The
+//! tap shortens answers as those to our own requests are shortened, and ends a query that has made too many requests.
 
-use std::collections::HashMap;
-use std::fmt::{self, Write};
+use std::collections::{HashMap, HashSet};
 
-use libp2p::{Multiaddr, PeerId, kad};
+use libp2p::kad::{self, KadPeer};
+use libp2p::swarm::{THandlerInEvent, THandlerOutEvent};
+use libp2p::{Multiaddr, PeerId};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::strategy::{MAX_HEARD, MAX_REQUESTS, Unfinished};
+use crate::swarm::records::ProviderStore;
 use crate::swarm::rpc::{RpcError, Stopwatch};
-use crate::wire::messages::NamedPeer;
+use crate::wire::messages::{MAX_PEERS, NamedPeer, usable};
+
+type Kademlia = kad::Behaviour<ProviderStore>;
+
+/// What libp2p-kad tells a connection. Its own name for this type is out of reach.
+pub(crate) type Told = THandlerInEvent<Kademlia>;
+
+/// What a connection of libp2p-kad's reports.
+pub(crate) type Report = THandlerOutEvent<Kademlia>;
 
 /// The result of a walk.
 #[derive(Debug)]
 pub(crate) struct Walked {
     /// When it ended.
     pub(crate) at: Instant,
-    /// Whether it ended by itself, and not because it was stopped or ran into libp2p-kad's own limit.
-    pub(crate) complete: bool,
+    /// Why it did not end by itself, if so: it was stopped, or ran into libp2p-kad's own limit or into ours.
+    pub(crate) unfinished: Option<Unfinished>,
     /// Its requests, in the order in which they began.
     pub(crate) overheard: Vec<Overheard>,
     /// The closest peers that it found, closest first; empty after a search that found a provider.
@@ -41,7 +55,7 @@ pub(crate) struct Overheard {
 /// How it ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
-    /// With an answer, whose content cannot be seen.
+    /// With an answer.
     Answered,
     Failed(RpcError),
     /// It was still under way when the walk was over.
@@ -102,6 +116,8 @@ pub(crate) struct Tap {
     under_way: HashMap<PeerId, usize>,
     /// Where peers were connected to.
     addresses: HashMap<PeerId, Multiaddr>,
+    /// Peers that answers have named.
+    named: HashSet<PeerId>,
 }
 
 impl Tap {
@@ -145,19 +161,41 @@ impl Tap {
         self.ends(peer, Heard::Failed(error));
     }
 
-    /// A connection's handler reports an event; only answers to us and failures count.
-    pub(crate) fn hears(&mut self, peer: PeerId, event: &impl fmt::Debug) -> Option<NamedPeer> {
-        match variant(event).as_str() {
-            "FindNodeRes" | "GetProvidersRes" => {
-                self.ends(peer, Heard::Answered);
-                Some(NamedPeer { id: peer, addresses: self.addresses.get(&peer).cloned().into_iter().collect() })
+    /// Whether libp2p-kad has made all the requests that an operation may make.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.overheard.len() >= MAX_REQUESTS
+    }
+
+    /// A connection's handler reports an event; only answers to us and failures count. An answer is shortened to what we
+    /// would take of it.
+    pub(crate) fn hears(&mut self, peer: PeerId, event: &mut Report) -> Option<NamedPeer> {
+        match event {
+            Report::FindNodeRes { closer_peers, .. } => self.shorten(closer_peers),
+            Report::GetProvidersRes { closer_peers, provider_peers, .. } => {
+                self.shorten(closer_peers);
+                self.shorten(provider_peers);
             }
-            "QueryError" => {
+            Report::QueryError { .. } => {
                 self.ends(peer, Heard::Failed(RpcError::Stream("libp2p-kad's request failed".to_owned())));
-                None
+                return None;
             }
-            _ => None,
+            _ => return None,
         }
+        self.ends(peer, Heard::Answered);
+        Some(NamedPeer { id: peer, addresses: self.addresses.get(&peer).cloned().into_iter().collect() })
+    }
+
+    /// As many peers as our own requests take of an answer, as many as a lookup of ours considers, and as many addresses.
+    fn shorten(&mut self, peers: &mut Vec<KadPeer>) {
+        peers.truncate(MAX_PEERS);
+        peers.retain_mut(|peer| {
+            if self.named.len() >= MAX_HEARD && !self.named.contains(&peer.node_id) {
+                return false;
+            }
+            self.named.insert(peer.node_id);
+            peer.multiaddrs = usable(std::mem::take(&mut peer.multiaddrs).into_iter());
+            true
+        });
     }
 
     fn ends(&mut self, peer: PeerId, end: Heard) {
@@ -184,42 +222,40 @@ impl Tap {
 }
 
 /// Whether this is a question that libp2p-kad sends to a peer, rather than an answer or a change of mode.
-pub(crate) fn is_question(event: &impl fmt::Debug) -> bool {
-    matches!(variant(event).as_str(), "FindNodeReq" | "GetProvidersReq")
-}
-
-/// The name of an enum's variant. libp2p-kad's own type for these events is out of reach; its `Debug` is not.
-fn variant(event: &impl fmt::Debug) -> String {
-    struct Name(String);
-    impl Write for Name {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            let name = text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-            self.0.push_str(name);
-            // The name is complete: an error ends the formatting of an answer that may be long.
-            if name.len() < text.len() { Err(fmt::Error) } else { Ok(()) }
-        }
-    }
-    let mut name = Name(String::new());
-    let _ = write!(name, "{event:?}");
-    name.0
+pub(crate) fn is_question(event: &Told) -> bool {
+    matches!(event, Told::FindNodeReq { .. } | Told::GetProvidersReq { .. })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[derive(Debug)]
-    #[expect(dead_code, reason = "read through Debug")]
-    enum Event {
-        Bare,
-        Tuple(u8),
-        Struct { field: Vec<u8> },
+    fn peer(addresses: usize) -> KadPeer {
+        let address = |port: usize| format!("/ip4/10.0.0.1/tcp/{}", port + 1).parse().unwrap();
+        let multiaddrs = (0..addresses).map(address).collect();
+        KadPeer { node_id: PeerId::random(), multiaddrs, connection_ty: kad::ConnectionType::NotConnected }
     }
 
     #[test]
-    fn the_name_of_a_variant_is_read_off_its_debug_form() {
-        assert_eq!(variant(&Event::Bare), "Bare");
-        assert_eq!(variant(&Event::Tuple(7)), "Tuple");
-        assert_eq!(variant(&Event::Struct { field: vec![0; 1_000] }), "Struct");
+    fn of_an_answer_libp2p_kad_gets_what_our_own_requests_take_of_one() {
+        let (mut tap, mut peers) = (Tap::default(), (0..10_000).map(|_| peer(100)).collect());
+        tap.shorten(&mut peers);
+        assert_eq!(peers.len(), MAX_PEERS);
+        assert!(peers.iter().all(|peer| peer.multiaddrs.len() == crate::wire::addresses::MAX_PER_PEER));
+    }
+
+    #[test]
+    fn in_one_query_no_more_peers_are_heard_of_than_a_lookup_considers() {
+        let (mut tap, known) = (Tap::default(), peer(1));
+        let answer = |peers: usize| std::iter::once(known.clone()).chain((0..peers).map(|_| peer(1))).collect();
+        let mut heard = 0;
+        for _ in 0..200 {
+            let mut peers: Vec<_> = answer(MAX_PEERS - 1);
+            tap.shorten(&mut peers);
+            heard += peers.len() - 1;
+            assert_eq!(peers[0].node_id, known.node_id, "whoever is known already is named still");
+        }
+        assert_eq!(heard, MAX_HEARD - 1);
+        assert_eq!(tap.named.len(), MAX_HEARD);
     }
 }

@@ -224,7 +224,7 @@ impl Refresh {
         let started = Instant::now();
         let (deadline, limits) = (started + LOOKUP_TIMEOUT, Limits::default());
         let operation = Operation { key, local: start.local, started, deadline, limits };
-        if let Some(walked) = operation.drive(&self.tools, lookup, start.seeds, Log::default()).await.outcome {
+        if let Ok(walked) = operation.drive(&self.tools, lookup, start.seeds, Log::default()).await.outcome {
             self.tools.size.track(&target, &walked, start.in_bucket);
         }
         Ok(())

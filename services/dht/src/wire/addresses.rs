@@ -89,6 +89,14 @@ pub(crate) fn is_dnsaddr(address: &Multiaddr) -> bool {
     matches!(address.iter().next(), Some(Protocol::Dnsaddr(_)))
 }
 
+/// Whether an address has to be looked up in the DNS before it can be dialled.
+pub(crate) fn is_name(address: &Multiaddr) -> bool {
+    matches!(
+        address.iter().next(),
+        Some(Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_) | Protocol::Dnsaddr(_))
+    )
+}
+
 /// Whether a listener is bound to all interfaces, so that its address is useless to others.
 pub(crate) fn is_unspecified(address: &Multiaddr) -> bool {
     match address.iter().next() {

@@ -18,10 +18,15 @@ pub(crate) const MAX_REQUEST_BYTES: usize = 64 << 10;
 pub(crate) const MAX_ANSWER_BYTES: usize = 512 << 10;
 
 /// How many peers of one answer are used. Servers name at most k = 20, and providers besides; the rest is not worth reading.
-const MAX_PEERS: usize = 64;
+pub(crate) const MAX_PEERS: usize = 64;
 
 /// How many addresses of one peer are looked at. In the field some peers have four dozen.
 const MAX_READ_ADDRESSES: usize = 256;
+
+/// How many of a peer's addresses may be names of the DNS. Each costs look-ups at servers of a stranger's choice, up to 32 with
+/// `dnsaddr`. A peer has one name for each of its IP addresses at most, as those with a certificate do, and a few by which
+/// it is known.
+const MAX_NAMES: usize = 4;
 
 /// A peer as an answer names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,14 +162,26 @@ fn named(peers: &[Peer]) -> Vec<NamedPeer> {
             let id = PeerId::from_bytes(&peer.id).ok()?;
             let known = peer.addresses.iter().take(MAX_READ_ADDRESSES);
             let short = known.filter(|bytes| bytes.len() <= addresses::MAX_ADDRESS_BYTES);
-            let (mut addresses, others): (Vec<_>, Vec<_>) =
-                short.filter_map(|bytes| Multiaddr::try_from(bytes.clone()).ok()).partition(addresses::is_dialable);
-            // These show what a peer without any address that we can dial offers.
-            addresses.extend(others);
-            addresses.truncate(addresses::MAX_PER_PEER);
-            Some(NamedPeer { id, addresses })
+            let parsed = short.filter_map(|bytes| Multiaddr::try_from(bytes.clone()).ok());
+            Some(NamedPeer { id, addresses: usable(parsed) })
         })
         .collect()
+}
+
+/// What is kept of a peer's addresses: at most [`addresses::MAX_PER_PEER`], none of them too long, those that can be dialled
+/// in front, and among these only [`MAX_NAMES`] names.
+pub(crate) fn usable(addresses: impl Iterator<Item = Multiaddr>) -> Vec<Multiaddr> {
+    let short = addresses.take(MAX_READ_ADDRESSES).filter(|address| address.len() <= addresses::MAX_ADDRESS_BYTES);
+    let (mut dialable, others): (Vec<_>, Vec<_>) = short.partition(addresses::is_dialable);
+    let mut names = 0;
+    dialable.retain(|address| {
+        names += usize::from(addresses::is_name(address));
+        names <= MAX_NAMES || !addresses::is_name(address)
+    });
+    // These show what a peer without any address that we can dial offers.
+    dialable.extend(others);
+    dialable.truncate(addresses::MAX_PER_PEER);
+    dialable
 }
 
 /// Decodes these bytes as the answer to every kind of request that has one, for `tests/fuzz`.
@@ -248,6 +265,18 @@ mod tests {
         let Response { closer, providers } = answer(framed(&message)).unwrap();
         assert_eq!([closer.len(), providers.len()], [MAX_PEERS; 2]);
         assert!(closer.iter().chain(&providers).all(|peer| peer.addresses.len() == addresses::MAX_PER_PEER));
+    }
+
+    #[test]
+    fn a_peer_has_few_names_and_they_take_no_room_from_its_other_addresses() {
+        let all = |kind: &str| (0..20).map(move |n| format!("{kind}{n}")).collect::<Vec<_>>();
+        let names = [all("/dnsaddr/evil.example"), all("/dns4/evil.example/tcp/")].concat();
+        let parsed = |texts: &[String]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<Multiaddr>>();
+        let many = parsed(&[names.clone(), all("/ip4/192.0.2.1/tcp/")].concat());
+        let kept = usable(many.into_iter());
+        assert_eq!(kept.len(), addresses::MAX_PER_PEER);
+        assert_eq!(kept[..MAX_NAMES], parsed(&names[..MAX_NAMES]));
+        assert!(kept[MAX_NAMES..].iter().all(|address| !addresses::is_name(address)));
     }
 
     #[test]

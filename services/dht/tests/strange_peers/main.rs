@@ -7,6 +7,7 @@
 mod answers;
 mod costs;
 mod dead;
+mod inventors;
 mod joining;
 mod kinds;
 mod no_ipv6;
