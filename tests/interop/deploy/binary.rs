@@ -29,7 +29,7 @@ impl Binary {
         let rows: Vec<Value> = serde_json::from_str(&ended.out.join("\n")).unwrap();
         assert!(rows.len() > 50, "{} settings", rows.len());
         let mut secret = NamedTempFile::new().unwrap();
-        secret.write_all(b"a secret that is long enough\n").unwrap();
+        secret.write_all(b"0123456789abcdef0123456789abcdef\n").unwrap();
         Self { stage: stage.clone(), rows, secret }
     }
 
