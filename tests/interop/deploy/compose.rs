@@ -118,7 +118,9 @@ fn the_root_has_the_same_services_under_the_same_name() {
 #[test]
 fn servers_and_scheduler_start_after_the_token_is_there_and_read_it_from_their_volume() {
     let compose = Compose::public();
-    for (name, service) in members(&compose.0["services"]).filter(|(name, _)| name.starts_with("server") || *name == "scheduler") {
+    for (name, service) in
+        members(&compose.0["services"]).filter(|(name, _)| name.starts_with("server") || *name == "scheduler")
+    {
         assert_eq!(service["depends_on"]["token"]["condition"], "service_completed_successfully", "{name}");
         let environment = environment_of(service);
         let file = environment.iter().find(|(variable, _)| variable.ends_with("_API_TOKEN_FILE")).map(|(_, file)| file);

@@ -138,7 +138,8 @@ fn only_schedulers_reach_the_api_and_prometheus_is_told_of_every_process() {
         for (object, pod) in pods(&objects).into_iter().filter(|(_, pod)| !list(&pod["volumes"]).is_empty()) {
             let labels = &object["spec"]["template"]["metadata"]["labels"];
             let selects = |selector: &Value| members(selector).all(|(name, value)| labels[name] == *value);
-            let ports: BTreeSet<_> = list(&list(&pod["containers"])[0]["ports"]).iter().map(|port| text(&port["name"])).collect();
+            let ports: BTreeSet<_> =
+                list(&list(&pod["containers"])[0]["ports"]).iter().map(|port| text(&port["name"])).collect();
             let scraped = monitors.iter().filter(|monitor| selects(&monitor["spec"]["selector"]["matchLabels"]));
             let scraped = scraped.flat_map(|monitor| list(&monitor["spec"]["podMetricsEndpoints"]));
             let found: Vec<_> = scraped.map(|endpoint| text(&endpoint["port"])).collect();

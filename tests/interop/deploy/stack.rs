@@ -110,7 +110,8 @@ async fn the_services_of_the_local_profile_measure_each_other() {
         }
     }
     let server = addresses["server-1"];
-    let uninvited = http::post(&stage, SocketAddr::from((server, 7070)), "/provide", r#"{"Content": "aGVsbG8="}"#).await;
+    let uninvited =
+        http::post(&stage, SocketAddr::from((server, 7070)), "/provide", r#"{"Content": "aGVsbG8="}"#).await;
     assert_eq!(uninvited.status, 401, "a caller without the token: {}", uninvited.text);
     for (port, path) in kubernetes::probes() {
         let reply = http::get(&stage, SocketAddr::from((addresses["server-1"], port)), &path).await;

@@ -19,8 +19,8 @@ use crate::operation::incognito::Incognito;
 use crate::operation::log::{Log, Snapshot};
 use crate::strategy::key::Key;
 use crate::strategy::{
-    FindFull, FindProviders, Found, LookupConfig, MAX_REQUESTS, ProvideClassic, ProvideFull, ProvideOptimistic, Provided,
-    Request, Strategy, Unfinished,
+    FindFull, FindProviders, Found, LookupConfig, MAX_REQUESTS, ProvideClassic, ProvideFull, ProvideOptimistic,
+    Provided, Request, Strategy, Unfinished,
 };
 use crate::swarm::driver::{Gone, Start};
 use crate::swarm::rpc::RpcError;
@@ -331,7 +331,9 @@ fn unaddressed(providers: &[PeerId]) -> Vec<FoundProvider> {
 
 /// The network kept the operation busy with peers that led nowhere.
 fn too_many_requests(detail: &str) -> Failure {
-    let words = format!("gave up after {MAX_REQUESTS} requests, more than any lookup needs: peers name others that lead nowhere");
+    let words = format!(
+        "gave up after {MAX_REQUESTS} requests, more than any lookup needs: peers name others that lead nowhere"
+    );
     (OutcomeClass::Protocol, format!("{words}, {detail}"))
 }
 

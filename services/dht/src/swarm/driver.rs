@@ -17,8 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tracing::{debug, info, warn};
 
-use crate::strategy::{Request, Unfinished};
 use crate::strategy::key::Contact;
+use crate::strategy::{Request, Unfinished};
 use crate::swarm::bootstrap::Bootstrap;
 use crate::swarm::build::{Behaviour, BehaviourEvent};
 use crate::swarm::rpc::client::RpcClient;
