@@ -8,10 +8,12 @@ use parsec_actors::serving::heartbeat::{BEAT, Heartbeat, HeartbeatConfig};
 use parsec_actors::supervision::ask::{Ask, AskError};
 use parsec_actors::supervision::stop::{HEARTBEAT_STOP, Stop};
 use parsec_actors::supervision::supervise::{Child, ChildState, supervise};
-use parsec_measure::NodeId;
+use parsec_actors::telemetry::metrics::Metrics;
+use parsec_measure::{FleetGroup, NodeId};
+use parsec_store::Store;
 use tokio::time::{Instant, pause, sleep};
 
-use crate::fakes::{BeReady, Call, FakeStore, MockDht, Mood, POLICY, Records, Witness, millis, secs};
+use crate::fakes::{BeReady, Call, FakeStore, MockDht, Mood, POLICY, Records, Witness, metrics, millis, secs};
 
 const NODE: NodeId = NodeId(7);
 
@@ -27,6 +29,7 @@ struct Ward {
     heartbeat: Child<Heartbeat>,
     parent: Witness,
     began: Instant,
+    metrics: Arc<Metrics>,
 }
 
 impl Ward {
@@ -35,10 +38,17 @@ impl Ward {
         let store = FakeStore::with(vec![]);
         let dht = MockDht::new(&Records::default(), Duration::ZERO).start();
         let readiness = Ask::new("DHT node", dht.clone(), secs(12));
-        let config = HeartbeatConfig { store: store.clone(), node: NODE, startup_delay: STARTUP_DELAY, readiness };
+        let metrics = metrics();
+        let config = HeartbeatConfig {
+            store: store.clone(),
+            node: NODE,
+            startup_delay: STARTUP_DELAY,
+            readiness,
+            metrics: Arc::clone(&metrics),
+        };
         let (parent, hears) = Witness::start_new();
         let heartbeat = supervise("heartbeat", POLICY, hears, Heartbeat::new(config));
-        Self { store, dht, heartbeat, parent, began: Instant::now() }
+        Self { store, dht, heartbeat, parent, began: Instant::now(), metrics }
     }
 
     async fn beats(&self, count: usize) -> Vec<Instant> {
@@ -61,6 +71,18 @@ async fn there_is_no_beat_before_the_start_up_delay_is_over() {
     let ward = Ward::open();
     let first = ward.beats(1).await[0];
     assert!(is_about(first - ward.began, STARTUP_DELAY), "{:?}", first - ward.began);
+}
+
+#[actix::test]
+async fn with_a_beat_it_is_learnt_which_schedulers_there_are() {
+    let ward = Ward::open();
+    let groups = ["default", "a+b"].map(|group| group.parse::<FleetGroup>().unwrap());
+    for group in &groups {
+        ward.store.register_scheduler(group, serde_json::Value::Null, chrono::Utc::now()).await.unwrap();
+    }
+    ward.beats(1).await;
+    sleep(millis(1)).await;
+    assert!(groups.iter().all(|group| ward.metrics.knows_scheduler(&group.scheduler_id())));
 }
 
 #[actix::test]

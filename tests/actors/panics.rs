@@ -155,7 +155,13 @@ fn mock_dht() -> Addr<MockDht> {
 
 fn heartbeat_on(store: &Arc<FakeStore>, startup_delay: Duration) -> Heartbeat {
     let readiness = Ask::new("DHT node", mock_dht(), secs(12));
-    Heartbeat::new(HeartbeatConfig { store: store.clone(), node: NodeId(7), startup_delay, readiness })
+    Heartbeat::new(HeartbeatConfig {
+        store: store.clone(),
+        node: NodeId(7),
+        startup_delay,
+        readiness,
+        metrics: metrics(),
+    })
 }
 
 fn heartbeat_case() -> Case<Heartbeat> {

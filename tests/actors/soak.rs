@@ -170,6 +170,10 @@ impl Store for Ledger {
         })
     }
 
+    async fn recent_schedulers(&self) -> Result<Vec<String>, StoreError> {
+        not_asked()
+    }
+
     async fn record(&self, rows: &[Row]) -> Result<(), StoreError> {
         self.answer(|books| rows.iter().for_each(|row| books.take(row)))
     }

@@ -12,6 +12,7 @@ mod conformance;
 mod demo;
 mod ecs;
 mod file_limits;
+mod floods;
 mod found;
 mod giving_up;
 mod health;

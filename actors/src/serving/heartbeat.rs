@@ -1,5 +1,7 @@
 //! Duty: keeps the node's row in the database alive.
 //!
+//! With each heartbeat it learns which schedulers the database knows, for the metrics.
+//!
 //! After the start-up delay it asks the DHT node whether it is ready. Once the node has said yes, it writes a heartbeat
 //! every minute. When told to stop ([`Stop`]), it marks the node offline. A database or DHT node that does not answer
 //! is no reason to crash: the next beat tries again. If somebody has deleted the row, it gives up and the process ends,
@@ -15,13 +17,14 @@ use parsec_measure::NodeId;
 use parsec_store::{Store, StoreError};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::serving::dht_node::GetReadiness;
 use crate::supervision::ask::Ask;
 use crate::supervision::progress::{Progress, Stuck, UnderWay};
 use crate::supervision::stop::Stop;
 use crate::supervision::supervise::give_up;
+use crate::telemetry::metrics::Metrics;
 
 /// How often the row is refreshed (every minute, as in the original). Schedulers tolerate one missed beat.
 pub const BEAT: Duration = Duration::from_secs(60);
@@ -47,6 +50,8 @@ pub struct HeartbeatConfig {
     pub startup_delay: Duration,
     /// Asks the DHT node whether it can measure.
     pub readiness: Ask<GetReadiness>,
+    /// Are told which schedulers there are.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Why there was no beat.
@@ -132,7 +137,12 @@ async fn beat(config: HeartbeatConfig, has_beaten: bool, farewell: Arc<Mutex<boo
     config.store.heartbeat(config.node, Utc::now()).await.map_err(|error| match error {
         StoreError::NoSuchNode(_) => Missed::RowGone(error.to_string()),
         error => Missed::Failed(error.to_string()),
-    })
+    })?;
+    match config.store.recent_schedulers().await {
+        Ok(names) => config.metrics.known_schedulers(names),
+        Err(error) => debug!(%error, "it is not known which schedulers there are"),
+    }
+    Ok(())
 }
 
 impl Actor for Heartbeat {

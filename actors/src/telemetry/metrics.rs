@@ -40,6 +40,15 @@ const ISSUED_RETRIEVALS: &str = "parsec_issued_retrievals";
 /// Counters that the original named without the suffix that counters have.
 const PLAIN_COUNTERS: [&str; 2] = [ISSUED_PROVIDES, ISSUED_RETRIEVALS];
 
+/// Who made a request: the name that it gives itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By<'a> {
+    /// Somebody who may have operations done.
+    Scheduler(&'a str),
+    /// Somebody who did not have to show anything, or could not.
+    Anybody(&'a str),
+}
+
 /// Every metric of a parsec process. Shared by all actors; each update is a few atomic operations.
 pub struct Metrics {
     registry: Registry,
@@ -114,9 +123,23 @@ impl Metrics {
         self.vitals.supervised(signs.clone());
     }
 
+    /// These schedulers are in the database: they have labels of their own, whoever else comes.
+    pub fn known_schedulers(&self, names: impl IntoIterator<Item = String>) {
+        self.schedulers.know(names);
+    }
+
+    /// Whether there is a scheduler of this name in the database.
+    pub fn knows_scheduler(&self, name: &str) -> bool {
+        self.schedulers.knows(name)
+    }
+
     /// A request was served. `path` is the route's name, not what the client wrote.
-    pub fn http_request(&self, method: &'static str, path: &'static str, scheduler: &str) {
-        let labels = labels::Http { method, path, scheduler: self.schedulers.label(scheduler) };
+    pub fn http_request(&self, method: &'static str, path: &'static str, by: By<'_>) {
+        let scheduler = match by {
+            By::Scheduler(name) => self.schedulers.label(name),
+            By::Anybody(name) => self.schedulers.label_of_anybody(name),
+        };
+        let labels = labels::Http { method, path, scheduler };
         self.http_requests.get_or_create(&labels).inc();
     }
 

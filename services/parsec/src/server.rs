@@ -124,7 +124,13 @@ pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Resu
     let measuring = Measuring { dht: handle.clone(), metrics, fleet: fleet.to_string(), token };
     let gateway = Gateway::new(Arc::new(http), Routes::measuring(measuring)).with_tls(tls);
     let gateway = process.supervise("gateway", gateway.stopping_within(process.stop_times.requests()));
-    let heartbeat = HeartbeatConfig { store, node: id, startup_delay, readiness: handle.readiness };
+    let heartbeat = HeartbeatConfig {
+        store,
+        node: id,
+        startup_delay,
+        readiness: handle.readiness,
+        metrics: Arc::clone(&process.metrics),
+    };
     let heartbeat = process.supervise("heartbeat", Heartbeat::new(heartbeat));
     Ok(RunningServer { dht, gateway, heartbeat, recorder, backlog, verifier })
 }

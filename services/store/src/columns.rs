@@ -34,7 +34,7 @@ pub(crate) struct RosterAddress(pub(crate) Result<IpAddr, String>);
 const MAX_SHOWN_CHARS: usize = 64;
 
 /// A list of names: TEXT[], or a JSON array. It is written and never read back.
-#[derive(Debug, Clone, PartialEq, Eq, AsExpression)]
+#[derive(Debug, Clone, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Array<Nullable<Text>>)]
 #[diesel(sql_type = Text)]
 pub(crate) struct Names(pub(crate) Vec<String>);
@@ -101,6 +101,21 @@ impl ToSql<Text, Sqlite> for Names {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
         out.set_value(serde_json::to_string(&self.0)?);
         Ok(IsNull::No)
+    }
+}
+
+/// What somebody else has written may have anything in it: what is no name is left out.
+impl FromSql<Array<Nullable<Text>>, Pg> for Names {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        let names = <Vec<Option<String>> as FromSql<Array<Nullable<Text>>, Pg>>::from_sql(value)?;
+        Ok(Self(names.into_iter().flatten().collect()))
+    }
+}
+
+impl FromSql<Text, Sqlite> for Names {
+    fn from_sql(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        let text = <String as FromSql<Text, Sqlite>>::from_sql(value)?;
+        Ok(Self(serde_json::from_str(&text).unwrap_or_default()))
     }
 }
 

@@ -143,6 +143,18 @@ impl<B: Backend> Store for Detached<B> {
         Ok(SchedulerId(id))
     }
 
+    async fn recent_schedulers(&self) -> Result<Vec<String>, StoreError> {
+        let rows = self.query(|conn| conn.recent_schedulers().boxed()).await?;
+        let mut names = Vec::new();
+        for Names(fleets) in rows {
+            let name = fleets.join(",");
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
     async fn record(&self, rows: &[Row]) -> Result<(), StoreError> {
         let batch = Arc::new(Batch::new(rows, Utc::now()));
         if batch.is_empty() {

@@ -79,6 +79,13 @@ impl Store for DryRun {
         Ok(SchedulerId(0))
     }
 
+    async fn recent_schedulers(&self) -> Result<Vec<String>, StoreError> {
+        match &self.nodes {
+            Some(store) => store.recent_schedulers().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
     async fn record(&self, rows: &[Row]) -> Result<(), StoreError> {
         for row in rows {
             if let Row::Check(RecordCheck { plan, done: None }) = row {

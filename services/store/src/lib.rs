@@ -46,7 +46,7 @@ pub use spool::{
     Adopted, Damage, Mark, Oldest, Recovered, ReplayError, Replayed, SlotReport, Spool, SpoolDepth, SpoolError,
     SpoolLimits, SpoolState, Spooling, inspect, replay,
 };
-pub use store::{ClaimChecks, MAX_LISTED_OPERATIONS, NewNode, NodeFollowUp, Row, Store};
+pub use store::{ClaimChecks, MAX_LISTED_OPERATIONS, MAX_RECENT_SCHEDULERS, NewNode, NodeFollowUp, Row, Store};
 
 use detached::Detached;
 

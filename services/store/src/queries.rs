@@ -22,6 +22,7 @@ use crate::connection::AsyncSqliteConnection;
 use crate::figures::figure_values;
 use crate::postgres::Session;
 use crate::roster::{MAX_NAME_CHARS, MAX_ROSTER, RosterRow};
+use crate::store::MAX_RECENT_SCHEDULERS;
 
 /// How many rows one statement names. PostgreSQL numbers parameters up to 65,535, SQLite up to 32,766; the widest row
 /// has 29.
@@ -69,6 +70,8 @@ pub(crate) trait Queries: Send {
         dependencies: serde_json::Value,
         at: DateTime<Utc>,
     ) -> impl Future<Output = QueryResult<i32>> + Send;
+    /// The fleets of the newest schedulers, newest first.
+    fn recent_schedulers(&mut self) -> impl Future<Output = QueryResult<Vec<Names>>> + Send;
     /// Writes the batch, whole or not at all.
     fn record(&mut self, batch: &Batch) -> impl Future<Output = QueryResult<()>> + Send;
 }
@@ -208,6 +211,15 @@ macro_rules! implement_queries {
                         ))
                         .returning(schedulers_ecs::id)
                         .get_result(self)
+                        .await
+                }
+
+                async fn recent_schedulers(&mut self) -> QueryResult<Vec<Names>> {
+                    schedulers_ecs::table
+                        .order(schedulers_ecs::id.desc())
+                        .limit(MAX_RECENT_SCHEDULERS as i64)
+                        .select(schedulers_ecs::fleets)
+                        .load(self)
                         .await
                 }
 

@@ -91,6 +91,9 @@ pub struct ClaimChecks {
 /// How many operations can be listed at once.
 pub const MAX_LISTED_OPERATIONS: u32 = 1_000;
 
+/// How many rows of schedulers are looked at: each start of a scheduler makes one for each of its loops.
+pub const MAX_RECENT_SCHEDULERS: usize = 256;
+
 /// The database behind everything that is recorded.
 ///
 /// Times are kept to the microsecond, which is what PostgreSQL has. Each call is safe to drop: the query it started
@@ -126,6 +129,9 @@ pub trait Store: Send + Sync + 'static {
         dependencies: serde_json::Value,
         at: DateTime<Utc>,
     ) -> Result<SchedulerId, StoreError>;
+    /// The names under which the schedulers of the newest rows call servers, each once: their fleets, joined by commas. At
+    /// most [`MAX_RECENT_SCHEDULERS`] rows are looked at.
+    async fn recent_schedulers(&self) -> Result<Vec<String>, StoreError>;
     /// Writes all rows in one transaction, each once however often it is offered.
     ///
     /// A measured attempt also gets its rows in the original's tables: a publication one per step, a lookup one.

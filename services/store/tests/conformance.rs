@@ -60,6 +60,7 @@ promises! {
         a_row_that_nobody_can_use_is_named_and_the_others_are_listed,
         of_thousands_of_nodes_the_newest_thousand_are_listed,
         a_round_loop_has_a_row_with_its_fleets,
+        schedulers_are_known_by_the_names_they_give_themselves,
     }
     rounds {
         a_round_that_began_is_visibly_unfinished,
@@ -128,6 +129,7 @@ with_daily_rights_only! {
     schema::migrating_again_changes_nothing,
     nodes::a_heartbeat_brings_a_node_back,
     nodes::a_round_loop_has_a_row_with_its_fleets,
+    nodes::schedulers_are_known_by_the_names_they_give_themselves,
     rounds::begin_and_end_may_come_in_any_order_and_twice,
     attempts::an_attempt_is_recorded_once_however_often_it_is_offered,
     traces::a_trace_that_is_kept_is_read_back_with_its_operation,

@@ -284,6 +284,10 @@ impl Store for FakeStore {
         Ok(SchedulerId(i32::try_from(number).expect("few schedulers")))
     }
 
+    async fn recent_schedulers(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.read(|content| content.schedulers.iter().map(FleetGroup::scheduler_id).collect()))
+    }
+
     async fn record(&self, rows: &[Row]) -> Result<(), StoreError> {
         self.take(Call::Record).await?;
         let is_bad = |row: &Row| matches!(row, Row::Attempt(attempt) if self.read(|content| content.refused.contains(&attempt.id)));

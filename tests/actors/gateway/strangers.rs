@@ -1,6 +1,10 @@
 //! Strangers on real sockets: slow ones, silent ones, and many of them. Each test takes limits of its own that are short
 //! where it waits for one, and long where another one must not come first.
 
+use parsec_test_support::http::get_secure;
+use parsec_test_support::stage::Stage;
+use parsec_test_support::tls::Authority;
+
 use super::*;
 
 /// Waited for by a test.
@@ -177,6 +181,56 @@ async fn one_address_has_so_many_connections_and_no_more() {
     while !call(host.address, "GET /readiness").await.is_ok_and(|reply| reply.ends_with("ready")) {
         assert!(asked.elapsed() < PATIENCE, "the place is not free again");
     }
+}
+
+/// A connection from another address of loopback: another neighbour.
+async fn connected_from(from: &str, address: SocketAddr) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(from.parse().unwrap()).unwrap();
+    socket.connect(address).await.unwrap()
+}
+
+#[actix::test]
+async fn a_newcomer_takes_the_place_of_those_who_hold_most_and_not_that_of_an_operation() {
+    let host = host(Limits { connections: 4, connections_per_address: 3, ..patient() });
+    host.engine.is(How::Hangs);
+    let mut at_work = connected_from("127.0.0.2:0", host.address).await;
+    let head = format!("POST /retrieve/{} HTTP/1.1\r\nhost: parsec\r\nconnection: close\r\n\r\n", cid(1));
+    at_work.write_all(head.as_bytes()).await.unwrap();
+    host.engine.until("the lookup is under way", |engine| engine.begun == 1).await;
+    let mut greedy = Vec::new();
+    for _ in 0..3 {
+        let mut stream = connected_from("127.0.0.3:0", host.address).await;
+        served(&mut stream).await;
+        greedy.push(stream);
+    }
+    // Nobody waits for the limits: all of them are ten minutes.
+    for from in ["127.0.0.4:0", "127.0.0.5:0"] {
+        served(&mut connected_from(from, host.address).await).await;
+    }
+    assert_eq!(until_closed(&mut greedy[0]).await, "");
+    host.engine.is(How::Works);
+    assert!(until_closed(&mut at_work).await.starts_with("HTTP/1.1 200 "));
+}
+
+#[actix::test]
+async fn over_tls_a_connection_without_a_handshake_holds_a_place_like_any_other() {
+    let authority = Authority::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, dht) = (listener.local_addr().unwrap(), supervised());
+    let (_parent, hears) = Witness::start_new();
+    let gateway = Gateway::new(Arc::new(listener), dht.routes.clone())
+        .with_tls(Some(authority.server(&["127.0.0.1"])))
+        .with_limits(Limits { connections: 4, connections_per_address: 2, ..patient() });
+    let _gateway = supervise("gateway", POLICY, hears, gateway);
+    let mut silent = Vec::new();
+    for from in ["127.0.0.2:0", "127.0.0.2:0", "127.0.0.3:0", "127.0.0.3:0", "127.0.0.2:0"] {
+        silent.push(connected_from(from, address).await);
+    }
+    assert_eq!(until_closed(&mut silent[4]).await, "", "its address has two already");
+    let reply = get_secure(&Stage::begin(), &authority, address, "/readiness").await.unwrap();
+    assert_eq!(reply.status, 200, "among handshakes that never come");
+    assert_eq!(until_closed(&mut silent[0]).await, "", "it was the oldest of those who hold most");
 }
 
 #[actix::test]

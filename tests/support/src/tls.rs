@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, KeyPair};
 use rustls::crypto::ring;
-use rustls::pki_types::CertificateDer;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// An authority.
 pub struct Authority {
@@ -60,6 +61,22 @@ impl Authority {
         fs::write(&files.certificate, certificate).expect("a test's directory is writable");
         fs::write(&files.key, key).expect("a test's directory is writable");
         files
+    }
+
+    /// A server that it vouches for.
+    ///
+    /// # Panics
+    /// If a name is not one.
+    pub fn server(&self, names: &[&str]) -> ServerConfig {
+        let (certificate, key) = self.issue(names);
+        let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).expect("it was just made");
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("it was just made");
+        ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring has the ciphers of TLS 1.2 and 1.3")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .expect("the key is the certificate's")
     }
 
     /// A client that believes this authority alone.

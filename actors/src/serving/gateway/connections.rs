@@ -1,99 +1,89 @@
-//! The connections of a gateway: limits their number from each address, and closes those that are held without use.
+//! The connections of a gateway: each holds a [`Place`], and is closed if it is held without use.
 //!
 //! The HTTP library limits the time until the first head of a request on a connection, and the time that a connection
 //! is idle. A stranger can get around both, by sending the beginning of a second head or by not reading. So each
 //! connection is watched from outside the library: unless one of its requests is being worked on, it is closed after
 //! [`Limits::turn`].
 
-use std::any::Any;
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpStream as Socket};
+use std::net::TcpStream as Socket;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::HttpRequest;
 use actix_web::body::MessageBody;
-use actix_web::dev::{Extensions, ServiceRequest, ServiceResponse};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::rt::net::TcpStream;
-use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
+use super::held::Held;
 use super::limits::Limits;
-
-/// How many connections each address holds.
-#[derive(Debug, Default)]
-struct Held(Mutex<HashMap<IpAddr, usize>>);
+use super::places::{Place, Places, close};
 
 /// The connections of one gateway.
 #[derive(Debug, Clone)]
 pub(super) struct Connections {
     limits: Limits,
-    held: Arc<Held>,
+    places: Places,
 }
 
 /// The state of one connection; dropped when the connection ends.
-#[derive(Clone)]
-struct Connection {
+#[derive(Debug)]
+pub(super) struct Connection {
     turn: Duration,
     /// When it will be closed; `None` while a request is worked on.
     closes: watch::Sender<Option<Instant>>,
-    _place: Arc<Place>,
+    place: Place,
 }
 
-/// A place among the connections from an address.
-struct Place {
-    held: Arc<Held>,
-    address: IpAddr,
-}
+/// While it is there, the connection of a request is not closed for the sake of another one.
+#[derive(Debug)]
+pub(super) struct AtWork(Option<Arc<Connection>>);
 
 impl Connections {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, held: Arc::default() }
+        Self { limits, places: Places::new(limits) }
     }
 
-    /// Registers a connection that has just been made, and watches it. If its address has too many already, it is
-    /// closed.
-    pub(super) fn made(&self, stream: &dyn Any, extensions: &mut Extensions) {
-        let Some(stream) = plain(stream) else { return };
-        // A connection that has ended already needs no watch.
-        let (Ok(peer), Ok(socket)) = (stream.peer_addr(), stream.as_fd().try_clone_to_owned()) else { return };
-        let socket = Socket::from(socket);
-        let Some(place) = self.place(peer.ip()) else {
-            debug!(%peer, "closed: too many connections from this address");
-            close(&socket);
-            return;
-        };
-        let (closes, watched) = watch::channel(Some(Instant::now() + self.limits.turn));
-        extensions.insert(Connection { turn: self.limits.turn, closes, _place: Arc::new(place) });
-        actix_web::rt::spawn(watch_over(socket, watched));
-    }
-
-    fn place(&self, peer: IpAddr) -> Option<Place> {
-        let address = network(peer);
-        let mut held = self.held.0.lock();
-        let count = held.entry(address).or_default();
-        if *count >= self.limits.connections_per_address {
+    /// Finds a place for a connection that has just been made, and watches it; `None` if there is none.
+    pub(super) fn made(&self, stream: TcpStream) -> Option<Held> {
+        // A connection that has ended already needs no place.
+        let peer = stream.peer_addr().ok()?;
+        let handle = || stream.as_fd().try_clone_to_owned().ok().map(Socket::from);
+        let (watched, placed) = (handle()?, handle()?);
+        let Some(place) = self.places.take(peer.ip(), placed) else {
+            debug!(%peer, "closed: too many connections from this address, or at all");
             return None;
-        }
-        *count += 1;
-        Some(Place { held: Arc::clone(&self.held), address })
+        };
+        let (closes, times) = watch::channel(Some(Instant::now() + self.limits.turn));
+        actix_web::rt::spawn(watch_over(watched, times));
+        Some(Held { stream, connection: Arc::new(Connection { turn: self.limits.turn, closes, place }) })
     }
 }
 
-impl Drop for Place {
+fn of(request: &HttpRequest) -> Option<Arc<Connection>> {
+    request.conn_data::<Arc<Connection>>().cloned()
+}
+
+/// An operation begins for this request.
+pub(super) fn at_work(request: &HttpRequest) -> AtWork {
+    let connection = of(request);
+    connection.iter().for_each(|connection| connection.place.works(true));
+    AtWork(connection)
+}
+
+impl Drop for AtWork {
     fn drop(&mut self) {
-        let mut held = self.held.0.lock();
-        if let Some(count) = held.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                held.remove(&self.address);
-            }
-        }
+        self.0.iter().for_each(|connection| connection.place.works(false));
     }
+}
+
+/// This request is a scheduler's: its address has places of its own from now on.
+pub(super) fn is_a_schedulers(request: &HttpRequest) {
+    of(request).iter().for_each(|connection| connection.place.is_a_schedulers());
 }
 
 /// Stops the clock of the connection while this request is worked on, and restarts it with the answer.
@@ -101,7 +91,7 @@ pub(super) async fn take_turn<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
-    let connection = request.conn_data::<Connection>().cloned();
+    let connection = request.conn_data::<Arc<Connection>>().cloned();
     if let Some(connection) = &connection {
         connection.closes.send_replace(None);
     }
@@ -132,53 +122,9 @@ async fn watch_over(socket: Socket, mut closes: watch::Receiver<Option<Instant>>
     }
 }
 
-/// Shuts down both directions, so that the HTTP library sees the end and drops its own handle.
-fn close(socket: &Socket) {
-    // An error means that it is closed already.
-    let _ = socket.shutdown(Shutdown::Both);
-}
-
-/// The connection beneath any encryption.
-fn plain(stream: &dyn Any) -> Option<&TcpStream> {
-    let encrypted = || stream.downcast_ref::<TlsStream<TcpStream>>().map(|stream| stream.get_ref().0);
-    stream.downcast_ref::<TcpStream>().or_else(encrypted)
-}
-
-/// What counts as one address: an IPv4 address, or an IPv6 /64, the network that one subscriber is given.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        v4 => v4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_place_is_free_again_when_its_connection_ends() {
-        let limits = Limits { connections_per_address: 2, ..Limits::default() };
-        let connections = Connections::new(limits);
-        let place = |address: &str| connections.place(address.parse().unwrap());
-        let (first, second) = (place("192.0.2.1"), place("::ffff:192.0.2.1"));
-        assert!(first.is_some() && second.is_some() && place("192.0.2.1").is_none());
-        assert!(place("192.0.2.2").is_some(), "another address has places of its own");
-        drop(first);
-        assert!(place("192.0.2.1").is_some());
-        drop(second);
-        assert!(connections.held.0.lock().is_empty(), "nobody is remembered who is gone");
-    }
-
-    #[test]
-    fn the_addresses_of_one_ipv6_network_are_one() {
-        let network = |text: &str| network(text.parse().unwrap());
-        assert_eq!(network("2001:db8:1:2:3::4"), network("2001:db8:1:2:ffff::1"));
-        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_closed_only_while_it_has_no_request() {

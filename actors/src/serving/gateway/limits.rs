@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 /// How many connections may be open at once: enough for dozens of schedulers, and a limit for strangers. The next
-/// connection waits until one of them ends; the time limits below make sure that one does.
+/// one takes the place of another, as `places` says.
 const CONNECTIONS: usize = 256;
+
+/// How many more there may be from addresses that have proved to be a scheduler's: as many operations as a server has at
+/// the same time.
+const RESERVED: usize = 64;
 
 /// How many of them one address may hold: the number of simultaneous operations and as many again for other requests,
 /// in case all come through one proxy. A single stranger cannot keep everybody else out.
@@ -40,7 +44,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub struct Limits {
     /// How many connections may be open at once.
     pub connections: usize,
-    /// How many of them may come from one address.
+    /// How many more may be from schedulers.
+    pub reserved: usize,
+    /// How many may come from one address.
     pub connections_per_address: usize,
     /// How long a handshake of TLS may take.
     pub handshake: Duration,
@@ -60,6 +66,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: CONNECTIONS,
+            reserved: RESERVED,
             connections_per_address: CONNECTIONS_PER_ADDRESS,
             handshake: HANDSHAKE,
             head: HEAD,

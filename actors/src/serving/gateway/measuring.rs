@@ -11,14 +11,15 @@ use parsec_api::wire::{
     ATTEMPT_ID_HEADER, Answer, ProvideRequest, SCHEDULER_ID_HEADER, TRACE_HEADER, TRACE_WANTED, Target,
 };
 use parsec_dht::Readiness;
-use parsec_measure::{AttemptId, Cid, Measured, OperationKind};
+use parsec_measure::{AttemptId, Cid, Measured, OperationKind, harmless};
 use tracing::{Instrument, debug, field, info, info_span, warn};
 use uuid::Uuid;
 
+use super::connections::{self, AtWork};
 use super::refusal::{Refusal, busy, read_body, refuse_coded, text, unauthorized, unknown_path, wrong_method};
 use crate::serving::dht_node::{DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
 use crate::supervision::ask::AskError;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{By, Metrics};
 
 /// The routes, for the answer to requests for anything else.
 const SERVED: &str = "POST /provide, POST /retrieve/{cid} and GET /readiness";
@@ -46,9 +47,19 @@ impl Measuring {
         self.token.as_ref().is_none_or(|token| token.is_presented_by(presented))
     }
 
+    /// An operation begins: nobody else's connection takes the place of this one while the result is there. Whoever has
+    /// shown the token, or has the name of a scheduler in the database, has places of its own from now on.
+    fn at_work(&self, request: &HttpRequest, caller: &Caller) -> AtWork {
+        if self.token.is_some() || self.metrics.knows_scheduler(&caller.scheduler) {
+            connections::is_a_schedulers(request);
+        }
+        connections::at_work(request)
+    }
+
     /// Who made the request is logged only at debug level: otherwise a stranger could fill the log.
     fn refuse(&self, request: &HttpRequest) -> HttpResponse {
-        debug!(peer = ?request.peer_addr(), path = request.path(), "refused: no token, or a wrong one");
+        let path = harmless(request.path(), MAX_PATH_CHARS);
+        debug!(peer = ?request.peer_addr(), path, "refused: no token, or a wrong one");
         unauthorized()
     }
 }
@@ -66,8 +77,15 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .default_service(web::to(|request, body| unknown_path(request, body, SERVED)));
 }
 
+/// How much of a path is logged.
+const MAX_PATH_CHARS: usize = 256;
+
+/// The longest name of a scheduler that is repeated: enough for the longest list of fleets that makes sense.
+const MAX_SCHEDULER_CHARS: usize = 128;
+
 /// What the headers of a request say about its sender.
 struct Caller {
+    /// Cut, and harmless.
     scheduler: String,
     attempt: Option<AttemptId>,
     wants_trace: bool,
@@ -78,7 +96,7 @@ impl Caller {
     fn of(request: &HttpRequest) -> Self {
         let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
         Self {
-            scheduler: header(SCHEDULER_ID_HEADER).unwrap_or_default().to_owned(),
+            scheduler: harmless(header(SCHEDULER_ID_HEADER).unwrap_or_default(), MAX_SCHEDULER_CHARS),
             attempt: header(ATTEMPT_ID_HEADER).and_then(|id| Uuid::parse_str(id).ok()).map(AttemptId),
             wants_trace: header(TRACE_HEADER) == Some(TRACE_WANTED),
         }
@@ -87,15 +105,17 @@ impl Caller {
 
 async fn provide(request: HttpRequest, measuring: Data<Measuring>, body: Payload) -> HttpResponse {
     let caller = Caller::of(&request);
-    measuring.metrics.http_request("POST", "provide", &caller.scheduler);
     if !measuring.lets_in(&request) {
+        measuring.metrics.http_request("POST", "provide", By::Anybody(&caller.scheduler));
         return measuring.refuse(&request);
     }
+    measuring.metrics.http_request("POST", "provide", By::Scheduler(&caller.scheduler));
     let cid = match read_provide(&request, body).await {
         Ok(cid) => cid,
         Err(refusal) => return refusal.into(),
     };
     let publishing = measuring.dht.provide.ask(Provide { cid: cid.clone(), attempt: caller.attempt });
+    let _at_work = measuring.at_work(&request, &caller);
     finish(&measuring, OperationKind::Provide, &caller, cid.to_string(), publishing).await
 }
 
@@ -116,10 +136,11 @@ async fn read_provide(request: &HttpRequest, body: Payload) -> Result<Cid, Refus
 /// body was left unread, and a scheduler that reuses its connections would lose its next request.
 async fn retrieve(request: HttpRequest, measuring: Data<Measuring>, text: Path<String>, body: Payload) -> HttpResponse {
     let caller = Caller::of(&request);
-    measuring.metrics.http_request("POST", "retrieve", &caller.scheduler);
     if !measuring.lets_in(&request) {
+        measuring.metrics.http_request("POST", "retrieve", By::Anybody(&caller.scheduler));
         return measuring.refuse(&request);
     }
+    measuring.metrics.http_request("POST", "retrieve", By::Scheduler(&caller.scheduler));
     if let Err(refusal) = read_body(&request, body).await {
         return refusal.into();
     }
@@ -128,12 +149,13 @@ async fn retrieve(request: HttpRequest, measuring: Data<Measuring>, text: Path<S
         Err(error) => return Refusal::bad_request(error.to_string()).into(),
     };
     let searching = measuring.dht.retrieve.ask(Retrieve(cid));
+    let _at_work = measuring.at_work(&request, &caller);
     finish(&measuring, OperationKind::Retrieve, &caller, text.into_inner(), searching).await
 }
 
 async fn readiness(request: HttpRequest, measuring: Data<Measuring>) -> HttpResponse {
     let method = if request.method() == Method::HEAD { "HEAD" } else { "GET" };
-    measuring.metrics.http_request(method, "readiness", &Caller::of(&request).scheduler);
+    measuring.metrics.http_request(method, "readiness", By::Anybody(&Caller::of(&request).scheduler));
     let answer = measuring.dht.readiness.ask(GetReadiness).await;
     let readiness = answer.as_ref().ok().and_then(|answer| answer.as_ref().ok());
     measuring.metrics.readiness(&measuring.fleet, readiness);

@@ -5,8 +5,11 @@
 //! connections, lets requests in flight finish, and ends.
 
 mod connections;
+mod held;
+mod http;
 mod limits;
 mod measuring;
+mod places;
 mod refusal;
 mod telemetry;
 mod workers;
@@ -19,7 +22,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
 use rustls::ServerConfig;
 use tracing::{debug, warn};
 
@@ -125,21 +128,8 @@ impl Gateway {
             workers.begin_to_tick();
             App::new().app_data(limits).wrap(from_fn(take_turn)).configure(|config| routes.configure(config))
         };
-        let server = HttpServer::new(app)
-            .workers(WORKERS)
-            .max_connections(limits.connections)
-            .tls_handshake_timeout(limits.handshake)
-            .client_request_timeout(limits.head)
-            .client_disconnect_timeout(limits.farewell)
-            .keep_alive(limits.idle)
-            .on_connect(move |stream, extensions| connections.made(stream, extensions))
-            .shutdown_timeout(self.stop_within.as_secs())
-            .disable_signals();
-        let server = match &self.tls {
-            Some(tls) => server.listen_rustls_0_23(listener, tls.clone())?,
-            None => server.listen(listener)?,
-        };
-        Ok(server.run())
+        let server = http::Setting { limits, stop_within: self.stop_within, tls: self.tls.clone(), workers: WORKERS };
+        server.serve(listener, connections, app)
     }
 }
 

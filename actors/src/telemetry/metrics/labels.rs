@@ -127,27 +127,67 @@ impl Denied {
     }
 }
 
-/// Values of a label that come from outside: the first ones are kept, all others become [`OTHER`].
+fn fits(value: &str) -> bool {
+    !value.is_empty() && value.chars().count() <= MAX_CHARS
+}
+
+impl Kept {
+    fn has(&self, value: &str) -> bool {
+        self.known.contains(value) || self.others.contains(value)
+    }
+
+    /// No value at all takes no place.
+    fn label(&self, value: &str) -> String {
+        if value.is_empty() || self.has(value) { value.to_owned() } else { OTHER.to_owned() }
+    }
+}
+
+/// Values of a label that come from outside: those that are known beforehand and the first others are kept, all further
+/// ones become [`OTHER`].
 pub(super) struct Bounded {
     limit: usize,
-    known: Mutex<BTreeSet<String>>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    known: BTreeSet<String>,
+    others: BTreeSet<String>,
 }
 
 impl Bounded {
-    /// Keeps this many values.
+    /// Keeps this many values that are known beforehand, and as many others.
     pub(super) fn to(limit: usize) -> Self {
-        Self { limit, known: Mutex::default() }
+        Self { limit, kept: Mutex::default() }
+    }
+
+    /// These values are known. Once there are too many, further ones are not.
+    pub(super) fn know(&self, values: impl IntoIterator<Item = String>) {
+        let mut kept = self.kept.lock();
+        for value in values {
+            if kept.known.len() < self.limit && fits(&value) {
+                kept.others.remove(&value);
+                kept.known.insert(value);
+            }
+        }
+    }
+
+    /// Whether this value is known.
+    pub(super) fn knows(&self, value: &str) -> bool {
+        self.kept.lock().known.contains(value)
     }
 
     /// The value itself, or [`OTHER`].
     pub(super) fn label(&self, value: &str) -> String {
-        let mut known = self.known.lock();
-        if !known.contains(value) {
-            if known.len() >= self.limit || value.chars().count() > MAX_CHARS {
-                return OTHER.to_owned();
-            }
-            known.insert(value.to_owned());
+        let mut kept = self.kept.lock();
+        if kept.others.len() < self.limit && fits(value) && !kept.has(value) {
+            kept.others.insert(value.to_owned());
         }
-        value.to_owned()
+        kept.label(value)
+    }
+
+    /// The same for a value that anybody can make up: it is not kept for its sake.
+    pub(super) fn label_of_anybody(&self, value: &str) -> String {
+        self.kept.lock().label(value)
     }
 }

@@ -13,7 +13,8 @@ use super::{ISSUED_PROVIDES, ISSUED_RETRIEVALS, Metrics, actors, host, records, 
 use crate::telemetry::role::Role;
 use crate::telemetry::vitals::Vitals;
 
-/// How many different schedulers get series of their own; any further ones are counted as `other`.
+/// How many schedulers of the database get series of their own, and how many others; any further ones are counted as
+/// `other`.
 pub(super) const MAX_SCHEDULERS: usize = 16;
 
 /// How many different regions get series of their own: more than any cloud has. They come from the database, to which

@@ -28,7 +28,7 @@ fn assert_has(text: &str, lines: &[&str]) {
 #[test]
 fn the_series_of_the_original_are_there() {
     let metrics = Metrics::new("0.1.0", "abc");
-    metrics.http_request("POST", "provide", "default");
+    metrics.http_request("POST", "provide", By::Scheduler("default"));
     metrics.measured(OperationKind::Provide, "default", "default", &ok(1500));
     metrics.measured(OperationKind::Retrieve, "default", "default", &ok(300));
     metrics.active_nodes("default", 7);
@@ -200,7 +200,7 @@ fn a_process_shows_what_its_role_counts_and_nothing_else() {
 fn strangers_cannot_grow_the_number_of_series() {
     let metrics = Metrics::new("0.1.0", "abc");
     for i in 0..1_000 {
-        metrics.http_request("POST", "provide", &format!("stranger-{i}"));
+        metrics.http_request("POST", "provide", By::Scheduler(&format!("stranger-{i}")));
         metrics.measured(OperationKind::Provide, "default", &"x".repeat(i), &ok(1));
         metrics.attempted(OperationKind::Provide, &node(&format!("region-{i}")), &ok(1));
     }
@@ -213,6 +213,49 @@ fn strangers_cannot_grow_the_number_of_series() {
         let series = text.lines().filter(|line| line.starts_with(name)).count();
         assert!((2..=bound).contains(&series), "{series} series of {name}");
     }
+}
+
+#[test]
+fn names_that_anybody_can_make_up_take_no_place_from_schedulers() {
+    let metrics = Metrics::new("0.1.0", "abc");
+    for i in 0..100 {
+        metrics.http_request("GET", "readiness", By::Anybody(&format!("invented-{i}")));
+    }
+    metrics.http_request("POST", "provide", By::Scheduler("default"));
+    // Once it is known that it is one, it has its name everywhere.
+    metrics.http_request("GET", "readiness", By::Anybody("default"));
+    metrics.http_request("GET", "readiness", By::Anybody(""));
+    let series = |method, path, scheduler, count| {
+        format!("parsec_http_requests_total{{method=\"{method}\",path=\"{path}\",scheduler=\"{scheduler}\"}} {count}")
+    };
+    let lines = [
+        series("GET", "readiness", "other", 100),
+        series("POST", "provide", "default", 1),
+        series("GET", "readiness", "default", 1),
+        series("GET", "readiness", "", 1),
+    ];
+    assert_has(&metrics.encode().unwrap(), &lines.each_ref().map(String::as_str));
+}
+
+#[test]
+fn schedulers_of_the_database_have_their_names_however_many_others_came_first() {
+    let metrics = Metrics::new("0.1.0", "abc");
+    for i in 0..100 {
+        metrics.measured(OperationKind::Provide, "default", &format!("stranger-{i}"), &ok(1));
+    }
+    metrics.known_schedulers(["default".to_owned(), "a,b".to_owned(), "x".repeat(1_000), String::new()]);
+    assert!(metrics.knows_scheduler("a,b") && !metrics.knows_scheduler("stranger-1") && !metrics.knows_scheduler(""));
+    metrics.measured(OperationKind::Provide, "default", "a,b", &ok(1));
+    metrics.measured(OperationKind::Provide, "default", "late", &ok(1));
+    let text = metrics.encode().unwrap();
+    let count = |scheduler| {
+        format!("parsec_durations_count{{type=\"provide_duration\",success=\"true\",scheduler=\"{scheduler}\"}} ")
+    };
+    assert!(text.contains(&format!("{}1\n", count("a,b"))), "{text}");
+    assert!(text.contains(&format!("{}85\n", count("other"))), "{text}");
+    // Nobody is forgotten who is known, and nobody makes the number of those grow without bound.
+    metrics.known_schedulers((0..100).map(|i| format!("fleet-{i}")));
+    assert!(metrics.knows_scheduler("default") && !metrics.knows_scheduler("fleet-99"));
 }
 
 #[test]

@@ -150,3 +150,13 @@ pub(crate) async fn a_round_loop_has_a_row_with_its_fleets(database: &Database) 
         assert_eq!(fleets.replace(['"', '{', '}', '[', ']'], ""), "default,fullrt");
     }
 }
+
+pub(crate) async fn schedulers_are_known_by_the_names_they_give_themselves(database: &Database) {
+    assert_eq!(database.store.recent_schedulers().await.unwrap(), [""; 0]);
+    for group in ["default", "optprov+fullrt", "default"] {
+        let group = group.parse().unwrap();
+        database.store.register_scheduler(&group, serde_json::json!({}), at(0)).await.unwrap();
+        assert!(database.store.recent_schedulers().await.unwrap().contains(&group.scheduler_id()));
+    }
+    assert_eq!(database.store.recent_schedulers().await.unwrap().len(), 2, "each once");
+}

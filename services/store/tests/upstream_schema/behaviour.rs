@@ -114,3 +114,17 @@ async fn an_error_of_null_is_success_and_nothing_else_may_be_left_out() {
     let port = "UPDATE nodes_ecs SET server_port = 40000";
     assert_eq!(refusal(&client, port).await, SqlState::NUMERIC_VALUE_OUT_OF_RANGE);
 }
+
+#[tokio::test]
+async fn a_scheduler_whose_fleets_are_not_all_names_is_read_all_the_same() {
+    let (database, client) = migrated().await;
+    client
+        .batch_execute(
+            "INSERT INTO schedulers_ecs (fleets, dependencies, created_at)
+             VALUES ('{}', '{}', now()), (ARRAY['a', NULL, 'b'], '{}', now())",
+        )
+        .await
+        .unwrap();
+    let store = parsec_store::connect(&database.url().parse().unwrap()).await.unwrap();
+    assert_eq!(store.recent_schedulers().await.unwrap(), ["a,b", ""]);
+}

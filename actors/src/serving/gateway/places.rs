@@ -1,0 +1,269 @@
+//! Who may hold how many connections, and who has to go if there are too many.
+//!
+//! If every place is taken, a new connection takes that of the address which holds most, its oldest one without an
+//! operation. So a few addresses with many connections take places from each other, and from nobody else. Addresses that
+//! have proved to be a scheduler's have places of their own besides.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpStream as Socket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use super::limits::Limits;
+
+/// How many addresses are remembered as those of schedulers: as many as the largest deployments have, several times.
+const MAX_KNOWN: usize = 64;
+
+/// The places of one gateway.
+#[derive(Debug, Clone)]
+pub(super) struct Places(Arc<Mutex<Table>>);
+
+#[derive(Debug)]
+struct Table {
+    limits: Limits,
+    next: u64,
+    /// In the order in which they were taken.
+    held: BTreeMap<u64, Holder>,
+    /// The newest last.
+    known: VecDeque<IpAddr>,
+}
+
+#[derive(Debug)]
+struct Holder {
+    address: IpAddr,
+    socket: Socket,
+    /// An operation is under way for it.
+    works: Arc<AtomicBool>,
+}
+
+/// A place; free again when it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    places: Places,
+    number: u64,
+    address: IpAddr,
+    works: Arc<AtomicBool>,
+}
+
+impl Places {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self(Arc::new(Mutex::new(Table { limits, next: 0, held: BTreeMap::new(), known: VecDeque::new() })))
+    }
+
+    /// A place for a connection from `peer`, whose other handle `socket` is; `None` if there is none. Another connection
+    /// may be closed for it.
+    pub(super) fn take(&self, peer: IpAddr, socket: Socket) -> Option<Place> {
+        let address = network(peer);
+        let mut table = self.0.lock();
+        if table.count_of(address) >= table.limits.connections_per_address {
+            return None;
+        }
+        if table.is_full_for(address) {
+            let number = table.victim(address)?;
+            let Holder { socket, .. } = table.held.remove(&number)?;
+            close(&socket);
+        }
+        let (number, works) = (table.next, Arc::<AtomicBool>::default());
+        table.next += 1;
+        table.held.insert(number, Holder { address, socket, works: Arc::clone(&works) });
+        drop(table);
+        Some(Place { places: self.clone(), number, address, works })
+    }
+}
+
+impl Table {
+    fn count_of(&self, address: IpAddr) -> usize {
+        self.held.values().filter(|holder| holder.address == address).count()
+    }
+
+    fn is_full_for(&self, address: IpAddr) -> bool {
+        if self.known.contains(&address) {
+            self.held.len() >= self.limits.connections + self.limits.reserved
+        } else {
+            let strangers = self.held.values().filter(|holder| !self.known.contains(&holder.address));
+            strangers.count() >= self.limits.connections
+        }
+    }
+
+    /// Whose place the connection from `newcomer` takes. A stranger's never takes that of a known address.
+    fn victim(&self, newcomer: IpAddr) -> Option<u64> {
+        let mut counts = HashMap::from([(newcomer, 1_usize)]);
+        for holder in self.held.values() {
+            *counts.entry(holder.address).or_default() += 1;
+        }
+        let newcomer_is_known = self.known.contains(&newcomer);
+        let may_go = |holder: &Holder| {
+            let is_known = self.known.contains(&holder.address);
+            !holder.works.load(Ordering::Relaxed) && (newcomer_is_known || !is_known)
+        };
+        let candidates = self.held.iter().filter(|(_, holder)| may_go(holder));
+        let rank = |(number, holder): &(&u64, &Holder)| {
+            let is_stranger = !self.known.contains(&holder.address);
+            (is_stranger, counts[&holder.address], std::cmp::Reverse(**number))
+        };
+        candidates.max_by_key(rank).map(|(number, _)| *number)
+    }
+}
+
+impl Place {
+    /// While an operation is under way for it, its connection is not closed for another one's sake.
+    pub(super) fn works(&self, does: bool) {
+        self.works.store(does, Ordering::Relaxed);
+    }
+
+    /// Its address is that of a scheduler. It is remembered until so many others are that it is the oldest.
+    pub(super) fn is_a_schedulers(&self) {
+        let mut table = self.places.0.lock();
+        if table.known.back() == Some(&self.address) {
+            return;
+        }
+        table.known.retain(|known| *known != self.address);
+        table.known.push_back(self.address);
+        if table.known.len() > MAX_KNOWN {
+            table.known.pop_front();
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // It may have been given to somebody else already.
+        self.places.0.lock().held.remove(&self.number);
+    }
+}
+
+/// Shuts down both directions, so that the HTTP library sees the end and drops its own handle.
+pub(super) fn close(socket: &Socket) {
+    // An error means that it is closed already.
+    let _ = socket.shutdown(Shutdown::Both);
+}
+
+/// What counts as one address: an IPv4 address, or an IPv6 /64, the network that one subscriber is given.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::TcpListener;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMITS: (usize, usize, usize) = (4, 2, 3);
+
+    fn places() -> Places {
+        let (connections, reserved, connections_per_address) = LIMITS;
+        Places::new(Limits { connections, reserved, connections_per_address, ..Limits::default() })
+    }
+
+    /// A connection and its other end.
+    fn connection() -> (Socket, Socket) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = Socket::connect(listener.local_addr().unwrap()).unwrap();
+        client.set_nonblocking(true).unwrap();
+        (listener.accept().unwrap().0, client)
+    }
+
+    fn take(places: &Places, address: &str) -> Option<(Place, Socket)> {
+        let (socket, client) = connection();
+        Some((places.take(address.parse().unwrap(), socket)?, client))
+    }
+
+    fn is_closed(client: &mut Socket) -> bool {
+        matches!(client.read(&mut [0]), Ok(0))
+    }
+
+    #[test]
+    fn a_place_is_free_again_when_its_connection_ends() {
+        let places = places();
+        let (first, second) = (take(&places, "192.0.2.1"), take(&places, "::ffff:192.0.2.1"));
+        let third = take(&places, "192.0.2.1");
+        assert!(first.is_some() && second.is_some() && third.is_some() && take(&places, "192.0.2.1").is_none());
+        assert!(take(&places, "192.0.2.2").is_some(), "another address has places of its own");
+        drop(first);
+        assert!(take(&places, "192.0.2.1").is_some());
+        drop((second, third));
+        assert!(places.0.lock().held.is_empty(), "nobody is remembered who is gone");
+    }
+
+    #[test]
+    fn whoever_comes_last_takes_the_oldest_place_of_the_address_that_holds_most() {
+        let places = places();
+        let mut greedy: Vec<_> = (0..3).map(|_| take(&places, "192.0.2.1").unwrap()).collect();
+        let mut modest = take(&places, "192.0.2.2").unwrap();
+        let third = take(&places, "192.0.2.3");
+        assert!(third.is_some() && is_closed(&mut greedy[0].1));
+        assert!(!is_closed(&mut greedy[1].1) && !is_closed(&mut modest.1));
+        // The greedy one comes back: of those that hold as much as it would then, it is the oldest itself.
+        assert!(take(&places, "192.0.2.1").is_some() && is_closed(&mut greedy[1].1) && !is_closed(&mut modest.1));
+    }
+
+    #[test]
+    fn an_operation_that_is_under_way_is_not_broken_off_for_a_newcomer() {
+        let places = places();
+        let mut held: Vec<_> = (0..2).flat_map(|_| [take(&places, "192.0.2.1"), take(&places, "192.0.2.2")]).collect();
+        held.iter().flatten().for_each(|(place, _)| place.works(true));
+        assert!(take(&places, "192.0.2.3").is_none(), "nobody has to go");
+        held[2].as_ref().unwrap().0.works(false);
+        assert!(take(&places, "192.0.2.3").is_some());
+        assert!(is_closed(&mut held[2].as_mut().unwrap().1) && !is_closed(&mut held[0].as_mut().unwrap().1));
+    }
+
+    #[test]
+    fn strangers_take_no_place_from_a_scheduler_and_it_has_some_of_its_own() {
+        let places = places();
+        let mut scheduler = take(&places, "192.0.2.9").unwrap();
+        scheduler.0.is_a_schedulers();
+        let strangers: Vec<_> = (1..8).map(|last| take(&places, &format!("192.0.2.{last}"))).collect();
+        assert!(strangers.iter().all(Option::is_some) && !is_closed(&mut scheduler.1));
+        strangers.iter().flatten().for_each(|(place, _)| place.works(true));
+        assert!(take(&places, "192.0.2.8").is_none());
+        let more = take(&places, "192.0.2.9");
+        assert!(more.is_some(), "4 for all, and 2 for schedulers");
+    }
+
+    #[test]
+    fn only_so_many_addresses_are_remembered_and_the_newest_are() {
+        let places = places();
+        for last in 0..=MAX_KNOWN {
+            take(&places, &format!("198.51.100.{last}")).unwrap().0.is_a_schedulers();
+        }
+        let known = &places.0.lock().known;
+        assert_eq!(known.len(), MAX_KNOWN);
+        assert_eq!(known.front(), Some(&"198.51.100.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn the_addresses_of_one_ipv6_network_are_one() {
+        let network = |text: &str| network(text.parse().unwrap());
+        assert_eq!(network("2001:db8:1:2:3::4"), network("2001:db8:1:2:ffff::1"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+    }
+
+    proptest! {
+        /// Whatever others do: who holds fewer connections than somebody else gets in, unless all are at work.
+        #[test]
+        fn a_newcomer_gets_in_while_others_are_idle(addresses in proptest::collection::vec(1..6_u8, 0..40)) {
+            let places = places();
+            let mut held = Vec::new();
+            for address in addresses {
+                held.extend(take(&places, &format!("192.0.2.{address}")));
+                let table = places.0.lock();
+                prop_assert!(table.held.len() <= LIMITS.0);
+                prop_assert!(table.held.values().all(|holder| table.count_of(holder.address) <= LIMITS.2));
+            }
+            prop_assert!(take(&places, "192.0.2.100").is_some());
+        }
+    }
+}
