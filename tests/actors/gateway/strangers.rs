@@ -76,6 +76,15 @@ async fn served(stream: &mut TcpStream) {
     }
 }
 
+/// Sends a whole request over a kept connection that no actor is asked for, and takes its answer.
+async fn refused(stream: &mut TcpStream) {
+    stream.write_all(b"GET /nowhere HTTP/1.1\r\nhost: parsec\r\n\r\n").await.unwrap();
+    let mut reply = Vec::new();
+    while !reply.ends_with(b"GET /readiness") {
+        reply.push(within_patience("the answer", stream.read_u8()).await.unwrap());
+    }
+}
+
 #[actix::test]
 async fn the_head_of_a_request_has_its_time() {
     let host = host(Limits { head: COUNTED, ..patient() });
@@ -201,12 +210,12 @@ async fn a_newcomer_takes_the_place_of_those_who_hold_most_and_not_that_of_an_op
     let mut greedy = Vec::new();
     for _ in 0..3 {
         let mut stream = connected_from("127.0.0.3:0", host.address).await;
-        served(&mut stream).await;
+        refused(&mut stream).await;
         greedy.push(stream);
     }
     // Nobody waits for the limits: all of them are ten minutes.
     for from in ["127.0.0.4:0", "127.0.0.5:0"] {
-        served(&mut connected_from(from, host.address).await).await;
+        refused(&mut connected_from(from, host.address).await).await;
     }
     assert_eq!(until_closed(&mut greedy[0]).await, "");
     host.engine.is(How::Works);
