@@ -18,6 +18,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinError;
 use tokio::time::timeout;
 
+use crate::archive::ArchiveQueries;
 use crate::batch::Batch;
 use crate::checks::{CheckQueries, ClaimRow, StoredPlan};
 use crate::columns::{Address, Key, Names, micros, text};
@@ -34,7 +35,7 @@ const MIGRATION_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// One kind of database: how a query is run, and how to bring the schema up to date.
 pub(crate) trait Backend: Send + Sync + 'static {
-    type Connection: Queries + OperationQueries + CheckQueries;
+    type Connection: Queries + OperationQueries + CheckQueries + ArchiveQueries;
 
     /// Runs one query on a connection that works, again if it collides with somebody else's.
     fn run<T, Q>(&self, query: Q) -> impl Future<Output = Result<T, StoreError>> + Send
@@ -59,7 +60,7 @@ impl<B: Backend> Detached<B> {
     }
 
     /// Runs one query, perhaps several times.
-    async fn query<T, Q>(&self, query: Q) -> Result<T, StoreError>
+    pub(crate) async fn query<T, Q>(&self, query: Q) -> Result<T, StoreError>
     where
         T: Send + 'static,
         Q: for<'c> Fn(&'c mut B::Connection) -> BoxFuture<'c, QueryResult<T>> + Send + Sync + 'static,

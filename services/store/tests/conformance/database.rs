@@ -6,7 +6,7 @@ use std::sync::Arc;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use futures::future::join_all;
-use parsec_store::{Row, Store, StoreConfig, connect, migration_script};
+use parsec_store::{Archive, Row, Store, StoreConfig, connect, migration_script, open_archive};
 use parsec_test_support::{SqliteFile, TestDatabase, database, sqlite_file};
 
 /// A role that may do with rows what the programs do.
@@ -62,6 +62,11 @@ impl Database {
     pub(crate) async fn sqlite() -> Self {
         let file = sqlite_file();
         Self::migrated(file.url(), Place::File(file)).await
+    }
+
+    /// The same database, to read measurements.
+    pub(crate) async fn archive(&self) -> Arc<dyn Archive> {
+        open_archive(&self.url.parse().unwrap()).await.unwrap()
     }
 
     /// On PostgreSQL, seen by a role that may do with the rows what the programs do, and nothing to the tables. It is one for
