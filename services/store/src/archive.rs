@@ -7,15 +7,14 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use futures::FutureExt;
+use diesel_async::RunQueryDsl;
 use parsec_measure::{AttemptId, Fleet, NodeId, OperationKind, OutcomeClass, RoundId, RoundOutcome};
 use uuid::Uuid;
 
 use crate::StoreError;
 use crate::columns::{Key, micros};
 use crate::connection::AsyncSqliteConnection;
-use crate::detached::{Backend, Detached};
+use crate::postgres::Session;
 
 /// How many rows a page has: few enough for some megabytes, enough that asking for the next one costs nothing beside reading it.
 const PAGE: i64 = 20_000;
@@ -102,10 +101,10 @@ pub trait Archive: Send + Sync + 'static {
 }
 
 /// A row of `operations`.
-type OperationRow = (Key, Key, i32, String, i32, String, DateTime<Utc>, f64, bool, Option<i32>);
+pub(crate) type OperationRow = (Key, Key, i32, String, i32, String, DateTime<Utc>, f64, bool, Option<i32>);
 
 /// A row of `rounds`: the fleets, the outcome, and how many were left out before it.
-type RoundRow = (String, Option<String>, i32);
+pub(crate) type RoundRow = (String, Option<String>, i32);
 
 /// A [`Selection`] as the queries take it.
 #[derive(Debug, Clone)]
@@ -114,12 +113,12 @@ pub(crate) struct Selected {
     until: DateTime<Utc>,
     after: Key,
     before: Key,
-    fleets: Vec<String>,
+    pub(crate) fleets: Vec<String>,
     regions: Vec<String>,
 }
 
 impl Selected {
-    fn new(selection: &Selection, after: Option<AttemptId>) -> Self {
+    pub(crate) fn new(selection: &Selection, after: Option<AttemptId>) -> Self {
         let first = selection.since.map_or(Key(Uuid::nil()), |since| key_at(since - IDENTITY_SLACK));
         let last = selection.until.map_or(Key(Uuid::max()), |until| key_at(until + IDENTITY_SLACK));
         Self {
@@ -200,44 +199,14 @@ macro_rules! implement_archive_queries {
     };
 }
 
-implement_archive_queries!(for AsyncPgConnection, on postgres);
+implement_archive_queries!(for Session, on postgres);
 implement_archive_queries!(for AsyncSqliteConnection, on sqlite);
 
-#[async_trait]
-impl<B: Backend> Archive for Detached<B> {
-    async fn nodes(&self) -> Result<BTreeMap<NodeId, ArchivedNode>, StoreError> {
-        let rows = self.query(|conn| conn.all_nodes().boxed()).await?;
-        let node = |(id, fleet, region, peer_id)| (NodeId(id), ArchivedNode { fleet, region, peer_id });
-        Ok(rows.into_iter().map(node).collect())
-    }
-
-    async fn operations(
-        &self,
-        selection: &Selection,
-        after: Option<AttemptId>,
-    ) -> Result<Vec<ArchivedOperation>, StoreError> {
-        let selected = Selected::new(selection, after);
-        let rows = self.query(move |conn| ArchiveQueries::operations(conn, selected.clone()).boxed()).await?;
-        rows.into_iter().map(read).collect()
-    }
-
-    async fn rounds(&self, selection: &Selection) -> Result<ArchivedRounds, StoreError> {
-        let selected = Selected::new(selection, None);
-        let wanted = selected.fleets.clone();
-        let rows = self.query(move |conn| ArchiveQueries::rounds(conn, selected.clone()).boxed()).await?;
-        let mut rounds = ArchivedRounds::default();
-        for (fleets, outcome, skipped) in rows {
-            if wanted.is_empty() || fleets.split('+').any(|fleet| wanted.iter().any(|wanted| wanted == fleet)) {
-                let outcome = outcome.map(|name| name.parse().map_err(|error| bad("a round", &error))).transpose()?;
-                *rounds.played.entry(outcome).or_default() += 1;
-                rounds.skipped += u64::try_from(skipped).unwrap_or_default();
-            }
-        }
-        Ok(rounds)
-    }
-}
-
-fn read(row: OperationRow) -> Result<ArchivedOperation, StoreError> {
+/// In the terms of the domain.
+///
+/// # Errors
+/// [`StoreError::BadRow`] if another version has written what this one cannot read.
+pub(crate) fn read(row: OperationRow) -> Result<ArchivedOperation, StoreError> {
     let (id, round, node, kind, probe, outcome, started, seconds, from_own_records, stored) = row;
     let named = format!("operation {}", id.0);
     Ok(ArchivedOperation {
@@ -254,6 +223,6 @@ fn read(row: OperationRow) -> Result<ArchivedOperation, StoreError> {
     })
 }
 
-fn bad(what: &str, error: &dyn std::fmt::Display) -> StoreError {
+pub(crate) fn bad(what: &str, error: &dyn std::fmt::Display) -> StoreError {
     StoreError::BadRow(format!("{what}: {error}"))
 }

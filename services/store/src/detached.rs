@@ -4,6 +4,8 @@
 //! runtimes and blocks on others, and a PostgreSQL connection dropped in the middle is lost to the pool: so what a
 //! caller drops is only the wish to hear of the result.
 
+mod archive;
+
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +62,7 @@ impl<B: Backend> Detached<B> {
     }
 
     /// Runs one query, perhaps several times.
-    pub(crate) async fn query<T, Q>(&self, query: Q) -> Result<T, StoreError>
+    async fn query<T, Q>(&self, query: Q) -> Result<T, StoreError>
     where
         T: Send + 'static,
         Q: for<'c> Fn(&'c mut B::Connection) -> BoxFuture<'c, QueryResult<T>> + Send + Sync + 'static,

@@ -44,6 +44,7 @@ promises! {
         what_was_measured_is_read_back_in_the_order_of_time,
         what_was_measured_is_selected_by_time_fleet_and_region,
         rounds_are_counted_by_what_became_of_them,
+        whoever_may_only_read_reads_everything,
     }
     schema {
         migrating_again_changes_nothing,

@@ -79,3 +79,11 @@ pub(crate) async fn rounds_are_counted_by_what_became_of_them(database: &Databas
     assert_eq!((of("fullrt").await, of("optprov").await), (2, 0));
 }
 
+pub(crate) async fn whoever_may_only_read_reads_everything(database: &Database) {
+    let pair = Pair::registered(database).await;
+    record(database, pair, 100, 1, OperationKind::Provide).await;
+    let archive = database.archive_for_readers().await;
+    assert_eq!(archive.operations(&Selection::default(), None).await.unwrap().len(), 1);
+    assert_eq!(archive.nodes().await.unwrap().len(), 1);
+    assert_eq!(archive.rounds(&Selection::default()).await.unwrap().skipped, 0);
+}
