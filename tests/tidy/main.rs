@@ -46,7 +46,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "parsec-settings",
         &[
-            "parsec-!parsec-measure,parsec-dht,parsec-lab,parsec-api,parsec-store",
+            "parsec-!parsec-measure,parsec-dht,parsec-ecs,parsec-api,parsec-store",
             "tokio",
             "actix",
             "actix-web",
@@ -55,17 +55,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "libp2p",
         ],
     ),
-    (
-        "parsec-ecs",
-        &[
-            "parsec-!parsec-measure,parsec-api,parsec-settings",
-            "actix",
-            "actix-web",
-            "diesel",
-            "diesel-async",
-            "libp2p",
-        ],
-    ),
+    ("parsec-ecs", &["parsec-!parsec-measure,parsec-api", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
     (
         "parsec-actors",
         &["parsec-!parsec-measure,parsec-host,parsec-dht,parsec-api,parsec-store", "libp2p", "diesel", "diesel-async"],

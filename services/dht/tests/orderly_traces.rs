@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use parsec_dht::{Dht, Node, NodeConfig, Readiness};
-use parsec_lab::{Latency, LocalConfig, LocalNetwork, LocalTransport, Region};
-use parsec_measure::{Cid, Content, Measured, RequestEnd, StrategyKind};
+use parsec_lab::{LocalConfig, LocalNetwork, LocalTransport, Region};
+use parsec_measure::{Cid, Content, Latency, Measured, RequestEnd, StrategyKind};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::{sleep, timeout};

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use parsec_dht::{Dht, Node, NodeConfig};
-use parsec_lab::{Latency, LocalConfig, LocalNetwork, LocalTransport, Region};
-use parsec_measure::{Cid, Content, Measured, OutcomeClass, RequestKind, StrategyKind, TracedRequest, Warmth};
+use parsec_lab::{LocalConfig, LocalNetwork, LocalTransport, Region};
+use parsec_measure::{Cid, Content, Latency, Measured, OutcomeClass, RequestKind, StrategyKind, TracedRequest, Warmth};
 use parsec_test_support::node;
 use tokio::time::sleep;
 

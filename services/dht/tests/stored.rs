@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use parsec_dht::{Dht, Identity, Node, NodeConfig};
-use parsec_lab::{Latency, LocalConfig, LocalNetwork, LocalTransport, Region};
-use parsec_measure::{Cid, Content, FollowUp, Measured, OutcomeClass, RequestKind, StrategyKind};
+use parsec_lab::{LocalConfig, LocalNetwork, LocalTransport, Region};
+use parsec_measure::{Cid, Content, FollowUp, Latency, Measured, OutcomeClass, RequestKind, StrategyKind};
 use parsec_test_support::node::{PATIENCE, ready};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};

@@ -1,16 +1,19 @@
 //! Asks the ECS metadata endpoint (version 4) what it says of the container that this server runs in: an agent on the same
-//! machine, which may come up later than the container. What it says is read in `parsec-settings`.
+//! machine, which may come up later than the container.
+
+mod container;
 
 use std::time::Duration;
 
 use parsec_api::client::bare;
 use parsec_measure::harmless;
-use parsec_settings::{BadMetadata, Container};
 use reqwest::header::LOCATION;
 use reqwest::{Client, Response, StatusCode, Url};
 use thiserror::Error;
 use tokio::time::sleep;
 use tracing::warn;
+
+pub use container::{BadMetadata, Container};
 
 /// The largest answer that is read: a real one has about 2 kB, with all labels that AWS allows 40 kB.
 const MAX_ANSWER_BYTES: usize = 1 << 20;

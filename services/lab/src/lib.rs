@@ -10,6 +10,6 @@ mod network;
 pub mod world;
 
 pub use network::{
-    Attachment, LOCAL_PROTOCOL, Latency, LatencyError, LocalConfig, LocalError, LocalNetwork, LocalPeer,
-    LocalTransport, Observer, Region, RoundTripError, Turns, UnknownRegion,
+    Attachment, LOCAL_PROTOCOL, LocalConfig, LocalError, LocalNetwork, LocalPeer, LocalTransport, Observer, Region,
+    Turns, UnknownRegion,
 };

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use parsec_dht::{Dht, Node, NodeConfig};
-use parsec_lab::{Latency, LocalConfig, LocalNetwork, LocalTransport, Region};
-use parsec_measure::{Content, StrategyKind};
+use parsec_lab::{LocalConfig, LocalNetwork, LocalTransport, Region};
+use parsec_measure::{Content, Latency, StrategyKind};
 use parsec_test_support::node::ready;
 use rand::SeedableRng;
 use rand::rngs::StdRng;

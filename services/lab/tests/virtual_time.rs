@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use parsec_dht::{Dht, Identity, Node, NodeConfig, StartError};
-use parsec_lab::{Latency, LocalConfig, LocalNetwork, LocalTransport, Region};
-use parsec_measure::{Cid, Content, OutcomeClass, RequestEnd, StrategyKind};
+use parsec_lab::{LocalConfig, LocalNetwork, LocalTransport, Region};
+use parsec_measure::{Cid, Content, Latency, OutcomeClass, RequestEnd, StrategyKind};
 use parsec_test_support::node::{PATIENCE, ready};
 use rand::SeedableRng;
 use rand::rngs::StdRng;

@@ -25,7 +25,7 @@ use crate::scheduler::{self, SchedulerSetup};
 use crate::server::{self, RunningServer, ServerSetup};
 use crate::spool;
 use crate::tls;
-use parsec_settings::{EcsConfig, HealthConfig, SchedulerConfig, ServerConfig, redacted};
+use parsec_settings::{HealthConfig, SchedulerConfig, ServerConfig, SpoolLimitsConfig, redacted};
 
 /// Over which fraction of the interval the first rounds of the loops are spread: enough that schedulers which were
 /// started together do not all publish in the same second.
@@ -38,7 +38,7 @@ const BESIDE_OPERATION: Duration = Duration::from_secs(5 * 60);
 /// `parsec server dht`.
 pub(crate) async fn run_server(config: ServerConfig, args: Vec<OsString>) -> anyhow::Result<()> {
     process::raise_file_limit();
-    let process = Process::start_unattended(Role::Server, config.stop_timeout)?;
+    let process = Process::start_unattended(Role::Server, config.stop.timeout)?;
     let telemetry = process::bind("telemetry", &config.telemetry.listen)?;
     let Some(server) = process.unless_stopped(start_server(&process, config, args)).await else { return Ok(()) };
     let server = server?;
@@ -52,17 +52,24 @@ pub(crate) async fn run_server(config: ServerConfig, args: Vec<OsString>) -> any
 async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsString>) -> anyhow::Result<RunningServer> {
     let mut dht = dht_node(&config)?;
     dht.denylists = denylists::watch(&config, &process.metrics).await?;
-    let container = match config.place.ecs.clone() {
-        None => None,
-        Some(EcsConfig::Given(container)) => Some(container),
-        Some(EcsConfig::AskAt(uri)) => Some(parsec_ecs::ask(uri).await?),
+    let container = match (config.place.ecs.clone(), config.place.ecs_uri.clone()) {
+        (Some(given), _) => Some(given),
+        (None, Some(uri)) => Some(parsec_ecs::ask(uri).await?),
+        (None, None) => None,
     };
     let tls = config.access.tls.as_ref().map(tls::server).transpose()?;
     let http = process::bind("HTTP API", &config.api)?;
     let target = database::target(&config.database)?;
-    let store: Arc<dyn Store> =
-        if config.dry_run { Arc::new(DryRun::alone()) } else { database::open(&target, config.database.wait).await? };
-    let backlog = if config.dry_run { Backlog::default() } else { spool::backlog(&config.spool, &target).await };
+    let store: Arc<dyn Store> = if config.recording.dry_run {
+        Arc::new(DryRun::alone())
+    } else {
+        database::open(&target, config.database.wait).await?
+    };
+    let SpoolLimitsConfig { limits, durable, .. } = config.spool_limits;
+    let backlog = match config.spool.directory.as_deref() {
+        _ if config.recording.dry_run => Backlog::default(),
+        directory => spool::backlog(directory, limits, durable, &target).await,
+    };
     let bound = http.local_addr().context("the HTTP socket has no address")?.ip();
     let setup = ServerSetup {
         dht,
@@ -92,7 +99,7 @@ fn concluded(ended: anyhow::Result<()>, stopped: anyhow::Result<()>) -> anyhow::
 }
 
 fn dht_node(config: &ServerConfig) -> anyhow::Result<NodeConfig> {
-    let node = dht::node_config(&config.dht, &config.peer, config.operation_timeout)?;
+    let node = NodeConfig { server_mode: config.server_mode, ..dht::node_config(&config.dht, &config.peer)? };
     if node.bootstrap.is_empty() {
         let protocol = node.protocols.join(", ");
         warn!(
@@ -106,15 +113,19 @@ fn dht_node(config: &ServerConfig) -> anyhow::Result<NodeConfig> {
 /// `parsec scheduler`.
 pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()> {
     process::raise_file_limit();
-    let process = Process::start_unattended(Role::Scheduler, config.stop_timeout)?;
+    let process = Process::start_unattended(Role::Scheduler, config.stop.timeout)?;
     let telemetry = process::bind("telemetry", &config.telemetry.listen)?;
     let access = tls::to_servers(&config.access)?;
     let target = database::target(&config.database)?;
     let opening = database::open(&target, config.database.wait);
     let Some(store) = process.unless_stopped(opening).await else { return Ok(()) };
     let store = store?;
-    let store: Arc<dyn Store> = if config.dry_run { Arc::new(DryRun::reading(store)) } else { store };
-    let backlog = if config.dry_run { Backlog::default() } else { spool::backlog(&config.spool, &target).await };
+    let store: Arc<dyn Store> = if config.recording.dry_run { Arc::new(DryRun::reading(store)) } else { store };
+    let SpoolLimitsConfig { limits, durable, .. } = config.spool_limits;
+    let backlog = match config.spool.directory.as_deref() {
+        _ if config.recording.dry_run => Backlog::default(),
+        directory => spool::backlog(directory, limits, durable, &target).await,
+    };
     let timeouts = Timeouts { operation: config.operation_timeout, ..Timeouts::default() };
     let setup = SchedulerSetup {
         store,

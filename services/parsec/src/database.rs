@@ -5,27 +5,27 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use parsec_measure::NodeId;
-use parsec_store::{Migrated, NewNode, Password, SslMode, Store, StoreConfig, StoreError};
+use parsec_store::{Migrated, NewNode, Password, Store, StoreConfig, StoreError};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use parsec_settings::{DatabaseConfig, DatabaseTarget};
+use parsec_settings::DatabaseConfig;
 
 /// The shortest and the longest pause between two tries; it doubles in between.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
 /// The configuration of the database in the types of the store.
 pub(crate) fn target(config: &DatabaseConfig) -> anyhow::Result<StoreConfig> {
-    match &config.target {
-        DatabaseTarget::Url(url) => url.expose().parse().context("database URL"),
-        DatabaseTarget::Parts(parts) => Ok(StoreConfig::Postgres {
-            host: parts.host.clone(),
-            port: parts.port,
-            name: parts.name.clone(),
-            user: parts.user.clone(),
-            password: Password::from(parts.password.expose().to_owned()),
-            ssl: parts.ssl_mode.as_str().parse::<SslMode>().context("database sslmode")?,
-            root_cert: parts.ssl_root_cert.clone(),
+    match &config.url {
+        Some(url) => url.expose().parse().context("database URL"),
+        None => Ok(StoreConfig::Postgres {
+            host: config.host.clone(),
+            port: config.port,
+            name: config.name.clone(),
+            user: config.user.clone(),
+            password: Password::from(config.password.expose().to_owned()),
+            ssl: config.ssl_mode,
+            root_cert: config.ssl_root_cert.clone(),
         }),
     }
 }

@@ -31,7 +31,7 @@ pub(crate) async fn watch(config: &ServerConfig, metrics: &Arc<Metrics>) -> anyh
     if config.denylists == DenylistFiles::default() {
         return Ok(None);
     }
-    if !config.dht.server_mode {
+    if !config.server_mode {
         warn!(
             "without --server-mode other peers send this node no requests: --badbits and --denied-cids have no effect"
         );

@@ -1,7 +1,6 @@
 //! Turns the settings of a DHT node into the configuration of the engine.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use parsec_dht::{Identity, Internet, Network, NodeConfig};
@@ -12,7 +11,7 @@ use parsec_settings::{DhtConfig, HostPort};
 ///
 /// # Errors
 /// If the network is not known, or if the host has no address.
-pub(crate) fn node_config(dht: &DhtConfig, peer: &HostPort, operation_timeout: Duration) -> anyhow::Result<NodeConfig> {
+pub(crate) fn node_config(dht: &DhtConfig, peer: &HostPort) -> anyhow::Result<NodeConfig> {
     let (protocols, bootstrap) = network(dht)?;
     let listen = peer.resolve().with_context(|| format!("libp2p host `{}`", peer.host))?;
     Ok(NodeConfig {
@@ -20,14 +19,14 @@ pub(crate) fn node_config(dht: &DhtConfig, peer: &HostPort, operation_timeout: D
         underlay: Arc::new(Internet::default()),
         listen_ip: listen.ip(),
         listen_port: listen.port(),
-        external_addresses: dht.external_addresses.clone(),
+        external_addresses: dht.external_addresses.clone().unwrap_or_default(),
         protocols,
         bootstrap,
-        server_mode: dht.server_mode,
+        server_mode: false,
         strategy: dht.strategy,
         alpha: usize::from(dht.alpha),
         cold: false,
-        operation_timeout,
+        operation_timeout: dht.operation_timeout,
         denylists: None,
         private_peers: dht.private_peers,
         warmth: dht.connections,
@@ -43,6 +42,6 @@ fn network(dht: &DhtConfig) -> anyhow::Result<(Vec<String>, Vec<String>)> {
             (network.protocols, network.bootstrap)
         }
     };
-    let bootstrap = dht.bootstrap_peers.clone();
-    Ok((protocols, if bootstrap.is_empty() { known } else { bootstrap }))
+    let bootstrap = dht.bootstrap_peers.clone().filter(|peers| !peers.is_empty());
+    Ok((protocols, bootstrap.unwrap_or(known)))
 }

@@ -40,6 +40,7 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+use oneshot::OneShot;
 use parsec_settings::{Binary, Command, Started};
 use parsec_show::Look;
 use tracing::warn;
@@ -88,15 +89,19 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
     match command {
         Command::Server(config) => commands::run_server(*config, args).await?,
         Command::Scheduler(config) => commands::run_scheduler(*config).await?,
-        Command::Health(config) => return commands::run_health(config).await,
-        Command::OneShot(config) => return oneshot::run(*config, look).await,
-        Command::Trace(config) => return trace::run(config, look).await,
-        Command::Migrate(config) => migrate::run(config).await?,
-        Command::Spool(config) => return spool::run(config).await,
-        Command::Conformance(config) => return conformance::run(config, look).await,
+        Command::Health(config) => return commands::run_health(*config).await,
+        Command::Provide(config) => {
+            let operation = OneShot::Provide { file: config.file, stay: config.stay };
+            return oneshot::run(config.one, operation, look).await;
+        }
+        Command::Retrieve(config) => return oneshot::run(config.one, OneShot::Retrieve(config.cid), look).await,
+        Command::Trace(config) => return trace::run(*config, look).await,
+        Command::Migrate(config) => migrate::run(*config).await?,
+        Command::Spool(config) => return spool::run(*config).await,
+        Command::Conformance(config) => return conformance::run(*config, look).await,
         Command::Bench(config) => tokio::task::spawn_blocking(move || bench::run(&config)).await??,
-        Command::Demo(config) => demo::run(config).await?,
-        Command::Network(config) => network::run(config).await?,
+        Command::Demo(config) => demo::run(*config).await?,
+        Command::Network(config) => network::run(*config).await?,
         Command::Config(config) => output::line(&config.text())?,
         Command::Completions(config) => {
             output::line(parsec_settings::completion_script(config.shell, &BINARY).trim_end())?

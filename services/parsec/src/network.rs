@@ -22,7 +22,7 @@ pub(crate) async fn run(config: NetworkConfig) -> anyhow::Result<()> {
     let size = Size { peers: config.peers.into(), undialable: 0.0, nodes: 0 };
     size.fitting(1, memory::available(), "--peers").map_err(Failure::from)?;
     let process = Process::start(Role::Server)?;
-    let first = config.first().resolve().with_context(|| format!("peer host `{}`", config.peer_host))?;
+    let first = config.first.resolve().with_context(|| format!("peer host `{}`", config.peer_host))?;
     let shape = LocalConfig {
         peers: config.peers.into(),
         seed: config.seed,

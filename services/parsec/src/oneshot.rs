@@ -3,7 +3,7 @@
 //! The node is the same as a server's, without database and HTTP: it joins, performs the operation, and ends.
 
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::process::{self, Process};
 use crate::{dht, output};
-use parsec_settings::{OneShot, OneShotConfig, OutputFormat};
+use parsec_settings::{OneShotConfig, OutputFormat};
 
 /// How often to check whether the node can measure.
 const READY_POLL: Duration = Duration::from_millis(50);
@@ -33,17 +33,28 @@ const MAX_FILE_BYTES: u64 = 256 << 20;
 /// How many bootstrap peers a message names.
 const MAX_NAMED: usize = 3;
 
+/// One operation.
+pub(crate) enum OneShot {
+    Provide {
+        /// The file whose content to publish; `None` is fresh random content.
+        file: Option<PathBuf>,
+        /// Whether to go on running afterwards.
+        stay: bool,
+    },
+    Retrieve(Cid),
+}
+
 /// Runs `parsec provide` or `parsec retrieve`: 0 if the operation succeeded, 1 if it failed, could not be tried, or left a
 /// record that no peer has taken in.
-pub(crate) async fn run(config: OneShotConfig, look: Look) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(config: OneShotConfig, operation: OneShot, look: Look) -> anyhow::Result<ExitCode> {
     process::raise_file_limit();
     let process = Process::start(Role::Server)?;
-    let (kind, cid) = subject(&config.operation)?;
+    let (kind, cid) = subject(&operation)?;
     let joining = join(&config, kind);
     let Some(node) = process.unless_stopped(joining).await else { return Ok(ExitCode::FAILURE) };
     let node = node?;
     let ended = match process.unless_stopped(measure(&node, &config, kind, cid, look)).await {
-        Some(Ok(result)) => conclude(&process, &node, &config.operation, &result).await,
+        Some(Ok(result)) => conclude(&process, &node, &operation, &result).await,
         None => Ok(ExitCode::FAILURE),
         Some(Err(error)) => Err(error),
     };
@@ -73,7 +84,7 @@ fn content(path: &Path) -> anyhow::Result<Content> {
 
 /// Starts a node and waits until it can measure.
 async fn join(config: &OneShotConfig, kind: OperationKind) -> anyhow::Result<Node> {
-    let node_config = dht::node_config(&config.dht, &config.peer(), config.operation_timeout)?;
+    let node_config = dht::node_config(&config.dht, &config.peer)?;
     if node_config.bootstrap.is_empty() {
         bail!(
             "no bootstrap peers are known for the network with {}: give some (--bootstrap-peers)",

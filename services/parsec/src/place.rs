@@ -10,7 +10,7 @@ use parsec_host::{machine, memory};
 use parsec_store::StoreConfig;
 use tracing::{info, warn};
 
-use parsec_settings::Container;
+use parsec_ecs::Container;
 use parsec_settings::PlaceConfig;
 
 /// In it a machine's memory is recorded.

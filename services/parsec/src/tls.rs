@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn authorities_that_cannot_be_read_are_named() {
-        let config = CallingConfig { ca: Some("/nowhere/ca.pem".into()), token: None };
+        let config = CallingConfig { ca: Some("/nowhere/ca.pem".into()), ..CallingConfig::default() };
         let message = format!("{:#}", to_servers(&config).unwrap_err());
         assert_eq!(
             message,

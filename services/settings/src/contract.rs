@@ -1,7 +1,8 @@
 //! Every flag and variable of the original, 2023 and 2026, where it stands on the command line there, and its default.
 //! Whoever runs the original runs this with the same words.
 
-use crate::key::{Key, Kind, Program};
+use crate::key::{Key, Kind};
+use crate::programs::Program;
 use crate::tests::{run, sample};
 
 /// Where the original takes a flag: before any subcommand, or behind one.

@@ -1,64 +1,94 @@
 //! How the settings of a command are declared: each of them once.
 
-/// Declares the settings of a command: a struct with a field for each, the rows that command line, environment, file, help
-/// and documentation are made of (`KEYS`), and how they are read (`read`).
+use crate::error::ConfigError;
+use crate::key::Section;
+use crate::sources::Sources;
+
+/// Settings that belong together.
+pub(crate) trait Settings: Sized {
+    /// Adds their sections to those of a command.
+    fn sections(found: &mut Vec<&'static Section>);
+
+    /// Reads them.
+    ///
+    /// # Errors
+    /// Names the first setting that cannot be used.
+    fn read(from: &Sources) -> Result<Self, ConfigError>;
+}
+
+/// Declares settings that belong together: a struct with a field for each, the rows that command line, environment, file,
+/// help and documentation are made of, and how they are read.
 ///
-/// A line says: field and type; kind, file key, flag and placeholder; what else there is to say of it, such as its default;
-/// whether it must have a value and how a text is read; and what it means. Reading goes from top to bottom, and a reader may
-/// use the fields above its own. A line with a plus is a field that is no setting of this command alone.
+/// It begins with the name of the struct and the heading of the section. A line is a setting: field and type; file key, flag
+/// and placeholder; what else there is to say of it, such as its default; how a text is read, if not as all values of that
+/// type are; and what it means. A setting that nobody has to make has the type `Option`. Before them, a line with a plus is a
+/// part: settings that other commands have, too. Behind them, a line with an arrow is a field that is made of what is above.
+/// Reading goes from top to bottom, and a reader may use the fields above its own.
 macro_rules! settings {
     (
-        $(#[$doc:meta])* $struct:ident read($from:ident $(, $argument:ident: $argument_type:ty)*);
-        $(+ $(#[$part_doc:meta])* $part:ident: $part_type:ty = $part_value:expr;)*
-        $($field:ident: $type:ty = $kind:ident($name:literal, $flag:literal, $placeholder:literal)
-            $(.$detail:ident($($given:expr),*))*, $get:ident $reader:expr, $help:expr;)*
+        $(#[$doc:meta])* $struct:ident($from:ident) = $heading:literal $($global:ident)?;
+        $(+ $part:ident: $part_type:ty, $part_help:expr;)*
+        $($field:ident: $type:ty = ($name:literal, $flag:literal, $placeholder:literal)
+            $(.$detail:ident($($given:expr),*))* $(by $reader:expr)?, $help:expr;)*
+        $(=> $made:ident: $made_type:ty = $made_value:expr, $made_help:expr;)*
     ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct $struct {
-            $($(#[$part_doc])* pub $part: $part_type,)*
+            $(#[doc = $part_help] pub $part: $part_type,)*
             $(#[doc = $help] pub $field: $type,)*
+            $(#[doc = $made_help] pub $made: $made_type,)*
         }
 
-        impl $struct {
-            /// The rows of the table of settings.
-            pub(crate) const KEYS: &'static [$crate::key::Key] = &[$(
-                $crate::declare::row!($kind, $name, $flag, $placeholder)
-                    $(.$detail($($given),*))*
-                    .help($help)
-            ),*];
+        impl $crate::declare::Settings for $struct {
+            fn sections(found: &mut Vec<&'static $crate::key::Section>) {
+                static SECTION: $crate::key::Section = $crate::key::Section {
+                    heading: $heading,
+                    global: !stringify!($($global)?).is_empty(),
+                    keys: &[$(
+                        $crate::declare::row!($type, $name, $flag, $placeholder)
+                            $(.$detail($($given),*))*
+                            .help($help)
+                    ),*],
+                };
+                $(<$part_type as $crate::declare::Settings>::sections(found);)*
+                found.extend((!SECTION.keys.is_empty()).then_some(&SECTION));
+            }
 
-            /// Reads them.
-            ///
-            /// # Errors
-            /// Names the first setting that cannot be used.
-            pub(crate) fn read(
-                $from: &$crate::sources::Sources
-                $(, $argument: $argument_type)*
-            ) -> Result<Self, $crate::error::ConfigError> {
-                $(let $part = $part_value;)*
-                $(let $field = $from.$get($name, $reader)?;)*
-                Ok(Self { $($part,)* $($field,)* })
+            fn read($from: &$crate::sources::Sources) -> Result<Self, $crate::error::ConfigError> {
+                $(let $part = <$part_type as $crate::declare::Settings>::read($from)?;)*
+                $(let $field: $type = $from.field($name, $crate::declare::reader!($type $(, $reader)?))?;)*
+                $(let $made = $made_value;)*
+                Ok(Self { $($part,)* $($field,)* $($made,)* })
             }
         }
     };
 }
 
-/// A row of the table: kind, file key, flag and placeholder. The environment variable follows from the file key by a rule:
+/// How the text of a setting is read: as said, or as all values of its type are.
+macro_rules! reader {
+    ($type:ty) => {
+        <<$type as $crate::values::Field>::Value as $crate::values::Value>::read
+    };
+    ($type:ty, $reader:expr) => {
+        $reader
+    };
+}
+
+/// A row of the table: type, file key, flag and placeholder. The environment variable follows from the file key by a rule:
 /// `PARSEC_` and the key in capitals, with `_` for each dot. Exceptions say so with `.variable(…)`.
 macro_rules! row {
-    ($kind:ident, $name:literal, $flag:literal, $placeholder:literal) => {{
-        const LENGTH: usize = $name.len() + $crate::declare::PREFIX.len();
-        const BYTES: [u8; LENGTH] = $crate::declare::by_rule($name);
+    ($type:ty, $name:literal, $flag:literal, $placeholder:literal) => {{
+        const BYTES: [u8; $name.len() + $crate::declare::PREFIX.len()] = $crate::declare::by_rule($name);
         const VARIABLE: &str = match std::str::from_utf8(&BYTES) {
             Ok(variable) => variable,
             Err(_) => panic!("the names of settings are ASCII"),
         };
-        $crate::key::Key::$kind($name, $flag, VARIABLE, $placeholder)
+        $crate::key::Key::new($crate::values::form::<$type>(), ($name, $flag, $placeholder), VARIABLE)
     }};
 }
 
-pub(crate) use {row, settings};
+pub(crate) use {reader, row, settings};
 
 /// What our variables begin with.
 pub(crate) const PREFIX: &str = "PARSEC_";
@@ -69,13 +99,10 @@ pub(crate) const fn by_rule<const N: usize>(name: &str) -> [u8; N] {
     let mut bytes = [0; N];
     let mut index = 0;
     while index < N {
-        bytes[index] = if index < prefix.len() {
-            prefix[index]
-        } else {
-            match name[index - prefix.len()] {
-                b'.' => b'_',
-                letter => letter.to_ascii_uppercase(),
-            }
+        bytes[index] = match index.checked_sub(prefix.len()) {
+            None => prefix[index],
+            Some(index) if name[index] == b'.' => b'_',
+            Some(index) => name[index].to_ascii_uppercase(),
         };
         index += 1;
     }

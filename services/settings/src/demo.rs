@@ -1,15 +1,15 @@
-//! The settings of `demo`.
+//! The settings of `demo`, and what it has in common with `bench`.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use parsec_lab::Latency;
-use parsec_measure::{Fleet, Share, StrategyKind};
+use parsec_measure::{Fleet, Latency, Share, StrategyKind};
 
 use crate::common::CommonConfig;
 use crate::declare::settings;
-use crate::values::{self, OutputFormat};
+use crate::key::Choice;
+use crate::values::{OutputFormat, Reading, Value, no_choice, parsed, within};
 
 /// The most peers of a demo: each costs sockets and memory of this one process.
 const MAX_DEMO_PEERS: u32 = 10_000;
@@ -22,38 +22,26 @@ const LEAST_DEMO_SERVERS: u32 = parsec_measure::MIN_READY_NODES as u32;
 
 settings! {
     /// `parsec demo`.
-    DemoConfig read(from);
-    + /// What every command has.
-    common: CommonConfig = CommonConfig::read(from)?;
-    peers: u32 = number("demo.peers", "peers", "N").default("100"),
-        required values::within(1..=MAX_DEMO_PEERS), "Peers of the local DHT";
-    servers: u32 = number("demo.servers", "servers", "N").default("5"),
-        required values::within(LEAST_DEMO_SERVERS..=MAX_DEMO_SERVERS), "Servers of each fleet, at least 2";
-    rounds: Option<u32> = number("demo.rounds", "rounds", "N"),
-        optional values::within(1..=u32::MAX), "How many rounds of each fleet to play; without it, until Ctrl-C";
-    interval: Duration = text("demo.interval", "interval", "DURATION").default("5s"),
-        required values::positive_duration, "Time from the start of one round to the start of the next";
-    data_dir: Option<PathBuf> = text("demo.data_dir", "data-dir", "DIR"),
-        optional values::path, "Where the measurements are kept; without it, in a new temporary directory";
-    format: OutputFormat = text("demo.format", "format", "FORMAT").default("text"),
-        required OutputFormat::read, "Results as text or json";
-    seed: Option<u64> = number("demo.seed", "seed", "N"),
-        optional values::within(0..=u64::MAX), "Number that makes the random choices of the demo repeatable";
-    fleets: Vec<DemoFleet> = list("demo.fleets", "fleets", "NAMES").default("default,optprov,fullrt"),
-        required values::distinct(DemoFleet::read),
-        "Fleets side by side: default (the classic strategy), optprov, fullrt or libp2p";
-    latency: Latency = text("demo.latency", "latency", "LATENCY").default("realistic"),
-        required values::latency(&strategies(&fleets)),
+    DemoConfig(from) = "Demo";
+    + common: CommonConfig, "What every command has";
+    peers: u32 = ("demo.peers", "peers", "N").default("100") by within(1..=MAX_DEMO_PEERS), "Peers of the local DHT";
+    servers: u32 = ("demo.servers", "servers", "N").default("5") by within(LEAST_DEMO_SERVERS..=MAX_DEMO_SERVERS),
+        "Servers of each fleet, at least 2";
+    rounds: Option<u32> = ("demo.rounds", "rounds", "N") by within(1..=u32::MAX),
+        "How many rounds of each fleet to play; without it, until Ctrl-C";
+    interval: Duration = ("demo.interval", "interval", "DURATION").default("5s"),
+        "Time from the start of one round to the start of the next";
+    data_dir: Option<PathBuf> = ("demo.data_dir", "data-dir", "DIR"),
+        "Where the measurements are kept; without it, in a new temporary directory";
+    format: OutputFormat = ("demo.format", "format", "FORMAT").default("text"), "How results are written";
+    seed: Option<u64> = ("demo.seed", "seed", "N"), "Number that makes the random choices of the demo repeatable";
+    fleets: Vec<DemoFleet> = ("demo.fleets", "fleets", "NAMES").default("default,optprov,fullrt"),
+        "Fleets side by side, each with the strategy of its name; default is the classic one";
+    latency: Latency = ("demo.latency", "latency", "LATENCY").default("realistic") by latency(&fleets),
         "Round-trip time between peers: realistic (by their regions), none, or a duration";
-    undialable: Share = decimal("demo.undialable", "undialable", "SHARE").default("0.15"),
-        required values::dead_share, "Share of peers that cannot be dialled";
-    silent: Share = decimal("demo.silent", "silent", "SHARE").default("0.02"),
-        required values::dead_share_beside(undialable, "undialable"),
+    undialable: Share = ("demo.undialable", "undialable", "SHARE").default("0.15") by dead_share, "Share of peers that cannot be dialled";
+    silent: Share = ("demo.silent", "silent", "SHARE").default("0.02") by dead_share_beside(undialable, "undialable"),
         "Share of peers that accept connections and never answer";
-}
-
-fn strategies(fleets: &[DemoFleet]) -> Vec<StrategyKind> {
-    fleets.iter().map(|fleet| fleet.strategy).collect()
 }
 
 /// A fleet of the demo.
@@ -65,21 +53,46 @@ pub struct DemoFleet {
     pub strategy: StrategyKind,
 }
 
-impl DemoFleet {
-    fn read(name: &str) -> Result<Self, String> {
-        let strategy = match name {
-            "default" => StrategyKind::Classic,
-            "optprov" => StrategyKind::Optprov,
-            "fullrt" => StrategyKind::Fullrt,
-            "libp2p" => StrategyKind::Libp2p,
-            _ => return Err(format!("unknown fleet `{name}`; expected one of: default, optprov, fullrt, libp2p")),
-        };
-        Ok(Self { fleet: values::parsed(name)?, strategy })
+impl Value for DemoFleet {
+    const CHOICES: &'static [Choice] =
+        &[("default", ""), StrategyKind::CHOICES[1], StrategyKind::CHOICES[2], StrategyKind::CHOICES[3]];
+
+    fn read(name: &str) -> Reading<Self> {
+        if Self::CHOICES.iter().all(|(known, _)| *known != name) {
+            return Err(no_choice("fleet", name, Self::CHOICES));
+        }
+        let strategy = if name == "default" { StrategyKind::Classic } else { StrategyKind::read(name)? };
+        Ok(Self { fleet: parsed(name)?, strategy })
     }
 }
 
 impl fmt::Display for DemoFleet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fleet.fmt(f)
+    }
+}
+
+/// A latency over which nodes of these fleets can measure.
+fn latency(fleets: &[DemoFleet]) -> impl Fn(&str) -> Reading<Latency> {
+    let strategies: Vec<_> = fleets.iter().map(|fleet| fleet.strategy).collect();
+    move |text| Latency::read(text)?.suits(&strategies).map_err(|error| error.to_string())
+}
+
+/// With fewer than a tenth of the peers in order, a DHT is none.
+const MAX_DEAD: f64 = 0.9;
+
+/// A share of the peers that are out of order.
+pub(crate) fn dead_share(text: &str) -> Reading<Share> {
+    let share = Share::read(text).ok().filter(|share| share.get() <= MAX_DEAD);
+    share.ok_or_else(|| format!("expected a share from 0 to {MAX_DEAD}, such as 0.15"))
+}
+
+/// The same beside the share `other`, called `name`.
+pub(crate) fn dead_share_beside(other: Share, name: &'static str) -> impl Fn(&str) -> Reading<Share> {
+    move |text| match dead_share(text)? {
+        share if share.get() + other.get() > MAX_DEAD => {
+            Err(format!("with {} {name} besides, expected at most {MAX_DEAD} in all", other.get()))
+        }
+        share => Ok(share),
     }
 }

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::key::Key;
-use crate::names::did_you_mean;
 
 /// Where a value came from, later ones winning over earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +24,7 @@ pub enum Origin {
 
 impl Origin {
     /// The rank of the place: a value of a higher one wins.
-    pub(super) fn rank(&self) -> u8 {
+    pub(crate) fn rank(&self) -> u8 {
         match self {
             Self::Default(_) => 0,
             Self::File(..) => 1,
@@ -34,13 +33,14 @@ impl Origin {
         }
     }
 
-    /// The name alone, as one would write it.
-    pub(super) fn name(&self) -> String {
+    /// The kind of the place, and the name in it as one would write it.
+    pub(crate) fn place(&self) -> (&'static str, String) {
         match self {
-            Self::Default(name) | Self::File(_, name) | Self::Variable(name) | Self::Argument(name) => {
-                (*name).to_owned()
-            }
-            Self::Flag(name) => format!("--{name}"),
+            Self::Default(_) => ("default", String::new()),
+            Self::File(path, _) => ("file", path.display().to_string()),
+            Self::Variable(name) => ("variable", (*name).to_owned()),
+            Self::Flag(name) => ("flag", format!("--{name}")),
+            Self::Argument(name) => ("argument", (*name).to_owned()),
         }
     }
 }
@@ -60,48 +60,22 @@ impl fmt::Display for Origin {
 /// A configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ConfigError {
-    /// A value that does not fit its setting.
-    #[error("{origin}: cannot use `{value}`: {reason}")]
-    Value {
-        /// Where it stands.
-        origin: Origin,
-        /// The value, secrets blanked.
-        value: String,
-        /// What would be right.
-        reason: String,
-    },
+    /// A value (secrets blanked) that does not fit the setting in this place, and what would be right.
+    #[error("{0}: cannot use `{1}`: {2}")]
+    Value(Origin, String, String),
     /// A setting that has no default and was not given.
     #[error("no {} given: set --{}, {} or `{}` in the configuration file", .0.placeholder, .0.flag, .0.variable, .0.name)]
     Missing(&'static Key),
     /// Two settings that exclude each other, in the same place.
     #[error("{0} and {1} are both set; set only one of them")]
     Both(Origin, Origin),
-    /// One of two settings that mean nothing without each other.
-    #[error("{set} is set, and --{} is not; set both or neither", missing.flag)]
-    Alone {
-        /// The one that was made.
-        set: Origin,
-        /// The one that was not.
-        missing: &'static Key,
-    },
-    /// A key in the configuration file that no setting has.
-    #[error("configuration file {}: unknown key `{key}`{}", path.display(), did_you_mean(*nearest))]
-    UnknownKey {
-        /// The file.
-        path: PathBuf,
-        /// The key as found.
-        key: String,
-        /// The known key that looks most like it.
-        nearest: Option<&'static str>,
-    },
-    /// A file that cannot be read, or not understood.
-    #[error("{origin}: cannot read {}: {reason}", path.display())]
-    File {
-        /// Where the path was given.
-        origin: Origin,
-        /// The path.
-        path: PathBuf,
-        /// What stood in the way.
-        reason: String,
-    },
+    /// A setting that was made, and one without which it means nothing.
+    #[error("{0} is set, and --{flag} is not; set both or neither", flag = .1.flag)]
+    Alone(Origin, &'static Key),
+    /// A key of the configuration file that no setting has, and a guess what was meant.
+    #[error("configuration file {path}: unknown key `{1}`{2}", path = .0.display())]
+    UnknownKey(PathBuf, String, String),
+    /// A file, named in this place, that cannot be read, or not understood; and why.
+    #[error("{0}: cannot read {path}: {2}", path = .1.display())]
+    File(Origin, PathBuf, String),
 }

@@ -8,7 +8,7 @@ use crate::values::{Reading, text};
 const MAX_HOSTS: usize = 8;
 
 /// Names, addresses with or without brackets, or directories of Unix sockets, separated by commas; the brackets are dropped.
-pub(super) fn database_hosts(list: &str) -> Reading<String> {
+pub(crate) fn database_hosts(list: &str) -> Reading<String> {
     no_url(list)?;
     let hosts: Vec<_> = list.split(',').map(|host| database_host(host.trim())).collect::<Reading<_>>()?;
     if hosts.len() > MAX_HOSTS {
@@ -39,7 +39,7 @@ fn is_address(text: &str) -> bool {
 }
 
 /// The name of a database or of a user: any text, but none that was meant for another setting.
-pub(super) fn name_in_database(name: &str) -> Reading<String> {
+pub(crate) fn name_in_database(name: &str) -> Reading<String> {
     no_url(name)?;
     text(name)
 }

@@ -1,80 +1,8 @@
-//! What is declared of a setting, and which commands there are.
+//! What is declared of a setting.
+
+use std::fmt;
 
 use crate::secrecy::{BLANK, mask_stray, mask_url};
-use crate::values::{self, Reading};
-
-/// A subcommand of the binary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Program {
-    /// `parsec server`.
-    Server,
-    /// `parsec scheduler`.
-    Scheduler,
-    /// `parsec health`.
-    Health,
-    /// `parsec provide`.
-    Provide,
-    /// `parsec retrieve`.
-    Retrieve,
-    /// `parsec trace`.
-    Trace,
-    /// `parsec migrate`.
-    Migrate,
-    /// `parsec spool`.
-    Spool,
-    /// `parsec conformance`.
-    Conformance,
-    /// `parsec bench`.
-    Bench,
-    /// `parsec demo`.
-    Demo,
-    /// `parsec network`.
-    Network,
-    /// `parsec config`.
-    Config,
-    /// `parsec completions`.
-    Completions,
-}
-
-impl Program {
-    /// Every subcommand, in the order of the help.
-    pub const ALL: [Self; 14] = [
-        Self::Demo,
-        Self::Server,
-        Self::Scheduler,
-        Self::Health,
-        Self::Provide,
-        Self::Retrieve,
-        Self::Trace,
-        Self::Migrate,
-        Self::Spool,
-        Self::Conformance,
-        Self::Bench,
-        Self::Network,
-        Self::Config,
-        Self::Completions,
-    ];
-
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Server => "server",
-            Self::Scheduler => "scheduler",
-            Self::Health => "health",
-            Self::Provide => "provide",
-            Self::Retrieve => "retrieve",
-            Self::Trace => "trace",
-            Self::Migrate => "migrate",
-            Self::Spool => "spool",
-            Self::Conformance => "conformance",
-            Self::Bench => "bench",
-            Self::Demo => "demo",
-            Self::Network => "network",
-            Self::Config => "config",
-            Self::Completions => "completions",
-        }
-    }
-}
 
 /// How a value is written on the command line and in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,19 +19,6 @@ pub enum Kind {
     List,
 }
 
-impl Kind {
-    /// Its name in the machine-readable table.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Number => "number",
-            Self::Decimal => "decimal",
-            Self::Switch => "switch",
-            Self::List => "list",
-        }
-    }
-}
-
 /// How much of a value may be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Secrecy {
@@ -115,8 +30,11 @@ pub enum Secrecy {
     SecretInUrl,
 }
 
+/// A value out of a few: its name, and what it means.
+pub(crate) type Choice = (&'static str, &'static str);
+
 /// One setting.
-#[derive(Debug)]
+#[derive(Clone, Copy)]
 pub struct Key {
     /// Its path in a configuration file.
     pub name: &'static str,
@@ -127,9 +45,11 @@ pub struct Key {
     /// Its current environment variable.
     pub variable: &'static str,
     /// Names that the variable had in earlier generations, still read.
-    pub older_variables: &'static [&'static str],
+    pub older: &'static [&'static str],
     /// How it is written.
     pub kind: Kind,
+    /// The values that it can have, if they are few.
+    pub choices: &'static [Choice],
     /// What stands for the value in the help.
     pub placeholder: &'static str,
     /// What it means.
@@ -138,126 +58,70 @@ pub struct Key {
     pub default: Option<&'static str>,
     /// How much of its value may be shown.
     pub secrecy: Secrecy,
+    /// The setting that makes this one meaningless, wherever it was made.
+    pub unless: Option<&'static str>,
+    /// The settings that say the same in another way: the one that was made in the place that wins is used.
+    pub rivals: &'static [&'static str],
     /// Why it has no effect, if it is read for the sake of existing deployments alone.
     pub idle: Option<&'static str>,
     /// How its value is read then: a text that is the same for values that mean the same, or what would have been right.
-    pub(super) idle_reader: fn(&str) -> Reading<String>,
+    pub idle_reader: fn(&str) -> Result<String, String>,
 }
 
-/// Settings that belong together, with the programs that use them.
-#[derive(Debug)]
-pub(crate) struct Section {
-    /// The heading in the help and in `docs/configuration.md`.
-    pub heading: &'static str,
-    /// Whether the flags may also stand before the subcommand.
-    pub global: bool,
-    /// Who has a use for these settings.
-    pub used_by: &'static [Program],
-    /// The settings.
-    pub keys: &'static [Key],
+/// The details of a setting that not every one has; each is a method that adds it to a declaration.
+macro_rules! details {
+    ($($name:ident: $type:ty = $value:expr;)*) => {
+        impl Key {
+            $(pub(crate) const fn $name(self, $name: $type) -> Self {
+                Self { $name: $value, ..self }
+            })*
+        }
+    };
+}
+
+details! {
+    variable: &'static str = variable;
+    older: &'static [&'static str] = older;
+    older_flags: &'static [&'static str] = older_flags;
+    default: &'static str = Some(default);
+    secrecy: Secrecy = secrecy;
+    unless: &'static str = Some(unless);
+    rivals: &'static [&'static str] = rivals;
+    help: &'static str = help;
 }
 
 impl Key {
-    const fn new(
-        kind: Kind,
-        name: &'static str,
-        flag: &'static str,
+    pub(crate) const fn new(
+        (kind, choices): (Kind, &'static [Choice]),
+        (name, flag, placeholder): (&'static str, &'static str, &'static str),
         variable: &'static str,
-        placeholder: &'static str,
     ) -> Self {
         Self {
             name,
             flag,
             older_flags: &[],
             variable,
-            older_variables: &[],
+            older: &[],
             kind,
+            choices,
             placeholder,
             help: "",
-            default: None,
+            default: if matches!(kind, Kind::Switch) { Some("false") } else { None },
             secrecy: Secrecy::Open,
+            unless: None,
+            rivals: &[],
             idle: None,
-            idle_reader: values::any_text,
+            idle_reader: |text| Ok(text.to_owned()),
         }
     }
 
-    pub(super) const fn text(
-        name: &'static str,
-        flag: &'static str,
-        variable: &'static str,
-        placeholder: &'static str,
-    ) -> Self {
-        Self::new(Kind::Text, name, flag, variable, placeholder)
-    }
-
-    pub(super) const fn number(
-        name: &'static str,
-        flag: &'static str,
-        variable: &'static str,
-        placeholder: &'static str,
-    ) -> Self {
-        Self::new(Kind::Number, name, flag, variable, placeholder)
-    }
-
-    pub(super) const fn decimal(
-        name: &'static str,
-        flag: &'static str,
-        variable: &'static str,
-        placeholder: &'static str,
-    ) -> Self {
-        Self::new(Kind::Decimal, name, flag, variable, placeholder)
-    }
-
-    pub(super) const fn list(
-        name: &'static str,
-        flag: &'static str,
-        variable: &'static str,
-        placeholder: &'static str,
-    ) -> Self {
-        Self::new(Kind::List, name, flag, variable, placeholder)
-    }
-
-    pub(super) const fn switch(
-        name: &'static str,
-        flag: &'static str,
-        variable: &'static str,
-        placeholder: &'static str,
-    ) -> Self {
-        Self::new(Kind::Switch, name, flag, variable, placeholder).default("false")
-    }
-
-    /// Sets the environment variable to one that the rule does not make.
-    pub(super) const fn variable(self, variable: &'static str) -> Self {
-        Self { variable, ..self }
-    }
-
-    pub(super) const fn default(self, default: &'static str) -> Self {
-        Self { default: Some(default), ..self }
-    }
-
-    pub(super) const fn older(self, older_variables: &'static [&'static str]) -> Self {
-        Self { older_variables, ..self }
-    }
-
-    pub(super) const fn older_flags(self, older_flags: &'static [&'static str]) -> Self {
-        Self { older_flags, ..self }
-    }
-
-    pub(super) const fn idle(self, reason: &'static str, idle_reader: fn(&str) -> Reading<String>) -> Self {
+    pub(crate) const fn idle(self, reason: &'static str, idle_reader: fn(&str) -> Result<String, String>) -> Self {
         Self { idle: Some(reason), idle_reader, ..self }
-    }
-
-    pub(super) const fn secrecy(self, secrecy: Secrecy) -> Self {
-        Self { secrecy, ..self }
-    }
-
-    pub(super) const fn help(self, help: &'static str) -> Self {
-        Self { help, ..self }
     }
 
     /// Every environment variable that sets this, the current name first.
     pub fn variables(&self) -> impl Iterator<Item = &'static str> + use<> {
-        std::iter::once(self.variable).chain(self.older_variables.iter().copied())
+        std::iter::once(self.variable).chain(self.older.iter().copied())
     }
 
     /// Every flag that sets this, without the dashes, the current name first.
@@ -267,10 +131,7 @@ impl Key {
 
     /// What it means, and why it has no effect if it has none.
     pub fn meaning(&self) -> String {
-        match self.idle {
-            Some(reason) => format!("{}; no effect: {reason}", self.help),
-            None => self.help.to_owned(),
-        }
+        self.idle.map_or_else(|| self.help.to_owned(), |reason| format!("{}; no effect: {reason}", self.help))
     }
 
     /// `value` as it may be shown.
@@ -292,19 +153,34 @@ impl PartialEq for Key {
 
 impl Eq for Key {}
 
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Settings that belong together.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Section {
+    /// The heading in the help and in `docs/configuration.md`.
+    pub heading: &'static str,
+    /// Whether the flags may also stand before the subcommand.
+    pub global: bool,
+    /// The settings.
+    pub keys: &'static [Key],
+}
+
+/// A section, and the commands that use it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Used {
+    /// The section.
+    pub section: &'static Section,
+    /// The names of the commands.
+    pub by: Vec<&'static str>,
+}
+
 /// The path of the configuration file, the one setting that cannot stand in it.
-pub(super) const CONFIG: &str = "config";
+pub(crate) const CONFIG: &str = "config";
 
 /// The directory of the spool, the one setting whose default depends on the environment.
-pub(super) const SPOOL_DIR: &str = "spool.dir";
-
-/// Each setting with a secret, and the one with a file that holds it.
-pub(super) const SECRETS: [(&str, &str); 4] = [
-    ("database.password", "database.password_file"),
-    ("server.api_token", "server.api_token_file"),
-    ("scheduler.api_token", "scheduler.api_token_file"),
-    ("client.api_token", "client.api_token_file"),
-];
-
-/// Why the settings of `server ipni` have no effect.
-pub(crate) const DHT_ONLY: &str = "this build measures DHTs only";
+pub(crate) const SPOOL_DIR: &str = "spool.dir";

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::declared::SECTIONS;
-use crate::key::{CONFIG, Key, Program};
+use crate::key::{CONFIG, Key, Used};
+use crate::programs::{Program, table};
 
 const BEGIN: &str = "<!-- configuration:begin -->\n";
 const END: &str = "<!-- configuration:end -->";
@@ -12,10 +12,10 @@ const END: &str = "<!-- configuration:end -->";
 /// The whole table as Markdown, one table for each section.
 fn markdown() -> String {
     let mut text = String::new();
-    for section in SECTIONS {
-        let programs = match section.used_by {
+    for Used { section, by } in table() {
+        let programs = match by {
             all if all.len() == Program::ALL.len() => "every command".to_owned(),
-            some => some.iter().map(|program| format!("`{}`", program.name())).collect::<Vec<_>>().join(", "),
+            some => some.iter().map(|program| format!("`{program}`")).collect::<Vec<_>>().join(", "),
         };
         let _ = writeln!(text, "\n**{}** ({programs})\n", section.heading);
         let _ = writeln!(text, "| flag | environment | file | default | meaning |\n| --- | --- | --- | --- | --- |");
@@ -34,7 +34,9 @@ fn row(key: &Key) -> String {
         Some(default) => format!("`{default}`"),
     };
     let name = if key.name == CONFIG { "–".to_owned() } else { format!("`{}`", key.name) };
-    let help = key.meaning().replace('|', "\\|");
+    let values: Vec<_> = key.choices.iter().map(|(name, _)| format!("`{name}`")).collect();
+    let values = if values.is_empty() { String::new() } else { format!(": {}", values.join(", ")) };
+    let help = (key.meaning() + &values).replace('|', "\\|");
     let flags: Vec<_> = key.flags().map(|flag| format!("`--{flag}`")).collect();
     format!("| {} | {} | {name} | {default} | {help} |", flags.join(", "), variables.join(", "))
 }

@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
-use crate::declared::keys;
 use crate::key::Secrecy;
+use crate::programs::keys;
 use crate::secrecy::{BLANK, mask_stray};
 
 /// The command line as it may be stored and shown: the values of secret flags are blanked, and so is

@@ -1,224 +1,267 @@
 //! The settings of the commands that serve a deployment: `server`, `scheduler`, `health`.
 
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use parsec_dht::{PrivatePeers, Warmth};
+use parsec_ecs::Container;
 use parsec_measure::{Fleet, FleetGroup, Share, StrategyKind};
+use reqwest::Url;
 
-use crate::access::{CallingConfig, ServerUrl, ServingConfig, health_url};
-use crate::common::{CommonConfig, DatabaseConfig, TelemetryConfig};
+use crate::access::{CallingConfig, HostPort, ServerUrl, ServingConfig, TrustConfig, health_url, host};
+use crate::common::{
+    CommonConfig, DatabaseConfig, RecordingConfig, SpoolConfig, SpoolLimitsConfig, StopConfig, TelemetryConfig,
+};
 use crate::declare::settings;
 use crate::error::{ConfigError, Origin};
-use crate::idle_values;
-use crate::key::DHT_ONLY;
-use crate::place::{DenylistFiles, PlaceConfig};
 use crate::sources::Sources;
-use crate::spool::SpoolConfig;
-use crate::values::{self, HostPort};
+use crate::values::{self, Reading, within};
 
 /// The most lookups by one node in one round. Each waits for the one before it, and a round has to end.
 const MAX_PROBES: u32 = 1_000;
 
 /// The most peers that a lookup asks at the same time: the size of many buckets, far beyond any use.
-pub(super) const MAX_ALPHA: u16 = 256;
+pub(crate) const MAX_ALPHA: u16 = 256;
 
-/// `parsec server`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerConfig {
-    /// What every command has.
-    pub common: CommonConfig,
-    /// Where the metrics are offered.
-    pub telemetry: TelemetryConfig,
-    /// How long a stop may take.
-    pub stop_timeout: Duration,
-    /// Where the node is registered.
-    pub database: DatabaseConfig,
-    /// Whether nothing is to be stored.
-    pub dry_run: bool,
-    /// Where rows wait while the database is away.
-    pub spool: SpoolConfig,
-    /// What it is told about the place where it runs.
-    pub place: PlaceConfig,
-    /// Where the HTTP API listens.
-    pub api: HostPort,
-    /// Whom it lets in.
-    pub access: ServingConfig,
-    /// Where the libp2p host listens.
-    pub peer: HostPort,
-    /// Its fleet; the empty name if none was given.
-    pub fleet: Fleet,
-    /// How long after the start the first heartbeat comes.
-    pub startup_delay: Duration,
-    /// Of how many publications the records are looked for later; 0 is none.
-    pub verify_records: Share,
-    /// How long an operation may take.
-    pub operation_timeout: Duration,
-    /// Its part in the DHT.
-    pub dht: DhtConfig,
-    /// What the requests of others are looked up in.
-    pub denylists: DenylistFiles,
+/// The largest port that `nodes_ecs.server_port` and `nodes_ecs.peer_port` can hold: they are SMALLINT.
+const MAX_STORED_PORT: u16 = i16::MAX as u16;
+
+settings! {
+    /// Where a server runs.
+    #[derive(Default)]
+    PlaceConfig(from) = "Place" global;
+    region: Option<String> = ("aws.region", "aws-region", "REGION").variable("AWS_REGION"),
+        "Region of the server, as recorded with its measurements; on ECS, the region of the container if not given";
+    ecs_uri: Option<Url> = ("ecs.metadata_uri_v4", "ecs-metadata-uri-v4", "URI").variable("ECS_CONTAINER_METADATA_URI_V4")
+        // As in the original: whoever writes the metadata out does not want anybody to be asked.
+        .unless("ecs.metadata") by metadata_url,
+        "URL of the ECS metadata (cores, memory, address of the container); without it, the machine is asked";
+    ecs: Option<Container> = ("ecs.metadata", "ecs-metadata", "JSON").variable("ECS_CONTAINER_METADATA"),
+        "The ECS metadata as JSON, instead of their URL";
+    advertise_ip: Option<IpAddr> = ("server.advertise_ip", "advertise-ip", "IP"),
+        "Address at which schedulers reach the HTTP API; detected if not given";
 }
 
-/// A node's part in the DHT.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DhtConfig {
-    /// The project, such as `ipfs`.
-    pub project: String,
-    /// The project's network, such as `amino`.
-    pub network: String,
-    /// How to publish and find.
-    pub strategy: StrategyKind,
-    /// Whether to answer other peers' requests.
-    pub server_mode: bool,
-    /// How many peers a lookup asks at the same time, at least 1.
-    pub alpha: u16,
-    /// Multiaddrs with a peer id; empty means the network's own.
-    pub bootstrap_peers: Vec<String>,
-    /// The protocols, in the order in which they are offered, at least one; `None` is the network's own.
-    pub protocol_ids: Option<Vec<String>>,
-    /// Multiaddrs to announce.
-    pub external_addresses: Vec<String>,
-    /// What to do with private addresses of other peers.
-    pub private_peers: PrivatePeers,
-    /// How many connections are kept.
-    pub connections: Warmth,
+/// A place to ask something over plain HTTP: an agent on the same machine.
+fn metadata_url(text: &str) -> Reading<Url> {
+    let url = text.parse::<Url>().ok().filter(|url| url.scheme() == "http" && url.has_host());
+    url.ok_or_else(|| "expected an http:// URL such as http://169.254.170.2/v4/0123456789".to_owned())
+}
+
+settings! {
+    /// A node's part in the DHT.
+    DhtConfig(from) = "DHT";
+    peer_host: String = ("server.peer_host", "peer-host", "HOST").default("127.0.0.1") by host,
+        "Address on which the libp2p host listens";
+    operation_timeout: Duration = ("server.operation_timeout", "operation-timeout", "DURATION").default("3m"),
+        "How long a publication or a lookup may take";
+    project: String = ("server.dht.project", "project", "PROJECT").default("ipfs"), "Project whose network to join";
+    network: String = ("server.dht.network", "network", "NETWORK").default("amino"), "Network of the project";
+    named: Option<StrategyKind> = ("server.dht.strategy", "strategy", "STRATEGY")
+        .rivals(&["server.dht.fullrt", "server.dht.optprov"]), "How to publish and find; classic if not given";
+    fullrt: bool = ("server.dht.fullrt", "fullrt", "BOOL").older(&["PARSEC_SERVER_FULLRT"])
+        .rivals(&["server.dht.strategy", "server.dht.optprov"]),
+        "Same as --strategy fullrt: know the whole network from a crawl (accelerated client)";
+    optprov: bool = ("server.dht.optprov", "optprov", "BOOL").older(&["PARSEC_SERVER_OPTPROV"])
+        .rivals(&["server.dht.strategy", "server.dht.fullrt"]), "Same as --strategy optprov: publish optimistically";
+    alpha: u16 = ("server.dht.alpha", "alpha", "N").default("10") by within(1..=MAX_ALPHA),
+        "How many peers a lookup asks at the same time";
+    bootstrap_peers: Option<Vec<String>> = ("server.dht.bootstrap_peers", "bootstrap-peers", "MULTIADDRS") by values::list(peer_multiaddr),
+        "Peers to join through, instead of the network's own";
+    protocol_ids: Option<Vec<String>> = ("server.dht.protocol_id", "protocol-id", "PROTOCOLS") by values::distinct(protocol_id),
+        "Protocols of the DHT, instead of the network's own; with each peer the first that it speaks is used";
+    external_addresses: Option<Vec<String>> = ("server.dht.external_addresses", "external-addresses", "MULTIADDRS") by values::list(multiaddr),
+        "Addresses to announce to other peers";
+    connections: Warmth = ("server.dht.connections", "connections", "LOW-HIGH").default("160-192"),
+        "Connections to keep: if there are more than HIGH, the least useful are closed until LOW are left";
+    private_peers: PrivatePeers = ("server.dht.private_peers", "private-peers", "WHICH").default("auto"),
+        "What to do with private addresses of other peers";
+    => strategy: StrategyKind = strategy(from, named, fullrt, optprov)?, "How it publishes and finds";
+}
+
+/// The strategy that three settings can name. Those that another one overrules do not ask for any here.
+fn strategy(
+    from: &Sources,
+    named: Option<StrategyKind>,
+    fullrt: bool,
+    optprov: bool,
+) -> Result<StrategyKind, ConfigError> {
+    let asked = [
+        named.map(|kind| ("server.dht.strategy", kind)),
+        fullrt.then_some(("server.dht.fullrt", StrategyKind::Fullrt)),
+        optprov.then_some(("server.dht.optprov", StrategyKind::Optprov)),
+    ];
+    let mut asked = asked.into_iter().flatten();
+    let Some((first, kind)) = asked.next() else { return Ok(StrategyKind::Classic) };
+    let origin = |name: &str| -> Origin { from.origin(name).clone() };
+    match asked.find(|(_, other)| *other != kind) {
+        Some((other, _)) => Err(ConfigError::Both(origin(first), origin(other))),
+        None => Ok(kind),
+    }
+}
+
+/// A multiaddr by its looks; what it says is for those to judge who know libp2p.
+fn multiaddr(text: &str) -> Reading<String> {
+    if text.starts_with('/') && text.len() > 1 {
+        return Ok(text.to_owned());
+    }
+    Err(format!("`{text}` is not a multiaddr; expected one such as /ip4/192.0.2.1/tcp/4001"))
+}
+
+fn peer_multiaddr(text: &str) -> Reading<String> {
+    let end = "does not end in /p2p/ and a peer id; expected one such as /ip4/192.0.2.1/tcp/4001/p2p/12D3Koo…";
+    multiaddr(text)
+        .and_then(|address| if text.contains("/p2p/") { Ok(address) } else { Err(format!("`{text}` {end}")) })
+}
+
+fn protocol_id(text: &str) -> Reading<String> {
+    multiaddr(text).map_err(|_| "expected a protocol such as /ipfs/kad/1.0.0".to_owned())
+}
+
+settings! {
+    /// Files of what somebody wants to see gone.
+    #[derive(Default)]
+    DenylistFiles(from) = "Denylists";
+    badbits: Option<PathBuf> = ("server.dht.badbits", "badbits", "FILE").older(&["PARSEC_SERVER_BADBITS"]),
+        "List of hashed CIDs (badbits.deny); requests of other peers for them are counted and answered";
+    denied_cids: Option<PathBuf> = ("server.dht.denied_cids", "denied-cids", "FILE").older(&["PARSEC_SERVER_DENIED_CIDS"]),
+        "List of CIDs with their sources (CSV); requests of other peers for them are counted and answered";
+}
+
+settings! {
+    /// `parsec server`.
+    ServerConfig(from) = "Server";
+    + common: CommonConfig, "What every command has";
+    + telemetry: TelemetryConfig, "Where the metrics are offered";
+    + stop: StopConfig, "How it ends";
+    + recording: RecordingConfig, "Whether anything is stored";
+    + database: DatabaseConfig, "Where the node is registered";
+    + spool: SpoolConfig, "Where rows wait while the database is away";
+    + spool_limits: SpoolLimitsConfig, "How much may wait there";
+    + place: PlaceConfig, "What it is told about the place where it runs";
+    + access: ServingConfig, "Whom the HTTP API lets in";
+    + dht: DhtConfig, "Its part in the DHT";
+    + denylists: DenylistFiles, "What the requests of others are looked up in";
+    server_host: String = ("server.server_host", "server-host", "HOST").default("localhost") by host,
+        "Address on which the HTTP API listens";
+    server_port: u16 = ("server.server_port", "server-port", "PORT").default("7070") by stored_port("server_port"),
+        "Port of the HTTP API, up to 32767; 0 takes a free one";
+    peer_port: u16 = ("server.peer_port", "peer-port", "PORT").default("4001") by stored_port("peer_port"),
+        "Port of the libp2p host, up to 32767; 0 takes a free one";
+    fleet: Fleet = ("server.fleet", "fleet", "FLEET").default(""), "Fleet that the server belongs to";
+    startup_delay: Duration = ("server.startup_delay", "startup-delay", "DURATION").default("1m") by values::duration,
+        "How long after its start the server offers itself to schedulers";
+    verify_records: Share = ("server.verify_records", "verify-records", "SHARE").default("0.05"),
+        "Share of the publications, from 0 to 1, that are checked: whether the closest peers have the record right \
+         after it and 1, 12 and 24 h later";
+    server_mode: bool = ("server.dht.server_mode", "server-mode", "BOOL")
+        .older_flags(&["dht-server"]).older(&["PARSEC_SERVER_DHT_SERVER"]), "Also answer the requests of other peers";
+    => api: HostPort = HostPort { host: server_host.clone(), port: server_port }, "Where the HTTP API listens";
+    => peer: HostPort = HostPort { host: dht.peer_host.clone(), port: peer_port }, "Where the libp2p host listens";
+}
+
+fn stored_port(column: &'static str) -> impl Fn(&str) -> Reading<u16> {
+    move |text| match within(0..=u16::MAX)(text)? {
+        port if port > MAX_STORED_PORT => Err(format!(
+            "expected a port up to {MAX_STORED_PORT}: the database keeps it in nodes_ecs.{column}, a SMALLINT"
+        )),
+        port => Ok(port),
+    }
 }
 
 settings! {
     /// `parsec scheduler`.
-    SchedulerConfig read(from);
-    + /// What every command has.
-    common: CommonConfig = CommonConfig::read(from)?;
-    + /// Where the metrics are offered.
-    telemetry: TelemetryConfig = TelemetryConfig::read(from)?;
-    + /// How long a stop may take.
-    stop_timeout: Duration = from.required("stop.timeout", values::positive_duration)?;
-    + /// Where the nodes are found and the measurements go.
-    database: DatabaseConfig = DatabaseConfig::read(from)?;
-    + /// Whether nothing is to be stored.
-    dry_run: bool = from.required("dry_run", values::switch)?;
-    + /// Where rows wait while the database is away.
-    spool: SpoolConfig = SpoolConfig::read(from)?;
-    + /// How it enters the servers: over TLS if there are authorities to believe.
-    access: CallingConfig = CallingConfig::of_scheduler(from)?;
-    interval: Duration = text("scheduler.interval", "interval", "DURATION").default("1m"),
-        required values::positive_duration, "Time from the start of one round to the start of the next";
-    probes: u32 = number("scheduler.probes", "probes", "N").default("1"),
-        required values::within(1..=MAX_PROBES), "How often each node looks up what was published";
-    operation_timeout: Duration = text("scheduler.operation_timeout", "operation-timeout", "DURATION").default("3m10s"),
-        required values::positive_duration, "How long to wait for the answer of a server; longer than the server's own limit";
-    trace_sample: Share = decimal("scheduler.trace_sample", "trace-sample", "SHARE").default("0.01"),
-        required values::share,
+    SchedulerConfig(from) = "Scheduler";
+    + common: CommonConfig, "What every command has";
+    + telemetry: TelemetryConfig, "Where the metrics are offered";
+    + stop: StopConfig, "How it ends";
+    + recording: RecordingConfig, "Whether anything is stored";
+    + database: DatabaseConfig, "Where the nodes are found and the measurements go";
+    + spool: SpoolConfig, "Where rows wait while the database is away";
+    + spool_limits: SpoolLimitsConfig, "How much may wait there";
+    + access: CallingConfig, "How it enters the servers";
+    interval: Duration = ("scheduler.interval", "interval", "DURATION").default("1m"),
+        "Time from the start of one round to the start of the next";
+    probes: u32 = ("scheduler.probes", "probes", "N").default("1") by within(1..=MAX_PROBES),
+        "How often each node looks up what was published";
+    operation_timeout: Duration = ("scheduler.operation_timeout", "operation-timeout", "DURATION").default("3m10s"),
+        "How long to wait for the answer of a server; longer than the server's own limit";
+    trace_sample: Share = ("scheduler.trace_sample", "trace-sample", "SHARE").default("0.01"),
         "Share of the operations, from 0 to 1, whose traces are kept; failures and the slowest are always kept";
-    routing: Option<String> = text("scheduler.routing", "routing", "ROUTING").default("DHT").idle(DHT_ONLY, idle_values::routing),
-        optional values::any_text, "What to measure: DHT (accepted for configurations from 2023)";
     // Last, so that everything else is judged where nobody says which.
-    fleets: Vec<FleetGroup> = list("scheduler.fleets", "fleets", "FLEETS"),
-        required |list: &str| FleetGroup::parse_list(list).map_err(|error| error.to_string()),
+    fleets: Vec<FleetGroup> = ("scheduler.fleets", "fleets", "FLEETS"),
         "Fleets to measure (required): a comma separates loops of rounds, a plus joins fleets into one loop";
 }
 
-/// `parsec health`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HealthConfig {
-    /// What every command has.
-    pub common: CommonConfig,
-    /// The server to ask.
-    pub server: ServerUrl,
-    /// Whom to believe that they are the server.
-    pub access: CallingConfig,
-}
+impl values::Value for Vec<FleetGroup> {
+    const KIND: crate::key::Kind = crate::key::Kind::List;
 
-impl ServerConfig {
-    /// Reads what `parsec server` needs.
-    ///
-    /// # Errors
-    /// Names the first setting that cannot be used.
-    pub fn read(from: &Sources) -> Result<Self, ConfigError> {
-        Ok(Self {
-            common: CommonConfig::read(from)?,
-            telemetry: TelemetryConfig::read(from)?,
-            stop_timeout: from.required("stop.timeout", values::positive_duration)?,
-            database: DatabaseConfig::read(from)?,
-            dry_run: from.required("dry_run", values::switch)?,
-            spool: SpoolConfig::read(from)?,
-            place: PlaceConfig::read(from)?,
-            api: HostPort {
-                host: from.required("server.server_host", values::host)?,
-                port: from.required("server.server_port", values::stored_port("server_port"))?,
-            },
-            access: ServingConfig::read(from)?,
-            peer: HostPort {
-                host: from.required("server.peer_host", values::host)?,
-                port: from.required("server.peer_port", values::stored_port("peer_port"))?,
-            },
-            fleet: from.required("server.fleet", values::parsed)?,
-            startup_delay: from.required("server.startup_delay", values::duration)?,
-            verify_records: from.required("server.verify_records", values::share)?,
-            operation_timeout: from.required("server.operation_timeout", values::positive_duration)?,
-            dht: DhtConfig {
-                server_mode: from.required("server.dht.server_mode", values::switch)?,
-                ..DhtConfig::read(from)?
-            },
-            denylists: DenylistFiles::read(from)?,
-        })
+    fn read(text: &str) -> Reading<Self> {
+        FleetGroup::parse_list(text).map_err(|error| error.to_string())
     }
 }
 
-impl DhtConfig {
-    /// What every node needs to know. It answers nobody else's requests, unless it is told to.
-    pub(super) fn read(from: &Sources) -> Result<Self, ConfigError> {
-        Ok(Self {
-            project: from.required("server.dht.project", values::text)?,
-            network: from.required("server.dht.network", values::text)?,
-            strategy: strategy(from)?,
-            server_mode: false,
-            alpha: from.required("server.dht.alpha", values::within(1..=MAX_ALPHA))?,
-            bootstrap_peers: from
-                .optional("server.dht.bootstrap_peers", values::list(values::peer_multiaddr))?
-                .unwrap_or_default(),
-            protocol_ids: from.optional("server.dht.protocol_id", values::distinct(values::protocol_id))?,
-            external_addresses: from
-                .optional("server.dht.external_addresses", values::list(values::multiaddr))?
-                .unwrap_or_default(),
-            private_peers: from.required("server.dht.private_peers", values::private_peers)?,
-            connections: from.required("server.dht.connections", values::connections)?,
-        })
-    }
+settings! {
+    /// `parsec health`.
+    HealthConfig(from) = "";
+    + common: CommonConfig, "What every command has";
+    + trust: TrustConfig, "Whom to believe that they are the server";
+    => server: ServerUrl = from.required_argument(health_url)?, "The server to ask";
+    => access: CallingConfig = CallingConfig { ca: trust.ca.clone(), ..CallingConfig::default() }, "How it is entered";
 }
 
-/// The strategy that three settings can name, whichever was set in the place that wins.
-fn strategy(from: &Sources) -> Result<StrategyKind, ConfigError> {
-    let switched = |name, kind| Ok(from.required(name, values::switch)?.then_some((from.origin(name), kind)));
-    let named = from.optional("server.dht.strategy", values::strategy)?;
-    let mut asked: Vec<(&Origin, StrategyKind)> = [
-        named.map(|kind| (from.origin("server.dht.strategy"), kind)),
-        switched("server.dht.fullrt", StrategyKind::Fullrt)?,
-        switched("server.dht.optprov", StrategyKind::Optprov)?,
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let highest = asked.iter().map(|(origin, _)| origin.rank()).max();
-    asked.retain(|(origin, _)| Some(origin.rank()) == highest);
-    let Some((first, kind)) = asked.first() else { return Ok(StrategyKind::Classic) };
-    match asked.iter().find(|(_, other)| other != kind) {
-        Some((other, _)) => Err(ConfigError::Both((*first).clone(), (*other).clone())),
-        None => Ok(*kind),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::ffi::OsString;
 
-impl HealthConfig {
-    /// Reads what `parsec health` needs; `server` is its argument.
-    ///
-    /// # Errors
-    /// Names the first setting that cannot be used.
-    pub fn read(from: &Sources, server: &str) -> Result<Self, ConfigError> {
-        let server = health_url(server).map_err(|reason| ConfigError::Value {
-            origin: Origin::Argument("HOST:PORT"),
-            value: server.to_owned(),
-            reason,
-        })?;
-        Ok(Self { common: CommonConfig::read(from)?, server, access: CallingConfig::without_token(from)? })
+    use super::*;
+    use crate::cli::parse;
+    use crate::programs::Command;
+
+    fn place(variables: &[(&str, &str)]) -> Result<PlaceConfig, String> {
+        let environment: BTreeMap<_, _> =
+            variables.iter().map(|(k, v)| ((*k).to_owned(), OsString::from(*v))).collect();
+        match parse(["parsec", "server"].map(Into::into), &environment, &crate::tests::BINARY) {
+            Ok((Command::Server(config), _)) => Ok(config.place),
+            Ok((other, _)) => panic!("{other:?}"),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn ecs_metadata_that_are_written_out_win_over_the_place_to_ask() {
+        let given = ("ECS_CONTAINER_METADATA", r#"{"Limits":{"CPU":7}}"#);
+        let uri = ("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/x");
+        let container = Container { cpu: Some(7), ..Container::default() };
+        assert_eq!(
+            {
+                let place = place(&[given, uri]).unwrap();
+                (place.ecs, place.ecs_uri)
+            },
+            (Some(container), None)
+        );
+        assert_eq!(place(&[uri]).unwrap().ecs_uri, Some(uri.1.parse().unwrap()));
+        assert_eq!(place(&[]).unwrap(), PlaceConfig::default());
+    }
+
+    #[test]
+    fn what_cannot_be_used_of_ecs_is_named_and_cut_if_it_is_long() {
+        for (variable, value, reason) in [
+            (
+                "ECS_CONTAINER_METADATA",
+                r#"{"Limits":{"CPU":"10"}}"#,
+                "`Limits.CPU` is \"10\"; expected a number from 0 to 2147483647",
+            ),
+            ("ECS_CONTAINER_METADATA_URI_V4", "169.254.170.2/v4", "expected an http:// URL such as http://169.254"),
+            ("ECS_CONTAINER_METADATA_URI_V4", "https://169.254.170.2/v4", "expected an http:// URL"),
+        ] {
+            let message = place(&[(variable, value)]).unwrap_err();
+            let start = format!("error: environment variable {variable}: cannot use `{value}`: {reason}");
+            assert!(message.starts_with(&start), "{message}");
+        }
+        let message = place(&[("ECS_CONTAINER_METADATA", &"x".repeat(1_000_000))]).unwrap_err();
+        assert!(message.len() < 500 && message.contains("x…`: it is not JSON"), "{} characters", message.len());
     }
 }

@@ -7,30 +7,30 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use crate::common::CommonConfig;
-use crate::declared::SECTIONS;
-use crate::error::{ConfigError, Origin};
-use crate::key::{CONFIG, Key, Kind, Program, SECRETS, Secrecy, Section};
-use crate::schema::schema;
+use crate::declare::settings;
+use crate::error::Origin;
+use crate::key::{CONFIG, Key, Kind, Secrecy, Section, Used};
 use crate::secrecy::BLANK;
 use crate::sources::Sources;
-use crate::values::{self, ShowFormat};
+use crate::values::{self, choice};
 
-/// `parsec config`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShowConfig {
-    /// What every command has.
-    pub common: CommonConfig,
-    /// What to show.
-    pub shown: Shown,
+choice! {
+    /// How settings are written.
+    ShowFormat {
+        Text = "text" or "table", "For people";
+        Json = "json", "One array of objects";
+        Toml = "toml", "A configuration file";
+    }
 }
 
-/// What `parsec config` shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Shown {
-    /// The table of settings, for programs.
-    Schema,
-    /// The values.
-    Values(Vec<Setting>, ShowFormat),
+settings! {
+    /// `parsec config`.
+    ShowConfig(from) = "Config";
+    + common: CommonConfig, "What every command has";
+    format: ShowFormat = ("show.format", "format", "FORMAT").default("text"), "How settings are written";
+    schema: bool = ("show.schema", "schema", "BOOL"), "Print every setting of every command as JSON, for programs";
+    => table: &'static [Used] = from.table, "Every setting, with the commands that use it";
+    => settings: Vec<Setting> = Setting::all(from), "The settings of the command that is asked for";
 }
 
 /// One setting with its value.
@@ -46,54 +46,29 @@ pub struct Setting {
 }
 
 impl ShowConfig {
-    /// What `program` would run with; every setting of every program if there is none.
-    ///
-    /// # Errors
-    /// Names the first setting that cannot be used.
-    pub fn values(from: &Sources, program: Option<Program>, format: &str) -> Result<Self, ConfigError> {
-        let wrong = |reason| ConfigError::Value { origin: Origin::Flag("format"), value: format.to_owned(), reason };
-        let format = ShowFormat::read(format).map_err(wrong)?;
-        let used = |section: &&Section| program.is_none_or(|program| section.used_by.contains(&program));
-        let settings =
-            SECTIONS.iter().filter(used).flat_map(|section| section.keys.iter().map(move |key| (section, key)));
-        let settings = settings.map(|(section, key)| Setting::read(from, section, key)).collect();
-        Ok(Self { common: CommonConfig::read(from)?, shown: Shown::Values(settings, format) })
-    }
-
-    /// The table of settings, for programs.
-    ///
-    /// # Errors
-    /// Names the first setting of those of every command that cannot be used.
-    pub fn schema(from: &Sources) -> Result<Self, ConfigError> {
-        Ok(Self { common: CommonConfig::read(from)?, shown: Shown::Schema })
-    }
-
     /// What to print.
     pub fn text(&self) -> String {
-        match &self.shown {
-            Shown::Schema => format!("{:#}", schema()),
-            Shown::Values(settings, ShowFormat::Text) => table(settings),
-            Shown::Values(settings, ShowFormat::Json) => {
-                format!("{:#}", settings.iter().map(Setting::json).collect::<Value>())
-            }
-            Shown::Values(settings, ShowFormat::Toml) => toml(settings),
+        match self.format {
+            _ if self.schema => format!("{:#}", schema(self.table)),
+            ShowFormat::Text => table(&self.settings),
+            ShowFormat::Json => format!("{:#}", self.settings.iter().map(Setting::json).collect::<Value>()),
+            ShowFormat::Toml => toml(&self.settings),
         }
     }
 }
 
 impl Setting {
+    /// Those of the command that is asked for; if none is, of all commands but this one.
+    fn all(from: &Sources) -> Vec<Self> {
+        let own = |section: &Section| section.keys.iter().any(|key| key.name == "show.format");
+        from.scope().filter(|(section, _)| !own(section)).map(|(section, key)| Self::read(from, section, key)).collect()
+    }
+
     fn read(from: &Sources, section: &Section, key: &'static Key) -> Self {
-        let value = from.shown(key);
         let origin = from.origin(key.name).clone();
-        let wins = |winner: &'static str| Cow::Owned(format!("{winner} wins"));
         let idle = key.idle.filter(|_| origin.rank() > 0).map(Cow::Borrowed);
-        Self {
-            section: section.heading,
-            key,
-            value,
-            origin,
-            idle: idle.or_else(|| overruled(from, key.name).map(wins)),
-        }
+        let idle = idle.or_else(|| from.overruled(key).map(|winner| Cow::Owned(format!("{winner} wins"))));
+        Self { section: section.heading, key, value: from.shown(key), origin, idle }
     }
 
     /// Whether the value may stand where others read it.
@@ -106,24 +81,11 @@ impl Setting {
         }
     }
 
-    fn place(&self) -> (&'static str, String) {
-        match &self.origin {
-            Origin::Default(_) => ("default", String::new()),
-            Origin::File(path, _) => ("file", path.display().to_string()),
-            Origin::Variable(name) => ("variable", (*name).to_owned()),
-            Origin::Flag(name) => ("flag", format!("--{name}")),
-            Origin::Argument(name) => ("argument", (*name).to_owned()),
-        }
-    }
-
     /// Where it came from, in words.
     fn from(&self) -> String {
-        let (kind, place) = self.place();
-        let place = if place.is_empty() { kind.to_owned() } else { format!("{kind} {place}") };
-        match &self.idle {
-            Some(reason) => format!("{place} (no effect: {reason})"),
-            None => place,
-        }
+        let (kind, place) = self.origin.place();
+        let idle = self.idle.as_ref().map(|reason| format!(" (no effect: {reason})")).unwrap_or_default();
+        format!("{kind} {place}").trim_end().to_owned() + &idle
     }
 
     /// The value as its kind; a text where it is not of its kind.
@@ -140,7 +102,7 @@ impl Setting {
     }
 
     fn json(&self) -> Value {
-        let (kind, place) = self.place();
+        let (kind, place) = self.origin.place();
         json!({
             "section": self.section,
             "name": self.key.name,
@@ -153,9 +115,9 @@ impl Setting {
     }
 
     /// The value as it stands in a file.
-    fn toml(&self) -> Option<String> {
+    fn toml(&self) -> String {
         let text = match self.typed() {
-            Value::Null => return None,
+            Value::Null => String::new(),
             // TOML holds no larger whole number, and a text is read as well.
             Value::Number(number) if number.as_u64().is_some_and(|number| i64::try_from(number).is_err()) => {
                 format!("\"{number}\"")
@@ -163,29 +125,7 @@ impl Setting {
             value => value.to_string(),
         };
         // What TOML wants escaped is what JSON wants escaped, and this.
-        Some(text.replace('\u{7f}', "\\u007F"))
-    }
-}
-
-/// The setting that is heard instead of `name`, if another one is.
-fn overruled(from: &Sources, name: &str) -> Option<&'static str> {
-    const PARTS: [&str; 8] = ["host", "port", "name", "password", "password_file", "user", "sslmode", "sslrootcert"];
-    const STRATEGY: [&str; 3] = ["server.dht.strategy", "server.dht.fullrt", "server.dht.optprov"];
-    let rank = |name: &str| from.origin(name).rank();
-    let asks = |name: &str| match name {
-        "server.dht.strategy" => rank(name) > 0,
-        name => from.optional(name, values::switch) == Ok(Some(true)),
-    };
-    let part = name.strip_prefix("database.").filter(|part| PARTS.contains(part));
-    let secret = SECRETS.into_iter().find(|(secret, file)| [*secret, *file].contains(&name));
-    match (part, secret) {
-        (Some(_), _) if rank("database.url") > 0 => Some("database.url"),
-        (_, Some((secret, file))) if name == secret => (rank(file) > rank(name)).then_some(file),
-        (_, Some((secret, _))) => (rank(name) > 0 && rank(secret) > rank(name)).then_some(secret),
-        _ if STRATEGY.contains(&name) && asks(name) => {
-            STRATEGY.into_iter().find(|other| asks(other) && rank(other) > rank(name))
-        }
-        _ => None,
+        text.replace('\u{7f}', "\\u007F")
     }
 }
 
@@ -194,8 +134,7 @@ fn table(settings: &[Setting]) -> String {
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["setting", "value", "from"]);
     for setting in settings {
-        let value = setting.value.as_deref().unwrap_or("–");
-        table.add_row([setting.key.name, value, &setting.from()]);
+        table.add_row([setting.key.name, setting.value.as_deref().unwrap_or("–"), &setting.from()]);
     }
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
@@ -210,16 +149,34 @@ fn toml(settings: &[Setting]) -> String {
             let gap = if text.is_empty() { "" } else { "\n" };
             let _ = writeln!(text, "{gap}# {section}");
         }
-        let active = setting.idle.is_none() && setting.is_open();
-        let (mark, value) = match setting.toml() {
-            Some(value) if active => ("", value),
-            Some(value) => ("# ", value),
-            None => ("# ", String::new()),
-        };
-        let from: String = setting.from().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let _ = writeln!(text, "{mark}{} = {value} # {from}", setting.key.name);
+        let is_active = setting.value.is_some() && setting.idle.is_none() && setting.is_open();
+        let mark = if is_active { "" } else { "# " };
+        let from = setting.from().replace(char::is_control, " ");
+        let _ = writeln!(text, "{mark}{} = {} # {from}", setting.key.name, setting.toml());
     }
     text.trim_end().to_owned()
+}
+
+/// The table of settings for programs: what deployment files name is checked against it. One object for each setting.
+fn schema(table: &[Used]) -> Value {
+    let rows = table.iter().flat_map(|Used { section, by }| section.keys.iter().map(move |key| (section, by, key)));
+    rows.map(|(section, programs, key)| {
+        json!({
+            "section": section.heading,
+            "programs": programs,
+            "name": key.name,
+            "flag": key.flag,
+            "older_flags": key.older_flags,
+            "variable": key.variable,
+            "older_variables": key.older,
+            "kind": format!("{:?}", key.kind).to_lowercase(),
+            "values": key.choices.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+            "default": key.default,
+            "secret": key.secrecy != Secrecy::Open,
+            "no_effect": key.idle,
+        })
+    })
+    .collect()
 }
 
 #[cfg(test)]

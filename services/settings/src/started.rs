@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use crate::cli::{Binary, CliError, Command, parse};
+use crate::cli::{Binary, CliError, parse};
+use crate::programs::Command;
 use crate::warnings::Warning;
 
 /// What the process was started with.

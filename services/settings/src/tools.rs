@@ -1,18 +1,16 @@
-//! The settings of the commands that people use by hand: `provide`, `retrieve`, `trace`, `migrate`, `conformance`,
-//! `bench`.
+//! The settings of the commands that people use by hand, `demo` aside.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use parsec_measure::{AttemptId, Cid, Share, StrategyKind};
+use parsec_measure::{AttemptId, Cid, Latency, Share, StrategyKind};
 
-use crate::access::{CallingConfig, ServerUrl, server_url};
-use crate::common::{CommonConfig, DatabaseConfig};
+use crate::access::{CallingConfig, HostPort, ServerUrl, TokenConfig, TrustConfig, server_url, told_host};
+use crate::common::{CommonConfig, DatabaseConfig, SpoolConfig};
 use crate::declare::settings;
-use crate::error::{ConfigError, Origin};
+use crate::demo::{dead_share, dead_share_beside};
 use crate::serving::{DhtConfig, MAX_ALPHA};
-use crate::sources::Sources;
-use crate::values::{self, BenchFormat, BenchTransport, HostPort, OutputFormat, Reading, Shell};
+use crate::values::{self, OutputFormat, Reading, Value, choice, within};
 
 /// The most peers of a comparison: each costs memory of this one process, about a megabyte.
 const MAX_BENCH_PEERS: u32 = 10_000;
@@ -27,199 +25,186 @@ const MIN_BENCH_PEERS: u32 = 21;
 const MAX_BENCH_OPERATIONS: u32 = 100_000;
 
 settings! {
-    /// `parsec provide` and `parsec retrieve`.
-    OneShotConfig read(from, asked: OneShot);
-    + /// What every command has.
-    common: CommonConfig = CommonConfig::read(from)?;
-    + /// Where the libp2p host listens.
-    peer_host: String = from.required("server.peer_host", values::host)?;
-    + /// The node's part in the DHT.
-    dht: DhtConfig = DhtConfig::read(from)?;
-    + /// How long the operation may take.
-    operation_timeout: Duration = from.required("server.operation_timeout", values::positive_duration)?;
-    + /// What to do.
-    operation: OneShot = asked;
-    peer_port: u16 = number("oneshot.peer_port", "peer-port", "PORT").default("0"),
-        required values::within(0..=u16::MAX), "Port of the libp2p host; 0 takes a free one";
-    ready_timeout: Duration = text("oneshot.ready_timeout", "ready-timeout", "DURATION").default("2m"),
-        required values::positive_duration, "How long joining the network may take";
-    format: OutputFormat = text("oneshot.format", "format", "FORMAT").default("text"),
-        required OutputFormat::read, "Result as text or json";
+    /// What `parsec provide` and `parsec retrieve` have in common.
+    OneShotConfig(from) = "One operation";
+    + dht: DhtConfig, "The node's part in the DHT";
+    peer_port: u16 = ("oneshot.peer_port", "peer-port", "PORT").default("0"), "Port of the libp2p host; 0 takes a free one";
+    ready_timeout: Duration = ("oneshot.ready_timeout", "ready-timeout", "DURATION").default("2m"), "How long joining the network may take";
+    format: OutputFormat = ("oneshot.format", "format", "FORMAT").default("text"), "How the result is written";
+    => peer: HostPort = HostPort { host: dht.peer_host.clone(), port: peer_port }, "Where the libp2p host listens";
 }
 
-impl OneShotConfig {
-    /// Where the libp2p host listens.
-    pub fn peer(&self) -> HostPort {
-        HostPort { host: self.peer_host.clone(), port: self.peer_port }
-    }
-
-    /// Reads what `parsec provide` needs; `file` is its argument.
-    pub(crate) fn provide(from: &Sources, file: Option<&str>) -> Result<Self, ConfigError> {
-        let file = file.map(|path| argument("FILE", path, values::path)).transpose()?;
-        Self::read(from, OneShot::Provide { file, stay: from.required("provide.stay", values::switch)? })
-    }
-
-    /// Reads what `parsec retrieve` needs; `cid` is its argument.
-    pub(crate) fn retrieve(from: &Sources, cid: &str) -> Result<Self, ConfigError> {
-        Self::read(from, OneShot::Retrieve(argument("CID", cid, values::cid)?))
-    }
+settings! {
+    /// `parsec provide`.
+    ProvideConfig(from) = "Provide";
+    + common: CommonConfig, "What every command has";
+    + one: OneShotConfig, "How to publish";
+    stay: bool = ("provide.stay", "stay", "BOOL"), "Keep running until Ctrl-C, so that peers that find the record can reach the provider";
+    => file: Option<PathBuf> = from.argument(values::path)?, "The file whose content to publish; `None` is fresh random content";
 }
 
-/// One operation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OneShot {
-    /// Publish.
-    Provide {
-        /// The file whose content to publish; `None` is fresh random content.
-        file: Option<PathBuf>,
-        /// Whether to go on running afterwards.
-        stay: bool,
-    },
-    /// Find.
-    Retrieve(Cid),
+settings! {
+    /// `parsec retrieve`.
+    RetrieveConfig(from) = "";
+    + common: CommonConfig, "What every command has";
+    + one: OneShotConfig, "How to look";
+    => cid: Cid = from.required_argument(Cid::read)?, "What to look for";
 }
 
 settings! {
     /// `parsec trace`.
-    TraceConfig read(from, asked: Option<&str>);
-    + /// What every command has.
-    common: CommonConfig = CommonConfig::read(from)?;
-    + /// Where the traces are.
-    database: DatabaseConfig = DatabaseConfig::read(from)?;
-    + /// The operation to show; `None` lists the newest.
-    id: Option<AttemptId> = asked.map(|id| argument("OPERATION_ID", id, values::operation_id)).transpose()?;
-    format: OutputFormat = text("trace.format", "format", "FORMAT").default("text"),
-        required OutputFormat::read, "As text or json";
+    TraceConfig(from) = "Trace";
+    + common: CommonConfig, "What every command has";
+    + database: DatabaseConfig, "Where the traces are";
+    format: OutputFormat = ("trace.format", "format", "FORMAT").default("text"), "How it is written";
+    => id: Option<AttemptId> = from.argument(AttemptId::read)?, "The operation to show; `None` lists the newest";
 }
 
 settings! {
     /// `parsec migrate`.
-    MigrateConfig read(from);
-    + /// What every command has.
-    common: CommonConfig = CommonConfig::read(from)?;
-    + /// What to bring up to date.
-    database: DatabaseConfig = DatabaseConfig::read(from)?;
-    print: bool = switch("migrate.print", "print", "BOOL"),
-        required values::switch, "Print the SQL of every step for an empty database, in order, and connect to nothing";
+    MigrateConfig(from) = "Migrate";
+    + common: CommonConfig, "What every command has";
+    + database: DatabaseConfig, "What to bring up to date";
+    print: bool = ("migrate.print", "print", "BOOL"), "Print the SQL of every step for an empty database, in order, and connect to nothing";
+}
+
+choice! {
+    /// What to do with a spool.
+    SpoolAction {
+        List = "list", "Says where rows wait, and how many";
+        Verify = "verify", "Reads every row that waits; exits with 1 if some are damaged";
+        Replay = "replay", "Writes the rows that no running process looks after to the database";
+    }
+}
+
+settings! {
+    /// `parsec spool`.
+    SpoolCommandConfig(from) = "Spool command";
+    + common: CommonConfig, "What every command has";
+    + database: DatabaseConfig, "Where rows that wait go";
+    + spool: SpoolConfig, "Where they wait";
+    format: OutputFormat = ("spool.format", "format", "FORMAT").default("text"), "How it is written";
+    // Without a word for it, only the settings are looked at.
+    => action: SpoolAction = from.argument(SpoolAction::read)?.unwrap_or(SpoolAction::List), "What to do";
 }
 
 settings! {
     /// `parsec conformance`.
-    ConformanceConfig read(from, url: &str);
-    + /// What every command has.
-    common: CommonConfig = CommonConfig::read(from)?;
-    + /// The HTTP API to check.
-    server: ServerUrl = argument("URL", url, server_url)?;
-    + /// How it is entered.
-    access: CallingConfig = CallingConfig::by_hand(from)?;
-    ready_timeout: Duration = text("conformance.ready_timeout", "ready-timeout", "DURATION").default("2m"),
-        required values::positive_duration, "How long to wait until the server says that it can measure";
-    timeout: Duration = text("conformance.timeout", "timeout", "DURATION").default("3m10s"),
-        required values::positive_duration,
+    ConformanceConfig(from) = "Conformance";
+    + common: CommonConfig, "What every command has";
+    + trust: TrustConfig, "Whom to believe that they are the server";
+    + token: TokenConfig, "What to present";
+    ready_timeout: Duration = ("conformance.ready_timeout", "ready-timeout", "DURATION").default("2m"),
+        "How long to wait until the server says that it can measure";
+    timeout: Duration = ("conformance.timeout", "timeout", "DURATION").default("3m10s"),
         "How long to wait for the answer to each request; longer than the server's own limit";
-    format: OutputFormat = text("conformance.format", "format", "FORMAT").default("text"),
-        required OutputFormat::read, "Result as text or json";
+    format: OutputFormat = ("conformance.format", "format", "FORMAT").default("text"), "How the result is written";
+    => server: ServerUrl = from.required_argument(server_url)?, "The HTTP API to check";
+    => access: CallingConfig = CallingConfig { token: token.token.clone(), token_file: None, ca: trust.ca.clone() }, "How it is entered";
+}
+
+choice! {
+    /// How a comparison is written.
+    BenchFormat {
+        Text = "text" or "table", "For people";
+        Json = "json", "One array of objects";
+        Csv = "csv", "Comma-separated, with a header";
+    }
+}
+
+choice! {
+    /// How the peers of a comparison are connected.
+    BenchTransport {
+        Memory = "memory", "Within the process, on a virtual clock";
+        Tcp = "tcp", "TCP on loopback";
+        Quic = "quic", "QUIC on loopback";
+    }
 }
 
 settings! {
     /// `parsec bench`.
-    BenchConfig read(from);
-    + /// What every command has.
-    common: CommonConfig = CommonConfig::read(from)?;
-    peers: u32 = number("bench.peers", "peers", "N").default("500"),
-        required values::within(MIN_BENCH_PEERS..=MAX_BENCH_PEERS), "Peers of the local DHT";
-    strategies: Vec<StrategyKind> = list("bench.strategies", "strategies", "STRATEGIES")
-        .default("classic,optprov,fullrt,libp2p"),
-        required values::distinct(values::strategy), "Strategies to compare";
-    transport: BenchTransport = text("bench.transport", "transport", "TRANSPORT").default("memory"),
-        required BenchTransport::read, "How peers are connected: memory (on a virtual clock), tcp or quic";
-    rtt: Duration = text("bench.rtt", "rtt", "DURATION").default("100ms"),
-        required values::round_trip(&strategies), "Round-trip time between any two peers";
-    undialable: Share = decimal("bench.undialable", "undialable", "SHARE").default("0.15"),
-        required values::dead_share, "Share of peers that cannot be dialled: two thirds refuse, one third never answers";
-    silent: Share = decimal("bench.silent", "silent", "SHARE").default("0"),
-        required |text: &str| {
-            let share = values::dead_share_beside(undialable, "undialable")(text)?;
-            measurable_silence(share, &strategies, transport)
-        },
+    BenchConfig(from) = "Bench";
+    + common: CommonConfig, "What every command has";
+    peers: u32 = ("bench.peers", "peers", "N").default("500") by within(MIN_BENCH_PEERS..=MAX_BENCH_PEERS), "Peers of the local DHT";
+    strategies: Vec<StrategyKind> = ("bench.strategies", "strategies", "STRATEGIES").default("classic,optprov,fullrt,libp2p"),
+        "Strategies to compare";
+    transport: BenchTransport = ("bench.transport", "transport", "TRANSPORT").default("memory"), "How peers are connected";
+    rtt: Duration = ("bench.rtt", "rtt", "DURATION").default("100ms") by round_trip(&strategies), "Round-trip time between any two peers";
+    undialable: Share = ("bench.undialable", "undialable", "SHARE").default("0.15") by dead_share,
+        "Share of peers that cannot be dialled: two thirds refuse, one third never answers";
+    silent: Share = ("bench.silent", "silent", "SHARE").default("0") by silence(undialable, &strategies, transport),
         "Share of peers that accept connections and never answer";
-    operations: u32 = number("bench.operations", "operations", "N").default("100"),
-        required values::within(1..=MAX_BENCH_OPERATIONS), "How many publications and how many lookups to make with each strategy";
-    seed: Option<u64> = number("bench.seed", "seed", "N"),
-        optional values::within(0..=u64::MAX), "Makes the random choices repeatable";
-    format: BenchFormat = text("bench.format", "format", "FORMAT").default("text"),
-        required BenchFormat::read, "Result as text, json or csv";
-    alpha: u16 = number("bench.alpha", "alpha", "N").default("10"),
-        required values::within(1..=MAX_ALPHA), "How many peers a lookup asks at the same time";
-    warm: bool = switch("bench.warm", "warm", "BOOL"),
-        required values::switch, "Keep connections from one operation to the next";
+    operations: u32 = ("bench.operations", "operations", "N").default("100") by within(1..=MAX_BENCH_OPERATIONS),
+        "How many publications and how many lookups to make with each strategy";
+    seed: Option<u64> = ("bench.seed", "seed", "N"), "Makes the random choices repeatable";
+    format: BenchFormat = ("bench.format", "format", "FORMAT").default("text"), "How the result is written";
+    alpha: u16 = ("bench.alpha", "alpha", "N").default("10") by within(1..=MAX_ALPHA), "How many peers a lookup asks at the same time";
+    warm: bool = ("bench.warm", "warm", "BOOL"), "Keep connections from one operation to the next";
+}
+
+/// The time that a round trip takes on a simulated network in which nodes of these strategies measure.
+fn round_trip(strategies: &[StrategyKind]) -> impl Fn(&str) -> Reading<Duration> {
+    move |text| {
+        let round_trip = values::duration(text)?;
+        Latency::fixed(round_trip, strategies).map_err(|error| error.to_string())?;
+        Ok(round_trip)
+    }
+}
+
+/// libp2p-kad waits for the silent on the real clock, the network for nobody on its virtual one: nothing that came of it
+/// would be a time.
+fn silence(
+    undialable: Share,
+    strategies: &[StrategyKind],
+    transport: BenchTransport,
+) -> impl Fn(&str) -> Reading<Share> {
+    let waits_in_vain = transport == BenchTransport::Memory && strategies.contains(&StrategyKind::Libp2p);
+    move |text| match dead_share_beside(undialable, "undialable")(text)? {
+        silent if silent.get() > 0.0 && waits_in_vain => {
+            Err("the time-outs of strategy libp2p do not run on the virtual clock of --transport memory; \
+                 expected 0, or --transport tcp, or --strategies without libp2p"
+                .to_owned())
+        }
+        silent => Ok(silent),
+    }
 }
 
 settings! {
     /// `parsec network`.
-    NetworkConfig read(from);
-    + /// What every command has.
-    common: CommonConfig = CommonConfig::read(from)?;
-    peers: u16 = number("network.peers", "peers", "N").default("100"),
-        required values::within(1..=MAX_NETWORK_PEERS), "Peers of the local DHT";
-    peer_host: String = text("network.peer_host", "peer-host", "HOST").default("127.0.0.1"),
-        required values::told_host, "Address on which the peers listen, and at which others reach them";
-    peer_port: u16 = number("network.peer_port", "peer-port", "PORT").default("0"),
-        required first_port(peers), "TCP port of the first peer; the other peers use the following ports; 0 uses free ports";
-    seed: u64 = number("network.seed", "seed", "N").default("1"),
-        required values::within(0..=u64::MAX), "Number from which the peer ids are made: the same number gives the same ids";
-}
-
-impl NetworkConfig {
-    /// Where the first peer listens; the others have the next ports.
-    pub fn first(&self) -> HostPort {
-        HostPort { host: self.peer_host.clone(), port: self.peer_port }
-    }
+    NetworkConfig(from) = "Network";
+    + common: CommonConfig, "What every command has";
+    peers: u16 = ("network.peers", "peers", "N").default("100") by within(1..=MAX_NETWORK_PEERS), "Peers of the local DHT";
+    peer_host: String = ("network.peer_host", "peer-host", "HOST").default("127.0.0.1") by told_host,
+        "Address on which the peers listen, and at which others reach them";
+    peer_port: u16 = ("network.peer_port", "peer-port", "PORT").default("0") by first_port(peers),
+        "TCP port of the first peer; the other peers use the following ports; 0 uses free ports";
+    seed: u64 = ("network.seed", "seed", "N").default("1"), "Number from which the peer ids are made: the same number gives the same ids";
+    => first: HostPort = HostPort { host: peer_host.clone(), port: peer_port }, "Where the first peer listens; the others have the next ports";
 }
 
 /// A port behind which there are enough for all others.
 fn first_port(peers: u16) -> impl Fn(&str) -> Reading<u16> {
     move |text| {
         let last = u16::MAX - (peers - 1);
-        match values::within(0..=u16::MAX)(text)? {
+        match within(0..=u16::MAX)(text)? {
             port if port > last => Err(format!("{peers} peers need as many ports: expected at most {last}")),
             port => Ok(port),
         }
     }
 }
 
-/// `parsec completions`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CompletionsConfig {
-    /// What every command has.
-    pub common: CommonConfig,
-    /// For which shell.
-    pub shell: Shell,
-}
-
-impl CompletionsConfig {
-    /// Reads what `parsec completions` needs; `shell` is its argument.
-    ///
-    /// # Errors
-    /// Names the first setting that cannot be used.
-    pub fn read(from: &Sources, shell: &str) -> Result<Self, ConfigError> {
-        Ok(Self { common: CommonConfig::read(from)?, shell: argument("SHELL", shell, Shell::read)? })
+choice! {
+    /// A program that completes command lines.
+    Shell {
+        Bash = "bash", "GNU's shell";
+        Zsh = "zsh", "The Z shell";
+        Fish = "fish", "The friendly interactive shell";
     }
 }
 
-/// libp2p-kad waits for the silent on the real clock, the network for nobody on its virtual one: nothing that came of it
-/// would be a time.
-fn measurable_silence(silent: Share, strategies: &[StrategyKind], transport: BenchTransport) -> Reading<Share> {
-    let waits_in_vain = transport == BenchTransport::Memory && strategies.contains(&StrategyKind::Libp2p);
-    if silent.get() > 0.0 && waits_in_vain {
-        return Err("the time-outs of strategy libp2p do not run on the virtual clock of --transport memory; \
-                    expected 0, or --transport tcp, or --strategies without libp2p"
-            .to_owned());
-    }
-    Ok(silent)
-}
-
-fn argument<T>(name: &'static str, text: &str, read: impl Fn(&str) -> Reading<T>) -> Result<T, ConfigError> {
-    let wrong = |reason| ConfigError::Value { origin: Origin::Argument(name), value: text.to_owned(), reason };
-    read(text).map_err(wrong)
+settings! {
+    /// `parsec completions`.
+    CompletionsConfig(from) = "";
+    + common: CommonConfig, "What every command has";
+    => shell: Shell = from.required_argument(Shell::read)?, "For which shell";
 }

@@ -3,186 +3,185 @@
 //! A reader gives back what would have been right; the caller knows the place and the value.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use parsec_api::token::ApiToken;
 use parsec_dht::{PrivatePeers, Warmth};
-use parsec_lab::Latency;
-use parsec_measure::{AttemptId, Cid, ParseCidError, Share, StrategyKind};
+use parsec_ecs::Container;
+use parsec_measure::{AttemptId, Cid, Fleet, Latency, ParseCidError, Share, StrategyKind, read_duration};
+use parsec_store::SslMode;
 use reqwest::Url;
-use tracing_subscriber::EnvFilter;
 
+use crate::key::{Choice, Kind};
+use crate::names::did_you_mean;
 use crate::secrecy::Secret;
 
 /// What a reader makes of a text: the value, or what would have been right.
-pub(super) type Reading<T> = Result<T, String>;
+pub(crate) type Reading<T> = Result<T, String>;
 
-/// The largest port that `nodes_ecs.server_port` and `nodes_ecs.peer_port` can hold: they are SMALLINT.
-const MAX_STORED_PORT: u16 = i16::MAX as u16;
+/// What one setting says.
+pub(crate) trait Value: Sized {
+    /// How it is written.
+    const KIND: Kind = Kind::Text;
+    /// What it can be, if that is one of a few.
+    const CHOICES: &'static [Choice] = &[];
 
-/// A place to listen on or to call, not yet resolved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostPort {
-    /// An IP address or a name.
-    pub host: String,
-    /// The port; 0 takes a free one when listening.
-    pub port: u16,
+    /// Reads it as most settings of this type are read.
+    fn read(text: &str) -> Reading<Self>;
 }
 
-impl HostPort {
-    /// The address to listen on or to call, IPv4 before IPv6. `localhost` is 127.0.0.1 without asking anybody:
-    /// it works where no name does, and two processes that are told so mean the same address.
-    ///
-    /// # Errors
-    /// If the name has no address, in the words of the system.
-    pub fn resolve(&self) -> std::io::Result<SocketAddr> {
-        if self.host.eq_ignore_ascii_case("localhost") {
-            return Ok((Ipv4Addr::LOCALHOST, self.port).into());
-        }
-        let mut addresses: Vec<_> = (self.host.as_str(), self.port).to_socket_addrs()?.collect();
-        addresses.sort_by_key(SocketAddr::is_ipv6);
-        let none = || std::io::Error::new(std::io::ErrorKind::NotFound, format!("`{}` has no address", self.host));
-        addresses.first().copied().ok_or_else(none)
+/// A field for a setting: a value, or one that may be missing.
+pub(crate) trait Field: Sized {
+    type Value: Value;
+
+    /// The field; `None` if there has to be a value, and is none.
+    fn of(value: Option<Self::Value>) -> Option<Self>;
+}
+
+impl<T: Value> Field for T {
+    type Value = T;
+
+    fn of(value: Option<T>) -> Option<T> {
+        value
     }
 }
 
-impl fmt::Display for HostPort {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host.parse::<IpAddr>() {
-            Ok(ip) => SocketAddr::new(ip, self.port).fmt(f),
-            Err(_) => write!(f, "{}:{}", self.host, self.port),
-        }
+impl<T: Value> Field for Option<T> {
+    type Value = T;
+
+    fn of(value: Option<T>) -> Option<Option<T>> {
+        Some(value)
     }
 }
 
-/// With fewer than a tenth of the peers in order, a DHT is none.
-const MAX_DEAD: f64 = 0.9;
-
-/// A share of the peers that are out of order.
-pub(super) fn dead_share(text: &str) -> Reading<Share> {
-    let share = share(text).ok().filter(|share| share.get() <= MAX_DEAD);
-    share.ok_or_else(|| format!("expected a share from 0 to {MAX_DEAD}, such as 0.15"))
+/// How such a field is written, and what it can be.
+pub(crate) const fn form<F: Field>() -> (Kind, &'static [Choice]) {
+    (<F::Value as Value>::KIND, <F::Value as Value>::CHOICES)
 }
 
-/// The same beside the share `other`, called `name`.
-pub(super) fn dead_share_beside(other: Share, name: &'static str) -> impl Fn(&str) -> Reading<Share> {
-    move |text| match dead_share(text)? {
-        share if share.get() + other.get() > MAX_DEAD => {
-            Err(format!("with {} {name} besides, expected at most {MAX_DEAD} in all", other.get()))
-        }
-        share => Ok(share),
-    }
-}
+/// The types of settings: how each is written, and read unless a setting says otherwise.
+macro_rules! values {
+    ($($type:ty: $kind:ident = $read:expr;)*) => {
+        $(impl Value for $type {
+            const KIND: Kind = Kind::$kind;
 
-/// Names that a setting is chosen from; one may have an older name, which is still read.
-macro_rules! choice {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal $(or $older:literal)?),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $name { $($(#[$variant_doc])* $variant),+ }
-
-        impl $name {
-            /// The name as one writes it.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
+            fn read(text: &str) -> Reading<Self> {
+                ($read)(text)
             }
+        })*
+    };
+}
 
-            pub(super) fn read(text: &str) -> Reading<Self> {
-                let all = [$(Self::$variant),+];
-                let names = || all.map(Self::as_str).join(", ");
-                let text = match text { $($($older => $text,)?)+ _ => text };
-                all.into_iter().find(|choice| choice.as_str() == text).ok_or_else(|| format!("expected one of: {}", names()))
+values! {
+    String: Text = text;
+    PathBuf: Text = path;
+    Secret: Text = |text: &str| Ok(Secret::new(text));
+    bool: Switch = switch;
+    u16: Number = within(0..=u16::MAX);
+    u32: Number = within(0..=u32::MAX);
+    u64: Number = within(0..=u64::MAX);
+    Share: Decimal = share;
+    Duration: Text = positive_duration;
+    IpAddr: Text = |text: &str| text.parse().map_err(|_| "expected an IP address such as 10.0.2.100".to_owned());
+    Url: Text = parsed;
+    Warmth: Text = connections;
+    ApiToken: Text = |text| ApiToken::new(text).map_err(|error| error.to_string());
+    AttemptId: Text = operation_id;
+    Cid: Text = cid;
+    Container: Text = parsed;
+    Fleet: Text = parsed;
+    Latency: Text = parsed;
+}
+
+impl<T: Value + PartialEq + fmt::Display> Value for Vec<T> {
+    const KIND: Kind = Kind::List;
+    const CHOICES: &'static [Choice] = T::CHOICES;
+
+    fn read(text: &str) -> Reading<Self> {
+        distinct(T::read)(text)
+    }
+}
+
+/// Names that a setting of this type is chosen from, each with what it means; one may have an older name, which is still
+/// read. A noun is used where the name alone would not say what is unknown.
+macro_rules! names {
+    ($type:ty, $noun:literal { $($value:path = $name:literal $(or $older:literal)?, $help:literal;)+ }) => {
+        impl $crate::values::Value for $type {
+            const CHOICES: &'static [$crate::key::Choice] = &[$(($name, $help)),+];
+
+            fn read(text: &str) -> $crate::values::Reading<Self> {
+                match text {
+                    $($name $(| $older)? => Ok($value),)+
+                    _ => Err($crate::values::no_choice($noun, text, Self::CHOICES)),
+                }
             }
         }
     };
 }
 
+/// Declares a type whose values are names.
+macro_rules! choice {
+    ($(#[$doc:meta])* $type:ident { $($value:ident = $name:literal $(or $older:literal)?, $help:literal;)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $type { $(#[doc = $help] $value),+ }
+
+        impl $type {
+            /// The name as one writes it.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$value => $name),+ }
+            }
+        }
+
+        $crate::values::names! { $type, "" { $($type::$value = $name $(or $older)?, $help;)+ } }
+    };
+}
+
+pub(crate) use {choice, names};
+
+pub(crate) fn no_choice(noun: &str, text: &str, choices: &[Choice]) -> String {
+    let names = choices.iter().map(|(name, _)| *name);
+    let known = names.clone().collect::<Vec<_>>().join(", ");
+    let unknown = if noun.is_empty() { String::new() } else { format!("unknown {noun} `{text}`; ") };
+    format!("{unknown}expected one of: {known}{}", did_you_mean(text, names))
+}
+
 choice! {
     /// How lines are written.
     OutputFormat {
-        /// For people.
-        Text = "text",
-        /// One JSON object on each line.
-        Json = "json",
+        Text = "text", "For people";
+        Json = "json", "For programs: JSON";
     }
 }
 
-choice! {
-    /// How settings are written.
-    ShowFormat {
-        /// For people.
-        Text = "text" or "table",
-        /// One array of objects.
-        Json = "json",
-        /// A configuration file.
-        Toml = "toml",
+names! {
+    SslMode, "" {
+        SslMode::Disable = "disable", "Never";
+        SslMode::Prefer = "prefer", "If the server offers it";
+        SslMode::Require = "require", "Always, with whatever certificate; with --db-sslrootcert, as verify-ca";
+        SslMode::VerifyCa = "verify-ca", "Always, with a certificate of a known authority";
+        SslMode::VerifyFull = "verify-full", "Always, with a certificate of a known authority for this host";
     }
 }
 
-choice! {
-    /// A program that completes command lines.
-    Shell {
-        /// GNU's.
-        Bash = "bash",
-        /// The Z shell.
-        Zsh = "zsh",
-        /// The friendly one.
-        Fish = "fish",
+names! {
+    StrategyKind, "strategy" {
+        StrategyKind::Classic = "classic", "Find the closest peers, then send the record to each of them";
+        StrategyKind::Optprov = "optprov", "Send records during the lookup, to peers that are probably among the closest";
+        StrategyKind::Fullrt = "fullrt", "Know every peer from a crawl, and need no lookup";
+        StrategyKind::Libp2p = "libp2p", "Use the queries of rust-libp2p";
     }
 }
 
-choice! {
-    /// What to do with a spool.
-    SpoolAction {
-        /// Say what waits.
-        List = "list",
-        /// Say what cannot be read.
-        Verify = "verify",
-        /// Write what waits.
-        Replay = "replay",
-    }
-}
-
-choice! {
-    /// How a comparison is written.
-    BenchFormat {
-        /// For people.
-        Text = "text" or "table",
-        /// One array of objects.
-        Json = "json",
-        /// Comma-separated, with a header.
-        Csv = "csv",
-    }
-}
-
-choice! {
-    /// How the peers of a comparison are connected.
-    BenchTransport {
-        /// Within the process, on a virtual clock.
-        Memory = "memory",
-        /// TCP on loopback.
-        Tcp = "tcp",
-        /// QUIC on loopback.
-        Quic = "quic",
-    }
-}
-
-choice! {
-    /// TLS to the database, in the words of libpq.
-    SslMode {
-        /// Never.
-        Disable = "disable",
-        /// If the server offers it.
-        Prefer = "prefer",
-        /// Always, with whatever certificate.
-        Require = "require",
-        /// Always, with a certificate of a known authority.
-        VerifyCa = "verify-ca",
-        /// Always, with a certificate of a known authority for this host.
-        VerifyFull = "verify-full",
+names! {
+    PrivatePeers, "" {
+        PrivatePeers::Auto = "auto", "Ignore them if all bootstrap peers are public";
+        PrivatePeers::Dial = "dial", "Dial them";
+        PrivatePeers::Ignore = "ignore", "Ignore them";
     }
 }
 
@@ -201,9 +200,18 @@ pub enum LogLevel {
     Trace,
 }
 
-impl LogLevel {
+impl Value for LogLevel {
+    const KIND: Kind = Kind::Number;
+    const CHOICES: &'static [Choice] = &[
+        ("error", "What went wrong"),
+        ("warn", "And what might"),
+        ("info", "And what happens"),
+        ("debug", "And why"),
+        ("trace", "And every step"),
+    ];
+
     /// Reads names, and the numbers of logrus, the original's log library: 0 panic, 1 fatal, 2 error, …, 6 trace.
-    pub(super) fn read(text: &str) -> Reading<Self> {
+    fn read(text: &str) -> Reading<Self> {
         match text {
             "error" | "0" | "1" | "2" => Ok(Self::Error),
             "warn" | "warning" | "3" => Ok(Self::Warn),
@@ -215,99 +223,16 @@ impl LogLevel {
     }
 }
 
-/// What is logged beside the level, in the syntax of tracing.
-pub(super) fn log_filter(text: &str) -> Reading<String> {
-    let bad = |error| {
-        format!("{error}; expected directives such as libp2p_kad=debug,libp2p_swarm=trace, separated by commas")
-    };
-    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(bad)
-}
-
-pub(super) fn any_text(text: &str) -> Reading<String> {
-    Ok(text.to_owned())
-}
-
-pub(super) fn text(text: &str) -> Reading<String> {
+pub(crate) fn text(text: &str) -> Reading<String> {
     if text.trim().is_empty() { Err("expected a text that is not empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-pub(super) fn path(path: &str) -> Reading<PathBuf> {
+pub(crate) fn path(path: &str) -> Reading<PathBuf> {
     text(path).map(PathBuf::from)
 }
 
-pub(super) fn host(host: &str) -> Reading<String> {
-    let plain = host.trim_start_matches('[').trim_end_matches(']');
-    let is_name = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    if !plain.is_empty() && (plain.parse::<IpAddr>().is_ok() || is_name(plain)) {
-        Ok(plain.to_owned())
-    } else {
-        Err("expected an IP address or a host name; 0.0.0.0 listens on all addresses".to_owned())
-    }
-}
-
-/// A host that is told to others.
-pub(super) fn told_host(text: &str) -> Reading<String> {
-    let host = host(text)?;
-    match host.parse::<IpAddr>() {
-        Ok(ip) if ip.is_unspecified() => {
-            Err("expected an address that others can dial, or a name of one, not all addresses".to_owned())
-        }
-        _ => Ok(host),
-    }
-}
-
-pub(super) fn host_port(text: &str) -> Reading<HostPort> {
-    let expected = || "expected HOST:PORT, such as localhost:7070 or [::1]:7070".to_owned();
-    let (name, number) = text.rsplit_once(':').ok_or_else(expected)?;
-    if name.contains(':') && !name.starts_with('[') {
-        return Err(expected());
-    }
-    let host = host(name).map_err(|_| expected())?;
-    let port = within(1..=u16::MAX)(number).map_err(|_| expected())?;
-    Ok(HostPort { host, port })
-}
-
-/// A place to ask something over plain HTTP: an agent on the same machine.
-pub(super) fn metadata_url(text: &str) -> Reading<Url> {
-    let url = text.parse::<Url>().ok().filter(|url| url.scheme() == "http" && url.has_host());
-    url.ok_or_else(|| "expected an http:// URL such as http://169.254.170.2/v4/0123456789".to_owned())
-}
-
-pub(super) fn within<T: FromStr + PartialOrd + fmt::Display>(range: RangeInclusive<T>) -> impl Fn(&str) -> Reading<T> {
-    move |text| {
-        let (first, last) = (range.start(), range.end());
-        let number = text.parse().ok().filter(|number| range.contains(number));
-        number.ok_or_else(|| format!("expected a whole number from {first} to {last}"))
-    }
-}
-
-/// The most connections that can be asked for: what a node may have to others anyway.
-const MAX_CONNECTIONS: u32 = 8_192;
-
-pub(super) fn connections(text: &str) -> Reading<Warmth> {
-    let marks = text.split_once('-').and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
-    match marks {
-        Some((low, high)) if low <= high && high <= MAX_CONNECTIONS => Ok(Warmth { low, high }),
-        _ => Err(format!("expected two numbers up to {MAX_CONNECTIONS}, the lower one first, such as 160-192")),
-    }
-}
-
-pub(super) fn share(text: &str) -> Reading<Share> {
-    let share = text.parse().ok().and_then(Share::new);
-    share.ok_or_else(|| "expected a number from 0 to 1, such as 0.01".to_owned())
-}
-
-pub(super) fn stored_port(column: &'static str) -> impl Fn(&str) -> Reading<u16> {
-    move |text| match within(0..=u16::MAX)(text)? {
-        port if port > MAX_STORED_PORT => Err(format!(
-            "expected a port up to {MAX_STORED_PORT}: the database keeps it in nodes_ecs.{column}, a SMALLINT"
-        )),
-        port => Ok(port),
-    }
-}
-
 /// The forms that Go's `strconv.ParseBool` takes.
-pub(super) fn switch(text: &str) -> Reading<bool> {
+pub(crate) fn switch(text: &str) -> Reading<bool> {
     match text {
         "1" | "t" | "T" | "true" | "True" | "TRUE" => Ok(true),
         "0" | "f" | "F" | "false" | "False" | "FALSE" => Ok(false),
@@ -315,11 +240,24 @@ pub(super) fn switch(text: &str) -> Reading<bool> {
     }
 }
 
-pub(super) fn duration(text: &str) -> Reading<Duration> {
-    crate::duration::parse(text).ok_or_else(|| "expected a duration such as 500ms, 30s or 1m30s".to_owned())
+pub(crate) fn within<T: FromStr + PartialOrd + fmt::Display>(range: RangeInclusive<T>) -> impl Fn(&str) -> Reading<T> {
+    move |text| {
+        let (first, last) = (range.start(), range.end());
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("expected a whole number from {first} to {last}"))
+    }
 }
 
-pub(super) fn positive_duration(text: &str) -> Reading<Duration> {
+fn share(text: &str) -> Reading<Share> {
+    let share = text.parse().ok().and_then(Share::new);
+    share.ok_or_else(|| "expected a number from 0 to 1, such as 0.01".to_owned())
+}
+
+pub(crate) fn duration(text: &str) -> Reading<Duration> {
+    read_duration(text).ok_or_else(|| "expected a duration such as 500ms, 30s or 1m30s".to_owned())
+}
+
+fn positive_duration(text: &str) -> Reading<Duration> {
     match duration(text)? {
         Duration::ZERO => Err("expected a duration longer than zero, such as 30s or 1m30s".to_owned()),
         duration => Ok(duration),
@@ -327,12 +265,12 @@ pub(super) fn positive_duration(text: &str) -> Reading<Duration> {
 }
 
 /// Reads what `item` reads, separated by commas; nothing at all is an empty list.
-pub(super) fn list<T>(item: impl Fn(&str) -> Reading<T>) -> impl Fn(&str) -> Reading<Vec<T>> {
+pub(crate) fn list<T>(item: impl Fn(&str) -> Reading<T>) -> impl Fn(&str) -> Reading<Vec<T>> {
     move |text| text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(&item).collect()
 }
 
 /// A list of at least one item, none of them twice.
-pub(super) fn distinct<T: PartialEq + fmt::Display>(
+pub(crate) fn distinct<T: PartialEq + fmt::Display>(
     item: impl Fn(&str) -> Reading<T>,
 ) -> impl Fn(&str) -> Reading<Vec<T>> {
     let read = list(item);
@@ -347,88 +285,27 @@ pub(super) fn distinct<T: PartialEq + fmt::Display>(
     }
 }
 
-pub(super) fn strategy(text: &str) -> Reading<StrategyKind> {
-    let expected = || {
-        format!(
-            "unknown strategy `{text}`; expected one of: {}",
-            StrategyKind::ALL.map(StrategyKind::as_str).join(", ")
-        )
-    };
-    text.parse().map_err(|_| expected())
-}
+/// The most connections that can be asked for: what a node may have to others anyway.
+const MAX_CONNECTIONS: u32 = 8_192;
 
-/// What to do with private addresses of other peers.
-pub(super) fn private_peers(text: &str) -> Reading<PrivatePeers> {
-    match text {
-        "auto" => Ok(PrivatePeers::Auto),
-        "dial" => Ok(PrivatePeers::Dial),
-        "ignore" => Ok(PrivatePeers::Ignore),
-        _ => Err("expected one of: auto, dial, ignore".to_owned()),
+fn connections(text: &str) -> Reading<Warmth> {
+    let marks = text.split_once('-').and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
+    match marks {
+        Some((low, high)) if low <= high && high <= MAX_CONNECTIONS => Ok(Warmth { low, high }),
+        _ => Err(format!("expected two numbers up to {MAX_CONNECTIONS}, the lower one first, such as 160-192")),
     }
 }
 
-/// The time that a round trip takes on a simulated network in which nodes of these strategies measure.
-pub(super) fn round_trip(strategies: &[StrategyKind]) -> impl Fn(&str) -> Reading<Duration> {
-    move |text| {
-        let round_trip = duration(text)?;
-        Latency::fixed(round_trip, strategies).map_err(|error| error.to_string())?;
-        Ok(round_trip)
-    }
-}
-
-/// The same for one that may also be `realistic` or `none`.
-pub(super) fn latency(strategies: &[StrategyKind]) -> impl Fn(&str) -> Reading<Latency> {
-    move |text| {
-        let latency: Latency = parsed(text)?;
-        latency.suits(strategies).map_err(|error| error.to_string())
-    }
-}
-
-pub(super) fn cid(text: &str) -> Reading<Cid> {
+fn cid(text: &str) -> Reading<Cid> {
     text.parse().map_err(|error: ParseCidError| format!("{} (expected `Qm…` or a multibase CIDv1)", error.reason))
 }
 
-pub(super) fn operation_id(text: &str) -> Reading<AttemptId> {
+fn operation_id(text: &str) -> Reading<AttemptId> {
     let expected = |_| "expected the id of an operation, a UUID such as `parsec trace` lists them".to_owned();
     text.parse().map(AttemptId).map_err(expected)
 }
 
-/// A multiaddr by its looks; what it says is for those to judge who know libp2p.
-pub(super) fn multiaddr(text: &str) -> Reading<String> {
-    if text.starts_with('/') && text.len() > 1 {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("`{text}` is not a multiaddr; expected one such as /ip4/192.0.2.1/tcp/4001"))
-    }
-}
-
-pub(super) fn peer_multiaddr(text: &str) -> Reading<String> {
-    if multiaddr(text)?.contains("/p2p/") {
-        Ok(text.to_owned())
-    } else {
-        Err(format!(
-            "`{text}` does not end in /p2p/ and a peer id; expected one such as /ip4/192.0.2.1/tcp/4001/p2p/12D3Koo…"
-        ))
-    }
-}
-
-pub(super) fn protocol_id(text: &str) -> Reading<String> {
-    if text.starts_with('/') && text.len() > 1 {
-        Ok(text.to_owned())
-    } else {
-        Err("expected a protocol such as /ipfs/kad/1.0.0".to_owned())
-    }
-}
-
-pub(super) fn database_url(text: &str) -> Reading<Secret> {
-    let rest = ["sqlite:", "postgres://", "postgresql://"].iter().find_map(|scheme| text.strip_prefix(scheme));
-    match rest {
-        Some(rest) if !rest.is_empty() => Ok(Secret::new(text)),
-        _ => Err("expected sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME".to_owned()),
-    }
-}
-
-pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(text: &str) -> Reading<T> {
+pub(crate) fn parsed<T: FromStr<Err: fmt::Display>>(text: &str) -> Reading<T> {
     text.parse().map_err(|error: T::Err| error.to_string())
 }
 
@@ -458,21 +335,14 @@ mod tests {
     }
 
     #[test]
-    fn localhost_is_an_address_without_asking_anybody() {
-        let resolve =
-            |host: &str| HostPort { host: host.to_owned(), port: 0 }.resolve().map(|address| address.to_string());
-        assert_eq!(resolve("localhost").unwrap(), "127.0.0.1:0");
-        assert_eq!(resolve("0.0.0.0").unwrap(), "0.0.0.0:0");
-        assert_eq!(resolve("::1").unwrap(), "[::1]:0");
-    }
-
-    #[test]
-    fn a_place_to_call_needs_host_and_port() {
-        for text in ["localhost:7070", "10.0.0.1:1", "[::1]:7070", "server-1.internal:65535"] {
-            assert_eq!(host_port(text).unwrap().to_string(), text);
-        }
-        for text in ["", "localhost", ":7070", "localhost:", "localhost:0", "localhost:65536", "::1:7070", "a b:1"] {
-            assert!(host_port(text).unwrap_err().contains("localhost:7070"), "{text}");
+    fn a_name_that_was_mistyped_is_guessed_and_another_one_is_not() {
+        for (text, guess) in
+            [("clasic", "; did you mean `classic`?"), ("fulrt", "; did you mean `fullrt`?"), ("fast", "")]
+        {
+            let message = <StrategyKind as Value>::read(text).unwrap_err();
+            let expected =
+                format!("unknown strategy `{text}`; expected one of: classic, optprov, fullrt, libp2p{guess}");
+            assert_eq!(message, expected);
         }
     }
 

@@ -1,92 +1,62 @@
 //! What is odd about a configuration without making it unusable.
 
 use std::collections::BTreeSet;
-
-use thiserror::Error;
+use std::ffi::OsString;
+use std::fmt;
 
 use crate::declare::PREFIX;
-use crate::declared::{SECTIONS, keys};
 use crate::error::Origin;
 use crate::idle;
-use crate::key::{Key, Program};
-use crate::names::{did_you_mean, nearest};
-use crate::sources::{Flags, Sources, Variables};
+use crate::key::Key;
+use crate::names::did_you_mean;
+use crate::programs::{Program, keys};
+use crate::sources::{Flags, Sources, Variables, set};
 
-/// Something that its author should know.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Warning {
-    /// A variable with our prefix that nothing reads.
-    #[error("environment variable {name} is not known and has no effect{}", did_you_mean(*nearest))]
-    UnknownVariable {
-        /// The variable.
-        name: String,
-        /// The known variable that looks most like it.
-        nearest: Option<&'static str>,
-    },
-    /// A setting under an older name.
-    #[error("{older} is an older name, still read, of {}", current.name())]
-    OlderName {
-        /// The name that was used.
-        older: Origin,
-        /// The name to use.
-        current: Origin,
-    },
-    /// The same setting under its current and under an older name.
-    #[error("{older} has no effect because {} is set", current.name())]
-    OlderNameBeaten {
-        /// The name that lost.
-        older: Origin,
-        /// The name that won.
-        current: Origin,
-    },
-    /// Settings that are read for the sake of existing deployments alone.
-    #[error("{} no effect: {reason}", list(set))]
-    Idle {
-        /// Where they were made.
-        set: Vec<Origin>,
-        /// Why they have no effect.
-        reason: &'static str,
-    },
-    /// A flag before a subcommand that has no use for it.
-    #[error("flag --{flag} has no effect on `{program}`")]
-    UnusedFlag {
-        /// The flag.
-        flag: &'static str,
-        /// The subcommand.
-        program: &'static str,
-    },
-}
+/// Something that the author of a configuration should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning(String);
 
-/// `A has`, `A and B have`, `A, B and C have`.
-fn list(set: &[Origin]) -> String {
-    match set {
-        [] => String::new(),
-        [one] => format!("{one} has"),
-        [first @ .., last] => {
-            let first: Vec<_> = first.iter().map(ToString::to_string).collect();
-            format!("{} and {last} have", first.join(", "))
-        }
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
 /// Everything odd about what `program` was given.
 pub(crate) fn warnings(program: Program, flags: &Flags, variables: &Variables, from: &Sources) -> Vec<Warning> {
     let mut found = unknown_variables(variables);
-    found.extend(program.keys().flat_map(|key| older_flags(key, flags).chain(older_variables(key, variables))));
-    found.extend(idle::made(from, program).into_iter().map(|(set, reason)| Warning::Idle { set, reason }));
-    let unused = SECTIONS.iter().filter(|section| !section.used_by.contains(&program)).flat_map(|section| section.keys);
-    let unused = unused.flat_map(|key| flags.get(key.name).into_iter().flatten());
-    found.extend(unused.map(|given| Warning::UnusedFlag { flag: given.flag, program: program.name() }));
-    found
+    let given = |key: &Key| flags.get(key.name).into_iter().flatten().map(|(flag, _)| *flag).collect();
+    for key in program.keys() {
+        found.extend(older_names(given(key), key.flag, Origin::Flag));
+        let is_set = |name: &&str| set(variables, name).is_some();
+        found.extend(older_names(key.variables().filter(is_set).collect(), key.variable, Origin::Variable));
+    }
+    found.extend(idle::made(from).into_iter().map(|(made, reason)| format!("{} no effect: {reason}", list(&made))));
+    // `parsec config` takes flags of its own beside those of the command that it is about.
+    let is_used = |key: &&Key| program.keys().chain(Program::Config.keys()).any(|used| used == *key);
+    let unused = keys().filter(|key| !is_used(key)).flat_map(given);
+    found.extend(unused.map(|flag| format!("flag --{flag} has no effect on `{}`", program.name())));
+    found.into_iter().map(Warning).collect()
 }
 
-fn unknown_variables(variables: &Variables) -> Vec<Warning> {
+/// `A has`, `A and B have`, `A, B and C have`.
+fn list(made: &[Origin]) -> String {
+    let names: Vec<_> = made.iter().map(ToString::to_string).collect();
+    match names.split_last() {
+        Some((last, [])) => format!("{last} has"),
+        Some((last, first)) => format!("{} and {last} have", first.join(", ")),
+        None => String::new(),
+    }
+}
+
+fn unknown_variables(variables: &Variables) -> Vec<String> {
     let known: BTreeSet<_> = keys().flat_map(Key::variables).collect();
-    variables
-        .iter()
-        .filter(|(name, value)| name.starts_with(PREFIX) && !value.is_empty() && !known.contains(name.as_str()))
-        .filter(|(name, value)| !value.to_str().is_some_and(|value| is_service_link(name, value)))
-        .map(|(name, _)| Warning::UnknownVariable { name: name.clone(), nearest: nearest(name, known.iter().copied()) })
+    let ours = variables.iter().filter(|(name, value)| name.starts_with(PREFIX) && !value.is_empty());
+    let is_link = |name: &str, value: &OsString| value.to_str().is_some_and(|value| is_service_link(name, value));
+    let unknown = ours.filter(|(name, value)| !known.contains(name.as_str()) && !is_link(name, value));
+    let guess = |name: &str| did_you_mean(name, known.iter().copied());
+    unknown
+        .map(|(name, _)| format!("environment variable {name} is not known and has no effect{}", guess(name)))
         .collect()
 }
 
@@ -105,27 +75,17 @@ fn is_service_link(name: &str, value: &str) -> bool {
         || (name.ends_with("_PORT") && is_url)
 }
 
-fn older_flags(key: &'static Key, flags: &Flags) -> impl Iterator<Item = Warning> {
-    let given = flags.get(key.name).into_iter().flatten().map(|given| given.flag);
-    older_names(key.flag, given.collect(), Origin::Flag)
-}
-
-fn older_variables(key: &'static Key, variables: &Variables) -> impl Iterator<Item = Warning> {
-    let set = key.variables().filter(|name| variables.get(*name).is_some_and(|value| !value.is_empty()));
-    older_names(key.variable, set.collect(), Origin::Variable)
-}
-
 /// What to say of the names that were `used` for a setting, the one first that counts.
-fn older_names(
-    current: &'static str,
-    used: Vec<&'static str>,
-    origin: fn(&'static str) -> Origin,
-) -> impl Iterator<Item = Warning> {
-    let winner = used.first().copied();
-    used.into_iter().filter(move |name| *name != current).map(move |older| match winner {
-        Some(winner) if winner != older => Warning::OlderNameBeaten { older: origin(older), current: origin(winner) },
-        _ => Warning::OlderName { older: origin(older), current: origin(current) },
-    })
+fn older_names(used: Vec<&'static str>, current: &'static str, origin: fn(&'static str) -> Origin) -> Vec<String> {
+    let winner = used.first().copied().unwrap_or(current);
+    let older = used.into_iter().filter(|name| *name != current);
+    let name = |name| origin(name).place().1;
+    older
+        .map(|older| match winner == older {
+            true => format!("{} is an older name, still read, of {}", origin(older), name(current)),
+            false => format!("{} has no effect because {} is set", origin(older), name(winner)),
+        })
+        .collect()
 }
 
 #[cfg(test)]

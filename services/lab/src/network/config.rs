@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::latency::Latency;
+use parsec_measure::Latency;
 
 /// The protocol id of local networks: never that of a public one, so that nothing can leak into it.
 pub const LOCAL_PROTOCOL: &str = "/parsec/local/kad/1.0.0";

@@ -41,7 +41,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub use self::config::{LOCAL_PROTOCOL, LocalConfig, LocalTransport};
-pub use self::latency::{Latency, LatencyError, RoundTripError};
 pub use self::observer::Observer;
 pub use self::peers::LocalPeer;
 pub use self::regions::{Region, UnknownRegion};

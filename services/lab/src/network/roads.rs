@@ -14,11 +14,12 @@ use libp2p::core::transport::TransportEvent;
 use libp2p::multiaddr::Protocol;
 use parking_lot::{Mutex, RwLock};
 use parsec_dht::parts::TCP_CONNECT_TIMEOUT;
+use parsec_measure::Latency;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::config::{LocalConfig, LocalTransport};
-use super::latency::{Latency, Link};
+use super::latency::{Link, round_trip};
 use super::pipe::Caller;
 use super::regions::Region;
 use super::turns::{Seat, Turn, Turns};
@@ -119,7 +120,7 @@ impl Roads {
         let entry = Spot::of(to).and_then(|spot| self.spots.read().get(&spot).copied());
         let (place, fate) = entry.unwrap_or((Place::Everywhere, Fate::Arrives));
         let round_trip = match (from, place) {
-            (Place::In(from), Place::In(to)) => self.latency.round_trip(from, to),
+            (Place::In(from), Place::In(to)) => round_trip(self.latency, from, to),
             _ => Duration::ZERO,
         };
         Route { link: Link::of(round_trip), fate }

@@ -10,6 +10,7 @@ use libp2p::kad::store::MemoryStore;
 use libp2p::kad::{self, Event};
 use libp2p::swarm::SwarmEvent;
 use parsec_dht::parts::{ANSWER_TIMEOUT, RpcError};
+use parsec_measure::Latency;
 use tokio::time::Instant;
 
 use super::observer::Client;

@@ -24,7 +24,7 @@ use parsec_host::memory;
 use parsec_lab::world::{OPERATION_TIMEOUT, World, WorldPlan};
 use parsec_lab::{LocalConfig, Region};
 use parsec_measure::{ACTIVE_WITHIN, Fleet, FleetGroup, Share};
-use parsec_store::{Store, StoreConfig};
+use parsec_store::{SpoolLimits, Store, StoreConfig};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::mpsc;
@@ -39,7 +39,10 @@ use crate::process::{self, Process};
 use crate::scheduler::{self, SchedulerSetup};
 use crate::server::{self, RunningServer, ServerSetup};
 use crate::spool;
-use parsec_settings::{DemoConfig, DemoFleet, HostPort, SpoolConfig};
+use parsec_settings::{DemoConfig, DemoFleet, HostPort};
+
+/// What rows that wait may take: they lie beside the database of the demo.
+const SPOOL_LIMITS: SpoolLimits = SpoolLimits { bytes: 256 << 20, age: Duration::from_secs(24 * 3_600) };
 
 /// How long it may take until all servers of a fleet can measure.
 const READY_TIMEOUT: Duration = Duration::from_secs(180);
@@ -185,7 +188,7 @@ impl Schedulers<'_> {
             jitter: Duration::ZERO,
             probes: 1,
             round_limit: ROUND_LIMIT,
-            backlog: spool::backlog(&SpoolConfig::below(&self.directory), &database).await,
+            backlog: spool::backlog(Some(&self.directory.join("spool")), SPOOL_LIMITS, true, &database).await,
             trace_sample: TRACE_SAMPLE,
             seed: Some(rng.random()),
             watcher: Some(self.watcher.clone()),

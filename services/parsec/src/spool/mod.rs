@@ -8,27 +8,32 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use parsec_actors::recording::recorder::Backlog;
-use parsec_store::{Replayed, Spool, SpoolDepth, StoreConfig, inspect};
+use parsec_store::{Replayed, Spool, SpoolDepth, SpoolLimits, StoreConfig, inspect};
 use tracing::{info, warn};
 
 use crate::{database, output};
-use parsec_settings::{SpoolAction, SpoolCommandConfig, SpoolConfig};
+use parsec_settings::{SpoolAction, SpoolCommandConfig};
 
 /// Where rows for `database` wait: in a spool, or only in memory, which is logged.
-pub(crate) async fn backlog(config: &SpoolConfig, database: &StoreConfig) -> Backlog {
-    let Some(spool) = open(config, database).await else { return Backlog::default() };
+pub(crate) async fn backlog(
+    directory: Option<&Path>,
+    limits: SpoolLimits,
+    durable: bool,
+    database: &StoreConfig,
+) -> Backlog {
+    let Some(spool) = open(directory, limits, database).await else { return Backlog::default() };
     let backlog = Backlog::on_disk(Box::new(spool));
-    if config.durable { backlog } else { backlog.ending_with_us() }
+    if durable { backlog } else { backlog.ending_with_us() }
 }
 
 /// Opens the spool of a process. If that fails, the process measures all the same.
-async fn open(config: &SpoolConfig, database: &StoreConfig) -> Option<Spool> {
+async fn open(directory: Option<&Path>, limits: SpoolLimits, database: &StoreConfig) -> Option<Spool> {
     const WITHOUT: &str = "rows that wait for the database are kept in memory only";
-    let Some(directory) = config.directory.clone() else {
+    let Some(directory) = directory else {
         info!("no spool directory (--spool-dir): {WITHOUT}");
         return None;
     };
-    let (database, limits, at) = (database.clone(), config.limits, directory.clone());
+    let (database, at) = (database.clone(), directory.to_owned());
     let opened = tokio::task::spawn_blocking(move || Spool::open(&at, &database, limits));
     let error = match opened.await {
         Ok(Ok((spool, recovered))) => {
@@ -48,7 +53,7 @@ async fn open(config: &SpoolConfig, database: &StoreConfig) -> Option<Spool> {
 
 /// `parsec spool`.
 pub(crate) async fn run(config: SpoolCommandConfig) -> anyhow::Result<ExitCode> {
-    let Some(directory) = config.directory.as_deref() else {
+    let Some(directory) = config.spool.directory.as_deref() else {
         bail!("there is no spool directory: set --spool-dir or PARSEC_SPOOL_DIR, or HOME");
     };
     match config.action {

@@ -25,9 +25,7 @@ fn damage() -> Damage {
     Damage { path: "/spool/a.0/0.entries".into(), offset: 7, what: "entry 3 cannot be read".to_owned() }
 }
 
-fn config(directory: Option<PathBuf>) -> SpoolConfig {
-    SpoolConfig { directory, limits: SpoolLimits { bytes: 1 << 30, age: Duration::from_secs(60) }, durable: true }
-}
+const LIMITS: SpoolLimits = SpoolLimits { bytes: 1 << 30, age: Duration::from_secs(60) };
 
 #[test]
 fn the_list_is_a_table_with_a_line_for_each_slot() {
@@ -87,10 +85,10 @@ fn a_replay_says_what_became_of_the_rows() {
 async fn a_process_measures_without_a_spool_if_there_can_be_none() {
     let directory = tempfile::tempdir().unwrap();
     let database = StoreConfig::Sqlite { path: directory.path().join("parsec.db") };
-    assert!(open(&config(None), &database).await.is_none());
+    assert!(open(None, LIMITS, &database).await.is_none());
     let taken = directory.path().join("file");
     std::fs::write(&taken, "").unwrap();
-    assert!(open(&config(Some(taken)), &database).await.is_none());
-    let spool = open(&config(Some(directory.path().join("spool"))), &database).await.unwrap();
+    assert!(open(Some(&taken), LIMITS, &database).await.is_none());
+    let spool = open(Some(&directory.path().join("spool")), LIMITS, &database).await.unwrap();
     assert_eq!(spool.state().max_bytes, 1 << 30);
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use crate::declared::keys;
+use super::definition::settings;
 use crate::key::Kind;
 
 /// The same command line with two dashes before each of our flags, and with a flag and its value as one word where the value
@@ -36,7 +36,7 @@ fn flag(arg: &OsStr) -> Option<(OsString, bool)> {
     let bare = arg.to_str()?.strip_prefix('-')?;
     let bare = bare.strip_prefix('-').unwrap_or(bare);
     let (name, has_value) = bare.split_once('=').map_or((bare, false), |(name, _)| (name, true));
-    let mut ours = keys().filter(|key| key.flags().any(|flag| flag == name)).peekable();
+    let mut ours = settings(name).peekable();
     if ours.peek().is_none() && !["help", "version"].contains(&name) {
         return None;
     }

@@ -1,11 +1,11 @@
-use parsec_measure::StrategyKind;
+use std::collections::BTreeMap;
+
+use parsec_measure::{Cid, StrategyKind};
 
 use super::*;
-use crate::common::DatabaseTarget;
-use crate::declared::{SECTIONS, keys};
-use crate::error::ConfigError;
+use crate::serving::ServerConfig;
 use crate::tests::BINARY;
-use crate::tools::OneShot;
+use crate::values::LogLevel;
 
 fn run(line: &str) -> Result<(Command, Vec<Warning>), CliError> {
     parse(line.split_whitespace().map(OsString::from), &BTreeMap::new(), &BINARY)
@@ -35,7 +35,7 @@ fn global_flags_stand_before_or_after_the_subcommand_and_the_later_wins() {
     let before = server("parsec --debug --db-port 1 server");
     assert_eq!(before, server("parsec server --debug --db-port 1"));
     assert_eq!(before, server("parsec --db-port 2 server --db-port 1 dht --debug"));
-    assert_eq!(before.common.log.level, LogLevel::Debug);
+    assert_eq!(before.common.log().level, LogLevel::Debug);
 }
 
 #[test]
@@ -102,10 +102,10 @@ fn the_help_of_a_subcommand_shows_every_setting_it_uses() {
         [("server dht", Program::Server), ("server ipni", Program::Server), ("config server", Program::Server)];
     for (line, program) in Program::ALL.map(|program| (program.name(), program)).into_iter().chain(deeper) {
         let (help, _) = refusal(&format!("parsec {line} --help"));
-        for section in SECTIONS {
-            let used = section.used_by.contains(&program);
-            for key in section.keys {
-                let used = used && key.idle.is_none();
+        for used in table() {
+            let is_used = used.by.contains(&program.name());
+            for key in used.section.keys {
+                let used = is_used && key.idle.is_none();
                 // Two subcommands may have flags of one name; the name of the variable is unique.
                 assert_eq!(help.contains(&format!("[env: {}", key.variable)), used, "{program:?}: {}", key.name);
                 if used {
@@ -135,7 +135,7 @@ fn the_examples_in_the_help_work() {
             match run(line) {
                 Ok(_) => {}
                 // The file with the password is not here; that the flag was understood shows in the message.
-                Err(CliError::Config(ConfigError::File { path, .. })) => assert!(line.contains(path.to_str().unwrap())),
+                Err(CliError::Config(ConfigError::File(_, path, _))) => assert!(line.contains(path.to_str().unwrap())),
                 Err(error) => panic!("{line}: {error}"),
             }
         }
@@ -144,19 +144,20 @@ fn the_examples_in_the_help_work() {
 
 #[test]
 fn one_shots_take_what_they_are_about_without_a_flag() {
-    let operation = |line: &str| match run(line) {
-        Ok((Command::OneShot(config), _)) => config.operation,
+    let provide = |line: &str| match run(line) {
+        Ok((Command::Provide(config), _)) => (config.file, config.stay),
         other => panic!("{line}: {other:?}"),
     };
-    assert_eq!(operation("parsec provide"), OneShot::Provide { file: None, stay: false });
-    assert_eq!(
-        operation("parsec provide --stay README.md"),
-        OneShot::Provide { file: Some("README.md".into()), stay: true }
-    );
+    let retrieve = |line: &str| match run(line) {
+        Ok((Command::Retrieve(config), _)) => config.cid,
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(provide("parsec provide"), (None, false));
+    assert_eq!(provide("parsec provide --stay README.md"), (Some("README.md".into()), true));
     // The second one is in base64, which has the slash.
     let base64 = "mAVUSICwmtGto/8aP+ZtFPB0wQTQTQi1wZIO/oPmKXohiZueu";
     for cid in ["QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4", base64] {
-        assert_eq!(operation(&format!("parsec retrieve {cid}")), OneShot::Retrieve(cid.parse().unwrap()));
+        assert_eq!(retrieve(&format!("parsec retrieve {cid}")), cid.parse::<Cid>().unwrap());
     }
     assert_eq!(refusal("parsec retrieve").1, 2);
     let (message, code) = refusal("parsec retrieve Qm");
@@ -182,16 +183,16 @@ fn a_trace_is_of_one_operation_or_the_newest_are_listed() {
 #[test]
 fn a_flag_that_a_subcommand_has_no_use_for_is_pointed_out() {
     let (_, warnings) = run("parsec --db-host db.internal demo").unwrap();
-    assert_eq!(warnings, [Warning::UnusedFlag { flag: "db-host", program: "demo" }]);
-    assert_eq!(warnings[0].to_string(), "flag --db-host has no effect on `demo`");
+    let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+    assert_eq!(warning.to_string(), "flag --db-host has no effect on `demo`");
     assert_eq!(run("parsec --db-host db.internal server").unwrap().1, []);
 }
 
 #[test]
 fn the_url_of_the_database_wins_over_its_parts() {
     let config = server("parsec server --db-host elsewhere --database-url sqlite:/var/lib/parsec.db");
-    let DatabaseTarget::Url(url) = config.database.target else { panic!("{:?}", config.database) };
-    assert_eq!(url.expose(), "sqlite:/var/lib/parsec.db");
+    let url = config.database.url.map(|url| url.expose().to_owned());
+    assert_eq!((url.as_deref(), config.database.host.as_str()), (Some("sqlite:/var/lib/parsec.db"), "localhost"));
 }
 
 #[test]
@@ -222,7 +223,7 @@ fn the_command_line_definition_is_sound() {
 #[test]
 fn what_stands_before_the_subcommand_has_its_variable_in_the_general_help() {
     let (help, _) = refusal("parsec --help");
-    for key in SECTIONS.iter().filter(|section| section.global).flat_map(|section| section.keys) {
+    for key in table().iter().filter(|used| used.section.global).flat_map(|used| used.section.keys) {
         assert!(help.contains(&format!("--{}", key.flag)) && help.contains(key.variable), "{}: {help}", key.name);
     }
 }

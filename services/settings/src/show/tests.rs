@@ -1,5 +1,5 @@
 use super::*;
-use crate::cli::Command;
+use crate::programs::{Command, Program, keys, table};
 use crate::tests::{bare, base, file, run, sample};
 
 fn shown(line: &str, environment: &[(&str, &str)]) -> String {
@@ -42,7 +42,8 @@ fn each_value_is_shown_with_the_place_it_came_from() {
 fn without_a_command_every_setting_is_shown() {
     let text = shown("config", &[("PARSEC_SCHEDULER_INTERVAL", "2m")]);
     assert_eq!(row(&text, "scheduler.interval"), "scheduler.interval 2m variable PARSEC_SCHEDULER_INTERVAL");
-    assert_eq!(text.lines().count(), 1 + crate::declared::keys().count());
+    let own = Program::Config.keys().filter(|key| key.name.starts_with("show.")).count();
+    assert_eq!(text.lines().count(), 1 + keys().count() - own);
     let message = run("config", &[("PARSEC_SCHEDULER_PROBES", "many")]).unwrap_err();
     assert!(message.contains("PARSEC_SCHEDULER_PROBES: cannot use `many`"), "{message}");
 }
@@ -185,4 +186,24 @@ fn what_the_command_would_refuse_is_refused_in_the_same_words() {
     );
     let (_, warnings) = run("config server", &[("PARSEC_DATABSE_HOST", "x")]).unwrap();
     assert_eq!(warnings.len(), 1, "it warns as the command would");
+}
+
+#[test]
+fn the_table_for_programs_names_every_setting() {
+    let schema = schema(table());
+    let rows = schema.as_array().unwrap();
+    let find = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap();
+    assert_eq!(rows.len(), keys().count());
+    assert_eq!(
+        *find("server.dht.server_mode"),
+        json!({
+            "section": "Server", "programs": ["server"], "name": "server.dht.server_mode", "flag": "server-mode",
+            "older_flags": ["dht-server"], "variable": "PARSEC_SERVER_DHT_SERVER_MODE",
+            "older_variables": ["PARSEC_SERVER_DHT_SERVER"], "kind": "switch", "values": [], "default": "false", "secret": false,
+            "no_effect": null
+        })
+    );
+    assert_eq!(find("database.password")["secret"], true);
+    assert_eq!(find("aws.region")["default"], Value::Null);
+    assert_eq!(find("server.level_db")["no_effect"], "provider records are kept in memory");
 }

@@ -58,13 +58,13 @@ fn libp2p_is_not_compared_among_silent_peers_on_a_virtual_clock() {
 #[test]
 fn a_demo_has_a_fleet_for_each_strategy_that_it_is_asked_for() {
     let demo = |line: &str| match run(line, &[]) {
-        Ok((Command::Demo(config), _)) => config,
+        Ok((Command::Demo(config), _)) => *config,
         other => panic!("{line}: {other:?}"),
     };
     let fleets = |line: &str| demo(line).fleets.into_iter().map(|fleet| fleet.strategy).collect::<Vec<_>>();
     assert_eq!(fleets("demo"), [StrategyKind::Classic, StrategyKind::Optprov, StrategyKind::Fullrt]);
     assert_eq!(fleets("demo --fleets libp2p,default"), [StrategyKind::Libp2p, StrategyKind::Classic]);
-    assert_eq!(demo("demo --latency 50ms").latency, parsec_lab::Latency::Fixed(Duration::from_millis(50)));
+    assert_eq!(demo("demo --latency 50ms").latency, parsec_measure::Latency::Fixed(Duration::from_millis(50)));
     for (line, word) in [
         ("--fleets default,default", "`default` stands there twice"),
         ("--fleets fast", "expected one of: default, optprov, fullrt, libp2p"),
