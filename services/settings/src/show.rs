@@ -30,7 +30,7 @@ settings! {
     format: ShowFormat = ("show.format", "format", "FORMAT").default("text"), "How settings are written";
     schema: bool = ("show.schema", "schema", "BOOL"), "Print every setting of every command as JSON, for programs";
     => table: &'static [Used] = from.table, "Every setting, with the commands that use it";
-    => settings: Vec<Setting> = Setting::all(from), "The settings of the command that is asked for";
+    => settings: Vec<Setting> = if schema { Vec::new() } else { Setting::all(from) }, "The settings of the command that is asked for";
 }
 
 /// One setting with its value.

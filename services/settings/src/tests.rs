@@ -429,6 +429,8 @@ pub(crate) fn base(program: Program, key: &Key) -> &'static str {
         Program::Server if key.name == "server.tls_key" => "server --server-tls-cert x.pem",
         // Silent peers and strategy libp2p, which is one of the defaults, go together on real time only.
         Program::Bench if key.name == "bench.silent" => "bench --transport tcp",
+        // Which settings there are does not depend on their values.
+        Program::Config if key.name == "show.schema" => "config",
         program => bare(program),
     }
 }
@@ -438,7 +440,7 @@ pub(crate) fn bare(program: Program) -> &'static str {
     match program {
         Program::Health => "health localhost:7070",
         Program::Conformance => "conformance http://localhost:7070",
-        Program::Config => "config",
+        Program::Config => "config --schema",
         Program::Completions => "completions bash",
         Program::Spool => "spool list",
         Program::Retrieve => "retrieve QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4",
