@@ -51,6 +51,7 @@
 //! | connections that stay without use | 192 | [`Warmth`] | `warmth` |
 //! | streams kept for reuse | 1,024, for 30 s | `rpc::pool::MAX_STREAMS`, `MAX_IDLE` | none: libp2p's streams cannot be made in a test |
 //! | keys held for others; providers of a key | 65,536; 20 | `records::MAX_KEYS`, `MAX_PROVIDERS` | `records` |
+//! | the share of one address in them, when there is no room (public network) | an eighth | `doors::SHARE` | `shares`, `records`, `serving` |
 //! | memory of all records; a key; for how long | 90 MB; 80 bytes; 48 h | `records::MAX_BYTES`, `MAX_KEY_BYTES`, `serving::RECORD_TTL` | `records` |
 //! | values | none is held | | `records` |
 //! | what identify says, addresses included | 4 KiB | `MAX_MESSAGE_SIZE_BYTES` (`identify/src/protocol.rs`) | theirs |

@@ -25,12 +25,13 @@ use crate::swarm::limits::{MAX_INCOMING, MAX_PENDING_INCOMING};
 
 /// The share of all places that one address may have: an eighth leaves room for a company behind one address, and takes an
 /// attacker eight addresses.
-const SHARE: u32 = 8;
+pub(crate) const SHARE: u32 = 8;
 
 /// An IPv4 address, or the network of an IPv6 address that one customer has at least (64 bits).
-type Origin = IpAddr;
+pub(crate) type Origin = IpAddr;
 
-fn origin(address: &Multiaddr) -> Option<Origin> {
+/// Where a connection with this address at its other end comes from.
+pub(crate) fn origin(address: &Multiaddr) -> Option<Origin> {
     match address.iter().next()? {
         Protocol::Ip4(ip) => Some(ip.into()),
         Protocol::Ip6(ip) => Some(ip.to_ipv4_mapped().map_or_else(

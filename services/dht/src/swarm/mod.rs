@@ -2,7 +2,7 @@
 //!
 //! From the bottom up: [`underlay`] is what carries connections, [`internet`] the real one with its [`gate`], and [`ends`] tells a
 //! clean end of a stream from a reset; [`dial`] says whose turn it is among a peer's addresses. [`limits`], [`doors`], [`room`],
-//! [`streams`] and [`warmth`] bound what others and we ourselves may cost. [`rpc`] is one request to one peer. [`serving`] is
+//! [`streams`], [`shares`] and [`warmth`] bound what others and we ourselves may cost. [`rpc`] is one request to one peer. [`serving`] is
 //! libp2p-kad with its [`records`], [`tap`] what is seen of its own lookups.
 //! [`build`] puts a swarm together, and [`driver`] owns it.
 
@@ -23,6 +23,7 @@ pub(crate) mod records;
 pub(crate) mod room;
 pub(crate) mod rpc;
 pub(crate) mod serving;
+pub(crate) mod shares;
 pub(crate) mod streams;
 pub(crate) mod tap;
 pub(crate) mod underlay;

@@ -11,6 +11,8 @@ use libp2p::{Multiaddr, PeerId};
 use parsec_measure::RequestKind;
 
 use crate::denylist::watch::RequestFeed;
+use crate::swarm::doors::Origin;
+use crate::swarm::shares::{Place, Shares};
 use crate::wire::addresses;
 use crate::wire::reach::Reach;
 
@@ -45,6 +47,9 @@ const MAX_OWN_KEYS: usize = 256;
 /// Provider records in memory: the newest [`MAX_KEYS`] keys of others, and the newest [`MAX_OWN_KEYS`] of ours, each of
 /// the two in at most [`MAX_BYTES`].
 ///
+/// When there is no room, the oldest key gives way, but not to an address that has its share of all ([`Shares`]): otherwise
+/// one machine could push out within seconds what all others have left here for two days.
+///
 /// Value records are refused: parsec measures provider records only. Nothing is listed as "provided",
 /// so that libp2p-kad never republishes a measured key on its own.
 #[derive(Debug)]
@@ -53,10 +58,18 @@ pub struct ProviderStore {
     reach: Reach,
     own: Shelf,
     others: Shelf,
-    /// The peer whose request is being served, if any.
-    serving: Option<PeerId>,
+    /// Whose request is being served, if any.
+    serving: Option<Guest>,
     /// Is told of such requests.
     feed: Option<RequestFeed>,
+}
+
+/// Somebody who asks or announces.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Guest {
+    pub(crate) peer: PeerId,
+    /// Where it comes from; `None` where no address is to be limited.
+    pub(crate) origin: Option<Origin>,
 }
 
 impl ProviderStore {
@@ -71,12 +84,12 @@ impl ProviderStore {
     }
 
     /// Says for whom the next calls are made: libp2p-kad makes the same calls for our own lookups.
-    pub(crate) fn serve(&mut self, peer: Option<PeerId>) {
-        self.serving = peer;
+    pub(crate) fn serve(&mut self, guest: Option<Guest>) {
+        self.serving = guest;
     }
 
     fn note(&self, key: &RecordKey, kind: RequestKind) {
-        if let (Some(feed), Some(peer)) = (&self.feed, self.serving) {
+        if let (Some(feed), Some(Guest { peer, .. })) = (&self.feed, self.serving) {
             feed.note(key.as_ref(), kind, peer);
         }
     }
@@ -86,59 +99,101 @@ impl ProviderStore {
     }
 }
 
+/// A record, and where it came from.
+#[derive(Debug)]
+struct Held {
+    record: ProviderRecord,
+    place: Option<Place>,
+}
+
 /// Records by key, the oldest key first to go.
 #[derive(Debug)]
 struct Shelf {
-    records: HashMap<RecordKey, Vec<ProviderRecord>>,
+    records: HashMap<RecordKey, Vec<Held>>,
     /// Keys in the order of their first record.
     order: VecDeque<RecordKey>,
     /// What all records weigh, without their keys.
     bytes: usize,
     capacity: usize,
+    shares: Shares,
 }
 
 impl Shelf {
     fn new(capacity: usize) -> Self {
-        Self { records: HashMap::new(), order: VecDeque::new(), bytes: 0, capacity }
+        let shares = Shares::of(capacity, MAX_BYTES);
+        Self { records: HashMap::new(), order: VecDeque::new(), bytes: 0, capacity, shares }
     }
 
-    fn add(&mut self, record: ProviderRecord) -> Result<()> {
-        let mut record = compact(record)?;
-        if let Some((key, _)) = self.records.get_key_value(&record.key) {
-            record.key = key.clone();
+    fn add(&mut self, record: ProviderRecord, origin: Option<&Origin>) -> Result<()> {
+        let place = origin.map(|origin| self.shares.place(origin));
+        let mut held = Held { record: compact(record)?, place };
+        self.make_room(&held)?;
+        if let Some((key, _)) = self.records.get_key_value(&held.record.key) {
+            held.record.key = key.clone();
         } else {
-            if self.order.len() >= self.capacity {
-                self.drop_oldest();
-            }
-            self.order.push_back(record.key.clone());
+            self.order.push_back(held.record.key.clone());
         }
-        let added = self.change(record.key.clone(), |providers| insert(providers, record));
-        while self.order.len() * KEY_BYTES + self.bytes > MAX_BYTES {
+        self.change(held.record.key.clone(), |providers| insert(providers, held))
+    }
+
+    /// Lets the oldest keys give way until there is room for a record, as if it were one of a key that has it not yet.
+    fn make_room(&mut self, coming: &Held) -> Result<()> {
+        loop {
+            let key = usize::from(!self.records.contains_key(&coming.record.key));
+            let bytes = (self.order.len() + key) * KEY_BYTES + self.bytes + weight(&coming.record);
+            if self.order.len() + key <= self.capacity && bytes <= MAX_BYTES {
+                return Ok(());
+            }
+            if coming.place.is_some_and(|place| self.shares.is_spent(place) && !self.oldest_is_of(place)) {
+                return Err(Error::MaxProvidedKeys);
+            }
             self.drop_oldest();
         }
-        added
+    }
+
+    /// Whether all that the oldest key has is of this place, or over.
+    fn oldest_is_of(&self, place: Place) -> bool {
+        let now = Instant::now();
+        let of_others = |held: &Held| held.place != Some(place) && !held.record.is_expired(now);
+        let oldest = self.order.front().and_then(|key| self.records.get(key));
+        !oldest.into_iter().flatten().any(of_others)
     }
 
     /// Changes the records of a key, and keeps count of their weight.
-    fn change<T>(&mut self, key: RecordKey, change: impl FnOnce(&mut Vec<ProviderRecord>) -> T) -> T {
-        let providers = self.records.entry(key).or_default();
-        self.bytes -= providers.iter().map(weight).sum::<usize>();
-        let changed = change(providers);
+    fn change<T>(&mut self, key: RecordKey, change: impl FnOnce(&mut Vec<Held>) -> T) -> T {
+        let mut providers = self.records.remove(&key).unwrap_or_default();
+        providers.iter().for_each(|held| self.goes(held));
+        let changed = change(&mut providers);
         providers.shrink_to_fit();
-        self.bytes += providers.iter().map(weight).sum::<usize>();
+        for Held { record, place } in &providers {
+            let bytes = weight(record);
+            self.bytes += bytes;
+            if let Some(place) = place {
+                self.shares.comes(*place, bytes);
+            }
+        }
+        self.records.insert(key, providers);
         changed
+    }
+
+    fn goes(&mut self, Held { record, place }: &Held) {
+        let bytes = weight(record);
+        self.bytes -= bytes;
+        if let Some(place) = place {
+            self.shares.goes(*place, bytes);
+        }
     }
 
     fn drop_oldest(&mut self) {
         let oldest = self.order.pop_front().and_then(|key| self.records.remove(&key));
-        self.bytes -= oldest.iter().flatten().map(weight).sum::<usize>();
+        oldest.iter().flatten().for_each(|held| self.goes(held));
     }
 }
 
 /// How many bytes of memory a record takes, its key apart.
 fn weight(record: &ProviderRecord) -> usize {
     let address = |address: &Multiaddr| size_of::<Multiaddr>() + address.len() + ALLOCATION_BYTES;
-    size_of::<ProviderRecord>() + ALLOCATION_BYTES + record.addresses.iter().map(address).sum::<usize>()
+    size_of::<Held>() + ALLOCATION_BYTES + record.addresses.iter().map(address).sum::<usize>()
 }
 
 /// What is kept of a record that comes as a stranger wrote it, as long as a request may be. All of it is copied: what it came in may
@@ -155,14 +210,14 @@ fn compact(record: ProviderRecord) -> Result<ProviderRecord> {
     Ok(ProviderRecord { key: RecordKey::new(&key), addresses, ..record })
 }
 
-fn insert(providers: &mut Vec<ProviderRecord>, record: ProviderRecord) -> Result<()> {
+fn insert(providers: &mut Vec<Held>, held: Held) -> Result<()> {
     let now = Instant::now();
-    providers.retain(|known| !known.is_expired(now));
-    if let Some(known) = providers.iter_mut().find(|known| known.provider == record.provider) {
-        *known = record;
+    providers.retain(|known| !known.record.is_expired(now));
+    if let Some(known) = providers.iter_mut().find(|known| known.record.provider == held.record.provider) {
+        *known = held;
     } else if providers.len() < MAX_PROVIDERS {
         providers.reserve_exact(1);
-        providers.push(record);
+        providers.push(held);
     } else {
         return Err(Error::MaxProvidedKeys);
     }
@@ -191,14 +246,15 @@ impl RecordStore for ProviderStore {
     fn add_provider(&mut self, mut record: ProviderRecord) -> Result<()> {
         record.addresses.retain(|address| self.reach.permits(address));
         self.note(&record.key, RequestKind::AddProvider);
-        self.shelf(&record.provider).add(record)
+        let origin = self.serving.and_then(|guest| guest.origin);
+        self.shelf(&record.provider).add(record, origin.as_ref())
     }
 
     fn providers(&self, key: &RecordKey) -> Vec<ProviderRecord> {
         self.note(key, RequestKind::GetProviders);
         let now = Instant::now();
         let held = [&self.own, &self.others].into_iter().filter_map(|shelf| shelf.records.get(key)).flatten();
-        held.filter(|record| !record.is_expired(now)).cloned().collect()
+        held.map(|held| &held.record).filter(|record| !record.is_expired(now)).cloned().collect()
     }
 
     fn provided(&self) -> Self::ProvidedIter<'_> {
@@ -209,7 +265,7 @@ impl RecordStore for ProviderStore {
         // The key keeps its place in the order: an empty entry is as good as none and leaves by itself.
         let shelf = self.shelf(provider);
         if shelf.records.contains_key(key) {
-            shelf.change(key.clone(), |providers| providers.retain(|record| &record.provider != provider));
+            shelf.change(key.clone(), |providers| providers.retain(|held| &held.record.provider != provider));
         }
     }
 }
@@ -230,12 +286,30 @@ mod tests {
     fn the_oldest_key_gives_way() {
         let (mut shelf, peer) = (Shelf::new(2), PeerId::random());
         for key in [1, 2, 1, 3] {
-            shelf.add(record(key, peer)).unwrap();
+            shelf.add(record(key, peer), None).unwrap();
         }
         let kept: Vec<_> =
             [1u32, 2, 3].map(|key| shelf.records.contains_key(&RecordKey::new(&key.to_be_bytes()))).into();
         assert_eq!(kept, [false, true, true]);
         assert_eq!((shelf.records.len(), shelf.order.len()), (2, 2));
+    }
+
+    #[test]
+    fn who_has_its_share_pushes_out_nobody_but_itself_and_what_has_expired() {
+        let (mut shelf, peer) = (Shelf::new(80), PeerId::random());
+        let [one, other] = [1, 2].map(|host| std::net::Ipv4Addr::from_bits(host).into());
+        let has = |shelf: &Shelf, key: u32| shelf.records.contains_key(&RecordKey::new(&key.to_be_bytes()));
+        (0..30).for_each(|key| shelf.add(record(key, peer), Some(&one)).unwrap());
+        let taken = (30..1_000).filter(|key| shelf.add(record(*key, peer), Some(&other)).is_ok()).count();
+        assert_eq!(taken, 50, "as long as there is room, anybody may have it");
+        assert!((0..30).all(|key| has(&shelf, key)));
+        // The others go on as before.
+        (2_000..2_030).for_each(|key| shelf.add(record(key, peer), None).unwrap());
+        assert!((0..30).all(|key| !has(&shelf, key)) && (2_000..2_030).all(|key| has(&shelf, key)));
+        // Now the oldest are its own.
+        shelf.add(record(3_000, peer), Some(&other)).unwrap();
+        assert!(has(&shelf, 3_000) && !has(&shelf, 30));
+        assert_eq!(shelf.order.len(), 80);
     }
 
     #[test]
@@ -271,10 +345,11 @@ mod tests {
         addresses[0] = endless.clone();
         store.add_provider(ProviderRecord { addresses, ..record(1, peer) }).unwrap();
         let kept = &store.others.records[&RecordKey::new(&1u32.to_be_bytes())];
-        assert_eq!(kept[0].addresses, vec![address; addresses::MAX_PER_PEER]);
-        assert_eq!((kept.capacity(), kept[0].addresses.capacity()), (1, addresses::MAX_PER_PEER));
+        let addresses = &kept[0].record.addresses;
+        assert_eq!(*addresses, vec![address; addresses::MAX_PER_PEER]);
+        assert_eq!((kept.capacity(), addresses.capacity()), (1, addresses::MAX_PER_PEER));
         store.add_provider(ProviderRecord { addresses: vec![endless], ..record(1, peer) }).unwrap();
-        assert_eq!(store.others.records[&RecordKey::new(&1u32.to_be_bytes())][0].addresses.capacity(), 0);
+        assert_eq!(store.others.records[&RecordKey::new(&1u32.to_be_bytes())][0].record.addresses.capacity(), 0);
     }
 
     #[test]
@@ -318,10 +393,10 @@ mod tests {
         let (mut shelf, peers) = (Shelf::new(MAX_KEYS), [(); MAX_PROVIDERS].map(|()| PeerId::random()));
         for key in 0..1_000 {
             for peer in peers {
-                shelf.add(maximal(key, peer)).unwrap();
+                shelf.add(maximal(key, peer), None).unwrap();
             }
         }
-        let weights: usize = shelf.records.values().flatten().map(weight).sum();
+        let weights: usize = shelf.records.values().flatten().map(|held| weight(&held.record)).sum();
         assert_eq!(shelf.bytes, weights);
         assert!(weights + shelf.order.len() * KEY_BYTES <= MAX_BYTES);
         assert!((700..900).contains(&shelf.order.len()), "{} keys", shelf.order.len());

@@ -6,14 +6,14 @@
 //! exception is the strategy `libp2p`, which measures libp2p-kad's own lookups: while one of them runs, a [`Tap`] is in
 //! place and dials are allowed.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::kad::{self, BucketInserts, Mode};
-use libp2p::swarm::behaviour::DialFailure;
+use libp2p::swarm::behaviour::{ConnectionClosed, ConnectionEstablished, DialFailure};
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, DialError, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent,
     THandlerOutEvent, ToSwarm,
@@ -21,7 +21,8 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
 use crate::swarm::dial::Failure;
-use crate::swarm::records::ProviderStore;
+use crate::swarm::doors::{Origin, origin};
+use crate::swarm::records::{Guest, ProviderStore};
 use crate::swarm::tap::{Report, Tap, is_question};
 use crate::wire::addresses;
 use crate::wire::messages::NamedPeer;
@@ -72,12 +73,15 @@ pub struct Serving {
     pub(crate) answered: Vec<NamedPeer>,
     /// What libp2p-kad wants besides.
     held: VecDeque<ToSwarm<kad::Event, THandlerInEvent<Kademlia>>>,
+    /// Where each connection comes from, on a public network.
+    origins: HashMap<ConnectionId, Origin>,
     reach: Reach,
 }
 
 impl Serving {
     pub(crate) fn new(kad: Kademlia, reach: Reach) -> Self {
-        Self { kad, tap: None, query: None, answered: Vec::new(), held: VecDeque::new(), reach }
+        let (answered, held, origins) = (Vec::new(), VecDeque::new(), HashMap::new());
+        Self { kad, tap: None, query: None, answered, held, origins, reach }
     }
 
     /// Has done with the bootstrap that libp2p-kad has in mind. It comes half a second on the real clock after the table's last
@@ -178,6 +182,19 @@ impl NetworkBehaviour for Serving {
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        match &event {
+            FromSwarm::ConnectionEstablished(ConnectionEstablished { connection_id, endpoint, .. })
+                if self.reach.is_public() =>
+            {
+                if let Some(origin) = origin(endpoint.get_remote_address()) {
+                    self.origins.insert(*connection_id, origin);
+                }
+            }
+            FromSwarm::ConnectionClosed(ConnectionClosed { connection_id, .. }) => {
+                self.origins.remove(connection_id);
+            }
+            _ => {}
+        }
         if let (Some(tap), FromSwarm::DialFailure(DialFailure { peer_id: Some(peer), error, .. })) =
             (&mut self.tap, &event)
             // Another dial or connection is under way: its result is what counts.
@@ -195,7 +212,8 @@ impl NetworkBehaviour for Serving {
         mut event: THandlerOutEvent<Self>,
     ) {
         self.overhear(peer, connection, &mut event);
-        self.kad.store_mut().serve(Some(peer));
+        let origin = self.origins.get(&connection).copied();
+        self.kad.store_mut().serve(Some(Guest { peer, origin }));
         self.kad.on_connection_handler_event(peer, connection, event);
         self.kad.store_mut().serve(None);
     }
@@ -234,7 +252,40 @@ impl NetworkBehaviour for Serving {
 
 #[cfg(test)]
 mod tests {
+    use libp2p::core::ConnectedPoint;
+    use libp2p::kad::store::RecordStore as _;
+    use libp2p::kad::{ConnectionType, KadPeer, RecordKey};
+
     use super::*;
+
+    #[test]
+    fn on_a_public_network_an_address_cannot_push_out_the_records_of_others() {
+        let reach = Reach::of(crate::PrivatePeers::Ignore, &[], std::net::Ipv4Addr::UNSPECIFIED.into());
+        let mut serving = kad(PeerId::random(), &[StreamProtocol::new("/test")], Mode::Server, reach, 1 << 16);
+        let announce = |serving: &mut Serving, host: usize, keys: std::ops::Range<u32>| {
+            // A peer id of its own for each key: they cost nothing.
+            for key in keys {
+                let (peer, connection) = (PeerId::random(), ConnectionId::new_unchecked(host));
+                let send_back_addr = format!("/ip4/1.2.3.{host}/tcp/1").parse().unwrap();
+                let endpoint =
+                    ConnectedPoint::Listener { local_addr: "/ip4/1.2.3.4/tcp/1".parse().unwrap(), send_back_addr };
+                serving.on_swarm_event(FromSwarm::ConnectionEstablished(ConnectionEstablished {
+                    peer_id: peer,
+                    connection_id: connection,
+                    endpoint: &endpoint,
+                    failed_addresses: &[],
+                    other_established: 0,
+                }));
+                let provider = KadPeer { node_id: peer, multiaddrs: vec![], connection_ty: ConnectionType::Connected };
+                let key = RecordKey::new(&key.to_be_bytes());
+                serving.on_connection_handler_event(peer, connection, Report::AddProvider { key, provider });
+            }
+        };
+        announce(&mut serving, 7, 0..1_000);
+        announce(&mut serving, 8, 1_000..100_000);
+        let held = |key: u32| serving.kad.store_mut().providers(&RecordKey::new(&key.to_be_bytes())).len();
+        assert_eq!((0..1_000).map(held).sum::<usize>(), 1_000);
+    }
 
     #[test]
     fn whoever_answers_on_a_connection_of_its_own_is_remembered_where_others_say_that_it_is() {
