@@ -10,10 +10,11 @@ const CRATES: [&str; 8] =
     ["actix", "actix-web", "diesel", "libp2p", "libp2p-kad", "libp2p-quic", "libp2p-tcp", "tokio"];
 
 /// What tests may need of this machine, with the name of the `cfg` that says it is there.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("go", "has_go"),
     ("kubectl", "has_kubectl"),
     ("node", "has_node"),
+    ("pgbouncer", "has_pgbouncer"),
     ("prometheus", "has_prometheus"),
     ("promtool", "has_promtool"),
     ("systemd-analyze", "has_systemd_analyze"),

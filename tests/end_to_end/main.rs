@@ -25,6 +25,7 @@ mod on_postgres;
 mod on_sqlite;
 mod one_shot;
 mod outages;
+mod pooler;
 mod secrets;
 mod spool;
 mod status;

@@ -4,6 +4,7 @@
 //! attempt by attempt and round by round ([`ledger`])?
 
 mod database;
+mod fail_over;
 mod killed;
 mod spool_disk;
 

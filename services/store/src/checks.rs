@@ -9,7 +9,7 @@ use parsec_measure::{AttemptId, CheckId, NodeId, PlannedCheck, RecordCheck};
 
 use crate::columns::{Key, count, micros, text};
 use crate::connection::AsyncSqliteConnection;
-use crate::postgres::Session;
+use crate::session::Session;
 use crate::{ClaimChecks, StoreError};
 
 /// One row of `planned_checks`, and what was seen.

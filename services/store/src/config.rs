@@ -16,7 +16,7 @@ const DEFAULT_PORT: u16 = 5432;
 pub enum StoreConfig {
     /// A PostgreSQL server, the one of the original's programs perhaps.
     Postgres {
-        /// Its name or address; a path (`/run/postgresql`) is the directory of its Unix socket.
+        /// Its name or address; a path (`/run/postgresql`) is the directory of its Unix socket. Several are separated by commas.
         host: String,
         /// Its port.
         port: u16,
@@ -185,7 +185,7 @@ fn from_postgres_url(url: &Url) -> Result<StoreConfig, ParseStoreUrlError> {
     let mut root_cert = None;
     for (key, value) in url.query_pairs() {
         match &*key {
-            "host" => host = value.into_owned(),
+            "host" => host = value.split(',').map(unbracketed).collect::<Vec<_>>().join(","),
             "user" => user = value.into_owned(),
             "sslmode" => ssl = value.parse()?,
             "sslrootcert" => root_cert = Some(PathBuf::from(value.into_owned())),
@@ -204,6 +204,11 @@ fn from_postgres_url(url: &Url) -> Result<StoreConfig, ParseStoreUrlError> {
     })
 }
 
+/// An IPv6 address without the brackets that it has in URLs.
+fn unbracketed(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
 fn decoded(part: &str, text: &str) -> Result<String, ParseStoreUrlError> {
     let decoded = percent_decode_str(text).decode_utf8();
     decoded.map(|text| text.into_owned()).map_err(|_| ParseStoreUrlError::Malformed(format!("its {part} is not UTF-8")))
@@ -214,7 +219,9 @@ impl fmt::Display for StoreConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Postgres { host, port, name, user, ssl, .. } => {
-                let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+                let shown =
+                    host.split(',').map(|host| if host.contains(':') { format!("[{host}]") } else { host.to_owned() });
+                let host = shown.collect::<Vec<_>>().join(",");
                 write!(f, "postgres://{user}@{host}:{port}/{name}?sslmode={ssl}")
             }
             Self::Sqlite { path } => write!(f, "sqlite:{}", path.display()),
@@ -254,6 +261,9 @@ mod tests {
             ("postgresql:///dht?user=ann", "postgres://ann@localhost:5432/dht?sslmode=prefer"),
             ("postgres://ann@[::1]/dht", "postgres://ann@[::1]:5432/dht?sslmode=prefer"),
             ("postgres:///dht?user=ann&host=/run/pg", "postgres://ann@/run/pg:5432/dht?sslmode=prefer"),
+            ("postgres:///dht?user=ann&host=[::1]", "postgres://ann@[::1]:5432/dht?sslmode=prefer"),
+            ("postgres://ann@a,b:1/dht", "postgres://ann@a,b:1/dht?sslmode=prefer"),
+            ("postgres:///dht?user=ann&host=db,::1", "postgres://ann@db,[::1]:5432/dht?sslmode=prefer"),
             ("sqlite:data/parsec.db", "sqlite:data/parsec.db"),
             ("sqlite:///var/lib/parsec.db", "sqlite:/var/lib/parsec.db"),
         ] {

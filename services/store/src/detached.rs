@@ -4,8 +4,6 @@
 //! runtimes and blocks on others, and a PostgreSQL connection dropped in the middle is lost to the pool: so what a
 //! caller drops is only the wish to hear of the result.
 
-mod archive;
-
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +18,6 @@ use tokio::runtime::Handle;
 use tokio::task::JoinError;
 use tokio::time::timeout;
 
-use crate::archive::ArchiveQueries;
 use crate::batch::Batch;
 use crate::checks::{CheckQueries, ClaimRow, StoredPlan};
 use crate::columns::{Address, Key, Names, micros, text};
@@ -37,14 +34,22 @@ const MIGRATION_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// One kind of database: how a query is run, and how to bring the schema up to date.
 pub(crate) trait Backend: Send + Sync + 'static {
-    type Connection: Queries + OperationQueries + CheckQueries + ArchiveQueries;
+    type Connection: Queries + OperationQueries + CheckQueries;
 
     /// Runs one query on a connection that works, again if it collides with somebody else's.
-    fn run<T, Q>(&self, query: Q) -> impl Future<Output = Result<T, StoreError>> + Send
+    fn run<T, Q>(&self, access: Access, query: Q) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         T: Send,
         Q: for<'c> Fn(&'c mut Self::Connection) -> BoxFuture<'c, QueryResult<T>> + Send + Sync;
     fn migrate(&self) -> impl Future<Output = Result<Migrated, StoreError>> + Send;
+}
+
+/// What a query does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// It changes nothing: its answer need not wait for anything after it.
+    Read,
+    Write,
 }
 
 /// A store whose work is done in tasks on one runtime.
@@ -57,18 +62,35 @@ impl<B: Backend> Detached<B> {
     /// Takes the runtime it is called on, and makes sure that the database answers.
     pub(crate) async fn open(backend: B) -> Result<Self, StoreError> {
         let this = Self { backend: Arc::new(backend), runtime: Handle::current() };
-        this.query(|conn| conn.ping().boxed()).await?;
+        this.read(|conn| conn.ping().boxed()).await?;
         Ok(this)
     }
 
-    /// Runs one query, perhaps several times.
-    async fn query<T, Q>(&self, query: Q) -> Result<T, StoreError>
+    /// Runs a query that writes, perhaps several times.
+    async fn write<T, Q>(&self, query: Q) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        Q: for<'c> Fn(&'c mut B::Connection) -> BoxFuture<'c, QueryResult<T>> + Send + Sync + 'static,
+    {
+        self.query(Access::Write, query).await
+    }
+
+    /// Runs a query that only reads, perhaps several times.
+    async fn read<T, Q>(&self, query: Q) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        Q: for<'c> Fn(&'c mut B::Connection) -> BoxFuture<'c, QueryResult<T>> + Send + Sync + 'static,
+    {
+        self.query(Access::Read, query).await
+    }
+
+    async fn query<T, Q>(&self, access: Access, query: Q) -> Result<T, StoreError>
     where
         T: Send + 'static,
         Q: for<'c> Fn(&'c mut B::Connection) -> BoxFuture<'c, QueryResult<T>> + Send + Sync + 'static,
     {
         let backend = Arc::clone(&self.backend);
-        self.detach(CALL_LIMIT, async move { backend.run(query).await }.boxed()).await
+        self.detach(CALL_LIMIT, async move { backend.run(access, query).await }.boxed()).await
     }
 
     /// The call is boxed: its type, which has those of everything it awaits in it, would be too deep for callers elsewhere.
@@ -114,22 +136,22 @@ impl<B: Backend> Store for Detached<B> {
             peer_port: node.peer_port.column(),
             created: micros(node.created_at),
         };
-        self.query(move |conn| conn.insert_node(row.clone()).boxed()).await.map(NodeId)
+        self.write(move |conn| conn.insert_node(row.clone()).boxed()).await.map(NodeId)
     }
 
     async fn heartbeat(&self, node: NodeId, at: DateTime<Utc>) -> Result<(), StoreError> {
-        let found = self.query(move |conn| conn.heartbeat(node.0, micros(at)).boxed()).await?;
+        let found = self.write(move |conn| conn.heartbeat(node.0, micros(at)).boxed()).await?;
         if found { Ok(()) } else { Err(StoreError::NoSuchNode(node)) }
     }
 
     async fn mark_offline(&self, node: NodeId, at: DateTime<Utc>) -> Result<(), StoreError> {
-        let found = self.query(move |conn| conn.mark_offline(node.0, micros(at)).boxed()).await?;
+        let found = self.write(move |conn| conn.mark_offline(node.0, micros(at)).boxed()).await?;
         if found { Ok(()) } else { Err(StoreError::NoSuchNode(node)) }
     }
 
     async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<Roster, StoreError> {
         let names: Vec<_> = fleets.iter().map(|fleet| fleet.as_str().to_owned()).collect();
-        let rows = self.query(move |conn| conn.active_nodes(names.clone(), micros(since)).boxed()).await?;
+        let rows = self.read(move |conn| conn.active_nodes(names.clone(), micros(since)).boxed()).await?;
         Ok(Roster::read(rows))
     }
 
@@ -141,13 +163,13 @@ impl<B: Backend> Store for Detached<B> {
     ) -> Result<SchedulerId, StoreError> {
         let names = Names(fleets.fleets().iter().map(|fleet| fleet.as_str().to_owned()).collect());
         let id = self
-            .query(move |conn| conn.insert_scheduler(names.clone(), dependencies.clone(), micros(at)).boxed())
+            .write(move |conn| conn.insert_scheduler(names.clone(), dependencies.clone(), micros(at)).boxed())
             .await?;
         Ok(SchedulerId(id))
     }
 
     async fn recent_schedulers(&self) -> Result<Vec<String>, StoreError> {
-        let rows = self.query(|conn| conn.recent_schedulers().boxed()).await?;
+        let rows = self.read(|conn| conn.recent_schedulers().boxed()).await?;
         let mut names = Vec::new();
         for Names(fleets) in rows {
             let name = fleets.join(",");
@@ -163,7 +185,7 @@ impl<B: Backend> Store for Detached<B> {
         if batch.is_empty() {
             return Ok(());
         }
-        self.query(move |conn| {
+        self.write(move |conn| {
             let batch = Arc::clone(&batch);
             async move { conn.record(&batch).await }.boxed()
         })
@@ -172,18 +194,18 @@ impl<B: Backend> Store for Detached<B> {
 
     async fn claim_checks(&self, claim: ClaimChecks) -> Result<Vec<PlannedCheck>, StoreError> {
         let claim = ClaimRow::from(&claim);
-        let claimed = self.query(move |conn| conn.claim_checks(claim.clone()).boxed()).await?;
+        let claimed = self.write(move |conn| conn.claim_checks(claim.clone()).boxed()).await?;
         claimed.into_iter().map(StoredPlan::read).collect()
     }
 
     async fn operation(&self, id: AttemptId) -> Result<Option<StoredOperation>, StoreError> {
-        let found = self.query(move |conn| conn.operation(Key(id.0)).boxed()).await?;
+        let found = self.read(move |conn| conn.operation(Key(id.0)).boxed()).await?;
         found.map(WholeOperation::read).transpose()
     }
 
     async fn recent_operations(&self, limit: u32) -> Result<Vec<StoredOperation>, StoreError> {
         let limit = i64::from(limit.min(MAX_LISTED_OPERATIONS));
-        let rows = self.query(move |conn| conn.traced_operations(limit).boxed()).await?;
+        let rows = self.read(move |conn| conn.traced_operations(limit).boxed()).await?;
         rows.into_iter().map(OperationRow::read).collect()
     }
 }

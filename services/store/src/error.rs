@@ -7,8 +7,6 @@ use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as Query
 use diesel_async::pooled_connection::{PoolError, deadpool};
 use parsec_measure::NodeId;
 use thiserror::Error;
-use tokio_postgres::error::SqlState;
-
 /// Why the database did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StoreError {
@@ -72,35 +70,6 @@ impl StoreError {
     pub(crate) fn into_connection_error(self) -> ConnectionError {
         ConnectionError::CouldntSetupConfiguration(QueryError::QueryBuilderError(Box::new(self)))
     }
-
-    /// What a failed connection to PostgreSQL at `target` means: an answer is a refusal, unless it says "not now".
-    pub(crate) fn from_postgres_connect(error: &tokio_postgres::Error, target: &str) -> Self {
-        let reason = chain(error);
-        let refused = match error.code() {
-            Some(code) => !NOT_NOW.contains(code),
-            None => is_about_tls(error, &reason),
-        };
-        let message = format!("{target}: {reason}");
-        if refused { Self::Refused(message) } else { Self::Unavailable(message) }
-    }
-}
-
-/// What PostgreSQL answers to a connection that may succeed later.
-const NOT_NOW: [SqlState; 5] = [
-    SqlState::CANNOT_CONNECT_NOW,
-    SqlState::TOO_MANY_CONNECTIONS,
-    SqlState::ADMIN_SHUTDOWN,
-    SqlState::CRASH_SHUTDOWN,
-    SqlState::IDLE_SESSION_TIMEOUT,
-];
-
-/// Whether the two did not agree on TLS. tokio-postgres keeps its kinds of errors private; its words tell them apart.
-fn is_about_tls(error: &tokio_postgres::Error, reason: &str) -> bool {
-    let by_rustls = causes(error).any(|error| {
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        inner.is_some_and(|inner| inner.is::<rustls::Error>())
-    });
-    by_rustls || reason.contains("server does not support TLS")
 }
 
 fn from_connection_error(error: ConnectionError) -> StoreError {
@@ -124,7 +93,7 @@ fn in_words(information: &(dyn DatabaseErrorInformation + Send + Sync)) -> Strin
 }
 
 /// What an error came from, the nearest first.
-fn causes<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+pub(crate) fn causes<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
     std::iter::successors(error.source(), |error: &&'e (dyn StdError + 'static)| (*error).source())
 }
 

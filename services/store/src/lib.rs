@@ -8,15 +8,14 @@
 //! - [`Migrated`], [`migration_script`]: what was done to the schema, and the SQL for those who do it themselves
 //! - [`StoreConfig`]: which database, how to reach it, as a value or as a URL
 //! - [`Spool`]: files in which rows wait while the database is away, behind the trait [`Spooling`]
-//! - [`Archive`]: many measurements, read a page at a time, from a database in which nothing is written
 //! - [`DryRun`]: what stands for the database where nothing may be written
 //! - [`StoreError`]: what can go wrong, told apart by what the caller should do
 //!
-//! Inside, from the outside in: `detached` runs each call as a task of its own; `queries`, `operations` and `checks` have
-//! each query once for both back ends; `batch` turns measurements into rows, whose figures are in `figures`; `columns` holds
-//! the types that the back ends store differently; `postgres` and `sqlite` open connections and bring the schema up to date.
+//! Inside, from the outside in: `detached` runs each call as a task of its own; `postgres` and `sqlite` open connections and bring
+//! the schema up to date; `queries`, `operations` and `checks` have each query once for both; `session` is a connection to
+//! PostgreSQL; `batch` turns measurements into rows, whose figures are in `figures`; `columns` holds the types that the back ends
+//! store differently.
 
-mod archive;
 mod batch;
 mod checks;
 mod columns;
@@ -32,13 +31,13 @@ mod port;
 mod postgres;
 mod queries;
 mod roster;
+mod session;
 mod spool;
 mod sqlite;
 mod store;
 
 use std::sync::Arc;
 
-pub use archive::{Archive, ArchivedNode, ArchivedOperation, ArchivedRounds, Selection};
 pub use config::{ParseStoreUrlError, Password, SslMode, StoreConfig, UnknownSslMode};
 pub use dry_run::DryRun;
 pub use error::StoreError;
@@ -65,16 +64,5 @@ pub async fn connect(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError>
     match config {
         StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
         StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::new(path)?).await?)),
-    }
-}
-
-/// Opens the database to read measurements: a role that may only read, and a file that may only be read, are enough.
-///
-/// # Errors
-/// As for [`connect`].
-pub async fn open_archive(config: &StoreConfig) -> Result<Arc<dyn Archive>, StoreError> {
-    match config {
-        StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
-        StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::read_only(path)?).await?)),
     }
 }

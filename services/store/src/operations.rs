@@ -17,7 +17,7 @@ use crate::StoreError;
 use crate::columns::Key;
 use crate::connection::AsyncSqliteConnection;
 use crate::figures::{FigureColumns, figure_columns, read};
-use crate::postgres::Session;
+use crate::session::Session;
 
 /// The longest trace that is read: several times what fits into the answer that it came in, of 2 MB.
 const MAX_TRACE_CHARS: i64 = 16 << 20;

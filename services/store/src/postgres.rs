@@ -2,10 +2,9 @@
 
 mod connect;
 mod connection;
+mod failure;
 mod migrate;
 mod rights;
-mod row;
-mod session;
 mod tls;
 mod upstream;
 mod verdict;
@@ -19,10 +18,10 @@ use futures::future::BoxFuture;
 use tokio::time::{sleep, timeout};
 
 use connect::{CONNECT_LIMIT, Connector};
-pub(crate) use session::Session;
 use verdict::{Verdict, judge};
 
-use crate::detached::{Backend, result_of};
+use crate::detached::{Access, Backend, result_of};
+use crate::session::Session;
 use crate::{Migrated, StoreConfig, StoreError};
 
 /// Sessions of one program: its heartbeats, reads and batches together are seldom more than two at a time, and a server's
@@ -30,8 +29,9 @@ use crate::{Migrated, StoreConfig, StoreError};
 const MAX_SESSIONS: usize = 4;
 
 /// How long a session may wait to be used again. A round or a batch uses it several times within a second; between heartbeats,
-/// which are a minute apart, a server needs none, so that hundreds of servers share the 100 sessions of one database.
-const MAX_IDLE: Duration = Duration::from_secs(5);
+/// which are a minute apart, a server needs none, so that hundreds of servers share the 100 sessions of one database. It is much
+/// shorter than the patience of whoever finds a server full.
+const MAX_IDLE: Duration = Duration::from_secs(1);
 
 /// How often a call is tried that somebody else's collided with: one of the two gets through each time.
 const ATTEMPTS: usize = 3;
@@ -148,7 +148,7 @@ impl Begun {
         };
         let (verdict, told) = judge(&self.session, failed);
         let again = verdict == Verdict::Collision || verdict == Verdict::ReadOnly && self.reused;
-        if verdict.keeps_session() && (!self.session.in_transaction() || self.session.roll_back().await.is_ok()) {
+        if verdict.keeps_session() && self.session.roll_back().await.is_ok() {
             self.give_back();
         } else {
             drop(Object::take(self.session));
@@ -156,8 +156,10 @@ impl Begun {
         Err((told, again))
     }
 
+    /// Keeps no session that others may be waiting for, also not for our own next call.
     fn give_back(mut self) {
-        if self.session.is_spent() {
+        let wanted = Object::pool(&self.session).is_some_and(|pool| pool.manager().server_is_full());
+        if wanted || self.session.is_spent() {
             drop(Object::take(self.session));
         }
     }
@@ -167,7 +169,7 @@ impl Backend for Postgres {
     type Connection = Session;
 
     /// The query is one transaction, also if it only reads: a pooler keeps us in one session for as long as that lasts.
-    async fn run<T, Q>(&self, query: Q) -> Result<T, StoreError>
+    async fn run<T, Q>(&self, access: Access, query: Q) -> Result<T, StoreError>
     where
         T: Send,
         Q: for<'c> Fn(&'c mut Session) -> BoxFuture<'c, QueryResult<T>> + Send + Sync,
@@ -175,7 +177,15 @@ impl Backend for Postgres {
         let mut attempt = 1;
         loop {
             let mut begun = self.begun().await?;
-            let result = query(&mut begun.session).await;
+            let result = match (access, query(&mut begun.session).await) {
+                (Access::Read, Ok(value)) => {
+                    // A round waits for the list of nodes, and not for what comes after it.
+                    begun.session.end_unheard();
+                    begun.give_back();
+                    return Ok(value);
+                }
+                (_, result) => result,
+            };
             match begun.end(result).await {
                 Ok(value) => return Ok(value),
                 Err((_, true)) if attempt < ATTEMPTS => attempt += 1,

@@ -20,8 +20,8 @@ use crate::checks::CheckQueries;
 use crate::columns::{Address, Key, Names};
 use crate::connection::AsyncSqliteConnection;
 use crate::figures::figure_values;
-use crate::postgres::Session;
 use crate::roster::{MAX_NAME_CHARS, MAX_ROSTER, RosterRow};
+use crate::session::Session;
 use crate::store::MAX_RECENT_SCHEDULERS;
 
 /// How many rows one statement names. PostgreSQL numbers parameters up to 65,535, SQLite up to 32,766; the widest row

@@ -80,6 +80,18 @@ async fn a_database_that_is_read_only_costs_no_row() {
     is_ridden_out(Outage::ReadOnly).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(has_pgbouncer), ignore = "needs PgBouncer")]
+async fn a_database_that_is_moved_behind_a_pooler_costs_no_row() {
+    is_ridden_out(Outage::BehindPooler).await;
+}
+
+/// Those of a fail-over in which connections are kept: each process has some when the database is writable again.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_stay_read_only_cost_no_row() {
+    is_ridden_out(Outage::ReadOnlySessions).await;
+}
+
 /// Commits meet with an accident for as long as rounds are played. Each row is offered again and again.
 async fn cut_commits_leave_each_row_once(outage: Outage) {
     let scene = Scene::start().await;

@@ -68,9 +68,17 @@ pub(crate) fn shared() -> &'static Cluster {
 /// # Panics
 /// If it cannot be started, with what it said.
 pub(crate) fn start(programs: &Path, port: impl Fn() -> u16, settings: &str) -> Cluster {
+    start_from(programs, port, settings, None)
+}
+
+/// The same as a replica that follows the server at the port `origin`.
+///
+/// # Panics
+/// If it cannot be started, with what it said.
+pub(crate) fn start_from(programs: &Path, port: impl Fn() -> u16, settings: &str, origin: Option<u16>) -> Cluster {
     let mut said = String::new();
     for _ in 0..ATTEMPTS {
-        match try_to_start(programs, port(), settings) {
+        match try_to_start(programs, port(), settings, origin) {
             Ok(cluster) => return cluster,
             Err(log) => said = log,
         }
@@ -79,11 +87,18 @@ pub(crate) fn start(programs: &Path, port: impl Fn() -> u16, settings: &str) -> 
 }
 
 /// Starts a server in a directory of its own. The error is what it said.
-fn try_to_start(programs: &Path, port: u16, settings: &str) -> Result<Cluster, String> {
+fn try_to_start(programs: &Path, port: u16, settings: &str, origin: Option<u16>) -> Result<Cluster, String> {
     let directory = prepare_directory(port, settings);
+    let origin = origin.map(|port| port.to_string()).unwrap_or_default();
     let mut keeper = Command::new("/bin/sh");
     // A process group of its own: Ctrl-C at a terminal must reach the tests and not the keeper, which cleans up after.
-    keeper.args(["-c", KEEPER, "keeper"]).arg(programs).arg(&directory).current_dir(&directory).process_group(0);
+    keeper
+        .args(["-c", KEEPER, "keeper"])
+        .arg(programs)
+        .arg(&directory)
+        .arg(origin)
+        .current_dir(&directory)
+        .process_group(0);
     if let Some(account) = programs::account() {
         keeper.uid(account.uid.as_raw()).gid(account.gid.as_raw());
     }

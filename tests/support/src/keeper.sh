@@ -1,10 +1,12 @@
 # Runs one throwaway PostgreSQL for as long as the other end of standard input is open, then removes it. A process
 # that ends in whatever way, also by SIGKILL, closes its pipes: that is the signal.
 #
-# Usage: sh keeper.sh PROGRAMS DIRECTORY   (the settings stand in DIRECTORY/settings; see cluster.rs)
+# Usage: sh keeper.sh PROGRAMS DIRECTORY PORT   (the settings stand in DIRECTORY/settings; see cluster.rs)
+# With a PORT it is a replica of the server there.
 
 programs=$1
 directory=$2
+origin=$3
 data=$directory/data
 
 remove() {
@@ -21,8 +23,17 @@ trap 'exit 1' HUP INT TERM
 # The tests may be gone before they could be told that the server is ready.
 trap '' PIPE
 
+make() {
+    if [ -n "$origin" ]; then
+        "$programs/pg_basebackup" --pgdata="$data" --host=127.0.0.1 --port="$origin" --username=parsec \
+            --checkpoint=fast --write-recovery-conf --no-sync
+    else
+        "$programs/initdb" --pgdata="$data" --username=parsec --auth=trust --encoding=UTF8 --locale=C --no-sync
+    fi
+}
+
 start() {
-    "$programs/initdb" --pgdata="$data" --username=parsec --auth=trust --encoding=UTF8 --locale=C --no-sync &&
+    make &&
         cat "$directory/settings" >>"$data/postgresql.conf" &&
         "$programs/pg_ctl" --pgdata="$data" --log="$directory/log" --timeout=60 --wait start
 }

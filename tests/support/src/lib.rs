@@ -5,7 +5,7 @@
 //! [`deployment`] starts servers and schedulers as one deploys them, [`servers`] those that stand among others, and
 //! [`go_program`] those others. [`openapi`] reads the file that describes them. [`tls`] makes certificates.
 //! What is to fail has a module too: [`postgres`] is a server of one's own that can be killed or frozen, [`proxy`] a wire that
-//! can be bent, [`sabotage`] makes statements fail or slow, and [`outage`] has them all by name. [`ledger`] compares what processes
+//! can be bent, [`pooler`] a PgBouncer in between, [`sabotage`] makes statements fail or slow, and [`outage`] has them all by name. [`ledger`] compares what processes
 //! said with what stands in the tables. [`double`] is a server that answers as a test tells it to, [`hostile`] one that breaks the contract as it is told to, [`stranger`] one that
 //! stands in the list of nodes besides.
 //! [`node`] starts nodes of ours in the process of the test.
@@ -25,6 +25,7 @@ pub mod openapi;
 pub mod outage;
 pub mod peer;
 pub mod poison;
+pub mod pooler;
 pub mod postgres;
 pub mod process;
 mod programs;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use tokio_postgres::{Client, Error};
 
+use crate::pooler::{Lending, Pooler};
 use crate::postgres::{self, Postgres, Shutdown};
 use crate::proxy::{Cut, Proxy, Way};
 use crate::sabotage::{self, Sabotage};
@@ -26,6 +27,8 @@ pub enum Outage {
     Reset,
     /// Everything arrives late.
     SlowWire,
+    /// Nothing is away: connections that begin now lead through a pooler, which lends sessions for a transaction.
+    BehindPooler,
     /// Each COMMIT is lost with its connection.
     CutBeforeCommit,
     /// Each COMMIT is done, and its connection lost before the answer.
@@ -46,6 +49,8 @@ pub enum Outage {
     SlowStatements,
     /// Transactions may only read.
     ReadOnly,
+    /// Sessions that begin now may only read, also when the server has long been writable again.
+    ReadOnlySessions,
     /// Somebody else has locked the table of attempts.
     Locked,
 }
@@ -63,11 +68,12 @@ pub enum Layer {
 
 impl Outage {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Refused,
         Self::Hanging,
         Self::Reset,
         Self::SlowWire,
+        Self::BehindPooler,
         Self::CutBeforeCommit,
         Self::CutAfterCommit,
         Self::SilentAfterCommit,
@@ -78,6 +84,7 @@ impl Outage {
         Self::DiskFull,
         Self::SlowStatements,
         Self::ReadOnly,
+        Self::ReadOnlySessions,
         Self::Locked,
     ];
 
@@ -86,6 +93,7 @@ impl Outage {
         match self.way() {
             Some(_) => Layer::Wire,
             None => match self {
+                Self::BehindPooler => Layer::Wire,
                 Self::Restarted | Self::Killed | Self::FailedOver | Self::Frozen => Layer::Server,
                 _ => Layer::Statements,
             },
@@ -115,6 +123,8 @@ pub struct Database {
     pub proxy: Proxy,
     /// Whoever has locked the table.
     locking: Mutex<Option<Client>>,
+    /// Whoever is between, once somebody has been.
+    pooler: OnceCell<Pooler>,
 }
 
 impl Database {
@@ -122,7 +132,7 @@ impl Database {
     pub async fn start() -> Self {
         let postgres = Postgres::start().await;
         let proxy = Proxy::to(postgres.address()).await;
-        Self { postgres, proxy, locking: Mutex::default() }
+        Self { postgres, proxy, locking: Mutex::default(), pooler: OnceCell::new() }
     }
 
     /// Where programs find it.
@@ -149,6 +159,10 @@ impl Database {
         }
         let server = &self.postgres;
         match outage {
+            Outage::BehindPooler => {
+                let start = || Pooler::before(server.address(), Lending::Transaction);
+                self.proxy.lead_to(self.pooler.get_or_init(start).await.address());
+            }
             Outage::Restarted => server.stop(Shutdown::Fast).await,
             Outage::FailedOver => server.stop(Shutdown::Immediate).await,
             Outage::Killed => server.kill().await,
@@ -158,6 +172,7 @@ impl Database {
                 sabotage::sabotage(&server.client().await?, Sabotage::Slow(SLOW_STATEMENT)).await?;
             }
             Outage::ReadOnly => sabotage::read_only(&server.client().await?, true).await?,
+            Outage::ReadOnlySessions => sabotage::read_only_sessions(&server.client().await?, true).await?,
             Outage::Locked => {
                 let client = server.client().await?;
                 client.batch_execute("BEGIN; LOCK TABLE operations IN ACCESS EXCLUSIVE MODE").await?;
@@ -179,6 +194,7 @@ impl Database {
         }
         let server = &self.postgres;
         match outage {
+            Outage::BehindPooler => self.proxy.lead_to(server.address()),
             Outage::Restarted | Outage::Killed => server.start_again().await,
             Outage::FailedOver => server.start_elsewhere().await,
             Outage::Frozen => server.thaw(),
@@ -186,6 +202,7 @@ impl Database {
                 sabotage::sabotage(&server.client().await?, Sabotage::None).await?;
             }
             Outage::ReadOnly => sabotage::read_only(&server.client().await?, false).await?,
+            Outage::ReadOnlySessions => sabotage::read_only_sessions(&server.client().await?, false).await?,
             // It goes with its connection.
             Outage::Locked => drop(self.locking.lock().await.take()),
             _ => unreachable!("that is a way of the wire"),

@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -56,15 +57,103 @@ impl Postgres {
     /// # Panics
     /// If there are no programs for one, with what to install; or if it does not start.
     pub async fn start() -> Self {
-        let starting = tokio::task::spawn_blocking(|| {
+        Self::start_with("").await
+    }
+
+    /// The same with further lines of `postgresql.conf`.
+    ///
+    /// # Panics
+    /// As with [`start`](Self::start).
+    pub async fn start_with(settings: &str) -> Self {
+        Self::made(format!("{SETTINGS}{settings}"), None).await
+    }
+
+    /// A replica of this one. From now on a commit here waits for it, so that a fail-over to it loses nothing.
+    ///
+    /// # Panics
+    /// As with [`start`](Self::start).
+    pub async fn replica(&self) -> Self {
+        let replica = Self::made(SETTINGS.to_owned(), Some(self.0.cluster.port)).await;
+        let client = self.client().await.expect("a server that has a replica is there");
+        let settings = "ALTER SYSTEM SET synchronous_standby_names = '*'";
+        client.batch_execute(settings).await.expect("its owner may change its settings");
+        client.batch_execute("SELECT pg_reload_conf()").await.expect("its owner may change its settings");
+        replica
+    }
+
+    async fn made(settings: String, origin: Option<u16>) -> Self {
+        let starting = tokio::task::spawn_blocking(move || {
             let programs = programs::directory();
             let programs = programs
                 .expect("a server that can be killed needs PostgreSQL: install the Debian package `postgresql`");
-            let cluster = cluster::start(&programs, lasting_port, SETTINGS);
+            let cluster = cluster::start_from(&programs, lasting_port, &settings, origin);
             let data = Mutex::new(cluster.directory.join("data"));
             Self(Arc::new(Inner { cluster, programs, data }))
         });
         starting.await.expect("a server starts")
+    }
+
+    /// Where its files and its Unix socket are.
+    pub fn directory(&self) -> &Path {
+        &self.0.cluster.directory
+    }
+
+    /// Lets in whom this line of `pg_hba.conf` names, before all others.
+    ///
+    /// # Panics
+    /// If the server does not take it.
+    pub async fn also_allow(&self, rule: &str) {
+        let file = self.0.data().join("pg_hba.conf");
+        let rules = std::fs::read_to_string(&file).expect("a server has such a file");
+        std::fs::write(&file, format!("{rule}\n{rules}")).expect("the file is there");
+        let client = self.client().await.expect("its owner is let in");
+        self.reload(&client).await;
+        let wrong = client.query("SELECT error FROM pg_hba_file_rules WHERE error IS NOT NULL", &[]).await;
+        assert!(wrong.is_ok_and(|lines| lines.is_empty()), "not a line of pg_hba.conf: {rule}");
+    }
+
+    /// Encrypts connections that begin from now on, if they ask for it, and shows them this certificate.
+    ///
+    /// # Panics
+    /// If the server does not take it.
+    pub async fn encrypt(&self, certificate: &Path, key: &Path) {
+        let client = self.client().await.expect("its owner is let in");
+        for (file, setting) in [(certificate, "ssl_cert_file"), (key, "ssl_key_file")] {
+            let own = self.0.cluster.directory.join(file_name(file));
+            std::fs::copy(file, &own).expect("a certificate can be copied");
+            if let Some(account) = programs::account() {
+                let (uid, gid) = (account.uid.as_raw(), account.gid.as_raw());
+                std::os::unix::fs::chown(&own, Some(uid), Some(gid)).expect("root may give a file away");
+            }
+            std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o600)).expect("it is there");
+            let set = format!("ALTER SYSTEM SET {setting} = '{}'", own.display());
+            client.batch_execute(&set).await.expect("its owner may change its settings");
+        }
+        client.batch_execute("ALTER SYSTEM SET ssl = on").await.expect("its owner may change its settings");
+        self.reload(&client).await;
+    }
+
+    /// Makes the server read its files again, and waits until who connects meets what it has read.
+    async fn reload(&self, client: &Client) {
+        let read = "SELECT extract(epoch FROM pg_conf_load_time())::float8";
+        let known: f64 = client.query_one(read, &[]).await.expect("it has read its files").get(0);
+        client.batch_execute("SELECT pg_reload_conf()").await.expect("its owner may change its settings");
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            let newer = self.client().await.expect("its owner is let in");
+            let last: f64 = newer.query_one(read, &[]).await.expect("it has read its files").get(0);
+            if last > known {
+                return;
+            }
+            assert!(Instant::now() < deadline, "the server does not read its files again");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Makes a replica a server that can be written to.
+    pub async fn promote(&self) {
+        let promoted = self.with(|inner| inner.run("pg_ctl", &["promote", "--wait"])).await;
+        assert!(promoted, "a replica that follows can be promoted");
     }
 
     /// Where it listens.
@@ -276,6 +365,21 @@ mod tests {
             let row = server.client().await.unwrap().query_one("SELECT count(*) FROM kept", &[]).await.unwrap();
             assert_eq!(row.get::<_, i64>(0), round);
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_replica_has_what_was_committed_and_can_be_written_to_once_it_is_promoted() {
+        let server = Postgres::start().await;
+        let replica = server.replica().await;
+        let rows = "CREATE TABLE kept (id INT); INSERT INTO kept VALUES (1)";
+        server.client().await.unwrap().batch_execute(rows).await.unwrap();
+        server.kill().await;
+        let write = async || replica.client().await.unwrap().batch_execute("INSERT INTO kept VALUES (2)").await;
+        assert!(write().await.is_err());
+        replica.promote().await;
+        write().await.unwrap();
+        let row = replica.client().await.unwrap().query_one("SELECT count(*) FROM kept", &[]).await.unwrap();
+        assert_eq!(row.get::<_, i64>(0), 2);
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -53,6 +53,7 @@ pub enum Cut {
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
+    target: watch::Sender<SocketAddr>,
     way: watch::Sender<Way>,
     listening: watch::Receiver<bool>,
     cuts: watch::Receiver<u64>,
@@ -63,13 +64,14 @@ impl Proxy {
     /// A proxy to this address; everything passes.
     pub async fn to(target: SocketAddr) -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, lasting_port()));
+        let (target, leads_to) = watch::channel(target);
         let (way, followed) = watch::channel(Way::Open);
         let (is_listening, mut listening) = watch::channel(false);
         let (count, cuts) = watch::channel(0);
-        let wire = Wire { target, way: followed, cuts: Arc::new(count) };
+        let wire = Wire { target: leads_to, way: followed, cuts: Arc::new(count) };
         let task = tokio::spawn(serve(address, wire, is_listening)).abort_handle();
         let _ = listening.wait_for(|listening| *listening).await;
-        Self { address, way, listening, cuts, task }
+        Self { address, target, way, listening, cuts, task }
     }
 
     /// Where it listens.
@@ -82,6 +84,11 @@ impl Proxy {
         self.way.send_replace(way);
         let mut listening = self.listening.clone();
         let _ = listening.wait_for(|listening| *listening == (way != Way::Refused)).await;
+    }
+
+    /// Leads to another address from now on. Connections that there are stay where they are.
+    pub fn lead_to(&self, target: SocketAddr) {
+        self.target.send_replace(target);
     }
 
     /// Waits until so many commits have been cut.
@@ -99,7 +106,7 @@ impl Drop for Proxy {
 /// What every connection has of its proxy.
 #[derive(Debug, Clone)]
 struct Wire {
-    target: SocketAddr,
+    target: watch::Receiver<SocketAddr>,
     way: watch::Receiver<Way>,
     cuts: Arc<watch::Sender<u64>>,
 }
@@ -158,7 +165,8 @@ async fn carry(mut client: TcpStream, wire: Wire) {
 
 async fn reach(mut wire: Wire) -> Result<TcpStream, Torn> {
     passable(&mut wire.way).await?;
-    Ok(TcpStream::connect(wire.target).await?)
+    let target = *wire.target.borrow();
+    Ok(TcpStream::connect(target).await?)
 }
 
 /// Waits until something may pass. Returns by how much it is to be late.
@@ -280,6 +288,18 @@ mod tests {
         assert!(ask(&mut stream, b"five").await.is_err());
         let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
         assert!(ask(&mut stream, b"six").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_wire_that_leads_elsewhere_keeps_the_connections_that_there_are() {
+        let elsewhere = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let proxy = Proxy::to(echo().await).await;
+        let mut kept = TcpStream::connect(proxy.address()).await.unwrap();
+        assert_eq!(ask(&mut kept, b"one").await.unwrap(), b"one");
+        proxy.lead_to(elsewhere.local_addr().unwrap());
+        let _new = TcpStream::connect(proxy.address()).await.unwrap();
+        elsewhere.accept().await.unwrap();
+        assert_eq!(ask(&mut kept, b"two").await.unwrap(), b"two");
     }
 
     #[tokio::test]

@@ -57,6 +57,21 @@ pub async fn sabotage(client: &Client, kind: Sabotage) -> Result<(), Error> {
     client.batch_execute(&function).await
 }
 
+/// Ends every session but this one, and makes those that begin from now on read-only for as long as they last, as those are that
+/// a server keeps in a fail-over; or makes new ones writable again.
+///
+/// # Errors
+/// If the server refuses.
+pub async fn read_only_sessions(client: &Client, on: bool) -> Result<(), Error> {
+    if !on {
+        return client.batch_execute("ALTER ROLE parsec RESET default_transaction_read_only").await;
+    }
+    client.batch_execute("ALTER ROLE parsec SET default_transaction_read_only = on").await?;
+    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                  WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    client.batch_execute(others).await
+}
+
 /// Makes every transaction of the server read-only from now on, or ends that: as on a replica, or while a managed
 /// database has run out of space.
 ///

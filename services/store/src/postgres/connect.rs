@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::config::{SslMode as Negotiation, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::session::Session;
+use super::failure;
 use super::tls;
+use crate::session::Session;
 use crate::{SslMode, StoreConfig, StoreError};
 
 /// How long a session may take to be made, logged in and with tries at a server that is full included.
@@ -20,7 +22,10 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(30);
 
 /// The shortest and the longest pause before a server is asked again that has no session to spare. Others need theirs for
 /// milliseconds.
-const FULL_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+const FULL_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(400));
+
+/// For how long a server counts as full that was found so: others may still be waiting, as we did.
+const FULL_FOR: Duration = CONNECT_LIMIT;
 
 /// Makes sessions with one database.
 pub(super) struct Connector {
@@ -32,6 +37,8 @@ pub(super) struct Connector {
     several: bool,
     /// For messages, without the password.
     target: String,
+    /// When the server had no session to spare last.
+    full_at: Mutex<Option<Instant>>,
 }
 
 impl std::fmt::Debug for Connector {
@@ -83,7 +90,13 @@ impl Connector {
             plain_first: *ssl == SslMode::Allow && !over_socket,
             several: hosts.len() > 1,
             target: store.to_string(),
+            full_at: Mutex::default(),
         })
+    }
+
+    /// Whether others may be waiting for our sessions.
+    pub(super) fn server_is_full(&self) -> bool {
+        self.full_at.lock().is_some_and(|at| at.elapsed() < FULL_FOR)
     }
 
     async fn connect(&self) -> Result<Session, StoreError> {
@@ -98,10 +111,11 @@ impl Connector {
             match connected {
                 Ok(session) => return Ok(session),
                 Err(error) if is_full(&error) && Instant::now() + pause < deadline => {
+                    *self.full_at.lock() = Some(Instant::now());
                     sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
                     pause = (pause * 2).min(FULL_PAUSE.1);
                 }
-                Err(error) => return Err(StoreError::from_postgres_connect(&error, &self.target)),
+                Err(error) => return Err(failure::explain(&error, &self.target)),
             }
         }
     }

@@ -8,7 +8,9 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+};
 
 use crate::{SslMode, StoreError};
 
@@ -37,10 +39,13 @@ pub(super) fn client_config(ssl: SslMode, root_cert: Option<&Path>) -> Result<Cl
     Ok(config.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
 }
 
+/// libpq's name for the authorities of the system.
+const SYSTEM: &str = "system";
+
 /// The certificates of the file, or of the system.
 fn roots(file: Option<&Path>) -> Result<RootCertStore, StoreError> {
     let mut roots = RootCertStore::empty();
-    let Some(file) = file else {
+    let Some(file) = file.filter(|file| *file != Path::new(SYSTEM)) else {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if roots.is_empty() {
             return Err(StoreError::Refused(
@@ -57,10 +62,38 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore, StoreError> {
     if roots.is_empty() { Err(refused("holds no certificate in PEM form".to_owned())) } else { Ok(roots) }
 }
 
-/// Looks at a certificate as much as the mode asks for. Signatures are verified in every mode.
+/// What is wrong with the certificate of a server, and what to do, where rustls says it in words of its own. PostgreSQL's
+/// documentation makes such certificates, and its own clients take them.
+pub(super) fn advice(error: &Error) -> Option<&'static str> {
+    let Error::InvalidCertificate(error) = error else { return None };
+    Some(match error {
+        CertificateError::UnknownIssuer => {
+            "the server's certificate comes from no authority in sslrootcert; name the file with the one that signed it"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "the server's certificate does not name this host in its subjectAltName, and the common name does not count; issue it \
+             with subjectAltName=DNS:HOST, or use sslmode=verify-ca"
+        }
+        CertificateError::Other(OtherError(other)) => match other.to_string().as_str() {
+            "CaUsedAsEndEntity" => {
+                "the server's certificate is itself an authority (CA:TRUE), as `openssl req -x509` makes them; issue one for the \
+                 server that is none, or use sslmode=require, which encrypts and does not verify"
+            }
+            "UnsupportedCertVersion" => {
+                "the server's certificate is X.509 version 1, as `openssl x509 -req` without -extfile makes them; issue one of \
+                 version 3 with subjectAltName=DNS:HOST, or use sslmode=require, which encrypts and does not verify"
+            }
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+/// Looks at a certificate as much as the mode asks for.
 #[derive(Debug)]
 struct Verifier {
-    /// `None` believes everybody: the connection is encrypted, and that is all.
+    /// `None` believes everybody: the connection is encrypted, and that is all. Whether a certificate that proves nothing was
+    /// signed with is not looked at either: for that rustls would have to read it, and it does not read all that libpq takes.
     chain: Option<Arc<WebPkiServerVerifier>>,
     name_matters: bool,
     provider: Arc<CryptoProvider>,
@@ -91,6 +124,9 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if self.chain.is_none() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         verify_tls12_signature(message, cert, signed, &self.provider.signature_verification_algorithms)
     }
 
@@ -100,6 +136,9 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if self.chain.is_none() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         verify_tls13_signature(message, cert, signed, &self.provider.signature_verification_algorithms)
     }
 
@@ -119,6 +158,17 @@ mod tests {
         {
             let message = client_config(SslMode::VerifyFull, Some(path)).unwrap_err().to_string();
             assert!(message.contains(&path.display().to_string()) && message.contains(reason), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_authorities_of_the_system_have_libpqs_name() {
+        let message =
+            |file| client_config(SslMode::VerifyFull, Some(Path::new(file))).map(drop).unwrap_err().to_string();
+        assert!(message("./system").contains("./system"), "a file of that name has a path");
+        // Whether there are any depends on the machine.
+        if let Err(error) = client_config(SslMode::VerifyFull, Some(Path::new(SYSTEM))) {
+            assert!(error.to_string().contains("the system has no root certificates"), "{error}");
         }
     }
 

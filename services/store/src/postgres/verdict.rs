@@ -3,8 +3,8 @@
 use diesel::result::Error as QueryError;
 use tokio_postgres::error::SqlState;
 
-use super::session::Session;
 use crate::StoreError;
+use crate::session::Session;
 
 /// What to do after an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

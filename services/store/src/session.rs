@@ -1,4 +1,4 @@
-//! One session: a connection as diesel uses it.
+//! One session with PostgreSQL: a connection as diesel uses it.
 //!
 //! diesel-async has such a connection itself. Ours differs in what poolers and fail-overs ask for:
 //! - Statements have no names. A pooler such as PgBouncer gives each transaction another session, in which a name is unknown
@@ -6,6 +6,8 @@
 //! - It sets nothing that outlasts a transaction: behind a pooler that would be set for somebody else. See [`BEGIN`].
 //! - It remembers which SQLSTATE the last error had, which diesel's errors do not tell.
 //! - It knows whether it can write, and for how long it may be used.
+
+mod row;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -27,8 +29,8 @@ use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::tls::TlsStream;
 use tokio_postgres::{Client, Connection, SimpleQueryMessage, Socket};
 
-use super::row::{SessionRow, Statement};
 use crate::error::chain;
+use row::{SessionRow, Statement};
 
 /// How long a session may be used at most: what a server's role or settings have become is seen by new sessions.
 const MAX_AGE: Duration = Duration::from_secs(30 * 60);
@@ -44,7 +46,7 @@ const FAREWELL_LIMIT: Duration = Duration::from_secs(2);
 /// - READ COMMITTED, for which they are written: each looks again after it has waited for a lock.
 /// - How long one statement may take, waits for locks included. Ours take milliseconds; one that takes this long would go on
 ///   after its caller has given up.
-pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
+pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
      SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = 0; \
      SET LOCAL idle_in_transaction_session_timeout = '30s'; \
      SHOW transaction_read_only";
@@ -52,11 +54,14 @@ pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
 /// See the module's documentation.
 pub(crate) struct Session {
     client: Client,
+    /// Those of migrations. Queries are in a transaction that diesel knows nothing of.
     transactions: AnsiTransactionManager,
     instrumentation: Box<dyn Instrumentation>,
     ends: Instant,
-    pub(super) used: Instant,
+    pub(crate) used: Instant,
     read_only: bool,
+    /// A transaction was begun that has not ended.
+    under_way: bool,
     code: Option<SqlState>,
     /// Why the connection ended, if it did.
     end: Arc<OnceLock<tokio_postgres::Error>>,
@@ -66,7 +71,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// A session over this connection, which is driven by a task from now on.
-    pub(super) fn new<S>(client: Client, connection: Connection<Socket, S>) -> Self
+    pub(crate) fn new<S>(client: Client, connection: Connection<Socket, S>) -> Self
     where
         S: TlsStream + Unpin + Send + 'static,
     {
@@ -81,6 +86,7 @@ impl Session {
             ends: now + MAX_AGE - MAX_JITTER.mul_f64(rand::random()),
             used: now,
             read_only: false,
+            under_way: false,
             code: None,
             end,
             _in_use: in_use,
@@ -88,47 +94,51 @@ impl Session {
     }
 
     /// Begins a transaction: see [`BEGIN`].
-    pub(super) async fn begin(&mut self) -> QueryResult<()> {
-        (self.used, self.code) = (Instant::now(), None);
-        AnsiTransactionManager::begin_transaction_sql(self, BEGIN).await
+    pub(crate) async fn begin(&mut self) -> QueryResult<()> {
+        (self.used, self.code, self.under_way) = (Instant::now(), None, true);
+        self.batch_execute(BEGIN).await
     }
 
-    pub(super) async fn commit(&mut self) -> QueryResult<()> {
-        let done = AnsiTransactionManager::commit_transaction(self).await;
-        self.used = Instant::now();
-        done
+    /// Ends the transaction, also if that fails.
+    pub(crate) async fn commit(&mut self) -> QueryResult<()> {
+        self.end("COMMIT").await
     }
 
-    pub(super) async fn roll_back(&mut self) -> QueryResult<()> {
-        let done = AnsiTransactionManager::rollback_transaction(self).await;
-        self.code = None;
-        done
+    pub(crate) async fn roll_back(&mut self) -> QueryResult<()> {
+        self.end("ROLLBACK").await
     }
 
-    /// Whether a transaction is under way. A COMMIT that failed has ended it.
-    pub(super) fn in_transaction(&mut self) -> bool {
-        let state = AnsiTransactionManager::transaction_manager_status_mut(self).transaction_depth();
-        !matches!(state, Ok(None))
+    async fn end(&mut self, how: &str) -> QueryResult<()> {
+        self.batch_execute(how).await?;
+        (self.used, self.under_way) = (Instant::now(), false);
+        Ok(())
+    }
+
+    /// Ends a transaction that has only read, and does not wait until it has ended: whatever the session is told next waits.
+    pub(crate) fn end_unheard(&mut self) {
+        let sent = self.client.batch_execute("COMMIT").now_or_never();
+        (self.used, self.under_way) = (Instant::now(), sent.is_some_and(|sent| sent.is_err()));
     }
 
     /// What PostgreSQL called the last error since [`begin`](Self::begin), if it came from there.
-    pub(super) fn code(&self) -> Option<&SqlState> {
+    pub(crate) fn code(&self) -> Option<&SqlState> {
         self.code.as_ref()
     }
 
     /// Whether there is nobody at the other end any more.
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
 
     /// Whether the transaction that was begun last may only read.
-    pub(super) fn is_read_only(&self) -> bool {
+    pub(crate) fn is_read_only(&self) -> bool {
         self.read_only
     }
 
     /// Whether it may not be used again: it is broken, in the middle of something, too old, or of no use for writing.
-    pub(super) fn is_spent(&mut self) -> bool {
+    pub(crate) fn is_spent(&mut self) -> bool {
         AnsiTransactionManager::is_broken_transaction_manager(self)
+            || self.under_way
             || self.client.is_closed()
             || self.read_only
             || Instant::now() >= self.ends

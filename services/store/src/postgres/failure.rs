@@ -1,0 +1,43 @@
+//! What a connection that was not made means, and what to do about it.
+
+use std::error::Error;
+
+use tokio_postgres::error::SqlState;
+
+use super::tls::advice;
+use crate::StoreError;
+use crate::error::{causes, chain};
+
+/// What a failed connection to PostgreSQL at `target` means: an answer is a refusal, unless it says "not now".
+pub(super) fn explain(error: &tokio_postgres::Error, target: &str) -> StoreError {
+    let reason = chain(error);
+    let tls = causes(error).find_map(of_rustls);
+    let refused = match error.code() {
+        Some(code) => !is_not_now(code),
+        None => tls.is_some() || reason.contains("server does not support TLS"),
+    };
+    let message = match tls.and_then(advice) {
+        Some(advice) => format!("{target}: {advice} ({reason})"),
+        None => format!("{target}: {reason}"),
+    };
+    if refused { StoreError::Refused(message) } else { StoreError::Unavailable(message) }
+}
+
+/// What is answered to a connection that may succeed later. Whatever a pooler has to say for itself, it says as a violation of
+/// the protocol: that its server is away, or that it is full.
+fn is_not_now(code: &SqlState) -> bool {
+    const NOT_NOW: [SqlState; 5] = [
+        SqlState::CANNOT_CONNECT_NOW,
+        SqlState::TOO_MANY_CONNECTIONS,
+        SqlState::ADMIN_SHUTDOWN,
+        SqlState::CRASH_SHUTDOWN,
+        SqlState::IDLE_SESSION_TIMEOUT,
+    ];
+    NOT_NOW.contains(code) || code.code().starts_with("08")
+}
+
+/// The error of rustls that a connection failed for: the two did not agree on TLS. tokio-postgres keeps its kinds of errors
+/// private.
+fn of_rustls<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+    error.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref()
+}
