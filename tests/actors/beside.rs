@@ -131,12 +131,12 @@ async fn a_recorder_that_hangs_delays_no_lookup_and_no_publication() {
 }
 
 #[actix::test]
-async fn a_recorder_that_hangs_before_the_round_holds_its_publication_up_for_a_quarter_of_a_second_at_most() {
+async fn a_recorder_that_hangs_before_the_round_holds_its_publication_up_for_seconds_at_most() {
     let rig = setup(3).play();
     rig.hanging.clone().unwrap().send(Hang(secs(20))).await.unwrap();
     rig.servers.until_asked(1, Question::Provide, 1).await;
     let waited = rig.began.elapsed();
-    assert!(waited <= millis(260), "{waited:?}");
+    assert!(waited <= millis(6_010), "as long as a disk may take: {waited:?}");
     rig.servers.until_asked(3, Question::Retrieve, 1).await;
     lookups_were_on_time(&rig, 2);
     nothing_is_lost(&rig, &rig.rounds(1).await.remove(0), 3);

@@ -3,7 +3,7 @@
 use parsec_actors::recording::recorder::Backlog;
 use parsec_actors::supervision::stop::Stop;
 use parsec_measure::{OperationKind, OutcomeClass, RoundOutcome};
-use parsec_store::Row;
+use parsec_store::{Recovered, Row};
 use tokio::time::{advance, pause, sleep};
 
 use crate::fakes::{Call, DiskMood, FakeDisk, FakeStore, How, Mood, Question, millis, secs};
@@ -146,6 +146,58 @@ async fn what_has_waited_for_too_long_is_let_go_of_and_counted() {
 }
 
 #[actix::test]
+async fn rows_that_a_damaged_disk_has_lost_are_counted_once_and_the_others_are_written_at_once() {
+    let (desk, disk) = desk();
+    desk.store.is(Mood::Away);
+    let rows = rows(5);
+    desk.record(rows.clone()).await.unwrap();
+    sleep(secs(1)).await;
+    disk.change(|disk| disk.lost = 2);
+    sleep(secs(60)).await;
+    assert_eq!(desk.rows_lost(), 0, "they count when they are done with, so that no other process counts them too");
+    desk.store.is(Mood::Works);
+    assert_eq!(desk.written(3).await, rows[2..]);
+    sleep(secs(1)).await;
+    assert_eq!((desk.rows_written(), desk.rows_lost(), desk.rows_waiting()), (3, 2, 0));
+}
+
+#[actix::test]
+async fn a_spool_of_lost_rows_alone_is_done_with_although_the_database_is_away() {
+    let (desk, disk) = desk();
+    desk.store.is(Mood::Away);
+    desk.record(rows(2)).await.unwrap();
+    sleep(secs(1)).await;
+    disk.change(|disk| disk.lost = 2);
+    sleep(secs(60)).await;
+    assert_eq!((desk.rows_written(), desk.rows_lost(), desk.rows_waiting()), (0, 2, 0));
+}
+
+#[actix::test]
+async fn what_is_found_while_the_spool_is_looked_after_is_written_and_counted() {
+    let (desk, disk) = desk();
+    let rows = rows(3);
+    let (in_hand, lost) = (rows.clone(), 4);
+    disk.change(|disk| disk.found = Recovered { in_hand, lost, ..Recovered::default() });
+    assert_eq!(desk.written(3).await, rows, "rows that the disk did not take are in memory");
+    sleep(secs(1)).await;
+    assert_eq!((desk.rows_written(), desk.rows_lost()), (3, 4));
+}
+
+#[actix::test]
+async fn a_disk_that_can_be_used_only_later_is_tried_again() {
+    pause();
+    let disk = FakeDisk::default();
+    disk.is(DiskMood::Broken);
+    let (desk, disk) = desk_on(disk);
+    sleep(secs(1)).await;
+    assert!(!desk.backlog.works());
+    disk.is(DiskMood::Works);
+    disk.change(|disk| disk.found = Recovered { opened: true, ..Recovered::default() });
+    sleep(secs(10)).await;
+    assert!(desk.backlog.works(), "rounds are noted on it again");
+}
+
+#[actix::test]
 async fn a_spool_that_is_half_full_takes_rows_without_their_traces() {
     let (desk, disk) = desk();
     desk.store.is(Mood::Away);
@@ -255,24 +307,42 @@ async fn lookups_are_noted_as_they_begin_with_the_key_that_the_provider_wrote() 
     assert_eq!((recorded.due, &recorded.cid), (lookup.due, &lookup.cid));
 }
 
-#[actix::test]
-async fn a_disk_that_hangs_holds_up_no_round_for_long() {
-    let setup = Setup::of(3);
-    let disk = FakeDisk::default();
-    disk.is(DiskMood::Hangs);
-    let rig = setup.play_on(Backlog::on_disk(disk.spool()));
-    // A thread that hangs keeps the clock from running by itself.
+/// Lets time go on until `done`: a thread that waits for a disk keeps the clock from running by itself.
+async fn time_goes_on<T>(done: impl Future<Output = T>) -> T {
     let clock = async {
         loop {
             advance(millis(100)).await;
         }
     };
     tokio::select! {
-        () = rig.until_heard(1) => {}
-        () = clock => {}
+        done = done => done,
+        () = clock => unreachable!("it goes on for ever"),
     }
-    let took = rig.began.elapsed();
+}
+
+#[actix::test]
+async fn a_publication_waits_for_a_slow_disk_to_note_it() {
+    let setup = Setup::of(3);
+    let disk = FakeDisk::default();
+    disk.is(DiskMood::Hangs);
+    let rig = setup.play_on(Backlog::on_disk(disk.spool()));
+    time_goes_on(sleep(secs(4))).await;
+    assert!(rig.servers.asked(Question::Provide).is_empty(), "killed now, the attempt would be lost");
     disk.is(DiskMood::Works);
+    time_goes_on(rig.servers.until_asked(1, Question::Provide, 1)).await;
+    assert!(!disk.read(|disk| disk.announced.is_empty()));
+    assert_eq!(rig.rounds(1).await[0].outcome(), RoundOutcome::Complete);
+}
+
+#[actix::test]
+async fn a_disk_that_hangs_holds_up_one_round_for_seconds_and_no_other() {
+    let setup = Setup::of(3);
+    let disk = FakeDisk::default();
+    disk.is(DiskMood::Hangs);
+    let rig = setup.play_on(Backlog::on_disk(disk.spool()));
+    time_goes_on(rig.until_heard(1)).await;
+    let took = rig.began.elapsed();
     assert!(took < secs(30), "{took:?}");
+    disk.is(DiskMood::Works);
     assert_eq!(rig.rounds(1).await[0].outcome(), RoundOutcome::Complete);
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use parsec_measure::{Attempt, Round, RoundId};
-use parsec_store::{Mark, Oldest, Row, SpoolError, SpoolState, Spooling};
+use parsec_store::{Confirmed, Mark, Oldest, Recovered, Row, SpoolError, SpoolState, Spooling};
 use tracing::{error, info, warn};
 
 use super::disk::{Disk, DiskError};
@@ -36,6 +36,8 @@ pub struct Backlog {
 pub(super) struct Batch {
     pub(super) rows: Vec<Row>,
     pub(super) end: End,
+    /// How many rows before that position are lost to a damaged disk.
+    pub(super) lost: usize,
 }
 
 /// The position after the rows of a batch.
@@ -132,41 +134,67 @@ impl Backlog {
         if let Some(disk) = &self.disk {
             self.flush().await;
             match disk.with(move |spool| spool.oldest(count)).await {
-                Ok(Oldest { rows, .. }) if rows.is_empty() => {}
-                Ok(Oldest { rows, end }) => return Ok(Batch { rows, end: End::Disk(end) }),
+                Ok(Oldest { rows, end, lost, damage }) => {
+                    for damage in damage {
+                        error!(%damage, rows = damage.rows, "rows that wait on disk cannot be read any more");
+                    }
+                    if !rows.is_empty() || lost > 0 {
+                        return Ok(Batch { rows, end: End::Disk(end), lost });
+                    }
+                }
                 Err(error) => unreadable = Some(error),
             }
         }
         let (rows, end) = self.memory.lock().oldest(count);
         match unreadable {
             Some(error) if rows.is_empty() => Err(error),
-            _ => Ok(Batch { rows, end: End::Memory(end) }),
+            _ => Ok(Batch { rows, end: End::Memory(end), lost: 0 }),
         }
     }
 
-    /// Everything before this position is done. Returns how many rows were not yet known to be done.
-    pub(super) async fn confirm(&self, end: End) -> usize {
+    /// Everything before this position is done. Returns how many rows were not yet known to be done, or to be lost.
+    pub(super) async fn confirm(&self, end: End) -> Confirmed {
         match (end, &self.disk) {
             (End::Disk(mark), Some(disk)) => {
                 disk.with(move |spool| spool.confirm(mark)).await.unwrap_or_else(|error| {
                     // If they are offered again, the store recognises them as written already.
                     warn!(%error, "rows that are written cannot be taken off the disk");
-                    0
+                    Confirmed::default()
                 })
             }
-            (End::Memory(end), _) => self.memory.lock().confirm(end),
-            (End::Disk(_), None) => 0,
+            (End::Memory(end), _) => Confirmed { rows: self.memory.lock().confirm(end), lost: 0 },
+            (End::Disk(_), None) => Confirmed::default(),
         }
     }
 
     /// Drops rows that have waited for too long to be worth keeping. Returns how many.
-    pub(super) async fn expire(&self) -> usize {
-        let Some(disk) = &self.disk else { return 0 };
+    pub(super) async fn expire(&self) -> Confirmed {
+        let Some(disk) = self.disk.as_ref().filter(|disk| disk.state().rows > 0) else { return Confirmed::default() };
         let expired = disk.with(|spool| spool.expire()).await;
         expired.unwrap_or_else(|error| {
             warn!(%error, "rows that are too old cannot be taken off the disk");
-            0
+            Confirmed::default()
         })
+    }
+
+    /// Opens a spool that could not be opened before, and takes over what processes have left that are gone. Returns how many
+    /// rows are found lost.
+    pub(super) async fn look_after(&self) -> usize {
+        let Some(disk) = &self.disk else { return 0 };
+        let mut found = match disk.with(|spool| spool.look_after()).await {
+            Ok(found) => found,
+            Err(error) => {
+                self.note(disk, Some(error));
+                return 0;
+            }
+        };
+        tell(&found);
+        if found.opened && !self.works() {
+            self.note(disk, None);
+        }
+        let in_hand = std::mem::take(&mut found.in_hand);
+        let rows = in_hand.len();
+        found.lost + if self.push(in_hand).is_err() { rows } else { 0 }
     }
 
     /// Logs once that the disk accepts no rows, and once that it does again.
@@ -180,6 +208,22 @@ impl Backlog {
             Some(reason) => error!(reason, rows_in_memory, "the spool takes no rows; they are kept in memory only"),
             None => info!("the spool takes rows again"),
         }
+    }
+}
+
+/// Logs that rows which waited on disk cannot be read any more.
+pub(super) fn tell_lost(rows: usize) {
+    if rows > 0 {
+        error!(rows, "rows that waited on disk are damaged; they are lost");
+    }
+}
+
+/// Logs what an earlier process has left.
+fn tell(recovered: &Recovered) {
+    if recovered.is_bad() {
+        error!(%recovered, rows = recovered.lost, "the spool is damaged");
+    } else if !recovered.is_empty() {
+        info!(%recovered, "the spool is taken up again");
     }
 }
 

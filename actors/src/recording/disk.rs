@@ -8,11 +8,11 @@ use parking_lot::Mutex;
 use parsec_store::{SpoolError, SpoolState, Spooling};
 use thiserror::Error;
 use tokio::task::{JoinError, spawn_blocking};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
-/// How long a disk may take. A busy one answers within a second; a network file system whose server is away never
-/// answers.
-const DISK_LIMIT: Duration = Duration::from_secs(5);
+/// How long a disk may take, and with it whoever waits for others to be done with it. A busy one answers within a second; a
+/// network file system whose server is away never answers.
+pub(super) const DISK_LIMIT: Duration = Duration::from_secs(5);
 
 /// Why the disk did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -53,13 +53,14 @@ impl Disk {
         T: Send + 'static,
         F: FnOnce(&mut dyn Spooling) -> Result<T, SpoolError> + Send + 'static,
     {
+        let limit = Instant::now() + DISK_LIMIT;
         let spool = Arc::clone(&self.spool).lock_owned();
-        let mut spool = timeout(DISK_LIMIT, spool).await.map_err(|_| DiskError::Hangs)?;
+        let mut spool = timeout_at(limit, spool).await.map_err(|_| DiskError::Hangs)?;
         let working = spawn_blocking(move || {
             let result = work(&mut **spool);
             (result, spool.state())
         });
-        let worked = timeout(DISK_LIMIT, working).await.map_err(|_| DiskError::Hangs)?;
+        let worked = timeout_at(limit, working).await.map_err(|_| DiskError::Hangs)?;
         let (result, state) =
             worked.map_err(JoinError::into_panic).unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         *self.state.lock() = state;

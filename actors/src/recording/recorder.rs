@@ -21,8 +21,8 @@ use crate::supervision::stop::Stop;
 use crate::supervision::supervise::Child;
 use crate::telemetry::metrics::Metrics;
 
-use super::backlog::Batch;
-use super::disk::DiskError;
+use super::backlog::{Batch, tell_lost};
+use super::disk::{DISK_LIMIT, DiskError};
 use super::memory;
 
 pub use super::backlog::Backlog;
@@ -47,15 +47,17 @@ const STORE_LIMIT: Duration = Duration::from_secs(75);
 /// The same while the process stops: much longer than a healthy database takes.
 const LAST_WRITE: Duration = Duration::from_secs(4);
 
-/// How often the disk is maintained: rows that are too old are dropped, and its fill level is reported.
-const LOOK_AFTER: Duration = Duration::from_secs(60);
+/// How often the disk is maintained: it is opened if it could not be opened before, what processes have left that are gone is
+/// taken over, rows that are too old are dropped, and its fill level is reported. A killed neighbour's rows wait no longer.
+const LOOK_AFTER: Duration = Duration::from_secs(10);
 
 /// The share of its limit from which on the spool counts as nearly full: with the default limits, days are left then.
 const NEARLY_FULL: f64 = 0.5;
 
-/// How long noting a round may delay its publication. On a healthy disk it takes milliseconds. On a slow disk it
-/// continues during the publication, whose row is then lost only if the process is killed before the note is on disk.
-const ANNOUNCE_DEADLINE: Duration = Duration::from_millis(250);
+/// How long noting a round may delay its publication: a little longer than a disk may take, so that a round begins with its
+/// note on disk, or with a disk that is known not to work and is not waited for again. Nothing is measured yet, so the delay
+/// is no part of a result. On a healthy disk it is milliseconds.
+const ANNOUNCE_DEADLINE: Duration = DISK_LIMIT.saturating_add(Duration::from_secs(1));
 
 /// How long noting that lookups begin may take: longer than the disk's time limit. Only the end of the round waits for
 /// it.
@@ -286,22 +288,21 @@ impl Recorder {
         self.nearly_full = nearly_full;
     }
 
-    /// Drops rows that are too old, at regular intervals.
+    /// Maintains the disk.
     fn look_after(&self, context: &mut Context<Self>) {
-        context.run_interval(LOOK_AFTER, |actor, context| {
-            let config = actor.config.clone();
-            let expiring = async move { config.backlog.expire().await };
-            context.spawn(expiring.into_actor(actor).map(|rows, actor, _| {
-                if rows > 0 {
-                    actor.config.metrics.rows_lost(rows);
-                    error!(
-                        rows,
-                        "rows have waited for the database for longer than the spool keeps them; they are lost"
-                    );
-                }
-                actor.tell();
-            }));
-        });
+        let backlog = Arc::clone(&self.config.backlog);
+        let looking = async move { (backlog.look_after().await, backlog.expire().await) };
+        context.spawn(looking.into_actor(self).map(|(lost, expired), actor, context| {
+            actor.config.metrics.rows_lost(lost + expired.rows + expired.lost);
+            tell_lost(lost + expired.lost);
+            if expired.rows > 0 {
+                let rows = expired.rows;
+                error!(rows, "rows have waited for the database for longer than the spool keeps them; they are lost");
+            }
+            actor.flush(context);
+            actor.write_soon(context);
+            context.run_later(LOOK_AFTER, |actor, context| actor.look_after(context));
+        }));
     }
 
     fn write(&mut self, context: &mut Context<Self>) {
@@ -344,8 +345,8 @@ fn fullness(spool: &SpoolState) -> f64 {
 /// `impatient`, a failed query counts as the fault of its row.
 async fn write_batch(config: &RecorderConfig, impatient: bool) -> Result<(), WriteError> {
     let RecorderConfig { store, backlog, metrics } = config;
-    let Batch { rows, end } = backlog.oldest(BATCH).await?;
-    if rows.is_empty() {
+    let Batch { rows, end, lost } = backlog.oldest(BATCH).await?;
+    if rows.is_empty() && lost == 0 {
         return Ok(());
     }
     let refused = match record(store.as_ref(), &rows).await {
@@ -354,14 +355,18 @@ async fn write_batch(config: &RecorderConfig, impatient: bool) -> Result<(), Wri
         Err(error) => return Err(error.into()),
     };
     let done = backlog.confirm(end).await;
-    let lost = refused.min(done);
-    metrics.rows_lost(lost);
-    metrics.rows_written(done - lost);
+    let refused = refused.min(done.rows);
+    metrics.rows_lost(refused + done.lost);
+    metrics.rows_written(done.rows - refused);
+    tell_lost(done.lost);
     Ok(())
 }
 
 /// A store should always answer. If one does not, all later rows must not wait for it.
 async fn record(store: &dyn Store, rows: &[Row]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
     match timeout(STORE_LIMIT, store.record(rows)).await {
         Ok(result) => result,
         Err(_) => Err(StoreError::Unavailable(format!("no answer to a write within {} s", STORE_LIMIT.as_secs()))),

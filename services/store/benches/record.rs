@@ -56,7 +56,7 @@ fn spool(measured_for: Duration) {
             pushing += push.elapsed();
             let replay = Instant::now();
             let oldest = spool.oldest(batch).unwrap();
-            assert_eq!(spool.confirm(oldest.end), Ok(rows.len()));
+            assert_eq!(spool.confirm(oldest.end).unwrap().rows, rows.len());
             replaying += replay.elapsed();
             rounds += 1;
         }

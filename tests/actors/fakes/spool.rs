@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use parsec_measure::{Attempt, Round, RoundId};
-use parsec_store::{Mark, Oldest, Row, SpoolError, SpoolState, Spooling};
+use parsec_store::{Confirmed, Mark, Oldest, Recovered, Row, SpoolError, SpoolState, Spooling};
 
 /// How the disk takes a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,6 +39,10 @@ pub(crate) struct OnDisk {
     pub(crate) bytes: u64,
     /// How many of its oldest rows are too old.
     pub(crate) too_old: usize,
+    /// How many of its oldest rows nobody can read any more.
+    pub(crate) lost: usize,
+    /// What is found when it is looked after the next time.
+    pub(crate) found: Recovered,
 }
 
 /// The disk, shared with the recorder's spool.
@@ -96,18 +100,21 @@ impl Spooling for FakeDisk {
 
     fn oldest(&mut self, enough: usize) -> Result<Oldest, SpoolError> {
         self.work(false, |disk| {
-            let rows: Vec<_> = disk.rows.iter().take(enough).cloned().collect();
-            let end = Mark(disk.first + rows.len() as u64);
-            Oldest { rows, end }
+            let lost = disk.lost.min(disk.rows.len());
+            let rows: Vec<_> = disk.rows.iter().take(lost + enough).skip(lost).cloned().collect();
+            let end = Mark(disk.first + (lost + rows.len()) as u64);
+            Oldest { rows, end, lost, damage: Vec::new() }
         })
     }
 
-    fn confirm(&mut self, end: Mark) -> Result<usize, SpoolError> {
+    fn confirm(&mut self, end: Mark) -> Result<Confirmed, SpoolError> {
         self.work(false, |disk| {
             let news = end.0.saturating_sub(disk.first) as usize;
             disk.rows.drain(..news);
             disk.first += news as u64;
-            news
+            let lost = disk.lost.min(news);
+            disk.lost -= lost;
+            Confirmed { rows: news - lost, lost }
         })
     }
 
@@ -132,14 +139,18 @@ impl Spooling for FakeDisk {
         })
     }
 
-    fn expire(&mut self) -> Result<usize, SpoolError> {
+    fn expire(&mut self) -> Result<Confirmed, SpoolError> {
         self.work(false, |disk| {
             let expired = disk.too_old.min(disk.rows.len());
             disk.rows.drain(..expired);
             disk.first += expired as u64;
             disk.too_old = 0;
-            expired
+            Confirmed { rows: expired, lost: 0 }
         })
+    }
+
+    fn look_after(&mut self) -> Result<Recovered, SpoolError> {
+        self.work(false, |disk| std::mem::take(&mut disk.found))
     }
 
     fn state(&self) -> SpoolState {

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use parsec_actors::recording::recorder::Backlog;
-use parsec_store::{Replayed, Spool, SpoolDepth, SpoolLimits, StoreConfig, inspect};
-use tracing::{info, warn};
+use parsec_store::{LateSpool, Replayed, SpoolDepth, SpoolLimits, StoreConfig, inspect};
+use tracing::{error, info};
 
 use crate::{database, output};
 use parsec_settings::{SpoolAction, SpoolCommandConfig};
@@ -26,29 +26,16 @@ pub(crate) async fn backlog(
     if durable { backlog } else { backlog.ending_with_us() }
 }
 
-/// Opens the spool of a process. If that fails, the process measures all the same.
-async fn open(directory: Option<&Path>, limits: SpoolLimits, database: &StoreConfig) -> Option<Spool> {
+/// The spool of a process. If it cannot be opened now, the process measures all the same, and the recorder tries again.
+async fn open(directory: Option<&Path>, limits: SpoolLimits, database: &StoreConfig) -> Option<LateSpool> {
     const WITHOUT: &str = "rows that wait for the database are kept in memory only";
     let Some(directory) = directory else {
         info!("no spool directory (--spool-dir): {WITHOUT}");
         return None;
     };
     let (database, at) = (database.clone(), directory.to_owned());
-    let opened = tokio::task::spawn_blocking(move || Spool::open(&at, &database, limits));
-    let error = match opened.await {
-        Ok(Ok((spool, recovered))) => {
-            match directory.display() {
-                directory if recovered.is_bad() => warn!(%directory, %recovered, "the spool is damaged"),
-                directory if !recovered.is_empty() => info!(%directory, %recovered, "the spool is taken up again"),
-                _ => {}
-            }
-            return Some(spool);
-        }
-        Ok(Err(error)) => error.to_string(),
-        Err(error) => error.to_string(),
-    };
-    warn!(directory = %directory.display(), error, "the spool cannot be used: {WITHOUT}");
-    None
+    let opened = tokio::task::spawn_blocking(move || LateSpool::open(&at, &database, limits)).await;
+    opened.map_err(|error| error!(%error, "the spool cannot be used: {WITHOUT}")).ok()
 }
 
 /// `parsec spool`.

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use parsec_settings::OutputFormat;
 
 /// The columns of the list that hold numbers.
-const NUMBERS: std::ops::RangeInclusive<usize> = 3..=6;
+const NUMBERS: std::ops::RangeInclusive<usize> = 3..=7;
 
-/// The rows that wait, slot by slot.
+/// The rows that wait, slot by slot, and what cannot be read.
 pub(super) fn list(directory: &Path, slots: &[SlotReport], format: OutputFormat) -> String {
     if format == OutputFormat::Json {
         return slots.iter().map(slot_json).collect::<Value>().to_string();
@@ -23,7 +23,7 @@ pub(super) fn list(directory: &Path, slots: &[SlotReport], format: OutputFormat)
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["directory", "database", "used by", "rows", "bytes", "oldest", "open rounds"]);
+    table.set_header(["directory", "database", "used by", "rows", "bytes", "oldest", "open rounds", "lost rows"]);
     for slot in slots {
         table.add_row([
             slot.path.display().to_string(),
@@ -33,6 +33,7 @@ pub(super) fn list(directory: &Path, slots: &[SlotReport], format: OutputFormat)
             words::bytes(slot.bytes),
             slot.oldest.map_or_else(|| "–".to_owned(), age),
             slot.open_rounds.to_string(),
+            slot.lost.to_string(),
         ]);
     }
     for column in NUMBERS {
@@ -40,7 +41,9 @@ pub(super) fn list(directory: &Path, slots: &[SlotReport], format: OutputFormat)
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+    let mut lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.extend(slots.iter().flat_map(|slot| &slot.damage).map(Damage::to_string));
+    lines.join("\n")
 }
 
 /// What can be read, and what cannot.
@@ -58,11 +61,15 @@ pub(super) fn verified(directory: &Path, slots: &[SlotReport], format: OutputFor
             0 => "no damage".to_owned(),
             places => words::count(places, "damaged place", "damaged places"),
         };
+        let lost = match slot.lost {
+            0 => String::new(),
+            lost => format!(", {} lost", words::count(lost, "row is", "rows are")),
+        };
         let torn = match slot.torn_bytes {
             0 => String::new(),
-            bytes => format!(", {} of an unfinished write, which the next start cuts off", words::bytes(bytes)),
+            bytes => format!(", {} of an unfinished write, which nobody waits for", words::bytes(bytes)),
         };
-        lines.push(format!("{}: {rows}, {damage}{torn}", slot.path.display()));
+        lines.push(format!("{}: {rows}, {damage}{lost}{torn}", slot.path.display()));
         lines.extend(slot.damage.iter().map(|damage| format!("  {damage}")));
     }
     lines.join("\n")
@@ -76,12 +83,13 @@ pub(super) fn replayed(
     used: usize,
     format: OutputFormat,
 ) -> String {
-    let Replayed { rows, refused, refused_at, damage } = replayed;
+    let Replayed { rows, refused, refused_at, damage, lost } = replayed;
     if format == OutputFormat::Json {
         let document = json!({
             "rows": rows,
             "refused": refused,
             "refused_at": refused_at,
+            "lost": lost,
             "damage": damage.iter().map(damage_json).collect::<Value>(),
             "slots_in_use": used,
         });
@@ -94,6 +102,9 @@ pub(super) fn replayed(
     let mut lines = vec![written];
     lines.extend(refused_at.iter().map(|path| format!("what was refused is in {}", path.display())));
     lines.extend(damage.iter().map(Damage::to_string));
+    if *lost > 0 {
+        lines.push(format!("{} lost", words::count(*lost, "row is", "rows are")));
+    }
     if used > 0 {
         let slots = words::count(used, "slot is", "slots are");
         lines.push(format!("{slots} used by running processes, which write their rows themselves"));
@@ -119,11 +130,12 @@ fn slot_json(slot: &SlotReport) -> Value {
         "bytes": slot.bytes,
         "oldest_seconds": slot.oldest.map(|age| age.as_secs()),
         "open_rounds": slot.open_rounds,
+        "lost": slot.lost,
         "torn_bytes": slot.torn_bytes,
         "damage": slot.damage.iter().map(damage_json).collect::<Value>(),
     })
 }
 
-fn damage_json(Damage { path, offset, what }: &Damage) -> Value {
-    json!({ "path": path, "offset": offset, "what": what })
+fn damage_json(Damage { path, offset, rows, what }: &Damage) -> Value {
+    json!({ "path": path, "offset": offset, "rows": rows, "what": what })
 }

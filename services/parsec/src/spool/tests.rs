@@ -16,13 +16,14 @@ fn slot(name: &str, rows: usize) -> SlotReport {
         bytes: 12 + 4_000 * rows as u64,
         oldest: (rows > 0).then_some(Duration::from_secs(4_000)),
         open_rounds: rows / 2,
+        lost: 0,
         torn_bytes: 0,
         damage: Vec::new(),
     }
 }
 
 fn damage() -> Damage {
-    Damage { path: "/spool/a.0/0.entries".into(), offset: 7, what: "entry 3 cannot be read".to_owned() }
+    Damage { path: "/spool/a.0/0.entries".into(), offset: 7, rows: 3, what: "3 rows cannot be read".to_owned() }
 }
 
 const LIMITS: SpoolLimits = SpoolLimits { bytes: 1 << 30, age: Duration::from_secs(60) };
@@ -32,33 +33,36 @@ fn the_list_is_a_table_with_a_line_for_each_slot() {
     let text = report::list(Path::new("/spool"), &[slot("a.0", 2), slot("a.1", 0)], OutputFormat::Text);
     let lines: Vec<Vec<_>> =
         text.lines().map(|line| line.split("  ").filter(|cell| !cell.is_empty()).map(str::trim).collect()).collect();
-    assert_eq!(lines[0], ["directory", "database", "used by", "rows", "bytes", "oldest", "open rounds"]);
-    assert_eq!(lines[1], ["/spool/a.0", "sqlite:/parsec.db", "a running process", "2", "7.8 KiB", "1h6m40s", "1"]);
-    assert_eq!(lines[2], ["/spool/a.1", "sqlite:/parsec.db", "nobody", "0", "12 B", "–", "0"]);
+    assert_eq!(lines[0], ["directory", "database", "used by", "rows", "bytes", "oldest", "open rounds", "lost rows"]);
+    assert_eq!(lines[1], ["/spool/a.0", "sqlite:/parsec.db", "a running process", "2", "7.8 KiB", "1h6m40s", "1", "0"]);
+    assert_eq!(lines[2], ["/spool/a.1", "sqlite:/parsec.db", "nobody", "0", "12 B", "–", "0", "0"]);
+    let damaged = SlotReport { lost: 3, damage: vec![damage()], ..slot("a.0", 1) };
+    let text = report::list(Path::new("/spool"), &[damaged], OutputFormat::Text);
+    assert!(text.ends_with("0          3\n/spool/a.0/0.entries is damaged from byte 7 on: 3 rows cannot be read"), "{text}");
     let nothing = report::list(Path::new("/spool"), &[], OutputFormat::Text);
     assert_eq!(nothing, "no process has used /spool as its spool directory");
 }
 
 #[test]
 fn for_programs_it_is_an_array_of_objects() {
-    let damaged = SlotReport { damage: vec![damage()], ..slot("a.0", 2) };
+    let damaged = SlotReport { lost: 3, damage: vec![damage()], ..slot("a.0", 2) };
     let document: Value =
         serde_json::from_str(&report::list(Path::new("/spool"), &[damaged], OutputFormat::Json)).unwrap();
     let expected = json!([{
         "path": "/spool/a.0", "database": "sqlite:/parsec.db", "used": true, "rows": 2, "bytes": 8012,
-        "oldest_seconds": 4000, "open_rounds": 1, "torn_bytes": 0,
-        "damage": [{ "path": "/spool/a.0/0.entries", "offset": 7, "what": "entry 3 cannot be read" }],
+        "oldest_seconds": 4000, "open_rounds": 1, "lost": 3, "torn_bytes": 0,
+        "damage": [{ "path": "/spool/a.0/0.entries", "offset": 7, "rows": 3, "what": "3 rows cannot be read" }],
     }]);
     assert_eq!(document, expected);
 }
 
 #[test]
 fn what_is_damaged_is_named_under_its_slot() {
-    let damaged = SlotReport { damage: vec![damage()], torn_bytes: 20, ..slot("a.0", 1) };
+    let damaged = SlotReport { damage: vec![damage()], lost: 3, torn_bytes: 20, ..slot("a.0", 1) };
     let text = report::verified(Path::new("/spool"), &[damaged, slot("a.1", 3)], OutputFormat::Text);
     let expected = "\
-        /spool/a.0: 1 row, 1 damaged place, 20 B of an unfinished write, which the next start cuts off\n  \
-        /spool/a.0/0.entries is damaged from byte 7 on: entry 3 cannot be read\n\
+        /spool/a.0: 1 row, 1 damaged place, 3 rows are lost, 20 B of an unfinished write, which nobody waits for\n  \
+        /spool/a.0/0.entries is damaged from byte 7 on: 3 rows cannot be read\n\
         /spool/a.1: 3 rows, no damage";
     assert_eq!(text, expected);
 }
@@ -74,10 +78,11 @@ fn a_replay_says_what_became_of_the_rows() {
     let used = "2 slots are used by running processes, which write their rows themselves";
     assert_eq!(text(&Replayed::default(), 2), format!("{nothing}\n{used}"));
     let replayed =
-        Replayed { rows: 7, refused: 1, refused_at: Some("/spool/refused.jsonl".into()), damage: vec![damage()] };
+        Replayed { rows: 7, refused: 1, refused_at: Some("/spool/refused.jsonl".into()), damage: vec![damage()], lost: 3 };
     let expected = "7 rows written to database sqlite:/parsec.db, 1 refused\n\
                     what was refused is in /spool/refused.jsonl\n\
-                    /spool/a.0/0.entries is damaged from byte 7 on: entry 3 cannot be read";
+                    /spool/a.0/0.entries is damaged from byte 7 on: 3 rows cannot be read\n\
+                    3 rows are lost";
     assert_eq!(text(&replayed, 0), expected);
 }
 
@@ -88,7 +93,8 @@ async fn a_process_measures_without_a_spool_if_there_can_be_none() {
     assert!(open(None, LIMITS, &database).await.is_none());
     let taken = directory.path().join("file");
     std::fs::write(&taken, "").unwrap();
-    assert!(open(Some(&taken), LIMITS, &database).await.is_none());
+    let spool = open(Some(&taken), LIMITS, &database).await.unwrap();
+    assert!(spool.trouble().is_some(), "it is tried again later");
     let spool = open(Some(&directory.path().join("spool")), LIMITS, &database).await.unwrap();
-    assert_eq!(spool.state().max_bytes, 1 << 30);
+    assert_eq!((spool.trouble(), spool.state().max_bytes), (None, 1 << 30));
 }

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// Why the spool did not do what it was asked. Nothing that was in it before is lost by it, except where
-/// [`Damaged`](Self::Damaged) says so.
+/// Why the spool did not do what it was asked. Nothing that was in it before is lost by it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SpoolError {
     /// Its files have come to the limit that was set.
@@ -40,9 +39,6 @@ pub enum SpoolError {
         /// How long it may be.
         max_bytes: usize,
     },
-    /// Rows that had been written cannot be read any more. They are skipped: the next call goes on behind them.
-    #[error("{0}")]
-    Damaged(Damage),
     /// More rounds than there can be loops.
     #[error("{open} rounds have been announced, and none of them has ended")]
     TooManyRounds {
@@ -82,7 +78,9 @@ pub struct Damage {
     pub path: PathBuf,
     /// From which byte on; 0 if the whole file is meant.
     pub offset: u64,
-    /// What is wrong, and how much is gone as far as is known.
+    /// How many rows are lost by it, as far as is known.
+    pub rows: usize,
+    /// What is wrong.
     pub what: String,
 }
 

@@ -5,12 +5,11 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::acknowledged::Acknowledged;
 use super::clock::Clock;
 use super::error::{Damage, SpoolError, failed};
-use super::segment::{DAMAGED, Segment, payload};
+use super::segment::{self, DAMAGED, Segment};
 use super::slot::{Identity, database, is_slot, is_used};
-use super::{frame, journal, rounds};
+use super::{frame, journal, rounds, shape};
 use crate::StoreConfig;
 
 /// What is in a slot.
@@ -18,7 +17,7 @@ use crate::StoreConfig;
 pub struct SlotReport {
     /// Its directory.
     pub path: PathBuf,
-    /// Whose rows these are: the database without user and password. `None` if that was never written.
+    /// Whose rows these are: the database without user and password. `None` if that cannot be read.
     pub database: Option<String>,
     /// Whether a process uses it at this moment. What it says of itself then changes while it is read.
     pub used: bool,
@@ -30,7 +29,9 @@ pub struct SlotReport {
     pub oldest: Option<Duration>,
     /// Rounds that were announced and have not ended.
     pub open_rounds: usize,
-    /// Bytes of a push that did not come to its end; the next one who uses the slot cuts them off.
+    /// Rows that are lost, as far as is known; they count as lost when those before them are written.
+    pub lost: usize,
+    /// Bytes of a push that did not come to its end; the next one who uses the slot leaves them out.
     pub torn_bytes: u64,
     /// What cannot be read, and what an earlier start has set aside.
     pub damage: Vec<Damage>,
@@ -39,7 +40,7 @@ pub struct SlotReport {
 impl SlotReport {
     /// Whether these rows are for this database.
     pub fn is_of(&self, database: &StoreConfig) -> bool {
-        self.database.as_deref() == Some(Identity::of(database).text())
+        Identity::of(database).has(&self.path)
     }
 
     /// Whether something waits here that nobody looks after.
@@ -81,52 +82,48 @@ pub fn inspect(directory: &Path, depth: SpoolDepth) -> Result<Vec<SlotReport>, S
 fn report(path: PathBuf, depth: SpoolDepth) -> Result<SlotReport, SpoolError> {
     let used = is_used(&path)?;
     let clock = Clock::now();
-    let (done, note) = Acknowledged::read(&path)?;
+    let found = journal::survey(&path, !used)?;
     let (open, announcements) = rounds::read_all(&path)?;
-    let mut report = SlotReport {
+    let mut damage = found.damage;
+    damage.extend(announcements);
+    if depth == SpoolDepth::Rows {
+        damage.extend(found.segments.iter().flat_map(unreadable));
+    }
+    let waiting = || found.segments.iter().flat_map(|segment| &segment.pieces).filter(|piece| piece.rows > 0);
+    let report = SlotReport {
         database: database(&path)?,
         used,
-        rows: 0,
+        rows: waiting().map(|piece| piece.rows).sum(),
         bytes: bytes(&path),
-        oldest: None,
-        open_rounds: open.len(),
-        torn_bytes: 0,
-        damage: note.into_iter().chain(announcements).collect(),
+        oldest: waiting().next().map(|piece| clock.age(piece.seconds)),
+        open_rounds: open.iter().filter(|left| !left.ended).count(),
+        lost: damage.iter().map(|damage| damage.rows).sum(),
+        torn_bytes: found.torn,
+        damage: damage.into_iter().chain(set_aside(&path)).collect(),
         path,
     };
-    for mut scan in journal::scan_all(&report.path)? {
-        scan.segment.frames.retain(|frame| frame.number >= done);
-        report.torn_bytes += scan.torn;
-        report.damage.append(&mut scan.damage);
-        if depth == SpoolDepth::Rows {
-            report.damage.extend(unreadable(&scan.segment));
-        }
-        report.rows += scan.segment.rows();
-        let oldest = scan.segment.frames.front().map(|frame| clock.age(frame.seconds));
-        report.oldest = report.oldest.or(oldest);
-    }
-    report.damage.extend(set_aside(&report.path));
     Ok(report)
 }
 
-/// The frames whose rows cannot be read although their checksums are right, for instance because a newer version has
-/// written them.
+/// The rows that cannot be read although their checksums are right, for instance because a newer version has written them.
 fn unreadable(segment: &Segment) -> Vec<Damage> {
-    let damage = |offset, what: String| Damage { path: segment.path.clone(), offset, what };
-    let mut file = match File::open(&segment.path) {
+    let damage = |offset, rows, what| Damage { path: segment.path.clone(), offset, rows, what };
+    let file = match File::open(&segment.path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
-        Err(error) => return vec![damage(0, error.to_string())],
+        Err(error) => return vec![damage(0, segment.rows(), error.to_string())],
     };
-    let wrong = segment.frames.iter().filter_map(|frame| {
-        let rows = match payload(&mut file, frame) {
-            Ok(Some(payload)) => frame::unpack(&payload, frame.rows).map(drop),
-            Ok(None) => Err("its checksum is not what it was".to_owned()),
-            Err(error) => Err(error.to_string()),
-        };
-        Some(damage(frame.offset(), rows.err()?))
-    });
-    wrong.collect()
+    let mut found = Vec::new();
+    for piece in segment.pieces.iter().filter(|piece| piece.rows > 0) {
+        match segment::read(&file, piece, true) {
+            Ok(bytes) => {
+                let lines = frame::frames(&bytes, piece.numbers.clone()).flat_map(|frame| frame.lines());
+                found.extend(lines.filter_map(|line| Some(damage(piece.offset, 1, shape::row(line).err()?))));
+            }
+            Err(error) => found.push(damage(piece.offset, piece.rows, error.to_string())),
+        }
+    }
+    found
 }
 
 /// All files of a slot, the announcements among them.
@@ -148,6 +145,7 @@ fn set_aside(slot: &Path) -> impl Iterator<Item = Damage> {
     aside.map(|(path, _)| Damage {
         path,
         offset: 0,
+        rows: 0,
         what: "it was set aside; remove it if it cannot be repaired".to_owned(),
     })
 }

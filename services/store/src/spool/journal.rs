@@ -3,15 +3,16 @@
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::acknowledged::Acknowledged;
 use super::clock::Clock;
 use super::error::{Damage, SpoolError, failed};
-use super::frame::{self, HEADER, Header, Payload};
-use super::oldest::{Mark, Oldest};
-use super::segment::{DAMAGED, Frame, Scan, Segment, payload, scan};
+use super::frame::{self, HEADER, Header, frames};
+use super::note::{Note, Noted};
+use super::oldest::{Confirmed, Mark};
+use super::segment::{self, DAMAGED, Expected, Piece, Segment, scan};
 
 /// From how many bytes on the next push begins a new file: small enough that what is done with is soon given back.
 pub(super) const FILE_BYTES: u64 = 8 << 20;
@@ -19,8 +20,29 @@ pub(super) const FILE_BYTES: u64 = 8 << 20;
 /// A file of which nothing waits may be this long, then the next push begins a new one.
 const IDLE_BYTES: u64 = 1 << 20;
 
-/// How often in a row a file may fail to be read before its rows are given up: a fault of the disk may pass.
+/// How often a file may fail to be read before what the disk does not give is given up: a fault of the disk may pass.
 const READ_TRIES: u32 = 3;
+
+/// How much of what is damaged is kept for somebody to look at: a disk that rots must not fill the spool with it.
+const MAX_ASIDE: u64 = 8 * FILE_BYTES;
+
+/// A row as it stands in a file, and when it was pushed, in seconds since 1970.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) seconds: u64,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// What is read before it is confirmed.
+#[derive(Debug)]
+pub(super) struct Taken<T> {
+    pub(super) rows: Vec<T>,
+    pub(super) end: Mark,
+    /// How many of the rows before the mark are lost.
+    pub(super) lost: usize,
+    /// What was found damaged while it was read.
+    pub(super) damage: Vec<Damage>,
+}
 
 /// The frames of one slot.
 #[derive(Debug)]
@@ -34,7 +56,7 @@ pub(super) struct Journal {
     next: u64,
     /// The first number that is not done with.
     done: u64,
-    note: Acknowledged,
+    note: Note,
     rows: usize,
     /// Files that are done with and could not be removed yet.
     stubborn: Vec<Segment>,
@@ -42,64 +64,61 @@ pub(super) struct Journal {
     aside: u64,
 }
 
-/// What was found when a journal was opened.
-#[derive(Debug, Default)]
-pub(super) struct Found {
+/// What is in a directory.
+#[derive(Debug)]
+pub(super) struct Survey {
+    noted: Option<Noted>,
+    pub(super) segments: VecDeque<Segment>,
+    /// Bytes of a push that did not come to its end.
     pub(super) torn: u64,
     pub(super) damage: Vec<Damage>,
 }
 
 impl Journal {
-    /// Reads what is there, cuts off what was not written to its end, and sets aside what has been damaged.
-    pub(super) fn open(directory: &Path, clock: Clock) -> Result<(Self, Found), SpoolError> {
-        let (done, damage) = Acknowledged::read(directory)?;
-        let mut found = Found { torn: 0, damage: damage.into_iter().collect() };
+    /// Takes up what is there.
+    pub(super) fn open(directory: &Path, clock: Clock) -> Result<(Self, Survey), SpoolError> {
+        let mut found = survey(directory, true)?;
+        let mut segments = std::mem::take(&mut found.segments);
+        let begins = segments.front().map_or(0, |segment| segment.first);
+        let done = found.noted.map_or(begins, |noted| noted.done);
+        let written = found.noted.and_then(|noted| noted.written).unwrap_or(0);
+        // A file that nobody can read keeps its name until it is set aside.
+        let after = segments.iter().map(|segment| segment.end().max(segment.first + u64::from(segment.damaged)));
+        let next = after.max().unwrap_or(0).max(done).max(written);
+        for piece in segments.iter_mut().flat_map(|segment| &mut segment.pieces) {
+            piece.seconds = clock.clamped(piece.seconds);
+        }
         let mut journal = Self {
             directory: directory.to_owned(),
             clock,
-            segments: VecDeque::new(),
+            rows: segments.iter().map(Segment::rows).sum(),
+            segments,
             writer: None,
-            next: done,
+            next,
             done,
-            note: Acknowledged::of(directory),
-            rows: 0,
+            note: Note::of(directory),
             stubborn: Vec::new(),
-            aside: 0,
+            aside: bytes_aside(directory)?,
         };
-        for scanned in scan_all(directory)? {
-            journal.take(scanned, &mut found)?;
+        if next > 0 {
+            journal.note.write(done, next);
         }
-        journal.aside = bytes_aside(directory)?;
-        journal.rows = journal.segments.iter().map(Segment::rows).sum();
         journal.drop_done();
         Ok((journal, found))
     }
 
-    fn take(&mut self, Scan { mut segment, damage, torn }: Scan, found: &mut Found) -> Result<(), SpoolError> {
-        if torn > 0 && !segment.damaged {
-            let whole = segment.bytes - torn;
-            let cut = OpenOptions::new().write(true).open(&segment.path).and_then(|file| {
-                file.set_len(whole)?;
-                file.sync_all()
-            });
-            cut.map_err(failed("cut", &segment.path))?;
-            segment.bytes = whole;
-        }
-        found.torn += torn;
-        found.damage.extend(damage);
-        // A file that nobody can read keeps its name until it is set aside.
-        let after = segment.frames.back().map_or(segment.first + u64::from(segment.damaged), |frame| frame.number + 1);
-        self.next = self.next.max(after);
-        segment.frames.retain(|frame| frame.number >= self.done);
-        for frame in &mut segment.frames {
-            frame.seconds = self.clock.clamped(frame.seconds);
-        }
-        self.segments.push_back(segment);
-        Ok(())
-    }
-
     pub(super) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// The number of the next frame.
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The first number that is not done with.
+    pub(super) fn done(&self) -> u64 {
+        self.done
     }
 
     /// What all files take.
@@ -109,34 +128,39 @@ impl Journal {
 
     /// For how long the oldest rows have waited.
     pub(super) fn oldest_age(&self) -> Option<Duration> {
-        self.frames().next().map(|frame| self.clock.age(frame.seconds))
+        self.pieces().find(|piece| piece.rows > 0).map(|piece| self.clock.age(piece.seconds))
     }
 
-    fn frames(&self) -> impl Iterator<Item = &Frame> {
-        self.segments.iter().flat_map(|segment| &segment.frames)
+    fn pieces(&self) -> impl Iterator<Item = &Piece> {
+        self.segments.iter().flat_map(|segment| &segment.pieces)
     }
 
-    /// Appends the payloads of one push, on disk when it returns. `room` is what all files together may take.
-    pub(super) fn push(&mut self, payloads: &[Payload], room: u64) -> Result<(), SpoolError> {
-        let mut bytes = Vec::with_capacity(payloads.iter().map(|payload| payload.bytes.len() + HEADER).sum());
-        let mut frames = Vec::with_capacity(payloads.len());
-        for (i, payload) in payloads.iter().enumerate() {
-            let number = self.next + i as u64;
-            let Payload { seconds, rows, .. } = *payload;
-            let header = Header { number, seconds, rows, last: i + 1 == payloads.len() };
-            let offset = bytes.len() as u64;
-            frame::encode(&mut bytes, header, &payload.bytes);
-            frames.push(Frame::new(header, offset, bytes.len() as u64 - offset));
+    /// Appends the rows of one push, on disk when it returns. `room` is what all files together may take.
+    pub(super) fn push(&mut self, lines: &[Line], room: u64) -> Result<(), SpoolError> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let first = self.next;
+        let header = |i: usize| {
+            let (number, seconds) = (first + i as u64, lines[i].seconds);
+            Header { number, seconds, rows: 1, last: i + 1 == lines.len() }
+        };
+        let mut bytes = Vec::with_capacity(lines.iter().map(|line| line.bytes.len() + HEADER).sum());
+        for (i, line) in lines.iter().enumerate() {
+            frame::encode(&mut bytes, header(i), &line.bytes);
         }
         self.make_room(bytes.len() as u64, room)?;
-        let offset = self.append(&bytes)?;
-        self.next += frames.len() as u64;
+        let mut offset = self.append(&bytes)?;
         let segment = self.segments.back_mut().expect("it has just been written to");
-        for frame in frames {
-            self.rows += frame.rows as usize;
-            segment.frames.push_back(frame.moved(offset));
-        }
         segment.bytes = offset + bytes.len() as u64;
+        for (i, line) in lines.iter().enumerate() {
+            let length = (HEADER + line.bytes.len()) as u64;
+            segment::add(&mut segment.pieces, header(i), offset, length);
+            offset += length;
+        }
+        self.rows += lines.len();
+        self.next += lines.len() as u64;
+        self.note.write(self.done, self.next);
         Ok(())
     }
 
@@ -196,94 +220,77 @@ impl Journal {
         }
     }
 
-    /// The oldest rows, whole frames at a time, until there are enough.
-    pub(super) fn oldest(&mut self, enough: usize) -> Result<Oldest, SpoolError> {
-        let (frames, end) = self.read(enough, |frame, payload| frame::unpack(&payload, frame.rows))?;
-        Ok(Oldest { rows: frames.into_iter().flatten().collect(), end })
-    }
-
-    /// The same as they stand in the files.
-    pub(super) fn oldest_payloads(&mut self, enough: usize) -> Result<(Vec<Payload>, Mark), SpoolError> {
-        let as_it_is = |frame: &Frame, bytes| Ok(Payload { seconds: frame.seconds, rows: frame.rows, bytes });
-        self.read(enough, as_it_is)
-    }
-
-    fn read<T>(
+    /// The oldest rows as `take` makes them of their lines, whole pieces at a time, until there are enough. What cannot be
+    /// read is passed over.
+    ///
+    /// # Errors
+    /// If the disk does not give the oldest ones now, and may do so the next time.
+    pub(super) fn oldest<T>(
         &mut self,
         enough: usize,
-        take: impl Fn(&Frame, Vec<u8>) -> Result<T, String>,
-    ) -> Result<(Vec<T>, Mark), SpoolError> {
-        let (mut taken, mut rows, mut end) = (Vec::new(), 0, Mark(self.done));
-        for i in 0..self.segments.len() {
-            let segment = &mut self.segments[i];
+        take: impl Fn(Line) -> Result<T, String>,
+    ) -> Result<Taken<T>, SpoolError> {
+        let mut taken = Taken { rows: Vec::new(), end: Mark(self.done), lost: 0, damage: Vec::new() };
+        for segment in &mut self.segments {
             let mut file = None;
-            for frame in &segment.frames {
-                if rows >= enough {
-                    return Ok((taken, end));
+            for piece in &mut segment.pieces {
+                if taken.rows.len() >= enough {
+                    return Ok(taken);
                 }
-                let read = read_payload(&segment.path, &mut file, frame);
-                match read.and_then(|payload| take(frame, payload).map_err(Fault::Content)) {
-                    Ok(content) => taken.push(content),
-                    // It is skipped as soon as those before it are done with.
-                    Err(_) if !taken.is_empty() => return Ok((taken, end)),
-                    Err(fault) => {
-                        let number = frame.number;
-                        return Err(self.skip(i, number, fault));
+                if piece.rows > 0 {
+                    let patient = segment.failures < READ_TRIES;
+                    let bytes = match read_piece(&segment.path, &mut file, piece, patient) {
+                        Ok(bytes) => bytes,
+                        Err(error) => {
+                            segment.failures += 1;
+                            let error = failed("read", &segment.path)(error);
+                            return if taken.rows.is_empty() { Err(error) } else { Ok(taken) };
+                        }
+                    };
+                    let (rows, reason) = rows_of(&bytes, piece.numbers.clone(), &take);
+                    if rows.len() < piece.rows {
+                        let lost = piece.rows - rows.len();
+                        let what = format!("{} cannot be read: {reason}", segment::rows(lost));
+                        let path = segment.path.clone();
+                        taken.damage.push(Damage { path, offset: piece.offset, rows: lost, what });
+                        piece.has_only(rows.len());
+                        self.rows -= lost;
+                        segment.damaged = true;
+                        // Only a file that is not written to can be set aside.
+                        self.writer = None;
                     }
+                    taken.rows.extend(rows);
                 }
-                segment.failures = 0;
-                rows += frame.rows as usize;
-                end = Mark(frame.number + 1);
+                taken.lost += piece.lost;
+                taken.end = Mark(piece.numbers.end);
             }
         }
-        Ok((taken, end))
+        Ok(taken)
     }
 
-    /// Gives up what cannot be read: one frame that is not what it was, or the whole file if it can't be read at all.
-    fn skip(&mut self, segment: usize, number: u64, fault: Fault) -> SpoolError {
-        let segment = &mut self.segments[segment];
-        let path = segment.path.clone();
-        let offset = segment.frames.iter().find(|frame| frame.number == number).map_or(0, Frame::offset);
-        let before = segment.rows();
-        let what = match fault {
-            Fault::Content(what) => {
-                segment.frames.retain(|frame| frame.number != number);
-                what
-            }
-            Fault::Disk(error) => {
-                segment.failures += 1;
-                if error.kind() != ErrorKind::NotFound && segment.failures < READ_TRIES {
-                    return failed("read", &path)(error);
-                }
-                segment.frames.clear();
-                error.to_string()
-            }
-        };
-        segment.damaged = true;
-        let lost = before - segment.rows();
-        self.rows -= lost;
-        // From now on under a second name: the next start sees nothing wrong with rows that it has not to read.
-        let _ = fs::hard_link(&path, aside(&path));
-        self.writer = None;
-        SpoolError::Damaged(Damage { path, offset, what: format!("{what}; {lost} rows are lost") })
+    /// The numbers before this mark of which rows are lost, and that were not done with until now.
+    pub(super) fn lost_before(&self, Mark(end): Mark) -> impl Iterator<Item = Range<u64>> {
+        let pieces = self.pieces().take_while(move |piece| piece.numbers.end <= end);
+        pieces.filter(|piece| piece.lost > 0).map(|piece| piece.numbers.clone())
     }
 
-    /// Everything before the mark is done with. Returns how many rows that is news for.
+    /// Everything before the mark is done with. Returns for how many rows that is news.
     ///
     /// Whether the note of it can be written makes no difference to the caller: without it rows are offered twice after
     /// a crash, and a disk that takes nothing is reported by the next push.
-    pub(super) fn confirm(&mut self, end: Mark) -> usize {
-        let end = end.0.min(self.next);
-        let mut news = 0;
+    pub(super) fn confirm(&mut self, Mark(end): Mark) -> Confirmed {
+        let end = end.min(self.next);
+        let mut news = Confirmed::default();
         for segment in &mut self.segments {
-            while let Some(frame) = segment.frames.pop_front_if(|frame| frame.number < end) {
-                news += frame.rows as usize;
+            while let Some(piece) = segment.pieces.pop_front_if(|piece| piece.numbers.end <= end) {
+                news.rows += piece.rows;
+                news.lost += piece.lost;
             }
         }
-        self.rows -= news;
+        self.rows -= news.rows;
         if end > self.done {
             self.done = end;
-            let _ = self.note.write(end);
+            self.note.write(self.done, self.next);
         }
         if self.rows == 0 && self.segments.back().is_some_and(|segment| segment.bytes > IDLE_BYTES) {
             self.writer = None;
@@ -292,27 +299,25 @@ impl Journal {
         news
     }
 
-    /// Drops what has waited for longer than `age`.
-    pub(super) fn expire(&mut self, age: Duration) -> usize {
-        let old = self.frames().take_while(|frame| self.clock.age(frame.seconds) > age).last();
-        match old.map(|frame| frame.number + 1) {
-            Some(end) => self.confirm(Mark(end)),
-            None => 0,
-        }
+    /// The mark behind what has waited for longer than `age`; `None` if nothing has.
+    pub(super) fn older_than(&self, age: Duration) -> Option<Mark> {
+        let is_old = |piece: &&Piece| piece.rows == 0 || self.clock.age(piece.seconds) > age;
+        let old = self.pieces().take_while(is_old).filter(|piece| piece.rows > 0).last();
+        old.map(|piece| Mark(piece.numbers.end))
     }
 
     /// Removes the files of which nothing waits, except the one that is written to.
     fn drop_done(&mut self) {
         let written = self.writer.as_ref().and(self.segments.back()).map(|segment| segment.first);
-        let is_done = |segment: &Segment| segment.frames.is_empty() && Some(segment.first) != written;
+        let is_done = |segment: &Segment| segment.pieces.is_empty() && Some(segment.first) != written;
         if self.stubborn.is_empty() && !self.segments.iter().any(is_done) {
             return;
         }
-        // A file whose removal is forgotten by the disk must not come back without the note that it is done with.
-        let _ = self.note.sync();
+        self.note.settle();
         let (done, kept) = std::mem::take(&mut self.segments).into_iter().partition(is_done);
         self.segments = kept;
-        for segment in std::mem::take(&mut self.stubborn).into_iter().chain::<VecDeque<_>>(done) {
+        for mut segment in std::mem::take(&mut self.stubborn).into_iter().chain::<VecDeque<_>>(done) {
+            segment.damaged &= self.aside + segment.bytes <= MAX_ASIDE;
             match remove(&segment) {
                 Ok(true) => self.aside += segment.bytes,
                 Ok(false) => {}
@@ -323,50 +328,86 @@ impl Journal {
     }
 }
 
-impl Frame {
-    fn moved(self, by: u64) -> Self {
-        let header = Header { number: self.number, seconds: self.seconds, rows: self.rows, last: self.last };
-        Self::new(header, self.offset() + by, self.end() - self.offset())
-    }
-}
-
-/// Why a frame gives no rows.
-enum Fault {
-    Content(String),
-    Disk(std::io::Error),
-}
-
-fn read_payload(path: &Path, file: &mut Option<File>, frame: &Frame) -> Result<Vec<u8>, Fault> {
+fn read_piece(path: &Path, file: &mut Option<File>, piece: &Piece, patient: bool) -> std::io::Result<Vec<u8>> {
     let file = match file {
         Some(file) => file,
-        None => file.insert(File::open(path).map_err(Fault::Disk)?),
+        None => match File::open(path) {
+            Ok(opened) => file.insert(opened),
+            // Gone is gone. Whatever else keeps it from being opened may pass.
+            Err(error) if error.kind() == ErrorKind::NotFound || !patient => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        },
     };
-    let payload = payload(file, frame).map_err(Fault::Disk)?;
-    payload.ok_or_else(|| Fault::Content("its checksum is not what it was".to_owned()))
+    segment::read(file, piece, patient)
 }
 
-/// What is in all files of frames, in order. One that cannot be opened is damaged.
-pub(super) fn scan_all(directory: &Path) -> Result<Vec<Scan>, SpoolError> {
+/// What `take` makes of the rows in these bytes, and the first reason why it is not more.
+fn rows_of<T>(bytes: &[u8], numbers: Range<u64>, take: impl Fn(Line) -> Result<T, String>) -> (Vec<T>, String) {
+    let lines = frames(bytes, numbers).flat_map(|frame| {
+        let seconds = frame.header.seconds;
+        frame.lines().map(move |line| Line { seconds, bytes: line.to_owned() })
+    });
+    let (mut rows, mut reason) = (Vec::new(), None);
+    for row in lines.map(take) {
+        match row {
+            Ok(row) => rows.push(row),
+            Err(error) => reason = reason.or(Some(error)),
+        }
+    }
+    (rows, reason.unwrap_or_else(|| "the file does not hold what was written".to_owned()))
+}
+
+/// What is in all files of frames, in order. With `at_rest`, what should be there and is not is missing; while a process uses
+/// the files, the note changes under whoever looks at them.
+pub(super) fn survey(directory: &Path, at_rest: bool) -> Result<Survey, SpoolError> {
+    let (noted, damage) = Note::read(directory)?;
     let mut files: Vec<(u64, PathBuf)> = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed("list", directory))? {
         let path = entry.map_err(failed("list", directory))?.path();
         files.extend(Segment::number_of(&path).map(|number| (number, path)));
     }
     files.sort_unstable();
-    let mut scans = Vec::with_capacity(files.len());
+    let done = noted.map(|noted| noted.done);
+    let written = noted.filter(|_| at_rest).and_then(|noted| noted.written);
+    let mut found = Survey { noted, segments: VecDeque::new(), torn: 0, damage: damage.into_iter().collect() };
+    // What the first file should begin with.
+    let begins = files.first().map(|(first, _)| *first).or(written);
+    if let (Some(done), Some(first)) = (done, begins)
+        && done < first
+        && at_rest
+    {
+        let mut vanished = Segment::new(Segment::path_of(directory, done), done);
+        vanished.pieces.push_back(Piece::missing(done..first, 0));
+        found.segments.push_back(vanished);
+    }
     for (i, (first, path)) in files.iter().enumerate() {
-        match scan(path, *first, files.get(i + 1).map(|(next, _)| *next)) {
-            Ok(scan) => scans.push(scan),
+        let next = files.get(i + 1).map(|(next, _)| *next);
+        let expected = Expected { first: *first, done: done.unwrap_or(0), next, written };
+        match scan(path, expected) {
+            Ok((segment, torn)) => {
+                found.torn += torn;
+                found.segments.push_back(segment);
+            }
             // Done with by the one who uses it.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => {
-                let segment = Segment { damaged: true, ..Segment::new(path.clone(), *first) };
-                let damage = vec![Damage { path: path.clone(), offset: 0, what: error.to_string() }];
-                scans.push(Scan { segment, damage, torn: 0 });
+                found.damage.push(Damage { path: path.clone(), offset: 0, rows: 0, what: error.to_string() });
+                found.segments.push_back(unreadable(path, expected));
             }
         }
     }
-    Ok(scans)
+    found.damage.extend(found.segments.iter().flat_map(Segment::damage));
+    Ok(found)
+}
+
+/// A file that cannot be opened: all that should be in it is missing.
+fn unreadable(path: &Path, Expected { first, done, next, written }: Expected) -> Segment {
+    let mut segment = Segment { damaged: true, ..Segment::new(path.to_owned(), first) };
+    let (from, to) = (first.max(done), next.or(written).unwrap_or(first));
+    if from < to {
+        segment.pieces.push_back(Piece::missing(from..to, 0));
+    }
+    segment
 }
 
 fn bytes_aside(directory: &Path) -> Result<u64, SpoolError> {
@@ -375,21 +416,14 @@ fn bytes_aside(directory: &Path) -> Result<u64, SpoolError> {
     Ok(aside.filter_map(|entry| Some(entry.metadata().ok()?.len())).sum())
 }
 
-/// The name under which a file is kept for somebody to look at.
-fn aside(path: &Path) -> PathBuf {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(".");
-    aside.push(DAMAGED);
-    aside.into()
-}
-
 /// Removes a file that is done with, or sets it aside: then `true`.
 fn remove(Segment { path, damaged, .. }: &Segment) -> std::io::Result<bool> {
-    let renamed = if *damaged { fs::rename(path, aside(path)) } else { Ok(()) };
-    // If both names stand for the same file already, renaming does nothing.
-    match renamed.and_then(|()| fs::remove_file(path)) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(*damaged && aside(path).exists()),
+    let removed =
+        if *damaged { fs::rename(path, path.with_added_extension(DAMAGED)) } else { fs::remove_file(path) };
+    match removed {
+        Ok(()) => Ok(*damaged),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

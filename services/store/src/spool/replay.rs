@@ -9,7 +9,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::runtime::Handle;
 
-use super::{Adopted, Damage, Oldest, Spool, SpoolError, SpoolLimits, Spooling, spooled};
+use super::{Adopted, Damage, Oldest, Recovered, Spool, SpoolError, SpoolLimits, Spooling, spooled};
 use crate::{Row, Store, StoreConfig, StoreError};
 
 /// How many rows are written in one transaction, as the recorder does it.
@@ -32,6 +32,8 @@ pub struct Replayed {
     pub refused_at: Option<PathBuf>,
     /// What could not be read.
     pub damage: Vec<Damage>,
+    /// How many rows are lost by that.
+    pub lost: usize,
 }
 
 /// Why not everything was written that waits.
@@ -87,13 +89,20 @@ pub async fn replay(
 ) -> Result<Replayed, ReplayError> {
     let (directory, database, runtime) = (directory.to_owned(), database.clone(), Handle::current());
     let replaying = tokio::task::spawn_blocking(move || {
-        let (spool, recovered) = Spool::open(&directory, &database, NO_LIMITS)?;
-        let left = recovered.adopted.into_iter().find_map(|Adopted { slot, left, .. }| Some((slot, left?)));
-        let replayed = Replayed { damage: recovered.damage, ..Replayed::default() };
-        let replayed = drain(spool, replayed, &directory, tell, |rows| runtime.block_on(store.record(rows)))?;
-        match left {
-            Some((slot, error)) => Err(ReplayError::Left { slot, error }),
-            None => Ok(replayed),
+        let (mut spool, mut found) = Spool::open(&directory, &database, NO_LIMITS)?;
+        let mut replayed = Replayed::default();
+        loop {
+            let Recovered { damage, lost, adopted, .. } = found;
+            replayed.damage.extend(damage);
+            replayed.lost += lost;
+            replayed = drain(&mut spool, replayed, &directory, tell, |rows| runtime.block_on(store.record(rows)))?;
+            if adopted.is_empty() {
+                return Ok(replayed);
+            }
+            if let Some((slot, error)) = adopted.into_iter().find_map(|Adopted { slot, left, .. }| Some((slot, left?))) {
+                return Err(ReplayError::Left { slot, error });
+            }
+            found = spool.look_after()?;
         }
     });
     replaying.await?
@@ -101,21 +110,16 @@ pub async fn replay(
 
 /// Writes everything that waits in `spool`. What has been written is done with, whatever happens afterwards.
 fn drain(
-    mut spool: impl Spooling,
+    spool: &mut impl Spooling,
     mut replayed: Replayed,
     directory: &Path,
     tell: fn(&str) -> io::Result<()>,
     record: impl Fn(&[Row]) -> Result<(), StoreError>,
 ) -> Result<Replayed, ReplayError> {
     loop {
-        let Oldest { rows, end } = match spool.oldest(BATCH) {
-            Err(SpoolError::Damaged(damage)) => {
-                replayed.damage.push(damage);
-                continue;
-            }
-            oldest => oldest?,
-        };
-        if rows.is_empty() {
+        let Oldest { rows, end, lost, damage } = spool.oldest(BATCH)?;
+        replayed.damage.extend(damage);
+        if rows.is_empty() && lost == 0 {
             return Ok(replayed);
         }
         let refused = match record(&rows) {
@@ -130,7 +134,7 @@ fn drain(
         }
         replayed.rows += rows.len() - refused.len();
         replayed.refused += refused.len();
-        spool.confirm(end)?;
+        replayed.lost += spool.confirm(end)?.lost;
     }
 }
 
@@ -207,7 +211,7 @@ mod tests {
 
     #[test]
     fn rows_that_the_database_refuses_are_kept_beside_and_hold_up_no_other() {
-        let (directory, spool) = spool(0..5);
+        let (directory, mut spool) = spool(0..5);
         let written = RefCell::new(Vec::new());
         let record = |rows: &[Row]| match rows.iter().find(|row| number(row) % 2 == 1) {
             Some(bad) => Err(StoreError::BadRow(format!("{} is odd", number(bad)))),
@@ -216,9 +220,9 @@ mod tests {
                 Ok(())
             }
         };
-        let replayed = drain(spool, Replayed::default(), directory.path(), |_| Ok(()), record).unwrap();
+        let replayed = drain(&mut spool, Replayed::default(), directory.path(), |_| Ok(()), record).unwrap();
         let path = directory.path().join("refused.jsonl");
-        assert_eq!(replayed, Replayed { rows: 3, refused: 2, refused_at: Some(path.clone()), damage: vec![] });
+        assert_eq!(replayed, Replayed { rows: 3, refused: 2, refused_at: Some(path.clone()), ..Replayed::default() });
         assert_eq!(written.into_inner(), [0, 2, 4]);
         let kept = std::fs::read_to_string(path).unwrap();
         let kept: Vec<serde_json::Value> = kept.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -227,12 +231,13 @@ mod tests {
 
     #[test]
     fn a_database_that_goes_away_in_the_middle_ends_it_and_the_rest_goes_on_waiting() {
-        let (directory, spool) = spool(0..=BATCH as i32);
+        let (directory, mut spool) = spool(0..=BATCH as i32);
         let record = |rows: &[Row]| match rows.len() {
             BATCH => Ok(()),
             _ => Err(StoreError::Unavailable("gone".to_owned())),
         };
-        let error = drain(spool, Replayed::default(), directory.path(), |_| Ok(()), record).unwrap_err();
+        let error = drain(&mut spool, Replayed::default(), directory.path(), |_| Ok(()), record).unwrap_err();
+        drop(spool);
         let expected = "500 rows have been written, the others go on waiting: database is unavailable: gone";
         let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
         assert_eq!(format!("{error}: {source}"), expected);

@@ -2,10 +2,13 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::error::{SpoolError, failed};
 use super::journal::sync_directory;
+use super::rounds::{FOLDER, is_announcement};
+use super::segment::Segment;
 use crate::StoreConfig;
 
 /// How many processes can use one spool directory for one database at the same time: more than a host runs.
@@ -46,15 +49,20 @@ impl Identity {
         Self { text, slug }
     }
 
-    /// As one line for people.
-    pub(super) fn text(&self) -> &str {
-        &self.text
-    }
-
     /// The directory of one of its slots.
     pub(super) fn slot(&self, directory: &Path, number: u32) -> PathBuf {
         directory.join(format!("{}.{number}", self.slug))
     }
+
+    /// Whether this directory is one of its slots.
+    pub(super) fn has(&self, slot: &Path) -> bool {
+        slug(slot) == Some(self.slug.as_str())
+    }
+}
+
+/// What the name of a slot begins with. It says whose the slot is: it ends with a checksum of that.
+fn slug(slot: &Path) -> Option<&str> {
+    Some(slot.file_name()?.to_str()?.rsplit_once('.')?.0)
 }
 
 /// The path without links and dots. The file need not exist yet, and if its directory does not either, the path as it is
@@ -75,11 +83,11 @@ fn canonical(path: &Path) -> PathBuf {
 pub(super) struct Slot {
     pub(super) path: PathBuf,
     /// Unlocked when it is closed, by the operating system too.
-    _lock: File,
+    lock: File,
 }
 
 impl Slot {
-    /// Takes the slot, which is made if it is not there. `None` if a process uses it, or if it is another database's.
+    /// Takes the slot, which is made if it is not there. `None` if a process uses it.
     pub(super) fn take(path: PathBuf, identity: &Identity) -> Result<Option<Self>, SpoolError> {
         fs::create_dir_all(&path).map_err(failed("create", &path))?;
         let lock_path = path.join(LOCK);
@@ -90,36 +98,44 @@ impl Slot {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(failed("lock", &lock_path)(error)),
         }
-        let slot = Self { path, _lock: lock };
-        Ok(if slot.belongs_to(identity)? { Some(slot) } else { None })
+        let slot = Self { path, lock };
+        slot.describe(identity)?;
+        Ok(Some(slot))
     }
 
-    fn belongs_to(&self, identity: &Identity) -> Result<bool, SpoolError> {
-        let path = self.path.join(DATABASE);
-        match database(&self.path)? {
-            Some(text) => Ok(text == identity.text),
-            None => {
-                let unfinished = self.path.join("database.unfinished");
-                let written = File::create(&unfinished).and_then(|mut file| {
-                    file.write_all(identity.text.as_bytes())?;
-                    file.sync_data()?;
-                    fs::rename(&unfinished, &path)
-                });
-                written.map_err(failed("write", &path))?;
-                // A directory that a power failure undoes takes with it whatever was put on disk in it.
-                sync_directory(&self.path)?;
-                self.path.parent().map_or(Ok(()), sync_directory)?;
-                Ok(true)
-            }
+    /// Writes down for people whose rows these are, unless it is written there.
+    fn describe(&self, identity: &Identity) -> Result<(), SpoolError> {
+        if database(&self.path)?.is_some() {
+            return Ok(());
         }
+        let (path, unfinished) = (self.path.join(DATABASE), self.path.join("database.unfinished"));
+        let written = File::create(&unfinished).and_then(|mut file| {
+            file.write_all(identity.text.as_bytes())?;
+            file.sync_data()?;
+            fs::rename(&unfinished, &path)
+        });
+        written.map_err(failed("write", &path))?;
+        // A directory that a power failure undoes takes with it whatever was put on disk in it.
+        sync_directory(&self.path)?;
+        self.path.parent().map_or(Ok(()), sync_directory)
+    }
+
+    /// Whether the directory is still the one that was taken: somebody may have removed it, or moved it away.
+    pub(super) fn is_in_place(&self) -> bool {
+        let ours = self.lock.metadata().map(|lock| (lock.dev(), lock.ino()));
+        let there = fs::metadata(self.path.join(LOCK)).map(|lock| (lock.dev(), lock.ino()));
+        matches!((ours, there), (Ok(ours), Ok(there)) if ours == there)
     }
 }
 
-/// Which database a slot belongs to, in words; `None` if that was never written.
+/// Which database a slot belongs to, in words; `None` if that is not written there, or not as it was.
 pub(super) fn database(slot: &Path) -> Result<Option<String>, SpoolError> {
     let path = slot.join(DATABASE);
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(text)),
+    match fs::read(&path) {
+        Ok(text) => {
+            let sum = format!("-{:08x}", crc32fast::hash(&text));
+            Ok(String::from_utf8(text).ok().filter(|_| slug(slot).is_some_and(|slug| slug.ends_with(&sum))))
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed("read", &path)(error)),
     }
@@ -139,4 +155,11 @@ pub(super) fn is_used(slot: &Path) -> Result<bool, SpoolError> {
         Err(TryLockError::WouldBlock) => Ok(true),
         Err(TryLockError::Error(error)) => Err(failed("lock", &path)(error)),
     }
+}
+
+/// Whether there is something in a slot that somebody should look after.
+pub(super) fn holds_something(slot: &Path) -> bool {
+    let entries = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten();
+    let has_rows = entries(slot.to_owned()).any(|entry| Segment::number_of(&entry.path()).is_some());
+    has_rows || entries(slot.join(FOLDER)).any(|entry| is_announcement(&entry.path()))
 }

@@ -178,17 +178,44 @@ fn a_file_is_one_database_by_whatever_path() {
 }
 
 #[test]
-fn a_slot_whose_name_is_taken_by_another_database_is_passed_by() {
+fn a_slot_says_by_its_name_whose_it_is_and_what_is_written_there_is_put_right() {
     let place = Place::new();
-    drop(place.open());
-    fs::write(place.slot(0).join("database"), "sqlite:/another.db").unwrap();
     let (mut spool, _) = place.open();
     spool.push(&rows(0..1)).unwrap();
-    assert!(place.files().is_empty());
-    assert_eq!(
-        inspect(place.path(), SpoolDepth::Rows).unwrap().iter().map(|slot| slot.rows).collect::<Vec<_>>(),
-        [0, 1]
-    );
+    drop(spool);
+    let path = place.slot(0).join("database");
+    let written = fs::read(&path).unwrap();
+    for at in 0..written.len() {
+        let mut damaged = written.clone();
+        damaged[at] ^= 0x80;
+        fs::write(&path, damaged).unwrap();
+        let seen = &inspect(place.path(), SpoolDepth::Rows).unwrap()[0];
+        assert!(seen.database.is_none() && seen.is_of(&place.database()), "{seen:?}");
+        assert_eq!(place.open().1.rows, 1);
+        assert_eq!(fs::read(&path).unwrap(), written);
+    }
+}
+
+#[test]
+fn what_a_process_leaves_that_dies_later_is_taken_over_by_those_that_run() {
+    let place = Place::new();
+    let (mut first, _) = place.open();
+    let (mut second, _) = place.open();
+    second.push(&rows(0..MOVED_PER_TURN as u128 + 5)).unwrap();
+    second.announce(&round(8), &[announced(9, 8)], &[]).unwrap();
+    assert_eq!(first.look_after(), Ok(Recovered::default()), "it runs");
+    drop(second);
+    let found = first.look_after().unwrap();
+    let (moved, left) = (found.adopted[0].rows, &found.adopted[0].left);
+    assert!(moved >= MOVED_PER_TURN && moved < MOVED_PER_TURN + MOVED_ROWS && left.is_none(), "a part at a time");
+    assert_eq!(found.cut_off, 2);
+    let mut more = first.look_after().unwrap();
+    while !more.is_empty() {
+        more = first.look_after().unwrap();
+    }
+    let found = drain(&mut first);
+    assert_eq!((found.len(), &found[..9_000]), (MOVED_PER_TURN + 7, &rows(0..9_000)[..]));
+    assert_eq!(inspect(place.path(), SpoolDepth::Frames).unwrap().iter().map(|slot| slot.rows).sum::<usize>(), 0);
 }
 
 #[test]
@@ -235,10 +262,11 @@ fn looking_finds_what_a_start_would_cut_off_or_set_aside() {
     fs::write(&file, bytes).unwrap();
     let seen = &inspect(place.path(), SpoolDepth::Frames).unwrap()[0];
     assert_eq!((seen.rows, seen.torn_bytes, seen.damage.len()), (2, 12, 1));
+    assert_eq!((seen.lost, seen.damage[0].rows), (1, 1));
     let (mut spool, _) = place.open();
-    drain(&mut spool);
+    assert_eq!(drain_damaged(&mut spool).1, 1);
     drop(spool);
     let seen = &inspect(place.path(), SpoolDepth::Frames).unwrap()[0];
-    assert_eq!((seen.rows, seen.damage.len()), (0, 1));
+    assert_eq!((seen.rows, seen.lost, seen.damage.len()), (0, 0, 1));
     assert_eq!(seen.damage[0].what, "it was set aside; remove it if it cannot be repaired");
 }

@@ -160,7 +160,15 @@ impl Place {
     }
 
     pub(super) fn open_with(&self, limits: SpoolLimits, seconds: u64) -> (Spool, Recovered) {
-        Spool::open_at(self.path(), &self.database(), limits, Clock::at(seconds)).unwrap()
+        let (spool, mut recovered) =
+            Spool::open_at(self.path(), &self.database(), limits, Clock::at(seconds)).unwrap();
+        assert!(std::mem::take(&mut recovered.opened));
+        (spool, recovered)
+    }
+
+    /// The file that notes how far things are.
+    pub(super) fn note(&self) -> PathBuf {
+        self.slot(0).join("acknowledged")
     }
 
     pub(super) fn slot(&self, number: u32) -> PathBuf {
@@ -176,15 +184,29 @@ impl Place {
     }
 }
 
-/// All rows that wait, confirmed one reading after the other.
-pub(super) fn drain(spool: &mut Spool) -> Vec<Row> {
-    let mut all = Vec::new();
+/// What confirming so many rows says, if none is lost.
+pub(super) fn kept(rows: usize) -> Result<Confirmed, SpoolError> {
+    Ok(Confirmed { rows, lost: 0 })
+}
+
+/// All rows that wait, confirmed one reading after the other, how many are lost, and what was found damaged meanwhile.
+pub(super) fn drain_damaged(spool: &mut Spool) -> (Vec<Row>, usize, Vec<Damage>) {
+    let (mut all, mut all_lost, mut all_damage) = (Vec::new(), 0, Vec::new());
     loop {
-        let Oldest { rows, end } = spool.oldest(3).unwrap();
-        if rows.is_empty() {
-            return all;
+        let Oldest { rows, end, lost, damage } = spool.oldest(3).unwrap();
+        all_damage.extend(damage);
+        if rows.is_empty() && lost == 0 {
+            return (all, all_lost, all_damage);
         }
-        assert_eq!(spool.confirm(end), Ok(rows.len()));
+        assert_eq!(spool.confirm(end), Ok(Confirmed { rows: rows.len(), lost }));
         all.extend(rows);
+        all_lost += lost;
     }
+}
+
+/// The same where none is lost.
+pub(super) fn drain(spool: &mut Spool) -> Vec<Row> {
+    let (rows, lost, damage) = drain_damaged(spool);
+    assert_eq!((lost, damage), (0, vec![]));
+    rows
 }
