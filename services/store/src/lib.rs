@@ -45,8 +45,8 @@ pub use migrated::{Migrated, SchemaVersion, migration_script};
 pub use port::{PortTooHigh, ServerPort};
 pub use roster::{MAX_ROSTER, Roster, UnusableNode};
 pub use spool::{
-    Adopted, Confirmed, Damage, LateSpool, Mark, Oldest, Recovered, ReplayError, Replayed, SlotReport, Spool, SpoolDepth,
-    SpoolError, SpoolLimits, SpoolState, Spooling, inspect, replay,
+    Adopted, Confirmed, Damage, LateSpool, Mark, Oldest, Recovered, ReplayError, Replayed, SlotReport, Spool,
+    SpoolDepth, SpoolError, SpoolLimits, SpoolState, Spooling, inspect, replay,
 };
 pub use store::{ClaimChecks, MAX_LISTED_OPERATIONS, MAX_RECENT_SCHEDULERS, NewNode, NodeFollowUp, Row, Store};
 

@@ -38,7 +38,10 @@ fn the_list_is_a_table_with_a_line_for_each_slot() {
     assert_eq!(lines[2], ["/spool/a.1", "sqlite:/parsec.db", "nobody", "0", "12 B", "–", "0", "0"]);
     let damaged = SlotReport { lost: 3, damage: vec![damage()], ..slot("a.0", 1) };
     let text = report::list(Path::new("/spool"), &[damaged], OutputFormat::Text);
-    assert!(text.ends_with("0          3\n/spool/a.0/0.entries is damaged from byte 7 on: 3 rows cannot be read"), "{text}");
+    assert!(
+        text.ends_with("0          3\n/spool/a.0/0.entries is damaged from byte 7 on: 3 rows cannot be read"),
+        "{text}"
+    );
     let nothing = report::list(Path::new("/spool"), &[], OutputFormat::Text);
     assert_eq!(nothing, "no process has used /spool as its spool directory");
 }
@@ -77,8 +80,13 @@ fn a_replay_says_what_became_of_the_rows() {
     assert_eq!(text(&Replayed::default(), 0), nothing);
     let used = "2 slots are used by running processes, which write their rows themselves";
     assert_eq!(text(&Replayed::default(), 2), format!("{nothing}\n{used}"));
-    let replayed =
-        Replayed { rows: 7, refused: 1, refused_at: Some("/spool/refused.jsonl".into()), damage: vec![damage()], lost: 3 };
+    let replayed = Replayed {
+        rows: 7,
+        refused: 1,
+        refused_at: Some("/spool/refused.jsonl".into()),
+        damage: vec![damage()],
+        lost: 3,
+    };
     let expected = "7 rows written to database sqlite:/parsec.db, 1 refused\n\
                     what was refused is in /spool/refused.jsonl\n\
                     /spool/a.0/0.entries is damaged from byte 7 on: 3 rows cannot be read\n\

@@ -418,8 +418,7 @@ fn bytes_aside(directory: &Path) -> Result<u64, SpoolError> {
 
 /// Removes a file that is done with, or sets it aside: then `true`.
 fn remove(Segment { path, damaged, .. }: &Segment) -> std::io::Result<bool> {
-    let removed =
-        if *damaged { fs::rename(path, path.with_added_extension(DAMAGED)) } else { fs::remove_file(path) };
+    let removed = if *damaged { fs::rename(path, path.with_added_extension(DAMAGED)) } else { fs::remove_file(path) };
     match removed {
         Ok(()) => Ok(*damaged),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),

@@ -97,13 +97,9 @@ impl Spooling for LateSpool {
     fn state(&self) -> SpoolState {
         match &self.spool {
             Ok(spool) => spool.state(),
-            Err(_) => SpoolState {
-                rows: 0,
-                bytes: 0,
-                max_bytes: self.limits.bytes,
-                oldest: None,
-                max_age: self.limits.age,
-            },
+            Err(_) => {
+                SpoolState { rows: 0, bytes: 0, max_bytes: self.limits.bytes, oldest: None, max_age: self.limits.age }
+            }
         }
     }
 }

@@ -60,9 +60,7 @@ impl Note {
     fn try_write(&mut self, done: u64, written: u64) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
-            None => {
-                self.file.insert(OpenOptions::new().create(true).write(true).truncate(false).open(&self.path)?)
-            }
+            None => self.file.insert(OpenOptions::new().create(true).write(true).truncate(false).open(&self.path)?),
         };
         let mut bytes = [done.to_le_bytes(), written.to_le_bytes()].concat();
         bytes.extend(crc32fast::hash(&bytes).to_le_bytes());

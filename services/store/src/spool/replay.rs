@@ -99,7 +99,8 @@ pub async fn replay(
             if adopted.is_empty() {
                 return Ok(replayed);
             }
-            if let Some((slot, error)) = adopted.into_iter().find_map(|Adopted { slot, left, .. }| Some((slot, left?))) {
+            if let Some((slot, error)) = adopted.into_iter().find_map(|Adopted { slot, left, .. }| Some((slot, left?)))
+            {
                 return Err(ReplayError::Left { slot, error });
             }
             found = spool.look_after()?;

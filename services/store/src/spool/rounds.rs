@@ -227,7 +227,8 @@ impl OpenRounds {
     /// The rounds that have ended and may have lost rows.
     pub(super) fn hits(&self) -> Vec<LeftOpen> {
         let hits = self.known.iter().filter(|known| known.ended && known.hit);
-        hits.map(|hit| read_round(hit.round, &self.path(hit.round).with_extension(ENDED), true, &mut Vec::new())).collect()
+        hits.map(|hit| read_round(hit.round, &self.path(hit.round).with_extension(ENDED), true, &mut Vec::new()))
+            .collect()
     }
 
     /// The rows that may have been lost have been written again, with these numbers.

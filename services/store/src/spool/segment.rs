@@ -70,8 +70,7 @@ impl Piece {
 
 /// Appends a frame, to the last piece if it belongs to that.
 pub(super) fn add(pieces: &mut VecDeque<Piece>, header: Header, offset: u64, length: u64) {
-    let belongs =
-        |piece: &Piece| !piece.last && piece.numbers.end == header.number && piece.length + length <= ENOUGH;
+    let belongs = |piece: &Piece| !piece.last && piece.numbers.end == header.number && piece.length + length <= ENOUGH;
     match pieces.back_mut() {
         Some(piece) if belongs(piece) => {
             piece.numbers.end = header.number + 1;

@@ -337,4 +337,3 @@ fn what_lies_about_in_a_slot_is_left_alone() {
     assert_eq!(drain(&mut spool), rows(0..1));
     assert_eq!(fs::read_to_string(slot.join("x.entries")).unwrap(), "not ours");
 }
-

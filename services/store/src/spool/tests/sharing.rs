@@ -207,7 +207,7 @@ fn what_a_process_leaves_that_dies_later_is_taken_over_by_those_that_run() {
     drop(second);
     let found = first.look_after().unwrap();
     let (moved, left) = (found.adopted[0].rows, &found.adopted[0].left);
-    assert!(moved >= MOVED_PER_TURN && moved < MOVED_PER_TURN + MOVED_ROWS && left.is_none(), "a part at a time");
+    assert!((MOVED_PER_TURN..MOVED_PER_TURN + MOVED_ROWS).contains(&moved) && left.is_none(), "a part at a time");
     assert_eq!(found.cut_off, 2);
     let mut more = first.look_after().unwrap();
     while !more.is_empty() {

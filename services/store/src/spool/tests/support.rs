@@ -160,8 +160,7 @@ impl Place {
     }
 
     pub(super) fn open_with(&self, limits: SpoolLimits, seconds: u64) -> (Spool, Recovered) {
-        let (spool, mut recovered) =
-            Spool::open_at(self.path(), &self.database(), limits, Clock::at(seconds)).unwrap();
+        let (spool, mut recovered) = Spool::open_at(self.path(), &self.database(), limits, Clock::at(seconds)).unwrap();
         assert!(std::mem::take(&mut recovered.opened));
         (spool, recovered)
     }
