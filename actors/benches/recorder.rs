@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use chrono::Utc;
-use parsec_actors::recording::recorder::{Announce, Backlog, Record, Recorder, RecorderConfig};
+use parsec_actors::recording::recorder::{Announce, Backlog, Recorder, RecorderConfig, RecorderHandle};
 use parsec_actors::supervision::root::Root;
 use parsec_actors::supervision::supervise::{RestartPolicy, supervise};
 use parsec_actors::telemetry::metrics::Metrics;
@@ -100,7 +100,7 @@ async fn run(
     let backlog = Arc::new(backlog);
     let config =
         RecorderConfig { store: Arc::clone(store), backlog: Arc::clone(&backlog), metrics: Arc::clone(&metrics) };
-    let recorder = Recorder::new(config);
+    let (recorder, counted) = (Recorder::new(config), Arc::clone(&metrics));
     let (address, _child) = if case == Case::Bare {
         (recorder.start(), None)
     } else {
@@ -108,6 +108,7 @@ async fn run(
         let child = supervise("recorder", RestartPolicy::default(), root, recorder);
         (child.addr().clone(), Some(child))
     };
+    let handle = RecorderHandle::new(&address, Arc::clone(&backlog), Arc::clone(&counted));
     let began = Instant::now();
     for _ in 0..rounds {
         let round = round(ids);
@@ -121,7 +122,7 @@ async fn run(
         let all =
             [Row::Round(round)].into_iter().chain(attempts.into_iter().map(Row::Attempt)).chain([Row::Round(end)]);
         for row in all {
-            address.send(Record(vec![row])).await.unwrap().unwrap();
+            handle.record(vec![row]);
         }
     }
     while !backlog.is_empty() {

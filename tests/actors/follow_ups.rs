@@ -37,10 +37,11 @@ impl Server {
         pause();
         let (engine, spare, store, metrics) = (FakeDht::new(), FakeDht::new(), FakeStore::with(vec![]), metrics());
         let (parent, hears) = Witness::start_new();
+        let backlog = Arc::<Backlog>::default();
         let recording =
-            RecorderConfig { store: store.clone(), backlog: Arc::<Backlog>::default(), metrics: Arc::clone(&metrics) };
+            RecorderConfig { store: store.clone(), backlog: Arc::clone(&backlog), metrics: Arc::clone(&metrics) };
         let recorder = supervise("recorder", POLICY, hears.clone(), Recorder::new(recording));
-        let records = RecorderHandle::of(&recorder, Arc::clone(&metrics));
+        let records = RecorderHandle::of(&recorder, backlog, Arc::clone(&metrics));
         let fleet = "optprov".to_owned();
         let verify = Some(Verify {
             share: Share::new(share).unwrap(),

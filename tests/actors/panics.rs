@@ -19,7 +19,7 @@ use crate::fakes::{
     Bystander, Bystanding, Call, FakeDht, FakeServers, FakeStore, How, MockDht, Mood, POLICY, Question, Records, Run,
     Witness, cid, metrics, millis, node, publication, secs,
 };
-use parsec_actors::recording::recorder::{Backlog, Record, Recorder, RecorderConfig, RecorderHandle};
+use parsec_actors::recording::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
 use parsec_actors::scheduling::fleet::{Fleet, FleetConfig, FleetMemory};
 use parsec_actors::scheduling::round::RoundTools;
 use parsec_actors::scheduling::scheduler::{Scheduler, SchedulerConfig};
@@ -31,6 +31,7 @@ use parsec_actors::serving::verifier::{Verifier, VerifierConfig};
 use parsec_actors::supervision::ask::{Ask, AskError};
 use parsec_actors::supervision::progress::Progress;
 use parsec_actors::supervision::supervise::{Child, supervise};
+use parsec_actors::telemetry::metrics::Metrics;
 use parsec_actors::telemetry::{Scrape, Telemetry};
 
 /// How many calls a gateway may leave without an answer when it crashes: far more than it does.
@@ -181,7 +182,7 @@ fn verifier_case() -> Case<Verifier> {
         region: "eu-test-1".to_owned(),
         readiness: Ask::new("DHT node", dht.clone(), secs(12)),
         look: Ask::new("DHT node", dht, secs(150)),
-        recorder: RecorderHandle::new(&recorder_on(&store).start(), Arc::clone(&metrics)),
+        recorder: recording_on(&store, &metrics),
         metrics,
     };
     Case::new(Verifier::new(config), async move |_: &Child<Verifier>| {
@@ -228,26 +229,33 @@ fn round_row() -> Row {
     })
 }
 
-fn recorder_on(store: &Arc<FakeStore>) -> Recorder {
-    Recorder::new(RecorderConfig { store: store.clone(), backlog: Arc::<Backlog>::default(), metrics: metrics() })
+fn recorder_on(store: &Arc<FakeStore>, backlog: &Arc<Backlog>) -> Recorder {
+    Recorder::new(RecorderConfig { store: store.clone(), backlog: Arc::clone(backlog), metrics: metrics() })
+}
+
+/// A recorder of its own, as others see it.
+fn recording_on(store: &Arc<FakeStore>, metrics: &Arc<Metrics>) -> RecorderHandle {
+    let backlog = Arc::<Backlog>::default();
+    RecorderHandle::new(&recorder_on(store, &backlog).start(), backlog, Arc::clone(metrics))
 }
 
 fn recorder_case() -> Case<Recorder> {
     let store = FakeStore::with(vec![]);
-    Case::new(recorder_on(&store), async move |child: &Child<Recorder>| {
+    let backlog = Arc::<Backlog>::default();
+    Case::new(recorder_on(&store, &backlog), async move |child: &Child<Recorder>| {
         let rows = store.read(|store| store.rows.len());
-        child.ask(secs(5)).ask(Record(vec![round_row()])).await.unwrap().unwrap();
+        RecorderHandle::of(child, Arc::clone(&backlog), metrics()).record(vec![round_row()]);
         store.until("one more row", |store| store.rows.len() > rows).await;
     })
 }
 
 fn fleet_on(store: &Arc<FakeStore>, servers: &Arc<FakeServers>) -> FleetConfig {
     let metrics = metrics();
-    let recorder = recorder_on(store).start();
+    let recorder = recording_on(store, &metrics);
     let tools = RoundTools {
         servers: servers.clone(),
         store: store.clone(),
-        recorder: RecorderHandle::new(&recorder, Arc::clone(&metrics)),
+        recorder,
         metrics,
         probes: 1,
         traces: Arc::new(Traces::new(Share::new(0.0).unwrap(), None)),
@@ -329,9 +337,10 @@ async fn rows_that_wait_for_company_outlive_a_crash_of_the_recorder() {
     pause();
     let store = FakeStore::with(vec![]);
     let (_parent, hears) = Witness::start_new();
-    let child = supervise("recorder", POLICY, hears, recorder_on(&store));
+    let backlog = Arc::<Backlog>::default();
+    let child = supervise("recorder", POLICY, hears, recorder_on(&store, &backlog));
     let rows = vec![round_row(), round_row()];
-    child.ask(secs(5)).ask(Record(rows.clone())).await.unwrap().unwrap();
+    RecorderHandle::of(&child, backlog, metrics()).record(rows.clone());
     child.addr().send(Run::panicking()).await.unwrap_err();
     store.until("the rows are written", |store| store.rows == rows).await;
 }

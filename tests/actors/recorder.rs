@@ -1,18 +1,17 @@
 //! What was measured gets into the database: in order, each row once, whatever happens.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use parsec_actors::recording::recorder::{
-    Backlog, BacklogFull, RECORD_DEADLINE, Record, Recorder, RecorderConfig, RecorderHandle,
-};
+use parsec_actors::recording::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
 use parsec_actors::supervision::ask::Ask;
 use parsec_actors::supervision::stop::{RECORDER_STOP, Stop};
 use parsec_actors::supervision::supervise::{Child, supervise};
 use parsec_actors::telemetry::metrics::Metrics;
 use parsec_measure::{Attempt, AttemptId, NodeId, OperationKind, OutcomeClass, RoundId, SchedulerId, WhyKept};
-use parsec_store::Row;
+use parsec_store::{Row, SetAside, set_aside};
 use tokio::time::{Instant, pause, sleep};
 
 use crate::fakes::{Call, FakeStore, Mood, POLICY, Witness, counted, measured, metrics, millis, secs};
@@ -53,8 +52,8 @@ impl Desk {
         Self { store, backlog, metrics, recorder, parent }
     }
 
-    pub(crate) async fn record(&self, rows: Vec<Row>) -> Result<(), BacklogFull> {
-        self.recorder.ask(RECORD_DEADLINE).ask(Record(rows)).await.unwrap()
+    pub(crate) fn record(&self, rows: Vec<Row>) {
+        self.handle().record(rows);
     }
 
     pub(crate) fn stop(&self) -> Ask<Stop> {
@@ -62,7 +61,7 @@ impl Desk {
     }
 
     fn handle(&self) -> RecorderHandle {
-        RecorderHandle::of(&self.recorder, Arc::clone(&self.metrics))
+        RecorderHandle::of(&self.recorder, Arc::clone(&self.backlog), Arc::clone(&self.metrics))
     }
 
     pub(crate) async fn written(&self, count: usize) -> Vec<Row> {
@@ -84,6 +83,10 @@ impl Desk {
 
     pub(crate) fn rows_lost(&self) -> usize {
         self.counts("parsec_recorder_rows_lost_total")
+    }
+
+    fn rows_set_aside(&self) -> usize {
+        self.counts("parsec_recorder_rows_set_aside_total")
     }
 
     pub(crate) fn rows_waiting(&self) -> usize {
@@ -117,7 +120,7 @@ async fn a_row_waits_a_tenth_of_a_second_for_company() {
     let desk = Desk::open();
     let (rows, began) = (rows(3), Instant::now());
     for row in &rows {
-        assert_eq!(desk.record(vec![row.clone()]).await, Ok(()));
+        desk.record(vec![row.clone()]);
         sleep(millis(20)).await;
     }
     assert_eq!(desk.rows_waiting(), 3);
@@ -131,7 +134,7 @@ async fn a_row_waits_a_tenth_of_a_second_for_company() {
 async fn a_full_batch_waits_for_nothing() {
     let desk = Desk::open();
     let began = Instant::now();
-    desk.record(rows(BATCH)).await.unwrap();
+    desk.record(rows(BATCH));
     desk.written(BATCH).await;
     assert_eq!(began.elapsed(), Duration::ZERO);
 }
@@ -140,7 +143,7 @@ async fn a_full_batch_waits_for_nothing() {
 async fn many_rows_are_written_in_batches_and_in_order() {
     let desk = Desk::open();
     let rows = rows(2 * BATCH + 200);
-    desk.record(rows.clone()).await.unwrap();
+    desk.record(rows.clone());
     assert!(desk.written(rows.len()).await == rows);
     assert_eq!(desk.batches(), [BATCH, BATCH, 200]);
     assert_eq!(desk.rows_written(), rows.len());
@@ -151,7 +154,7 @@ async fn one_write_ends_before_the_next_one_begins() {
     let desk = Desk::open();
     desk.store.takes(Call::Record, [], Mood::Hangs);
     for _ in 0..4 {
-        desk.record(rows(BATCH)).await.unwrap();
+        desk.record(rows(BATCH));
         sleep(secs(1)).await;
     }
     assert_eq!(desk.store.read(|store| store.asked(Call::Record).len()), 1);
@@ -166,7 +169,7 @@ async fn while_the_database_is_away_rows_wait_and_then_are_written_once() {
     desk.store.is(Mood::Away);
     let rows = rows(10);
     for row in &rows {
-        desk.record(vec![row.clone()]).await.unwrap();
+        desk.record(vec![row.clone()]);
         sleep(secs(30)).await;
     }
     assert_eq!((desk.batches(), desk.rows_waiting()), (vec![], 10));
@@ -180,28 +183,108 @@ async fn while_the_database_is_away_rows_wait_and_then_are_written_once() {
 async fn the_pauses_between_tries_double_up_to_half_a_minute_and_start_small_the_next_time() {
     let desk = Desk::open();
     desk.store.takes(Call::Record, [Mood::Away; 9], Mood::Works);
-    desk.record(rows(1)).await.unwrap();
+    desk.record(rows(1));
     desk.written(1).await;
     desk.store.takes(Call::Record, [Mood::Away], Mood::Works);
-    desk.record(rows(1)).await.unwrap();
+    desk.record(rows(1));
     desk.written(2).await;
     let asked = desk.store.read(|store| store.asked(Call::Record));
     let pauses: Vec<_> = asked.windows(2).map(|two| (two[1] - two[0]).as_millis() / 100 * 100).collect();
     assert_eq!(pauses, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000, 100, 500]);
 }
 
+/// A recorder that sets refused rows aside, below this directory.
+fn desk_over(directory: &Path) -> Desk {
+    pause();
+    let file = SetAside::of(directory, &"postgres://ann@db/parsec".parse().unwrap(), 1 << 30);
+    Desk::over(FakeStore::with(vec![]), Backlog::default().setting_aside(file))
+}
+
+/// How many rows the file has, and how many of them are refused but for their traces.
+fn aside(directory: &Path) -> (usize, usize) {
+    set_aside(directory).unwrap().first().map_or((0, 0), |file| (file.rows, file.in_part))
+}
+
 #[actix::test]
-async fn one_bad_row_holds_up_no_other_and_is_counted_as_lost() {
-    let desk = Desk::open();
+async fn one_bad_row_holds_up_no_other_and_is_set_aside() {
+    let directory = tempfile::tempdir().unwrap();
+    let desk = desk_over(directory.path());
     let attempts: Vec<_> = (0..5).map(|_| attempt()).collect();
     desk.store.change(|store| store.refused.push(attempts[2].id));
-    desk.record(attempts.iter().cloned().map(Row::Attempt).collect()).await.unwrap();
+    let began = Instant::now();
+    desk.record(attempts.iter().cloned().map(Row::Attempt).collect());
     desk.written(4).await;
+    assert!(began.elapsed() < secs(1), "{:?}", began.elapsed());
     let written: Vec<_> = desk.store.read(|store| store.attempts().iter().map(|attempt| attempt.id).collect());
     assert_eq!(written, [0, 1, 3, 4].map(|index: usize| attempts[index].id));
-    assert_eq!((desk.rows_written(), desk.rows_lost(), desk.rows_waiting()), (4, 1, 0));
-    desk.record(rows(1)).await.unwrap();
+    desk.record(rows(1));
     desk.written(5).await;
+    assert_eq!((desk.rows_written(), desk.rows_set_aside(), desk.rows_lost(), desk.rows_waiting()), (5, 1, 0, 0));
+    assert_eq!(aside(directory.path()), (1, 0));
+}
+
+#[actix::test]
+async fn a_row_whose_trace_is_refused_is_written_without_it_and_the_trace_is_set_aside() {
+    let directory = tempfile::tempdir().unwrap();
+    let desk = desk_over(directory.path());
+    desk.store.change(|store| store.refuses_traces = true);
+    let (plain, traced) = (rows(1), traced());
+    desk.record([plain.clone(), vec![traced.clone()]].concat());
+    assert_eq!(desk.written(2).await, [plain, vec![traced.without_trace()]].concat());
+    desk.record(rows(1));
+    desk.written(3).await;
+    assert_eq!((desk.rows_written(), desk.rows_set_aside(), desk.rows_lost(), desk.rows_waiting()), (3, 1, 0, 0));
+    assert_eq!(aside(directory.path()), (1, 1));
+}
+
+#[actix::test]
+async fn of_many_rows_few_of_which_are_bad_the_good_ones_are_written_in_few_calls() {
+    let directory = tempfile::tempdir().unwrap();
+    let desk = desk_over(directory.path());
+    let attempts: Vec<_> = (0..BATCH).map(|_| attempt()).collect();
+    desk.store.change(|store| store.refused.extend([attempts[7].id, attempts[300].id]));
+    desk.record(attempts.into_iter().map(Row::Attempt).collect());
+    desk.written(BATCH - 2).await;
+    let calls = desk.store.read(|store| store.asked(Call::Record).len());
+    assert!(calls <= 40, "{calls} calls");
+    until_idle(&desk).await;
+    assert_eq!(aside(directory.path()), (2, 0));
+}
+
+/// Waits until nothing is left to write.
+async fn until_idle(desk: &Desk) {
+    while desk.rows_waiting() > 0 {
+        sleep(millis(1)).await;
+    }
+}
+
+#[actix::test]
+async fn refused_rows_wait_in_memory_for_a_disk_that_does_not_take_them_and_hold_up_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = directory.path().join("spool");
+    // There can be no directory where a file is.
+    std::fs::write(&spool, "").unwrap();
+    let desk = desk_over(&spool);
+    let (bad, good) = (attempt(), attempt());
+    desk.store.change(|store| store.refused.push(bad.id));
+    desk.record(vec![Row::Attempt(bad), Row::Attempt(good.clone())]);
+    assert_eq!(desk.written(1).await, [Row::Attempt(good)]);
+    sleep(secs(1)).await;
+    assert_eq!((desk.backlog.len(), desk.rows_lost()), (1, 0));
+    std::fs::remove_file(&spool).unwrap();
+    sleep(secs(61)).await;
+    assert_eq!((desk.backlog.len(), desk.rows_lost(), aside(&spool)), (0, 0, (1, 0)));
+}
+
+#[actix::test]
+async fn refused_rows_for_which_there_is_no_place_are_counted_as_lost() {
+    let desk = Desk::open();
+    let bad = attempt();
+    desk.store.change(|store| store.refused.push(bad.id));
+    desk.record(vec![Row::Attempt(bad), Row::Attempt(attempt())]);
+    desk.written(1).await;
+    until_idle(&desk).await;
+    assert_eq!((desk.rows_written(), desk.rows_set_aside(), desk.rows_lost()), (1, 0, 1));
 }
 
 #[actix::test]
@@ -209,7 +292,7 @@ async fn a_database_that_is_full_for_an_hour_has_no_row_lost() {
     let desk = Desk::open();
     desk.store.is(Mood::Full);
     let rows = rows(5);
-    desk.record(rows.clone()).await.unwrap();
+    desk.record(rows.clone());
     sleep(secs(3_600)).await;
     assert_eq!((desk.rows_waiting(), desk.rows_lost()), (5, 0));
     desk.store.is(Mood::Works);
@@ -217,24 +300,13 @@ async fn a_database_that_is_full_for_an_hour_has_no_row_lost() {
 }
 
 #[actix::test]
-async fn a_row_at_which_the_query_fails_over_and_over_is_left_out_in_the_end() {
-    let desk = Desk::open();
-    let attempts: Vec<_> = (0..5).map(|_| attempt()).collect();
-    desk.store.change(|store| store.failing.push(attempts[2].id));
-    desk.record(attempts.into_iter().map(Row::Attempt).collect()).await.unwrap();
-    desk.written(4).await;
-    sleep(secs(600)).await;
-    assert_eq!((desk.rows_written(), desk.rows_lost(), desk.rows_waiting()), (4, 1, 0));
-}
-
-#[actix::test]
 async fn a_database_that_goes_away_at_a_bad_row_has_nothing_counted_twice() {
     let desk = Desk::open();
     let attempts: Vec<_> = (0..5).map(|_| attempt()).collect();
     desk.store.change(|store| store.refused.push(attempts[1].id));
-    // The batch, the first row and the bad one come through; then nothing does for a while.
+    // The batch, its older half and the first row come through; then nothing does for a while.
     desk.store.takes(Call::Record, [Mood::Works, Mood::Works, Mood::Works, Mood::Away, Mood::Away], Mood::Works);
-    desk.record(attempts.into_iter().map(Row::Attempt).collect()).await.unwrap();
+    desk.record(attempts.into_iter().map(Row::Attempt).collect());
     desk.written(4).await;
     assert_eq!((desk.rows_written(), desk.rows_lost(), desk.rows_waiting()), (4, 1, 0));
 }
@@ -244,11 +316,10 @@ async fn a_full_backlog_takes_no_more_says_so_and_counts() {
     let desk = Desk::open();
     desk.store.is(Mood::Away);
     let row = rows(1);
-    assert_eq!(desk.record(vec![row[0].clone(); MAX_BACKLOG]).await, Ok(()));
-    let full = desk.record(rows(2)).await.unwrap_err();
-    assert_eq!(full.to_string(), "100000 rows already wait in memory for the database");
+    desk.record(vec![row[0].clone(); MAX_BACKLOG]);
+    desk.record(rows(2));
     assert_eq!((desk.backlog.len(), desk.rows_lost()), (MAX_BACKLOG, 2));
-    desk.handle().record(rows(3)).await;
+    desk.record(rows(3));
     assert_eq!((desk.backlog.len(), desk.rows_lost()), (MAX_BACKLOG, 5));
 }
 
@@ -265,9 +336,9 @@ fn has_trace(row: &Row) -> bool {
 async fn so_many_traces_may_wait_and_then_rows_go_without() {
     let desk = Desk::open();
     desk.store.is(Mood::Away);
-    desk.record(vec![traced(); MAX_TRACES - 1]).await.unwrap();
+    desk.record(vec![traced(); MAX_TRACES - 1]);
     let rows: Vec<_> = (0..3).map(|_| traced()).collect();
-    desk.record(rows.clone()).await.unwrap();
+    desk.record(rows.clone());
     assert_eq!(desk.counts("parsec_recorder_traces_lost_total"), 2);
     desk.store.is(Mood::Works);
     // The store takes equal rows for one.
@@ -275,7 +346,7 @@ async fn so_many_traces_may_wait_and_then_rows_go_without() {
     assert_eq!(written.iter().map(has_trace).collect::<Vec<_>>(), [true, true, false, false]);
 
     let later = traced();
-    desk.record(vec![later.clone()]).await.unwrap();
+    desk.record(vec![later.clone()]);
     assert_eq!(desk.written(5).await.last(), Some(&later), "there is room again");
 }
 
@@ -283,7 +354,7 @@ async fn so_many_traces_may_wait_and_then_rows_go_without() {
 async fn told_to_stop_it_writes_everything_first() {
     let desk = Desk::open();
     let rows = rows(2 * BATCH + 200);
-    desk.record(rows.clone()).await.unwrap();
+    desk.record(rows.clone());
     assert_eq!(desk.stop().ask(Stop).await, Ok(()));
     assert!(desk.store.read(|store| store.rows == rows));
     assert!(desk.backlog.is_empty() && !desk.recorder.addr().connected());
@@ -294,7 +365,7 @@ async fn told_to_stop_it_writes_everything_first() {
 async fn told_to_stop_it_waits_for_a_database_that_comes_back_in_time() {
     let desk = Desk::open();
     desk.store.takes(Call::Record, [Mood::Away; 10], Mood::Works);
-    desk.record(rows(3)).await.unwrap();
+    desk.record(rows(3));
     assert_eq!(desk.stop().ask(Stop).await, Ok(()));
     assert_eq!(desk.written(3).await.len(), 3);
 }
@@ -303,7 +374,7 @@ async fn told_to_stop_it_waits_for_a_database_that_comes_back_in_time() {
 async fn a_stop_during_a_write_counts_no_row_twice() {
     let desk = Desk::open();
     desk.store.takes(Call::Record, [], Mood::Hangs);
-    desk.record(rows(BATCH)).await.unwrap();
+    desk.record(rows(BATCH));
     desk.store.until("a write is under way", |store| store.asked(Call::Record).len() == 1).await;
     let stop = desk.stop();
     let (stopped, ()) = futures::join!(stop.ask(Stop), async {
@@ -319,30 +390,28 @@ async fn a_crash_in_the_middle_of_a_write_loses_no_row() {
     let desk = Desk::open();
     desk.store.takes(Call::Record, [Mood::Panics, Mood::Away, Mood::Panics], Mood::Works);
     let rows = rows(BATCH + 1);
-    desk.record(rows.clone()).await.unwrap();
+    desk.record(rows.clone());
     assert!(desk.written(rows.len()).await == rows);
     assert_eq!(desk.parent.restarts().len(), 2);
     assert_eq!((desk.rows_written(), desk.rows_lost()), (rows.len(), 0));
 }
 
 #[actix::test]
-async fn whoever_records_waits_for_a_recorder_that_comes_back() {
+async fn rows_that_come_while_the_recorder_is_down_are_written_when_it_is_back() {
     let desk = Desk::open();
     desk.store.takes(Call::Record, [Mood::Panics], Mood::Works);
-    desk.handle().record(rows(1)).await;
+    desk.record(rows(1));
     desk.parent.until_heard(1).await;
-    assert!(desk.recorder.ask(RECORD_DEADLINE).ask(Record(rows(1))).await.is_err(), "it is down");
-    desk.handle().record(rows(1)).await;
+    assert!(desk.stop().ask(Stop).await.is_err(), "it is down");
+    desk.record(rows(1));
     assert_eq!(desk.written(2).await.len(), 2);
     assert_eq!(desk.rows_lost(), 0);
 }
 
 #[actix::test]
-async fn rows_that_no_recorder_takes_any_more_are_counted_as_lost() {
+async fn rows_that_nobody_writes_any_more_stay_in_the_backlog_for_whoever_ends_the_process_to_count() {
     let desk = Desk::open();
     desk.stop().ask(Stop).await.unwrap();
-    let began = Instant::now();
-    desk.handle().record(rows(3)).await;
-    assert_eq!(desk.rows_lost(), 3);
-    assert!(began.elapsed() > POLICY.backoff_max && began.elapsed() < secs(30), "{:?}", began.elapsed());
+    desk.record(rows(3));
+    assert_eq!((desk.backlog.len(), desk.backlog.is_safe()), (3, false));
 }

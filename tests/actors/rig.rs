@@ -74,12 +74,13 @@ impl Setup {
     pub(crate) fn play_on(self, backlog: Backlog) -> Rig {
         let (metrics, backlog) = (metrics(), Arc::new(backlog));
         let (parent, hears) = Witness::start_new();
-        let recording = RecorderConfig { store: self.store.clone(), backlog, metrics: Arc::clone(&metrics) };
+        let recording =
+            RecorderConfig { store: self.store.clone(), backlog: Arc::clone(&backlog), metrics: Arc::clone(&metrics) };
         let recorder = supervise("recorder", POLICY, hears.clone(), Recorder::new(recording));
         let hanging = self.recorder_can_hang.then(|| HangingRecorder::before(&recorder).start());
         let handle = match &hanging {
-            Some(hanging) => RecorderHandle::new(hanging, Arc::clone(&metrics)),
-            None => RecorderHandle::of(&recorder, Arc::clone(&metrics)),
+            Some(hanging) => RecorderHandle::new(hanging, backlog, Arc::clone(&metrics)),
+            None => RecorderHandle::of(&recorder, backlog, Arc::clone(&metrics)),
         };
         let tools = RoundTools {
             servers: self.api.unwrap_or_else(|| self.servers.clone()),

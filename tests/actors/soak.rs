@@ -228,16 +228,14 @@ async fn soak(interval: Duration) {
 
     let (metrics, disk) = (metrics(), FakeDisk::default());
     let (parent, hears) = Witness::start_new();
-    let recording = RecorderConfig {
-        store: ledger.clone(),
-        backlog: Arc::new(Backlog::on_disk(disk.spool())),
-        metrics: Arc::clone(&metrics),
-    };
+    let backlog = Arc::new(Backlog::on_disk(disk.spool()));
+    let recording =
+        RecorderConfig { store: ledger.clone(), backlog: Arc::clone(&backlog), metrics: Arc::clone(&metrics) };
     let recorder = supervise("recorder", POLICY, hears.clone(), Recorder::new(recording));
     let tools = RoundTools {
         servers: Arc::new(MockServers(servers.collect())),
         store: ledger.clone(),
-        recorder: RecorderHandle::of(&recorder, Arc::clone(&metrics)),
+        recorder: RecorderHandle::of(&recorder, backlog, Arc::clone(&metrics)),
         metrics: Arc::clone(&metrics),
         probes: 1,
         traces: Arc::new(Traces::new(Share::new(0.0).unwrap(), Some(1))),

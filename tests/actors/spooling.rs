@@ -26,7 +26,7 @@ async fn what_is_recorded_is_on_disk_before_it_is_written_and_gone_after() {
     let (desk, disk) = desk();
     desk.store.takes(Call::Record, [], Mood::Hangs);
     let rows = rows(3);
-    desk.record(rows.clone()).await.unwrap();
+    desk.record(rows.clone());
     desk.store.until("a write is under way", |store| !store.asked(Call::Record).is_empty()).await;
     assert_eq!(disk.read(|disk| disk.rows.clone()), rows);
     desk.store.takes(Call::Record, [], Mood::Works);
@@ -42,7 +42,7 @@ async fn after_an_hour_without_a_database_everything_is_written_once_and_in_orde
     desk.store.is(Mood::Away);
     let rows = rows(1_200);
     for three in rows.chunks(3) {
-        desk.record(three.to_vec()).await.unwrap();
+        desk.record(three.to_vec());
         sleep(secs(9)).await;
     }
     assert_eq!((disk.read(|disk| disk.rows.len()), desk.rows_waiting()), (1_200, 1_200));
@@ -57,11 +57,11 @@ async fn rows_of_a_process_that_died_are_written_by_the_next_one_before_its_own(
     let (desk, disk) = desk();
     desk.store.is(Mood::Away);
     let mut rows = rows(5);
-    desk.record(rows[..3].to_vec()).await.unwrap();
+    desk.record(rows[..3].to_vec());
     sleep(secs(1)).await;
     drop(desk);
     let (desk, _) = desk_on(disk);
-    desk.record(rows.split_off(3)).await.unwrap();
+    desk.record(rows.split_off(3));
     let written = desk.written(5).await;
     assert_eq!(written[..3], rows[..3]);
     sleep(secs(1)).await;
@@ -74,7 +74,7 @@ async fn rows_that_come_while_the_disk_is_busy_go_there_in_one_piece() {
     desk.store.is(Mood::Away);
     disk.is(DiskMood::Hangs);
     for row in rows(50) {
-        desk.record(vec![row]).await.unwrap();
+        desk.record(vec![row]);
     }
     disk.is(DiskMood::Works);
     sleep(secs(1)).await;
@@ -89,14 +89,14 @@ async fn without_a_disk_that_works_rows_are_kept_in_memory_and_go_to_the_disk_wh
         let (desk, disk) = desk_on(FakeDisk::default());
         desk.store.is(Mood::Away);
         let rows = rows(9);
-        desk.record(rows[..3].to_vec()).await.unwrap();
+        desk.record(rows[..3].to_vec());
         sleep(secs(1)).await;
         disk.is(mood);
-        desk.record(rows[3..6].to_vec()).await.unwrap();
+        desk.record(rows[3..6].to_vec());
         sleep(secs(1)).await;
         assert_eq!((desk.backlog.works(), desk.counts("parsec_spool_up"), desk.rows_waiting()), (false, 0, 6));
         disk.is(DiskMood::Works);
-        desk.record(rows[6..].to_vec()).await.unwrap();
+        desk.record(rows[6..].to_vec());
         sleep(secs(1)).await;
         assert_eq!((desk.backlog.works(), desk.counts("parsec_spool_up")), (true, 1), "{mood:?}");
         assert_eq!(disk.read(|disk| disk.rows.clone()), rows, "{mood:?}");
@@ -110,7 +110,7 @@ async fn rows_in_memory_are_written_although_the_disk_is_broken() {
     let (desk, disk) = desk();
     disk.is(DiskMood::Broken);
     let rows = rows(3);
-    desk.record(rows.clone()).await.unwrap();
+    desk.record(rows.clone());
     assert_eq!(desk.written(3).await, rows);
     sleep(secs(1)).await;
     assert_eq!((desk.rows_written(), desk.rows_lost()), (3, 0));
@@ -121,7 +121,7 @@ async fn a_row_that_is_offered_again_because_the_disk_broke_after_it_was_written
     let (desk, disk) = desk();
     desk.store.takes(Call::Record, [], Mood::Hangs);
     let rows = rows(3);
-    desk.record(rows.clone()).await.unwrap();
+    desk.record(rows.clone());
     desk.store.until("a write is under way", |store| !store.asked(Call::Record).is_empty()).await;
     disk.is(DiskMood::Broken);
     desk.store.takes(Call::Record, [], Mood::Works);
@@ -138,7 +138,7 @@ async fn a_row_that_is_offered_again_because_the_disk_broke_after_it_was_written
 async fn what_has_waited_for_too_long_is_let_go_of_and_counted() {
     let (desk, disk) = desk();
     desk.store.is(Mood::Away);
-    desk.record(rows(5)).await.unwrap();
+    desk.record(rows(5));
     sleep(secs(1)).await;
     disk.change(|disk| disk.too_old = 2);
     sleep(secs(60)).await;
@@ -150,7 +150,7 @@ async fn rows_that_a_damaged_disk_has_lost_are_counted_once_and_the_others_are_w
     let (desk, disk) = desk();
     desk.store.is(Mood::Away);
     let rows = rows(5);
-    desk.record(rows.clone()).await.unwrap();
+    desk.record(rows.clone());
     sleep(secs(1)).await;
     disk.change(|disk| disk.lost = 2);
     sleep(secs(60)).await;
@@ -165,7 +165,7 @@ async fn rows_that_a_damaged_disk_has_lost_are_counted_once_and_the_others_are_w
 async fn a_spool_of_lost_rows_alone_is_done_with_although_the_database_is_away() {
     let (desk, disk) = desk();
     desk.store.is(Mood::Away);
-    desk.record(rows(2)).await.unwrap();
+    desk.record(rows(2));
     sleep(secs(1)).await;
     disk.change(|disk| disk.lost = 2);
     sleep(secs(60)).await;
@@ -202,10 +202,10 @@ async fn a_spool_that_is_half_full_takes_rows_without_their_traces() {
     let (desk, disk) = desk();
     desk.store.is(Mood::Away);
     let traced = |row: &Row| matches!(row, Row::Attempt(attempt) if attempt.result.trace.is_some());
-    desk.record(rows(1)).await.unwrap();
+    desk.record(rows(1));
     sleep(secs(1)).await;
     disk.change(|disk| disk.bytes = 501);
-    desk.record(rows(1)).await.unwrap();
+    desk.record(rows(1));
     sleep(secs(1)).await;
     let kept: Vec<_> = disk.read(|disk| disk.rows.iter().map(traced).collect());
     assert_eq!(kept, [true, false]);
@@ -216,7 +216,7 @@ async fn a_spool_that_is_half_full_takes_rows_without_their_traces() {
 async fn told_to_stop_without_a_database_it_leaves_the_rows_on_disk_and_does_not_wait() {
     let (desk, disk) = desk();
     desk.store.is(Mood::Away);
-    desk.record(rows(3)).await.unwrap();
+    desk.record(rows(3));
     assert_eq!(desk.stop().ask(Stop).await, Ok(()));
     assert_eq!((disk.read(|disk| disk.rows.len()), desk.rows_lost()), (3, 0));
 }
@@ -225,7 +225,7 @@ async fn told_to_stop_without_a_database_it_leaves_the_rows_on_disk_and_does_not
 async fn told_to_stop_with_a_database_that_hangs_it_leaves_the_rows_on_disk_in_time() {
     let (desk, disk) = desk();
     desk.store.is(Mood::Hangs);
-    desk.record(rows(3)).await.unwrap();
+    desk.record(rows(3));
     desk.store.until("a write is under way", |store| !store.asked(Call::Record).is_empty()).await;
     assert_eq!(desk.stop().ask(Stop).await, Ok(()));
     assert_eq!((disk.read(|disk| disk.rows.len()), desk.rows_lost()), (3, 0));

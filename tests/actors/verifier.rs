@@ -41,8 +41,9 @@ impl Watch {
         let (engine, store, metrics) = (FakeDht::new(), FakeStore::with(vec![]), metrics());
         engine.holds(17, 20);
         let (parent, hears) = Witness::start_new();
+        let backlog = Arc::<Backlog>::default();
         let recording =
-            RecorderConfig { store: store.clone(), backlog: Arc::<Backlog>::default(), metrics: Arc::clone(&metrics) };
+            RecorderConfig { store: store.clone(), backlog: Arc::clone(&backlog), metrics: Arc::clone(&metrics) };
         let recorder = supervise("recorder", POLICY, hears.clone(), Recorder::new(recording));
         let start: StartDht = Arc::new(|| async { Err("one is enough".to_owned()) }.boxed());
         let node = supervise("DHT node", POLICY, hears.clone(), DhtNode::new(engine.clone(), start));
@@ -53,7 +54,7 @@ impl Watch {
             region: "eu-test-1".to_owned(),
             readiness: DhtHandle::of(&node, secs(180)).readiness,
             look: node.ask::<CheckRecord>(LOOK_DEADLINE),
-            recorder: RecorderHandle::of(&recorder, Arc::clone(&metrics)),
+            recorder: RecorderHandle::of(&recorder, backlog, Arc::clone(&metrics)),
             metrics: Arc::clone(&metrics),
         };
         let verifier = supervise("verifier", POLICY, hears, Verifier::new(config));

@@ -122,7 +122,10 @@ async fn the_last_round_of_each_group_is_told_and_what_the_recorder_has_in_hand(
     assert_eq!(rounds, [("a".to_owned(), 2), ("b".to_owned(), 3)]);
     let newest = rig.played().into_iter().map(|played| played.round.id).collect::<Vec<_>>();
     assert!(status.rounds.iter().all(|last| last.end().is_some() && newest[2..].contains(&last.round.id)));
-    assert_eq!(status.recorder.map(|recorder| (recorder.backlog_rows, recorder.spool)), Some((0, None)));
+    assert_eq!(
+        status.recorder.map(|recorder| (recorder.rows_in_memory, recorder.rows_on_disk, recorder.spool)),
+        Some((0, 0, None))
+    );
     let names: Vec<_> = status.actors.iter().map(|actor| actor.name.as_str()).collect();
     assert_eq!(names, ["fleet a", "fleet b"]);
 }

@@ -23,8 +23,7 @@ pub(crate) async fn status(process: &Process) -> Option<Value> {
 
 /// How many rows the scheduler has not got into the database yet: in memory and on disk.
 pub(crate) fn rows_waiting(status: &Value) -> Option<u64> {
-    let recorder = &status["recorder"];
-    Some(recorder["backlog_rows"].as_u64()? + recorder["spool"]["rows"].as_u64().unwrap_or(0))
+    status["recorder"]["backlog_rows"].as_u64()
 }
 
 /// What is wrong with the actors of a process, one sentence each.

@@ -26,6 +26,7 @@ mod on_sqlite;
 mod one_shot;
 mod outages;
 mod pooler;
+mod refused;
 mod secrets;
 mod spool;
 mod status;

@@ -177,10 +177,15 @@ async fn a_row_that_the_database_refuses_is_kept_beside_the_others_are_written()
     assert!(replayed.out[0].starts_with("2 rows written to database ") && replayed.out[0].ends_with(", 1 refused"));
     assert!(replayed.err.contains("the database refuses a row: "), "{replayed:?}");
     assert!(left.class_of(good.id).await.is_some() && left.class_of(bad.id).await.is_none());
-    let kept = std::fs::read_to_string(left.directory.path().join("refused.jsonl")).unwrap();
+    let listed = left.list().await;
+    let refused = listed.iter().find(|entry| entry["refused"] == true).unwrap();
+    assert_eq!((&refused["rows"], &refused["in_part"]), (&1.into(), &0.into()), "{refused}");
+    let kept = std::fs::read_to_string(refused["path"].as_str().unwrap()).unwrap();
     let kept: Value = serde_json::from_str(kept.trim_end()).unwrap();
-    assert_eq!(kept["attempt"]["id"], bad.id.0.to_string());
-    assert!(left.run("replay", &[]).await.out[0].starts_with("nothing waits"));
+    assert_eq!(kept["row"]["attempt"]["id"], bad.id.0.to_string());
+    let again = left.run("replay", &[]).await;
+    assert!(again.code() == 1 && again.out[0].starts_with("0 rows written to database "), "{again:?}");
+    assert!(again.out[0].ends_with(", 1 refused") && left.list().await.contains(refused), "{again:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

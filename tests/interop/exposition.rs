@@ -43,7 +43,7 @@ pub(crate) const ORIGINAL: [Metric; 6] = [
 ];
 
 /// What stands beside it. A new metric gets a row here.
-pub(crate) const OURS: [Metric; 38] = [
+pub(crate) const OURS: [Metric; 40] = [
     metric("parsec_build_info", "gauge", &["version", "commit"], By::Both),
     metric("parsec_log_lines_lost_total", "counter", &[], By::Both),
     metric("process_cpu_seconds_total", "counter", &[], By::Both),
@@ -66,6 +66,8 @@ pub(crate) const OURS: [Metric; 38] = [
     metric("parsec_spool_age_limit_seconds", "gauge", &[], By::Both),
     metric("parsec_recorder_rows_written_total", "counter", &[], By::Both),
     metric("parsec_recorder_rows_lost_total", "counter", &[], By::Both),
+    metric("parsec_recorder_rows_set_aside_total", "counter", &[], By::Both),
+    metric("parsec_database_up", "gauge", &[], By::Both),
     metric("parsec_recorder_traces_lost_total", "counter", &[], By::Both),
     metric("parsec_operation_duration_seconds", "histogram", &["operation", "outcome", "fleet"], By::Server),
     metric("parsec_server_ready", "gauge", &["fleet"], By::Server),

@@ -1,16 +1,19 @@
 //! Rows that are not in the database yet: in memory for a moment, then on disk until they are written. If no disk takes
 //! them, they stay in memory, up to a limit.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use parsec_measure::{Attempt, Round, RoundId};
-use parsec_store::{Confirmed, Mark, Oldest, Recovered, Row, SpoolError, SpoolState, Spooling};
+use parsec_store::{Confirmed, Mark, Oldest, Recovered, Refused, Row, SetAside, SpoolError, SpoolState, Spooling};
+use tokio::sync::Notify;
 use tracing::{error, info, warn};
 
 use super::disk::{Disk, DiskError};
-use super::memory::{BacklogFull, Memory, bare, has_trace};
+use super::memory::{BacklogFull, Memory};
+use super::refused::RefusedRows;
 
 /// How many rows are written to disk at once. Each write waits for the disk once; several hundred rows take as long as
 /// one.
@@ -27,6 +30,8 @@ pub struct Backlog {
     memory: Arc<Mutex<Memory>>,
     traces_lost: Arc<AtomicUsize>,
     disk: Option<Disk>,
+    refused: RefusedRows,
+    news: Notify,
     /// Whether the disk ends with this process, as the storage of a container may.
     ends_with_us: bool,
 }
@@ -58,9 +63,29 @@ impl Backlog {
         Self { ends_with_us: true, ..self }
     }
 
+    /// Rows that the database refuses go into this file. Without one they are lost.
+    pub fn setting_aside(self, file: SetAside) -> Self {
+        Self { refused: RefusedRows::into_file(file), ..self }
+    }
+
+    /// Where refused rows go.
+    pub(super) fn set_aside_at(&self) -> Option<&Path> {
+        self.refused.path()
+    }
+
+    /// Puts refused rows, and those that could not be put there before, into their file. Returns how many are lost.
+    pub(super) async fn set_aside(&self, refused: Vec<Refused>) -> usize {
+        if refused.is_empty() && self.refused.waiting() == 0 { 0 } else { self.refused.keep(refused).await }
+    }
+
+    /// Waits until rows are pushed, if none have been since the last time.
+    pub(super) async fn news(&self) {
+        self.news.notified().await;
+    }
+
     /// How many rows wait.
     pub fn len(&self) -> usize {
-        self.memory.lock().len() + self.spool().map_or(0, |spool| spool.rows)
+        self.in_memory() + self.spool().map_or(0, |spool| spool.rows)
     }
 
     /// Whether the backlog is empty.
@@ -73,9 +98,9 @@ impl Backlog {
         self.disk.as_ref().map(Disk::state)
     }
 
-    /// How many of the rows that wait are in memory.
+    /// How many of the rows that wait are in memory: for the database, or to be set aside.
     pub fn in_memory(&self) -> usize {
-        self.memory.lock().len()
+        self.memory.lock().len() + self.refused.waiting()
     }
 
     /// Whether the spool, if there is one, accepted rows the last time.
@@ -90,12 +115,14 @@ impl Backlog {
 
     /// Whether every row that waits is on a disk that outlives this process.
     pub fn is_safe(&self) -> bool {
-        self.disk.is_some() && !self.ends_with_us && self.memory.lock().len() == 0
+        self.disk.is_some() && !self.ends_with_us && self.in_memory() == 0
     }
 
     /// Keeps all of the rows or none. Returns how many had to be kept without their traces.
     pub(super) fn push(&self, rows: Vec<Row>) -> Result<usize, BacklogFull> {
-        self.memory.lock().push(rows)
+        let pushed = self.memory.lock().push(rows);
+        self.news.notify_one();
+        pushed
     }
 
     /// Moves rows from memory to the disk, if there is one that works.
@@ -236,13 +263,15 @@ fn spool_rows(spool: &mut dyn Spooling, memory: &Mutex<Memory>, traces_lost: &At
         }
         let state = spool.state();
         if state.bytes > state.max_bytes / TRACES_UP_TO {
-            traces_lost.fetch_add(rows.iter().filter(|row| has_trace(row)).count(), Ordering::Relaxed);
-            rows = rows.into_iter().map(bare).collect();
+            traces_lost.fetch_add(rows.iter().filter(|row| row.has_trace()).count(), Ordering::Relaxed);
+            rows = rows.into_iter().map(Row::without_trace).collect();
         }
         let ended = ended_rounds(&rows);
         match spool.push(&rows) {
             // One row that the spool rejects must not hold up the others. Only its trace can make it that long.
-            Err(SpoolError::TooLong { .. }) => spool.push(&rows.into_iter().map(bare).collect::<Vec<_>>())?,
+            Err(SpoolError::TooLong { .. }) => {
+                spool.push(&rows.into_iter().map(Row::without_trace).collect::<Vec<_>>())?
+            }
             pushed => pushed?,
         }
         memory.lock().confirm(end);

@@ -11,7 +11,7 @@ pub(super) const MAX_ROWS: usize = 100_000;
 /// The database has been away for so long that no more rows can be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{} rows already wait in memory for the database", MAX_ROWS)]
-pub struct BacklogFull;
+pub(super) struct BacklogFull;
 
 /// How many of them may have a trace. A trace has 50 kB, so these traces take as much memory as all rows without them.
 /// In an outage the first traces tell enough about the failures.
@@ -27,20 +27,6 @@ pub(super) struct Memory {
     traces: usize,
 }
 
-/// Whether the row contains a trace.
-pub(super) fn has_trace(row: &Row) -> bool {
-    matches!(row, Row::Attempt(attempt) if attempt.result.trace.is_some())
-}
-
-/// The row without its trace.
-pub(super) fn bare(mut row: Row) -> Row {
-    if let Row::Attempt(attempt) = &mut row {
-        attempt.result.trace = None;
-        attempt.why_kept = None;
-    }
-    row
-}
-
 impl Memory {
     /// Keeps all of the rows or none. Returns how many had to be kept without their traces.
     pub(super) fn push(&mut self, rows: Vec<Row>) -> Result<usize, BacklogFull> {
@@ -49,11 +35,11 @@ impl Memory {
         }
         let mut without = 0;
         for row in rows {
-            let traced = has_trace(&row);
+            let traced = row.has_trace();
             let room = self.traces < MAX_TRACES;
             self.traces += usize::from(traced && room);
             without += usize::from(traced && !room);
-            self.rows.push_back(if room { row } else { bare(row) });
+            self.rows.push_back(if room { row } else { row.without_trace() });
         }
         Ok(without)
     }
@@ -73,7 +59,7 @@ impl Memory {
             && let Some(row) = self.rows.pop_front()
         {
             self.first += 1;
-            self.traces -= usize::from(has_trace(&row));
+            self.traces -= usize::from(row.has_trace());
             news += 1;
         }
         news

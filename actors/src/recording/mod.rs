@@ -4,3 +4,5 @@ mod backlog;
 mod disk;
 mod memory;
 pub mod recorder;
+mod refused;
+mod watched;

@@ -2,7 +2,8 @@
 //!
 //! It uses only the store and the disk. Rows wait in a [`Backlog`] that survives a crash of this actor and, on disk, a
 //! crash of the process. While the database is away the backlog grows, up to a limit, and writing is retried with
-//! back-off. When told to stop ([`Stop`]), it first writes what it holds; rows that the database does not accept then
+//! back-off. A row that the database refuses while it takes others is set aside in a file, and holds up no other. When
+//! told to stop ([`Stop`]), it first writes what it holds; rows that the database does not accept then
 //! stay on disk for the next start.
 
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use actix::prelude::*;
 use parsec_measure::{Attempt, Round};
 use parsec_store::{Row, SpoolState, Store, StoreError};
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::{debug, error, info, warn};
 
 use crate::supervision::ask::Ask;
@@ -23,10 +24,10 @@ use crate::telemetry::metrics::Metrics;
 
 use super::backlog::{Batch, tell_lost};
 use super::disk::{DISK_LIMIT, DiskError};
-use super::memory;
+use super::memory::BacklogFull;
 
 pub use super::backlog::Backlog;
-pub use super::memory::BacklogFull;
+pub use super::watched::WatchedStore;
 
 /// How many rows are written in one transaction: enough to spread its cost, few enough to take a fraction of a second.
 const BATCH: usize = 500;
@@ -37,19 +38,15 @@ const LINGER: Duration = Duration::from_millis(100);
 /// The shortest and the longest pause after a failure; it doubles in between.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
-/// How often a batch is offered to a database that answers but refuses it, before each row is tried alone to find the
-/// faulty one: with back-off, about four minutes.
-const MAX_REFUSALS: u32 = 12;
-
-/// How long one write may take: longer than the minute that each call of a store may take.
-const STORE_LIMIT: Duration = Duration::from_secs(75);
-
-/// The same while the process stops: much longer than a healthy database takes.
+/// How long one write may take while the process stops: much longer than a healthy database takes.
 const LAST_WRITE: Duration = Duration::from_secs(4);
 
 /// How often the disk is maintained: it is opened if it could not be opened before, what processes have left that are gone is
 /// taken over, rows that are too old are dropped, and its fill level is reported. A killed neighbour's rows wait no longer.
 const LOOK_AFTER: Duration = Duration::from_secs(10);
+
+/// How often the database is asked how it is.
+const CHECK: Duration = Duration::from_secs(15);
 
 /// The share of its limit from which on the spool counts as nearly full: with the default limits, days are left then.
 const NEARLY_FULL: f64 = 0.5;
@@ -62,14 +59,6 @@ const ANNOUNCE_DEADLINE: Duration = DISK_LIMIT.saturating_add(Duration::from_sec
 /// How long noting that lookups begin may take: longer than the disk's time limit. Only the end of the round waits for
 /// it.
 const BEGIN_DEADLINE: Duration = Duration::from_secs(12);
-
-/// How long handing rows over may take.
-pub const RECORD_DEADLINE: Duration = Duration::from_secs(5);
-
-/// Record these rows. Answered as soon as they are in the backlog, from where they get into the database.
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "Result<(), BacklogFull>")]
-pub struct Record(pub Vec<Row>);
 
 /// This round is about to make these attempts: note them on disk, so that each gets a row whatever happens. They are
 /// given as the rows to record if nobody is left to record their results. Answered when they are noted or cannot be
@@ -96,49 +85,32 @@ pub struct Begin {
     pub attempts: Vec<Attempt>,
 }
 
-/// How long an answer to handed-over rows may take: longer than it takes to detect that the recorder hangs. Until then
-/// the message is in its mailbox, and sending it again would only put the rows there twice.
-const HAND_OVER_DEADLINE: Duration = Duration::from_secs(45);
-
-/// How long to wait for a crashed recorder before rows are given up: longer than its longest back-off. Only the end of
-/// the round waits meanwhile.
-const HAND_OVER_LIMIT: Duration = Duration::from_secs(15);
-
-/// The pause between two tries to hand rows over.
-const HAND_OVER_PAUSE: Duration = Duration::from_millis(200);
-
 /// How others have rows recorded.
 #[derive(Debug, Clone)]
 pub struct RecorderHandle {
-    record: Ask<Record>,
+    backlog: Arc<Backlog>,
     announce: Ask<Announce>,
     begin: Ask<Begin>,
     metrics: Arc<Metrics>,
 }
 
 impl RecorderHandle {
-    /// Hands rows to this actor, and counts those that it cannot take in `metrics`.
-    pub fn new<A>(recorder: &Addr<A>, metrics: Arc<Metrics>) -> Self
+    /// Puts rows into this backlog, from where this actor writes them, and counts those for which it has no room in
+    /// `metrics`.
+    pub fn new<A>(recorder: &Addr<A>, backlog: Arc<Backlog>, metrics: Arc<Metrics>) -> Self
     where
-        A: Actor<Context = Context<A>> + Handler<Record> + Handler<Announce> + Handler<Begin>,
+        A: Actor<Context = Context<A>> + Handler<Announce> + Handler<Begin>,
     {
         let name = "recorder";
-        Self {
-            record: Ask::new(name, recorder.clone(), HAND_OVER_DEADLINE),
-            announce: Ask::new(name, recorder.clone(), ANNOUNCE_DEADLINE),
-            begin: Ask::new(name, recorder.clone(), BEGIN_DEADLINE),
-            metrics,
-        }
+        let announce = Ask::new(name, recorder.clone(), ANNOUNCE_DEADLINE);
+        let begin = Ask::new(name, recorder.clone(), BEGIN_DEADLINE);
+        Self { backlog, announce, begin, metrics }
     }
 
     /// The same for a supervised recorder.
-    pub fn of(recorder: &Child<Recorder>, metrics: Arc<Metrics>) -> Self {
-        Self {
-            record: recorder.ask(HAND_OVER_DEADLINE),
-            announce: recorder.ask(ANNOUNCE_DEADLINE),
-            begin: recorder.ask(BEGIN_DEADLINE),
-            metrics,
-        }
+    pub fn of(recorder: &Child<Recorder>, backlog: Arc<Backlog>, metrics: Arc<Metrics>) -> Self {
+        let (announce, begin) = (recorder.ask(ANNOUNCE_DEADLINE), recorder.ask(BEGIN_DEADLINE));
+        Self { backlog, announce, begin, metrics }
     }
 
     /// Has the attempts that are about to begin noted on disk. If the disk is broken, measuring continues, and they are
@@ -156,19 +128,14 @@ impl RecorderHandle {
         }
     }
 
-    /// Hands rows over; waits for a recorder that is being restarted after a crash.
-    pub async fn record(&self, rows: Vec<Row>) {
-        let started = tokio::time::Instant::now();
-        loop {
-            match self.record.ask(Record(rows.clone())).await {
-                // The recorder has already counted and logged that its backlog is full.
-                Ok(Ok(()) | Err(BacklogFull)) => return,
-                Err(error) if started.elapsed() > HAND_OVER_LIMIT => {
-                    self.metrics.rows_lost(rows.len());
-                    error!(%error, rows = rows.len(), "rows could not be handed to the recorder; they are lost");
-                    return;
-                }
-                Err(_) => tokio::time::sleep(HAND_OVER_PAUSE).await,
+    /// Puts rows into the backlog, whatever the recorder does at the moment: it may be down, or hang.
+    pub fn record(&self, rows: Vec<Row>) {
+        let count = rows.len();
+        match self.backlog.push(rows) {
+            Ok(without) => self.metrics.traces_lost(without),
+            Err(BacklogFull) => {
+                self.metrics.rows_lost(count);
+                error!(rows = count, "no room for rows while the database is away; they are lost");
             }
         }
     }
@@ -202,9 +169,10 @@ pub struct Recorder {
     lingering: bool,
     flushing: bool,
     nearly_full: bool,
+    checking: bool,
     pause: Duration,
-    /// How many times in a row a database that answers has refused the oldest batch.
-    refusals: u32,
+    /// When it was last logged that the database refuses rows.
+    told_of_refusals: Option<Instant>,
 }
 
 impl std::fmt::Debug for Recorder {
@@ -223,9 +191,39 @@ impl Recorder {
             lingering: false,
             flushing: false,
             nearly_full: false,
+            checking: false,
             pause: RETRY.0,
-            refusals: 0,
+            told_of_refusals: None,
         }
+    }
+
+    /// Waits for rows, over and over.
+    fn listen(&self, context: &mut Context<Self>) {
+        let backlog = Arc::clone(&self.config.backlog);
+        let listening = async move { backlog.news().await };
+        context.spawn(listening.into_actor(self).map(|(), actor, context| {
+            actor.flush(context);
+            actor.write_soon(context);
+            actor.listen(context);
+        }));
+    }
+
+    /// Asks the database at regular intervals how it is, so that its state is known where nothing is written.
+    fn check(&self, context: &mut Context<Self>) {
+        context.run_interval(CHECK, |actor, context| {
+            if actor.checking {
+                return;
+            }
+            actor.checking = true;
+            let store = Arc::clone(&actor.config.store);
+            let checking = async move { store.check().await };
+            context.spawn(checking.into_actor(actor).map(|checked, actor, _| {
+                actor.checking = false;
+                if let Err(error) = checked {
+                    debug!(%error, "the database cannot be used");
+                }
+            }));
+        });
     }
 
     /// Moves rows to the disk; rows that arrive meanwhile follow in the next write.
@@ -271,7 +269,7 @@ impl Recorder {
         let RecorderConfig { backlog, metrics, .. } = &self.config;
         metrics.traces_lost(backlog.traces_lost());
         let spool = backlog.spool();
-        metrics.backlog(backlog.len(), backlog.in_memory());
+        metrics.backlog(backlog.in_memory(), backlog.spool().map_or(0, |spool| spool.rows));
         let Some(spool) = spool else { return };
         metrics.spool(&spool, backlog.works());
         let nearly_full = fullness(&spool) > NEARLY_FULL;
@@ -291,9 +289,12 @@ impl Recorder {
     /// Maintains the disk.
     fn look_after(&self, context: &mut Context<Self>) {
         let backlog = Arc::clone(&self.config.backlog);
-        let looking = async move { (backlog.look_after().await, backlog.expire().await) };
-        context.spawn(looking.into_actor(self).map(|(lost, expired), actor, context| {
-            actor.config.metrics.rows_lost(lost + expired.rows + expired.lost);
+        let looking = async move {
+            let refused = backlog.set_aside(Vec::new()).await;
+            (refused, backlog.look_after().await, backlog.expire().await)
+        };
+        context.spawn(looking.into_actor(self).map(|(refused, lost, expired), actor, context| {
+            actor.config.metrics.rows_lost(refused + lost + expired.rows + expired.lost);
             tell_lost(lost + expired.lost);
             if expired.rows > 0 {
                 let rows = expired.rows;
@@ -307,15 +308,15 @@ impl Recorder {
 
     fn write(&mut self, context: &mut Context<Self>) {
         self.writing = true;
-        let (config, impatient) = (self.config.clone(), self.refusals >= MAX_REFUSALS);
-        let writing = async move { write_batch(&config, impatient).await };
+        let config = self.config.clone();
+        let writing = async move { write_batch(&config).await };
         context.spawn(writing.into_actor(self).map(|result, actor, context| match result {
-            Ok(()) => {
+            Ok(refusals) => {
+                actor.tell_refusals(refusals);
                 if actor.pause > RETRY.0 {
                     info!(rows_waiting = actor.config.backlog.len(), "the database takes rows again");
                 }
                 actor.pause = RETRY.0;
-                actor.refusals = 0;
                 actor.writing = false;
                 actor.write_soon(context);
             }
@@ -326,12 +327,42 @@ impl Recorder {
                 } else {
                     debug!(%error, rows_waiting, "rows still cannot be written");
                 }
-                actor.refusals += u32::from(matches!(error, WriteError::Store(StoreError::Query(_))));
                 actor.pause = (pause * 2).min(RETRY.1);
                 context.run_later(pause, |actor, context| actor.write(context));
             }
         }));
     }
+
+    /// Logs that the database refuses rows: the first time, and then once a minute at most.
+    fn tell_refusals(&mut self, refusals: Option<Refusals>) {
+        let Some(Refusals { rows, in_part, lost, why }) = refusals else { return };
+        if self.told_of_refusals.is_some_and(|told| told.elapsed() < LOOK_AFTER) {
+            debug!(rows, in_part, lost, why, "the database refuses rows");
+            return;
+        }
+        self.told_of_refusals = Some(Instant::now());
+        let file = self.config.backlog.set_aside_at().map(|path| path.display().to_string());
+        error!(
+            rows,
+            in_part,
+            lost,
+            why,
+            file,
+            "the database refuses rows; they are set aside, and `parsec spool replay` writes them once the reason is gone"
+        );
+    }
+}
+
+/// Rows of one batch that the database refuses.
+#[derive(Debug)]
+struct Refusals {
+    rows: usize,
+    /// Those of them that are written without their traces.
+    in_part: usize,
+    /// Those that could not be set aside either.
+    lost: usize,
+    /// The reason of the first.
+    why: String,
 }
 
 /// How close the spool is to the nearer of its limits: from 0 to 1.
@@ -341,80 +372,31 @@ fn fullness(spool: &SpoolState) -> f64 {
     bytes.max(age)
 }
 
-/// Writes the oldest rows. `Err` means that the database does not accept them now; all are still in the backlog. With
-/// `impatient`, a failed query counts as the fault of its row.
-async fn write_batch(config: &RecorderConfig, impatient: bool) -> Result<(), WriteError> {
+/// Writes the oldest rows, and sets aside what the database refuses. `Err` means that the database takes no rows now; all
+/// are still in the backlog.
+async fn write_batch(config: &RecorderConfig) -> Result<Option<Refusals>, WriteError> {
     let RecorderConfig { store, backlog, metrics } = config;
-    let Batch { rows, end, lost } = backlog.oldest(BATCH).await?;
-    if rows.is_empty() && lost == 0 {
-        return Ok(());
+    let Batch { rows, end, lost: damaged } = backlog.oldest(BATCH).await?;
+    if rows.is_empty() && damaged == 0 {
+        return Ok(None);
     }
-    let refused = match record(store.as_ref(), &rows).await {
-        Ok(()) => 0,
-        Err(error) if is_for_good(&error, impatient) => write_one_by_one(store.as_ref(), &rows, impatient).await?,
-        Err(error) => return Err(error.into()),
-    };
+    let refused = parsec_store::write(store.as_ref(), &rows).await?;
+    let in_part = refused.iter().filter(|refused| refused.in_part).count();
+    let mut refusals =
+        refused.first().map(|first| Refusals { rows: refused.len(), in_part, lost: 0, why: first.why.clone() });
+    let lost = backlog.set_aside(refused).await;
     let done = backlog.confirm(end).await;
-    let refused = refused.min(done.rows);
-    metrics.rows_lost(refused + done.lost);
-    metrics.rows_written(done.rows - refused);
+    let unwritten = refusals.as_ref().map_or(0, |refusals| refusals.rows - refusals.in_part).min(done.rows);
+    metrics.rows_written(done.rows - unwritten);
+    metrics.rows_lost(done.lost);
     tell_lost(done.lost);
-    Ok(())
-}
-
-/// A store should always answer. If one does not, all later rows must not wait for it.
-async fn record(store: &dyn Store, rows: &[Row]) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
+    // What somebody else has confirmed in the meantime is counted by them.
+    if let Some(refusals) = refusals.as_mut().filter(|_| done.rows > 0) {
+        refusals.lost = lost;
+        metrics.rows_lost(lost);
+        metrics.rows_set_aside(refusals.rows.saturating_sub(lost));
     }
-    match timeout(STORE_LIMIT, store.record(rows)).await {
-        Ok(result) => result,
-        Err(_) => Err(StoreError::Unavailable(format!("no answer to a write within {} s", STORE_LIMIT.as_secs()))),
-    }
-}
-
-fn is_for_good(error: &StoreError, impatient: bool) -> bool {
-    matches!(error, StoreError::BadRow(_)) || impatient && matches!(error, StoreError::Query(_))
-}
-
-/// One bad row must not hold up all others: finds the bad rows and leaves them out. Returns how many there were.
-///
-/// A failed query counts as the fault of its row only if it fails twice while other rows are accepted in between: a
-/// database whose disk is full refuses all rows, maybe for hours, and none of them may be lost because of that.
-async fn write_one_by_one(store: &dyn Store, rows: &[Row], impatient: bool) -> Result<usize, StoreError> {
-    let (mut bad, mut suspects) = (0, Vec::new());
-    for row in rows {
-        match record(store, std::slice::from_ref(row)).await {
-            Ok(()) => {}
-            Err(error @ StoreError::BadRow(_)) => {
-                bad += 1;
-                refuse(row, &error);
-            }
-            Err(error @ StoreError::Query(_)) if impatient => suspects.push((row, error)),
-            Err(error) => return Err(error),
-        }
-    }
-    if let Some((_, error)) = suspects.first()
-        && bad + suspects.len() == rows.len()
-    {
-        return Err(error.clone());
-    }
-    for (row, _) in suspects {
-        match record(store, std::slice::from_ref(row)).await {
-            Ok(()) => {}
-            Err(error) if is_for_good(&error, impatient) => {
-                bad += 1;
-                refuse(row, &error);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(bad)
-}
-
-fn refuse(row: &Row, error: &StoreError) {
-    let row = memory::bare(row.clone());
-    error!(%error, ?row, "row refused by the database");
+    Ok(refusals)
 }
 
 impl Actor for Recorder {
@@ -422,6 +404,8 @@ impl Actor for Recorder {
 
     fn started(&mut self, context: &mut Self::Context) {
         self.look_after(context);
+        self.check(context);
+        self.listen(context);
         self.flush(context);
         self.write_soon(context);
     }
@@ -432,25 +416,6 @@ impl Progress for Recorder {}
 impl Supervised for Recorder {
     fn restarting(&mut self, _: &mut Self::Context) {
         *self = Self::new(self.config.clone());
-    }
-}
-
-impl Handler<Record> for Recorder {
-    type Result = Result<(), BacklogFull>;
-
-    fn handle(&mut self, Record(rows): Record, context: &mut Self::Context) -> Self::Result {
-        let count = rows.len();
-        let kept = self.config.backlog.push(rows);
-        match kept {
-            Ok(without) => self.config.metrics.traces_lost(without),
-            Err(BacklogFull) => {
-                self.config.metrics.rows_lost(count);
-                error!(rows = count, "no room for rows while the database is away; they are lost");
-            }
-        }
-        self.flush(context);
-        self.write_soon(context);
-        kept.map(|_| ())
     }
 }
 
@@ -481,7 +446,7 @@ impl Handler<Stop> for Recorder {
         let writing = async move {
             config.backlog.flush().await;
             while !config.backlog.is_empty() {
-                let writing = timeout(LAST_WRITE, write_batch(&config, false)).await;
+                let writing = timeout(LAST_WRITE, write_batch(&config)).await;
                 let hangs = || WriteError::from(StoreError::Unavailable("no answer while stopping".to_owned()));
                 let Err(error) = writing.unwrap_or_else(|_| Err(hangs())) else { continue };
                 let rows_waiting = config.backlog.len();

@@ -126,7 +126,7 @@ async fn hand_over(lines: Vec<Line>, recorder: &RecorderHandle, open: &OpenRound
     }
     let ended = |row: &Row| if let Row::Attempt(attempt) = row { Some(attempt.id) } else { None };
     let attempts: Vec<_> = rows.iter().filter_map(ended).collect();
-    recorder.record(rows).await;
+    recorder.record(rows);
     attempts.into_iter().for_each(|attempt| open.recorded(attempt));
 }
 

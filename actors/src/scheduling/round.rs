@@ -96,7 +96,7 @@ async fn end(
     round.ended = Some((Utc::now(), outcome));
     tools.metrics.round_ended(&round.fleets.to_string(), outcome);
     tools.metrics.vitals().round_ended(&round, attempts.len());
-    tools.recorder.record(vec![Row::Round(round.clone())]).await;
+    tools.recorder.record(vec![Row::Round(round.clone())]);
     open.close();
     RoundFinished { group: round.fleets.clone(), round, attempts }
 }
@@ -111,7 +111,7 @@ pub(crate) async fn end_abandoned(tools: &RoundTools, abandoned: Abandoned) {
     for (node, attempt) in lost {
         tools.metrics.attempted(attempt.kind, node, &attempt.result);
     }
-    tools.recorder.record(abandoned.rows()).await;
+    tools.recorder.record(abandoned.rows());
 }
 
 struct Play<'a> {

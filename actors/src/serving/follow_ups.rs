@@ -90,7 +90,7 @@ impl Reports {
         let mut rows: Vec<_> =
             checks.flat_map(|verify| verify.plan(&follow_up, self.node, ended)).map(Row::Check).collect();
         rows.push(Row::FollowUp(NodeFollowUp { id: Uuid::now_v7(), node: self.node, ended, follow_up }));
-        self.recorder.record(rows).await;
+        self.recorder.record(rows);
     }
 }
 

@@ -135,7 +135,7 @@ async fn turn(config: VerifierConfig) -> Result<(), String> {
     let looks = join_all(claimed.into_iter().map(|plan| look(&config, plan))).await;
     let made: Vec<_> = looks.into_iter().flatten().map(Row::Check).collect();
     if !made.is_empty() {
-        config.recorder.record(made).await;
+        config.recorder.record(made);
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ use prometheus_client::registry::Registry;
 use self::labels::Bounded;
 use self::summary::SlidingSummary;
 
-use super::vitals::Vitals;
+use super::vitals::{DatabaseCall, Vitals};
 use crate::supervision::signs::Signs;
 use crate::supervision::supervise::{CrashCounter, CrashKind};
 
@@ -76,6 +76,8 @@ pub struct Metrics {
     spool: spool::SpoolMetrics,
     rows_written: Counter,
     rows_lost: Counter,
+    rows_set_aside: Counter,
+    database_up: Gauge,
     traces_lost: Counter,
     rounds: Family<labels::Outcome, Counter>,
     rounds_skipped: Family<labels::Fleet, Counter>,
@@ -243,10 +245,21 @@ impl Metrics {
         self.rounds.get_or_create(&labels::Outcome::new(outcome.as_str(), group)).inc();
     }
 
-    /// How many rows wait to be written, and how many of them are in memory.
-    pub fn backlog(&self, rows: usize, in_memory: usize) {
-        self.backlog.set(i64::try_from(rows).unwrap_or(i64::MAX));
-        self.vitals.backlog(in_memory);
+    /// How many rows wait to be written, in memory and on disk.
+    pub fn backlog(&self, in_memory: usize, on_disk: usize) {
+        self.backlog.set(i64::try_from(in_memory + on_disk).unwrap_or(i64::MAX));
+        self.vitals.backlog(in_memory, on_disk);
+    }
+
+    /// A call of the database has ended; `trouble` says what is wrong with the database.
+    pub fn database(&self, call: DatabaseCall, trouble: Option<String>) {
+        self.database_up.set(i64::from(self.vitals.database(call, trouble)));
+    }
+
+    /// Rows that the database refuses, or their traces, have been set aside.
+    pub fn rows_set_aside(&self, rows: usize) {
+        self.rows_set_aside.inc_by(rows as u64);
+        self.vitals.rows_set_aside(rows);
     }
 
     /// The state of the spool, and whether it accepts rows.

@@ -25,18 +25,47 @@ pub struct Vitals {
     began: Instant,
     actors: Mutex<Vec<Signs>>,
     recorder: Mutex<Option<RecorderVitals>>,
+    database: Mutex<Option<DatabaseVitals>>,
     rounds: Mutex<BTreeMap<String, LastRound>>,
 }
 
 /// The rows that the recorder holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecorderVitals {
-    /// Rows that wait to be written, in memory or on disk.
-    pub backlog_rows: usize,
+    /// Rows that wait in memory to be written.
+    pub rows_in_memory: usize,
+    /// Rows that wait on disk to be written.
+    pub rows_on_disk: usize,
+    /// Rows that the database has refused, or whose traces, since the process was started.
+    pub rows_set_aside: usize,
     /// What waits on disk; `None` without a spool.
     pub spool: Option<SpoolState>,
     /// Whether rows wait only in memory although there is a spool.
     pub degraded: bool,
+}
+
+/// What kind of call tells how the database is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseCall {
+    /// It was asked how it is.
+    Check,
+    /// Something was read.
+    Read,
+    /// Something was written.
+    Write,
+}
+
+/// What is known of the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseVitals {
+    /// Whether it can be reached and takes what is written.
+    pub up: bool,
+    /// Since when that is so.
+    pub since: DateTime<Utc>,
+    /// The last error, and when it occurred. It stays after the database is back.
+    pub last_error: Option<(String, DateTime<Utc>)>,
+    /// Which kinds of calls fail.
+    failing: Vec<DatabaseCall>,
 }
 
 /// The last round of a group that has ended.
@@ -65,6 +94,8 @@ pub struct Status {
     pub actors: Vec<ActorStatus>,
     /// `None` where nothing is recorded.
     pub recorder: Option<RecorderVitals>,
+    /// `None` before the database was asked for anything, and where there is none.
+    pub database: Option<DatabaseVitals>,
     /// By fleet group.
     pub rounds: Vec<LastRound>,
 }
@@ -93,6 +124,7 @@ impl Vitals {
             began: Instant::now(),
             actors: Mutex::default(),
             recorder: Mutex::default(),
+            database: Mutex::default(),
             rounds: Mutex::default(),
         }
     }
@@ -110,8 +142,47 @@ impl Vitals {
     }
 
     /// How many rows wait to be written.
-    pub(crate) fn backlog(&self, rows: usize) {
-        self.recorder.lock().get_or_insert_default().backlog_rows = rows;
+    pub(crate) fn backlog(&self, in_memory: usize, on_disk: usize) {
+        let mut recorder = self.recorder.lock();
+        let recorder = recorder.get_or_insert_default();
+        (recorder.rows_in_memory, recorder.rows_on_disk) = (in_memory, on_disk);
+    }
+
+    /// So many more rows have been set aside.
+    pub(crate) fn rows_set_aside(&self, rows: usize) {
+        self.recorder.lock().get_or_insert_default().rows_set_aside += rows;
+    }
+
+    /// A call of the database has ended. Returns whether the database is up now: no kind of call fails. A database that is
+    /// read-only answers when it is read.
+    pub(crate) fn database(&self, call: DatabaseCall, trouble: Option<String>) -> bool {
+        let now = Utc::now();
+        let mut database = self.database.lock();
+        let database = database.get_or_insert_with(|| DatabaseVitals {
+            up: true,
+            since: now,
+            last_error: None,
+            failing: Vec::new(),
+        });
+        // A database that takes what is written can be read; one that answers a check can be read, and may be full.
+        let proven = |other: DatabaseCall| match call {
+            DatabaseCall::Check => other != DatabaseCall::Write,
+            DatabaseCall::Read => other == DatabaseCall::Read,
+            DatabaseCall::Write => true,
+        };
+        match trouble {
+            None => database.failing.retain(|failing| !proven(*failing)),
+            Some(error) => {
+                database.failing.retain(|failing| *failing != call);
+                database.failing.push(call);
+                database.last_error = Some((error, now));
+            }
+        }
+        let up = database.failing.is_empty();
+        if database.up != up {
+            (database.up, database.since) = (up, now);
+        }
+        up
     }
 
     /// What waits on disk, and whether the disk accepts rows.
@@ -141,6 +212,7 @@ impl Vitals {
             uptime: self.began.elapsed(),
             actors: self.actors().iter().map(ActorStatus::of).collect(),
             recorder: self.recorder.lock().clone(),
+            database: self.database.lock().clone(),
             rounds: self.rounds.lock().values().cloned().collect(),
         }
     }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow};
 use parsec_measure::NodeId;
 use parsec_store::{Migrated, NewNode, Password, Store, StoreConfig, StoreError};
 use tokio::time::{Instant, sleep};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use parsec_settings::DatabaseConfig;
 
@@ -62,6 +62,9 @@ pub(crate) async fn open_and_migrate(
 async fn connect_and_migrate(config: &StoreConfig) -> Result<(Arc<dyn Store>, Migrated), StoreError> {
     let store = parsec_store::connect(config).await?;
     let migrated = store.migrate().await?;
+    for closed in store.closed_tables(false).await? {
+        error!(table = closed.table, "{closed}; its rows will be set aside, for `parsec spool replay`");
+    }
     info!(database = %config, "database is ready");
     Ok((store, migrated))
 }
@@ -72,7 +75,7 @@ pub(crate) async fn register(store: &dyn Store, row: NewNode, wait: Duration) ->
     let (started, mut pause) = (Instant::now(), RETRY.0);
     loop {
         let error = match store.register_node(row.clone()).await {
-            Err(error @ (StoreError::Unavailable(_) | StoreError::Query(_))) => error,
+            Err(error @ (StoreError::Unavailable(_) | StoreError::Query(_) | StoreError::BadRow(_))) => error,
             done => return done,
         };
         let left = wait.saturating_sub(started.elapsed());

@@ -12,10 +12,14 @@ pub(crate) async fn run(config: MigrateConfig) -> anyhow::Result<()> {
         output::line(migration_script(&target).trim_end())?;
         return Ok(());
     }
-    let (_, migrated) = database::open_and_migrate(&target, config.database.wait).await?;
+    let (store, migrated) = database::open_and_migrate(&target, config.database.wait).await?;
     output::line(&format!("database {target}"))?;
     for line in lines(&migrated) {
         output::line(&line)?;
+    }
+    // A migration may bring tables that the roles of the programs have no rights to yet.
+    for closed in store.closed_tables(true).await? {
+        output::line(&closed.to_string())?;
     }
     Ok(())
 }

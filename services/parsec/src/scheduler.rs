@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use parsec_actors::recording::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
+use parsec_actors::recording::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle, WatchedStore};
 use parsec_actors::scheduling::fleet::{FleetConfig, FleetMemory, RoundFinished};
 use parsec_actors::scheduling::round::RoundTools;
 use parsec_actors::scheduling::scheduler::{Scheduler, SchedulerConfig};
@@ -62,6 +62,7 @@ pub(crate) fn start(process: &Process, setup: SchedulerSetup) -> RunningSchedule
         watcher,
     } = setup;
     let metrics = Arc::clone(&process.metrics);
+    let store: Arc<dyn Store> = Arc::new(WatchedStore::new(store, Arc::clone(&metrics)));
     let backlog = Arc::new(backlog);
     let recording =
         RecorderConfig { store: Arc::clone(&store), backlog: Arc::clone(&backlog), metrics: Arc::clone(&metrics) };
@@ -69,7 +70,7 @@ pub(crate) fn start(process: &Process, setup: SchedulerSetup) -> RunningSchedule
     let tools = RoundTools {
         servers,
         store,
-        recorder: RecorderHandle::of(&recorder, Arc::clone(&metrics)),
+        recorder: RecorderHandle::of(&recorder, Arc::clone(&backlog), Arc::clone(&metrics)),
         metrics: Arc::clone(&metrics),
         probes,
         traces: Arc::new(Traces::new(trace_sample, seed)),

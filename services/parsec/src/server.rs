@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use chrono::Utc;
 use futures::FutureExt;
-use parsec_actors::recording::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
+use parsec_actors::recording::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle, WatchedStore};
 use parsec_actors::serving::dht_node::{DhtHandle, DhtNode, StartDht};
 use parsec_actors::serving::follow_ups::{Reports, Verify};
 use parsec_actors::serving::gateway::{Gateway, Measuring, Routes};
@@ -88,18 +88,19 @@ pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Resu
         peer_port: ServerPort::try_from(peer_port).context("libp2p port")?,
         created_at: Utc::now(),
     };
+    let metrics = Arc::clone(&process.metrics);
+    let store: Arc<dyn Store> = Arc::new(WatchedStore::new(store, Arc::clone(&metrics)));
     let id = database::register(store.as_ref(), row, database_wait).await.context("cannot register in the database")?;
     info!(node = %id, peer_id, %fleet, region, %ip, http_port, peer_port, "server started");
 
     // After a crash the new engine listens on the same port, because that port is in the database.
     let restart: StartDht = Arc::new(move || start_again(NodeConfig { listen_port: peer_port, ..config.clone() }));
-    let metrics = Arc::clone(&process.metrics);
     metrics.serving(fleet.as_str());
     let backlog = Arc::new(backlog);
     let recording =
         RecorderConfig { store: Arc::clone(&store), backlog: Arc::clone(&backlog), metrics: Arc::clone(&metrics) };
     let recorder = process.supervise("recorder", Recorder::new(recording));
-    let records = RecorderHandle::of(&recorder, Arc::clone(&metrics));
+    let records = RecorderHandle::of(&recorder, Arc::clone(&backlog), Arc::clone(&metrics));
     let verify = (verify_records.get() > 0.0).then(|| Verify {
         share: verify_records,
         fleet: fleet.clone(),

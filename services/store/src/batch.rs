@@ -1,6 +1,6 @@
 //! Measurements as rows, before any database is involved: each once, in one order, with values that the tables hold.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use parsec_measure::{Attempt, Measured, OperationKind, OutcomeClass, Round};
@@ -103,6 +103,9 @@ pub(crate) struct Links {
     pub(crate) retrieval: Option<i32>,
 }
 
+/// The attempts that are in the database, each with the number of its trace if it has one.
+pub(crate) type Recorded = HashMap<Key, Option<Key>>;
+
 impl Batch {
     /// Takes each round, each attempt, each follow-up and each check once: of a round or a check the first end, or else the
     /// last that is known of it.
@@ -147,9 +150,36 @@ impl Batch {
     }
 }
 
+/// The tables that a row is written to.
+pub(crate) fn tables(row: &Row) -> Vec<&'static str> {
+    match row {
+        Row::Round(_) => vec!["rounds"],
+        Row::Attempt(attempt) => {
+            let (provides, retrieval) = upstream_rows(attempt.kind, &attempt.result);
+            let kept = attempt.why_kept.is_some() && attempt.result.trace.is_some();
+            let tables = [
+                ("operations", true),
+                ("provides_ecs", !provides.is_empty()),
+                ("retrievals_ecs", retrieval.is_some()),
+                ("traces", kept),
+            ];
+            tables.into_iter().filter_map(|(table, used)| used.then_some(table)).collect()
+        }
+        Row::FollowUp(_) => vec!["follow_ups"],
+        Row::Check(check) if check.done.is_none() => vec!["planned_checks"],
+        Row::Check(_) => vec!["planned_checks", "record_checks"],
+    }
+}
+
 /// The attempts that are not among the recorded ones.
-pub(crate) fn unrecorded<'a>(attempts: &'a [AttemptRow], recorded: &HashSet<Key>) -> Vec<&'a AttemptRow> {
-    attempts.iter().filter(|attempt| !recorded.contains(&attempt.id)).collect()
+pub(crate) fn unrecorded<'a>(attempts: &'a [AttemptRow], recorded: &Recorded) -> Vec<&'a AttemptRow> {
+    attempts.iter().filter(|attempt| !recorded.contains_key(&attempt.id)).collect()
+}
+
+/// The attempts that were recorded without the trace that they have.
+pub(crate) fn untraced<'a>(attempts: &'a [AttemptRow], recorded: &Recorded) -> Vec<&'a AttemptRow> {
+    let is_untraced = |attempt: &&AttemptRow| attempt.trace.is_some() && recorded.get(&attempt.id) == Some(&None);
+    attempts.iter().filter(is_untraced).collect()
 }
 
 /// The rows of `provides_ecs` that these attempts need, in their order.

@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use crate::batch::Batch;
 use crate::checks::{CheckQueries, ClaimRow, StoredPlan};
+use crate::closed::ClosedTable;
 use crate::columns::{Address, Key, Names, micros, text};
 use crate::operations::{OperationQueries, OperationRow, WholeOperation};
 use crate::queries::{NodeRow, Queries};
@@ -42,6 +43,10 @@ pub(crate) trait Backend: Send + Sync + 'static {
         T: Send,
         Q: for<'c> Fn(&'c mut Self::Connection) -> BoxFuture<'c, QueryResult<T>> + Send + Sync;
     fn migrate(&self) -> impl Future<Output = Result<Migrated, StoreError>> + Send;
+    /// Whether the database would take rows now.
+    fn check(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// The tables that rows cannot be written to.
+    fn closed_tables(&self, by_others: bool) -> impl Future<Output = Result<Vec<ClosedTable>, StoreError>> + Send;
 }
 
 /// What a query does.
@@ -120,6 +125,16 @@ impl<B: Backend> Store for Detached<B> {
     async fn migrate(&self) -> Result<Migrated, StoreError> {
         let backend = Arc::clone(&self.backend);
         self.detach(MIGRATION_LIMIT, async move { backend.migrate().await }.boxed()).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        let backend = Arc::clone(&self.backend);
+        self.detach(CALL_LIMIT, async move { backend.check().await }.boxed()).await
+    }
+
+    async fn closed_tables(&self, by_others: bool) -> Result<Vec<ClosedTable>, StoreError> {
+        let backend = Arc::clone(&self.backend);
+        self.detach(CALL_LIMIT, async move { backend.closed_tables(by_others).await }.boxed()).await
     }
 
     async fn register_node(&self, node: NewNode) -> Result<NodeId, StoreError> {

@@ -19,7 +19,8 @@ pub enum StoreError {
     /// The node's row is not there (any more).
     #[error("node {0} has no row in nodes_ecs; it must register again")]
     NoSuchNode(NodeId),
-    /// A row contradicts the tables, for instance because its node's row was deleted. It can never be written.
+    /// The database takes rows and refuses this one, for instance because its node's row was deleted, or because we have
+    /// no right to write to its table. It can be written once somebody has changed that, or never.
     #[error("database does not take the row: {0}")]
     BadRow(String),
     /// The database answers, and did not do this, for a reason that lies in neither: out of disk, a statement that
@@ -33,9 +34,10 @@ impl From<QueryError> for StoreError {
         use DatabaseErrorKind as Kind;
         match &error {
             QueryError::DatabaseError(kind, information) => match kind {
-                Kind::UnableToSendCommand | Kind::ClosedConnection | Kind::ReadOnlyTransaction => {
-                    Self::Unavailable(information.message().to_owned())
-                }
+                Kind::UnableToSendCommand
+                | Kind::ClosedConnection
+                | Kind::ReadOnlyTransaction
+                | Kind::SerializationFailure => Self::Unavailable(information.message().to_owned()),
                 Kind::UniqueViolation
                 | Kind::ForeignKeyViolation
                 | Kind::NotNullViolation

@@ -8,6 +8,7 @@
 //! - [`Migrated`], [`migration_script`]: what was done to the schema, and the SQL for those who do it themselves
 //! - [`StoreConfig`]: which database, how to reach it, as a value or as a URL
 //! - [`Spool`]: files in which rows wait while the database is away, behind the trait [`Spooling`]
+//! - [`write`]: writes rows and tells which of them the database refuses; [`SetAside`]: the file where those are kept
 //! - [`DryRun`]: what stands for the database where nothing may be written
 //! - [`StoreError`]: what can go wrong, told apart by what the caller should do
 //!
@@ -16,8 +17,10 @@
 //! PostgreSQL; `batch` turns measurements into rows, whose figures are in `figures`; `columns` holds the types that the back ends
 //! store differently.
 
+mod aside;
 mod batch;
 mod checks;
+mod closed;
 mod columns;
 mod config;
 mod connection;
@@ -30,6 +33,7 @@ mod operations;
 mod port;
 mod postgres;
 mod queries;
+mod refused;
 mod roster;
 mod session;
 mod spool;
@@ -38,11 +42,14 @@ mod store;
 
 use std::sync::Arc;
 
+pub use aside::{Aside, SetAside, SetAsideReport, set_aside};
+pub use closed::ClosedTable;
 pub use config::{ParseStoreUrlError, Password, SslMode, StoreConfig, UnknownSslMode};
 pub use dry_run::DryRun;
 pub use error::StoreError;
 pub use migrated::{Migrated, SchemaVersion, migration_script};
 pub use port::{PortTooHigh, ServerPort};
+pub use refused::{Refused, write};
 pub use roster::{MAX_ROSTER, Roster, UnusableNode};
 pub use spool::{
     Adopted, Confirmed, Damage, LateSpool, Mark, Oldest, Recovered, ReplayError, Replayed, SlotReport, Spool,

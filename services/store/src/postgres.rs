@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use connect::{CONNECT_LIMIT, Connector};
 use verdict::{Verdict, judge};
 
+use crate::closed::ClosedTable;
 use crate::detached::{Access, Backend, result_of};
 use crate::session::Session;
 use crate::{Migrated, StoreConfig, StoreError};
@@ -206,5 +207,24 @@ impl Backend for Postgres {
             })
         });
         result_of(migrating.await)
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        let begun = self.begun().await?;
+        let read_only = begun.session.is_read_only();
+        begun.end(Ok(())).await.map_err(|(error, _)| error)?;
+        if read_only { Err(StoreError::Unavailable(format!("{}: it is read-only", self.target))) } else { Ok(()) }
+    }
+
+    async fn closed_tables(&self, by_others: bool) -> Result<Vec<ClosedTable>, StoreError> {
+        let mut conn = AsyncConnectionWrapper::<_>::from(self.pooled().await?);
+        let asking = tokio::task::spawn_blocking(move || {
+            let closed = rights::closed_tables(&mut conn, by_others);
+            if closed.is_err() {
+                drop(Object::take(conn.into_inner()));
+            }
+            closed
+        });
+        result_of(asking.await)
     }
 }

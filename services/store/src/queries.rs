@@ -3,8 +3,6 @@
 //! The two differ in three places: the types of the tables, which statement begins a transaction that will write, and
 //! whether one statement may insert several rows (diesel's SQLite inserts one by one, which costs little in a file).
 
-use std::collections::HashSet;
-
 use chrono::{DateTime, Utc};
 use diesel::dsl::{exists, select};
 use diesel::prelude::*;
@@ -14,7 +12,8 @@ use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 
 use crate::batch::{
-    AttemptRow, Batch, FollowUpRow, Links, RoundRow, kept_traces, link, lookups, provide_steps, unrecorded,
+    AttemptRow, Batch, FollowUpRow, Links, Recorded, RoundRow, kept_traces, link, lookups, provide_steps, unrecorded,
+    untraced,
 };
 use crate::checks::CheckQueries;
 use crate::columns::{Address, Key, Names};
@@ -280,15 +279,25 @@ macro_rules! implement_queries {
                     .map(drop)
             }
 
-            /// Writes those attempts that are not there yet, the original's rows first: ours refer to them.
+            /// Writes those attempts that are not there yet, the original's rows first: ours refer to them. Those that are
+            /// there without their trace get it.
             async fn insert_attempts(
                 conn: &mut $connection,
                 attempts: &[AttemptRow],
                 written: DateTime<Utc>,
             ) -> QueryResult<()> {
                 let keys: Vec<Key> = attempts.iter().map(|attempt| attempt.id).collect();
-                let recorded = operations::table.filter(operations::id.eq_any(keys)).select(operations::id);
-                let recorded: HashSet<Key> = recorded.load(conn).await?.into_iter().collect();
+                let recorded = operations::table.filter(operations::id.eq_any(keys));
+                let recorded = recorded.select((operations::id, operations::trace_id)).load(conn).await?;
+                let recorded: Recorded = recorded.into_iter().collect();
+                let untraced = untraced(attempts, &recorded);
+                if !untraced.is_empty() {
+                    insert_traces(conn, &untraced, written).await?;
+                    let ids: Vec<Key> = untraced.iter().map(|attempt| attempt.id).collect();
+                    let traced = operations::trace_id.eq(operations::id.nullable());
+                    let rows = operations::table.filter(operations::id.eq_any(ids));
+                    diesel::update(rows).set(traced).execute(conn).await?;
+                }
                 let attempts = unrecorded(attempts, &recorded);
 
                 let provides = insert_provides(conn, &attempts).await?;

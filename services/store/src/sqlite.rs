@@ -12,6 +12,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use parsec_schema::sqlite::MIGRATIONS;
 
+use crate::closed::ClosedTable;
 use crate::connection::AsyncSqliteConnection;
 use crate::detached::{Access, Backend};
 use crate::queries::Queries as _;
@@ -35,12 +36,15 @@ const SET_UP: &str = "
 
 /// What SQLite says when a wait was in vain or its file system fails: it has one language, and diesel has no kinds
 /// for these.
-const NOT_NOW: [&str; 5] = [
+const NOT_NOW: [&str; 8] = [
     "database is locked",
     "database table is locked",
     "disk I/O error",
     "database or disk is full",
     "unable to open database file",
+    "attempt to write a readonly database",
+    "database disk image is malformed",
+    "file is not a database",
 ];
 
 /// One file.
@@ -97,7 +101,7 @@ impl Sqlite {
     }
 }
 
-/// Tells a database that is going away from one that refuses: diesel does not say, so ask it for something trivial.
+/// Tells a database that is going away from one that refuses a row: diesel does not say, so ask it for something trivial.
 async fn explain(error: QueryError, conn: &mut AsyncSqliteConnection) -> StoreError {
     match &error {
         QueryError::DatabaseError(DatabaseErrorKind::Unknown, information) => {
@@ -105,7 +109,7 @@ async fn explain(error: QueryError, conn: &mut AsyncSqliteConnection) -> StoreEr
             if Sqlite::says_not_now(&message) || conn.ping().await.is_err() {
                 StoreError::Unavailable(message)
             } else {
-                error.into()
+                StoreError::BadRow(message)
             }
         }
         _ => error.into(),
@@ -132,6 +136,15 @@ impl Backend for Sqlite {
         // diesel's migrations have errors of their own, which are carried out as text.
         let migrated = conn.spawn_blocking(|conn| Ok(migrate(conn)));
         migrated.await?
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.run(Access::Read, |conn| conn.ping().boxed()).await
+    }
+
+    /// Whoever may write to the file may write to all of its tables.
+    async fn closed_tables(&self, _: bool) -> Result<Vec<ClosedTable>, StoreError> {
+        Ok(Vec::new())
     }
 }
 

@@ -10,6 +10,7 @@ use parsec_measure::{
 };
 use uuid::Uuid;
 
+use crate::closed::ClosedTable;
 use crate::{Migrated, Roster, ServerPort, StoreError};
 
 /// A server that announces itself: one row of `nodes_ecs`.
@@ -52,6 +53,22 @@ pub enum Row {
     FollowUp(NodeFollowUp),
     /// A look at where a record is was planned, or made. They may come in any order; the first one made stays.
     Check(RecordCheck),
+}
+
+impl Row {
+    /// Whether it has a trace.
+    pub fn has_trace(&self) -> bool {
+        matches!(self, Self::Attempt(attempt) if attempt.result.trace.is_some())
+    }
+
+    /// The row without its trace.
+    pub fn without_trace(mut self) -> Self {
+        if let Self::Attempt(attempt) = &mut self {
+            attempt.result.trace = None;
+            attempt.why_kept = None;
+        }
+        self
+    }
 }
 
 /// A follow-up, and whose.
@@ -107,6 +124,18 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Refused`] if the tables are not ours to change (an interrupted migration, somebody else's tables,
     /// no right to create any), with a sentence that says what to do.
     async fn migrate(&self) -> Result<Migrated, StoreError>;
+    /// Asks the database whether it is there and would take rows.
+    ///
+    /// # Errors
+    /// If it is away, read-only, or not the one that was opened.
+    async fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+    /// The tables that rows cannot be written to: by us, or, with `by_others`, by any role that writes to some of them.
+    async fn closed_tables(&self, by_others: bool) -> Result<Vec<ClosedTable>, StoreError> {
+        let _ = by_others;
+        Ok(Vec::new())
+    }
     /// Writes a server's row, without a heartbeat.
     async fn register_node(&self, node: NewNode) -> Result<NodeId, StoreError>;
     /// Notes that the node is alive at `at` and no longer offline.
@@ -134,10 +163,12 @@ pub trait Store: Send + Sync + 'static {
     async fn recent_schedulers(&self) -> Result<Vec<String>, StoreError>;
     /// Writes all rows in one transaction, each once however often it is offered.
     ///
-    /// A measured attempt also gets its rows in the original's tables: a publication one per step, a lookup one.
+    /// A measured attempt also gets its rows in the original's tables: a publication one per step, a lookup one. An
+    /// attempt that was written without its trace gets the trace if it is offered with one.
     ///
     /// # Errors
-    /// [`StoreError::BadRow`] if one of them can never be written, e.g. because its node's row is gone: then none is.
+    /// [`StoreError::BadRow`] if one of them is refused, e.g. because its node's row is gone, or because we have no right
+    /// to write to its table: then none is written. [`write`](crate::write) finds out which.
     async fn record(&self, rows: &[Row]) -> Result<(), StoreError>;
     /// Claims planned looks at where records are; nobody else is given the same before `until`. The order is any.
     ///

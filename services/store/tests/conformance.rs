@@ -6,6 +6,7 @@ mod conformance {
     pub(crate) mod checks;
     pub(crate) mod database;
     pub(crate) mod nodes;
+    pub(crate) mod refusals;
     pub(crate) mod rounds;
     pub(crate) mod samples;
     pub(crate) mod schema;
@@ -13,7 +14,7 @@ mod conformance {
 }
 
 use conformance::database::Database;
-use conformance::{attempts, checks, nodes, rounds, schema, traces};
+use conformance::{attempts, checks, nodes, refusals, rounds, schema, traces};
 
 /// Makes each promise a test on each back end.
 macro_rules! promises {
@@ -100,6 +101,11 @@ promises! {
         a_follow_up_of_a_node_without_a_row_is_refused,
         eight_programs_may_record_the_same_traces_and_follow_ups_at_once,
     }
+    refusals {
+        a_row_that_a_trigger_refuses_holds_up_no_other,
+        a_row_whose_trace_is_refused_is_written_without_it_and_gets_it_later,
+        a_table_that_is_gone_costs_only_what_belongs_there,
+    }
     checks {
         a_check_that_was_made_tells_who_has_the_record,
         plan_and_look_may_come_in_any_order_and_twice_and_the_first_look_stays,
@@ -135,4 +141,22 @@ with_daily_rights_only! {
     traces::a_trace_that_is_kept_is_read_back_with_its_operation,
     traces::a_follow_up_is_recorded_once_and_found_with_its_operation,
     checks::a_claim_that_ran_out_is_free_again,
+}
+
+mod on_postgres_with_rights_missing {
+    use super::{Database, refusals};
+
+    #[tokio::test]
+    async fn a_table_without_rights_costs_only_its_rows_which_are_written_once_there_are_rights() {
+        for table in refusals::TABLES {
+            refusals::a_table_without_rights_costs_only_its_rows(&Database::with_daily_rights_only().await, table)
+                .await;
+        }
+    }
+
+    #[tokio::test]
+    async fn tables_without_rights_are_named_with_the_grant_that_mends_it() {
+        let database = Database::with_daily_rights_only().await;
+        refusals::tables_without_rights_are_named_with_the_grant_that_mends_it(&database).await;
+    }
 }

@@ -79,8 +79,8 @@ pub(crate) struct Content {
     pub(crate) batches: Vec<usize>,
     /// Attempts that it takes for bad rows.
     pub(crate) refused: Vec<AttemptId>,
-    /// Attempts at which its query fails.
-    pub(crate) failing: Vec<AttemptId>,
+    /// Whether it takes rows without their traces only.
+    pub(crate) refuses_traces: bool,
     /// Every call as it came in.
     pub(crate) asked: Vec<(Call, Instant)>,
     /// Every call that succeeded, as it ended.
@@ -294,9 +294,9 @@ impl Store for FakeStore {
         if rows.iter().any(is_bad) {
             return Err(StoreError::BadRow("refused, as ordered".to_owned()));
         }
-        let fails = |row: &Row| matches!(row, Row::Attempt(attempt) if self.read(|content| content.failing.contains(&attempt.id)));
-        if rows.iter().any(fails) {
-            return Err(StoreError::Query("failed, as ordered".to_owned()));
+        let is_traced = |row: &Row| matches!(row, Row::Attempt(attempt) if attempt.why_kept.is_some());
+        if self.read(|content| content.refuses_traces) && rows.iter().any(is_traced) {
+            return Err(StoreError::BadRow("no right to write to table traces, as ordered".to_owned()));
         }
         self.finish(Call::Record, |content| {
             content.batches.push(rows.len());

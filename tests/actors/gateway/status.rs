@@ -7,6 +7,7 @@ use tokio::time::{pause, sleep};
 
 use super::*;
 use parsec_actors::telemetry::metrics::Role;
+use parsec_actors::telemetry::vitals::DatabaseCall;
 
 /// A telemetry actor under supervision, and its routes.
 struct Process {
@@ -79,6 +80,7 @@ async fn a_process_that_has_nothing_to_tell_says_so_with_null_and_empty_lists() 
             "waiting": 1,
             "silent_seconds": 0,
         }],
+        "database": null,
         "recorder": null,
         "rounds": [],
     });
@@ -91,7 +93,9 @@ async fn a_process_at_work_tells_everything_with_its_unit() {
     process.telemetry.addr().send(Run::panicking()).await.unwrap_err();
     sleep(secs(1)).await;
     let (metrics, round) = (&process.metrics, round());
-    metrics.backlog(15, 12);
+    metrics.backlog(12, 3);
+    metrics.rows_set_aside(2);
+    metrics.database(DatabaseCall::Write, Some("database is unavailable: it is read-only".to_owned()));
     let (oldest, max_age) = (Some(secs(90)), secs(604_800));
     metrics.spool(&SpoolState { rows: 3, bytes: 4_096, max_bytes: 1 << 30, oldest, max_age }, false);
     metrics.vitals().round_ended(&round, 6);
@@ -116,7 +120,23 @@ async fn a_process_at_work_tells_everything_with_its_unit() {
         "oldest_seconds": 90.0,
         "max_age_seconds": 604_800.0,
     });
-    assert_eq!(status["recorder"], json!({"backlog_rows": 12, "spool": spool, "degraded": true}));
+    let recorder = json!({
+        "backlog_rows": 15,
+        "rows_in_memory": 12,
+        "rows_on_disk": 3,
+        "rows_set_aside": 2,
+        "spool": spool,
+        "degraded": true,
+    });
+    assert_eq!(status["recorder"], recorder);
+    let database = without(status["database"].clone(), &["/since", "/last_error_at"]);
+    let error = "database is unavailable: it is read-only";
+    assert_eq!(database, json!({"up": false, "since": "…", "last_error": error, "last_error_at": "…"}));
+    metrics.database(DatabaseCall::Read, None);
+    assert_eq!(process.status().await["database"]["up"], false, "who can read it cannot write to it yet");
+    metrics.database(DatabaseCall::Write, None);
+    let database = process.status().await["database"].clone();
+    assert_eq!((&database["up"], &database["last_error"]), (&json!(true), &json!(error)));
     let expected = json!([{
         "fleets": "default+fullrt",
         "id": round.id.0,

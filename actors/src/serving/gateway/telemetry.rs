@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::refusal::{text, unknown_path, wrong_method};
 use crate::supervision::ask::Ask;
 use crate::telemetry::metrics::MEDIA_TYPE;
-use crate::telemetry::vitals::{ActorStatus, LastRound, RecorderVitals, Status};
+use crate::telemetry::vitals::{ActorStatus, DatabaseVitals, LastRound, RecorderVitals, Status};
 use crate::telemetry::{GetStatus, Scrape};
 
 /// The routes, for the answer to requests for anything else.
@@ -60,6 +60,7 @@ fn written(status: &Status) -> Value {
         "started_at": time(status.started),
         "uptime_seconds": status.uptime.as_secs_f64(),
         "actors": status.actors.iter().map(actor).collect::<Vec<_>>(),
+        "database": status.database.as_ref().map(database),
         "recorder": status.recorder.as_ref().map(recorder),
         "rounds": status.rounds.iter().map(round).collect::<Vec<_>>(),
     })
@@ -78,9 +79,22 @@ fn actor(actor: &ActorStatus) -> Value {
     })
 }
 
+fn database(database: &DatabaseVitals) -> Value {
+    let error = database.last_error.as_ref();
+    json!({
+        "up": database.up,
+        "since": time(database.since),
+        "last_error": error.map(|(error, _)| error),
+        "last_error_at": error.map(|(_, at)| time(*at)),
+    })
+}
+
 fn recorder(recorder: &RecorderVitals) -> Value {
     json!({
-        "backlog_rows": recorder.backlog_rows,
+        "backlog_rows": recorder.rows_in_memory + recorder.rows_on_disk,
+        "rows_in_memory": recorder.rows_in_memory,
+        "rows_on_disk": recorder.rows_on_disk,
+        "rows_set_aside": recorder.rows_set_aside,
         "spool": recorder.spool.as_ref().map(spool),
         "degraded": recorder.degraded,
     })

@@ -65,6 +65,8 @@ impl Metrics {
             spool: spool::SpoolMetrics::default(),
             rows_written: Counter::default(),
             rows_lost: Counter::default(),
+            rows_set_aside: Counter::default(),
+            database_up: Gauge::default(),
             traces_lost: Counter::default(),
             rounds: Family::default(),
             rounds_skipped: Family::default(),
@@ -94,13 +96,27 @@ impl Metrics {
             "Peers that the newest node to say so believes the network to have, estimated or counted, by fleet",
             self.network_size.clone(),
         );
-        registry.register("parsec_recorder_backlog_rows", "Rows that wait to be written", self.backlog.clone());
+        registry.register(
+            "parsec_recorder_backlog_rows",
+            "Rows that wait to be written, in memory or on disk",
+            self.backlog.clone(),
+        );
         self.spool.register(registry);
         registry.register("parsec_recorder_rows_written", "Rows written to the database", self.rows_written.clone());
         registry.register(
             "parsec_recorder_rows_lost",
             "Rows that could not be kept or written",
             self.rows_lost.clone(),
+        );
+        registry.register(
+            "parsec_recorder_rows_set_aside",
+            "Rows that the database refused, or whose trace it refused, kept in a file for `parsec spool replay`",
+            self.rows_set_aside.clone(),
+        );
+        registry.register(
+            "parsec_database_up",
+            "Whether the database can be reached and takes what is written: 1, or 0",
+            self.database_up.clone(),
         );
         registry.register(
             "parsec_recorder_traces_lost",

@@ -3,12 +3,12 @@
 
 mod report;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::bail;
 use parsec_actors::recording::recorder::Backlog;
-use parsec_store::{LateSpool, Replayed, SpoolDepth, SpoolLimits, StoreConfig, inspect};
+use parsec_store::{LateSpool, Replayed, SetAside, SpoolDepth, SpoolLimits, StoreConfig, inspect, set_aside};
 use tracing::{error, info};
 
 use crate::{database, output};
@@ -21,9 +21,18 @@ pub(crate) async fn backlog(
     durable: bool,
     database: &StoreConfig,
 ) -> Backlog {
-    let Some(spool) = open(directory, limits, database).await else { return Backlog::default() };
-    let backlog = Backlog::on_disk(Box::new(spool));
+    let refused_below = directory.map_or_else(without_spool, Path::to_path_buf);
+    let refused = SetAside::of(&refused_below, database, limits.bytes);
+    let Some(spool) = open(directory, limits, database).await else {
+        return Backlog::default().setting_aside(refused);
+    };
+    let backlog = Backlog::on_disk(Box::new(spool)).setting_aside(refused);
     if durable { backlog } else { backlog.ending_with_us() }
+}
+
+/// Where rows are set aside that the database refuses, if there is no spool directory.
+fn without_spool() -> PathBuf {
+    std::env::temp_dir().join("parsec-spool")
 }
 
 /// The spool of a process. If it cannot be opened now, the process measures all the same, and the recorder tries again.
@@ -46,7 +55,7 @@ pub(crate) async fn run(config: SpoolCommandConfig) -> anyhow::Result<ExitCode> 
     match config.action {
         SpoolAction::List => {
             let slots = inspect(directory, SpoolDepth::Frames)?;
-            output::line(&report::list(directory, &slots, config.format))?;
+            output::line(&report::list(directory, &slots, &set_aside(directory)?, config.format))?;
             Ok(ExitCode::SUCCESS)
         }
         SpoolAction::Verify => {
@@ -64,7 +73,8 @@ async fn replay(directory: &Path, config: &SpoolCommandConfig) -> anyhow::Result
     let slots: Vec<_> =
         inspect(directory, SpoolDepth::Frames)?.into_iter().filter(|slot| slot.is_of(&target)).collect();
     let used = slots.iter().filter(|slot| slot.used).count();
-    let replayed = if slots.iter().any(|slot| slot.is_abandoned()) {
+    let refused = set_aside(directory)?.iter().any(|refused| refused.is_of(&target));
+    let replayed = if refused || slots.iter().any(|slot| slot.is_abandoned()) {
         // A new database file would not contain the nodes that these rows refer to, so it would refuse every row.
         if let StoreConfig::Sqlite { path } = &target
             && !path.exists()
@@ -77,7 +87,11 @@ async fn replay(directory: &Path, config: &SpoolCommandConfig) -> anyhow::Result
         Replayed::default()
     };
     output::line(&report::replayed(directory, &target, &replayed, used, config.format))?;
-    Ok(if replayed.refused == 0 && replayed.damage.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if replayed.refused + replayed.unreadable == 0 && replayed.damage.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn tell_refused(reason: &str) -> std::io::Result<()> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 use parsec_show::words;
-use parsec_store::{Damage, Replayed, SlotReport, StoreConfig};
+use parsec_store::{Damage, Replayed, SetAsideReport, SlotReport, StoreConfig};
 use serde_json::{Value, json};
 
 use parsec_settings::OutputFormat;
@@ -13,14 +13,20 @@ use parsec_settings::OutputFormat;
 /// The columns of the list that hold numbers.
 const NUMBERS: std::ops::RangeInclusive<usize> = 3..=7;
 
-/// The rows that wait, slot by slot, and what cannot be read.
-pub(super) fn list(directory: &Path, slots: &[SlotReport], format: OutputFormat) -> String {
+/// The rows that wait, slot by slot, what cannot be read, and what the database has refused.
+pub(super) fn list(directory: &Path, slots: &[SlotReport], refused: &[SetAsideReport], format: OutputFormat) -> String {
     if format == OutputFormat::Json {
-        return slots.iter().map(slot_json).collect::<Value>().to_string();
+        return slots.iter().map(slot_json).chain(refused.iter().map(refused_json)).collect::<Value>().to_string();
     }
-    if slots.is_empty() {
-        return nothing(directory);
+    let mut parts = Vec::new();
+    if !slots.is_empty() {
+        parts.push(table(slots));
     }
+    parts.extend(refused.iter().map(refusals));
+    if parts.is_empty() { nothing(directory) } else { parts.join("\n\n") }
+}
+
+fn table(slots: &[SlotReport]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["directory", "database", "used by", "rows", "bytes", "oldest", "open rounds", "lost rows"]);
@@ -46,10 +52,29 @@ pub(super) fn list(directory: &Path, slots: &[SlotReport], format: OutputFormat)
     lines.join("\n")
 }
 
+/// What a database has refused, and why.
+fn refusals(refused: &SetAsideReport) -> String {
+    let rows = words::count(refused.rows, "row", "rows");
+    let database = refused.database.as_deref().unwrap_or("a database");
+    let in_part = match refused.in_part {
+        0 => String::new(),
+        in_part => format!(", {in_part} of them only the trace"),
+    };
+    let mut lines = vec![
+        format!("{}: {rows} that {database} has refused{in_part}", refused.path.display()),
+        "  once the reason is gone, `parsec spool replay` writes them".to_owned(),
+    ];
+    lines.extend(refused.reasons.iter().map(|(why, rows)| format!("  {}: {why}", words::count(*rows, "row", "rows"))));
+    if refused.unreadable > 0 {
+        lines.push(format!("  {} cannot be read", words::count(refused.unreadable, "line", "lines")));
+    }
+    lines.join("\n")
+}
+
 /// What can be read, and what cannot.
 pub(super) fn verified(directory: &Path, slots: &[SlotReport], format: OutputFormat) -> String {
     if format == OutputFormat::Json {
-        return list(directory, slots, format);
+        return list(directory, slots, &[], format);
     }
     if slots.is_empty() {
         return nothing(directory);
@@ -83,12 +108,13 @@ pub(super) fn replayed(
     used: usize,
     format: OutputFormat,
 ) -> String {
-    let Replayed { rows, refused, refused_at, damage, lost } = replayed;
+    let Replayed { rows, refused, refused_at, unreadable, damage, lost } = replayed;
     if format == OutputFormat::Json {
         let document = json!({
             "rows": rows,
             "refused": refused,
             "refused_at": refused_at,
+            "unreadable": unreadable,
             "lost": lost,
             "damage": damage.iter().map(damage_json).collect::<Value>(),
             "slots_in_use": used,
@@ -101,6 +127,9 @@ pub(super) fn replayed(
     };
     let mut lines = vec![written];
     lines.extend(refused_at.iter().map(|path| format!("what was refused is in {}", path.display())));
+    if *unreadable > 0 {
+        lines.push(format!("{} of rows set aside cannot be read", words::count(*unreadable, "line", "lines")));
+    }
     lines.extend(damage.iter().map(Damage::to_string));
     if *lost > 0 {
         lines.push(format!("{} lost", words::count(*lost, "row is", "rows are")));
@@ -133,6 +162,21 @@ fn slot_json(slot: &SlotReport) -> Value {
         "lost": slot.lost,
         "torn_bytes": slot.torn_bytes,
         "damage": slot.damage.iter().map(damage_json).collect::<Value>(),
+    })
+}
+
+fn refused_json(refused: &SetAsideReport) -> Value {
+    json!({
+        "path": refused.path,
+        "database": refused.database,
+        "refused": true,
+        "used": false,
+        "rows": refused.rows,
+        "in_part": refused.in_part,
+        "unreadable": refused.unreadable,
+        "bytes": refused.bytes,
+        "oldest_seconds": refused.oldest.map(|age| age.as_secs()),
+        "reasons": refused.reasons,
     })
 }
 

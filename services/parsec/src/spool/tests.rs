@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use parsec_store::{Damage, SlotReport, SpoolLimits, Spooling, StoreConfig};
+use parsec_store::{Damage, SetAsideReport, SlotReport, SpoolLimits, Spooling, StoreConfig};
 use serde_json::{Value, json};
 
 use super::*;
@@ -28,21 +28,34 @@ fn damage() -> Damage {
 
 const LIMITS: SpoolLimits = SpoolLimits { bytes: 1 << 30, age: Duration::from_secs(60) };
 
+fn refused() -> SetAsideReport {
+    SetAsideReport {
+        path: "/spool/a.refused.jsonl".into(),
+        database: Some("sqlite:/parsec.db".to_owned()),
+        rows: 3,
+        in_part: 2,
+        unreadable: 0,
+        bytes: 900,
+        oldest: Some(Duration::from_secs(60)),
+        reasons: [("no right to write to table traces".to_owned(), 2), ("node 7 is gone".to_owned(), 1)].into(),
+    }
+}
+
 #[test]
 fn the_list_is_a_table_with_a_line_for_each_slot() {
-    let text = report::list(Path::new("/spool"), &[slot("a.0", 2), slot("a.1", 0)], OutputFormat::Text);
+    let text = report::list(Path::new("/spool"), &[slot("a.0", 2), slot("a.1", 0)], &[], OutputFormat::Text);
     let lines: Vec<Vec<_>> =
         text.lines().map(|line| line.split("  ").filter(|cell| !cell.is_empty()).map(str::trim).collect()).collect();
     assert_eq!(lines[0], ["directory", "database", "used by", "rows", "bytes", "oldest", "open rounds", "lost rows"]);
     assert_eq!(lines[1], ["/spool/a.0", "sqlite:/parsec.db", "a running process", "2", "7.8 KiB", "1h6m40s", "1", "0"]);
     assert_eq!(lines[2], ["/spool/a.1", "sqlite:/parsec.db", "nobody", "0", "12 B", "–", "0", "0"]);
     let damaged = SlotReport { lost: 3, damage: vec![damage()], ..slot("a.0", 1) };
-    let text = report::list(Path::new("/spool"), &[damaged], OutputFormat::Text);
+    let text = report::list(Path::new("/spool"), &[damaged], &[], OutputFormat::Text);
     assert!(
         text.ends_with("0          3\n/spool/a.0/0.entries is damaged from byte 7 on: 3 rows cannot be read"),
         "{text}"
     );
-    let nothing = report::list(Path::new("/spool"), &[], OutputFormat::Text);
+    let nothing = report::list(Path::new("/spool"), &[], &[], OutputFormat::Text);
     assert_eq!(nothing, "no process has used /spool as its spool directory");
 }
 
@@ -50,13 +63,29 @@ fn the_list_is_a_table_with_a_line_for_each_slot() {
 fn for_programs_it_is_an_array_of_objects() {
     let damaged = SlotReport { lost: 3, damage: vec![damage()], ..slot("a.0", 2) };
     let document: Value =
-        serde_json::from_str(&report::list(Path::new("/spool"), &[damaged], OutputFormat::Json)).unwrap();
+        serde_json::from_str(&report::list(Path::new("/spool"), &[damaged], &[refused()], OutputFormat::Json)).unwrap();
     let expected = json!([{
         "path": "/spool/a.0", "database": "sqlite:/parsec.db", "used": true, "rows": 2, "bytes": 8012,
         "oldest_seconds": 4000, "open_rounds": 1, "lost": 3, "torn_bytes": 0,
         "damage": [{ "path": "/spool/a.0/0.entries", "offset": 7, "rows": 3, "what": "3 rows cannot be read" }],
+    }, {
+        "path": "/spool/a.refused.jsonl", "database": "sqlite:/parsec.db", "refused": true, "used": false, "rows": 3,
+        "in_part": 2, "unreadable": 0, "bytes": 900, "oldest_seconds": 60,
+        "reasons": { "no right to write to table traces": 2, "node 7 is gone": 1 },
     }]);
     assert_eq!(document, expected);
+}
+
+#[test]
+fn what_the_database_has_refused_is_listed_with_the_reasons_and_what_to_do() {
+    let expected = "\
+        /spool/a.refused.jsonl: 3 rows that sqlite:/parsec.db has refused, 2 of them only the trace\n  \
+        once the reason is gone, `parsec spool replay` writes them\n  \
+        2 rows: no right to write to table traces\n  \
+        1 row: node 7 is gone";
+    assert_eq!(report::list(Path::new("/spool"), &[], &[refused()], OutputFormat::Text), expected);
+    let both = report::list(Path::new("/spool"), &[slot("a.0", 2)], &[refused()], OutputFormat::Text);
+    assert!(both.starts_with(" directory ") && both.ends_with(&format!("\n\n{expected}")), "{both}");
 }
 
 #[test]
@@ -84,6 +113,7 @@ fn a_replay_says_what_became_of_the_rows() {
         rows: 7,
         refused: 1,
         refused_at: Some("/spool/refused.jsonl".into()),
+        unreadable: 0,
         damage: vec![damage()],
         lost: 3,
     };

@@ -7,6 +7,7 @@ use diesel::sql_types::{Array, Bool, Nullable, Text};
 
 use super::connection::Connection;
 use crate::StoreError;
+use crate::closed::ClosedTable;
 
 /// What the programs do with the tables, once these are there.
 const DAILY_RIGHTS: &str = "SELECT, INSERT, UPDATE";
@@ -114,5 +115,101 @@ impl Place {
              ORDER BY relname LIMIT 1"
         ));
         Ok(query.bind::<Text, _>(self.schema()?).bind::<Array<Text>, _>(tables).get_result(conn).optional()?)
+    }
+}
+
+/// What each table needs for rows to be written to it.
+const WRITING: [(&str, &str); 21] = [
+    ("schedulers_ecs", "SELECT"),
+    ("schedulers_ecs", "INSERT"),
+    ("nodes_ecs", "SELECT"),
+    ("nodes_ecs", "INSERT"),
+    ("nodes_ecs", "UPDATE"),
+    ("provides_ecs", "SELECT"),
+    ("provides_ecs", "INSERT"),
+    ("retrievals_ecs", "SELECT"),
+    ("retrievals_ecs", "INSERT"),
+    ("rounds", "SELECT"),
+    ("rounds", "INSERT"),
+    ("rounds", "UPDATE"),
+    ("operations", "SELECT"),
+    ("operations", "INSERT"),
+    ("traces", "INSERT"),
+    ("follow_ups", "SELECT"),
+    ("follow_ups", "INSERT"),
+    ("planned_checks", "SELECT"),
+    ("planned_checks", "INSERT"),
+    ("planned_checks", "UPDATE"),
+    ("record_checks", "INSERT"),
+];
+
+#[derive(Debug, QueryableByName)]
+struct Lacking {
+    #[diesel(sql_type = Text)]
+    role: String,
+    #[diesel(sql_type = Text)]
+    table_name: String,
+    /// Rights to the table, or the sequence that it takes numbers from; empty if the table is not there.
+    #[diesel(sql_type = Text)]
+    lacking: String,
+    #[diesel(sql_type = Bool)]
+    is_sequence: bool,
+    #[diesel(sql_type = Nullable<Text>)]
+    owner: Option<String>,
+}
+
+/// Who lacks which right, the current role or, with `$4`, any that may write to one of these tables. An identity column
+/// needs no right to its sequence, a SERIAL one does.
+const LACKING: &str = "
+WITH needed AS (SELECT * FROM unnest($1::TEXT[], $2::TEXT[]) AS needed (name, action)),
+     there AS (SELECT needed.name, action, pg_class.oid, relowner
+               FROM needed LEFT JOIN (pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace AND nspname = $3)
+               ON relname = needed.name AND relkind IN ('r', 'p', 'v')),
+     writers AS (SELECT pg_roles.oid, rolname FROM pg_roles
+                 WHERE rolname = current_user OR $4 AND rolcanlogin AND NOT rolsuper AND EXISTS (
+                     SELECT FROM there WHERE action = 'INSERT' AND has_any_column_privilege(pg_roles.oid, there.oid, 'INSERT')))
+SELECT rolname::TEXT AS role, name AS table_name, false AS is_sequence,
+       CASE WHEN there.oid IS NULL THEN '' ELSE string_agg(action, ', ' ORDER BY action) END AS lacking,
+       pg_get_userbyid(relowner)::TEXT AS owner
+FROM there CROSS JOIN writers
+WHERE there.oid IS NULL OR NOT has_any_column_privilege(writers.oid, there.oid, action)
+GROUP BY rolname, name, there.oid, relowner
+UNION ALL
+SELECT rolname::TEXT, name, true, numbers.relname::TEXT, pg_get_userbyid(relowner)::TEXT
+FROM (SELECT DISTINCT name, oid FROM there) AS there
+     JOIN pg_depend ON refobjid = there.oid AND deptype = 'a' AND classid = 'pg_class'::REGCLASS
+     JOIN pg_class AS numbers ON numbers.oid = objid AND relkind = 'S'
+     CROSS JOIN writers
+WHERE NOT has_sequence_privilege(writers.oid, numbers.oid, 'USAGE')
+ORDER BY role, table_name";
+
+/// The tables that rows cannot be written to, each with the GRANT that changes that.
+pub(super) fn closed_tables<C: Connection>(conn: &mut C, by_others: bool) -> Result<Vec<ClosedTable>, StoreError> {
+    let place = place(conn)?;
+    let schema = place.schema()?;
+    let (tables, actions): (Vec<&str>, Vec<&str>) = WRITING.into_iter().unzip();
+    let lacking = sql_query(LACKING).bind::<Array<Text>, _>(tables).bind::<Array<Text>, _>(actions);
+    let lacking = lacking.bind::<Text, _>(schema).bind::<Bool, _>(by_others).load::<Lacking>(conn)?;
+    Ok(lacking.into_iter().map(|lacking| lacking.in_words(&place.database, schema)).collect())
+}
+
+impl Lacking {
+    fn in_words(self, database: &str, schema: &str) -> ClosedTable {
+        let Self { role, table_name, lacking, is_sequence, owner } = self;
+        let owner = owner.unwrap_or_default();
+        let why = if lacking.is_empty() {
+            format!("there is no table {table_name} in database `{database}`: restore it, or use an empty database")
+        } else if is_sequence {
+            format!(
+                "`{role}` has no right to the sequence {lacking} that numbers the rows of table {table_name} of database \
+                 `{database}`: as its owner, `{owner}`, GRANT USAGE ON SEQUENCE {schema}.{lacking} TO {role}"
+            )
+        } else {
+            format!(
+                "`{role}` has no right to write to table {table_name} of database `{database}` ({lacking}): as its owner, \
+                 `{owner}`, GRANT {DAILY_RIGHTS} ON TABLE {schema}.{table_name} TO {role}"
+            )
+        };
+        ClosedTable { table: table_name, role, why }
     }
 }

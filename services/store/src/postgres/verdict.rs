@@ -9,7 +9,7 @@ use crate::session::Session;
 /// What to do after an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The row is at fault. The session is as good as before.
+    /// The row or its table is at fault. The session is as good as before.
     Row,
     /// Somebody else did the same at the same time; nothing was written. The session is as good as before.
     Collision,
@@ -34,7 +34,8 @@ impl Verdict {
             _ => {}
         }
         match code.code().get(..2) {
-            Some("22" | "23") => Self::Row,
+            // What the row is, what a trigger says of it, or what there is or may be done in its table: others are taken.
+            Some("22" | "23" | "42" | "44" | "P0") => Self::Row,
             Some("40") => Self::Collision,
             Some("08" | "25" | "57") => Self::Lost,
             _ => Self::Other,
@@ -72,11 +73,11 @@ mod tests {
     #[test]
     fn a_code_says_what_becomes_of_the_session() {
         for (codes, verdict) in [
-            (&["22001", "22P05", "23503", "23514"][..], Verdict::Row),
+            (&["22001", "22P05", "23503", "23514", "42501", "42P01", "42703", "P0001"][..], Verdict::Row),
             (&["23505", "40001", "40P01"], Verdict::Collision),
             (&["25006"], Verdict::ReadOnly),
             (&["25P02", "25P03", "57P01", "57P02", "57P03", "57P05", "08006", "08P01", "53300"], Verdict::Lost),
-            (&["57014", "53100", "42501", "42P01", "55P03", "XX000", "58030"], Verdict::Other),
+            (&["57014", "53100", "55P03", "XX000", "58030"], Verdict::Other),
         ] {
             for code in codes {
                 assert_eq!(Verdict::of(&SqlState::from_code(code)), verdict, "{code}");

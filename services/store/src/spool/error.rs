@@ -67,7 +67,7 @@ impl SpoolError {
 }
 
 /// What `map_err` makes of an error of the operating system.
-pub(super) fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SpoolError {
+pub(crate) fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SpoolError {
     move |error| SpoolError::Io { doing, path: path.to_owned(), reason: error.to_string(), kind: error.kind() }
 }
 

@@ -36,6 +36,7 @@ use std::time::Duration;
 use chrono::Utc;
 use parsec_measure::{Attempt, Round, RoundId};
 
+pub(crate) use error::failed;
 pub use error::{Damage, SpoolError};
 pub use inspect::{SlotReport, SpoolDepth, inspect};
 pub use late::LateSpool;
@@ -48,7 +49,9 @@ use clock::Clock;
 use frame::MAX_PAYLOAD;
 use journal::{Journal, Line, Taken};
 use rounds::OpenRounds;
-use slot::{Identity, MAX_SLOTS, Slot, holds_something};
+pub(crate) use shape::row as read_line;
+pub(crate) use slot::Identity;
+use slot::{MAX_SLOTS, Slot, holds_something};
 
 /// How many rows are moved at once from a slot that nobody uses.
 const MOVED_ROWS: usize = 1_000;
@@ -57,7 +60,7 @@ const MOVED_ROWS: usize = 1_000;
 const MOVED_PER_TURN: usize = 10_000;
 
 /// A row as it stands in the spool: one line of JSON.
-fn spooled(row: &Row) -> String {
+pub(crate) fn spooled(row: &Row) -> String {
     String::from_utf8_lossy(&shape::line(row)).into_owned()
 }
 

@@ -1,7 +1,6 @@
 //! Writing by hand, in order, what processes have left that are gone.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +8,9 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::runtime::Handle;
 
-use super::{Adopted, Damage, Oldest, Recovered, Spool, SpoolError, SpoolLimits, Spooling, spooled};
+use super::{Adopted, Damage, Oldest, Recovered, Spool, SpoolError, SpoolLimits, Spooling};
+use crate::aside::{Aside, SetAside};
+use crate::refused::{Refused, write};
 use crate::{Row, Store, StoreConfig, StoreError};
 
 /// How many rows are written in one transaction, as the recorder does it.
@@ -18,16 +19,15 @@ const BATCH: usize = 500;
 /// Whoever replays by hand wants everything, however old it is.
 const NO_LIMITS: SpoolLimits = SpoolLimits { bytes: u64::MAX, age: Duration::MAX };
 
-/// Where the rows go that the database refuses, below the spool directory: one line of JSON each.
-const REFUSED: &str = "refused.jsonl";
-
 /// What became of the rows that waited.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
     /// Rows that the database has now.
     pub rows: usize,
-    /// Rows that it will never take, kept in the file [`refused_at`](Self::refused_at).
+    /// Rows that it refuses, or whose traces it refuses, kept in the file [`refused_at`](Self::refused_at).
     pub refused: usize,
+    /// Lines of that file that cannot be read. They stay there.
+    pub unreadable: usize,
     /// Where they are, if there are any.
     pub refused_at: Option<PathBuf>,
     /// What could not be read.
@@ -61,14 +61,8 @@ pub enum ReplayError {
         error: StoreError,
     },
     /// There is no place for what the database refuses.
-    #[error("refused rows cannot be kept in {}", path.display())]
-    Keep {
-        /// Their file.
-        path: PathBuf,
-        /// What the operating system says.
-        #[source]
-        error: io::Error,
-    },
+    #[error("refused rows cannot be kept")]
+    Keep(#[source] SpoolError),
     /// Nobody hears why a row is refused.
     #[error("cannot say why a row is refused")]
     Told(#[source] io::Error),
@@ -77,7 +71,8 @@ pub enum ReplayError {
     Crashed(#[from] tokio::task::JoinError),
 }
 
-/// Writes what waits for `database` in slots below `directory` that no process uses. `tell` hears why a row is refused.
+/// Writes what `database` has refused before, and what waits for it in slots below `directory` that no process uses.
+/// `tell` hears why a row is refused.
 ///
 /// # Errors
 /// [`ReplayError`]; what has been written until then is done with.
@@ -89,15 +84,25 @@ pub async fn replay(
 ) -> Result<Replayed, ReplayError> {
     let (directory, database, runtime) = (directory.to_owned(), database.clone(), Handle::current());
     let replaying = tokio::task::spawn_blocking(move || {
+        let file = SetAside::of(&directory, &database, u64::MAX);
+        let taken = file.take()?;
+        let mut replay = Replay {
+            file,
+            tell,
+            replayed: Replayed::default(),
+            write: |rows: &[Row]| runtime.block_on(write(store.as_ref(), rows)),
+        };
+        if let Some(aside) = taken {
+            replay.offer_again(aside)?;
+        }
         let (mut spool, mut found) = Spool::open(&directory, &database, NO_LIMITS)?;
-        let mut replayed = Replayed::default();
         loop {
             let Recovered { damage, lost, adopted, .. } = found;
-            replayed.damage.extend(damage);
-            replayed.lost += lost;
-            replayed = drain(&mut spool, replayed, &directory, tell, |rows| runtime.block_on(store.record(rows)))?;
+            replay.replayed.damage.extend(damage);
+            replay.replayed.lost += lost;
+            replay.drain(&mut spool)?;
             if adopted.is_empty() {
-                return Ok(replayed);
+                return Ok(replay.replayed);
             }
             if let Some((slot, error)) = adopted.into_iter().find_map(|Adopted { slot, left, .. }| Some((slot, left?)))
             {
@@ -109,64 +114,57 @@ pub async fn replay(
     replaying.await?
 }
 
-/// Writes everything that waits in `spool`. What has been written is done with, whatever happens afterwards.
-fn drain(
-    spool: &mut impl Spooling,
-    mut replayed: Replayed,
-    directory: &Path,
+/// A replay under way. What has been written is done with, whatever happens afterwards.
+struct Replay<W> {
+    file: SetAside,
     tell: fn(&str) -> io::Result<()>,
-    record: impl Fn(&[Row]) -> Result<(), StoreError>,
-) -> Result<Replayed, ReplayError> {
-    loop {
-        let Oldest { rows, end, lost, damage } = spool.oldest(BATCH)?;
-        replayed.damage.extend(damage);
-        if rows.is_empty() && lost == 0 {
-            return Ok(replayed);
+    replayed: Replayed,
+    write: W,
+}
+
+impl<W: Fn(&[Row]) -> Result<Vec<Refused>, StoreError>> Replay<W> {
+    /// Writes what was set aside.
+    fn offer_again(&mut self, mut aside: Aside) -> Result<(), ReplayError> {
+        loop {
+            let (rows, unreadable) = aside.next(BATCH)?;
+            if rows.is_empty() && unreadable.is_empty() {
+                return Ok(aside.done()?);
+            }
+            self.file.put_back(&unreadable).map_err(ReplayError::Keep)?;
+            self.replayed.unreadable += unreadable.len();
+            self.write(&rows)?;
         }
-        let refused = match record(&rows) {
-            Ok(()) => Ok(Vec::new()),
-            // One bad row must not hold up all others.
-            Err(StoreError::BadRow(_)) => each(&rows, &record),
-            Err(error) => Err(error),
-        };
-        let refused = refused.map_err(|error| ReplayError::Store { written: replayed.rows, error })?;
+    }
+
+    /// Writes everything that waits in `spool`.
+    fn drain(&mut self, spool: &mut impl Spooling) -> Result<(), ReplayError> {
+        loop {
+            let Oldest { rows, end, lost, damage } = spool.oldest(BATCH)?;
+            self.replayed.damage.extend(damage);
+            if rows.is_empty() && lost == 0 {
+                return Ok(());
+            }
+            self.write(&rows)?;
+            self.replayed.lost += spool.confirm(end)?.lost;
+        }
+    }
+
+    /// Writes rows, and puts those that are refused where somebody can look at them, before anybody forgets them.
+    fn write(&mut self, rows: &[Row]) -> Result<(), ReplayError> {
+        let written = self.replayed.rows;
+        let refused = (self.write)(rows).map_err(|error| ReplayError::Store { written, error })?;
+        for Refused { why, .. } in &refused {
+            (self.tell)(why).map_err(ReplayError::Told)?;
+        }
+        self.file.keep(&refused).map_err(ReplayError::Keep)?;
+        let unwritten = refused.iter().filter(|refused| !refused.in_part).count();
+        self.replayed.rows += rows.len() - unwritten;
+        self.replayed.refused += refused.len();
         if !refused.is_empty() {
-            replayed.refused_at = Some(keep(directory, &refused, tell)?);
+            self.replayed.refused_at = Some(self.file.path().to_owned());
         }
-        replayed.rows += rows.len() - refused.len();
-        replayed.refused += refused.len();
-        replayed.lost += spool.confirm(end)?.lost;
+        Ok(())
     }
-}
-
-/// Writes the rows one by one. Returns those that can never be written, with the reason.
-fn each(rows: &[Row], record: impl Fn(&[Row]) -> Result<(), StoreError>) -> Result<Vec<(&Row, String)>, StoreError> {
-    let mut refused = Vec::new();
-    for row in rows {
-        match record(std::slice::from_ref(row)) {
-            Ok(()) => {}
-            Err(StoreError::BadRow(reason)) => refused.push((row, reason)),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(refused)
-}
-
-/// Puts refused rows where somebody can look at them, before the spool forgets them.
-fn keep(
-    directory: &Path,
-    refused: &[(&Row, String)],
-    tell: fn(&str) -> io::Result<()>,
-) -> Result<PathBuf, ReplayError> {
-    let path = directory.join(REFUSED);
-    let failed = |error| ReplayError::Keep { path: path.clone(), error };
-    let mut file = OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
-    for (row, reason) in refused {
-        tell(reason).map_err(ReplayError::Told)?;
-        file.write_all(format!("{}\n", spooled(row)).as_bytes()).map_err(failed)?;
-    }
-    file.sync_all().map_err(failed)?;
-    Ok(path)
 }
 
 #[cfg(test)]
@@ -210,34 +208,49 @@ mod tests {
         (directory, spool)
     }
 
+    fn replay<W>(directory: &Path, write: W) -> Replay<W> {
+        let database = StoreConfig::Sqlite { path: directory.join("parsec.db") };
+        let file = SetAside::of(directory, &database, u64::MAX);
+        Replay { file, tell: |_| Ok(()), replayed: Replayed::default(), write }
+    }
+
     #[test]
-    fn rows_that_the_database_refuses_are_kept_beside_and_hold_up_no_other() {
+    fn rows_that_the_database_refuses_are_set_aside_and_offered_again_by_the_next_replay() {
         let (directory, mut spool) = spool(0..5);
         let written = RefCell::new(Vec::new());
-        let record = |rows: &[Row]| match rows.iter().find(|row| number(row) % 2 == 1) {
-            Some(bad) => Err(StoreError::BadRow(format!("{} is odd", number(bad)))),
-            None => {
-                written.borrow_mut().extend(rows.iter().map(number));
-                Ok(())
-            }
+        let odd = |rows: &[Row]| {
+            let (odd, even): (Vec<_>, Vec<_>) = rows.iter().partition(|row| number(row) % 2 == 1);
+            written.borrow_mut().extend(even.into_iter().map(number));
+            let refused = |row: &Row| Refused { row: row.clone(), why: "odd".to_owned(), in_part: false };
+            Ok(odd.into_iter().map(refused).collect())
         };
-        let replayed = drain(&mut spool, Replayed::default(), directory.path(), |_| Ok(()), record).unwrap();
-        let path = directory.path().join("refused.jsonl");
-        assert_eq!(replayed, Replayed { rows: 3, refused: 2, refused_at: Some(path.clone()), ..Replayed::default() });
-        assert_eq!(written.into_inner(), [0, 2, 4]);
-        let kept = std::fs::read_to_string(path).unwrap();
-        let kept: Vec<serde_json::Value> = kept.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(kept.iter().map(|row| row["round"]["scheduler"].as_i64()).collect::<Vec<_>>(), [Some(1), Some(3)]);
+        let mut first = replay(directory.path(), odd);
+        first.drain(&mut spool).unwrap();
+        let path = first.file.path().to_owned();
+        let expected = Replayed { rows: 3, refused: 2, refused_at: Some(path), ..Replayed::default() };
+        assert_eq!((&first.replayed, &written.take()[..]), (&expected, &[0, 2, 4][..]));
+
+        // Still refused, and then no more.
+        let mut second = replay(directory.path(), odd);
+        second.offer_again(second.file.take().unwrap().unwrap()).unwrap();
+        assert_eq!((second.replayed.rows, second.replayed.refused), (0, 2));
+        let mut third = replay(directory.path(), |rows: &[Row]| {
+            written.borrow_mut().extend(rows.iter().map(number));
+            Ok(Vec::new())
+        });
+        third.offer_again(third.file.take().unwrap().unwrap()).unwrap();
+        assert_eq!((third.replayed.rows, third.replayed.refused, &written.take()[..]), (2, 0, &[1, 3][..]));
+        assert!(third.file.take().unwrap().is_none());
     }
 
     #[test]
     fn a_database_that_goes_away_in_the_middle_ends_it_and_the_rest_goes_on_waiting() {
         let (directory, mut spool) = spool(0..=BATCH as i32);
-        let record = |rows: &[Row]| match rows.len() {
-            BATCH => Ok(()),
+        let write = |rows: &[Row]| match rows.len() {
+            BATCH => Ok(Vec::new()),
             _ => Err(StoreError::Unavailable("gone".to_owned())),
         };
-        let error = drain(&mut spool, Replayed::default(), directory.path(), |_| Ok(()), record).unwrap_err();
+        let error = replay(directory.path(), write).drain(&mut spool).unwrap_err();
         drop(spool);
         let expected = "500 rows have been written, the others go on waiting: database is unavailable: gone";
         let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();

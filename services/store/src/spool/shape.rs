@@ -26,7 +26,7 @@ pub(super) fn line(row: &Row) -> Vec<u8> {
 ///
 /// # Errors
 /// In words, what is wrong with the line.
-pub(super) fn row(line: &[u8]) -> Result<Row, String> {
+pub(crate) fn row(line: &[u8]) -> Result<Row, String> {
     let stored: StoredRow<'_> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
     stored.read()
 }

@@ -25,14 +25,14 @@ const MAX_NAME_CHARS: usize = 64;
 
 /// Which database the rows belong to, whoever connects to it with whatever password.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     text: String,
     /// What the names of its directories begin with.
     slug: String,
 }
 
 impl Identity {
-    pub(super) fn of(database: &StoreConfig) -> Self {
+    pub(crate) fn of(database: &StoreConfig) -> Self {
         let (text, name) = match database {
             StoreConfig::Postgres { host, port, name, .. } => {
                 (format!("postgres://{host}:{port}/{name}"), format!("{host}-{port}-{name}"))
@@ -47,6 +47,16 @@ impl Identity {
         let name: String = name.chars().map(plain).take(MAX_NAME_CHARS).collect();
         let slug = format!("{name}-{:08x}", crc32fast::hash(text.as_bytes()));
         Self { text, slug }
+    }
+
+    /// As one line for people.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// A file of its own below a spool directory.
+    pub(crate) fn file(&self, directory: &Path, ending: &str) -> PathBuf {
+        directory.join(format!("{}.{ending}", self.slug))
     }
 
     /// The directory of one of its slots.

@@ -12,7 +12,7 @@ use super::database::Database;
 use super::samples::{Pair, at, new_node};
 
 /// A look at a record of `node`, an hour after it was published at second 0.
-fn plan(node: NodeId, id: u128) -> PlannedCheck {
+pub(crate) fn plan(node: NodeId, id: u128) -> PlannedCheck {
     PlannedCheck {
         id: CheckId(Uuid::from_u128(id)),
         attempt: Some(AttemptId(Uuid::from_u128(1))),
@@ -26,12 +26,12 @@ fn plan(node: NodeId, id: u128) -> PlannedCheck {
     }
 }
 
-fn planned(plan: PlannedCheck) -> Row {
+pub(crate) fn planned(plan: PlannedCheck) -> Row {
     Row::Check(RecordCheck { plan, done: None })
 }
 
 /// A look in which the closest has the record, the next one not, and the third says nothing.
-fn made(plan: PlannedCheck, by: NodeId, second: i64) -> Row {
+pub(crate) fn made(plan: PlannedCheck, by: NodeId, second: i64) -> Row {
     let says =
         |rank: u32, answered, has_record| HolderCheck { holder: format!("peer {rank}"), rank, answered, has_record };
     let holders = vec![says(1, true, true), says(2, true, false), says(3, false, false)];

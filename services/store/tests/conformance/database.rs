@@ -10,7 +10,7 @@ use parsec_store::{Row, Store, StoreConfig, connect, migration_script};
 use parsec_test_support::{SqliteFile, TestDatabase, database, sqlite_file};
 
 /// A role that may do with rows what the programs do.
-const GUEST: &str = "parsec_test_daily";
+pub(crate) const GUEST: &str = "parsec_test_daily";
 
 /// What takes the newest migrations back, the newest first: version, name, SQL.
 const UNDO_ON_POSTGRES: [(&str, &str, &str); 4] = [
@@ -125,6 +125,12 @@ impl Database {
     /// Another program's view of the same database.
     pub(crate) async fn another_store(&self) -> Arc<dyn Store> {
         connect(&self.url.parse().unwrap()).await.unwrap()
+    }
+
+    /// What the owner of the tables sees, on PostgreSQL.
+    pub(crate) async fn of_the_owner(&self) -> Arc<dyn Store> {
+        let Place::Server(database) = &self.place else { unreachable!("a file has no owner") };
+        connect(&database.url().parse().unwrap()).await.unwrap()
     }
 
     /// Lets eight programs record the same rows at the same time, each in an order of its own.

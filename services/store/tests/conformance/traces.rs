@@ -20,7 +20,7 @@ async fn listed(database: &Database, limit: u32) -> Vec<u128> {
     listed.into_iter().map(|operation| operation.attempt.id.0.as_u128()).collect()
 }
 
-fn follow_up(pair: Pair, id: u128, attempt: Option<u128>) -> NodeFollowUp {
+pub(crate) fn follow_up(pair: Pair, id: u128, attempt: Option<u128>) -> NodeFollowUp {
     let follow_up = FollowUp {
         attempt: attempt.map(|id| AttemptId(Uuid::from_u128(id))),
         cid: "Qm1".to_owned(),
