@@ -73,7 +73,7 @@ pub struct StoredOperation {
 }
 
 /// What became of a round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RoundOutcome {
     /// Everything planned was attempted (attempts may have failed).
     Complete,

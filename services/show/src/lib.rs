@@ -3,10 +3,12 @@
 //!
 //! - [`operation`]: one operation, with [`sentences`] about what its time went to and its [`waterfall`]
 //! - [`recorded`]: operations out of the database; [`facts`]: what there is to say of both
+//! - [`groups`]: many measurements, by what they have in common
 //! - [`words`]: numbers in words
 //! - [`Look`]: what the terminal can show
 
 pub mod facts;
+pub mod groups;
 pub mod operation;
 pub mod recorded;
 pub mod sentences;

@@ -11,6 +11,13 @@ pub fn duration(duration: Duration) -> String {
     format!("{} {unit}", number(duration, unit, digits))
 }
 
+/// So many seconds in the unit that suits `scale`, with or without its name.
+pub fn scaled(seconds: f64, scale: Duration, with_unit: bool) -> String {
+    let (unit, digits) = unit(scale);
+    let number = number(Duration::try_from_secs_f64(seconds).unwrap_or_default(), unit, digits);
+    if with_unit { format!("{number} {unit}") } else { number }
+}
+
 /// `part` of `whole`, both in the unit that suits the whole: `2.10 of 2.60 s`.
 pub fn share(part: Duration, whole: Duration) -> String {
     let (unit, digits) = unit(whole);

@@ -4,6 +4,8 @@
 //! runtimes and blocks on others, and a PostgreSQL connection dropped in the middle is lost to the pool: so what a
 //! caller drops is only the wish to hear of the result.
 
+mod archive;
+
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +20,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinError;
 use tokio::time::timeout;
 
+use crate::archive::ArchiveQueries;
 use crate::batch::Batch;
 use crate::checks::{CheckQueries, ClaimRow, StoredPlan};
 use crate::closed::ClosedTable;
@@ -35,7 +38,7 @@ const MIGRATION_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// One kind of database: how a query is run, and how to bring the schema up to date.
 pub(crate) trait Backend: Send + Sync + 'static {
-    type Connection: Queries + OperationQueries + CheckQueries;
+    type Connection: Queries + OperationQueries + CheckQueries + ArchiveQueries;
 
     /// Runs one query on a connection that works, again if it collides with somebody else's.
     fn run<T, Q>(&self, access: Access, query: Q) -> impl Future<Output = Result<T, StoreError>> + Send

@@ -9,6 +9,7 @@
 //! - [`StoreConfig`]: which database, how to reach it, as a value or as a URL
 //! - [`Spool`]: files in which rows wait while the database is away, behind the trait [`Spooling`]
 //! - [`write`]: writes rows and tells which of them the database refuses; [`SetAside`]: the file where those are kept
+//! - [`Archive`]: many measurements, read a page at a time, from a database in which nothing is written
 //! - [`DryRun`]: what stands for the database where nothing may be written
 //! - [`StoreError`]: what can go wrong, told apart by what the caller should do
 //!
@@ -17,6 +18,7 @@
 //! PostgreSQL; `batch` turns measurements into rows, whose figures are in `figures`; `columns` holds the types that the back ends
 //! store differently.
 
+mod archive;
 mod aside;
 mod batch;
 mod checks;
@@ -42,6 +44,7 @@ mod store;
 
 use std::sync::Arc;
 
+pub use archive::{Archive, ArchivedNode, ArchivedOperation, ArchivedRounds, Selection};
 pub use aside::{Aside, SetAside, SetAsideReport, set_aside};
 pub use closed::ClosedTable;
 pub use config::{ParseStoreUrlError, Password, SslMode, StoreConfig, UnknownSslMode};
@@ -71,5 +74,16 @@ pub async fn connect(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError>
     match config {
         StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
         StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::new(path)?).await?)),
+    }
+}
+
+/// Opens the database to read measurements: a role that may only read, and a file that may only be read, are enough.
+///
+/// # Errors
+/// As for [`connect`].
+pub async fn open_archive(config: &StoreConfig) -> Result<Arc<dyn Archive>, StoreError> {
+    match config {
+        StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
+        StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::read_only(path)?).await?)),
     }
 }

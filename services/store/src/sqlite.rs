@@ -34,6 +34,17 @@ const SET_UP: &str = "
     PRAGMA foreign_keys = ON;
 ";
 
+/// How a connection is set up that only reads: what does not write cannot change the file's mode of journalling. The query finds out
+/// whether the file can be read.
+const SET_UP_TO_READ: &str = "
+    PRAGMA busy_timeout = 15000;
+    PRAGMA query_only = ON;
+    SELECT 1 FROM sqlite_master LIMIT 1;
+";
+
+/// What tells SQLite to write nothing.
+const READ_ONLY: &str = "?mode=ro";
+
 /// What SQLite says when a wait was in vain or its file system fails: it has one language, and diesel has no kinds
 /// for these.
 const NOT_NOW: [&str; 8] = [
@@ -58,34 +69,69 @@ impl Sqlite {
     /// # Errors
     /// [`StoreError::Refused`] if SQLite cannot be told such a path.
     pub(crate) fn new(path: &Path) -> Result<Self, StoreError> {
-        let Some(text) = path.to_str() else {
-            return Err(StoreError::Refused(format!("sqlite file {}: its path is not UTF-8", path.display())));
-        };
-        // A path that begins with `file:` or `:` means something else to SQLite.
-        let file = if path.is_absolute() { text.to_owned() } else { format!("./{text}") };
+        Ok(Self::with(name(path)?, SET_UP))
+    }
+
+    /// Prepares connections that only read. The file must be there; neither it nor its folder need be writable.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] if there is no such file, or SQLite cannot be told such a path.
+    pub(crate) fn read_only(path: &Path) -> Result<Self, StoreError> {
+        let missing = |error| StoreError::Refused(format!("sqlite file {}: {error}", path.display()));
+        std::fs::metadata(path).map_err(missing)?;
+        let file = name(path)?;
+        Ok(Self::with(format!("file:{}{READ_ONLY}", escaped(&file)), SET_UP_TO_READ))
+    }
+
+    fn with(file: String, set_up: &'static str) -> Self {
         let mut manager = ManagerConfig::default();
         // A file does not go away like a server: asking before each use would only cost.
         manager.recycling_method = RecyclingMethod::Fast;
-        manager.custom_setup = Box::new(|file| {
+        manager.custom_setup = Box::new(move |file| {
             let file = file.to_owned();
-            async move { open(&file).await.map_err(StoreError::into_connection_error) }.boxed()
+            async move { open(&file, set_up).await.map_err(StoreError::into_connection_error) }.boxed()
         });
         let manager = AsyncDieselConnectionManager::new_with_config(file, manager);
         let pool = Pool::builder(manager).max_size(MAX_CONNECTIONS).build();
-        Ok(Self { pool: pool.expect("a pool without timeouts of its own needs no runtime") })
+        Self { pool: pool.expect("a pool without timeouts of its own needs no runtime") }
     }
 }
 
-async fn open(file: &str) -> Result<AsyncSqliteConnection, StoreError> {
+/// The path as SQLite takes it.
+fn name(path: &Path) -> Result<String, StoreError> {
+    let Some(text) = path.to_str() else {
+        return Err(StoreError::Refused(format!("sqlite file {}: its path is not UTF-8", path.display())));
+    };
+    // A path that begins with `file:` or `:` means something else to SQLite.
+    Ok(if path.is_absolute() { text.to_owned() } else { format!("./{text}") })
+}
+
+/// Opens the file. One whose journal cannot be written beside it, for it lies on a disk that only reads, is opened as one that nobody
+/// changes: SQLite has no other way to read it.
+async fn open(file: &str, set_up: &str) -> Result<AsyncSqliteConnection, StoreError> {
+    match establish(file, set_up).await {
+        Err(StoreError::Unavailable(reason)) if file.ends_with(READ_ONLY) && reason.contains("unable to open") => {
+            establish(&file.replace(READ_ONLY, "?immutable=1"), set_up).await
+        }
+        result => result,
+    }
+}
+
+async fn establish(file: &str, set_up: &str) -> Result<AsyncSqliteConnection, StoreError> {
     let refused = |error: &dyn std::fmt::Display| StoreError::Refused(format!("sqlite file {file}: {error}"));
     let mut conn = AsyncSqliteConnection::establish(file).await.map_err(|error| refused(&error))?;
-    match conn.batch_execute(SET_UP).await {
+    match conn.batch_execute(set_up).await {
         Ok(()) => Ok(conn),
         Err(error) if Sqlite::says_not_now(&error.to_string()) => {
             Err(StoreError::Unavailable(format!("sqlite file {file}: {error}")))
         }
         Err(error) => Err(refused(&error)),
     }
+}
+
+/// The path as a part of a URI.
+fn escaped(path: &str) -> String {
+    path.replace('%', "%25").replace('?', "%3f").replace('#', "%23")
 }
 
 impl Sqlite {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 mod conformance {
+    pub(crate) mod archive;
     pub(crate) mod attempts;
     pub(crate) mod checks;
     pub(crate) mod database;
@@ -14,7 +15,7 @@ mod conformance {
 }
 
 use conformance::database::Database;
-use conformance::{attempts, checks, nodes, refusals, rounds, schema, traces};
+use conformance::{archive, attempts, checks, nodes, refusals, rounds, schema, traces};
 
 /// Makes each promise a test on each back end.
 macro_rules! promises {
@@ -40,6 +41,12 @@ macro_rules! promises {
 }
 
 promises! {
+    archive {
+        what_was_measured_is_read_back_in_the_order_of_time,
+        what_was_measured_is_selected_by_time_fleet_and_region,
+        rounds_are_counted_by_what_became_of_them,
+        whoever_may_only_read_reads_everything,
+    }
     schema {
         migrating_again_changes_nothing,
         a_database_from_before_traces_were_kept_keeps_its_rows,

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use futures::future::join_all;
-use parsec_store::{Row, Store, StoreConfig, connect, migration_script};
+use parsec_store::{Archive, Row, Store, StoreConfig, connect, migration_script, open_archive};
 use parsec_test_support::{SqliteFile, TestDatabase, database, sqlite_file};
 
 /// A role that may do with rows what the programs do.
 pub(crate) const GUEST: &str = "parsec_test_daily";
+
+/// A role that looks at results.
+const READER: &str = "parsec_test_reader";
 
 /// What takes the newest migrations back, the newest first: version, name, SQL.
 const UNDO_ON_POSTGRES: [(&str, &str, &str); 4] = [
@@ -62,6 +65,22 @@ impl Database {
     pub(crate) async fn sqlite() -> Self {
         let file = sqlite_file();
         Self::migrated(file.url(), Place::File(file)).await
+    }
+
+    /// The same database, to read measurements.
+    pub(crate) async fn archive(&self) -> Arc<dyn Archive> {
+        open_archive(&self.url.parse().unwrap()).await.unwrap()
+    }
+
+    /// The same, on PostgreSQL as a role that may read and nothing else.
+    pub(crate) async fn archive_for_readers(&self) -> Arc<dyn Archive> {
+        let Place::Server(database) = &self.place else { return self.archive().await };
+        let set_up = format!(
+            "DO $$ BEGIN CREATE ROLE {READER} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$; \
+             GRANT SELECT ON ALL TABLES IN SCHEMA public TO {READER}"
+        );
+        database.client().await.batch_execute(&set_up).await.unwrap();
+        open_archive(&database.url_as(READER).parse().unwrap()).await.unwrap()
     }
 
     /// On PostgreSQL, seen by a role that may do with the rows what the programs do, and nothing to the tables. It is one for

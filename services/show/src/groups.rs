@@ -1,0 +1,260 @@
+//! Groups of measurements: a table for people, Markdown for issue trackers, CSV and JSON for programs.
+
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, Table, presets};
+use parsec_measure::OperationKind;
+use parsec_results::statistics::{Quantile, Reading, Sample};
+use serde_json::{Map, Value, json};
+
+use crate::words;
+
+/// The quantiles that are shown, with their names.
+const QUANTILES: [(&str, f64); 3] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)];
+
+/// What stands where n does not carry a figure.
+const TOO_FEW: &str = "–";
+
+/// Measurements of one kind that have something in common.
+#[derive(Debug)]
+pub struct Group {
+    /// What they have in common, in the order of [`Groups::by`].
+    pub common: Vec<String>,
+    /// Publications or lookups.
+    pub kind: OperationKind,
+    /// The measurements.
+    pub sample: Sample,
+}
+
+/// Groups, and what tells them apart.
+#[derive(Debug)]
+pub struct Groups {
+    /// The names of what tells them apart: `fleet`, `region`.
+    pub by: Vec<&'static str>,
+    /// In the order in which they are shown.
+    pub groups: Vec<Group>,
+}
+
+impl Groups {
+    /// For people, on a terminal.
+    pub fn text(&self) -> String {
+        let mut table = self.table("\n");
+        table.load_style(presets::NOTHING);
+        table.column_iter_mut().for_each(|column| {
+            column.set_padding((0, 2));
+        });
+        table.trim_fmt()
+    }
+
+    /// For issue trackers.
+    pub fn markdown(&self) -> String {
+        let mut table = self.table(" ");
+        table.load_style(presets::ASCII_MARKDOWN);
+        table.to_string()
+    }
+
+    /// For spreadsheets, as RFC 4180 defines it: a header, lines that end in CR LF; what is not known is empty.
+    pub fn csv(&self) -> String {
+        let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+        let in_memory = "memory takes every record";
+        let rows: Vec<_> = self.groups.iter().map(|group| self.flat(group)).collect();
+        for (index, row) in rows.iter().enumerate() {
+            if index == 0 {
+                writer.write_record(row.iter().map(|(name, _)| name)).expect(in_memory);
+            }
+            writer.write_record(row.iter().map(|(_, value)| field(value))).expect(in_memory);
+        }
+        String::from_utf8(writer.into_inner().expect(in_memory)).expect("made of texts")
+    }
+
+    /// For programs: an object for each group.
+    pub fn document(&self) -> Value {
+        self.groups.iter().map(|group| self.object(group)).collect()
+    }
+
+    fn table(&self, between: &str) -> Table {
+        let mut table = Table::new();
+        let heads = ["kind", "due", "succeeded", "p50", "p90", "p99", "not due"];
+        table.set_header(self.by.iter().copied().chain(heads));
+        for group in &self.groups {
+            let counts = group.sample.counts();
+            let mut cells = group.common.clone();
+            cells.extend([group.kind.to_string(), counts.due.to_string(), success(&group.sample, between)]);
+            cells.extend(QUANTILES.map(|(_, q)| quantile(group.sample.quantile(q), between)));
+            cells.push(counts.unsaid.values().sum::<usize>().to_string());
+            table.add_row(cells);
+        }
+        for column in table.column_iter_mut().skip(self.by.len() + 1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table
+    }
+
+    fn object(&self, group: &Group) -> Value {
+        let mut object = self.common(group);
+        let counts = serde_json::to_value(group.sample.counts()).expect("counts are names and numbers");
+        object.insert("counts".to_owned(), counts);
+        object.insert("success".to_owned(), json!(group.sample.success().map(|success| success.share)));
+        for (name, q) in QUANTILES {
+            let Quantiles { value, low, high } = Quantiles::of(&group.sample, q);
+            object.insert(format!("{name}_seconds"), json!({ "value": value, "low": low, "high": high }));
+        }
+        object.insert("survivors_only".to_owned(), survivors(&group.sample).collect());
+        Value::Object(object)
+    }
+
+    fn flat(&self, group: &Group) -> Vec<(String, Value)> {
+        let counts = group.sample.counts();
+        let mut row: Vec<_> = self.common(group).into_iter().collect();
+        let mut add = |name: &str, value: Value| row.push((name.to_owned(), value));
+        add("rounds", json!(counts.rounds));
+        add("due", json!(counts.due));
+        add("succeeded", json!(counts.succeeded));
+        add("not_due", json!(counts.unsaid.values().sum::<usize>()));
+        let success = group.sample.success().map(|success| success.share);
+        add("success", json!(success.map(|share| share.value)));
+        add("success_low", json!(success.map(|share| share.low)));
+        add("success_high", json!(success.map(|share| share.high)));
+        for (name, q) in QUANTILES {
+            let Quantiles { value, low, high } = Quantiles::of(&group.sample, q);
+            for (end, value) in [("", value), ("_low", low), ("_high", high)] {
+                add(&format!("{name}{end}_seconds"), value);
+            }
+        }
+        row.extend(survivors(&group.sample).map(|(name, value)| (format!("survivors_{name}"), value)));
+        row
+    }
+
+    fn common(&self, group: &Group) -> Map<String, Value> {
+        let mut common = Map::new();
+        for (name, value) in self.by.iter().zip(&group.common) {
+            common.insert((*name).to_owned(), json!(value));
+        }
+        common.insert("kind".to_owned(), json!(group.kind.as_str()));
+        common
+    }
+}
+
+/// A quantile for programs: seconds, or in words what is longer than any time.
+struct Quantiles {
+    value: Value,
+    low: Value,
+    high: Value,
+}
+
+impl Quantiles {
+    fn of(sample: &Sample, q: f64) -> Self {
+        let quantile = sample.quantile(q);
+        let [value, low, high] = [|q: Quantile| q.value, |q: Quantile| q.low, |q: Quantile| q.high]
+            .map(|end| quantile.map_or(Value::Null, |quantile| for_programs(end(quantile))));
+        Self { value, low, high }
+    }
+}
+
+fn for_programs(reading: Reading) -> Value {
+    match reading {
+        Reading::Took(seconds) => json!(seconds),
+        Reading::MoreThan(limit) => json!(format!("> {limit}")),
+        Reading::Failed => json!("failed"),
+    }
+}
+
+fn survivors(sample: &Sample) -> impl Iterator<Item = (String, Value)> {
+    QUANTILES.into_iter().map(|(name, q)| (format!("{name}_seconds"), json!(sample.survivors(q))))
+}
+
+fn success(sample: &Sample, between: &str) -> String {
+    let Some(success) = sample.success() else { return TOO_FEW.to_owned() };
+    let percent = |share: f64| format!("{:.1}", 100.0 * share);
+    let share = success.share;
+    format!("{} %{between}({}–{})", percent(share.value), percent(share.low), percent(share.high))
+}
+
+fn quantile(quantile: Option<Quantile>, between: &str) -> String {
+    let Some(Quantile { value, low, high, .. }) = quantile else { return TOO_FEW.to_owned() };
+    let scale = [value, low].into_iter().find(|reading| reading.succeeded()).map_or(0.0, Reading::seconds);
+    let scale = Duration::try_from_secs_f64(scale).unwrap_or_default();
+    let told = |reading: Reading, with_unit: bool| match reading {
+        Reading::Took(seconds) => words::scaled(seconds, scale, with_unit),
+        Reading::MoreThan(limit) => {
+            format!("> {}", words::duration(Duration::try_from_secs_f64(limit).unwrap_or_default()))
+        }
+        Reading::Failed => "failed".to_owned(),
+    };
+    if low == high {
+        return told(value, true);
+    }
+    // Where the value is no time, the lower end has nobody to take its unit from.
+    format!("{}{between}({}–{})", told(value, true), told(low, !value.succeeded()), told(high, false))
+}
+
+fn field(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parsec_measure::OutcomeClass;
+    use parsec_results::statistics::Observation;
+
+    fn groups() -> Groups {
+        let observation = |round: u64| {
+            let (class, ms) = match round % 20 {
+                0 => (OutcomeClass::Timeout, 180_000),
+                1 => (OutcomeClass::ServerUnreachable, 5_000),
+                n => (OutcomeClass::Ok, 1_000 + 100 * n),
+            };
+            Observation { round, stratum: 0, class, duration: Duration::from_millis(ms) }
+        };
+        let group = |fleet: &str, rounds: u64| Group {
+            common: vec![fleet.to_owned()],
+            kind: OperationKind::Provide,
+            sample: (0..rounds).map(observation).collect(),
+        };
+        Groups { by: vec!["fleet"], groups: vec![group("default", 400), group("optprov", 10)] }
+    }
+
+    #[test]
+    fn people_see_how_many_and_how_sure() {
+        let markdown = groups().markdown();
+        let rows: Vec<_> = markdown.lines().map(|line| line.split('|').map(str::trim).collect::<Vec<_>>()).collect();
+        assert_eq!(rows[0][1..9], ["fleet", "kind", "due", "succeeded", "p50", "p90", "p99", "not due"]);
+        assert_eq!(rows[2][1..4], ["default", "provide", "380"]);
+        assert_eq!(rows[2][4], "94.7 % (92.0–96.6)");
+        assert_eq!(rows[2][5], "2.10 s (2.00–2.20)");
+        assert_eq!(rows[2][7], "> 180.0 s");
+        assert_eq!(rows[2][8], "20");
+        assert_eq!(rows[3][6..8], ["–", "–"], "ten attempts carry neither p90 nor p99");
+    }
+
+    #[test]
+    fn a_terminal_of_eighty_columns_is_wide_enough() {
+        let text = groups().text();
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+
+    #[test]
+    fn programs_get_every_figure_by_its_name() {
+        let groups = groups();
+        let document = groups.document();
+        assert_eq!(document[0]["fleet"], "default");
+        assert_eq!(document[0]["counts"]["failed"], json!({ "timeout": 20 }));
+        assert_eq!(document[0]["counts"]["unsaid"], json!({ "server_unreachable": 20 }));
+        assert_eq!(document[0]["p50_seconds"], json!({ "value": 2.1, "low": 2.0, "high": 2.2 }));
+        assert_eq!(document[0]["p99_seconds"]["value"], "> 180");
+        assert_eq!(document[0]["survivors_only"]["p99_seconds"], 2.9);
+        assert_eq!(document[1]["p90_seconds"]["value"], Value::Null);
+        let csv = groups.csv();
+        let mut rows = csv::Reader::from_reader(csv.as_bytes());
+        let heads = rows.headers().unwrap().clone();
+        let first = rows.records().next().unwrap().unwrap();
+        let field = |name: &str| &first[heads.iter().position(|head| head == name).unwrap()];
+        assert_eq!((field("fleet"), field("due"), field("p50_low_seconds")), ("default", "380", "2.0"));
+        assert_eq!((field("p99_seconds"), field("survivors_p99_seconds")), ("> 180", "2.9"));
+    }
+}

@@ -1,0 +1,228 @@
+//! Reading many measurements back, a page at a time: what statistics are made of.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+use diesel_async::RunQueryDsl;
+use parsec_measure::{AttemptId, Fleet, NodeId, OperationKind, OutcomeClass, RoundId, RoundOutcome};
+use uuid::Uuid;
+
+use crate::StoreError;
+use crate::columns::{Key, micros};
+use crate::connection::AsyncSqliteConnection;
+use crate::session::Session;
+
+/// How many rows a page has: few enough for some megabytes, enough that asking for the next one costs nothing beside reading it.
+const PAGE: i64 = 20_000;
+
+/// How much earlier or later than its start an attempt may have been given its identity, which holds the time and has the only index over
+/// all rows: they are made in the same second, on a clock that may have been set meanwhile.
+const IDENTITY_SLACK: chrono::TimeDelta = chrono::TimeDelta::hours(1);
+
+/// Times before and after everything that was ever measured, of as many digits as any time: SQLite compares them as text.
+const FIRST: DateTime<Utc> = DateTime::UNIX_EPOCH;
+const LAST: DateTime<Utc> = DateTime::from_timestamp(253_402_300_799, 0).expect("the last second of the year 9999");
+
+/// Which measurements to read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Only those that started then or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Only those that started earlier than then.
+    pub until: Option<DateTime<Utc>>,
+    /// Only these fleets; all if there are none.
+    pub fleets: Vec<Fleet>,
+    /// Only these regions; all if there are none.
+    pub regions: Vec<String>,
+}
+
+/// A server as its measurements name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArchivedNode {
+    /// Its fleet.
+    pub fleet: String,
+    /// The region it ran in.
+    pub region: String,
+    /// Its libp2p peer id.
+    pub peer_id: String,
+}
+
+/// An operation, as far as statistics are concerned.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ArchivedOperation {
+    /// Its identity, in the order of which pages come.
+    pub id: AttemptId,
+    /// Its round.
+    pub round: RoundId,
+    /// The node that was asked.
+    pub node: NodeId,
+    /// Publishing or finding.
+    pub kind: OperationKind,
+    /// Which look of the node at the key, from 0.
+    pub probe: u32,
+    /// What became of it.
+    pub class: OutcomeClass,
+    /// When it started.
+    pub started: DateTime<Utc>,
+    /// How long it took.
+    pub duration: Duration,
+    /// Whether the server answered from its own records, so that no DHT was measured.
+    pub from_own_records: bool,
+    /// How many peers had the record written to them when a publication returned.
+    pub holders_stored: Option<u32>,
+}
+
+/// What became of rounds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ArchivedRounds {
+    /// How many there are by outcome; those without an end have none.
+    pub played: BTreeMap<Option<RoundOutcome>, u64>,
+    /// How many were left out, because an earlier one took too long.
+    pub skipped: u64,
+}
+
+/// A database whose measurements are only read.
+#[async_trait]
+pub trait Archive: Send + Sync + 'static {
+    /// Every server that ever announced itself.
+    async fn nodes(&self) -> Result<BTreeMap<NodeId, ArchivedNode>, StoreError>;
+    /// The first selected operations with identities beyond `after`, in their order; none if there are no more.
+    async fn operations(
+        &self,
+        selection: &Selection,
+        after: Option<AttemptId>,
+    ) -> Result<Vec<ArchivedOperation>, StoreError>;
+    /// The rounds of loops in which one of the selected fleets takes part.
+    async fn rounds(&self, selection: &Selection) -> Result<ArchivedRounds, StoreError>;
+}
+
+/// A row of `operations`.
+pub(crate) type OperationRow = (Key, Key, i32, String, i32, String, DateTime<Utc>, f64, bool, Option<i32>);
+
+/// A row of `rounds`: the fleets, the outcome, and how many were left out before it.
+pub(crate) type RoundRow = (String, Option<String>, i32);
+
+/// A [`Selection`] as the queries take it.
+#[derive(Debug, Clone)]
+pub(crate) struct Selected {
+    since: DateTime<Utc>,
+    until: DateTime<Utc>,
+    after: Key,
+    before: Key,
+    pub(crate) fleets: Vec<String>,
+    regions: Vec<String>,
+}
+
+impl Selected {
+    pub(crate) fn new(selection: &Selection, after: Option<AttemptId>) -> Self {
+        let first = selection.since.map_or(Key(Uuid::nil()), |since| key_at(since - IDENTITY_SLACK));
+        let last = selection.until.map_or(Key(Uuid::max()), |until| key_at(until + IDENTITY_SLACK));
+        Self {
+            since: micros(selection.since.unwrap_or(FIRST)),
+            until: micros(selection.until.unwrap_or(LAST)),
+            after: after.map_or(first, |after| Key(after.0).max(first)),
+            before: last,
+            fleets: selection.fleets.iter().map(|fleet| fleet.as_str().to_owned()).collect(),
+            regions: selection.regions.clone(),
+        }
+    }
+}
+
+/// The smallest UUID of version 7 that was made then (RFC 9562, section 5.7: 48 bits of milliseconds come first).
+fn key_at(time: DateTime<Utc>) -> Key {
+    let millis = u64::try_from(time.timestamp_millis()).unwrap_or(0).min((1 << 48) - 1);
+    Key(Uuid::from_u128(u128::from(millis) << 80))
+}
+
+/// The queries of one connection. Futures must not be dropped half-way: see `detached`.
+pub(crate) trait ArchiveQueries: Send {
+    fn all_nodes(&mut self) -> impl Future<Output = QueryResult<Vec<(i32, String, String, String)>>> + Send;
+    fn operations(&mut self, selected: Selected) -> impl Future<Output = QueryResult<Vec<OperationRow>>> + Send;
+    fn rounds(&mut self, selected: Selected) -> impl Future<Output = QueryResult<Vec<RoundRow>>> + Send;
+}
+
+macro_rules! implement_archive_queries {
+    (for $connection:ty, on $schema:ident) => {
+        const _: () = {
+            use parsec_schema::$schema::{nodes_ecs, operations, rounds};
+
+            impl ArchiveQueries for $connection {
+                async fn all_nodes(&mut self) -> QueryResult<Vec<(i32, String, String, String)>> {
+                    nodes_ecs::table
+                        .select((nodes_ecs::id, nodes_ecs::fleet, nodes_ecs::region, nodes_ecs::peer_id))
+                        .load(self)
+                        .await
+                }
+
+                async fn operations(&mut self, selected: Selected) -> QueryResult<Vec<OperationRow>> {
+                    let any_fleet = selected.fleets.is_empty().into_sql::<Bool>();
+                    let any_region = selected.regions.is_empty().into_sql::<Bool>();
+                    operations::table
+                        .inner_join(nodes_ecs::table)
+                        .filter(operations::id.gt(selected.after).and(operations::id.lt(selected.before)))
+                        .filter(operations::started_at.ge(selected.since))
+                        .filter(operations::started_at.lt(selected.until))
+                        .filter(any_fleet.or(nodes_ecs::fleet.eq_any(selected.fleets)))
+                        .filter(any_region.or(nodes_ecs::region.eq_any(selected.regions)))
+                        .order(operations::id)
+                        .limit(PAGE)
+                        .select((
+                            operations::id,
+                            operations::round_id,
+                            operations::node_id,
+                            operations::kind,
+                            operations::probe,
+                            operations::outcome,
+                            operations::started_at,
+                            operations::duration_seconds,
+                            operations::from_own_records,
+                            operations::holders_stored,
+                        ))
+                        .load(self)
+                        .await
+                }
+
+                async fn rounds(&mut self, selected: Selected) -> QueryResult<Vec<RoundRow>> {
+                    rounds::table
+                        .filter(rounds::started_at.ge(selected.since))
+                        .filter(rounds::started_at.lt(selected.until))
+                        .select((rounds::fleets, rounds::outcome, rounds::skipped_before))
+                        .load(self)
+                        .await
+                }
+            }
+        };
+    };
+}
+
+implement_archive_queries!(for Session, on postgres);
+implement_archive_queries!(for AsyncSqliteConnection, on sqlite);
+
+/// In the terms of the domain.
+///
+/// # Errors
+/// [`StoreError::BadRow`] if another version has written what this one cannot read.
+pub(crate) fn read(row: OperationRow) -> Result<ArchivedOperation, StoreError> {
+    let (id, round, node, kind, probe, outcome, started, seconds, from_own_records, stored) = row;
+    let named = format!("operation {}", id.0);
+    Ok(ArchivedOperation {
+        id: AttemptId(id.0),
+        round: RoundId(round.0),
+        node: NodeId(node),
+        kind: kind.parse().map_err(|error| bad(&named, &error))?,
+        probe: probe.try_into().unwrap_or_default(),
+        class: outcome.parse().map_err(|error| bad(&named, &error))?,
+        started,
+        duration: Duration::try_from_secs_f64(seconds).unwrap_or_default(),
+        from_own_records,
+        holders_stored: stored.and_then(|stored| stored.try_into().ok()),
+    })
+}
+
+pub(crate) fn bad(what: &str, error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::BadRow(format!("{what}: {error}"))
+}

@@ -1,0 +1,89 @@
+//! Reading many measurements back.
+
+use std::collections::BTreeMap;
+
+use parsec_measure::{AttemptId, NodeId, OperationKind, OutcomeClass, RoundOutcome};
+use parsec_store::{ArchivedNode, Row, Selection};
+use uuid::Uuid;
+
+use super::database::Database;
+use super::samples::{Pair, at, register_node};
+
+/// An identity as it is made at a time, the `number`-th.
+fn identity(second: i64, number: u128) -> AttemptId {
+    let millis = u128::try_from(at(second).timestamp_millis()).unwrap();
+    AttemptId(Uuid::from_u128((millis << 80) | number))
+}
+
+async fn record(database: &Database, pair: Pair, second: i64, number: u128, kind: OperationKind) {
+    let mut attempt = pair.attempt(number, kind);
+    (attempt.id, attempt.started) = (identity(second, number), at(second));
+    database.store.record(&[Row::Attempt(attempt)]).await.unwrap();
+}
+
+pub(crate) async fn what_was_measured_is_read_back_in_the_order_of_time(database: &Database) {
+    let pair = Pair::registered(database).await;
+    for (number, second) in [(1, 300), (2, 100), (3, 200)] {
+        record(database, pair, second, number, OperationKind::Provide).await;
+    }
+    let archive = database.archive().await;
+    let all = archive.operations(&Selection::default(), None).await.unwrap();
+    let started: Vec<_> = all.iter().map(|operation| operation.started.timestamp() - at(0).timestamp()).collect();
+    assert_eq!(started, [100, 200, 300]);
+    let (written, read) = (pair.attempt(3, OperationKind::Provide), all[1]);
+    assert_eq!((read.node, read.kind, read.class), (pair.node, OperationKind::Provide, OutcomeClass::Ok));
+    assert_eq!((read.round, read.duration, read.probe), (written.round, written.result.duration, written.probe));
+    let rest = archive.operations(&Selection::default(), Some(all[1].id)).await.unwrap();
+    assert_eq!(rest, [all[2]]);
+    assert_eq!(archive.operations(&Selection::default(), Some(all[2].id)).await.unwrap(), []);
+}
+
+pub(crate) async fn what_was_measured_is_selected_by_time_fleet_and_region(database: &Database) {
+    let pair = Pair::registered(database).await;
+    let other = Pair { node: register_node(database, "fullrt").await, ..pair };
+    record(database, pair, 100, 1, OperationKind::Provide).await;
+    record(database, pair, 200, 2, OperationKind::Provide).await;
+    record(database, other, 200, 3, OperationKind::Retrieve).await;
+    let archive = database.archive().await;
+    let count = async |selection: Selection| archive.operations(&selection, None).await.unwrap().len();
+    let all = Selection::default();
+    assert_eq!(count(Selection { since: Some(at(200)), ..all.clone() }).await, 2);
+    assert_eq!(count(Selection { until: Some(at(200)), ..all.clone() }).await, 1);
+    assert_eq!(count(Selection { fleets: vec!["fullrt".parse().unwrap()], ..all.clone() }).await, 1);
+    assert_eq!(count(Selection { regions: vec!["eu-central-1".to_owned()], ..all.clone() }).await, 3);
+    assert_eq!(count(Selection { regions: vec!["elsewhere".to_owned()], ..all }).await, 0);
+    let nodes = archive.nodes().await.unwrap();
+    let node = |fleet: &str| ArchivedNode {
+        fleet: fleet.to_owned(),
+        region: "eu-central-1".to_owned(),
+        peer_id: "12D3KooWSample".to_owned(),
+    };
+    let expected: BTreeMap<NodeId, _> = [(pair.node, node("default")), (other.node, node("fullrt"))].into();
+    assert_eq!(nodes, expected);
+}
+
+pub(crate) async fn rounds_are_counted_by_what_became_of_them(database: &Database) {
+    let pair = Pair::registered(database).await;
+    let ended = pair.round(Some(RoundOutcome::Complete));
+    let mut open = pair.round(None);
+    open.id.0 = Uuid::from_u128(2);
+    database.store.record(&[Row::Round(ended), Row::Round(open)]).await.unwrap();
+    let archive = database.archive().await;
+    let rounds = archive.rounds(&Selection::default()).await.unwrap();
+    assert_eq!(rounds.played, BTreeMap::from([(None, 1), (Some(RoundOutcome::Complete), 1)]));
+    assert_eq!(rounds.skipped, 2);
+    let of = async |fleet: &str| {
+        let selection = Selection { fleets: vec![fleet.parse().unwrap()], ..Selection::default() };
+        archive.rounds(&selection).await.unwrap().skipped
+    };
+    assert_eq!((of("fullrt").await, of("optprov").await), (2, 0));
+}
+
+pub(crate) async fn whoever_may_only_read_reads_everything(database: &Database) {
+    let pair = Pair::registered(database).await;
+    record(database, pair, 100, 1, OperationKind::Provide).await;
+    let archive = database.archive_for_readers().await;
+    assert_eq!(archive.operations(&Selection::default(), None).await.unwrap().len(), 1);
+    assert_eq!(archive.nodes().await.unwrap().len(), 1);
+    assert_eq!(archive.rounds(&Selection::default()).await.unwrap().skipped, 0);
+}
