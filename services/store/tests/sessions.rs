@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use futures::future::join_all;
-use parsec_measure::NodeId;
-use parsec_store::{NewNode, Roster, ServerPort, Store, connect};
+use parsec_measure::{NodeId, Round, RoundId};
+use parsec_store::{NewNode, Roster, Row, ServerPort, Store, StoreError, connect};
 use parsec_test_support::postgres::{Postgres, url_at};
 use parsec_test_support::proxy::Proxy;
-use parsec_test_support::{database, sabotage};
+use parsec_test_support::{TestDatabase, database, sabotage};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_postgres::Client;
+use uuid::Uuid;
 
 /// How soon things go on after a database is in order again.
 const SOON: Duration = Duration::from_secs(5);
@@ -129,6 +130,11 @@ async fn of_several_servers_the_one_is_used_that_can_be_written_to() {
         let node = store.register_node(new_node()).await.unwrap();
         beats(&store, node).await;
     }
+    // One that is silent is not waited for, as long as there is another.
+    replica.freeze();
+    let both = format!("postgres://parsec@127.0.0.1,127.0.0.2:{port}/postgres?sslmode=disable");
+    connect(&both.parse().unwrap()).await.unwrap();
+    replica.thaw();
     primary.kill().await;
     let only_read = format!("postgres://parsec@127.0.0.2,127.0.0.1:{port}/postgres?sslmode=disable");
     can_read(&connect(&only_read.parse().unwrap()).await.unwrap()).await;
@@ -144,6 +150,73 @@ async fn forward(at: SocketAddr, to: SocketAddr) {
             });
         }
     });
+}
+
+/// A store, and a database in which the first `failing` batches fail with this code.
+async fn failing(code: &str, failing: u32) -> (TestDatabase, Arc<dyn Store>, Row) {
+    let database = database().await;
+    let store = opened(database.url()).await;
+    let node = store.register_node(new_node()).await.unwrap();
+    let fleet = "default".parse().unwrap();
+    let scheduler = store.register_scheduler(&fleet, serde_json::json!({}), Utc::now()).await.unwrap();
+    let set_up = format!(
+        "CREATE SEQUENCE tries;
+         CREATE FUNCTION fail() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN
+             IF nextval('tries') <= {failing} THEN RAISE EXCEPTION 'not now' USING ERRCODE = '{code}'; END IF;
+             RETURN NEW;
+         END $$;
+         CREATE TRIGGER fail BEFORE INSERT ON rounds FOR EACH ROW EXECUTE FUNCTION fail()"
+    );
+    database.client().await.batch_execute(&set_up).await.unwrap();
+    let round = Row::Round(Round {
+        id: RoundId(Uuid::from_u128(1)),
+        scheduler,
+        fleets: "default".parse().unwrap(),
+        provider: Some(node),
+        nodes_listed: 2,
+        nodes_ready: 2,
+        skipped_before: 0,
+        due: Utc::now(),
+        started: Utc::now(),
+        ended: None,
+    });
+    (database, store, round)
+}
+
+#[tokio::test]
+async fn a_batch_that_collides_is_written_again_at_once() {
+    for code in ["serialization_failure", "deadlock_detected"] {
+        let (database, store, round) = failing(code, 2).await;
+        store.record(std::slice::from_ref(&round)).await.unwrap();
+        let count = database.client().await.query_one("SELECT count(*) FROM rounds", &[]).await.unwrap();
+        assert_eq!(count.get::<_, i64>(0), 1);
+
+        let (_database, store, round) = failing(code, 1_000).await;
+        let error = store.record(&[round]).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    }
+}
+
+/// What a session failed for may be the session: the codes that say so are many, and a new one costs little.
+#[tokio::test]
+async fn a_session_is_used_again_only_after_an_error_that_was_the_fault_of_a_row() {
+    for (code, is_kept) in [("check_violation", true), ("disk_full", false), ("admin_shutdown", false)] {
+        let (database, store, round) = failing(code, 1_000).await;
+        let client = database.client().await;
+        let process = async || -> Option<i32> {
+            let pid =
+                "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'parsec'";
+            client.query_opt(pid, &[]).await.unwrap().map(|row| row.get(0))
+        };
+        // Again and again: on a machine with much else to do, a session may go because it was idle for too long.
+        let is_so = async || {
+            store.active_nodes(&[], Utc::now()).await.unwrap();
+            let before = process().await;
+            store.record(std::slice::from_ref(&round)).await.unwrap_err();
+            if is_kept { before.is_some() && process().await == before } else { process().await.is_none() }
+        };
+        eventually(&format!("a session is kept after {code}: {is_kept}"), is_so).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,9 @@ use crate::{SslMode, StoreConfig, StoreError};
 /// How long a session may take to be made, logged in and with tries at a server that is full included.
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
+/// How long one address may be silent before the next one of its name is tried.
+const ADDRESS_LIMIT: Duration = Duration::from_secs(3);
+
 /// How long the machine waits for a peer that is silent, before it takes the connection for dead.
 const SILENCE_LIMIT: Duration = Duration::from_secs(30);
 
@@ -29,12 +32,11 @@ const FULL_FOR: Duration = CONNECT_LIMIT;
 
 /// Makes sessions with one database.
 pub(super) struct Connector {
-    config: tokio_postgres::Config,
+    /// One for each server, in the order in which they are tried.
+    servers: Vec<tokio_postgres::Config>,
     tls: MakeRustlsConnect,
     /// Try without TLS first, and with it if the server insists.
     plain_first: bool,
-    /// There is more than one server.
-    several: bool,
     /// For messages, without the password.
     target: String,
     /// When the server had no session to spare last.
@@ -67,28 +69,27 @@ impl Connector {
             SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => Negotiation::Require,
         };
         let mut config = tokio_postgres::Config::new();
-        for host in &hosts {
-            config.host(*host);
-        }
-        let each = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
         config
             .port(*port)
             .dbname(name)
             .user(user)
             .application_name("parsec")
             .ssl_mode(negotiation)
-            // So that one that is silent leaves time for the next.
-            .connect_timeout(CONNECT_LIMIT / each)
+            .connect_timeout(ADDRESS_LIMIT)
             .keepalives_idle(SILENCE_LIMIT)
             .tcp_user_timeout(SILENCE_LIMIT);
         if !password.reveal().is_empty() {
             config.password(password.reveal());
         }
+        let at = |host: &&str| {
+            let mut config = config.clone();
+            config.host(*host);
+            config
+        };
         Ok(Self {
-            config,
+            servers: hosts.iter().map(at).collect(),
             tls: MakeRustlsConnect::new(tls::client_config(*ssl, root_cert.as_deref())?),
             plain_first: *ssl == SslMode::Allow && !over_socket,
-            several: hosts.len() > 1,
             target: store.to_string(),
             full_at: Mutex::default(),
         })
@@ -104,40 +105,59 @@ impl Connector {
         let mut pause = FULL_PAUSE.0;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let Ok(connected) = timeout(left, self.with_or_without_tls()).await else {
-                let reason = format!("{}: no connection within {} s", self.target, CONNECT_LIMIT.as_secs());
-                return Err(StoreError::Unavailable(reason));
-            };
-            match connected {
-                Ok(session) => return Ok(session),
-                Err(error) if is_full(&error) && Instant::now() + pause < deadline => {
-                    *self.full_at.lock() = Some(Instant::now());
-                    sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
-                    pause = (pause * 2).min(FULL_PAUSE.1);
+            let error = match timeout(left, self.with_or_without_tls()).await {
+                Ok(Ok(session)) => return Ok(session),
+                Ok(Err(Failure::Error(error))) => error,
+                Ok(Err(Failure::Silence)) | Err(_) => {
+                    let reason = format!("{}: no connection within {} s", self.target, CONNECT_LIMIT.as_secs());
+                    return Err(StoreError::Unavailable(reason));
                 }
-                Err(error) => return Err(failure::explain(&error, &self.target)),
+            };
+            if !is_full(&error) || Instant::now() + pause >= deadline {
+                return Err(failure::explain(&error, &self.target));
             }
+            *self.full_at.lock() = Some(Instant::now());
+            sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
+            pause = (pause * 2).min(FULL_PAUSE.1);
         }
     }
 
-    async fn with_or_without_tls(&self) -> Result<Session, tokio_postgres::Error> {
-        match self.writable_first(&self.config).await {
-            Err(error) if self.plain_first && insists_on_tls(&error) => {
-                let mut encrypted = self.config.clone();
-                encrypted.ssl_mode(Negotiation::Require);
-                self.writable_first(&encrypted).await
+    async fn with_or_without_tls(&self) -> Result<Session, Failure> {
+        match self.writable_first(None).await {
+            Err(Failure::Error(error)) if self.plain_first && insists_on_tls(&error) => {
+                self.writable_first(Some(Negotiation::Require)).await
             }
             done => done,
         }
     }
 
-    /// A name may lead to several servers, of which one can be written to. Without one, any that can be read.
-    async fn writable_first(&self, config: &tokio_postgres::Config) -> Result<Session, tokio_postgres::Error> {
-        let mut writable = config.clone();
-        writable.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        match self.establish(&writable).await {
-            Err(error) if self.several || is_read_only(&error) => self.establish(config).await,
-            done => done,
+    /// A session with the first server that can be written to, or else with one that can be read. A name may lead to several
+    /// servers too.
+    async fn writable_first(&self, negotiation: Option<Negotiation>) -> Result<Session, Failure> {
+        let share = CONNECT_LIMIT / u32::try_from(self.servers.len()).unwrap_or(u32::MAX).max(1);
+        let (mut readable, mut failed) = (None, Failure::Silence);
+        for server in &self.servers {
+            let mut any = server.clone();
+            if let Some(negotiation) = negotiation {
+                any.ssl_mode(negotiation);
+            }
+            let mut writable = any.clone();
+            writable.target_session_attrs(TargetSessionAttrs::ReadWrite);
+            // One that is silent leaves time for the next.
+            match timeout(share, self.establish(&writable)).await {
+                Ok(Ok(session)) => return Ok(session),
+                Ok(Err(error)) => {
+                    if is_read_only(&error) {
+                        readable.get_or_insert(any);
+                    }
+                    failed = Failure::Error(error);
+                }
+                Err(_) => {}
+            }
+        }
+        match readable {
+            Some(server) => self.establish(&server).await.map_err(Failure::Error),
+            None => Err(failed),
         }
     }
 
@@ -145,6 +165,14 @@ impl Connector {
         let (client, connection) = config.connect(self.tls.clone()).await?;
         Ok(Session::new(client, connection))
     }
+}
+
+/// Why there is no session.
+enum Failure {
+    /// The last server that said anything.
+    Error(tokio_postgres::Error),
+    /// None did.
+    Silence,
 }
 
 impl Manager for Connector {
