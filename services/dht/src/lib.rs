@@ -29,7 +29,7 @@
 //! | DHT requests at once on one connection | 32 | `MAX_NUM_STREAMS` (`kad/src/handler.rs`) | `tests/hostile.rs` |
 //! | time for a request of others, pause included | 60 s | `streams::PATIENCE` | `streams` |
 //! | bytes sent to us and not read yet: a stream; a QUIC connection | 256 or 512 KiB; 2 MiB | `internet::QUIC_STREAM_BYTES`, `QUIC_CONNECTION_BYTES` | theirs (yamux, quinn), `tests/hostile.rs` |
-//! | a request of others | 64 KiB | `messages::MAX_REQUEST_BYTES` | `tests/hostile.rs` |
+//! | a request of others; with the strategy `libp2p`, and an answer to it | 64 KiB; 192 KiB | `messages::MAX_REQUEST_BYTES`, `MAX_WALK_BYTES` | `tests/hostile.rs` |
 //! | an answer that we read | 512 KiB | `messages::MAX_ANSWER_BYTES` | `messages` |
 //! | an answer that we give | 40 peers, under 512 KiB | `records::MAX_PROVIDERS`, `K_VALUE` (`kad/src/lib.rs`) | `messages` |
 //! | peers of an answer that are used | 64 closer, 64 providers | `messages::MAX_PEERS` | `messages`, `tap` |

@@ -19,7 +19,7 @@ use crate::swarm::rpc;
 use crate::swarm::serving::{Serving, kad};
 use crate::swarm::streams::{self, Visitors, Watched};
 use crate::swarm::underlay::{BuildError, Underlay};
-use crate::wire::messages::{MAX_ANSWER_BYTES, MAX_REQUEST_BYTES};
+use crate::wire::messages::{MAX_REQUEST_BYTES, MAX_WALK_BYTES};
 use crate::wire::reach::Reach;
 
 /// How many dials of a peer the swarm begins at once: all. [`Dialler`] decides when each of them starts.
@@ -81,7 +81,7 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<(Swarm<Behaviour>, rpc::client::R
         .with_max_established_outgoing(Some(MAX_OUTGOING))
         .with_max_established(Some(room.connections))
         .with_max_established_per_peer(Some(MAX_PER_PEER));
-    let max_message = if walks { MAX_ANSWER_BYTES } else { MAX_REQUEST_BYTES };
+    let max_message = if walks { MAX_WALK_BYTES } else { MAX_REQUEST_BYTES };
     let behaviour = Behaviour {
         kad: kad(local, protocols, mode, reach.clone(), max_message),
         rpc,

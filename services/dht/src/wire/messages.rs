@@ -13,6 +13,11 @@ use crate::wire::addresses;
 /// 4 MiB (`network.MessageSizeMax`), which from a thousand connections with 32 streams each is more than a machine has.
 pub(crate) const MAX_REQUEST_BYTES: usize = 64 << 10;
 
+/// The longest message that libp2p-kad reads where it asks by itself (the strategy `libp2p`), request or answer: it has one limit
+/// for both. Just above the longest answer that we give, so that requests of strangers do not take eight times the memory that they
+/// take elsewhere.
+pub(crate) const MAX_WALK_BYTES: usize = 192 << 10;
+
 /// The longest answer that is read: ten times the longest seen in the field, where 26 to 43 kB occur. Hundreds of answers
 /// may be under way at a time, and what is decoded takes many times the room of what was sent.
 pub(crate) const MAX_ANSWER_BYTES: usize = 512 << 10;
@@ -285,7 +290,7 @@ mod tests {
         let address = addresses::MAX_ADDRESS_BYTES + 39 + 4;
         let peer = addresses::MAX_PER_PEER * address + 39 + 16;
         let peers = libp2p::kad::K_VALUE.get() + crate::swarm::records::MAX_PROVIDERS;
-        assert!(crate::swarm::records::MAX_KEY_BYTES + peers * peer < MAX_ANSWER_BYTES);
+        assert!(crate::swarm::records::MAX_KEY_BYTES + peers * peer < MAX_WALK_BYTES.min(MAX_ANSWER_BYTES));
     }
 
     #[test]

@@ -101,8 +101,8 @@ impl Scene {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_the_thousands_that_a_peer_names_at_once_64_are_dialled_at_most() {
     for strategy in WALKING {
-        // About 430 kB an answer, which is read.
-        let scene = Scene::of(FIRST, 8_000, 8_000, strategy).await;
+        // About 160 kB an answer, which is read.
+        let scene = Scene::of(FIRST, 3_000, 3_000, strategy).await;
         let (published, knocks) = scene.publish().await;
         assert!(knocks <= FIRST * MAX_PEERS, "{strategy}: {knocks} dials");
         assert_eq!(published.class, OutcomeClass::Ok, "{strategy}: {:?}", published.error);
