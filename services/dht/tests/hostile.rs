@@ -15,17 +15,49 @@ use libp2p::core::transport::{DialOpts, PortUse};
 use libp2p::core::upgrade::Version;
 use libp2p::core::{Endpoint, StreamMuxer};
 use libp2p::identity::Keypair;
-use libp2p::{Transport, noise, tcp, yamux};
+use libp2p::{Multiaddr, PeerId, Transport, noise, tcp, yamux};
 use parsec_dht::{Dht, Node, NodeConfig, PrivatePeers};
 use parsec_lab::LOCAL_PROTOCOL;
 use parsec_measure::{Cid, Content, OutcomeClass};
 use parsec_test_support::node::{on_loopback, ready, tcp_address};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 /// Far longer than anything here takes: reached only when something hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A socket at an address from which nobody else connects.
+fn at_another_address() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    socket
+}
+
+/// A port from which connections go on to the victim as if they came from another address.
+async fn elsewhere(victim: &Node) -> u16 {
+    let (detour, port) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), victim.port());
+    let entrance = detour.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut here, _)) = detour.accept().await {
+            tokio::spawn(async move {
+                let mut there = at_another_address().connect((Ipv4Addr::LOCALHOST, port).into()).await?;
+                copy_bidirectional(&mut here, &mut there).await
+            });
+        }
+    });
+    entrance
+}
+
+/// An ADD_PROVIDER as it stands on the wire: length, type 2, the key, and its provider at a public address.
+fn announcement(key: &[u8], provider: &PeerId) -> Vec<u8> {
+    let field = |tag: u8, bytes: &[u8]| [&[tag, u8::try_from(bytes.len()).unwrap()], bytes].concat();
+    let address: Multiaddr = "/ip4/1.2.3.4/tcp/4001".parse().unwrap();
+    let named = [field(0x0a, &provider.to_bytes()), field(0x12, &address.to_vec())].concat();
+    let message = [&[0x08, 2][..], &field(0x12, key), &field(0x4a, &named)].concat();
+    [&[u8::try_from(message.len()).unwrap()][..], &message].concat()
+}
 
 /// A FIND_NODE as it stands on the wire: length, type 4, a key of three bytes.
 const FIND_NODE: &[u8] = &[7, 0x08, 4, 0x12, 3, 0x12, 0x20, 7];
@@ -53,21 +85,28 @@ type Wish = oneshot::Sender<SubstreamBox>;
 
 /// A peer that says whatever a test wants.
 struct Attacker {
+    peer: PeerId,
     wishes: mpsc::UnboundedSender<Wish>,
 }
 
 impl Attacker {
     /// One with a fresh identity, connected over TCP, noise and yamux.
     async fn connect(victim: &Node) -> Self {
-        let noise = noise::Config::new(&Keypair::generate_ed25519()).unwrap();
+        Self::connect_to(victim.port()).await.unwrap()
+    }
+
+    /// The same with whoever listens at this port; `None` if it hangs up.
+    async fn connect_to(port: u16) -> Option<Self> {
+        let keypair = Keypair::generate_ed25519();
+        let noise = noise::Config::new(&keypair).unwrap();
         let tcp = tcp::tokio::Transport::new(tcp::Config::default()).upgrade(Version::V1).authenticate(noise);
         let mut transport = tcp.multiplex(yamux::Config::default()).boxed();
-        let address = format!("/ip4/127.0.0.1/tcp/{}", victim.port()).parse().unwrap();
+        let address = format!("/ip4/127.0.0.1/tcp/{port}").parse().unwrap();
         let options = DialOpts { role: Endpoint::Dialer, port_use: PortUse::New };
-        let (_, muxer) = transport.dial(address, options).unwrap().await.unwrap();
+        let (_, muxer) = transport.dial(address, options).unwrap().await.ok()?;
         let (wishes, wished) = mpsc::unbounded_channel();
         tokio::spawn(Self::carry(muxer, wished));
-        Self { wishes }
+        Some(Self { peer: keypair.public().to_peer_id(), wishes })
     }
 
     /// Keeps the connection going and opens what is wished for, until it breaks or nobody wants it any more.
@@ -139,6 +178,45 @@ async fn of_a_thousand_streams_of_one_connection_at_most_32_are_served_and_other
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_two_hundred_peers_at_one_address_at_most_128_are_served_and_others_are_answered() {
+    let victim = victim().await;
+    let elsewhere = elsewhere(&victim).await;
+    let mut attackers = Vec::new();
+    for _ in 0..200 {
+        attackers.extend(Attacker::connect_to(elsewhere).await);
+    }
+    let asks = async |attacker: &Attacker| match attacker.open().await {
+        Some(mut stream) => is_answered(&mut stream).await,
+        None => false,
+    };
+    let asked = timeout(PATIENCE, futures::future::join_all(attackers.iter().map(asks))).await.unwrap();
+    let served = asked.into_iter().filter(|served| *served).count();
+    assert!((1..=128).contains(&served), "{served} peers are served");
+    is_served(&victim).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_records_from_one_address_leaves_those_of_others_where_they_are() {
+    let victim = victim().await;
+    let cid: Cid = Content::random(&mut rand::rng()).cid();
+    // Somebody announces one thing, and then the flood comes: more than there is room for.
+    let other = Attacker::connect(&victim).await;
+    let attacker = Attacker::connect_to(elsewhere(&victim).await).await.unwrap();
+    let flood = (0..70_000_u32).map(|key| key.to_be_bytes().to_vec()).collect();
+    for (peer, keys) in [(other, vec![cid.multihash()]), (attacker, flood)] {
+        let mut stream = peer.open().await.unwrap();
+        for key in keys {
+            stream.write_all(&announcement(&key, &peer.peer)).await.unwrap();
+        }
+        // All have been read: what comes after them on the same stream is answered.
+        assert!(timeout(PATIENCE, is_answered(&mut stream)).await.unwrap());
+    }
+    let asker = ready(on_loopback(vec![tcp_address(&victim)])).await;
+    let found = timeout(PATIENCE, asker.retrieve(cid)).await.unwrap().unwrap();
+    assert_eq!(found.class, OutcomeClass::Ok, "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_request_ends_its_stream_and_nothing_else() {
     let victim = victim().await;
     let attacker = Attacker::connect(&victim).await;
@@ -178,9 +256,7 @@ async fn who_asks_and_never_reads_is_not_read_either() {
 async fn an_address_with_many_silent_sockets_does_not_keep_others_out() {
     let victim = victim().await;
     let call = async |_| -> TcpStream {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
-        socket.connect((Ipv4Addr::LOCALHOST, victim.port()).into()).await.unwrap()
+        at_another_address().connect((Ipv4Addr::LOCALHOST, victim.port()).into()).await.unwrap()
     };
     let silent = futures::future::join_all((0..300).map(call)).await;
     // 32 of one address may be about to say who they are. Whoever says nothing is waited for 15 s.
