@@ -3,17 +3,17 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::DateTime;
-use parsec_test_support::ledger::Books;
+use parsec_test_support::ledger::{Books, LOST, Said};
 use serde_json::Value;
 
-use crate::plan::Mishap;
+use crate::plan::{Blow, Mishap, Plan};
 use crate::slot::{End, Growth};
 use crate::world::RULES;
 
 /// What a scheduler said until when.
 pub(crate) type Life = (Vec<Value>, SystemTime);
 
-/// By how much a process may have grown since it had settled. An allocator does not give back what a burst took (a backlog,
+/// By how much a process may have grown in the second half of its life. An allocator does not give back what a burst took (a backlog,
 /// answers of megabytes), and connections come and go with the peers that were asked last: a few MB were seen, and three
 /// files. What is looked for is more: of the 3,000 attempts of five minutes, traces that nobody lets go of would take 150 MB,
 /// and sockets a file each.
@@ -64,6 +64,30 @@ pub(crate) fn lifetimes(lives: &[Life], books: &Books) -> Vec<String> {
                 found.push(format!("loop {number} ended at {ended:.3}, its last round was due at {last:.3}"));
             }
         }
+    }
+    found
+}
+
+/// How many rows the schedulers said a damaged disk has lost.
+pub(crate) fn rows_lost(lives: &[Life]) -> usize {
+    let lines = lives.iter().flat_map(|(lines, _)| lines);
+    let lost = lines.filter(|line| line["message"] == "rows that waited on disk are damaged; they are lost");
+    lost.filter_map(|line| usize::try_from(line["rows"].as_u64()?).ok()).sum()
+}
+
+/// A changed byte costs a row at most, and no row is lost that is not counted: each attempt that ended and is recorded as lost is
+/// one of them. Those that a scheduler took with it when it was killed cannot be told from them.
+pub(crate) fn damage(plan: &Plan, said: &Said, books: &Books, lost: usize, flipped: usize) -> Vec<String> {
+    let mut found = Vec::new();
+    if lost > flipped {
+        found.push(format!("{flipped} bytes of the spool were changed, and {lost} rows are counted as lost"));
+    }
+    let was_said = |id: &String| said.attempts.contains_key(id);
+    let gone = books.operations.iter().filter(|row| row.outcome == LOST && was_said(&row.id)).count();
+    let killed = plan.strikes.iter().any(|strike| strike.blow == Blow::Scheduler(Mishap::Killed));
+    // A byte may be one of the row of a round: then the attempts of it stay as they were.
+    if gone > lost && !killed {
+        found.push(format!("{gone} attempts ended and are recorded as lost, and {lost} rows are counted as lost"));
     }
     found
 }

@@ -17,6 +17,7 @@ mod checks;
 mod health;
 mod plan;
 mod report;
+mod rot;
 mod run;
 mod slot;
 mod strangers;

@@ -47,6 +47,8 @@ pub(crate) enum Blow {
     Scheduler(Mishap),
     /// The scheduler's disk takes nothing more.
     SpoolDisk,
+    /// Bytes of what waits on the scheduler's disk change while it runs.
+    SpoolDamage,
     /// A server of somebody else's misbehaves.
     Stranger(usize, Manner),
 }
@@ -66,7 +68,7 @@ impl Blow {
         match self {
             Self::Database(outage) => Target::Database(outage.layer()),
             Self::Server(index, _) => Target::Server(index),
-            Self::Scheduler(_) | Self::SpoolDisk => Target::Scheduler,
+            Self::Scheduler(_) | Self::SpoolDisk | Self::SpoolDamage => Target::Scheduler,
             Self::Stranger(index, _) => Target::Stranger(index),
         }
     }
@@ -78,6 +80,7 @@ impl Blow {
             Self::Server(_, mishap) => format!("server {mishap:?}"),
             Self::Scheduler(mishap) => format!("scheduler {mishap:?}"),
             Self::SpoolDisk => "spool disk full".to_owned(),
+            Self::SpoolDamage => "spool damaged in use".to_owned(),
             Self::Stranger(_, Manner(manner)) => format!("stranger {}", crate::strangers::MANNERS[manner].0),
         }
     }
@@ -155,7 +158,7 @@ fn cards(cast: Cast, rng: &mut StdRng) -> Vec<Blow> {
     let mut cards: Vec<_> = Outage::ALL.map(Blow::Database).into();
     cards.extend(mishaps.map(|mishap| Blow::Server(rng.random_range(0..cast.servers), mishap)));
     cards.extend(mishaps.map(Blow::Scheduler));
-    cards.push(Blow::SpoolDisk);
+    cards.extend([Blow::SpoolDisk, Blow::SpoolDamage]);
     if cast.strangers > 0 {
         let manners = (0..cast.manners).map(Manner);
         cards.extend(manners.map(|manner| Blow::Stranger(rng.random_range(0..cast.strangers), manner)));

@@ -36,6 +36,8 @@ pub(crate) struct Report<'r> {
     pub(crate) recovery: Recovery,
     pub(crate) growth: &'r [(String, Growth)],
     pub(crate) ends: &'r [(String, End)],
+    /// How many bytes of the spool were changed, and how many rows were lost by that.
+    pub(crate) rot: (usize, usize),
 }
 
 /// Says something past libtest, which keeps what a test that passes prints to itself.
@@ -75,10 +77,14 @@ impl fmt::Display for Report<'_> {
         writeln!(f, "{struck} of {} faults found something to strike:\n", self.struck.len())?;
         table(f, ["fault", "times"], count(self.kinds()))?;
         self.attempts(f)?;
+        writeln!(f, "\n{} bytes of the spool were changed; {} rows are counted as lost.", self.rot.0, self.rot.1)?;
         writeln!(f, "\nEnds of processes:\n")?;
         table(f, ["who, how", "times"], count(self.ends.iter().map(|(name, end)| how(name, end))))?;
         self.recoveries(f)?;
-        writeln!(f, "\n| process | settled for | memory then, MB | at the end | files then | at the end |")?;
+        writeln!(
+            f,
+            "\n| process | age | memory until half of that, MB | at the end | files until then | at the end |"
+        )?;
         writeln!(f, "| --- | ---: | ---: | ---: | ---: | ---: |")?;
         for (name, Growth { over, early, late }) in self.growth {
             let [before, after] = [early, late].map(|footprint| footprint.memory_kb / 1024);

@@ -1,9 +1,10 @@
 //! One run, from the first process to the last row.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::future::join_all;
-use parsec_test_support::ledger::{self, Books, Said};
+use parsec_test_support::ledger::{self, Books, Rules, Said};
 use tokio::time::{Instant, sleep_until};
 
 use crate::checks;
@@ -17,10 +18,6 @@ use crate::world::{RULES, World};
 /// What a run takes beside the faults: starting, recovering (a server that was marked offline is back with its next heartbeat,
 /// within a minute), and ending.
 const AROUND: Duration = Duration::from_secs(240);
-
-/// How long a process is there before its memory and files are taken for what it needs: a minute, or a third of a run that is
-/// shorter than three.
-const SETTLING: Duration = Duration::from_secs(60);
 
 /// A strike that is over.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +33,7 @@ pub(crate) async fn play(plan: &Plan) {
     let stage = Stage::lasting(plan.length + AROUND);
     let world = World::start(&stage).await;
     let (struck, recovery, mut complaints) = tokio::select! {
-        never = world.keep(SETTLING.min(plan.length / 3)) => match never {},
+        never = world.keep() => match never {},
         seen = strike(&stage, &world, plan) => seen,
     };
     let growth = growth(&world).await;
@@ -45,12 +42,23 @@ pub(crate) async fn play(plan: &Plan) {
     let (ends, lives) = close(&world, &mut said).await;
     let client = world.database.postgres.client().await.expect("nothing is wrong with the database any more");
     let books = Books::read(&client).await.expect("the tables can be read");
-    complaints.extend(ledger::disagreements(&said, &books, RULES));
+    let (lost, flipped) = (checks::rows_lost(&lives), world.flipped.load(Ordering::Relaxed));
+    complaints.extend(ledger::disagreements(&said, &books, Rules { lost, ..RULES }));
+    complaints.extend(checks::damage(plan, &said, &books, lost, flipped));
     complaints.extend(checks::lifetimes(&lives, &books));
     complaints.extend(checks::growth(&growth));
     complaints.extend(checks::ends(&ends));
 
-    let report = Report { plan, struck: &struck, said: &said, books: &books, recovery, growth: &growth, ends: &ends };
+    let report = Report {
+        plan,
+        struck: &struck,
+        said: &said,
+        books: &books,
+        recovery,
+        growth: &growth,
+        ends: &ends,
+        rot: (flipped, lost),
+    };
     report::publish(&report, &complaints);
     if !complaints.is_empty() {
         report::keep_logs(plan, &lives);

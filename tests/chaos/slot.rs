@@ -24,10 +24,16 @@ pub(crate) struct End {
     pub(crate) last_line: String,
 }
 
-/// The memory and files of one process, early and late.
+/// How old a process is before it can be said to grow: until half of that, also on a busy machine, it has taken what it needs.
+const OLD_ENOUGH: Duration = Duration::from_secs(60);
+
+/// How often it is looked at.
+const SAMPLING: Duration = Duration::from_secs(1);
+
+/// The memory and files of one process: the most of the first half of its life, and what it has at the end.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Growth {
-    /// How long it lived between the two.
+    /// How long it lived.
     pub(crate) over: Duration,
     pub(crate) early: Footprint,
     pub(crate) late: Footprint,
@@ -43,8 +49,8 @@ pub(crate) struct Slot {
 struct State {
     process: Option<Process>,
     since: Instant,
-    /// What the process took once it had settled, and when that was.
-    settled: Option<(Instant, Footprint)>,
+    /// What the process took, and when.
+    samples: Vec<(Instant, Footprint)>,
     frozen: bool,
     ends: Vec<End>,
     /// What those said that have ended, and when each of them had.
@@ -56,7 +62,7 @@ impl Slot {
     pub(crate) fn new(name: String, start: impl Fn() -> Process + Send + Sync + 'static) -> Self {
         let process = Some(start());
         let (ends, said) = (Vec::new(), Vec::new());
-        let state = State { process, since: Instant::now(), settled: None, frozen: false, ends, said };
+        let state = State { process, since: Instant::now(), samples: Vec::new(), frozen: false, ends, said };
         Self { name, start: Box::new(start), state: Mutex::new(state) }
     }
 
@@ -102,27 +108,30 @@ impl Slot {
     }
 
     /// As systemd or an orchestrator does: a process that has ended by itself has a successor. And what one takes of the
-    /// machine is noted once it has been there for `settling`.
-    pub(crate) async fn keep(&self, settling: Duration) {
+    /// machine is noted.
+    pub(crate) async fn keep(&self) {
         // Somebody is busy with it, and may wait for an end: the others must not wait for that.
         let Ok(mut state) = self.state.try_lock() else { return };
         if let Some(process) = state.process.take_if(|process| process.has_ended()) {
             state.bury(process, None).await;
             state.start(&self.start);
         }
-        if state.settled.is_none()
-            && state.since.elapsed() >= settling
+        if state.samples.last().is_none_or(|(at, _)| at.elapsed() >= SAMPLING)
             && let Some(footprint) = state.process.as_ref().and_then(Process::footprint)
         {
-            state.settled = Some((Instant::now(), footprint));
+            state.samples.push((Instant::now(), footprint));
         }
     }
 
-    /// How the process that is there has grown since it settled; `None` if it is too young to say.
+    /// How the process that is there has grown; `None` if it is too young to say.
     pub(crate) async fn growth(&self) -> Option<Growth> {
         let state = self.state.lock().await;
-        let (at, early) = state.settled?;
-        Some(Growth { over: at.elapsed(), early, late: state.process.as_ref()?.footprint()? })
+        let over = state.since.elapsed();
+        let half = state.since + over / 2;
+        let early = || state.samples.iter().take_while(|(at, _)| *at <= half).map(|(_, footprint)| footprint);
+        let memory_kb = early().map(|footprint| footprint.memory_kb).max().filter(|_| over >= OLD_ENOUGH)?;
+        let early = Footprint { memory_kb, files: early().map(|footprint| footprint.files).max()? };
+        Some(Growth { over, early, late: state.process.as_ref()?.footprint()? })
     }
 
     /// Ends the last process in good order. Returns how all of them ended, and what each of them said until when.
@@ -136,7 +145,7 @@ impl Slot {
 impl State {
     fn start(&mut self, start: &(dyn Fn() -> Process + Send + Sync)) {
         self.process = Some(start());
-        (self.since, self.settled, self.frozen) = (Instant::now(), None, false);
+        (self.since, self.samples, self.frozen) = (Instant::now(), Vec::new(), false);
     }
 
     async fn bury(&mut self, process: Process, mishap: Option<Mishap>) {

@@ -1,6 +1,7 @@
 //! The deployment that is struck.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -12,8 +13,10 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_postgres::Error;
 
 use crate::deployment::{scheduling, server_of};
+use crate::health::status;
 use crate::plan::{Blow, Cast, Strike};
 use crate::process::{IGNORE_FILE_LIMIT, Process};
+use crate::rot;
 use crate::slot::Slot;
 use crate::stage::Stage;
 use crate::strangers::{self, MANNERS};
@@ -32,7 +35,7 @@ pub(crate) const CAST: Cast =
 const PEERS: &str = "30";
 
 const INTERVAL: &str = "1s";
-pub(crate) const RULES: Rules = Rules { interval: Duration::from_secs(1), probes: 2 };
+pub(crate) const RULES: Rules = Rules { interval: Duration::from_secs(1), probes: 2, lost: 0 };
 
 /// A server says itself that an operation took too long, and then the scheduler does. Both are short here, because a round
 /// that waits for a bad server is a round that tests nothing else.
@@ -55,7 +58,9 @@ pub(crate) struct World {
     pub(crate) scheduler: Slot,
     strangers: Vec<Stranger>,
     _network: Process,
-    _spool: TempDir,
+    spool: TempDir,
+    /// How many bytes of the spool were changed.
+    pub(crate) flipped: AtomicUsize,
 }
 
 impl World {
@@ -81,8 +86,16 @@ impl World {
 
         let spool = tempfile::Builder::new().prefix("parsec-chaos-").tempdir().unwrap();
         let scheduler = scheduler(stage, &url, &spool);
-        let world =
-            Self { stage: stage.clone(), database, servers, scheduler, strangers, _network: network, _spool: spool };
+        let world = Self {
+            stage: stage.clone(),
+            database,
+            servers,
+            scheduler,
+            strangers,
+            _network: network,
+            spool,
+            flipped: AtomicUsize::new(0),
+        };
         world.plays_a_round_of_each_group(0.0).await;
         world
     }
@@ -104,11 +117,11 @@ impl World {
     }
 
     /// Sees to it, for as long as it is polled, that whoever ends by itself has a successor, and that strangers are listed.
-    pub(crate) async fn keep(&self, settling: Duration) -> Infallible {
+    pub(crate) async fn keep(&self) -> Infallible {
         let mut beat_at = Instant::now();
         loop {
             for slot in self.slots() {
-                slot.keep(settling).await;
+                slot.keep().await;
             }
             if beat_at <= Instant::now() {
                 beat_at = Instant::now() + STRANGERS_BEAT;
@@ -143,6 +156,7 @@ impl World {
             Blow::Server(index, mishap) => self.servers[index].strike(mishap).await,
             Blow::Scheduler(mishap) => self.scheduler.strike(mishap).await,
             Blow::SpoolDisk => self.spools(false).await,
+            Blow::SpoolDamage => self.spool_rots(Instant::now() + lasting).await,
             Blow::Stranger(index, manner) => {
                 strangers::behaves(&self.strangers[index], manner).await;
                 true
@@ -161,8 +175,26 @@ impl World {
             Blow::Server(index, mishap) => self.servers[index].heal(mishap).await,
             Blow::Scheduler(mishap) => self.scheduler.heal(mishap).await,
             Blow::SpoolDisk => drop(self.spools(true).await),
+            // It never is.
+            Blow::SpoolDamage => {}
             Blow::Stranger(index, _) => strangers::behaves_well(&self.strangers[index]).await,
         }
+    }
+
+    /// Changes bytes of the scheduler's spool as soon as rows wait there. Returns whether some did until then.
+    async fn spool_rots(&self, until: Instant) -> bool {
+        let rot = async |process: &Process| {
+            let waiting = status(process).await?["recorder"]["spool"]["rows"].as_u64()?;
+            (waiting > 0).then(|| rot::flip_some(self.spool.path()))
+        };
+        while Instant::now() < until {
+            if let Some(flipped) = self.scheduler.look(rot).await.flatten() {
+                self.flipped.fetch_add(flipped, Ordering::Relaxed);
+                return true;
+            }
+            sleep(INSISTING).await;
+        }
+        false
     }
 
     /// Whether the scheduler may write to its disk.

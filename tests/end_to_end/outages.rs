@@ -25,7 +25,7 @@ use crate::stage::Stage;
 
 /// Many rounds in a short time; a round of this size takes a tenth of it.
 const INTERVAL: &str = "500ms";
-const RULES: Rules = Rules { interval: Duration::from_millis(500), probes: 2 };
+const RULES: Rules = Rules { interval: Duration::from_millis(500), probes: 2, lost: 0 };
 
 /// Servers and a scheduler that measure, and a database; one of them is about to have trouble.
 struct Scene {
@@ -94,12 +94,17 @@ impl Scene {
 
     /// Starts a scheduler, the only one.
     fn schedule(&mut self) {
+        self.schedule_after(IGNORE_FILE_LIMIT);
+    }
+
+    /// The same by a shell that does this first.
+    fn schedule_after(&mut self, first: &str) {
         assert!(self.scheduler.is_none(), "two schedulers would measure twice");
         let (url, probes) = (self.database.url(), RULES.probes.to_string());
         let usual = ["--database-url", &url, "--probes", &probes];
         let added: Vec<&str> = self.scheduling.iter().map(String::as_str).collect();
         let args = scheduling("default", INTERVAL, &[&usual, &added[..]].concat());
-        self.scheduler = Some(Process::start_after(&self.stage, IGNORE_FILE_LIMIT, &args));
+        self.scheduler = Some(Process::start_after(&self.stage, first, &args));
     }
 
     fn scheduler(&self) -> &Process {
@@ -168,7 +173,12 @@ impl Scene {
     }
 
     /// Ends everything in good order, and compares what was said with what was written.
-    async fn agrees(mut self) -> Books {
+    async fn agrees(self) -> Books {
+        self.agrees_but_for(0).await
+    }
+
+    /// The same where a disk has lost so many rows.
+    async fn agrees_but_for(mut self, lost: usize) -> Books {
         let scheduler = self.scheduler.take().expect("a scheduler has been started");
         let ended = scheduler.terminate().await;
         assert_eq!(ended.code(), 0, "{}", ended.err);
@@ -180,7 +190,7 @@ impl Scene {
         }
         let client = self.database.postgres.client().await.expect("the server is there");
         let books = Books::read(&client).await.expect("the tables can be read");
-        assert_eq!(ledger::disagreements(&self.said, &books, RULES), Vec::<String>::new());
+        assert_eq!(ledger::disagreements(&self.said, &books, Rules { lost, ..RULES }), Vec::<String>::new());
         books
     }
 }

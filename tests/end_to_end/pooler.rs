@@ -9,7 +9,7 @@ use crate::process::Process;
 use crate::stage::Stage;
 
 const INTERVAL: &str = "500ms";
-const RULES: Rules = Rules { interval: std::time::Duration::from_millis(500), probes: 1 };
+const RULES: Rules = Rules { interval: std::time::Duration::from_millis(500), probes: 1, lost: 0 };
 
 /// Nothing has to be set: each process is given the sessions of others, transaction by transaction.
 async fn a_deployment_measures_behind_a_pooler(lending: Lending) {

@@ -41,30 +41,35 @@ pub struct Rules {
     pub interval: Duration,
     /// How often each node looks up what was published.
     pub probes: usize,
+    /// How many rows the processes said a damaged disk has lost: as many may be missing.
+    pub lost: usize,
 }
 
 /// Everything that the two books do not agree on, one sentence each.
 pub fn disagreements(said: &Said, books: &Books, rules: Rules) -> Vec<String> {
     let mut found = Vec::new();
-    compare_attempts(said, books, &mut found);
+    compare_attempts(said, books, rules, &mut found);
     check_links(books, &mut found);
     check_rounds(books, rules, &mut found);
-    check_grids(books, rules.interval, &mut found);
+    check_grids(books, rules, &mut found);
     check_traces(books, &mut found);
     found
 }
 
 /// Every attempt that somebody spoke of has one row that says the same, and no row is of an attempt that nobody spoke of,
 /// unless its result is said to be lost.
-fn compare_attempts(said: &Said, books: &Books, found: &mut Vec<String>) {
+fn compare_attempts(said: &Said, books: &Books, rules: Rules, found: &mut Vec<String>) {
     let mut rows: BTreeMap<&str, &OperationRow> = BTreeMap::new();
     for row in &books.operations {
         if rows.insert(&row.id, row).is_some() {
             found.push(format!("attempt {} has two rows", row.id));
         }
     }
+    let due: BTreeSet<_> = said.attempts.keys().chain(&said.measured).collect();
+    let missing = due.iter().filter(|id| !rows.contains_key(id.as_str())).count();
     for (id, attempt) in &said.attempts {
         match rows.get(id.as_str()) {
+            None if missing <= rules.lost => {}
             None => found.push(format!("attempt {id} ended ({}) and has no row", attempt.outcome)),
             // Killed between saying it and having it kept.
             Some(row) if row.outcome == LOST => {}
@@ -74,7 +79,7 @@ fn compare_attempts(said: &Said, books: &Books, found: &mut Vec<String>) {
             Some(_) => {}
         }
     }
-    for id in said.measured.iter().filter(|id| !rows.contains_key(id.as_str())) {
+    for id in said.measured.iter().filter(|id| missing > rules.lost && !rows.contains_key(id.as_str())) {
         found.push(format!("a server measured attempt {id}, which has no row"));
     }
     for row in &books.operations {
@@ -119,8 +124,8 @@ fn check_rounds(books: &Books, rules: Rules, found: &mut Vec<String>) {
         }
         let (count, whole) = (attempts.len(), round.whole(rules.probes));
         let fits = match round.outcome.as_deref() {
-            Some("complete") => count == whole,
-            Some("provide_failed") => count == 1,
+            Some("complete") => count <= whole && count + rules.lost >= whole,
+            Some("provide_failed") => count <= 1 && count + rules.lost >= 1,
             Some("too_few_nodes") => count == 0,
             Some("interrupted") => count <= whole,
             Some(_) | None => false,
@@ -128,24 +133,33 @@ fn check_rounds(books: &Books, rules: Rules, found: &mut Vec<String>) {
         if !fits {
             found.push(format!("{round:?} has {count} attempts, a complete one would have {whole}"));
         }
-        let looks_whole = round.outcome.as_deref() == Some("complete");
+        // The rows of its attempts may be lost although it was whole.
+        let looks_whole = round.outcome.as_deref() == Some("complete") && rules.lost == 0;
         if looks_whole && attempts.iter().any(|row| [LOST, "cancelled"].contains(&row.outcome.as_str())) {
             found.push(format!("round {} looks whole, and attempts of it were cut off", round.id));
         }
     }
-    for (round, attempts) in attempts {
-        found.push(format!("round {round} has {} attempts and no row", attempts.len()));
+    if attempts.len() > rules.lost {
+        let rounds = attempts.into_iter();
+        found.extend(
+            rounds.map(|(round, attempts)| format!("round {round} has {} attempts and no row", attempts.len())),
+        );
     }
 }
 
 /// The rounds of each loop, with those that it says it left out, are the grid.
-fn check_grids(books: &Books, interval: Duration, found: &mut Vec<String>) {
+fn check_grids(books: &Books, rules: Rules, found: &mut Vec<String>) {
+    let interval = rules.interval;
     for (scheduler, rounds) in books.loops() {
         let Some(first) = rounds.first() else { continue };
-        let mut place = 0;
+        let (mut place, mut lost) = (0, rules.lost);
         for (index, round) in rounds.iter().enumerate() {
             place += if index == 0 { 0 } else { round.skipped + 1 };
-            let should = first.due + f64::from(place) * interval.as_secs_f64();
+            let should = |place| first.due + f64::from(place) * interval.as_secs_f64();
+            while lost > 0 && round.due - should(place) > OFF_THE_GRID {
+                (place, lost) = (place + 1, lost - 1);
+            }
+            let should = should(place);
             if (round.due - should).abs() > OFF_THE_GRID {
                 found.push(format!(
                     "loop {scheduler}: after {index} rounds and those left out, the next is due {:.3} s off its place: {round:?}",

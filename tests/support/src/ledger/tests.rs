@@ -3,7 +3,7 @@
 use super::*;
 use serde_json::json;
 
-const RULES: Rules = Rules { interval: Duration::from_secs(1), probes: 2 };
+const RULES: Rules = Rules { interval: Duration::from_secs(1), probes: 2, lost: 0 };
 
 fn round(id: &str, due: f64, outcome: &str) -> RoundRow {
     RoundRow {
@@ -138,4 +138,25 @@ fn a_round_that_is_missing_is_found_unless_it_was_left_out() {
     };
     assert_eq!(late(2), "");
     assert!(late(0).contains("loop 1: after 1 rounds"));
+}
+
+#[test]
+fn as_many_rows_may_be_missing_as_a_disk_is_said_to_have_lost() {
+    let (said, mut books) = agreed();
+    books.operations.retain(|row| row.id != "a1");
+    books.provides.clear();
+    assert!(!disagreements(&said, &books, RULES).is_empty());
+    assert_eq!(disagreements(&said, &books, Rules { lost: 1, ..RULES }), Vec::<String>::new());
+    books.operations.retain(|row| row.id != "a5");
+    assert!(!disagreements(&said, &books, Rules { lost: 1, ..RULES }).is_empty());
+}
+
+#[test]
+fn a_round_whose_only_row_is_lost_leaves_its_place_on_the_grid() {
+    let (said, mut books) = agreed();
+    books.rounds[1].due = 12.0;
+    assert!(!disagreements(&said, &books, RULES).is_empty());
+    assert_eq!(disagreements(&said, &books, Rules { lost: 1, ..RULES }), Vec::<String>::new());
+    books.rounds[1].due = 13.0;
+    assert!(!disagreements(&said, &books, Rules { lost: 1, ..RULES }).is_empty());
 }
