@@ -31,7 +31,10 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("parsec-schema", &["parsec-", "tokio", "actix", "actix-web", "libp2p"]),
     ("parsec-host", &["parsec-", "tokio", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
     ("parsec-dht", &["parsec-!parsec-measure", "actix", "actix-web", "diesel", "diesel-async"]),
-    ("parsec-lab", &["parsec-!parsec-measure,parsec-dht", "actix", "actix-web", "diesel", "diesel-async"]),
+    (
+        "parsec-lab",
+        &["parsec-!parsec-measure,parsec-dht,parsec-results", "actix", "actix-web", "diesel", "diesel-async"],
+    ),
     ("parsec-api", &["parsec-!parsec-measure", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
     ("parsec-results", &["parsec-!parsec-measure", "tokio", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
     (

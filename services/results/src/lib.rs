@@ -4,8 +4,10 @@
 //! - [`phases`]: what a request was doing at which time
 //! - [`path`]: the critical path, on which every moment of an operation belongs to somebody
 //! - [`explain`]: what the time of an operation went to, to be added up or told
+//! - [`bench`]: operations of one kind by one strategy on a simulated network
 //! - [`statistics`]: what many attempts say together, and how sure that is
 
+pub mod bench;
 mod explanation;
 pub mod path;
 pub mod phases;

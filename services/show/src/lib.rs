@@ -4,13 +4,16 @@
 //! - [`operation`]: one operation, with [`sentences`] about what its time went to and its [`waterfall`]
 //! - [`recorded`]: operations out of the database; [`facts`]: what there is to say of both
 //! - [`groups`]: many measurements, by what they have in common
+//! - [`bench`]: strategies side by side; [`rounds`]: rounds as they are played
 //! - [`words`]: numbers in words
 //! - [`Look`]: what the terminal can show
 
+pub mod bench;
 pub mod facts;
 pub mod groups;
 pub mod operation;
 pub mod recorded;
+pub mod rounds;
 pub mod sentences;
 pub mod waterfall;
 pub mod words;

@@ -1,16 +1,15 @@
 //! What the strategies do on a local network, side by side.
 
 mod plan;
-mod rows;
 mod runner;
 
 use std::sync::mpsc::Sender;
 use std::thread;
 
 use parsec_measure::{OperationKind, StrategyKind};
+use parsec_results::bench::BenchRow;
 
 pub use self::plan::{BenchError, BenchPlan};
-pub use self::rows::{BenchRow, Sample};
 
 use self::runner::Samples;
 use crate::LocalTransport;

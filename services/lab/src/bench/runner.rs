@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use parsec_dht::{Dht, Identity, Node, NodeConfig, Readiness};
 use parsec_measure::{Cid, Content, Effort, Latency, Measured, OutcomeClass, RequestKind, StrategyKind};
+use parsec_results::bench::Sample;
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 use tokio::time::{Instant, sleep};
 
 use super::plan::{BenchError, BenchPlan};
-use super::rows::Sample;
 use crate::{LocalConfig, LocalNetwork, LocalPeer, LocalTransport, Observer, Region, Turns};
 
 /// How many peers shall hold a record (k of the specification).

@@ -1,12 +1,8 @@
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
-
-use parsec_settings::{Command, parse};
-
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use parsec_lab::bench::Sample;
 use parsec_measure::Effort;
+use parsec_results::bench::Sample;
 
 use super::*;
 
@@ -75,18 +71,4 @@ fn csv_has_a_header_and_a_line_for_each_row() {
     assert_eq!(lines[0], COLUMNS.join(","));
     assert_eq!(lines[1], "classic,provide,1,1,0.25,0.25,0.25,2.5,2.5,2.5,40.0,4.0,30.0,3.0,,20.0,20.0,1.0");
     assert_eq!(lines[2..], [""]);
-}
-
-#[test]
-fn the_heading_says_under_which_circumstances() {
-    let heading = |line: &str| match parse(line.split(' ').map(OsString::from), &BTreeMap::new(), &crate::BINARY) {
-        Ok((Command::Bench(config), _)) => heading(&config, 7),
-        other => panic!("{line}: {other:?}"),
-    };
-    assert_eq!(
-        heading("parsec bench"),
-        "500 peers, RTT 100ms, 15 % undialable, 0 % silent, cold connections, alpha 10, seed 7, transport memory, virtual clock"
-    );
-    let tcp = heading("parsec bench --transport tcp --silent 0.025 --warm");
-    assert!(tcp.contains("2.5 % silent, warm connections") && tcp.ends_with("transport tcp, real clock"), "{tcp}");
 }

@@ -1,13 +1,11 @@
-//! The output of a comparison of strategies: a table for people, JSON or CSV for programs.
+//! A comparison of strategies: a table for people, JSON or CSV for programs.
 
 use comfy_table::{CellAlignment, Table, presets};
-use parsec_lab::bench::BenchRow;
 use parsec_measure::{OperationKind, StrategyKind};
-use parsec_show::words;
+use parsec_results::bench::BenchRow;
 use serde_json::Value;
 
-use crate::output::{self, Unwritten};
-use parsec_settings::{BenchConfig, BenchFormat, BenchTransport};
+use crate::words;
 
 /// The columns of the CSV file, in their order: the fields of a [`BenchRow`].
 const COLUMNS: [&str; 18] = [
@@ -31,47 +29,8 @@ const COLUMNS: [&str; 18] = [
     "closest_found_share",
 ];
 
-/// Prints the results and the conditions of the measurement: above the table for people, on stderr with the rows for
-/// programs.
-///
-/// # Errors
-/// If stdout cannot be written to.
-pub(crate) fn print(config: &BenchConfig, seed: u64, rows: &[BenchRow]) -> Result<(), Unwritten> {
-    let heading = heading(config, seed);
-    match config.format {
-        BenchFormat::Text => output::line(&format!("{heading}\n{}", table(rows))),
-        BenchFormat::Json => {
-            output::note(&heading);
-            output::line(&json(rows))
-        }
-        BenchFormat::Csv => {
-            output::note(&heading);
-            output::table(&csv(rows))
-        }
-    }
-}
-
-/// The conditions in one line.
-pub(crate) fn heading(config: &BenchConfig, seed: u64) -> String {
-    let percent = |share: f64| format!("{} %", (share * 1e4).round() / 1e2);
-    let clock = match config.transport {
-        BenchTransport::Memory => "virtual clock",
-        BenchTransport::Tcp | BenchTransport::Quic => "real clock",
-    };
-    format!(
-        "{} peers, RTT {}, {} undialable, {} silent, {} connections, alpha {}, seed {seed}, transport {}, {clock}",
-        config.peers,
-        parsec_measure::written_duration(config.rtt),
-        percent(config.undialable.get()),
-        percent(config.silent.get()),
-        if config.warm { "warm" } else { "cold" },
-        config.alpha,
-        config.transport.as_str(),
-    )
-}
-
 /// For people: a table, and how each strategy's publications compare with the classic ones.
-fn table(rows: &[BenchRow]) -> String {
+pub fn table(rows: &[BenchRow]) -> String {
     let (times, costs) = (table_of(rows, &TIMES), table_of(rows, &COSTS));
     let comparison: String =
         rows.iter().filter_map(|row| compared(row, rows)).map(|line| format!("\n{line}")).collect();
@@ -155,13 +114,13 @@ fn compared(row: &BenchRow, rows: &[BenchRow]) -> Option<String> {
 }
 
 /// For programs: a list of objects.
-fn json(rows: &[BenchRow]) -> String {
+pub fn json(rows: &[BenchRow]) -> String {
     let rows = serde_json::to_value(rows).expect("rows are names and numbers");
     format!("{rows:#}")
 }
 
 /// For spreadsheets, as RFC 4180 defines it: a header, lines that end in CR LF; unknown values are empty.
-fn csv(rows: &[BenchRow]) -> String {
+pub fn csv(rows: &[BenchRow]) -> String {
     let field = |value: &Value| match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
