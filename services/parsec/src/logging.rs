@@ -35,16 +35,6 @@ const MAX_FIELDS: usize = 24;
 /// Our own crates, to which the level applies. Libraries log warnings and errors.
 const OURS: [&str; 5] = ["parsec", "parsec_actors", "parsec_api", "parsec_dht", "parsec_store"];
 
-fn directive(level: LogLevel) -> &'static str {
-    match level {
-        LogLevel::Error => "error",
-        LogLevel::Warn => "warn",
-        LogLevel::Info => "info",
-        LogLevel::Debug => "debug",
-        LogLevel::Trace => "trace",
-    }
-}
-
 /// The crates of libp2p, and actix's reader of requests, report mistakes of strangers as warnings and errors. For us
 /// these are as ordinary as the weather.
 const WEATHER: [&str; 5] =
@@ -52,7 +42,7 @@ const WEATHER: [&str; 5] =
 
 /// The filters in `asked` come last and win. For a library that they mention, our own filters are left out.
 fn filter(level: LogLevel, asked: Option<&str>) -> EnvFilter {
-    let ours = OURS.map(|name| format!("{name}={}", directive(level))).join(",");
+    let ours = OURS.map(|name| format!("{name}={}", level.as_str())).join(",");
     let libraries = if level < LogLevel::Warn { "error" } else { "warn" };
     let asked = asked.unwrap_or_default();
     let about: Vec<_> = asked.split(',').filter_map(|part| part.split(['=', '[']).next()).map(str::trim).collect();

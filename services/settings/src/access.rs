@@ -10,7 +10,7 @@ use crate::declare::settings;
 use crate::error::ConfigError;
 use crate::key::Secrecy;
 use crate::sources::Sources;
-use crate::values::{Reading, within};
+use crate::values::{Reading, Value, within};
 
 /// A place to listen on or to call, not yet resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +131,16 @@ pub(crate) fn host(host: &str) -> Reading<String> {
         Ok(plain.to_owned())
     } else {
         Err("expected an IP address or a host name; 0.0.0.0 listens on all addresses".to_owned())
+    }
+}
+
+/// A host, by name or address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host(pub String);
+
+impl Value for Host {
+    fn read(text: &str) -> Reading<Self> {
+        host(text).map(Self)
     }
 }
 

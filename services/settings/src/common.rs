@@ -17,7 +17,7 @@ settings! {
     CommonConfig(from) = "General" global;
     file: Option<PathBuf> = ("config", "config", "FILE"), "Configuration file, .toml or .yaml";
     debug: bool = ("log.debug", "debug", "BOOL").variable("PARSEC_DEBUG"), "Log at level 5 at least";
-    level: LogLevel = ("log.level", "log-level", "LEVEL").default("4"),
+    level: LogLevel = ("log.level", "log-level", "LEVEL").default("4") by log_level,
         "How much to log: error, warn, info, debug or trace, or 0 to 2 errors only, 3 warnings, 4 info, 5 debug, 6 trace";
     filter: Option<String> = ("log.filter", "log-filter", "DIRECTIVES") by log_filter,
         "What to log besides, also of libraries: TARGET=LEVEL,… in tracing's syntax, such as libp2p_kad=debug";
@@ -41,6 +41,11 @@ impl CommonConfig {
         let level = if self.debug { self.level.max(LogLevel::Debug) } else { self.level };
         LogConfig { level, filter: self.filter.clone(), format: self.format }
     }
+}
+
+fn log_level(text: &str) -> Reading<LogLevel> {
+    let expected = "expected error, warn, info, debug or trace, or a number from 0 (panic) over 2 (error) and 4 (info) to 6 (trace)";
+    LogLevel::read(text).map_err(|_| expected.to_owned())
 }
 
 fn log_filter(text: &str) -> Reading<String> {

@@ -64,8 +64,8 @@ pub struct Key {
     pub rivals: &'static [&'static str],
     /// Why it has no effect, if it is read for the sake of existing deployments alone.
     pub idle: Option<&'static str>,
-    /// How its value is read then: a text that is the same for values that mean the same, or what would have been right.
-    pub idle_reader: fn(&str) -> Result<String, String>,
+    /// What a text means: a text that is the same for all that mean the same, or what would have been right.
+    pub meaning: fn(&str) -> Result<String, String>,
 }
 
 /// The details of a setting that not every one has; each is a method that adds it to a declaration.
@@ -88,11 +88,12 @@ details! {
     unless: &'static str = Some(unless);
     rivals: &'static [&'static str] = rivals;
     help: &'static str = help;
+    idle: &'static str = Some(idle);
 }
 
 impl Key {
     pub(crate) const fn new(
-        (kind, choices): (Kind, &'static [Choice]),
+        (kind, choices, meaning): (Kind, &'static [Choice], fn(&str) -> Result<String, String>),
         (name, flag, placeholder): (&'static str, &'static str, &'static str),
         variable: &'static str,
     ) -> Self {
@@ -111,12 +112,8 @@ impl Key {
             unless: None,
             rivals: &[],
             idle: None,
-            idle_reader: |text| Ok(text.to_owned()),
+            meaning,
         }
-    }
-
-    pub(crate) const fn idle(self, reason: &'static str, idle_reader: fn(&str) -> Result<String, String>) -> Self {
-        Self { idle: Some(reason), idle_reader, ..self }
     }
 
     /// Every environment variable that sets this, the current name first.
@@ -129,8 +126,8 @@ impl Key {
         std::iter::once(self.flag).chain(self.older_flags.iter().copied())
     }
 
-    /// What it means, and why it has no effect if it has none.
-    pub fn meaning(&self) -> String {
+    /// What it is for, and why it has no effect if it has none.
+    pub fn described(&self) -> String {
         self.idle.map_or_else(|| self.help.to_owned(), |reason| format!("{}; no effect: {reason}", self.help))
     }
 

@@ -36,7 +36,7 @@ fn row(key: &Key) -> String {
     let name = if key.name == CONFIG { "–".to_owned() } else { format!("`{}`", key.name) };
     let values: Vec<_> = key.choices.iter().map(|(name, _)| format!("`{name}`")).collect();
     let values = if values.is_empty() { String::new() } else { format!(": {}", values.join(", ")) };
-    let help = (key.meaning() + &values).replace('|', "\\|");
+    let help = (key.described() + &values).replace('|', "\\|");
     let flags: Vec<_> = key.flags().map(|flag| format!("`--{flag}`")).collect();
     format!("| {} | {} | {name} | {default} | {help} |", flags.join(", "), variables.join(", "))
 }

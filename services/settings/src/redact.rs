@@ -9,28 +9,22 @@ use crate::secrecy::{BLANK, mask_stray};
 /// The command line as it may be stored and shown: the values of secret flags are blanked, and so is
 /// every password in a URL or a login, wherever it stands.
 pub fn redacted(args: impl IntoIterator<Item = OsString>) -> String {
-    let mut shown = Vec::new();
     let mut secret_follows = false;
-    for arg in args {
+    let shown = args.into_iter().map(|arg| {
         let arg = arg.to_string_lossy();
-        if std::mem::take(&mut secret_follows) {
-            shown.push(BLANK.to_owned());
-            continue;
-        }
-        let bare = arg.strip_prefix("--").or_else(|| arg.strip_prefix('-'));
-        match bare.map(|flag| flag.split_once('=').unwrap_or((flag, ""))) {
-            Some((flag, _)) if is_secret(flag) && arg.contains('=') => {
-                let dashes = if arg.starts_with("--") { "--" } else { "-" };
-                shown.push(format!("{dashes}{flag}={BLANK}"));
-            }
-            Some((flag, _)) if is_secret(flag) => {
+        let (flag, value) = arg.split_once('=').map_or((&*arg, None), |(flag, value)| (flag, Some(value)));
+        let bare = flag.strip_prefix("--").or_else(|| flag.strip_prefix('-'));
+        match (std::mem::take(&mut secret_follows), bare.is_some_and(is_secret), value) {
+            (true, ..) => BLANK.to_owned(),
+            (false, true, Some(_)) => format!("{flag}={BLANK}"),
+            (false, true, None) => {
                 secret_follows = true;
-                shown.push(arg.into_owned());
+                arg.into_owned()
             }
-            _ => shown.push(mask_stray(&arg)),
+            (false, false, _) => mask_stray(&arg),
         }
-    }
-    shown.join(" ")
+    });
+    shown.collect::<Vec<_>>().join(" ")
 }
 
 fn is_secret(flag: &str) -> bool {

@@ -15,6 +15,7 @@ use crate::common::{
 };
 use crate::declare::settings;
 use crate::error::{ConfigError, Origin};
+use crate::idle::{DatastoreConfig, FirehoseConfig, IpniConfig, RoutingConfig};
 use crate::sources::Sources;
 use crate::values::{self, Reading, within};
 
@@ -143,6 +144,9 @@ settings! {
     + access: ServingConfig, "Whom the HTTP API lets in";
     + dht: DhtConfig, "Its part in the DHT";
     + denylists: DenylistFiles, "What the requests of others are looked up in";
+    + datastore: DatastoreConfig, "Without effect";
+    + firehose: FirehoseConfig, "Without effect";
+    + ipni: IpniConfig, "Without effect";
     server_host: String = ("server.server_host", "server-host", "HOST").default("localhost") by host,
         "Address on which the HTTP API listens";
     server_port: u16 = ("server.server_port", "server-port", "PORT").default("7070") by stored_port("server_port"),
@@ -181,6 +185,7 @@ settings! {
     + spool: SpoolConfig, "Where rows wait while the database is away";
     + spool_limits: SpoolLimitsConfig, "How much may wait there";
     + access: CallingConfig, "How it enters the servers";
+    + routing: RoutingConfig, "Without effect";
     interval: Duration = ("scheduler.interval", "interval", "DURATION").default("1m"),
         "Time from the start of one round to the start of the next";
     probes: u32 = ("scheduler.probes", "probes", "N").default("1") by within(1..=MAX_PROBES),

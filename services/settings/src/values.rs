@@ -3,6 +3,7 @@
 //! A reader gives back what would have been right; the caller knows the place and the value.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ use crate::secrecy::Secret;
 pub(crate) type Reading<T> = Result<T, String>;
 
 /// What one setting says.
-pub(crate) trait Value: Sized {
+pub(crate) trait Value: Sized + fmt::Debug {
     /// How it is written.
     const KIND: Kind = Kind::Text;
     /// What it can be, if that is one of a few.
@@ -58,9 +59,22 @@ impl<T: Value> Field for Option<T> {
     }
 }
 
-/// How such a field is written, and what it can be.
-pub(crate) const fn form<F: Field>() -> (Kind, &'static [Choice]) {
-    (<F::Value as Value>::KIND, <F::Value as Value>::CHOICES)
+/// A setting that is read without having an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Idle<T>(PhantomData<T>);
+
+impl<T: Value> Field for Idle<T> {
+    type Value = T;
+
+    fn of(_: Option<T>) -> Option<Self> {
+        Some(Self(PhantomData))
+    }
+}
+
+/// How such a field is written, what it can be, and what a text means for it: a text that is the same for all that mean the
+/// same.
+pub(crate) const fn form<F: Field>() -> (Kind, &'static [Choice], fn(&str) -> Reading<String>) {
+    (F::Value::KIND, F::Value::CHOICES, |text| F::Value::read(text).map(|value| format!("{value:?}")))
 }
 
 /// The types of settings: how each is written, and read unless a setting says otherwise.
@@ -109,13 +123,14 @@ impl<T: Value + PartialEq + fmt::Display> Value for Vec<T> {
 /// Names that a setting of this type is chosen from, each with what it means; one may have an older name, which is still
 /// read. A noun is used where the name alone would not say what is unknown.
 macro_rules! names {
-    ($type:ty, $noun:literal { $($value:path = $name:literal $(or $older:literal)?, $help:literal;)+ }) => {
+    ($type:ty, $noun:literal $($kind:ident)? { $($value:path = $name:literal $(or $older:literal)*, $help:literal;)+ }) => {
         impl $crate::values::Value for $type {
+            $(const KIND: $crate::key::Kind = $crate::key::Kind::$kind;)?
             const CHOICES: &'static [$crate::key::Choice] = &[$(($name, $help)),+];
 
             fn read(text: &str) -> $crate::values::Reading<Self> {
                 match text {
-                    $($name $(| $older)? => Ok($value),)+
+                    $($name $(| $older)* => Ok($value),)+
                     _ => Err($crate::values::no_choice($noun, text, Self::CHOICES)),
                 }
             }
@@ -125,9 +140,9 @@ macro_rules! names {
 
 /// Declares a type whose values are names.
 macro_rules! choice {
-    ($(#[$doc:meta])* $type:ident { $($value:ident = $name:literal $(or $older:literal)?, $help:literal;)+ }) => {
+    ($(#[$doc:meta])* $type:ident $(: $kind:ident)? { $($value:ident = $name:literal $(or $older:literal)*, $help:literal;)+ }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum $type { $(#[doc = $help] $value),+ }
 
         impl $type {
@@ -137,7 +152,7 @@ macro_rules! choice {
             }
         }
 
-        $crate::values::names! { $type, "" { $($type::$value = $name $(or $older)?, $help;)+ } }
+        $crate::values::names! { $type, "" $($kind)? { $($type::$value = $name $(or $older)*, $help;)+ } }
     };
 }
 
@@ -185,41 +200,14 @@ names! {
     }
 }
 
-/// How much is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LogLevel {
-    /// What went wrong.
-    Error,
-    /// And what might.
-    Warn,
-    /// And what happens.
-    Info,
-    /// And why.
-    Debug,
-    /// And every step.
-    Trace,
-}
-
-impl Value for LogLevel {
-    const KIND: Kind = Kind::Number;
-    const CHOICES: &'static [Choice] = &[
-        ("error", "What went wrong"),
-        ("warn", "And what might"),
-        ("info", "And what happens"),
-        ("debug", "And why"),
-        ("trace", "And every step"),
-    ];
-
-    /// Reads names, and the numbers of logrus, the original's log library: 0 panic, 1 fatal, 2 error, …, 6 trace.
-    fn read(text: &str) -> Reading<Self> {
-        match text {
-            "error" | "0" | "1" | "2" => Ok(Self::Error),
-            "warn" | "warning" | "3" => Ok(Self::Warn),
-            "info" | "4" => Ok(Self::Info),
-            "debug" | "5" => Ok(Self::Debug),
-            "trace" | "6" => Ok(Self::Trace),
-            _ => Err("expected error, warn, info, debug or trace, or a number from 0 (panic) over 2 (error) and 4 (info) to 6 (trace)".to_owned()),
-        }
+choice! {
+    /// How much is logged: names, and the numbers of logrus, the original's log library (0 panic, 1 fatal, 2 error, …, 6 trace).
+    LogLevel: Number {
+        Error = "error" or "0" or "1" or "2", "What went wrong";
+        Warn = "warn" or "warning" or "3", "And what might";
+        Info = "info" or "4", "And what happens";
+        Debug = "debug" or "5", "And why";
+        Trace = "trace" or "6", "And every step";
     }
 }
 

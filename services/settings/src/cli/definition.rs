@@ -113,8 +113,8 @@ fn arg(key: &'static Key) -> Arg {
         .value_name(key.placeholder)
         // A password may begin with a dash, as it may with anything.
         .allow_hyphen_values(key.secrecy == Secrecy::Secret)
-        .help(format!("{}{default}", key.meaning()))
-        .long_help(format!("{} [env: {variables}]{default}{older}", key.meaning()));
+        .help(format!("{}{default}", key.described()))
+        .long_help(format!("{} [env: {variables}]{default}{older}", key.described()));
     match key.kind {
         Kind::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
         Kind::List => arg.action(ArgAction::Append).value_parser(Offering(key.choices)),

@@ -1,17 +1,20 @@
 //! Why a command line leads to nothing that can be run.
 
-use std::fmt;
+use thiserror::Error;
 
 use crate::error::ConfigError;
 
-/// Why there is nothing to run: help was asked for, or something is wrong.
-#[derive(Debug)]
+/// Why there is nothing to run: help was asked for, or something is wrong. Its text is what to print, the last line ended.
+#[derive(Debug, Error)]
 pub enum CliError {
     /// Help, version, or words that make no command line.
-    Usage(clap::Error),
+    #[error("{}", .0.render())]
+    Usage(#[from] clap::Error),
     /// A setting that cannot be used.
-    Config(ConfigError),
+    #[error("error: {0}\n")]
+    Config(#[from] ConfigError),
     /// The original measures IPNI indexers too.
+    #[error("error: this build measures DHTs only: run `parsec server dht`, or the original's `parsec server ipni`\n")]
     DhtOnly,
 }
 
@@ -27,33 +30,5 @@ impl CliError {
             Self::Usage(error) => error.use_stderr(),
             Self::Config(_) | Self::DhtOnly => true,
         }
-    }
-}
-
-impl fmt::Display for CliError {
-    /// The text to print, in lines, the last one ended.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Usage(error) => error.render().fmt(f),
-            Self::Config(error) => writeln!(f, "error: {error}"),
-            Self::DhtOnly => writeln!(
-                f,
-                "error: this build measures DHTs only: run `parsec server dht`, or the original's `parsec server ipni`"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for CliError {}
-
-impl From<clap::Error> for CliError {
-    fn from(error: clap::Error) -> Self {
-        Self::Usage(error)
-    }
-}
-
-impl From<ConfigError> for CliError {
-    fn from(error: ConfigError) -> Self {
-        Self::Config(error)
     }
 }

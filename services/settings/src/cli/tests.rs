@@ -109,7 +109,7 @@ fn the_help_of_a_subcommand_shows_every_setting_it_uses() {
                 // Two subcommands may have flags of one name; the name of the variable is unique.
                 assert_eq!(help.contains(&format!("[env: {}", key.variable)), used, "{program:?}: {}", key.name);
                 if used {
-                    assert!(help.contains(&format!("--{}", key.flag)) && help.contains(&key.meaning()), "{help}");
+                    assert!(help.contains(&format!("--{}", key.flag)) && help.contains(&key.described()), "{help}");
                     assert!(key.older_flags.iter().all(|flag| help.contains(&format!("[older: --{flag}]"))), "{help}");
                     assert!(key.variables().all(|name| help.contains(name)), "{help}");
                     assert!(
