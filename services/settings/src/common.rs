@@ -18,7 +18,7 @@ settings! {
     file: Option<PathBuf> = ("config", "config", "FILE"), "Configuration file, .toml or .yaml";
     debug: bool = ("log.debug", "debug", "BOOL").variable("PARSEC_DEBUG"), "Log at level 5 at least";
     level: LogLevel = ("log.level", "log-level", "LEVEL").default("4") by log_level,
-        "How much to log: error, warn, info, debug or trace, or 0 to 2 errors only, 3 warnings, 4 info, 5 debug, 6 trace";
+        "How much to log, by name or by number: 0 to 2 errors only, 3 warnings, 4 info, 5 debug, 6 trace";
     filter: Option<String> = ("log.filter", "log-filter", "DIRECTIVES") by log_filter,
         "What to log besides, also of libraries: TARGET=LEVEL,… in tracing's syntax, such as libp2p_kad=debug";
     format: OutputFormat = ("log.format", "log-format", "FORMAT").default("text"), "How log lines are written";

@@ -33,6 +33,9 @@ pub enum Secrecy {
 /// A value out of a few: its name, and what it means.
 pub(crate) type Choice = (&'static str, &'static str);
 
+/// How values of a type are written, what they can be, and what a text means for it.
+pub(crate) type Form = (Kind, &'static [Choice], fn(&str) -> Result<String, String>);
+
 /// One setting.
 #[derive(Clone, Copy)]
 pub struct Key {
@@ -93,7 +96,7 @@ details! {
 
 impl Key {
     pub(crate) const fn new(
-        (kind, choices, meaning): (Kind, &'static [Choice], fn(&str) -> Result<String, String>),
+        (kind, choices, meaning): Form,
         (name, flag, placeholder): (&'static str, &'static str, &'static str),
         variable: &'static str,
     ) -> Self {

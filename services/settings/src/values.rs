@@ -17,7 +17,7 @@ use parsec_measure::{AttemptId, Cid, Fleet, Latency, ParseCidError, Share, Strat
 use parsec_store::SslMode;
 use reqwest::Url;
 
-use crate::key::{Choice, Kind};
+use crate::key::{Choice, Form, Kind};
 use crate::names::did_you_mean;
 use crate::secrecy::Secret;
 
@@ -73,7 +73,7 @@ impl<T: Value> Field for Idle<T> {
 
 /// How such a field is written, what it can be, and what a text means for it: a text that is the same for all that mean the
 /// same.
-pub(crate) const fn form<F: Field>() -> (Kind, &'static [Choice], fn(&str) -> Reading<String>) {
+pub(crate) const fn form<F: Field>() -> Form {
     (F::Value::KIND, F::Value::CHOICES, |text| F::Value::read(text).map(|value| format!("{value:?}")))
 }
 
@@ -169,7 +169,7 @@ choice! {
     /// How lines are written.
     OutputFormat {
         Text = "text", "For people";
-        Json = "json", "For programs: JSON";
+        Json = "json", "For programs";
     }
 }
 

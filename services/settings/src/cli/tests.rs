@@ -216,6 +216,19 @@ fn settings_without_effect_stay_out_of_the_help_and_are_read() {
 }
 
 #[test]
+fn the_values_of_a_choice_are_in_the_help_and_every_other_one_is_judged_where_it_was_written() {
+    let (help, _) = refusal("parsec bench -h");
+    for (flag, values) in [("--transport", "memory, tcp, quic"), ("--strategies", "classic, optprov, fullrt, libp2p")] {
+        let line = help.lines().skip_while(|line| !line.contains(flag)).nth(1).unwrap();
+        assert!(line.ends_with(&format!("[possible values: {values}]")), "{line}");
+    }
+    let (message, code) = refusal("parsec bench --transport quick");
+    let expected =
+        "error: flag --transport: cannot use `quick`: expected one of: memory, tcp, quic; did you mean `quic`?\n";
+    assert_eq!((message.as_str(), code), (expected, 2));
+}
+
+#[test]
 fn the_command_line_definition_is_sound() {
     command_line(&BINARY).debug_assert();
 }
@@ -269,8 +282,9 @@ fn bash_completes_with_the_script() {
     bash(&["-n", path.to_str().unwrap()]);
     let complete = |words: &str, typed: &str| {
         let count = words.split(' ').count();
+        let before = words.rsplit(' ').next().unwrap();
         let script = format!(
-            "source {}; COMP_WORDS=(parsec {words} {typed}); COMP_CWORD={}; _parsec parsec '{typed}' x; echo ${{COMPREPLY[@]}}",
+            "source {}; COMP_WORDS=(parsec {words} {typed}); COMP_CWORD={}; _parsec parsec '{typed}' '{before}'; echo ${{COMPREPLY[@]}}",
             path.display(),
             count + 1
         );
@@ -280,4 +294,7 @@ fn bash_completes_with_the_script() {
     assert_eq!(complete("server dht", "--full"), "--fullrt");
     assert_eq!(complete("config", "sche"), "scheduler");
     assert_eq!(complete("config scheduler", "--flee"), "--fleets");
+    assert_eq!(complete("bench --transport", "q"), "quic");
+    assert_eq!(complete("server --db-sslmode", "verify"), "verify-ca verify-full");
+    assert_eq!(complete("completions", "f"), "fish");
 }
