@@ -277,6 +277,23 @@ async fn refused_rows_wait_in_memory_for_a_disk_that_does_not_take_them_and_hold
 }
 
 #[actix::test]
+async fn told_to_stop_it_waits_for_a_disk_that_takes_refused_rows() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = directory.path().join("spool");
+    std::fs::write(&spool, "").unwrap();
+    let desk = desk_over(&spool);
+    let bad = attempt();
+    desk.store.change(|store| store.refused.push(bad.id));
+    desk.record(vec![Row::Attempt(bad)]);
+    let stop = desk.stop();
+    let (stopped, ()) = futures::join!(stop.ask(Stop), async {
+        sleep(secs(5)).await;
+        std::fs::remove_file(&spool).unwrap();
+    });
+    assert_eq!((stopped, desk.backlog.len(), aside(&spool)), (Ok(()), 0, (1, 0)));
+}
+
+#[actix::test]
 async fn refused_rows_for_which_there_is_no_place_are_counted_as_lost() {
     let desk = Desk::open();
     let bad = attempt();

@@ -40,6 +40,7 @@ pub(crate) async fn play(plan: &Plan) {
 
     let mut said = Said::default();
     let (ends, lives) = close(&world, &mut said).await;
+    complaints.extend(world.replay().await);
     let client = world.database.postgres.client().await.expect("nothing is wrong with the database any more");
     let books = Books::read(&client).await.expect("the tables can be read");
     let (lost, flipped) = (checks::rows_lost(&lives), world.flipped.load(Ordering::Relaxed));

@@ -8,6 +8,7 @@ use futures::future::join_all;
 use parsec_test_support::ledger::Rules;
 use parsec_test_support::outage::{Database, Outage};
 use parsec_test_support::stranger::Stranger;
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_postgres::Error;
@@ -50,6 +51,9 @@ const STRANGERS_BEAT: Duration = Duration::from_secs(5);
 /// How long it takes to tell a server something, if it cannot be told at once.
 const INSISTING: Duration = Duration::from_millis(100);
 
+/// Where servers keep what waits, below the scheduler's spool: the bytes of that are changed, theirs are not.
+const OF_SERVERS: &str = "servers";
+
 /// Everything that runs.
 pub(crate) struct World {
     pub(crate) stage: Stage,
@@ -69,12 +73,15 @@ impl World {
         let network = Process::start(stage, &["network", "--peers", PEERS]);
         let (database, lines) = tokio::join!(Database::start(), first_lines(&network));
         let (url, through) = (database.url(), lines[1].clone());
+        let spool = tempfile::Builder::new().prefix("parsec-chaos-").tempdir().unwrap();
+        let directory = spool.path().to_str().expect("temporary directories have plain names");
         let servers = FLEETS.iter().flat_map(|fleet| [(); SERVERS_OF_A_FLEET].map(|()| fleet)).enumerate();
         let servers: Vec<_> = servers
             .map(|(index, (fleet, strategy))| {
                 let (stage, url, through) = (stage.clone(), url.clone(), through.clone());
+                let directory = format!("{directory}/{OF_SERVERS}");
                 Slot::new(format!("server {index} ({fleet})"), move || {
-                    let at = ["--database-url", &url, "--bootstrap-peers", &through];
+                    let at = ["--database-url", &url, "--bootstrap-peers", &through, "--spool-dir", &directory];
                     let doing = ["--strategy", strategy, "--operation-timeout", TIME_LIMITS[0]];
                     server_of(&stage, fleet, &[&at[..], &doing].concat())
                 })
@@ -84,8 +91,7 @@ impl World {
         join_all(registered).await;
         let strangers = prepare(&database).await.expect("nothing is wrong with the database yet");
 
-        let spool = tempfile::Builder::new().prefix("parsec-chaos-").tempdir().unwrap();
-        let scheduler = scheduler(stage, &url, &spool);
+        let scheduler = scheduler(stage, &url, directory);
         let world = Self {
             stage: stage.clone(),
             database,
@@ -98,6 +104,28 @@ impl World {
         };
         world.plays_a_round_of_each_group(0.0).await;
         world
+    }
+
+    /// Writes what processes have left in their spools, and what the database has refused: nobody runs any more. Returns what
+    /// is not in order then.
+    pub(crate) async fn replay(&self) -> Vec<String> {
+        let (of_scheduler, url) = (self.spool.path().to_str().expect("it has a plain name"), self.database.url());
+        let mut found = Vec::new();
+        for directory in [of_scheduler, &format!("{of_scheduler}/{OF_SERVERS}")] {
+            let spool = async |action| {
+                let asked = ["spool", action, "--spool-dir", directory, "--database-url", &url, "--format", "json"];
+                Process::start(&self.stage, &asked).end().await
+            };
+            let replayed = spool("replay").await;
+            let said: Value = serde_json::from_str(&replayed.out.join("")).unwrap_or_default();
+            if said["refused"] != 0 || said["unreadable"] != 0 {
+                found.push(format!("what the database had refused is not written: {replayed:?}"));
+            }
+            let listed: Vec<Value> = serde_json::from_str(&spool("list").await.out.join("")).unwrap_or_default();
+            let left = listed.iter().filter(|entry| entry["rows"] != 0);
+            found.extend(left.map(|entry| format!("rows are left after the replay: {entry}")));
+        }
+        found
     }
 
     /// The groups of fleets that rounds go round.
@@ -214,10 +242,9 @@ async fn prepare(database: &Database) -> Result<Vec<Stranger>, Error> {
     Ok(strangers)
 }
 
-fn scheduler(stage: &Stage, url: &str, spool: &TempDir) -> Slot {
+fn scheduler(stage: &Stage, url: &str, directory: &str) -> Slot {
     let fleets = FLEETS.map(|(fleet, _)| fleet).join(",");
-    let directory = spool.path().to_str().expect("temporary directories have plain names").to_owned();
-    let (stage, url) = (stage.clone(), url.to_owned());
+    let (stage, url, directory) = (stage.clone(), url.to_owned(), directory.to_owned());
     Slot::new("scheduler".to_owned(), move || {
         let probes = RULES.probes.to_string();
         let at = ["--database-url", &url, "--spool-dir", &directory];

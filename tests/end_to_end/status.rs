@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use parsec_test_support::database;
+use parsec_test_support::outage::{Database, Outage};
 use serde_json::Value;
 use url::Url;
 
-use crate::deployment::{Server, joining, network, scheduler, server, telemetry};
+use crate::deployment::{Server, joining, metrics, network, scheduler, server, telemetry};
 use crate::http;
 use crate::process::Process;
 use crate::stage::Stage;
@@ -64,4 +65,28 @@ async fn servers_and_schedulers_say_how_they_and_each_of_their_actors_are_doing_
     assert!(of_server["uptime_seconds"].as_f64().unwrap() > 0.0);
     let telemetry = of_server["actors"].as_array().unwrap().iter().find(|actor| actor["name"] == "telemetry");
     assert_eq!(telemetry.unwrap()["waiting"], 1, "this question: {of_server}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_away_is_in_the_status_with_its_error_and_since_when() {
+    let (stage, database) = (Stage::begin(), Database::start().await);
+    let scheduler = scheduler(&stage, &["--database-url", &database.url()]);
+    let is = async |up: bool| {
+        let told = async || {
+            let (status, _) = status(&stage, &scheduler).await;
+            (status["database"]["up"] == up).then(|| status["database"].clone())
+        };
+        stage.eventually(&format!("database up: {up}"), told).await
+    };
+    let before = is(true).await;
+    assert_eq!(before["last_error"], Value::Null, "{before}");
+    database.strike(Outage::Refused).await.unwrap();
+    let away = is(false).await;
+    assert!(away["last_error"].as_str().unwrap().starts_with("database is unavailable: "), "{away}");
+    assert!(away["since"].as_str() > before["since"].as_str() && !away["last_error_at"].is_null(), "{away}");
+    assert!(metrics(&stage, &scheduler).await.contains("\nparsec_database_up 0\n"));
+    database.heal(Outage::Refused).await.unwrap();
+    let back = is(true).await;
+    assert!(back["since"].as_str() > away["since"].as_str() && !back["last_error"].is_null(), "{back}");
+    assert!(metrics(&stage, &scheduler).await.contains("\nparsec_database_up 1\n"));
 }

@@ -75,7 +75,7 @@ impl Backlog {
 
     /// Puts refused rows, and those that could not be put there before, into their file. Returns how many are lost.
     pub(super) async fn set_aside(&self, refused: Vec<Refused>) -> usize {
-        if refused.is_empty() && self.refused.waiting() == 0 { 0 } else { self.refused.keep(refused).await }
+        if refused.is_empty() && !self.has_refused() { 0 } else { self.refused.keep(refused).await }
     }
 
     /// Waits until rows are pushed, if none have been since the last time.
@@ -85,7 +85,17 @@ impl Backlog {
 
     /// How many rows wait.
     pub fn len(&self) -> usize {
-        self.in_memory() + self.spool().map_or(0, |spool| spool.rows)
+        self.to_write() + self.refused.waiting()
+    }
+
+    /// How many rows wait for the database.
+    pub(super) fn to_write(&self) -> usize {
+        self.memory.lock().len() + self.spool().map_or(0, |spool| spool.rows)
+    }
+
+    /// Whether refused rows wait to be set aside.
+    pub(super) fn has_refused(&self) -> bool {
+        self.refused.waiting() > 0
     }
 
     /// Whether the backlog is empty.

@@ -45,8 +45,9 @@ const LAST_WRITE: Duration = Duration::from_secs(4);
 /// taken over, rows that are too old are dropped, and its fill level is reported. A killed neighbour's rows wait no longer.
 const LOOK_AFTER: Duration = Duration::from_secs(10);
 
-/// How often the database is asked how it is.
-const CHECK: Duration = Duration::from_secs(15);
+/// How often the database is asked how it is. Of a server on the network it is assumed that what was answered lately is
+/// still true; a file is looked at each time.
+const CHECK: Duration = Duration::from_secs(5);
 
 /// The share of its limit from which on the spool counts as nearly full: with the default limits, days are left then.
 const NEARLY_FULL: f64 = 0.5;
@@ -245,7 +246,7 @@ impl Recorder {
 
     /// Writes at once if a batch is full, soon otherwise.
     fn write_soon(&mut self, context: &mut Context<Self>) {
-        let waiting = self.config.backlog.len();
+        let waiting = self.config.backlog.to_write();
         self.tell();
         if self.writing || waiting == 0 {
             return;
@@ -445,7 +446,7 @@ impl Handler<Stop> for Recorder {
         let config = self.config.clone();
         let writing = async move {
             config.backlog.flush().await;
-            while !config.backlog.is_empty() {
+            while config.backlog.to_write() > 0 {
                 let writing = timeout(LAST_WRITE, write_batch(&config)).await;
                 let hangs = || WriteError::from(StoreError::Unavailable("no answer while stopping".to_owned()));
                 let Err(error) = writing.unwrap_or_else(|_| Err(hangs())) else { continue };
@@ -455,6 +456,13 @@ impl Handler<Stop> for Recorder {
                     break;
                 }
                 warn!(%error, rows_waiting, "rows cannot be written while stopping");
+                tokio::time::sleep(RETRY.0).await;
+            }
+            loop {
+                config.metrics.rows_lost(config.backlog.set_aside(Vec::new()).await);
+                if !config.backlog.has_refused() {
+                    break;
+                }
                 tokio::time::sleep(RETRY.0).await;
             }
         };

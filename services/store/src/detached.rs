@@ -8,13 +8,14 @@ mod archive;
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use parking_lot::Mutex;
 use parsec_measure::{AttemptId, Fleet, FleetGroup, NodeId, PlannedCheck, SchedulerId, StoredOperation};
 use tokio::runtime::Handle;
 use tokio::task::JoinError;
@@ -40,6 +41,9 @@ const MIGRATION_LIMIT: Duration = Duration::from_secs(15 * 60);
 pub(crate) trait Backend: Send + Sync + 'static {
     type Connection: Queries + OperationQueries + CheckQueries + ArchiveQueries;
 
+    /// For how long a call that was answered stands for a check.
+    const TRUSTED: Duration;
+
     /// Runs one query on a connection that works, again if it collides with somebody else's.
     fn run<T, Q>(&self, access: Access, query: Q) -> impl Future<Output = Result<T, StoreError>> + Send
     where
@@ -64,12 +68,14 @@ pub(crate) enum Access {
 pub(crate) struct Detached<B> {
     backend: Arc<B>,
     runtime: Handle,
+    /// When the last call was answered; `None` if it was not.
+    answered: Mutex<Option<Instant>>,
 }
 
 impl<B: Backend> Detached<B> {
     /// Takes the runtime it is called on, and makes sure that the database answers.
     pub(crate) async fn open(backend: B) -> Result<Self, StoreError> {
-        let this = Self { backend: Arc::new(backend), runtime: Handle::current() };
+        let this = Self { backend: Arc::new(backend), runtime: Handle::current(), answered: Mutex::default() };
         this.read(|conn| conn.ping().boxed()).await?;
         Ok(this)
     }
@@ -98,7 +104,11 @@ impl<B: Backend> Detached<B> {
         Q: for<'c> Fn(&'c mut B::Connection) -> BoxFuture<'c, QueryResult<T>> + Send + Sync + 'static,
     {
         let backend = Arc::clone(&self.backend);
-        self.detach(CALL_LIMIT, async move { backend.run(access, query).await }.boxed()).await
+        let answer = self.detach(CALL_LIMIT, async move { backend.run(access, query).await }.boxed()).await;
+        let answered =
+            !matches!(answer, Err(StoreError::Unavailable(_) | StoreError::Refused(_) | StoreError::Query(_)));
+        *self.answered.lock() = answered.then(Instant::now);
+        answer
     }
 
     /// The call is boxed: its type, which has those of everything it awaits in it, would be too deep for callers elsewhere.
@@ -131,6 +141,9 @@ impl<B: Backend> Store for Detached<B> {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
+        if self.answered.lock().is_some_and(|answered| answered.elapsed() < B::TRUSTED) {
+            return Ok(());
+        }
         let backend = Arc::clone(&self.backend);
         self.detach(CALL_LIMIT, async move { backend.check().await }.boxed()).await
     }

@@ -1,6 +1,9 @@
 //! One SQLite file: how it is opened, and how its schema is brought up to date.
 
-use std::path::Path;
+mod moved;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
@@ -11,12 +14,15 @@ use diesel_migrations::MigrationHarness;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parsec_schema::sqlite::MIGRATIONS;
+use tokio::sync::Mutex;
+use tracing::error;
 
 use crate::closed::ClosedTable;
 use crate::connection::AsyncSqliteConnection;
 use crate::detached::{Access, Backend};
 use crate::queries::Queries as _;
 use crate::{Migrated, SchemaVersion, StoreError};
+use moved::FileId;
 
 /// One writes at a time, whatever their number; the others read meanwhile.
 const MAX_CONNECTIONS: usize = 4;
@@ -60,7 +66,21 @@ const NOT_NOW: [&str; 8] = [
 
 /// One file.
 pub(crate) struct Sqlite {
+    /// As SQLite is told it.
+    file: String,
+    /// Where it is looked for before and after each call; `None` if it is only read.
+    path: Option<PathBuf>,
+    open: Mutex<Open>,
+}
+
+/// The file that is open.
+#[derive(Clone)]
+struct Open {
     pool: Pool<AsyncSqliteConnection>,
+    /// Which it is; `None` before the first connection, which makes it.
+    id: Option<FileId>,
+    /// The same of its log.
+    log: Option<FileId>,
 }
 
 impl Sqlite {
@@ -69,7 +89,9 @@ impl Sqlite {
     /// # Errors
     /// [`StoreError::Refused`] if SQLite cannot be told such a path.
     pub(crate) fn new(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self::with(name(path)?, SET_UP))
+        let file = name(path)?;
+        let path = Some(PathBuf::from(&file));
+        Ok(Self { path, ..Self::with(file, SET_UP) })
     }
 
     /// Prepares connections that only read. The file must be there; neither it nor its folder need be writable.
@@ -84,17 +106,22 @@ impl Sqlite {
     }
 
     fn with(file: String, set_up: &'static str) -> Self {
-        let mut manager = ManagerConfig::default();
-        // A file does not go away like a server: asking before each use would only cost.
-        manager.recycling_method = RecyclingMethod::Fast;
-        manager.custom_setup = Box::new(move |file| {
-            let file = file.to_owned();
-            async move { open(&file, set_up).await.map_err(StoreError::into_connection_error) }.boxed()
-        });
-        let manager = AsyncDieselConnectionManager::new_with_config(file, manager);
-        let pool = Pool::builder(manager).max_size(MAX_CONNECTIONS).build();
-        Self { pool: pool.expect("a pool without timeouts of its own needs no runtime") }
+        let pool = pool(&file, set_up);
+        Self { file, path: None, open: Mutex::new(Open { pool, id: None, log: None }) }
     }
+}
+
+fn pool(file: &str, set_up: &'static str) -> Pool<AsyncSqliteConnection> {
+    let mut manager = ManagerConfig::default();
+    // A file does not go away like a server: asking before each use would only cost.
+    manager.recycling_method = RecyclingMethod::Fast;
+    manager.custom_setup = Box::new(move |file| {
+        let file = file.to_owned();
+        async move { open(&file, set_up).await.map_err(StoreError::into_connection_error) }.boxed()
+    });
+    let manager = AsyncDieselConnectionManager::new_with_config(file, manager);
+    let pool = Pool::builder(manager).max_size(MAX_CONNECTIONS).build();
+    pool.expect("a pool without timeouts of its own needs no runtime")
 }
 
 /// The path as SQLite takes it.
@@ -135,10 +162,70 @@ fn escaped(path: &str) -> String {
 }
 
 impl Sqlite {
-    /// Waits for as long as others use theirs, which `busy_timeout` bounds. No time limit here: what it would cut off
-    /// is a query under way.
-    async fn connection(&self) -> Result<Object<AsyncSqliteConnection>, StoreError> {
-        Ok(self.pool.get().await?)
+    /// The file at our path. If that is not the one that was opened, follows it.
+    async fn current(&self) -> Result<Open, StoreError> {
+        let mut open = self.open.lock().await;
+        let Some(path) = &self.path else { return Ok(open.clone()) };
+        let there = FileId::at(path)?;
+        match open.id {
+            None => {
+                drop(open.pool.get().await?);
+                open.id = FileId::at(path)?;
+            }
+            Some(_) if there == open.id => {
+                if open.log.is_none() {
+                    open.log = FileId::at(&moved::log_of(path)[0])?;
+                }
+            }
+            Some(_) => self.follow(path, &mut open, there).await?,
+        }
+        Ok(open.clone())
+    }
+
+    /// Goes on with the file that is `there` now. If there is none, writes it again with all that was in it.
+    async fn follow(&self, path: &Path, open: &mut Open, there: Option<FileId>) -> Result<(), StoreError> {
+        let (mut old, file) = (open.pool.get().await?, path.display().to_string());
+        let _lock = moved::lock(path)?;
+        // Somebody else may have been quicker.
+        let replaced = there.is_some() || FileId::at(path)?.is_some();
+        let log = &moved::log_of(path)[0];
+        if !replaced || open.log.is_some() && FileId::at(log)? == open.log {
+            moved::forget_log(path)?;
+        }
+        if !replaced {
+            moved::restore(&mut old, path).await?;
+        }
+        let pool = pool(&self.file, SET_UP);
+        let mut conn = pool.get().await?;
+        conn.spawn_blocking(|conn| Ok(migrate(conn))).await??;
+        if replaced {
+            moved::take_along(&mut old, path).await?;
+            error!(file, "the database file was replaced while in use; from now on rows are written to the new one");
+        } else {
+            error!(file, "the database file was deleted while in use; it has been written again, with all of its rows");
+        }
+        let next = Open { pool, id: FileId::at(path)?, log: FileId::at(log)? };
+        // Whoever closes the last connection removes the log by its name, which is that of the new file by now.
+        Box::leak(Box::new(std::mem::replace(open, next)));
+        Ok(())
+    }
+
+    /// A connection, and what it is open to. Waits for as long as others use theirs, which `busy_timeout` bounds. No time
+    /// limit here: what it would cut off is a query under way.
+    async fn connection(&self) -> Result<(Object<AsyncSqliteConnection>, Option<FileId>), StoreError> {
+        let Open { pool, id, .. } = self.current().await?;
+        Ok((pool.get().await?, id))
+    }
+
+    /// Whether this is still the file at our path.
+    fn is_still(&self, id: Option<FileId>) -> Result<(), StoreError> {
+        match &self.path {
+            Some(path) if FileId::at(path)? != id => {
+                let file = path.display();
+                Err(StoreError::Unavailable(format!("sqlite file {file}: it was deleted or replaced meanwhile")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether `message`, which came without a reason that diesel knows, only says "not now".
@@ -165,20 +252,23 @@ async fn explain(error: QueryError, conn: &mut AsyncSqliteConnection) -> StoreEr
 impl Backend for Sqlite {
     type Connection = AsyncSqliteConnection;
 
+    /// Whether the file is still there is soon known.
+    const TRUSTED: Duration = Duration::ZERO;
+
     async fn run<T, Q>(&self, _: Access, query: Q) -> Result<T, StoreError>
     where
         T: Send,
         Q: for<'c> Fn(&'c mut AsyncSqliteConnection) -> BoxFuture<'c, QueryResult<T>> + Send + Sync,
     {
-        let mut conn = self.connection().await?;
+        let (mut conn, id) = self.connection().await?;
         match query(&mut conn).await {
-            Ok(value) => Ok(value),
+            Ok(value) => self.is_still(id).map(|()| value),
             Err(error) => Err(explain(error, &mut conn).await),
         }
     }
 
     async fn migrate(&self) -> Result<Migrated, StoreError> {
-        let mut conn = self.connection().await?;
+        let (mut conn, _) = self.connection().await?;
         // diesel's migrations have errors of their own, which are carried out as text.
         let migrated = conn.spawn_blocking(|conn| Ok(migrate(conn)));
         migrated.await?

@@ -16,6 +16,12 @@ const SLOW_WIRE: Duration = Duration::from_millis(150);
 /// How long a slow statement takes. A transaction has several.
 const SLOW_STATEMENT: Duration = Duration::from_millis(400);
 
+/// The tables that the original does not have.
+const OURS: [&str; 6] = ["rounds", "operations", "traces", "follow_ups", "planned_checks", "record_checks"];
+
+/// The tables of results that the original has.
+const THEIRS: [&str; 2] = ["provides_ecs", "retrievals_ecs"];
+
 /// A way to go away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Outage {
@@ -45,6 +51,10 @@ pub enum Outage {
     Frozen,
     /// Statements that write fail as on a full disk.
     DiskFull,
+    /// Nothing may be written to our own tables.
+    NoRightsToOurs,
+    /// Nothing may be written to the original's tables of results.
+    NoRightsToTheirs,
     /// Statements that write take long.
     SlowStatements,
     /// Transactions may only read.
@@ -68,7 +78,7 @@ pub enum Layer {
 
 impl Outage {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Refused,
         Self::Hanging,
         Self::Reset,
@@ -82,6 +92,8 @@ impl Outage {
         Self::FailedOver,
         Self::Frozen,
         Self::DiskFull,
+        Self::NoRightsToOurs,
+        Self::NoRightsToTheirs,
         Self::SlowStatements,
         Self::ReadOnly,
         Self::ReadOnlySessions,
@@ -168,6 +180,10 @@ impl Database {
             Outage::Killed => server.kill().await,
             Outage::Frozen => server.freeze(),
             Outage::DiskFull => sabotage::sabotage(&server.client().await?, Sabotage::DiskFull).await?,
+            Outage::NoRightsToOurs => sabotage::sabotage(&server.client().await?, Sabotage::NoRights(&OURS)).await?,
+            Outage::NoRightsToTheirs => {
+                sabotage::sabotage(&server.client().await?, Sabotage::NoRights(&THEIRS)).await?
+            }
             Outage::SlowStatements => {
                 sabotage::sabotage(&server.client().await?, Sabotage::Slow(SLOW_STATEMENT)).await?;
             }
@@ -198,7 +214,7 @@ impl Database {
             Outage::Restarted | Outage::Killed => server.start_again().await,
             Outage::FailedOver => server.start_elsewhere().await,
             Outage::Frozen => server.thaw(),
-            Outage::DiskFull | Outage::SlowStatements => {
+            Outage::DiskFull | Outage::NoRightsToOurs | Outage::NoRightsToTheirs | Outage::SlowStatements => {
                 sabotage::sabotage(&server.client().await?, Sabotage::None).await?;
             }
             Outage::ReadOnly => sabotage::read_only(&server.client().await?, false).await?,

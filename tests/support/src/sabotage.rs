@@ -5,7 +5,18 @@ use std::time::Duration;
 use tokio_postgres::{Client, Error};
 
 /// Where rows are written.
-const TABLES: [&str; 6] = ["schedulers_ecs", "nodes_ecs", "provides_ecs", "retrievals_ecs", "rounds", "operations"];
+const TABLES: [&str; 10] = [
+    "schedulers_ecs",
+    "nodes_ecs",
+    "provides_ecs",
+    "retrievals_ecs",
+    "rounds",
+    "operations",
+    "traces",
+    "follow_ups",
+    "planned_checks",
+    "record_checks",
+];
 
 /// What happens to statements that write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +28,9 @@ pub enum Sabotage {
     DiskFull,
     /// They take so much longer.
     Slow(Duration),
+    /// Those on these tables fail with the SQLSTATE and the words of a missing right. Whoever writes may be a superuser,
+    /// from whom nothing can be revoked.
+    NoRights(&'static [&'static str]),
 }
 
 /// Puts the triggers in place that [`sabotage`] works with. The tables must be there.
@@ -48,6 +62,11 @@ pub async fn sabotage(client: &Client, kind: Sabotage) -> Result<(), Error> {
              HINT = 'Check free disk space.';"
                 .to_owned()
         }
+        Sabotage::NoRights(tables) => format!(
+            "IF TG_TABLE_NAME IN ('{}') THEN RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', \
+             MESSAGE = 'permission denied for table ' || TG_TABLE_NAME; END IF;",
+            tables.join("', '")
+        ),
         Sabotage::Slow(by) => format!("PERFORM pg_sleep({});", by.as_secs_f64()),
     };
     let function = format!(
