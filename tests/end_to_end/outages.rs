@@ -49,7 +49,16 @@ impl Scene {
 
     /// The same, with these arguments added to the scheduler's.
     async fn start_with(scheduling: &[&str]) -> Self {
-        let mut scene = Self::empty(scheduling).await;
+        Self::empty(scheduling).await.started().await
+    }
+
+    /// The same, for a test that takes up to so long.
+    async fn start_lasting(limit: Duration) -> Self {
+        Self { stage: Stage::lasting(limit), ..Self::empty(&[]).await }.started().await
+    }
+
+    async fn started(self) -> Self {
+        let mut scene = self;
         scene.add_servers(2).await;
         scene.database.prepare().await.expect("a database in order can be prepared");
         scene.schedule();

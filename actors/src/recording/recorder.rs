@@ -35,8 +35,9 @@ const BATCH: usize = 500;
 /// How long a row waits for others to be written with.
 const LINGER: Duration = Duration::from_millis(100);
 
-/// The shortest and the longest pause after a failure; it doubles in between.
-const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// The shortest and the longest pause after a failure; it doubles in between. Rows wait for no longer than the longest when the
+/// database is in order again, and one that is away is asked no more often than by heartbeats.
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
 /// How long one write may take while the process stops: much longer than a healthy database takes.
 const LAST_WRITE: Duration = Duration::from_secs(4);

@@ -34,6 +34,10 @@ const MAX_SESSIONS: usize = 4;
 /// shorter than the patience of whoever finds a server full.
 const MAX_IDLE: Duration = Duration::from_secs(1);
 
+/// How long a session may take to begin a transaction, for which the server has to do nothing. One that takes longer leads to a
+/// server that is gone without a word, and a new one perhaps to its successor.
+const BEGIN_LIMIT: Duration = Duration::from_secs(5);
+
 /// How often a call is tried that somebody else's collided with: one of the two gets through each time.
 const ATTEMPTS: usize = 3;
 
@@ -67,10 +71,15 @@ impl Postgres {
         loop {
             let mut session = self.pooled().await?;
             let reused = Object::metrics(&session).recycle_count > 0;
-            match session.begin().await {
-                Ok(()) if !reused || !session.is_read_only() => return Ok(Begun { session, reused }),
-                Err(error) if !reused => return Err(explain_begin(judge(&Object::take(session), error).1)),
-                // It has ended, or may not write any more. What befell it befell the others: the next one is new.
+            match timeout(BEGIN_LIMIT, session.begin()).await {
+                Ok(Ok(())) if !reused || !session.is_read_only() => return Ok(Begun { session, reused }),
+                Ok(Err(error)) if !reused => return Err(explain_begin(judge(&Object::take(session), error).1)),
+                Err(_) if !reused => {
+                    drop(Object::take(session));
+                    let (target, limit) = (&self.target, BEGIN_LIMIT.as_secs());
+                    return Err(StoreError::Unavailable(format!("{target}: no answer within {limit} s")));
+                }
+                // It has ended or fallen silent, or may not write any more. What befell it befell the others: the next is new.
                 _ => {
                     drop(Object::take(session));
                     self.pool.retain(|_, _| false);

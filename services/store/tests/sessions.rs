@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -115,6 +116,28 @@ async fn a_session_that_began_before_the_promotion_does_no_harm_after_it() {
     store.heartbeat(node, Utc::now()).await.unwrap_err();
     new.promote().await;
     beats(&store, node).await;
+}
+
+/// As when the machine of a primary loses its power: its connections say nothing any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_has_fallen_silent_is_not_waited_for() {
+    let server = Postgres::start().await;
+    let store = opened(&server.url()).await;
+    let node = store.register_node(new_node()).await.unwrap();
+    let client = server.client().await.unwrap();
+    let signal = |name: &str, process: i32| {
+        let sent = Command::new("kill").args([name, &process.to_string()]).status();
+        assert!(sent.unwrap().success(), "{name} {process}");
+    };
+    beats(&store, node).await;
+    let pid = "SELECT pid FROM pg_stat_activity WHERE application_name = 'parsec'";
+    let silent: i32 = client.query_one(pid, &[]).await.unwrap().get(0);
+    signal("-STOP", silent);
+    let begun = Instant::now();
+    store.heartbeat(node, Utc::now()).await.unwrap();
+    let waited = begun.elapsed();
+    signal("-CONT", silent);
+    assert!(waited < 4 * SOON, "{waited:?}");
 }
 
 /// With both named, no address has to be led anywhere.
