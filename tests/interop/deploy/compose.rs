@@ -1,5 +1,7 @@
 //! `deploy/compose.yaml` with `deploy/local.env`, and the `compose.yaml` in the root that includes it.
 
+use std::path::Path;
+
 use parsec_test_support::process::Process;
 use parsec_test_support::stage::Stage;
 use serde_json::Value;
@@ -113,6 +115,29 @@ fn the_root_has_the_same_services_under_the_same_name() {
     assert_eq!(texts(&here["include"]), ["deploy/compose.yaml"]);
     assert_eq!(here["name"], there["name"], "other containers and other volumes");
     assert_eq!(members(&here).count(), 2, "whatever else stood there would be missing in deploy");
+}
+
+/// What compose makes of the file in this folder, without the extensions of the file.
+fn understood(folder: &Path, env_file: &Path) -> Value {
+    let mut compose = std::process::Command::new("docker-compose");
+    compose.current_dir(folder).arg("--env-file").arg(env_file).args(["config", "--format", "json"]);
+    let output = compose.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.is_empty(), "{}: {errors}", folder.display());
+    let mut understood: Value = serde_json::from_slice(&output.stdout).unwrap();
+    understood.as_object_mut().unwrap().retain(|name, _| !name.starts_with("x-"));
+    understood
+}
+
+#[test]
+#[cfg_attr(not(has_docker_compose), ignore = "needs docker-compose")]
+fn compose_understands_both_files_and_takes_them_for_the_same() {
+    let nothing = tempfile::NamedTempFile::new().unwrap();
+    for env_file in [nothing.path(), &deploy("local.env")] {
+        let there = understood(&deploy(""), env_file);
+        assert_eq!(understood(&root(), env_file), there);
+        assert_eq!(members(&there["services"]).any(|(name, _)| name == "dht"), env_file != nothing.path());
+    }
 }
 
 #[test]
