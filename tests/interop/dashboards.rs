@@ -36,7 +36,8 @@ pub(crate) fn expressions(panel: &Value) -> impl Iterator<Item = &str> {
 /// Everything in a text that looks like one of our series.
 fn series_in(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    words.filter(|word| word.starts_with("parsec_")).map(str::to_owned).collect()
+    let ours = |word: &&str| ["parsec_", "process_"].iter().any(|prefix| word.starts_with(prefix));
+    words.filter(ours).map(str::to_owned).collect()
 }
 
 fn assert_known(what: &str, text: &str) {

@@ -242,7 +242,8 @@ impl RecordStore for ProviderStore {
         iter::empty()
     }
 
-    /// As in Go (`handlers.go`), a provider without an address that may be dialled is held and named all the same.
+    /// As in Go (`handlers.go`), a provider without an address that may be dialled is held all the same. libp2p-kad names it with
+    /// the addresses that the routing table has for it, and leaves it out of the answer if there are none.
     fn add_provider(&mut self, mut record: ProviderRecord) -> Result<()> {
         record.addresses.retain(|address| self.reach.permits(address));
         self.note(&record.key, RequestKind::AddProvider);
