@@ -172,8 +172,9 @@ impl Backlog {
             self.flush().await;
             match disk.with(move |spool| spool.oldest(count)).await {
                 Ok(Oldest { rows, end, lost, damage }) => {
-                    for damage in damage {
-                        error!(%damage, rows = damage.rows, "rows that wait on disk cannot be read any more");
+                    if let Some(first) = damage.first() {
+                        let (places, rows) = (damage.len(), damage.iter().map(|damage| damage.rows).sum::<usize>());
+                        error!(%first, places, rows, "rows that wait on disk cannot be read any more");
                     }
                     if !rows.is_empty() || lost > 0 {
                         return Ok(Batch { rows, end: End::Disk(end), lost });

@@ -320,6 +320,10 @@ impl Spooling for Spool {
         let mut recovered = Recovered::default();
         self.make_good()?;
         self.adopt_others(&mut recovered);
+        if self.journal.rows() == 0 {
+            // Nobody reads on where no row waits: what is missing there counts now.
+            recovered.lost += self.confirm(Mark(self.journal.next()))?.lost;
+        }
         if !recovered.is_empty() {
             recovered.rows = self.journal.rows();
         }

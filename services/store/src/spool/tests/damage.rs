@@ -176,6 +176,19 @@ fn rows_of_another_version_are_named_and_kept_aside() {
     assert_eq!(inspect(place.path(), SpoolDepth::Frames).unwrap()[0].damage.len(), 1, "the file is still there");
 }
 
+#[test]
+fn what_is_missing_where_no_row_waits_counts_when_the_spool_is_looked_after() {
+    let place = Place::new();
+    drop(pushed(&place, 0..3));
+    fs::remove_file(&place.files()[0]).unwrap();
+    let (mut spool, recovered) = place.open();
+    assert_eq!((recovered.rows, recovered.lost, recovered.damage.len()), (0, 0, 1));
+    assert_eq!(spool.look_after().unwrap().lost, 3);
+    assert_eq!(spool.look_after(), Ok(Recovered::default()), "once");
+    drop(spool);
+    assert!(place.open().1.is_empty());
+}
+
 /// A round with two attempts whose rows are 2 and 3.
 fn of_round() -> Vec<Row> {
     let ended = Round { ended: Some((at(9), parsec_measure::RoundOutcome::Complete)), ..round(1) };
