@@ -4,6 +4,7 @@
 //! randomness as a generator, so that each rule is tested with small values and holds in virtual
 //! time as it does in the field.
 
+mod archived;
 mod attempt;
 mod check;
 mod comparison;
@@ -24,6 +25,7 @@ mod stranger;
 mod summary;
 mod trace;
 
+pub use archived::{ArchivedNode, ArchivedOperation, ArchivedRounds};
 pub use attempt::{Attempt, Round, RoundOutcome, StoredOperation};
 pub use check::{CHECK_AGES, CheckDone, CheckId, HolderCheck, PlannedCheck, RecordCheck};
 pub use comparison::found_publisher;

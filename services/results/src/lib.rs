@@ -5,10 +5,12 @@
 //! - [`path`]: the critical path, on which every moment of an operation belongs to somebody
 //! - [`explain`]: what the time of an operation went to, to be added up or told
 //! - [`bench`]: operations of one kind by one strategy on a simulated network
+//! - [`Grouping`]: operations by what they have in common
 //! - [`statistics`]: what many attempts say together, and how sure that is
 
 pub mod bench;
 mod explanation;
+mod groups;
 pub mod path;
 pub mod phases;
 pub mod statistics;
@@ -16,5 +18,6 @@ pub mod statistics;
 pub mod testing;
 
 pub use explanation::{Background, Explanation, Unconfirmed, explain};
+pub use groups::{Dimension, Group, Grouping, Looked};
 pub use path::{Cause, Part, Share};
 pub use phases::{Phase, Span};

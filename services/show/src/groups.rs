@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
-use parsec_measure::OperationKind;
+use parsec_results::Group;
 use parsec_results::statistics::{Quantile, Reading, Sample};
 use serde_json::{Map, Value, json};
 
@@ -14,17 +14,6 @@ const QUANTILES: [(&str, f64); 3] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)];
 
 /// What stands where n does not carry a figure.
 const TOO_FEW: &str = "–";
-
-/// Measurements of one kind that have something in common.
-#[derive(Debug)]
-pub struct Group {
-    /// What they have in common, in the order of [`Groups::by`].
-    pub common: Vec<String>,
-    /// Publications or lookups.
-    pub kind: OperationKind,
-    /// The measurements.
-    pub sample: Sample,
-}
 
 /// Groups, and what tells them apart.
 #[derive(Debug)]
@@ -163,14 +152,14 @@ fn survivors(sample: &Sample) -> impl Iterator<Item = (String, Value)> {
     QUANTILES.into_iter().map(|(name, q)| (format!("{name}_seconds"), json!(sample.survivors(q))))
 }
 
-fn success(sample: &Sample, between: &str) -> String {
+pub(crate) fn success(sample: &Sample, between: &str) -> String {
     let Some(success) = sample.success() else { return TOO_FEW.to_owned() };
     let percent = |share: f64| format!("{:.1}", 100.0 * share);
     let share = success.share;
     format!("{} %{between}({}–{})", percent(share.value), percent(share.low), percent(share.high))
 }
 
-fn quantile(quantile: Option<Quantile>, between: &str) -> String {
+pub(crate) fn quantile(quantile: Option<Quantile>, between: &str) -> String {
     let Some(Quantile { value, low, high, .. }) = quantile else { return TOO_FEW.to_owned() };
     let scale = [value, low].into_iter().find(|reading| reading.succeeded()).map_or(0.0, Reading::seconds);
     let scale = Duration::try_from_secs_f64(scale).unwrap_or_default();
@@ -199,7 +188,7 @@ fn field(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use parsec_measure::OutcomeClass;
+    use parsec_measure::{OperationKind, OutcomeClass};
     use parsec_results::statistics::Observation;
 
     fn groups() -> Groups {

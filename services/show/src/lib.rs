@@ -5,10 +5,12 @@
 //! - [`recorded`]: operations out of the database; [`facts`]: what there is to say of both
 //! - [`groups`]: many measurements, by what they have in common
 //! - [`bench`]: strategies side by side; [`rounds`]: rounds as they are played
+//! - [`compared`]: two groups of measurements, and what differs
 //! - [`words`]: numbers in words
 //! - [`Look`]: what the terminal can show
 
 pub mod bench;
+pub mod compared;
 pub mod facts;
 pub mod groups;
 pub mod operation;

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
-use parsec_measure::{AttemptId, Fleet, NodeId, OperationKind, OutcomeClass, RoundId, RoundOutcome};
+use parsec_measure::{ArchivedNode, ArchivedOperation, ArchivedRounds, AttemptId, Fleet, NodeId, RoundId};
 use uuid::Uuid;
 
 use crate::StoreError;
@@ -38,51 +38,6 @@ pub struct Selection {
     pub fleets: Vec<Fleet>,
     /// Only these regions; all if there are none.
     pub regions: Vec<String>,
-}
-
-/// A server as its measurements name it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ArchivedNode {
-    /// Its fleet.
-    pub fleet: String,
-    /// The region it ran in.
-    pub region: String,
-    /// Its libp2p peer id.
-    pub peer_id: String,
-}
-
-/// An operation, as far as statistics are concerned.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ArchivedOperation {
-    /// Its identity, in the order of which pages come.
-    pub id: AttemptId,
-    /// Its round.
-    pub round: RoundId,
-    /// The node that was asked.
-    pub node: NodeId,
-    /// Publishing or finding.
-    pub kind: OperationKind,
-    /// Which look of the node at the key, from 0.
-    pub probe: u32,
-    /// What became of it.
-    pub class: OutcomeClass,
-    /// When it started.
-    pub started: DateTime<Utc>,
-    /// How long it took.
-    pub duration: Duration,
-    /// Whether the server answered from its own records, so that no DHT was measured.
-    pub from_own_records: bool,
-    /// How many peers had the record written to them when a publication returned.
-    pub holders_stored: Option<u32>,
-}
-
-/// What became of rounds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ArchivedRounds {
-    /// How many there are by outcome; those without an end have none.
-    pub played: BTreeMap<Option<RoundOutcome>, u64>,
-    /// How many were left out, because an earlier one took too long.
-    pub skipped: u64,
 }
 
 /// A database whose measurements are only read.

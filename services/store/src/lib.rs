@@ -44,7 +44,7 @@ mod store;
 
 use std::sync::Arc;
 
-pub use archive::{Archive, ArchivedNode, ArchivedOperation, ArchivedRounds, Selection};
+pub use archive::{Archive, Selection};
 pub use aside::{Aside, SetAside, SetAsideReport, set_aside};
 pub use closed::ClosedTable;
 pub use config::{ParseStoreUrlError, Password, SslMode, StoreConfig, UnknownSslMode};

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use futures::FutureExt;
-use parsec_measure::{AttemptId, NodeId};
+use parsec_measure::{ArchivedNode, ArchivedOperation, ArchivedRounds, AttemptId, NodeId};
 
 use super::{Backend, Detached};
 use crate::archive::{ArchiveQueries, Selected, bad, read};
-use crate::{Archive, ArchivedNode, ArchivedOperation, ArchivedRounds, Selection, StoreError};
+use crate::{Archive, Selection, StoreError};
 
 #[async_trait]
 impl<B: Backend> Archive for Detached<B> {

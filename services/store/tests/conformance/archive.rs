@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use parsec_measure::{AttemptId, NodeId, OperationKind, OutcomeClass, RoundOutcome};
-use parsec_store::{ArchivedNode, Row, Selection};
+use parsec_measure::{ArchivedNode, AttemptId, NodeId, OperationKind, OutcomeClass, RoundOutcome};
+use parsec_store::{Row, Selection};
 use uuid::Uuid;
 
 use super::database::Database;

@@ -1,0 +1,234 @@
+//! Operations, grouped by what they have in common.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use parsec_measure::{ArchivedNode, ArchivedOperation, NodeId, OperationKind, RoundId, UnknownName};
+
+use crate::statistics::{Observation, Sample};
+
+/// What tells groups apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dimension {
+    /// The fleet of the server.
+    Fleet,
+    /// Its region.
+    Region,
+    /// The server itself, by its peer id.
+    Peer,
+    /// The day, in UTC.
+    Day,
+    /// The hour, in UTC.
+    Hour,
+    /// Which look of the server at the same key, from 0.
+    Probe,
+}
+
+impl Dimension {
+    /// Every one.
+    pub const ALL: [Self; 6] = [Self::Fleet, Self::Region, Self::Peer, Self::Day, Self::Hour, Self::Probe];
+
+    /// Its name on the command line and in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fleet => "fleet",
+            Self::Region => "region",
+            Self::Peer => "peer",
+            Self::Day => "day",
+            Self::Hour => "hour",
+            Self::Probe => "probe",
+        }
+    }
+
+    fn of(self, operation: &ArchivedOperation, node: Option<&ArchivedNode>) -> String {
+        let of_node =
+            |field: fn(&ArchivedNode) -> &String| node.map_or_else(|| "unknown".to_owned(), |node| field(node).clone());
+        match self {
+            Self::Fleet => of_node(|node| &node.fleet),
+            Self::Region => of_node(|node| &node.region),
+            Self::Peer => of_node(|node| &node.peer_id),
+            Self::Day => operation.started.format("%F").to_string(),
+            Self::Hour => operation.started.format("%FT%HZ").to_string(),
+            Self::Probe => operation.probe.to_string(),
+        }
+    }
+}
+
+impl FromStr for Dimension {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.into_iter().find(|dimension| dimension.as_str() == name);
+        known.ok_or_else(|| UnknownName { what: "dimension", name: name.to_owned() })
+    }
+}
+
+/// Operations of one kind that have something in common.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// What they have in common, one value for each dimension.
+    pub common: Vec<String>,
+    /// Publications or lookups.
+    pub kind: OperationKind,
+    /// What they say.
+    pub sample: Sample,
+}
+
+/// Which operations were looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// How many stand in groups.
+    pub grouped: u64,
+    /// Lookups that a server answered from its own records: no DHT was measured.
+    pub from_own_records: u64,
+    /// Later looks of a server at the same key, which find warm connections. They stand in groups only if those are told apart by
+    /// [`Dimension::Probe`].
+    pub later_looks: u64,
+}
+
+/// Collects operations into groups.
+#[derive(Debug)]
+pub struct Grouping {
+    by: Vec<Dimension>,
+    nodes: BTreeMap<NodeId, ArchivedNode>,
+    /// The regions in the order in which they were met: their numbers are the strata of comparisons.
+    regions: BTreeMap<String, u32>,
+    groups: BTreeMap<(Vec<String>, OperationKind), Vec<Observation>>,
+    looked: Looked,
+}
+
+impl Grouping {
+    /// Groups by these dimensions, and always by kind.
+    pub fn new(by: Vec<Dimension>, nodes: BTreeMap<NodeId, ArchivedNode>) -> Self {
+        let mut regions = BTreeMap::new();
+        for node in nodes.values() {
+            let next = regions.len() as u32;
+            regions.entry(node.region.clone()).or_insert(next);
+        }
+        Self { by, nodes, regions, groups: BTreeMap::new(), looked: Looked::default() }
+    }
+
+    /// Counts one in.
+    pub fn add(&mut self, operation: &ArchivedOperation) {
+        if operation.from_own_records {
+            self.looked.from_own_records += 1;
+            return;
+        }
+        if operation.probe > 0 && !self.by.contains(&Dimension::Probe) {
+            self.looked.later_looks += 1;
+            return;
+        }
+        let node = self.nodes.get(&operation.node);
+        let common: Vec<_> = self.by.iter().map(|dimension| dimension.of(operation, node)).collect();
+        let stratum = node.and_then(|node| self.regions.get(&node.region)).copied().unwrap_or(u32::MAX);
+        let ArchivedOperation { class, duration, .. } = *operation;
+        let observation = Observation { round: number(operation.round), stratum, class, duration };
+        self.groups.entry((common, operation.kind)).or_default().push(observation);
+        self.looked.grouped += 1;
+    }
+
+    /// The groups in the order of their names, publications before lookups.
+    pub fn finish(self) -> (Vec<Group>, Looked) {
+        let group = |((common, kind), observations): (_, Vec<Observation>)| Group {
+            common,
+            kind,
+            sample: observations.into_iter().collect(),
+        };
+        (self.groups.into_iter().map(group).collect(), self.looked)
+    }
+}
+
+/// A number for a round that ascends with time: the upper half of its UUID of version 7 begins with the milliseconds (RFC 9562, section 5.7),
+/// and the rest of it is random enough to tell rounds of one millisecond apart.
+fn number(round: RoundId) -> u64 {
+    (round.0.as_u128() >> 64) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::{TimeZone, Utc};
+    use parsec_measure::{AttemptId, OutcomeClass};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn nodes() -> BTreeMap<NodeId, ArchivedNode> {
+        let node = |fleet: &str, region: &str| ArchivedNode {
+            fleet: fleet.to_owned(),
+            region: region.to_owned(),
+            peer_id: format!("12D3KooW{fleet}{region}"),
+        };
+        [(NodeId(1), node("default", "eu")), (NodeId(2), node("default", "us")), (NodeId(3), node("optprov", "eu"))]
+            .into()
+    }
+
+    fn operation(node: i32, kind: OperationKind) -> ArchivedOperation {
+        ArchivedOperation {
+            id: AttemptId(Uuid::nil()),
+            round: RoundId(Uuid::from_u128(5 << 64)),
+            node: NodeId(node),
+            kind,
+            probe: 0,
+            class: OutcomeClass::Ok,
+            started: Utc.with_ymd_and_hms(2026, 11, 27, 23, 59, 59).unwrap(),
+            duration: Duration::from_secs(1),
+            from_own_records: false,
+            holders_stored: None,
+        }
+    }
+
+    fn grouped(
+        by: &[Dimension],
+        operations: &[ArchivedOperation],
+    ) -> (Vec<(Vec<String>, OperationKind, usize)>, Looked) {
+        let mut grouping = Grouping::new(by.to_vec(), nodes());
+        operations.iter().for_each(|operation| grouping.add(operation));
+        let (groups, looked) = grouping.finish();
+        (groups.into_iter().map(|group| (group.common, group.kind, group.sample.counts().due)).collect(), looked)
+    }
+
+    #[test]
+    fn publications_and_lookups_are_never_mixed() {
+        let all = [
+            operation(1, OperationKind::Retrieve),
+            operation(1, OperationKind::Provide),
+            operation(3, OperationKind::Provide),
+        ];
+        let (groups, looked) = grouped(&[], &all);
+        assert_eq!(groups, [(vec![], OperationKind::Provide, 2), (vec![], OperationKind::Retrieve, 1)]);
+        assert_eq!(looked, Looked { grouped: 3, ..Looked::default() });
+    }
+
+    #[test]
+    fn groups_are_told_apart_by_each_dimension() {
+        let all = [1, 2, 3].map(|node| operation(node, OperationKind::Provide));
+        let names =
+            |by: &[Dimension]| grouped(by, &all).0.into_iter().map(|(common, ..)| common.join(" ")).collect::<Vec<_>>();
+        assert_eq!(names(&[Dimension::Fleet]), ["default", "optprov"]);
+        assert_eq!(names(&[Dimension::Region, Dimension::Fleet]), ["eu default", "eu optprov", "us default"]);
+        assert_eq!(names(&[Dimension::Day]), ["2026-11-27"]);
+        assert_eq!(names(&[Dimension::Hour]), ["2026-11-27T23Z"]);
+        assert_eq!(names(&[Dimension::Peer]).len(), 3);
+    }
+
+    #[test]
+    fn what_is_no_cold_look_at_the_dht_is_counted_apart() {
+        let own = ArchivedOperation { from_own_records: true, ..operation(1, OperationKind::Retrieve) };
+        let later = ArchivedOperation { probe: 1, ..operation(1, OperationKind::Retrieve) };
+        let (groups, looked) = grouped(&[], &[own, later, operation(1, OperationKind::Retrieve)]);
+        assert_eq!(groups, [(vec![], OperationKind::Retrieve, 1)]);
+        assert_eq!(looked, Looked { grouped: 1, from_own_records: 1, later_looks: 1 });
+        let (groups, _) = grouped(&[Dimension::Probe], &[later, operation(1, OperationKind::Retrieve)]);
+        assert_eq!(groups.len(), 2);
+    }
+
+    #[test]
+    fn every_dimension_is_read_by_its_name() {
+        for dimension in Dimension::ALL {
+            assert_eq!(dimension.as_str().parse(), Ok(dimension));
+        }
+        assert!("colour".parse::<Dimension>().is_err());
+    }
+}

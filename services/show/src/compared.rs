@@ -1,0 +1,218 @@
+//! Two groups of measurements side by side: what differs, how sure that is, and what would settle it.
+
+use comfy_table::{CellAlignment, Table, presets};
+use parsec_measure::OperationKind;
+use parsec_results::statistics::{Compared, Figure, Interval, Sample, Verdict};
+use serde_json::{Value, json};
+
+use crate::groups;
+
+/// Two groups of one kind that were compared, and what came of it.
+#[derive(Debug)]
+pub struct Pair {
+    /// What both have in common, such as a region; empty if they are compared as a whole.
+    pub common: String,
+    /// Publications or lookups.
+    pub kind: OperationKind,
+    /// The first group, and the second, which is told in terms of the first.
+    pub samples: (Sample, Sample),
+    /// The figures that both carry, or why there are none.
+    pub compared: Result<Vec<Compared>, String>,
+}
+
+/// Everything that was compared at once.
+#[derive(Debug)]
+pub struct Pairs {
+    /// What the first group is called, and the second.
+    pub names: (String, String),
+    /// In the order in which they are shown.
+    pub pairs: Vec<Pair>,
+}
+
+impl Pairs {
+    /// For people, on a terminal.
+    pub fn text(&self) -> String {
+        let mut table = self.table("\n");
+        table.load_style(presets::NOTHING);
+        table.column_iter_mut().for_each(|column| {
+            column.set_padding((0, 2));
+        });
+        format!("{}{}", table.trim_fmt(), self.remarks())
+    }
+
+    /// For issue trackers.
+    pub fn markdown(&self) -> String {
+        let mut table = self.table(" ");
+        table.load_style(presets::ASCII_MARKDOWN);
+        format!("{table}{}", self.remarks())
+    }
+
+    /// For programs.
+    pub fn document(&self) -> Value {
+        let pair = |pair: &Pair| {
+            json!({
+                "common": pair.common,
+                "kind": pair.kind.as_str(),
+                "a": { "name": self.names.0, "counts": pair.samples.0.counts() },
+                "b": { "name": self.names.1, "counts": pair.samples.1.counts() },
+                "figures": pair.compared.iter().flatten().map(figure).collect::<Vec<_>>(),
+                "error": pair.compared.as_ref().err(),
+            })
+        };
+        self.pairs.iter().map(pair).collect()
+    }
+
+    fn table(&self, between: &str) -> Table {
+        let mut table = Table::new();
+        let with_common = self.pairs.iter().any(|pair| !pair.common.is_empty());
+        let heads = ["kind", "figure", &self.names.0, &self.names.1, "b / a", "verdict on b"];
+        table.set_header(with_common.then_some("").into_iter().chain(heads));
+        for pair in &self.pairs {
+            let first = with_common.then(|| pair.common.clone());
+            for compared in pair.compared.iter().flatten() {
+                let value = |sample: &Sample| match compared.figure.quantile() {
+                    Some(q) => groups::quantile(sample.quantile(q), between),
+                    None => groups::success(sample, between),
+                };
+                let cells = [
+                    pair.kind.to_string(),
+                    name(compared.figure).to_owned(),
+                    value(&pair.samples.0),
+                    value(&pair.samples.1),
+                    change(compared, between),
+                    verdict(compared, between),
+                ];
+                table.add_row(first.clone().into_iter().chain(cells));
+            }
+        }
+        for column in table.column_iter_mut().skip(usize::from(with_common) + 2).take(3) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table
+    }
+
+    /// What could not be compared, and how many attempts the table is of.
+    fn remarks(&self) -> String {
+        let mut lines = String::new();
+        for pair in &self.pairs {
+            let (a, b) = (pair.samples.0.counts(), pair.samples.1.counts());
+            let common = if pair.common.is_empty() { String::new() } else { format!(" in {}", pair.common) };
+            let of = format!(
+                "{}{common}: {} attempts in {} rounds, and {} in {}",
+                pair.kind, a.due, a.rounds, b.due, b.rounds
+            );
+            match &pair.compared {
+                Ok(_) => lines += &format!("\n{of}"),
+                Err(reason) => lines += &format!("\n{of}: {reason}"),
+            }
+        }
+        lines
+    }
+}
+
+fn name(figure: Figure) -> &'static str {
+    match figure {
+        Figure::P50 => "p50",
+        Figure::P90 => "p90",
+        Figure::Success => "success",
+    }
+}
+
+fn change(compared: &Compared, between: &str) -> String {
+    let Interval { value, low, high } = match compared.ratio {
+        Some(ratio) => ratio,
+        None => {
+            let Interval { value, low, high } = compared.difference;
+            let points = |share: f64| format!("{:+.1}", 100.0 * share);
+            return format!("{} pp{between}({}–{})", points(value), points(low), points(high));
+        }
+    };
+    let times = |ratio: f64| if ratio.is_finite() { format!("{ratio:.2}") } else { "∞".to_owned() };
+    format!("{}x{between}({}–{})", times(value), times(low), times(high))
+}
+
+fn verdict(compared: &Compared, between: &str) -> String {
+    let is_time = compared.figure.quantile().is_some();
+    match (compared.verdict, compared.rounds_to_decide) {
+        (Verdict::Better, _) if is_time => "faster".to_owned(),
+        (Verdict::Better, _) => "succeeds more often".to_owned(),
+        (Verdict::Worse, _) if is_time => "slower".to_owned(),
+        (Verdict::Worse, _) => "succeeds less often".to_owned(),
+        (Verdict::Equal, _) => "no difference within the margin".to_owned(),
+        (Verdict::Inconclusive, Some(rounds)) => {
+            format!("inconclusive;{}{rounds} rounds may decide", if between == "\n" { "\n" } else { " " })
+        }
+        (Verdict::Inconclusive, None) => "inconclusive".to_owned(),
+    }
+}
+
+fn figure(compared: &Compared) -> Value {
+    json!({
+        "figure": name(compared.figure),
+        "ratio": compared.ratio.map(interval),
+        "difference": interval(compared.difference),
+        "p": compared.p,
+        "verdict": compared.verdict,
+        "rounds_to_decide": compared.rounds_to_decide,
+    })
+}
+
+/// JSON has no infinity: an end without a number is null.
+fn interval(interval: Interval) -> Value {
+    json!({ "value": interval.value, "low": interval.low, "high": interval.high })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use parsec_measure::OutcomeClass;
+    use parsec_results::statistics::{Comparison, Observation, compare};
+
+    use super::*;
+
+    fn sample(first: u64, rounds: u64, ms: u64) -> Sample {
+        let observation = |round: u64| Observation {
+            round: first + round,
+            stratum: 0,
+            class: OutcomeClass::Ok,
+            duration: Duration::from_millis(ms + 10 * (round % 17)),
+        };
+        (0..rounds).map(observation).collect()
+    }
+
+    fn pairs() -> Pairs {
+        let pair = |a: Sample, b: Sample| Pair {
+            common: String::new(),
+            kind: OperationKind::Provide,
+            compared: compare(&[(&a, &b)], Comparison { resamples: 500, ..Comparison::default() })
+                .remove(0)
+                .map_err(|error| error.to_string()),
+            samples: (a, b),
+        };
+        let pairs =
+            vec![pair(sample(0, 100, 1_000), sample(1_000, 100, 500)), pair(sample(0, 3, 9), sample(1_000, 3, 9))];
+        Pairs { names: ("default".to_owned(), "optprov".to_owned()), pairs }
+    }
+
+    #[test]
+    fn people_see_both_values_the_change_and_the_verdict() {
+        let markdown = pairs().markdown();
+        let rows: Vec<_> = markdown.lines().map(|line| line.split('|').map(str::trim).collect::<Vec<_>>()).collect();
+        assert_eq!(rows[0][1..7], ["kind", "figure", "default", "optprov", "b / a", "verdict on b"]);
+        assert_eq!(rows[2][1..3], ["provide", "p50"]);
+        assert!(rows[2][5].starts_with("0.54x (0.5") && rows[2][6] == "faster", "{:?}", rows[2]);
+        assert!(markdown.contains("provide: 100 attempts in 100 rounds, and 100 in 100"), "{markdown}");
+        assert!(markdown.contains("3 and 3 rounds can be compared; it takes 10 in each group"), "{markdown}");
+    }
+
+    #[test]
+    fn programs_get_the_verdict_and_its_figures() {
+        let document = pairs().document();
+        let p50 = &document[0]["figures"][0];
+        assert_eq!((&p50["figure"], &p50["verdict"]), (&json!("p50"), &json!("better")));
+        assert!(p50["ratio"]["high"].as_f64().unwrap() < 0.6);
+        assert_eq!(document[0]["a"]["counts"]["due"], 100);
+        assert!(document[1]["error"].as_str().unwrap().contains("it takes 10"));
+    }
+}
