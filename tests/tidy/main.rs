@@ -49,7 +49,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "parsec-settings",
         &[
-            "parsec-!parsec-measure,parsec-dht,parsec-ecs,parsec-api,parsec-store",
+            "parsec-!parsec-measure,parsec-dht,parsec-ecs,parsec-api,parsec-store,parsec-results",
             "tokio",
             "actix",
             "actix-web",

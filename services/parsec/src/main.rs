@@ -4,6 +4,7 @@
 //!
 //! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them in one process; [`network`]: only a DHT
 //! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did
+//! - [`results`]: what was measured, by group, and two groups compared
 //! - [`bench`](mod@bench): strategies compared
 //! - [`migrate`]: the database brought up to date, or the SQL for it
 //! - [`spool`]: where rows wait while the database is away, and the command that shows and empties spools
@@ -29,6 +30,7 @@ mod output;
 mod place;
 mod process;
 mod provenance;
+mod results;
 mod scheduler;
 mod server;
 mod spool;
@@ -96,6 +98,8 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
         }
         Command::Retrieve(config) => return oneshot::run(config.one, OneShot::Retrieve(config.cid), look).await,
         Command::Trace(config) => return trace::run(*config, look).await,
+        Command::Results(config) => return results::run(*config).await,
+        Command::Compare(config) => return results::compare(*config).await,
         Command::Migrate(config) => migrate::run(*config).await?,
         Command::Spool(config) => return spool::run(*config).await,
         Command::Conformance(config) => return conformance::run(*config, look).await,

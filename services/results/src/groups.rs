@@ -1,6 +1,7 @@
 //! Operations, grouped by what they have in common.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::str::FromStr;
 
 use parsec_measure::{ArchivedNode, ArchivedOperation, NodeId, OperationKind, RoundId, UnknownName};
@@ -51,6 +52,12 @@ impl Dimension {
             Self::Hour => operation.started.format("%FT%HZ").to_string(),
             Self::Probe => operation.probe.to_string(),
         }
+    }
+}
+
+impl fmt::Display for Dimension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

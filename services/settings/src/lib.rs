@@ -31,6 +31,7 @@ mod markdown;
 mod names;
 mod programs;
 mod redact;
+mod results;
 mod secrecy;
 #[cfg(test)]
 mod secrets;
@@ -51,6 +52,7 @@ pub use demo::{DemoConfig, DemoFleet};
 pub use error::ConfigError;
 pub use programs::Command;
 pub use redact::redacted;
+pub use results::{CompareConfig, CompareFormat, Margin, ResultsConfig, ResultsFormat, SelectionConfig, Side, When};
 pub use secrecy::Secret;
 pub use serving::{DenylistFiles, DhtConfig, HealthConfig, PlaceConfig, SchedulerConfig, ServerConfig};
 pub use show::ShowConfig;

@@ -7,6 +7,7 @@ use crate::declare::Settings;
 use crate::demo::DemoConfig;
 use crate::error::ConfigError;
 use crate::key::{Choice, Key, Section, Used};
+use crate::results::{CompareConfig, ResultsConfig};
 use crate::serving::{HealthConfig, SchedulerConfig, ServerConfig};
 use crate::show::ShowConfig;
 use crate::sources::Sources;
@@ -132,6 +133,13 @@ programs! {
         .argument("OPERATION_ID", false, "Operation to show; lists the newest if not given")
         ["parsec trace --database-url sqlite:parsec.db",
          "parsec trace 01890a5d-ac96-774b-bcce-b302099a8057 --database-url sqlite:parsec.db"];
+    Results(ResultsConfig) = "results":
+        "Says what was measured: how many attempts, how many succeeded, how long they took, and how sure that is"
+        ["parsec results --since 7d --by fleet,region --database-url sqlite:parsec.db",
+         "parsec results --kind provide --by fleet,day --format csv > provides.csv"];
+    Compare(CompareConfig) = "compare": "Compares two groups of measurements: is one faster, and how sure is that?"
+        ["parsec compare --a fleet=default --b fleet=optprov --since 7d",
+         "parsec compare --a since=14d,until=7d --b since=7d --fleet default --by region --margin 10%"];
     Migrate(MigrateConfig) = "migrate": "Brings the database up to date, which servers and schedulers otherwise do when they start"
         ["parsec migrate --db-host db.internal --db-user owner --db-password-file /run/secrets/owner",
          "parsec migrate --print > parsec.sql", "parsec migrate --print --database-url sqlite:parsec.db | sqlite3 parsec.db"];

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
+use parsec_measure::{ArchivedRounds, RoundOutcome};
 use parsec_results::Group;
 use parsec_results::statistics::{Quantile, Reading, Sample};
 use serde_json::{Map, Value, json};
@@ -124,6 +125,20 @@ impl Groups {
     }
 }
 
+/// What became of rounds, in a sentence.
+pub fn rounds(rounds: &ArchivedRounds) -> String {
+    let outcome = |outcome: Option<RoundOutcome>| outcome.map_or("without an end", RoundOutcome::as_str);
+    let played: Vec<_> = rounds.played.iter().map(|(ended, count)| format!("{count} {}", outcome(*ended))).collect();
+    let all: u64 = rounds.played.values().sum();
+    format!(
+        "{} rounds were due: {} left out because an earlier one took too long, {all} begun{}{}",
+        all + rounds.skipped,
+        rounds.skipped,
+        if played.is_empty() { "" } else { ": " },
+        played.join(", ")
+    )
+}
+
 /// A quantile for programs: seconds, or in words what is longer than any time.
 struct Quantiles {
     value: Value,
@@ -219,6 +234,14 @@ mod tests {
         assert_eq!(rows[2][7], "> 180.0 s");
         assert_eq!(rows[2][8], "20");
         assert_eq!(rows[3][6..8], ["–", "–"], "ten attempts carry neither p90 nor p99");
+    }
+
+    #[test]
+    fn rounds_are_told_by_what_became_of_them() {
+        let played = [(None, 1), (Some(RoundOutcome::Complete), 40), (Some(RoundOutcome::TooFewNodes), 2)].into();
+        let told = rounds(&ArchivedRounds { played, skipped: 3 });
+        let expected = "46 rounds were due: 3 left out because an earlier one took too long, 43 begun: 1 without an end, 40 complete, 2 too_few_nodes";
+        assert_eq!(told, expected);
     }
 
     #[test]

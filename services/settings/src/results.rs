@@ -1,0 +1,254 @@
+//! The settings of the commands that answer questions about what was measured.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use parsec_measure::{Fleet, OperationKind, read_duration};
+use parsec_results::Dimension;
+
+use crate::common::{CommonConfig, DatabaseConfig};
+use crate::declare::settings;
+use crate::values::{Reading, Value, choice, names};
+
+choice! {
+    /// How results are written.
+    ResultsFormat {
+        Table = "table" or "text", "For people";
+        Json = "json", "For programs: JSON";
+        Csv = "csv", "Comma-separated, with a header";
+        Markdown = "markdown", "For issue trackers";
+    }
+}
+
+choice! {
+    /// How a comparison is written.
+    CompareFormat {
+        Table = "table" or "text", "For people";
+        Json = "json", "For programs: JSON";
+        Markdown = "markdown", "For issue trackers";
+    }
+}
+
+names! {
+    OperationKind, "" {
+        OperationKind::Provide = "provide", "Publications";
+        OperationKind::Retrieve = "retrieve", "Lookups";
+    }
+}
+
+names! {
+    Dimension, "" {
+        Dimension::Fleet = "fleet", "The fleet of the server";
+        Dimension::Region = "region", "Its region";
+        Dimension::Peer = "peer", "The server itself, by its peer id";
+        Dimension::Day = "day", "The day, in UTC";
+        Dimension::Hour = "hour", "The hour, in UTC";
+        Dimension::Probe = "probe", "Which look of the server at the same key, from 0; without it, later looks are left out";
+    }
+}
+
+/// A moment, or how long ago it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Then.
+    At(DateTime<Utc>),
+    /// So long before now.
+    Ago(Duration),
+}
+
+impl When {
+    /// The moment, seen from `now`.
+    pub fn seen_from(self, now: DateTime<Utc>) -> DateTime<Utc> {
+        match self {
+            Self::At(moment) => moment,
+            Self::Ago(duration) => chrono::TimeDelta::from_std(duration)
+                .ok()
+                .and_then(|ago| now.checked_sub_signed(ago))
+                .unwrap_or(DateTime::UNIX_EPOCH),
+        }
+    }
+}
+
+impl FromStr for When {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
+            return Ok(Self::At(moment.to_utc()));
+        }
+        if let Ok(day) = text.parse::<NaiveDate>() {
+            return Ok(Self::At(day.and_time(NaiveTime::MIN).and_utc()));
+        }
+        // Go's durations end with hours; results are asked for by days and weeks.
+        let days =
+            text.strip_suffix('d').map(|days| (days, 1)).or_else(|| text.strip_suffix('w').map(|weeks| (weeks, 7)));
+        let days = days.and_then(|(count, each)| count.parse::<u32>().ok()?.checked_mul(each));
+        let ago = days.map(|days| Duration::from_secs(u64::from(days) * 24 * 60 * 60)).or_else(|| read_duration(text));
+        ago.map(Self::Ago).ok_or_else(|| {
+            "expected a day such as 2026-11-27, a time such as 2026-11-27T13:00:00Z, or how long ago such as 90m, 24h, 7d or 2w".to_owned()
+        })
+    }
+}
+
+impl Value for When {
+    fn read(text: &str) -> Reading<Self> {
+        text.parse()
+    }
+}
+
+/// One side of a comparison: which measurements stand on it. What it does not say is the same on both sides.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Side {
+    /// Its name: what was written.
+    pub name: String,
+    /// The fleet, if not all.
+    pub fleet: Option<Fleet>,
+    /// The region, if not all.
+    pub region: Option<String>,
+    /// From when on.
+    pub since: Option<When>,
+    /// Until when.
+    pub until: Option<When>,
+}
+
+impl Value for Side {
+    fn read(text: &str) -> Reading<Self> {
+        let expected =
+            "expected what tells this side apart, such as fleet=optprov, region=eu-central-1 or since=14d,until=7d";
+        let mut side = Self { name: text.to_owned(), ..Self::default() };
+        for part in text.split(',') {
+            let Some((key, value)) = part.split_once('=') else { return Err(expected.to_owned()) };
+            let value = value.trim();
+            let twice = match key.trim() {
+                "fleet" => side.fleet.replace(<Fleet as Value>::read(value)?).is_some(),
+                "region" => side.region.replace(<String as Value>::read(value)?).is_some(),
+                "since" => side.since.replace(value.parse()?).is_some(),
+                "until" => side.until.replace(value.parse()?).is_some(),
+                _ => return Err(expected.to_owned()),
+            };
+            if twice {
+                return Err(format!("`{}` stands there twice", key.trim()));
+            }
+        }
+        Ok(side)
+    }
+}
+
+/// A part of something, as a share or in percent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Margin(f64);
+
+impl Eq for Margin {}
+
+impl Margin {
+    /// As a share: 0.05 for 5 %.
+    pub fn share(self) -> f64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Margin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} %", 100.0 * self.0)
+    }
+}
+
+impl Value for Margin {
+    fn read(text: &str) -> Reading<Self> {
+        let (number, scale) = match text.strip_suffix('%') {
+            Some(percent) => (percent.trim_end(), 100.0),
+            None => (text, 1.0),
+        };
+        let margin =
+            number.parse::<f64>().ok().map(|number| number / scale).filter(|margin| (0.0..=1.0).contains(margin));
+        margin.map(Self).ok_or_else(|| "expected a share from 0 to 1 or percent, such as 0.05 or 5%".to_owned())
+    }
+}
+
+settings! {
+    /// Which measurements a question is about.
+    SelectionConfig(from) = "Selection";
+    since: Option<When> = ("results.since", "since", "WHEN"), "Only what started then or later: 24h, 7d, 2026-11-27 or 2026-11-27T13:00:00Z";
+    until: Option<When> = ("results.until", "until", "WHEN"), "Only what started before then";
+    fleets: Option<Vec<Fleet>> = ("results.fleet", "fleet", "FLEETS"), "Only these fleets";
+    regions: Option<Vec<String>> = ("results.region", "region", "REGIONS"), "Only these regions";
+    kind: Option<OperationKind> = ("results.kind", "kind", "KIND"), "Only publications, or only lookups";
+}
+
+settings! {
+    /// `parsec results`.
+    ResultsConfig(from) = "Results";
+    + common: CommonConfig, "What every command has";
+    + database: DatabaseConfig, "Where the measurements are";
+    + selection: SelectionConfig, "Which of them";
+    by: Vec<Dimension> = ("results.by", "by", "DIMENSIONS").default("fleet"), "What tells groups apart; publications and lookups always are";
+    format: ResultsFormat = ("results.format", "format", "FORMAT").default("table"), "How the result is written";
+}
+
+settings! {
+    /// `parsec compare`.
+    CompareConfig(from) = "Compare";
+    + common: CommonConfig, "What every command has";
+    + database: DatabaseConfig, "Where the measurements are";
+    + selection: SelectionConfig, "Which of them, on both sides";
+    a: Side = ("compare.a", "a", "SIDE"), "What to compare with, such as fleet=default";
+    b: Side = ("compare.b", "b", "SIDE"), "What to compare, such as fleet=optprov";
+    by: Option<Vec<Dimension>> = ("compare.by", "by", "DIMENSIONS"), "Compare within each region, day, …, instead of as a whole";
+    margin: Margin = ("compare.margin", "margin", "SHARE").default("5%"), "By how much times may differ and still count as equal";
+    success_margin: Margin = ("compare.success_margin", "success-margin", "SHARE").default("1%"),
+        "By how much success rates may differ and still count as equal, in percentage points";
+    format: CompareFormat = ("compare.format", "format", "FORMAT").default("table"), "How the result is written";
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+
+    use super::*;
+
+    #[test]
+    fn a_moment_is_a_day_a_time_or_how_long_ago() {
+        let now = Utc.with_ymd_and_hms(2026, 11, 27, 12, 0, 0).unwrap();
+        for (text, expected) in [
+            ("2026-11-20", "2026-11-20T00:00:00+00:00"),
+            ("2026-11-20T13:00:00+02:00", "2026-11-20T11:00:00+00:00"),
+            ("24h", "2026-11-26T12:00:00+00:00"),
+            ("7d", "2026-11-20T12:00:00+00:00"),
+            ("2w", "2026-11-13T12:00:00+00:00"),
+        ] {
+            assert_eq!(<When as Value>::read(text).unwrap().seen_from(now).to_rfc3339(), expected, "{text}");
+        }
+        for text in ["", "yesterday", "7", "-1d", "99999999999d", "2026-13-01"] {
+            assert!(<When as Value>::read(text).unwrap_err().contains("how long ago"), "{text}");
+        }
+        assert_eq!(When::Ago(Duration::MAX).seen_from(now), DateTime::UNIX_EPOCH);
+    }
+
+    #[test]
+    fn a_side_says_what_tells_it_apart() {
+        let side = <Side as Value>::read("fleet=optprov, since=14d,until=7d").unwrap();
+        assert_eq!((side.fleet.unwrap().as_str(), side.region), ("optprov", None));
+        assert_eq!(side.until, Some(When::Ago(Duration::from_secs(7 * 86_400))));
+        for (text, why) in [
+            ("optprov", "expected what"),
+            ("colour=red", "expected what"),
+            ("fleet=a,fleet=b", "twice"),
+            ("since=soon", "how long ago"),
+        ] {
+            let error = <Side as Value>::read(text).unwrap_err();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_margin_is_a_share_or_percent() {
+        for (text, share) in [("5%", 0.05), ("0.05", 0.05), ("0", 0.0), ("12.5 %", 0.125)] {
+            assert_eq!(<Margin as Value>::read(text).map(Margin::share), Ok(share), "{text}");
+        }
+        for text in ["", "5", "-1%", "NaN", "101%"] {
+            assert!(<Margin as Value>::read(text).is_err(), "{text}");
+        }
+    }
+}
