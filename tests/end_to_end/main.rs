@@ -27,6 +27,7 @@ mod one_shot;
 mod outages;
 mod pooler;
 mod refused;
+mod results;
 mod secrets;
 mod spool;
 mod status;

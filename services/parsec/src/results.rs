@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
-use parsec_measure::{ArchivedNode, ArchivedRounds, NodeId, OperationKind};
-use parsec_results::statistics::{self, Comparison};
+use parsec_measure::{ArchivedNode, NodeId, OperationKind};
+use parsec_results::statistics::{self, Comparison, Sample};
 use parsec_results::{Dimension, Group, Grouping, Looked};
 use parsec_settings::{
     CompareConfig, CompareFormat, DatabaseConfig, ResultsConfig, ResultsFormat, SelectionConfig, Side,
@@ -33,11 +33,11 @@ pub(crate) async fn run(config: ResultsConfig) -> anyhow::Result<ExitCode> {
         ResultsFormat::Table => output::line(&format!("{}\n\n{remark}", groups.text()))?,
         ResultsFormat::Markdown => output::line(&format!("{}\n\n{remark}", groups.markdown()))?,
         ResultsFormat::Json => {
-            output::note(&remark)?;
+            output::note(&remark);
             output::line(&parsec_show::json(&groups.document()))?;
         }
         ResultsFormat::Csv => {
-            output::note(&remark)?;
+            output::note(&remark);
             output::table(&groups.csv())?;
         }
     }
@@ -47,38 +47,10 @@ pub(crate) async fn run(config: ResultsConfig) -> anyhow::Result<ExitCode> {
 /// Compares two groups of measurements.
 pub(crate) async fn compare(config: CompareConfig) -> anyhow::Result<ExitCode> {
     let reader = Reader::open(&config.database).await?;
-    let (by, now) = (config.by.unwrap_or_default(), Utc::now());
-    let mut sides = Vec::new();
-    for side in [&config.a, &config.b] {
-        let selection = selected(&config.selection, side, now)?;
-        let (groups, looked) = reader.read(&selection, config.selection.kind, &by).await?;
-        if groups.is_empty() {
-            bail!("no measurement is recorded {}: nothing stands on the side {}", told(&selection), side.name);
-        }
-        sides.push((by_name(groups), used(&selection, looked)));
-    }
-    let (mut b, b_used) = sides.pop().context("there are two sides")?;
-    let (a, a_used) = sides.pop().context("there are two sides")?;
-    let both: Vec<_> = a.into_iter().filter_map(|(name, a)| Some((b.remove(&name)?, name, a))).collect();
-    if both.is_empty() {
-        bail!("the two sides have no group in common");
-    }
-    let samples: Vec<_> = both.iter().map(|(b, _, a)| (&a.sample, &b.sample)).collect();
-    let how = Comparison {
-        margin: config.margin.share(),
-        success_margin: config.success_margin.share(),
-        ..Comparison::default()
-    };
-    let compared = statistics::compare(&samples, how);
-    let pair =
-        |((b, (common, kind), a), compared): ((Group, (Vec<String>, OperationKind), Group), Result<_, _>)| Pair {
-            common: common.join(" "),
-            kind,
-            samples: (a.sample, b.sample),
-            compared: compared.map_err(|error: statistics::CompareError| error.to_string()),
-        };
-    let pairs = both.into_iter().zip(compared).map(pair).collect();
-    let pairs = Pairs { names: (config.a.name.clone(), config.b.name.clone()), pairs };
+    let now = Utc::now();
+    let (a, a_used) = reader.side(&config, &config.a, now).await?;
+    let (b, b_used) = reader.side(&config, &config.b, now).await?;
+    let pairs = Pairs { names: (config.a.name.clone(), config.b.name.clone()), pairs: compared(&config, a, b)? };
     let remark = format!(
         "a: {a_used}\nb: {b_used}\nIntervals: 95 %, by round. Equal: within {} of the time, {} of success.",
         config.margin, config.success_margin
@@ -87,15 +59,32 @@ pub(crate) async fn compare(config: CompareConfig) -> anyhow::Result<ExitCode> {
         CompareFormat::Table => output::line(&format!("{}\n\n{remark}", pairs.text()))?,
         CompareFormat::Markdown => output::line(&format!("{}\n\n{remark}", pairs.markdown()))?,
         CompareFormat::Json => {
-            output::note(&remark)?;
+            output::note(&remark);
             output::line(&parsec_show::json(&pairs.document()))?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn by_name(groups: Vec<Group>) -> BTreeMap<(Vec<String>, OperationKind), Group> {
-    groups.into_iter().map(|group| ((group.common.clone(), group.kind), group)).collect()
+/// Groups by what they have in common.
+type Named = BTreeMap<(Vec<String>, OperationKind), Sample>;
+
+/// Each group of one side with its like on the other.
+fn compared(config: &CompareConfig, a: Named, mut b: Named) -> anyhow::Result<Vec<Pair>> {
+    let both: Vec<_> = a.into_iter().filter_map(|(name, a)| Some((b.remove(&name)?, name, a))).collect();
+    if both.is_empty() {
+        bail!("the sides {} and {} have no group in common", config.a.name, config.b.name);
+    }
+    let samples: Vec<_> = both.iter().map(|(b, _, a)| (a, b)).collect();
+    let (margin, success_margin) = (config.margin.share(), config.success_margin.share());
+    let compared = statistics::compare(&samples, Comparison { margin, success_margin, ..Comparison::default() });
+    let pairs = both.into_iter().zip(compared).map(|((b, (common, kind), a), compared)| Pair {
+        common: common.join(" "),
+        kind,
+        samples: (a, b),
+        compared: compared.map_err(|error| error.to_string()),
+    });
+    Ok(pairs.collect())
 }
 
 /// What one side is made of: what was asked of both sides, and what the side says of itself.
@@ -126,6 +115,18 @@ impl Reader {
         let archive = parsec_store::open_archive(&target).await.with_context(|| format!("database {target}"))?;
         let nodes = archive.nodes().await.with_context(|| format!("database {target}"))?;
         Ok(Self { archive, nodes })
+    }
+
+    /// What stands on one side of a comparison, and which rows that is.
+    async fn side(&self, config: &CompareConfig, side: &Side, now: DateTime<Utc>) -> anyhow::Result<(Named, String)> {
+        let selection = selected(&config.selection, side, now)?;
+        let by = config.by.clone().unwrap_or_default();
+        let (groups, looked) = self.read(&selection, config.selection.kind, &by).await?;
+        if groups.is_empty() {
+            bail!("no measurement is recorded {}: nothing stands on the side {}", told(&selection), side.name);
+        }
+        let named = groups.into_iter().map(|group| ((group.common, group.kind), group.sample)).collect();
+        Ok((named, used(&selection, looked)))
     }
 
     async fn read(

@@ -81,7 +81,7 @@ impl Groups {
     }
 
     fn object(&self, group: &Group) -> Value {
-        let mut object = self.common(group);
+        let mut object: Map<_, _> = self.common(group).collect();
         let counts = serde_json::to_value(group.sample.counts()).expect("counts are names and numbers");
         object.insert("counts".to_owned(), counts);
         object.insert("success".to_owned(), json!(group.sample.success().map(|success| success.share)));
@@ -95,7 +95,7 @@ impl Groups {
 
     fn flat(&self, group: &Group) -> Vec<(String, Value)> {
         let counts = group.sample.counts();
-        let mut row: Vec<_> = self.common(group).into_iter().collect();
+        let mut row: Vec<_> = self.common(group).collect();
         let mut add = |name: &str, value: Value| row.push((name.to_owned(), value));
         add("rounds", json!(counts.rounds));
         add("due", json!(counts.due));
@@ -115,13 +115,9 @@ impl Groups {
         row
     }
 
-    fn common(&self, group: &Group) -> Map<String, Value> {
-        let mut common = Map::new();
-        for (name, value) in self.by.iter().zip(&group.common) {
-            common.insert((*name).to_owned(), json!(value));
-        }
-        common.insert("kind".to_owned(), json!(group.kind.as_str()));
-        common
+    fn common(&self, group: &Group) -> impl Iterator<Item = (String, Value)> {
+        let common = self.by.iter().zip(&group.common).map(|(name, value)| ((*name).to_owned(), json!(value)));
+        common.chain([("kind".to_owned(), json!(group.kind.as_str()))])
     }
 }
 
@@ -163,8 +159,10 @@ fn for_programs(reading: Reading) -> Value {
     }
 }
 
+/// The original's figures, where n carries them.
 fn survivors(sample: &Sample) -> impl Iterator<Item = (String, Value)> {
-    QUANTILES.into_iter().map(|(name, q)| (format!("{name}_seconds"), json!(sample.survivors(q))))
+    let survivors = |q| sample.quantile(q).and_then(|_| sample.survivors(q));
+    QUANTILES.into_iter().map(move |(name, q)| (format!("{name}_seconds"), json!(survivors(q))))
 }
 
 pub(crate) fn success(sample: &Sample, between: &str) -> String {

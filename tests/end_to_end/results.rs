@@ -1,0 +1,194 @@
+//! Questions about what was measured, asked of a database that nobody writes to any more.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use parsec_measure::{
+    Attempt, AttemptId, Measured, NodeId, OperationKind, OutcomeClass, Round, RoundId, RoundOutcome, SchedulerId,
+};
+use parsec_store::{NewNode, Row, ServerPort, Store};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::process::{Ended, Process};
+use crate::stage::Stage;
+
+/// The fleets of the database, and how long a publication of each takes, in milliseconds.
+const FLEETS: [(&str, u64); 2] = [("default", 8_000), ("optprov", 1_000)];
+
+/// How many rounds each fleet has played, an hour apart.
+const ROUNDS: i64 = 48;
+
+/// The first of them.
+fn beginning() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_790_000_000, 0).unwrap()
+}
+
+/// A UUID of version 7 that was made then, the `number`-th of that moment.
+fn identity(at: DateTime<Utc>, number: u128) -> Uuid {
+    let millis = u128::try_from(at.timestamp_millis()).unwrap();
+    Uuid::from_u128((millis << 80) | (7 << 76) | (number << 64) | number)
+}
+
+fn node(fleet: &str, region: &str) -> NewNode {
+    NewNode {
+        cpu: 1_024,
+        memory: 2_048,
+        peer_id: format!("12D3KooW{fleet}{region}"),
+        region: region.to_owned(),
+        cmd: "parsec server".to_owned(),
+        fleet: fleet.parse().unwrap(),
+        dependencies: Value::Null,
+        ip_address: "192.0.2.7".parse().unwrap(),
+        server_port: ServerPort::try_from(7_070).unwrap(),
+        peer_port: ServerPort::try_from(4_001).unwrap(),
+        created_at: beginning(),
+    }
+}
+
+/// A database in which `optprov` publishes eight times as fast, and every twelfth publication runs into its limit.
+async fn database(url: &str) {
+    let store = parsec_store::connect(&url.parse().unwrap()).await.unwrap();
+    store.migrate().await.unwrap();
+    for (index, (fleet, ms)) in FLEETS.into_iter().enumerate() {
+        let publisher = store.register_node(node(fleet, "eu-central-1")).await.unwrap();
+        let other = store.register_node(node(fleet, "us-east-2")).await.unwrap();
+        let scheduler = store.register_scheduler(&fleet.parse().unwrap(), Value::Null, beginning()).await.unwrap();
+        for number in 0..ROUNDS {
+            play(&*store, index as u128, (scheduler, fleet), [publisher, other], number, ms).await;
+        }
+    }
+}
+
+async fn play(
+    store: &dyn Store,
+    index: u128,
+    (scheduler, fleet): (SchedulerId, &str),
+    [publisher, other]: [NodeId; 2],
+    number: i64,
+    ms: u64,
+) {
+    let at = beginning() + TimeDelta::hours(number);
+    let round = Round {
+        id: RoundId(identity(at, index)),
+        scheduler,
+        fleets: fleet.parse().unwrap(),
+        provider: Some(publisher),
+        nodes_listed: 2,
+        nodes_ready: 2,
+        skipped_before: u32::from(number == 5),
+        due: at,
+        started: at,
+        ended: Some((at + TimeDelta::seconds(30), RoundOutcome::Complete)),
+    };
+    let attempt = |node, kind, class: OutcomeClass, ms: u64, order: u128| {
+        let error = if class == OutcomeClass::Ok { "" } else { "no answer" };
+        let result = Measured::unmeasured(class, Duration::from_millis(ms), error);
+        Row::Attempt(Attempt {
+            id: AttemptId(identity(at, 2 * index + order)),
+            round: round.id,
+            scheduler,
+            node,
+            kind,
+            probe: 0,
+            cid: "QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4".to_owned(),
+            due: at,
+            started: at,
+            ended: at + TimeDelta::seconds(30),
+            result: if class == OutcomeClass::Ok { Measured { error: None, ..result } } else { result },
+            why_kept: None,
+        })
+    };
+    let spread = ms / 20 * number.unsigned_abs() % (ms / 2);
+    let provide = match number % 12 {
+        0 => attempt(publisher, OperationKind::Provide, OutcomeClass::Timeout, 60_000, 0),
+        _ => attempt(publisher, OperationKind::Provide, OutcomeClass::Ok, ms + spread, 0),
+    };
+    let retrieve = attempt(other, OperationKind::Retrieve, OutcomeClass::Ok, 400 + spread % 100, 1);
+    store.record(&[Row::Round(round), provide, retrieve]).await.unwrap();
+}
+
+async fn ask(stage: &Stage, words: &[&str]) -> Ended {
+    Process::start(stage, words).end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_say_how_many_how_long_and_how_sure() {
+    let (stage, file) = (Stage::begin(), parsec_test_support::sqlite_file());
+    database(&file.url()).await;
+
+    let table = ask(&stage, &["results", "--database-url", &file.url()]).await;
+    assert_eq!(table.code(), 0, "{}", table.err);
+    let text = table.out.join("\n");
+    for part in
+        ["default", "optprov", "succeeded", "91.7 %", "192 attempts at any time", "98 rounds were due: 2 left out"]
+    {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+    // Forty-eight attempts carry a p90, and no p99.
+    let document = ask(&stage, &["results", "--database-url", &file.url(), "--format", "json"]).await.out.concat();
+    let groups: Vec<Value> = serde_json::from_str(&document).unwrap();
+    let default = groups.iter().find(|group| group["fleet"] == "default" && group["kind"] == "provide").unwrap();
+    assert_eq!((&default["counts"]["due"], &default["counts"]["failed"]["timeout"]), (&48.into(), &4.into()));
+    assert!(default["p50_seconds"]["low"].as_f64().unwrap() >= 8.0, "{default}");
+    assert_eq!((&default["p90_seconds"]["high"], &default["p99_seconds"]["value"]), (&"> 60".into(), &Value::Null));
+
+    let day =
+        ["results", "--since", "2026-09-22", "--until", "2026-09-23", "--kind", "provide", "--by", "fleet,region"];
+    let rows = ask(&stage, &[&day[..], &["--format", "csv", "--database-url", &file.url()]].concat()).await.out;
+    assert!(rows[0].starts_with("fleet,region,kind,"), "{rows:?}");
+    assert_eq!((rows.len(), rows[1].split(',').nth(4)), (3, Some("24")), "{rows:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comparison_has_a_verdict_where_the_data_carry_one() {
+    let (stage, file) = (Stage::begin(), parsec_test_support::sqlite_file());
+    database(&file.url()).await;
+    let sides = ["compare", "--a", "fleet=default", "--b", "fleet=optprov", "--database-url"];
+    let document = ask(&stage, &[&sides[..], &[&file.url(), "--format", "json"]].concat()).await;
+    assert_eq!(document.code(), 0, "{}", document.err);
+    let pairs: Vec<Value> = serde_json::from_str(&document.out.concat()).unwrap();
+    let verdict = |kind: &str, figure: &str| {
+        let pair = pairs.iter().find(|pair| pair["kind"] == kind).unwrap();
+        let figures = pair["figures"].as_array().unwrap();
+        figures
+            .iter()
+            .find(|found| found["figure"] == figure)
+            .unwrap_or_else(|| panic!("no {figure} in {pair}"))
+            .clone()
+    };
+    let provide = verdict("provide", "p50");
+    assert_eq!(provide["verdict"], "better");
+    assert!(provide["ratio"]["high"].as_f64().unwrap() < 0.2, "{provide}");
+    assert_eq!(verdict("provide", "success")["verdict"], "inconclusive");
+
+    // A group against itself at another time: no difference is found.
+    let days =
+        ["compare", "--a", "until=2026-09-22", "--b", "since=2026-09-22", "--fleet", "default", "--database-url"];
+    let table = ask(&stage, &[&days[..], &[&file.url()]].concat()).await;
+    let text = table.out.join("\n");
+    assert!(!text.contains("slower") && !text.contains("faster") && text.contains("p50"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_has_no_answer_is_one_sentence() {
+    let (stage, file) = (Stage::begin(), parsec_test_support::sqlite_file());
+    database(&file.url()).await;
+    let url = file.url();
+    for (words, code, expected) in [
+        (vec!["results", "--fleet", "fullrt"], 1, "no measurement is recorded at any time, fleet fullrt"),
+        (vec!["results", "--since", "2026-09-23", "--until", "2026-09-22"], 1, "nothing lies between --since"),
+        (vec!["results", "--since", "yesterday"], 2, "how long ago"),
+        (vec!["results", "--by", "colour"], 2, "expected one of: fleet, region"),
+        (vec!["compare", "--a", "fleet=default"], 2, "--b"),
+        (vec!["compare", "--a", "fleet=default", "--b", "fleet=fullrt"], 1, "nothing stands on the side fleet=fullrt"),
+    ] {
+        let ended = ask(&stage, &[&words[..], &["--database-url", &url]].concat()).await;
+        assert_eq!(ended.code(), code, "{words:?}: {}", ended.err);
+        assert!(ended.err.contains(expected), "{words:?}: {}", ended.err);
+    }
+    let nowhere = ask(&stage, &["results", "--database-url", "sqlite:/nowhere/parsec.db"]).await;
+    assert_eq!(nowhere.code(), 1);
+    assert!(nowhere.err.contains("No such file"), "{}", nowhere.err);
+}
