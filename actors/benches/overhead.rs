@@ -98,8 +98,13 @@ async fn the_way_around(size: &Size, metrics: &Arc<Metrics>, root: &Recipient<Ch
     let dht = DhtHandle::new(&InstantDht.start(), OPERATION_TIMEOUT);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
-    let routes =
-        Routes::measuring(Measuring { dht, metrics: Arc::clone(metrics), fleet: "default".to_owned(), token: None });
+    let routes = Routes::measuring(Measuring {
+        dht,
+        metrics: Arc::clone(metrics),
+        fleet: "default".to_owned(),
+        peer_id: String::new(),
+        token: None,
+    });
     let gateway = Gateway::new(Arc::new(listener), routes);
     let _gateway = supervise("gateway", RestartPolicy::default(), root.clone(), gateway);
 

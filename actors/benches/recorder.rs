@@ -160,6 +160,7 @@ fn round((scheduler, provider): (SchedulerId, NodeId)) -> Round {
         provider: Some(provider),
         nodes_listed: ATTEMPTS,
         nodes_ready: ATTEMPTS,
+        nodes_without_heartbeat: 0,
         skipped_before: 0,
         due: now,
         started: now,

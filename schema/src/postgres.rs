@@ -11,12 +11,13 @@ pub use tables::*;
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("postgres/migrations");
 
 /// The same as text, each with its name: the version, and what it is about.
-pub const SCRIPTS: [(&str, &str); 5] = [
+pub const SCRIPTS: [(&str, &str); 6] = [
     ("0001_rounds_and_operations", include_str!("../postgres/migrations/0001_rounds_and_operations/up.sql")),
     ("0002_traces", include_str!("../postgres/migrations/0002_traces/up.sql")),
     ("0003_found_publisher", include_str!("../postgres/migrations/0003_found_publisher/up.sql")),
     ("0004_confirmed_and_checked", include_str!("../postgres/migrations/0004_confirmed_and_checked/up.sql")),
     ("0005_comments", include_str!("../postgres/migrations/0005_comments/up.sql")),
+    ("0006_who_answers", include_str!("../postgres/migrations/0006_who_answers/up.sql")),
 ];
 
 /// Every table of our own, the one that counts the migrations included.

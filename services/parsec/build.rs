@@ -10,8 +10,9 @@ const CRATES: [&str; 8] =
     ["actix", "actix-web", "diesel", "libp2p", "libp2p-kad", "libp2p-quic", "libp2p-tcp", "tokio"];
 
 /// What tests may need of this machine, with the name of the `cfg` that says it is there.
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 10] = [
     ("docker-compose", "has_docker_compose"),
+    ("faketime", "has_faketime"),
     ("go", "has_go"),
     ("kubectl", "has_kubectl"),
     ("node", "has_node"),

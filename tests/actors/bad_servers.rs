@@ -66,6 +66,7 @@ async fn nobody_is_left_out_if_too_few_would_remain() {
 async fn one_that_dies_between_readiness_and_publication_fails_that_round_alone() {
     let setup = Setup::of(3);
     setup.servers.takes(1, Question::Provide, How::Unreachable);
+    setup.store.change(|store| store.fall_silent([1]));
     let rig = setup.play();
     let rounds = rig.rounds(4).await;
     let outcomes: Vec<_> = rounds.iter().map(|round| round.outcome()).collect();

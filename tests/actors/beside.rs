@@ -148,7 +148,6 @@ async fn a_database_that_hangs_delays_neither_the_publication_nor_the_lookups_of
     let setup = Setup { probes: 3, ..setup(4) };
     setup.servers.takes(3, Question::Readiness, How::Unreachable);
     setup.servers.takes(4, Question::Retrieve, How::Unreachable);
-    setup.store.takes(Call::MarkOffline, [], Mood::Hangs);
     setup.store.takes(Call::Record, [], Mood::Hangs);
     let rig = setup.play();
     rig.servers.until_asked(4, Question::Retrieve, 3).await;
@@ -157,8 +156,24 @@ async fn a_database_that_hangs_delays_neither_the_publication_nor_the_lookups_of
     rig.store.is(Mood::Works);
     let round = rig.rounds(1).await.remove(0);
     nothing_is_lost(&rig, &round, 1 + 1 + 2 * 3);
+}
+
+#[actix::test]
+async fn a_database_that_hangs_when_silent_nodes_are_marked_offline_delays_no_lookup() {
+    let setup = setup(5);
+    setup.servers.takes(4, Question::Readiness, How::Unreachable);
+    setup.servers.takes(5, Question::Retrieve, How::Unreachable);
+    setup.store.change(|store| store.fall_silent([4, 5]));
+    setup.store.takes(Call::MarkOffline, [], Mood::Hangs);
+    let rig = setup.play();
+    rig.store.until("both are to be marked offline", |store| store.asked(Call::MarkOffline).len() == 2).await;
+    let (before, begun) = (rig.played().len(), Instant::now());
+    rig.store.is(Mood::Works);
+    rig.rounds(before + 1).await;
+    let lookups = at(&rig, Question::Retrieve);
+    assert!(lookups.iter().any(|at| *at >= begun && *at - begun <= TOLERANCE), "{begun:?} {lookups:?}");
     let offline: BTreeSet<_> = rig.store.read(|store| store.offline.iter().map(|node| node.0).collect());
-    assert_eq!(offline, BTreeSet::from([3, 4]));
+    assert_eq!(offline, BTreeSet::from([4, 5]));
 }
 
 #[actix::test]

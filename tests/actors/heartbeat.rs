@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use chrono::TimeDelta;
 use parsec_actors::serving::heartbeat::{BEAT, Heartbeat, HeartbeatConfig};
 use parsec_actors::supervision::ask::{Ask, AskError};
 use parsec_actors::supervision::stop::{HEARTBEAT_STOP, Stop};
@@ -13,7 +14,7 @@ use parsec_measure::{FleetGroup, NodeId};
 use parsec_store::Store;
 use tokio::time::{Instant, pause, sleep};
 
-use crate::fakes::{BeReady, Call, FakeStore, MockDht, Mood, POLICY, Records, Witness, metrics, millis, secs};
+use crate::fakes::{BeReady, Call, FakeStore, MockDht, Mood, POLICY, Records, Witness, counted, metrics, millis, secs};
 
 const NODE: NodeId = NodeId(7);
 
@@ -225,4 +226,17 @@ async fn a_database_that_takes_its_time_for_a_beat_is_put_up_with() {
     ward.store.takes(Call::Heartbeat, [], Mood::Works);
     ward.beats(2).await;
     assert_eq!(ward.parent.heard(), []);
+}
+
+#[actix::test]
+async fn each_beat_tells_how_far_the_clock_of_the_database_is_from_ours() {
+    let ward = Ward::open();
+    for skew in [-133, 0] {
+        let before = ward.store.read(|store| store.done(Call::Heartbeat).len());
+        ward.store.change(|store| store.clock_skew = TimeDelta::seconds(skew));
+        ward.beats(before + 2).await;
+        let told = counted(&ward.metrics, "parsec_clock_skew_seconds");
+        assert!((told - f64::from(i32::try_from(skew).unwrap())).abs() < f64::EPSILON, "{told}");
+        assert_eq!(ward.metrics.vitals().status().clock_skew_seconds, Some(told));
+    }
 }

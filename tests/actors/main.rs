@@ -31,3 +31,4 @@ mod together;
 mod traces;
 mod verifier;
 mod vitals;
+mod who_is_there;

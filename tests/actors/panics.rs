@@ -17,7 +17,7 @@ use tokio::time::{Instant, pause, sleep};
 
 use crate::fakes::{
     Bystander, Bystanding, Call, FakeDht, FakeServers, FakeStore, How, MockDht, Mood, POLICY, Question, Records, Run,
-    Witness, cid, metrics, millis, node, publication, secs,
+    Witness, cid, metrics, millis, node, peer_id, publication, secs,
 };
 use parsec_actors::recording::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
 use parsec_actors::scheduling::fleet::{Fleet, FleetConfig, FleetMemory};
@@ -195,7 +195,13 @@ fn gateway_case() -> Case<Gateway> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let dht = DhtHandle::new(&mock_dht(), secs(180));
-    let routes = Routes::measuring(Measuring { dht, metrics: metrics(), fleet: "default".to_owned(), token: None });
+    let routes = Routes::measuring(Measuring {
+        dht,
+        metrics: metrics(),
+        fleet: "default".to_owned(),
+        peer_id: peer_id(1),
+        token: None,
+    });
     Case::new(Gateway::new(Arc::new(listener), routes), async move |_: &Child<Gateway>| {
         let ready = async || -> std::io::Result<bool> {
             let mut stream = TcpStream::connect(address).await?;
@@ -222,6 +228,7 @@ fn round_row() -> Row {
         provider: None,
         nodes_listed: 0,
         nodes_ready: 0,
+        nodes_without_heartbeat: 0,
         skipped_before: 0,
         due: chrono::Utc::now(),
         started: chrono::Utc::now(),
@@ -376,7 +383,7 @@ async fn a_fleet_that_crashes_while_the_database_is_away_still_knows_its_nodes_a
     let (_parent, hears) = Witness::start_new();
     let child = supervise("fleet", POLICY, hears, Fleet::new(fleet_on(&store, &servers)));
     store.until("a round ends", |store| store.ended().len() == 1).await;
-    store.takes(Call::ActiveNodes, [], Mood::Away);
+    store.takes(Call::Roster, [], Mood::Away);
     child.addr().send(Run::panicking()).await.unwrap_err();
     store.until("two more rounds end", |store| store.ended().len() == 3).await;
     let rounds = store.read(|store| store.ended());
@@ -395,7 +402,7 @@ async fn a_scheduler_that_crashes_remembers_the_nodes_of_its_fleets() {
     let scheduler = Scheduler::new(SchedulerConfig { fleets, restart: POLICY, metrics: metrics() });
     let child = supervise("scheduler", POLICY, hears, scheduler);
     store.until("a round ends", |store| store.ended().len() == 1).await;
-    store.takes(Call::ActiveNodes, [], Mood::Away);
+    store.takes(Call::Roster, [], Mood::Away);
     child.addr().send(Run::panicking()).await.unwrap_err();
     store.until("one more round ends", |store| store.ended().len() == 2).await;
     assert_eq!(store.read(|store| store.ended()[1].nodes_listed), 3);

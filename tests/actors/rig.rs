@@ -178,7 +178,7 @@ impl Rig {
 
     /// When the fleets asked who is there, in seconds since the beginning: once for each round.
     pub(crate) fn musters(&self) -> Vec<u64> {
-        let asked = self.store.read(|store| store.asked(Call::ActiveNodes));
+        let asked = self.store.read(|store| store.asked(Call::Roster));
         asked.into_iter().map(|at| (at - self.began).as_secs()).collect()
     }
 

@@ -12,7 +12,7 @@ use crate::rig::{INTERVAL, Setup};
 #[actix::test]
 async fn a_fleet_that_crashed_goes_on_under_its_number() {
     let setup = Setup::of(3);
-    setup.store.takes(Call::ActiveNodes, [Mood::Works, Mood::Panics], Mood::Works);
+    setup.store.takes(Call::Roster, [Mood::Works, Mood::Panics], Mood::Works);
     let rig = setup.play();
     let rounds = rig.rounds(4).await;
     assert!(rounds.iter().all(|round| round.round.scheduler == SchedulerId(1)));
@@ -28,7 +28,7 @@ async fn a_fleet_that_crashed_goes_on_under_its_number() {
 #[actix::test]
 async fn a_fleet_that_crashed_publishes_no_content_twice() {
     let setup = Setup { seed: Some(7), ..Setup::of(2) };
-    setup.store.takes(Call::ActiveNodes, [Mood::Works, Mood::Panics], Mood::Works);
+    setup.store.takes(Call::Roster, [Mood::Works, Mood::Panics], Mood::Works);
     let rig = setup.play();
     let keys: BTreeSet<_> = rig.rounds(4).await.iter().map(|round| round.attempts[0].cid.clone()).collect();
     assert_eq!(keys.len(), 4);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;
 use parsec_actors::recording::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
 use parsec_actors::scheduling::fleet::{FleetConfig, FleetMemory};
@@ -22,10 +22,10 @@ use parsec_actors::supervision::stop::{RECORDER_STOP, SCHEDULER_STOP, StopStep, 
 use parsec_actors::supervision::supervise::supervise;
 use parsec_dht::Readiness;
 use parsec_measure::{
-    AttemptId, Fleet, FleetGroup, Measured, Node, NodeId, OutcomeClass, PlannedCheck, RoundId, RoundOutcome,
+    AttemptId, Fleet, FleetGroup, Heard, Measured, Node, NodeId, OutcomeClass, PlannedCheck, RoundId, RoundOutcome,
     SchedulerId, Share, StoredOperation,
 };
-use parsec_store::{ClaimChecks, Migrated, NewNode, Roster, Row, Store, StoreError};
+use parsec_store::{ClaimChecks, Migrated, NewNode, OtherScheduler, Roster, Row, Store, StoreError};
 use tokio::time::{pause, sleep};
 
 use crate::fakes::{FakeDisk, MockServers, POLICY, Witness, counted, endpoint, measured, metrics, millis, node, secs};
@@ -141,11 +141,15 @@ impl Store for Ledger {
         not_asked()
     }
 
-    async fn heartbeat(&self, _: NodeId, _: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn heartbeat(&self, _: NodeId) -> Result<TimeDelta, StoreError> {
         not_asked()
     }
 
-    async fn mark_offline(&self, _: NodeId, _: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn mark_offline(&self, _: NodeId) -> Result<(), StoreError> {
+        not_asked()
+    }
+
+    async fn mark_offline_if_silent(&self, _: NodeId) -> Result<bool, StoreError> {
         not_asked()
     }
 
@@ -153,9 +157,19 @@ impl Store for Ledger {
         not_asked()
     }
 
-    async fn active_nodes(&self, fleets: &[Fleet], _: DateTime<Utc>) -> Result<Roster, StoreError> {
-        let nodes = self.nodes.iter().filter(|node| fleets.contains(&node.fleet)).cloned().collect();
+    async fn roster(&self, fleets: &[Fleet]) -> Result<Roster, StoreError> {
+        let nodes = self.nodes.iter().filter(|node| fleets.contains(&node.fleet)).cloned();
+        let nodes = nodes.map(|node| Heard { node, age: TimeDelta::zero() }).collect();
         self.answer(|_| Roster { nodes, ..Roster::default() })
+    }
+
+    async fn other_schedulers(
+        &self,
+        _: &[Fleet],
+        _: SchedulerId,
+        _: DateTime<Utc>,
+    ) -> Result<Vec<OtherScheduler>, StoreError> {
+        self.answer(|_| Vec::new())
     }
 
     async fn register_scheduler(

@@ -93,7 +93,7 @@ async fn the_same_seed_draws_the_same_traces() {
 async fn what_is_slow_is_not_forgotten_in_a_crash_of_the_fleet() {
     let rig = Setup::of(2).play();
     rig.rounds(LEAST_SEEN).await;
-    rig.store.takes(crate::fakes::Call::ActiveNodes, [crate::fakes::Mood::Panics], crate::fakes::Mood::Works);
+    rig.store.takes(crate::fakes::Call::Roster, [crate::fakes::Mood::Panics], crate::fakes::Mood::Works);
     for node in [1, 2] {
         rig.servers.takes(node, Question::Retrieve, How::Slow(secs(2)));
     }

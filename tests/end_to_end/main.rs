@@ -38,5 +38,6 @@ mod tables;
 mod traces;
 mod unwritable;
 mod verified;
+mod who_is_there;
 
 use parsec_test_support::{deployment, http, process, stage};

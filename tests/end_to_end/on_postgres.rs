@@ -155,6 +155,9 @@ async fn a_server_that_is_killed_is_noted_and_the_rounds_go_on_without_it() {
 
     let noted = format!("operations WHERE node_id = {node} AND outcome = 'server_unreachable' AND error IS NOT NULL");
     tables.wait_for(1, &noted).await;
+    // Others may reach it, for all the scheduler knows: it has to be silent as well. Two minutes pass for its row alone.
+    assert_eq!(tables.count(&format!("nodes_ecs WHERE id = {node} AND offline_since IS NULL")).await, 1);
+    tables.query(&format!("UPDATE nodes_ecs SET last_heartbeat = now() - interval '121 s' WHERE id = {node}")).await;
     tables.wait_for(1, &format!("nodes_ecs WHERE id = {node} AND offline_since > last_heartbeat")).await;
     let since = format!("(SELECT offline_since FROM nodes_ecs WHERE id = {node})");
     let without = format!("nodes_listed = 2 AND nodes_ready = 2 AND provider_node_id <> {node}");

@@ -77,6 +77,7 @@ async fn play(
         provider: Some(publisher),
         nodes_listed: 2,
         nodes_ready: 2,
+        nodes_without_heartbeat: 0,
         skipped_before: u32::from(number == 5),
         due: at,
         started: at,

@@ -67,6 +67,7 @@ impl Left {
             provider: Some(self.node),
             nodes_listed: 2,
             nodes_ready: 2,
+            nodes_without_heartbeat: 0,
             skipped_before: 0,
             due: now,
             started: now,

@@ -129,7 +129,7 @@ async fn ask(stage: &Stage, name: &str, answer: Vec<u8>) -> Result<Option<Answer
     let (_, what) = name.split_once('/').unwrap();
     let asking = async {
         match what {
-            "readiness" => client.readiness(&server).await.map(|()| None),
+            "readiness" => client.readiness(&server).await.map(|_| None),
             what if what.starts_with("retrieve") || what == "bad-cid" => {
                 client.retrieve(&server, caller, V0).await.map(Some)
             }
@@ -147,7 +147,7 @@ async fn a_scheduler_of_ours_reads_the_answers_of_others() {
     assert_eq!(fixtures.keys().cloned().collect::<Vec<_>>(), known);
     for (name, reading) in ANSWERS {
         match (ask(&stage, name, fixtures[*name].clone()).await, reading) {
-            (Ok(Some(Answered { cid, measured })), Measured(of, class, micros, table, steps, error)) => {
+            (Ok(Some(Answered { cid, measured, .. })), Measured(of, class, micros, table, steps, error)) => {
                 assert_eq!((cid.as_str(), measured.class), (*of, *class), "{name}");
                 assert_eq!(measured.duration.as_micros(), u128::from(*micros), "{name}");
                 assert_eq!((measured.routing_table_size, measured.error.as_deref()), (*table, *error), "{name}");

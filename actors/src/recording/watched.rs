@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use parsec_measure::{AttemptId, Fleet, FleetGroup, NodeId, PlannedCheck, SchedulerId, StoredOperation};
-use parsec_store::{ClaimChecks, ClosedTable, Migrated, NewNode, Roster, Row, Store, StoreError};
+use parsec_store::{ClaimChecks, ClosedTable, Migrated, NewNode, OtherScheduler, Roster, Row, Store, StoreError};
 
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::vitals::DatabaseCall::{self, Check, Read, Write};
@@ -55,16 +55,29 @@ impl Store for WatchedStore {
         self.noted(Write, self.store.register_node(node).await)
     }
 
-    async fn heartbeat(&self, node: NodeId, at: DateTime<Utc>) -> Result<(), StoreError> {
-        self.noted(Write, self.store.heartbeat(node, at).await)
+    async fn heartbeat(&self, node: NodeId) -> Result<TimeDelta, StoreError> {
+        self.noted(Write, self.store.heartbeat(node).await)
     }
 
-    async fn mark_offline(&self, node: NodeId, at: DateTime<Utc>) -> Result<(), StoreError> {
-        self.noted(Write, self.store.mark_offline(node, at).await)
+    async fn mark_offline(&self, node: NodeId) -> Result<(), StoreError> {
+        self.noted(Write, self.store.mark_offline(node).await)
     }
 
-    async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<Roster, StoreError> {
-        self.noted(Read, self.store.active_nodes(fleets, since).await)
+    async fn mark_offline_if_silent(&self, node: NodeId) -> Result<bool, StoreError> {
+        self.noted(Write, self.store.mark_offline_if_silent(node).await)
+    }
+
+    async fn roster(&self, fleets: &[Fleet]) -> Result<Roster, StoreError> {
+        self.noted(Read, self.store.roster(fleets).await)
+    }
+
+    async fn other_schedulers(
+        &self,
+        fleets: &[Fleet],
+        but: SchedulerId,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<OtherScheduler>, StoreError> {
+        self.noted(Read, self.store.other_schedulers(fleets, but, since).await)
     }
 
     async fn register_scheduler(

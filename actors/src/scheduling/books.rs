@@ -6,11 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
-use parsec_api::client::CallError;
-use parsec_measure::{Attempt, Node, OutcomeClass, Round, WhyKept};
+use parsec_measure::{Attempt, Node, Round, WhyKept};
 use parsec_store::{Row, Store, StoreError};
 use tokio::time::timeout;
 use tracing::{Span, info, warn};
@@ -25,27 +23,12 @@ const ROWS_AT_ONCE: usize = 256;
 /// How long the database is waited for when a server is unreachable. A healthy one answers within milliseconds.
 pub(crate) const DATABASE_LIMIT: Duration = Duration::from_secs(5);
 
-/// A server that cannot be reached: it counts as offline until its next heartbeat.
-#[derive(Debug)]
-pub(crate) struct Gone {
-    node: Node,
-    error: String,
-    at: DateTime<Utc>,
-}
-
-impl Gone {
-    /// What a failed call says of the server.
-    pub(crate) fn if_so(node: &Node, error: &CallError) -> Option<Self> {
-        let gone = error.class() == OutcomeClass::ServerUnreachable;
-        gone.then(|| Self { node: node.clone(), error: error.to_string(), at: Utc::now() })
-    }
-}
-
 /// Events that are not rows.
 #[derive(Debug)]
 enum Note {
     Begun(Round, Vec<Attempt>),
-    Gone(Gone),
+    /// A node is silent, and its server cannot be reached.
+    Gone(Node),
 }
 
 /// A row, and the span in which its end is logged.
@@ -76,8 +59,8 @@ impl Pen {
         let _ = self.notes.unbounded_send(Note::Begun(round.clone(), attempts));
     }
 
-    /// A server cannot be reached.
-    pub(crate) fn gone(&self, gone: Gone) {
+    /// A node is silent, and its server cannot be reached.
+    pub(crate) fn gone(&self, gone: Node) {
         let _ = self.notes.unbounded_send(Note::Gone(gone));
     }
 }
@@ -143,11 +126,15 @@ fn log_end(attempt: &Attempt) {
     );
 }
 
-async fn mark_offline(store: &Arc<dyn Store>, Gone { node, error, at }: Gone, stopping: Stopping) {
-    warn!(node = %node.id, region = node.region, endpoint = %node.endpoint, error, "server unreachable, marked offline");
-    let marking = in_time(store.mark_offline(node.id, at));
-    if let Some(Err(error)) = unless_stopping(stopping, marking).await {
-        warn!(node = %node.id, %error, "not marked offline");
+/// A server that others may still reach keeps writing heartbeats: the database marks offline only who is silent.
+async fn mark_offline(store: &Arc<dyn Store>, node: Node, stopping: Stopping) {
+    let marking = in_time(store.mark_offline_if_silent(node.id));
+    match unless_stopping(stopping, marking).await {
+        Some(Ok(true)) => {
+            warn!(node = %node.id, region = node.region, endpoint = %node.endpoint, "server silent and unreachable, marked offline");
+        }
+        Some(Err(error)) => warn!(node = %node.id, %error, "not marked offline"),
+        Some(Ok(false)) | None => {}
     }
 }
 

@@ -5,23 +5,24 @@
 //! is sent to the recorder as soon as it has ended. When told to stop ([`Stop`]), it interrupts the current round and
 //! records it as interrupted; after a crash it does the same with the round that it crashed in. While the database is
 //! away it goes on measuring with the nodes it knows. A row that cannot be turned into a node is logged and left out. A
-//! server that fails repeatedly is left out for a while ([`Faults`](parsec_measure::Faults)). What has to survive a
-//! crash is kept in its [`FleetMemory`].
+//! server that fails repeatedly is left out for a while ([`Faults`](parsec_measure::Faults)). A node whose server cannot be
+//! reached is marked offline once it is silent as well: others may reach it. What has to survive a crash is kept in its
+//! [`FleetMemory`].
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
-use parsec_measure::{
-    Absence, Attempt, Content, Due, FleetGroup, Node, NodeId, Round, RoundId, SchedulerId, TooFewNodes,
-};
-use parsec_store::{MAX_ROSTER, UnusableNode};
+use parsec_measure::{Attempt, Content, Due, FleetGroup, Node, Round, RoundId, TooFewNodes};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::memory::Course;
+use super::books::in_time;
+use super::memory::{Course, Registered};
 use super::muster::{LeftOut, Mustered, muster};
+use super::notices::Notices;
 use super::round::{self, Parts};
 use super::tools::RoundTools;
 use crate::supervision::progress::{Progress, Stuck, UnderWay};
@@ -32,6 +33,9 @@ pub use super::round::RoundFinished;
 
 /// The shortest and the longest pause between tries to register while the database is away; it doubles in between.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// How often it looks who else publishes with servers of the same fleets: a person reads about it, so soon enough.
+const LOOK_FOR_OTHERS: Duration = Duration::from_secs(60);
 
 /// What a fleet needs. Its memory is shared, so that a restarted actor continues where it was.
 #[derive(Clone)]
@@ -66,13 +70,8 @@ impl FleetConfig {
 /// See the module's documentation.
 pub struct Fleet {
     config: FleetConfig,
-    /// Which nodes are left out of rounds because their servers fail repeatedly.
-    unasked: BTreeSet<NodeId>,
-    database_is_away: bool,
-    /// The rows that are known to be unusable.
-    unusable: Vec<UnusableNode>,
-    more_than_listed: bool,
-    too_few: Option<TooFewNodes>,
+    notices: Notices,
+    looked_for_others: Option<Instant>,
     round: UnderWay,
     playing: watch::Sender<bool>,
     stopping: watch::Sender<bool>,
@@ -92,11 +91,8 @@ impl Fleet {
     pub fn new(config: FleetConfig) -> Self {
         config.memory.kept().course(|| config.course());
         Self {
-            unasked: BTreeSet::new(),
-            database_is_away: false,
-            unusable: Vec::new(),
-            more_than_listed: false,
-            too_few: None,
+            notices: Notices::default(),
+            looked_for_others: None,
             round: UnderWay::new("a round", config.round_limit),
             playing: watch::channel(false).0,
             stopping: watch::channel(false).0,
@@ -118,8 +114,9 @@ impl Fleet {
         let FleetConfig { group, dependencies, tools, .. } = self.config.clone();
         let registering = async move { tools.store.register_scheduler(&group, dependencies, Utc::now()).await };
         context.spawn(registering.into_actor(self).map(move |result, actor, context| match result {
-            Ok(scheduler) => {
-                info!(fleet = %actor.config.group, scheduler = scheduler.0, "round loop registered");
+            Ok(id) => {
+                info!(fleet = %actor.config.group, scheduler = id.0, "round loop registered");
+                let scheduler = Registered { id, at: Utc::now() };
                 actor.config.memory.kept().scheduler = Some(scheduler);
                 actor.wait_for_round(scheduler, context);
             }
@@ -133,12 +130,12 @@ impl Fleet {
         }));
     }
 
-    fn wait_for_round(&self, scheduler: SchedulerId, context: &mut Context<Self>) {
+    fn wait_for_round(&self, scheduler: Registered, context: &mut Context<Self>) {
         let wait = self.on_course(|course| course.schedule.peek().saturating_sub(course.epoch.elapsed()));
         context.run_later(wait, move |actor, context| actor.muster(scheduler, context));
     }
 
-    fn muster(&mut self, scheduler: SchedulerId, context: &mut Context<Self>) {
+    fn muster(&mut self, scheduler: Registered, context: &mut Context<Self>) {
         if *self.stopping.borrow() {
             return;
         }
@@ -154,14 +151,11 @@ impl Fleet {
         let due_at = Utc::now() - TimeDelta::from_std(late).unwrap_or_default();
         self.playing.send_replace(true);
         self.round.begins();
-        let (known, faults) = {
-            let mut kept = self.config.memory.kept();
-            kept.faults.next_round();
-            (kept.known.clone(), kept.faults.clone())
-        };
-        let (tools, group, stopping) =
-            (self.config.tools.clone(), self.config.group.clone(), self.stopping.subscribe());
-        let mustering = async move { muster(&tools, &group, known, &faults, stopping).await };
+        self.config.memory.kept().faults.next_round();
+        let clock = self.on_course(|course| course.epoch.elapsed());
+        let FleetConfig { tools, group, memory, .. } = self.config.clone();
+        let stopping = self.stopping.subscribe();
+        let mustering = async move { muster(&tools, &group, &memory, clock, stopping).await };
         context.spawn(mustering.into_actor(self).map(move |mustered, actor, context| {
             actor.play(scheduler, due, due_at, mustered, context);
         }));
@@ -169,30 +163,36 @@ impl Fleet {
 
     fn play(
         &mut self,
-        scheduler: SchedulerId,
+        scheduler: Registered,
         due: Due,
         due_at: DateTime<Utc>,
         mustered: Mustered,
         context: &mut Context<Self>,
     ) {
-        self.note_database(&mustered);
-        self.note_unusable(&mustered);
-        self.note_left_out(&mustered);
+        let metrics = Arc::clone(&self.config.tools.metrics);
+        mustered.skew.into_iter().for_each(|skew| metrics.clock_skew(skew));
+        self.notices.of(&self.config.group, &mustered, &metrics);
+        self.look_for_others(scheduler, context);
         let ready = mustered.ready.len();
         self.config.tools.metrics.active_nodes(&self.config.group.to_string(), ready);
         let plan = {
             let mut kept = self.config.memory.kept();
-            kept.known.clone_from(&mustered.listed);
+            let asked = mustered.left_out.iter().filter(|left_out| left_out.absence.is_none());
+            for LeftOut { node, result, .. } in asked.chain(&mustered.doubtful) {
+                kept.asked(node.id, result.class, result.error.as_deref());
+            }
+            kept.known = mustered.known();
             kept.rotation.plan(mustered.ready.clone())
         };
-        self.note_too_few(plan.as_ref().err().copied(), &mustered);
+        self.notices.too_few(&self.config.group, plan.as_ref().err().copied(), &mustered);
         let round = Round {
             id: RoundId::fresh(),
-            scheduler,
+            scheduler: scheduler.id,
             fleets: self.config.group.clone(),
             provider: plan.as_ref().ok().map(|plan| plan.provider.id()),
             nodes_listed: count(mustered.listed.len()),
             nodes_ready: count(ready),
+            nodes_without_heartbeat: count(mustered.without_heartbeat()),
             skipped_before: due.skipped,
             due: due_at,
             started: mustered.started,
@@ -223,82 +223,33 @@ impl Fleet {
         }));
     }
 
-    /// Logs when the database goes away and when it is back, once each.
-    fn note_database(&mut self, mustered: &Mustered) {
-        let fleet = &self.config.group;
-        match &mustered.database {
-            Err(error) if !self.database_is_away => {
-                warn!(%fleet, %error, nodes = mustered.listed.len(), "the database lists no nodes; going on with those known");
-            }
-            Ok(()) if self.database_is_away => info!(%fleet, "the database lists nodes again"),
-            _ => {}
-        }
-        self.database_is_away = mustered.database.is_err();
-    }
-
-    /// Notes which servers could not even be asked whether they are ready, and logs who is left out from now on and who
-    /// no longer is.
-    fn note_left_out(&mut self, mustered: &Mustered) {
-        let fleet = &self.config.group;
-        let mut kept = self.config.memory.kept();
-        let mut unasked = BTreeSet::new();
-        for LeftOut { node, result, absence, .. } in &mustered.left_out {
-            match absence {
-                None => kept.faults.note(node.id, result.class, result.error.as_deref()),
-                Some(absence) => {
-                    unasked.insert(node.id);
-                    if !self.unasked.contains(&node.id) {
-                        let Absence { failed, rounds, reason, .. } = absence;
-                        warn!(%fleet, node = %node.id, region = node.region, failed, rounds, reason, "server fails again and again, left out");
-                    }
-                }
-            }
-        }
-        for node in self.unasked.difference(&unasked) {
-            info!(%fleet, %node, "server is no longer left out");
-        }
-        self.config.tools.metrics.nodes_left_out(&fleet.to_string(), unasked.len());
-        self.unasked = unasked;
-    }
-
     /// Notes how each server that was asked did in this round.
     fn note_attempts(&mut self, attempts: &[(Node, Attempt)]) {
         let mut kept = self.config.memory.kept();
         for (node, Attempt { result, .. }) in attempts {
-            if !self.unasked.contains(&node.id) {
-                kept.faults.note(node.id, result.class, result.error.as_deref());
+            if !self.notices.unasked.contains(&node.id) {
+                kept.asked(node.id, result.class, result.error.as_deref());
             }
         }
     }
 
-    /// Logs each unusable row once, and again when its fault changes. Logs once that there are more nodes than one
-    /// round can ask.
-    fn note_unusable(&mut self, mustered: &Mustered) {
-        if mustered.database.is_err() {
+    /// Looks who else publishes with servers of these fleets, beside the rounds.
+    fn look_for_others(&mut self, scheduler: Registered, context: &mut Context<Self>) {
+        let within = LOOK_FOR_OTHERS.max(self.config.interval);
+        if self.looked_for_others.is_some_and(|at| at.elapsed() < within) {
             return;
         }
-        let fleet = &self.config.group;
-        for row in mustered.unusable.iter().filter(|row| !self.unusable.contains(row)) {
-            warn!(%fleet, node = %row.id, reason = row.reason, "a row of nodes_ecs cannot be used, left out");
-        }
-        if mustered.more && !self.more_than_listed {
-            warn!(%fleet, listed = MAX_ROSTER, "there are more nodes than one round can ask; those that registered last take part");
-        }
-        self.unusable.clone_from(&mustered.unusable);
-        self.more_than_listed = mustered.more;
-    }
-
-    /// Logs once that there are too few nodes, again when their number changes, and once when there are enough.
-    fn note_too_few(&mut self, too_few: Option<TooFewNodes>, mustered: &Mustered) {
-        if self.too_few == too_few {
-            return;
-        }
-        let (fleet, listed) = (&self.config.group, mustered.listed.len());
-        match too_few {
-            Some(reason) => warn!(%fleet, listed, %reason, "rounds wait for nodes"),
-            None => info!(%fleet, listed, ready = mustered.ready.len(), "enough nodes are ready again"),
-        }
-        self.too_few = too_few;
+        self.looked_for_others = Some(Instant::now());
+        let FleetConfig { group, tools, .. } = self.config.clone();
+        // What a predecessor of this process has measured is older than its row.
+        let since = scheduler.at.max(Utc::now() - 2 * within);
+        let looking = async move { in_time(tools.store.other_schedulers(group.fleets(), scheduler.id, since)).await };
+        context.spawn(looking.into_actor(self).map(move |others, actor, _| {
+            // If the database is away, that has been said.
+            if let Ok(others) = others {
+                actor.notices.others(&actor.config.group, &others, 2 * within, &actor.config.tools.metrics);
+            }
+        }));
     }
 }
 

@@ -1,10 +1,12 @@
 //! The state of a fleet that must survive a crash of its actor.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use parking_lot::{Mutex, MutexGuard};
-use parsec_measure::{Faults, Node, Rotation, Schedule, SchedulerId};
+use parsec_measure::{Faults, Liveness, Node, NodeId, OutcomeClass, Rotation, Schedule, SchedulerId};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::Instant;
@@ -20,20 +22,44 @@ pub struct FleetMemory {
     pub(super) open: OpenRound,
 }
 
+/// The row of a round loop.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Registered {
+    pub(super) id: SchedulerId,
+    /// Since when there is one.
+    pub(super) at: DateTime<Utc>,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     /// Its row in the database, once it has one.
-    pub(super) scheduler: Option<SchedulerId>,
+    pub(super) scheduler: Option<Registered>,
     /// The nodes that the database listed last.
     pub(super) known: Vec<Node>,
     /// Which servers fail repeatedly.
     pub(super) faults: Faults,
+    /// Which nodes are alive.
+    pub(super) liveness: Liveness,
+    /// Whose server could not be reached when it was called last. The others may reach it: it is marked offline once it is
+    /// silent as well.
+    pub(super) unreachable: BTreeSet<NodeId>,
     /// Who publishes next.
     pub(super) rotation: Rotation,
     course: Option<Course>,
 }
 
 impl Kept {
+    /// Notes what became of something that a node was asked.
+    pub(super) fn asked(&mut self, node: NodeId, class: OutcomeClass, reason: Option<&str>) {
+        self.faults.note(node, class, reason);
+        match class {
+            OutcomeClass::ServerUnreachable => self.unreachable.insert(node),
+            // It was not waited for.
+            OutcomeClass::Cancelled | OutcomeClass::RecordLost => false,
+            _ => self.unreachable.remove(&node),
+        };
+    }
+
     /// Its course. The first call begins it.
     pub(super) fn course(&mut self, begin: impl FnOnce() -> Course) -> &mut Course {
         self.course.get_or_insert_with(begin)

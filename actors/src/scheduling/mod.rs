@@ -4,6 +4,7 @@ mod books;
 pub mod fleet;
 mod memory;
 mod muster;
+mod notices;
 mod open_round;
 pub mod round;
 pub mod scheduler;

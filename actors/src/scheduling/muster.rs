@@ -1,17 +1,17 @@
 //! Finds out which nodes are there for a round, and which of them can take part.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
 use parsec_api::client::CallError;
-use parsec_measure::{
-    ACTIVE_WITHIN, Absence, Faults, FleetGroup, MIN_READY_NODES, Measured, Node, OutcomeClass, ReadyNode,
-};
+use parsec_measure::{Absence, Census, FleetGroup, MIN_READY_NODES, Measured, Node, NodeId, OutcomeClass, ReadyNode};
 use parsec_store::{Roster, StoreError, UnusableNode};
 use tokio::time::Instant;
 
-use super::books::{Gone, in_time};
+use super::books::in_time;
+use super::memory::{FleetMemory, Kept};
 use super::tools::RoundTools;
 use crate::supervision::stop::{Stopping, unless_stopping};
 
@@ -22,14 +22,37 @@ pub(crate) struct Mustered {
     pub(crate) listed: Vec<Node>,
     pub(crate) ready: Vec<ReadyNode>,
     pub(crate) left_out: Vec<LeftOut>,
-    /// Servers that could not be reached and have yet to be marked offline.
-    pub(crate) gone: Vec<Gone>,
+    /// Nodes that were asked although their heartbeats are too old, and cannot take part: nobody counted on them.
+    pub(crate) doubtful: Vec<LeftOut>,
+    /// Silent nodes whose servers could not be reached, and which have yet to be marked offline.
+    pub(crate) gone: Vec<Node>,
+    /// Nodes whose heartbeats come from the future, and by how much.
+    pub(crate) ahead: Vec<(NodeId, Duration)>,
+    /// By how much the clock of the database is ahead of ours, if it told the time.
+    pub(crate) skew: Option<TimeDelta>,
     /// Rows that could not be turned into a node.
     pub(crate) unusable: Vec<UnusableNode>,
     /// Whether the database has more nodes than it lists.
     pub(crate) more: bool,
     /// Whether the list comes from the database, or is the one that was known before.
     pub(crate) database: Result<(), StoreError>,
+}
+
+impl Mustered {
+    /// How many nodes take part although their heartbeats are too old: those ready that are not listed.
+    pub(crate) fn without_heartbeat(&self) -> usize {
+        let left_out: BTreeSet<_> = self.left_out.iter().map(|left_out| left_out.node.id).collect();
+        let listed = self.listed.iter().filter(|node| !left_out.contains(&node.id)).count();
+        self.ready.len().saturating_sub(listed)
+    }
+
+    /// The nodes that the next round can go on with if the database lists none.
+    pub(crate) fn known(&self) -> Vec<Node> {
+        let listed = self.listed.iter().map(|node| (node.id, node));
+        let ready = self.ready.iter().map(|ready| (ready.id(), ready.node()));
+        let known: BTreeMap<_, _> = listed.chain(ready).collect();
+        known.into_values().cloned().collect()
+    }
 }
 
 /// A node that is listed but cannot take part.
@@ -54,70 +77,104 @@ impl LeftOut {
     }
 }
 
-/// Lists the nodes of the group and asks each whether it is ready. Without the database, the nodes in `known` are
-/// asked. Nodes that failed repeatedly are not asked, unless too few others are left for a round.
+/// Lists the nodes of the group and asks each whether it is ready. Without the database, the nodes known before are asked.
+/// Nodes that failed repeatedly are not asked, unless too few others are left for a round. `clock` is the time on a monotonic
+/// clock.
 pub(crate) async fn muster(
     tools: &RoundTools,
     group: &FleetGroup,
-    known: Vec<Node>,
-    faults: &Faults,
+    memory: &FleetMemory,
+    clock: Duration,
     stopping: Stopping,
 ) -> Mustered {
     let started = Utc::now();
-    let listing = in_time(tools.store.active_nodes(group.fleets(), started - ACTIVE_WITHIN));
-    let (list, database) = match unless_stopping(stopping.clone(), listing).await {
-        Some(Ok(list)) => (list, Ok(())),
-        Some(Err(error)) => (Roster { nodes: known, ..Roster::default() }, Err(error)),
-        None => (Roster::default(), Ok(())),
+    let listing = in_time(tools.store.roster(group.fleets()));
+    let listing = unless_stopping(stopping.clone(), listing).await;
+    let (faults, List { census, gone, ahead, skew, unusable, more, database }) = {
+        let mut kept = memory.kept();
+        let list = match listing {
+            Some(Ok(roster)) => List::of(roster, &mut kept, clock),
+            Some(Err(error)) => List::known(kept.known.clone(), Err(error)),
+            None => List::known(Vec::new(), Ok(())),
+        };
+        (kept.faults.clone(), list)
     };
-    let Roster { nodes: listed, unusable, more } = list;
-    let (absent, present): (Vec<_>, Vec<_>) = listed.iter().partition(|node| faults.absence(node.id).is_some());
-    let mut here = ask(tools, &present, &stopping).await;
-    if here.ready.len() < MIN_READY_NODES && !absent.is_empty() {
-        let also = ask(tools, &absent, &stopping).await;
-        here.ready.extend(also.ready);
-        here.left_out.extend(also.left_out);
-        here.gone.extend(also.gone);
+    let is_absent = |node: &&Node| faults.absence(node.id).is_some();
+    let (absent, present): (Vec<_>, Vec<_>) = census.alive.iter().partition(is_absent);
+    let doubtful: Vec<_> = census.doubtful.iter().filter(|node| !is_absent(node)).collect();
+    let ((mut ready, mut left_out), (silent, doubtful)) =
+        futures::join!(ask(tools, &present, &stopping), ask(tools, &doubtful, &stopping));
+    ready.extend(silent);
+    if ready.len() < MIN_READY_NODES && !absent.is_empty() {
+        let (also, others) = ask(tools, &absent, &stopping).await;
+        ready.extend(also);
+        left_out.extend(others);
     } else {
         let unasked = |node: &Node| Some(LeftOut::unasked(node.clone(), faults.absence(node.id)?));
-        here.left_out.extend(absent.into_iter().filter_map(unasked));
+        left_out.extend(absent.into_iter().filter_map(unasked));
     }
-    let Here { ready, left_out, gone } = here;
-    Mustered { started, ready, left_out, gone, unusable, more, database, listed }
+    ready.sort_by_key(ReadyNode::id);
+    let is_gone = |left_out: &&LeftOut| left_out.result.class == OutcomeClass::ServerUnreachable;
+    let gone = gone.into_iter().chain(doubtful.iter().filter(is_gone).map(|left_out| left_out.node.clone())).collect();
+    let listed = census.alive;
+    Mustered { started, listed, ready, left_out, doubtful, gone, ahead, skew, unusable, more, database }
 }
 
-/// The answers of those who were asked.
-#[derive(Debug, Default)]
-struct Here {
-    ready: Vec<ReadyNode>,
-    left_out: Vec<LeftOut>,
-    gone: Vec<Gone>,
+/// Whom there is to ask.
+struct List {
+    census: Census,
+    gone: Vec<Node>,
+    ahead: Vec<(NodeId, Duration)>,
+    skew: Option<TimeDelta>,
+    unusable: Vec<UnusableNode>,
+    more: bool,
+    database: Result<(), StoreError>,
 }
 
-/// Asks all of them at once whether they are ready.
-async fn ask(tools: &RoundTools, nodes: &[&Node], stopping: &Stopping) -> Here {
+impl List {
+    /// What the database lists.
+    fn of(roster: Roster, kept: &mut Kept, clock: Duration) -> Self {
+        let Roster { nodes, skew, unusable, more } = roster;
+        let there: BTreeSet<_> = nodes.iter().map(|heard| heard.node.id).collect();
+        kept.unreachable.retain(|node| there.contains(node));
+        let ahead = nodes.iter().filter_map(|heard| Some((heard.node.id, heard.is_ahead_by()?))).collect();
+        let census = kept.liveness.sort(nodes, clock);
+        let is_gone = |node: &&Node| kept.unreachable.contains(&node.id);
+        let gone = census.silent.iter().filter(is_gone).cloned().collect();
+        Self { census, gone, ahead, skew: Some(skew), unusable, more, database: Ok(()) }
+    }
+
+    /// What was known before.
+    fn known(alive: Vec<Node>, database: Result<(), StoreError>) -> Self {
+        let census = Census { alive, ..Census::default() };
+        Self { census, gone: vec![], ahead: vec![], skew: None, unusable: vec![], more: false, database }
+    }
+}
+
+/// Asks all of them at once whether they are ready. Returns those that are, and the others.
+async fn ask(tools: &RoundTools, nodes: &[&Node], stopping: &Stopping) -> (Vec<ReadyNode>, Vec<LeftOut>) {
     let asked = nodes.iter().map(|&node| async move {
         let (asked, clock) = (Utc::now(), Instant::now());
         let readiness = unless_stopping(stopping.clone(), tools.servers.readiness(&node.endpoint)).await;
         let (answered, took) = (Utc::now(), clock.elapsed());
-        let (result, gone) = match readiness {
-            Some(Ok(())) => return Ok(node.clone().ready()),
-            Some(Err(error)) => (unanswered(&error, took), Gone::if_so(node, &error)),
-            None => (stopped(took), None),
+        let result = match readiness {
+            Some(Ok(peer)) => match node.is_answered_by(peer.as_deref()) {
+                Ok(()) => return Ok(node.clone().ready()),
+                Err(other) => Measured::unmeasured(OutcomeClass::WrongNode, took, other),
+            },
+            Some(Err(error)) => unanswered(&error, took),
+            None => stopped(took),
         };
-        Err((LeftOut { node: node.clone(), asked, answered, result, absence: None }, gone))
+        Err(LeftOut { node: node.clone(), asked, answered, result, absence: None })
     });
-    let mut here = Here::default();
+    let (mut ready, mut left_out) = (Vec::new(), Vec::new());
     for answer in join_all(asked).await {
         match answer {
-            Ok(node) => here.ready.push(node),
-            Err((node, gone)) => {
-                here.left_out.push(node);
-                here.gone.extend(gone);
-            }
+            Ok(node) => ready.push(node),
+            Err(node) => left_out.push(node),
         }
     }
-    here
+    (ready, left_out)
 }
 
 /// What is recorded of a call that brought no measurement.

@@ -18,7 +18,7 @@ use parsec_store::Row;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, info_span, warn};
 
-use super::books::{Books, Gone, Pen};
+use super::books::{Books, Pen};
 use super::muster::{LeftOut, stopped, unanswered};
 use super::open_round::{Abandoned, OpenRound};
 use crate::supervision::stop::{Stopping, unless_stopping};
@@ -44,8 +44,8 @@ pub(crate) struct Parts {
     pub(crate) plan: RoundPlan,
     /// Who cannot take part.
     pub(crate) left_out: Vec<LeftOut>,
-    /// Whose server could not be reached.
-    pub(crate) gone: Vec<Gone>,
+    /// Who is silent and could not be reached.
+    pub(crate) gone: Vec<Node>,
     /// What is published.
     pub(crate) content: Content,
 }
@@ -73,7 +73,7 @@ pub(crate) async fn leave_out(
     tools: &RoundTools,
     open: &OpenRound,
     round: Round,
-    gone: Vec<Gone>,
+    gone: Vec<Node>,
     stopping: Stopping,
 ) -> RoundFinished {
     let (pen, books) = Books::open();
@@ -235,11 +235,8 @@ impl Play<'_> {
         let answer = unless_stopping(self.stopping.clone(), call).instrument(span.clone()).await;
         let (ended, took) = (Utc::now(), clock.elapsed());
         let (cid, mut result) = match answer {
-            Some(Ok(answered)) => credit(answered, cid, took),
-            Some(Err(error)) => {
-                Gone::if_so(node, &error).into_iter().for_each(|gone| self.pen.gone(gone));
-                (cid.clone(), unanswered(&error, took))
-            }
+            Some(Ok(answered)) => credit(answered, node, cid, took),
+            Some(Err(error)) => (cid.clone(), unanswered(&error, took)),
             None => (cid.clone(), stopped(took)),
         };
         let why_kept = self.tools.traces.sift(&node.fleet, *kind, &mut result);
@@ -264,8 +261,12 @@ impl Play<'_> {
     }
 }
 
-/// Accepts an answer only if it is for what was asked: the same multihash, in whichever form the server writes it.
-fn credit(answered: Answered, cid: &str, took: Duration) -> (String, Measured) {
+/// Accepts an answer only if it is of the node that was asked and for what was asked: the same multihash, in whichever form
+/// the server writes it.
+fn credit(answered: Answered, node: &Node, cid: &str, took: Duration) -> (String, Measured) {
+    if let Err(other) = node.is_answered_by(answered.peer.as_deref()) {
+        return (cid.to_owned(), Measured::unmeasured(OutcomeClass::WrongNode, took, other));
+    }
     let multihash = |text: &str| text.parse::<Cid>().ok().map(|cid| cid.multihash());
     if multihash(&answered.cid).is_some_and(|theirs| Some(theirs) == multihash(cid)) {
         return (answered.cid, answered.measured);

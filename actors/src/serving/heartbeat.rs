@@ -3,17 +3,16 @@
 //! With each heartbeat it learns which schedulers the database knows, for the metrics.
 //!
 //! After the start-up delay it asks the DHT node whether it is ready. Once the node has said yes, it writes a heartbeat
-//! every minute. When told to stop ([`Stop`]), it marks the node offline. A database or DHT node that does not answer
-//! is no reason to crash: the next beat tries again. If somebody has deleted the row, it gives up and the process ends,
+//! every minute, by the clock of the database: the clocks of two hosts may differ. When told to stop ([`Stop`]), it marks
+//! the node offline. A database or DHT node that does not answer is no reason to crash: the next beat tries again. If somebody has deleted the row, it gives up and the process ends,
 //! because nothing in this process writes another row; the next process registers a new one.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use chrono::Utc;
 use parsec_dht::Readiness;
-use parsec_measure::NodeId;
+use parsec_measure::{HEARTBEAT_INTERVAL, NodeId};
 use parsec_store::{Store, StoreError};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -27,7 +26,7 @@ use crate::supervision::supervise::give_up;
 use crate::telemetry::metrics::Metrics;
 
 /// How often the row is refreshed (every minute, as in the original). Schedulers tolerate one missed beat.
-pub const BEAT: Duration = Duration::from_secs(60);
+pub const BEAT: Duration = HEARTBEAT_INTERVAL;
 
 /// How often a node that is still getting ready is asked: answering costs the node nothing.
 const READINESS_POLL: Duration = Duration::from_millis(250);
@@ -50,7 +49,7 @@ pub struct HeartbeatConfig {
     pub startup_delay: Duration,
     /// Asks the DHT node whether it can measure.
     pub readiness: Ask<GetReadiness>,
-    /// Are told which schedulers there are.
+    /// Are told which schedulers there are, and how far the clock of the database is from ours.
     pub metrics: Arc<Metrics>,
 }
 
@@ -134,10 +133,11 @@ async fn beat(config: HeartbeatConfig, has_beaten: bool, farewell: Arc<Mutex<boo
     if *farewell {
         return Ok(());
     }
-    config.store.heartbeat(config.node, Utc::now()).await.map_err(|error| match error {
+    let skew = config.store.heartbeat(config.node).await.map_err(|error| match error {
         StoreError::NoSuchNode(_) => Missed::RowGone(error.to_string()),
         error => Missed::Failed(error.to_string()),
     })?;
+    config.metrics.clock_skew(skew);
     match config.store.recent_schedulers().await {
         Ok(names) => config.metrics.known_schedulers(names),
         Err(error) => debug!(%error, "it is not known which schedulers there are"),
@@ -176,7 +176,7 @@ impl Handler<Stop> for Heartbeat {
         let marking = async move {
             let mut farewell = farewell.lock().await;
             *farewell = true;
-            if let Err(error) = store.mark_offline(node, Utc::now()).await {
+            if let Err(error) = store.mark_offline(node).await {
                 warn!(%node, %error, "node not marked offline; its heartbeat will run out");
             }
         };

@@ -5,6 +5,7 @@ mod actors;
 mod exposition;
 mod host;
 mod labels;
+mod nodes;
 mod records;
 mod register;
 mod spool;
@@ -13,6 +14,7 @@ mod summary;
 use std::fmt;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use parsec_dht::DenylistName;
 use parsec_dht::Readiness;
 use parsec_measure::{FollowUp, HolderCheck, Measured, Node, OperationKind, OutcomeClass, RequestKind, RoundOutcome};
@@ -67,6 +69,7 @@ pub struct Metrics {
     server_ready: Family<labels::Fleet, Gauge>,
     routing_table: Family<labels::Fleet, Gauge>,
     network_size: Family<labels::Fleet, Gauge>,
+    nodes: nodes::NodeMetrics,
     records: records::RecordMetrics,
     fallbacks: Family<labels::Fallback, Counter>,
     dht_requests: Family<labels::DhtRequest, Counter>,
@@ -108,6 +111,7 @@ impl Metrics {
         }
         let _ = self.rounds_skipped.get_or_create(&labels::Fleet::new(group));
         let _ = self.nodes_left_out.get_or_create(&labels::Fleet::new(group));
+        self.nodes.playing(group);
         for success in [true, false] {
             let _ = self.issued_provides.get_or_create(&labels::Success { success });
             let _ = self.issued_retrievals.get_or_create(&labels::Success { success });
@@ -147,6 +151,11 @@ impl Metrics {
 
     /// This server has measured something.
     pub fn measured(&self, kind: OperationKind, fleet: &str, scheduler: &str, result: &Measured) {
+        self.learnt(fleet, kind, result);
+        // Nobody was asked: that time is none of the DHT's.
+        if result.from_own_records {
+            return;
+        }
         let seconds = result.duration.as_secs_f64();
         let name = match kind {
             OperationKind::Provide => "provide_duration",
@@ -154,6 +163,13 @@ impl Metrics {
         };
         let success = if result.class == OutcomeClass::Ok { "true" } else { "false" };
         self.durations.observe([name, success, &self.schedulers.label(scheduler)], seconds);
+        let (operation, outcome) = (kind.as_str(), result.class.as_str());
+        let labels = labels::Operation { operation, outcome, fleet: fleet.to_owned() };
+        self.operations.get_or_create(&labels).observe(seconds);
+    }
+
+    /// What a result says besides its duration.
+    fn learnt(&self, fleet: &str, kind: OperationKind, result: &Measured) {
         self.routing_table(fleet, result.routing_table_size);
         self.network_size(fleet, result.network_size);
         if result.fallback.is_some() {
@@ -162,9 +178,6 @@ impl Metrics {
         for request in result.trace.iter().flat_map(|trace| &trace.requests) {
             self.dht_requests.get_or_create(&labels::DhtRequest::new(fleet, request)).inc();
         }
-        let (operation, outcome) = (kind.as_str(), result.class.as_str());
-        let labels = labels::Operation { operation, outcome, fleet: fleet.to_owned() };
-        self.operations.get_or_create(&labels).observe(seconds);
     }
 
     /// This server was asked whether it can measure; `None` means that it did not answer.
@@ -194,6 +207,9 @@ impl Metrics {
 
     /// An attempt has ended, or did not begin because the node could not take part.
     pub fn attempted(&self, kind: OperationKind, node: &Node, result: &Measured) {
+        if result.from_own_records {
+            return;
+        }
         let labels = labels::Attempt {
             operation: kind.as_str(),
             outcome: result.class.as_str(),
@@ -231,6 +247,26 @@ impl Metrics {
     pub fn nodes_left_out(&self, group: &str, count: usize) {
         let left_out = self.nodes_left_out.get_or_create(&labels::Fleet::new(group));
         left_out.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// The number of servers of a group that cannot be reached although their heartbeats are fresh.
+    pub fn unreachable_nodes(&self, group: &str, count: usize) {
+        self.nodes.unreachable(group, count);
+    }
+
+    /// The number of nodes that take part in a round of a group although their heartbeats are too old.
+    pub fn nodes_without_heartbeat(&self, group: &str, count: usize) {
+        self.nodes.without_heartbeat(group, count);
+    }
+
+    /// The number of other round loops that publish with the same fleets.
+    pub fn other_schedulers(&self, group: &str, count: usize) {
+        self.nodes.other_schedulers(group, count);
+    }
+
+    /// By how much the clock of the database is ahead of ours.
+    pub fn clock_skew(&self, ahead: TimeDelta) {
+        self.nodes.clock_skew(self.vitals.clock_skew(ahead));
     }
 
     /// A round of a group begins: how long after it was due, and how many rounds before it were skipped.

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;
-use parsec_measure::{Round, RoundOutcome};
+use parsec_measure::{CLOCK_TOLERANCE, Round, RoundOutcome};
 use parsec_store::SpoolState;
 use tokio::time::Instant;
+use tracing::{info, warn};
 
 use super::role::Role;
 use crate::supervision::progress::PULSE;
@@ -27,6 +28,7 @@ pub struct Vitals {
     recorder: Mutex<Option<RecorderVitals>>,
     database: Mutex<Option<DatabaseVitals>>,
     rounds: Mutex<BTreeMap<String, LastRound>>,
+    clock_skew: Mutex<Option<f64>>,
 }
 
 /// The rows that the recorder holds.
@@ -98,6 +100,8 @@ pub struct Status {
     pub database: Option<DatabaseVitals>,
     /// By fleet group.
     pub rounds: Vec<LastRound>,
+    /// By how many seconds the clock of the database was ahead of ours when it was read last; `None` if it never was.
+    pub clock_skew_seconds: Option<f64>,
 }
 
 /// The state of an actor.
@@ -126,6 +130,7 @@ impl Vitals {
             recorder: Mutex::default(),
             database: Mutex::default(),
             rounds: Mutex::default(),
+            clock_skew: Mutex::default(),
         }
     }
 
@@ -192,6 +197,25 @@ impl Vitals {
         (recorder.spool, recorder.degraded) = (Some(state), !works);
     }
 
+    /// The clock of the database is ahead of ours by so much. Returns it in seconds. Logs when that is more than it should be,
+    /// and when it no longer is.
+    pub(crate) fn clock_skew(&self, ahead: TimeDelta) -> f64 {
+        let (seconds, tolerance) = (ahead.as_seconds_f64(), CLOCK_TOLERANCE.as_secs_f64());
+        let before = self.clock_skew.lock().replace(seconds).unwrap_or_default();
+        match (before.abs() > tolerance, seconds.abs() > tolerance) {
+            (false, true) => warn!(
+                clock_skew_seconds = seconds,
+                "the clock of the database and that of this host are apart; heartbeats go by the database's, but times in \
+                 rows will not agree: check NTP on both"
+            ),
+            (true, false) => {
+                info!(clock_skew_seconds = seconds, "the clock of the database and that of this host agree again")
+            }
+            _ => {}
+        }
+        seconds
+    }
+
     /// A round has ended: `round` says how.
     pub fn round_ended(&self, round: &Round, attempts: usize) {
         self.rounds.lock().insert(round.fleets.to_string(), LastRound { round: round.clone(), attempts });
@@ -214,6 +238,7 @@ impl Vitals {
             recorder: self.recorder.lock().clone(),
             database: self.database.lock().clone(),
             rounds: self.rounds.lock().values().cloned().collect(),
+            clock_skew_seconds: *self.clock_skew.lock(),
         }
     }
 }

@@ -147,6 +147,7 @@ diesel::table! {
         started_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
         outcome -> Nullable<Text>,
+        nodes_without_heartbeat -> Int4,
     }
 }
 

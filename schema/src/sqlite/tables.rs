@@ -147,6 +147,7 @@ diesel::table! {
         started_at -> TimestamptzSqlite,
         ended_at -> Nullable<TimestamptzSqlite>,
         outcome -> Nullable<Text>,
+        nodes_without_heartbeat -> Integer,
     }
 }
 

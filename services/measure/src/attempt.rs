@@ -123,8 +123,11 @@ pub struct Round {
     pub provider: Option<NodeId>,
     /// How many nodes the database listed as alive.
     pub nodes_listed: u32,
-    /// How many of them said that they can measure.
+    /// How many said that they can measure: of those listed, and of those without a heartbeat all.
     pub nodes_ready: u32,
+    /// How many took part although their last heartbeat was too old, because nearly all had grown old at once: they are
+    /// not among those listed.
+    pub nodes_without_heartbeat: u32,
     /// How many rounds before this one were left out because an earlier one took too long.
     pub skipped_before: u32,
     /// When it should have started.

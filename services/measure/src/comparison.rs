@@ -1,9 +1,9 @@
-//! What a search found, in the eyes of somebody who knows who published.
+//! Who is who: whether two texts name the same peer, and what a search found in the eyes of somebody who knows who published.
 
 use cid::multibase::Base;
 use multihash::Multihash;
 
-use crate::{Cid, FoundProvider, MAX_PEER_CHARS, Measured, OutcomeClass};
+use crate::{Cid, FoundProvider, MAX_PEER_CHARS, Measured, Node, OutcomeClass};
 
 /// How many strangers an error names.
 const MAX_NAMED: usize = 3;
@@ -31,6 +31,29 @@ fn multihash_of(peer: &str) -> Option<Vec<u8>> {
         return Multihash::<64>::from_bytes(&bytes).ok().map(|multihash| multihash.to_bytes());
     }
     peer.parse::<Cid>().ok().map(|cid| cid.multihash())
+}
+
+/// Whether two texts name the same peer. `None` if that cannot be said, because one of them is no peer id that we can read.
+fn is_same_peer(one: &str, other: &str) -> Option<bool> {
+    if one == other {
+        return Some(true);
+    }
+    Some(multihash_of(one)? == multihash_of(other)?)
+}
+
+impl Node {
+    /// Whether an answer can be credited to this node. Servers of other makes do not say who answers, and are believed.
+    ///
+    /// # Errors
+    /// In words, who answered instead.
+    pub fn is_answered_by(&self, peer: Option<&str>) -> Result<(), String> {
+        match peer {
+            Some(peer) if is_same_peer(peer, &self.peer_id) == Some(false) => {
+                Err(format!("node {peer} answers at {}, and not {}, which was asked", self.endpoint, self.peer_id))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Measured {
@@ -93,6 +116,22 @@ mod tests {
         let providers = peers.iter().map(|peer| provider(peer)).collect();
         let result = Measured::unmeasured(OutcomeClass::Ok, Duration::from_millis(5), "");
         Measured { error: None, providers, ..result }
+    }
+
+    #[test]
+    fn an_answer_of_another_peer_is_told_from_one_in_another_form_and_from_one_that_does_not_say() {
+        let node = Node {
+            id: crate::NodeId(1),
+            peer_id: ED25519[0].to_owned(),
+            region: "r".to_owned(),
+            fleet: "default".parse().unwrap(),
+            endpoint: crate::Endpoint::new([127, 0, 0, 1].into(), 7070),
+        };
+        for own in [None, Some(ED25519[0]), Some(ED25519[1]), Some("no peer id at all")] {
+            assert_eq!(node.is_answered_by(own), Ok(()), "{own:?}");
+        }
+        let other = format!("node {} answers at 127.0.0.1:7070, and not {}, which was asked", RSA[0], ED25519[0]);
+        assert_eq!(node.is_answered_by(Some(RSA[0])), Err(other));
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Faults {
     /// order, and so is one that measured a failure of the DHT.
     pub fn note(&mut self, node: NodeId, class: OutcomeClass, reason: Option<&str>) {
         match class {
-            OutcomeClass::ServerUnreachable | OutcomeClass::ServerError => {
+            OutcomeClass::ServerUnreachable | OutcomeClass::ServerError | OutcomeClass::WrongNode => {
                 self.failed(node, class, reason.unwrap_or_default());
             }
             // Both say nothing about the server.

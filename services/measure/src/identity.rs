@@ -25,5 +25,5 @@ impl RoundId {
 }
 
 /// The database's number of one round loop: `schedulers_ecs.id`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SchedulerId(pub i32);

@@ -16,6 +16,7 @@ mod found;
 mod identity;
 mod keep;
 mod latency;
+mod liveness;
 mod name;
 mod node;
 mod outcome;
@@ -37,6 +38,7 @@ pub use found::{FoundProvider, MAX_ADDRESS_CHARS, MAX_FOUND_ADDRESSES, MAX_FOUND
 pub use identity::{AttemptId, RoundId, SchedulerId};
 pub use keep::{LEAST_SEEN, REMEMBERED, SLOW_FROM, Share, TraceKeeper, WhyKept};
 pub use latency::{Latency, LatencyError, RoundTripError, TICK};
+pub use liveness::{CLOCK_TOLERANCE, Census, HEARTBEAT_INTERVAL, Heard, Liveness};
 pub use name::UnknownName;
 pub use node::{ACTIVE_WITHIN, Endpoint, Node, NodeId, ReadyNode};
 pub use outcome::{Effort, Measured, Measurement, OperationKind, OutcomeClass};

@@ -20,7 +20,7 @@ impl fmt::Display for NodeId {
 }
 
 /// Where a server's HTTP API listens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Endpoint(SocketAddr);
 
 impl Endpoint {

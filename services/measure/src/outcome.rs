@@ -82,6 +82,8 @@ pub enum OutcomeClass {
     ServerNotReady,
     /// The server answered with something that is not a measurement.
     ServerError,
+    /// Another node than the one that was asked answered at its address: a measurement of neither. Says nothing of the DHT.
+    WrongNode,
     /// Given up on because the process was stopping.
     Cancelled,
     /// Begun, and its result lost in a crash of the measuring process.
@@ -90,7 +92,7 @@ pub enum OutcomeClass {
 
 impl OutcomeClass {
     /// Every class, in the order of the documentation.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Ok,
         Self::NotFound,
         Self::WrongProvider,
@@ -103,6 +105,7 @@ impl OutcomeClass {
         Self::ServerUnreachable,
         Self::ServerNotReady,
         Self::ServerError,
+        Self::WrongNode,
         Self::Cancelled,
         Self::RecordLost,
     ];
@@ -122,6 +125,7 @@ impl OutcomeClass {
             Self::ServerUnreachable => "server_unreachable",
             Self::ServerNotReady => "server_not_ready",
             Self::ServerError => "server_error",
+            Self::WrongNode => "wrong_node",
             Self::Cancelled => "cancelled",
             Self::RecordLost => "record_lost",
         }
@@ -152,6 +156,7 @@ impl OutcomeClass {
             | Self::ServerUnreachable
             | Self::ServerNotReady
             | Self::ServerError
+            | Self::WrongNode
             | Self::Cancelled
             | Self::RecordLost => false,
         }

@@ -35,6 +35,10 @@ impl Tally {
             self.failures += 1;
             return;
         }
+        // Nobody was asked: that time is none of the DHT's.
+        if result.from_own_records {
+            return;
+        }
         if self.durations.len() == KEPT {
             self.durations.pop_front();
         }
@@ -83,6 +87,15 @@ mod tests {
         tally.add(&result(OutcomeClass::ServerUnreachable, 5_000));
         assert_eq!((tally.attempts(), tally.failures(), tally.routing_table_size()), (5, 2, 7));
         assert_eq!(tally.quantiles([0.5, 0.99]), [20, 30].map(|ms| Some(Duration::from_millis(ms))));
+    }
+
+    #[test]
+    fn an_answer_from_the_servers_own_records_is_no_duration_of_the_dht() {
+        let mut tally = Tally::default();
+        tally.add(&result(OutcomeClass::Ok, 30));
+        tally.add(&Measured { from_own_records: true, ..result(OutcomeClass::Ok, 0) });
+        assert_eq!((tally.attempts(), tally.failures()), (2, 0));
+        assert_eq!(tally.quantiles([0.0]), [Some(Duration::from_millis(30))]);
     }
 
     #[test]

@@ -167,5 +167,5 @@ async fn ask_for_health(HealthConfig { server, access, .. }: &HealthConfig) -> R
     let access = tls::to_server(server, address.ip(), access).map_err(|error| format!("{error:#}"))?;
     let client = HttpClient::with_access(Timeouts::default(), access).map_err(|error| error.to_string())?;
     let endpoint = Endpoint::new(address.ip(), address.port());
-    client.readiness(&endpoint).await.map_err(|error| error.to_string())
+    client.readiness(&endpoint).await.map(drop).map_err(|error| error.to_string())
 }

@@ -122,16 +122,11 @@ pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Resu
         let config = VerifierConfig { store, node: id, fleet, region, readiness, look, recorder: records, metrics };
         process.supervise("verifier", Verifier::new(config))
     });
-    let measuring = Measuring { dht: handle.clone(), metrics, fleet: fleet.to_string(), token };
+    let measuring =
+        Measuring { dht: handle.clone(), metrics: Arc::clone(&metrics), fleet: fleet.to_string(), peer_id, token };
     let gateway = Gateway::new(Arc::new(http), Routes::measuring(measuring)).with_tls(tls);
     let gateway = process.supervise("gateway", gateway.stopping_within(process.stop_times.requests()));
-    let heartbeat = HeartbeatConfig {
-        store,
-        node: id,
-        startup_delay,
-        readiness: handle.readiness,
-        metrics: Arc::clone(&process.metrics),
-    };
+    let heartbeat = HeartbeatConfig { store, node: id, startup_delay, readiness: handle.readiness, metrics };
     let heartbeat = process.supervise("heartbeat", Heartbeat::new(heartbeat));
     Ok(RunningServer { dht, gateway, heartbeat, recorder, backlog, verifier })
 }

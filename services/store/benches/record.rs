@@ -132,6 +132,7 @@ fn begun(id: RoundId, scheduler: SchedulerId, provider: NodeId) -> Round {
         provider: Some(provider),
         nodes_listed: 7,
         nodes_ready: 7,
+        nodes_without_heartbeat: 0,
         skipped_before: 0,
         due: now,
         started: now,

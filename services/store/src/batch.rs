@@ -34,6 +34,7 @@ pub(crate) struct RoundRow {
     pub(crate) provider: Option<i32>,
     pub(crate) nodes_listed: i32,
     pub(crate) nodes_ready: i32,
+    pub(crate) nodes_without_heartbeat: i32,
     pub(crate) skipped_before: i32,
     pub(crate) due: DateTime<Utc>,
     pub(crate) started: DateTime<Utc>,
@@ -230,6 +231,7 @@ impl From<&Round> for RoundRow {
             provider: round.provider.map(|node| node.0),
             nodes_listed: count(round.nodes_listed),
             nodes_ready: count(round.nodes_ready),
+            nodes_without_heartbeat: count(round.nodes_without_heartbeat),
             skipped_before: count(round.skipped_before),
             due: micros(round.due),
             started: micros(round.started),
@@ -284,7 +286,8 @@ impl From<&NodeFollowUp> for FollowUpRow {
     }
 }
 
-/// What the original's tables get to see: nothing of an attempt that no server measured.
+/// What the original's tables get to see: nothing of an attempt that no server measured, and nothing of a lookup that a
+/// server answered from its own records. They have no column to tell it from a lookup in the DHT.
 fn upstream_rows(kind: OperationKind, result: &Measured) -> (Vec<StepRow>, Option<StepRow>) {
     let whole = StepRow {
         step: kind.wire_step().to_owned(),
@@ -295,6 +298,7 @@ fn upstream_rows(kind: OperationKind, result: &Measured) -> (Vec<StepRow>, Optio
     };
     match kind {
         _ if !result.class.is_measured() => (Vec::new(), None),
+        OperationKind::Retrieve if result.from_own_records => (Vec::new(), None),
         OperationKind::Retrieve => (Vec::new(), Some(whole)),
         OperationKind::Provide if result.steps.is_empty() => (vec![whole], None),
         OperationKind::Provide => {

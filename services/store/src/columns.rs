@@ -33,7 +33,7 @@ pub(crate) struct RosterAddress(pub(crate) Result<IpAddr, String>);
 /// How much of a text that is no address is shown.
 const MAX_SHOWN_CHARS: usize = 64;
 
-/// A list of names: TEXT[], or a JSON array. It is written and never read back.
+/// A list of names: TEXT[], or a JSON array.
 #[derive(Debug, Clone, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Array<Nullable<Text>>)]
 #[diesel(sql_type = Text)]

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::QueryResult;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
-use parsec_measure::{AttemptId, Fleet, FleetGroup, NodeId, PlannedCheck, SchedulerId, StoredOperation};
+use parsec_measure::{ACTIVE_WITHIN, AttemptId, Fleet, FleetGroup, NodeId, PlannedCheck, SchedulerId, StoredOperation};
 use tokio::runtime::Handle;
 use tokio::task::JoinError;
 use tokio::time::timeout;
@@ -27,8 +27,9 @@ use crate::checks::{CheckQueries, ClaimRow, StoredPlan};
 use crate::closed::ClosedTable;
 use crate::columns::{Address, Key, Names, micros, text};
 use crate::operations::{OperationQueries, OperationRow, WholeOperation};
-use crate::queries::{NodeRow, Queries};
-use crate::{ClaimChecks, MAX_LISTED_OPERATIONS, Migrated, NewNode, Roster, Row, Store, StoreError};
+use crate::presence::{NodeQueries, NodeRow};
+use crate::queries::Queries;
+use crate::{ClaimChecks, MAX_LISTED_OPERATIONS, Migrated, NewNode, OtherScheduler, Roster, Row, Store, StoreError};
 
 /// How long a caller waits: longer than a connection and a statement may take (each back end says how long), so that
 /// they report their own reasons, and short enough to notice a machine that vanished.
@@ -39,7 +40,7 @@ const MIGRATION_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// One kind of database: how a query is run, and how to bring the schema up to date.
 pub(crate) trait Backend: Send + Sync + 'static {
-    type Connection: Queries + OperationQueries + CheckQueries + ArchiveQueries;
+    type Connection: Queries + NodeQueries + OperationQueries + CheckQueries + ArchiveQueries;
 
     /// For how long a call that was answered stands for a check.
     const TRUSTED: Duration;
@@ -124,6 +125,11 @@ impl<B: Backend> Detached<B> {
     }
 }
 
+/// By how much a clock that was read in between is ahead of ours, at least: it may have been read at any time in between.
+fn skew(before: DateTime<Utc>, read: DateTime<Utc>, after: DateTime<Utc>) -> TimeDelta {
+    if read < before { read - before } else { (read - after).max(TimeDelta::zero()) }
+}
+
 /// The result of a task. Its panic goes on in the caller: it is a bug, and belongs before whoever supervises.
 pub(crate) fn result_of<T>(joined: Result<Result<T, StoreError>, JoinError>) -> Result<T, StoreError> {
     match joined.map_err(JoinError::try_into_panic) {
@@ -170,20 +176,67 @@ impl<B: Backend> Store for Detached<B> {
         self.write(move |conn| conn.insert_node(row.clone()).boxed()).await.map(NodeId)
     }
 
-    async fn heartbeat(&self, node: NodeId, at: DateTime<Utc>) -> Result<(), StoreError> {
-        let found = self.write(move |conn| conn.heartbeat(node.0, micros(at)).boxed()).await?;
-        if found { Ok(()) } else { Err(StoreError::NoSuchNode(node)) }
+    async fn heartbeat(&self, node: NodeId) -> Result<TimeDelta, StoreError> {
+        let before = Utc::now();
+        let noted = self.write(move |conn| {
+            async move {
+                let at = conn.now().await?;
+                Ok(conn.heartbeat(node.0, at).await?.then_some(at))
+            }
+            .boxed()
+        });
+        noted.await?.map(|at| skew(before, at, Utc::now())).ok_or(StoreError::NoSuchNode(node))
     }
 
-    async fn mark_offline(&self, node: NodeId, at: DateTime<Utc>) -> Result<(), StoreError> {
-        let found = self.write(move |conn| conn.mark_offline(node.0, micros(at)).boxed()).await?;
-        if found { Ok(()) } else { Err(StoreError::NoSuchNode(node)) }
+    async fn mark_offline(&self, node: NodeId) -> Result<(), StoreError> {
+        let marking = self.write(move |conn| {
+            async move {
+                let at = conn.now().await?;
+                conn.mark_offline(node.0, at).await
+            }
+            .boxed()
+        });
+        if marking.await? { Ok(()) } else { Err(StoreError::NoSuchNode(node)) }
     }
 
-    async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<Roster, StoreError> {
+    async fn mark_offline_if_silent(&self, node: NodeId) -> Result<bool, StoreError> {
+        self.write(move |conn| {
+            async move {
+                let at = conn.now().await?;
+                conn.mark_offline_if_silent(node.0, at - ACTIVE_WITHIN, at).await
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    async fn roster(&self, fleets: &[Fleet]) -> Result<Roster, StoreError> {
         let names: Vec<_> = fleets.iter().map(|fleet| fleet.as_str().to_owned()).collect();
-        let rows = self.read(move |conn| conn.active_nodes(names.clone(), micros(since)).boxed()).await?;
-        Ok(Roster::read(rows))
+        let before = Utc::now();
+        let listed = self.read(move |conn| {
+            let names = names.clone();
+            async move {
+                let now = conn.now().await?;
+                Ok((conn.roster(names, now).await?, now))
+            }
+            .boxed()
+        });
+        let (rows, now) = listed.await?;
+        Ok(Roster { skew: skew(before, now, Utc::now()), ..Roster::read(rows, now) })
+    }
+
+    async fn other_schedulers(
+        &self,
+        fleets: &[Fleet],
+        but: SchedulerId,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<OtherScheduler>, StoreError> {
+        let publishing = self.read(move |conn| conn.publishing_schedulers(micros(since)).boxed()).await?;
+        let others = publishing.into_iter().filter(|(id, _)| *id != but.0);
+        let others = others.map(|(id, Names(fleets))| OtherScheduler { id: SchedulerId(id), fleets });
+        let shares =
+            |other: &OtherScheduler| fleets.iter().any(|fleet| other.fleets.iter().any(|name| name == fleet.as_str()));
+        Ok(others.filter(shares).collect())
     }
 
     async fn register_scheduler(
@@ -238,5 +291,18 @@ impl<B: Backend> Store for Detached<B> {
         let limit = i64::from(limit.min(MAX_LISTED_OPERATIONS));
         let rows = self.read(move |conn| conn.traced_operations(limit).boxed()).await?;
         rows.into_iter().map(OperationRow::read).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_ahead_by_what_the_wait_for_its_answer_does_not_explain() {
+        let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        for (read, ahead) in [(5, 0), (10, 0), (20, 0), (21, 1), (-3, -8)] {
+            assert_eq!(skew(at(5), at(read), at(20)), TimeDelta::seconds(ahead), "read at {read}");
+        }
     }
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;
 use parsec_measure::{
     AttemptId, CheckId, Fleet, FleetGroup, NodeId, PlannedCheck, RecordCheck, SchedulerId, StoredOperation,
 };
 use tracing::info;
 
-use crate::{ClaimChecks, Migrated, NewNode, Roster, Row, Store, StoreError};
+use crate::{ClaimChecks, Migrated, NewNode, OtherScheduler, Roster, Row, Store, StoreError};
 
 /// How many looks at records a dry run remembers: at four for each publication and one publication a minute, more than fall
 /// due in the day after which the first are made.
@@ -55,18 +55,34 @@ impl Store for DryRun {
         Ok(NodeId(0))
     }
 
-    async fn heartbeat(&self, _: NodeId, _: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn heartbeat(&self, _: NodeId) -> Result<TimeDelta, StoreError> {
+        Ok(TimeDelta::zero())
+    }
+
+    async fn mark_offline(&self, _: NodeId) -> Result<(), StoreError> {
         Ok(())
     }
 
-    async fn mark_offline(&self, _: NodeId, _: DateTime<Utc>) -> Result<(), StoreError> {
-        Ok(())
+    async fn mark_offline_if_silent(&self, _: NodeId) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
-    async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<Roster, StoreError> {
+    async fn roster(&self, fleets: &[Fleet]) -> Result<Roster, StoreError> {
         match &self.nodes {
-            Some(store) => store.active_nodes(fleets, since).await,
+            Some(store) => store.roster(fleets).await,
             None => Ok(Roster::default()),
+        }
+    }
+
+    async fn other_schedulers(
+        &self,
+        fleets: &[Fleet],
+        but: SchedulerId,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<OtherScheduler>, StoreError> {
+        match &self.nodes {
+            Some(store) => store.other_schedulers(fleets, but, since).await,
+            None => Ok(Vec::new()),
         }
     }
 

@@ -34,6 +34,7 @@ mod migrated;
 mod operations;
 mod port;
 mod postgres;
+mod presence;
 mod queries;
 mod refused;
 mod roster;
@@ -53,7 +54,7 @@ pub use error::StoreError;
 pub use migrated::{Migrated, SchemaVersion, migration_script};
 pub use port::{PortTooHigh, ServerPort};
 pub use refused::{Refused, write};
-pub use roster::{MAX_ROSTER, Roster, UnusableNode};
+pub use roster::{HEARD_WITHIN, MAX_ROSTER, OtherScheduler, Roster, UnusableNode};
 pub use spool::{
     Adopted, Confirmed, Damage, LateSpool, Mark, Oldest, Recovered, ReplayError, Replayed, SlotReport, Spool,
     SpoolDepth, SpoolError, SpoolLimits, SpoolState, Spooling, inspect, replay,

@@ -4,10 +4,9 @@
 //! whether one statement may insert several rows (diesel's SQLite inserts one by one, which costs little in a file).
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::{exists, select};
+use diesel::dsl::select;
 use diesel::prelude::*;
 use diesel::result::Error as QueryError;
-use diesel::sql_types::{Integer, Text};
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 
@@ -16,10 +15,9 @@ use crate::batch::{
     untraced,
 };
 use crate::checks::CheckQueries;
-use crate::columns::{Address, Key, Names};
+use crate::columns::{Key, Names};
 use crate::connection::AsyncSqliteConnection;
 use crate::figures::figure_values;
-use crate::roster::{MAX_NAME_CHARS, MAX_ROSTER, RosterRow};
 use crate::session::Session;
 use crate::store::MAX_RECENT_SCHEDULERS;
 
@@ -27,42 +25,18 @@ use crate::store::MAX_RECENT_SCHEDULERS;
 /// has 29.
 const ROWS_PER_STATEMENT: usize = 1_000;
 
-/// One row of `nodes_ecs` to insert.
-#[derive(Debug, Clone)]
-pub(crate) struct NodeRow {
-    pub(crate) cpu: i32,
-    pub(crate) memory: i32,
-    pub(crate) peer_id: String,
-    pub(crate) region: String,
-    pub(crate) cmd: String,
-    pub(crate) fleet: String,
-    pub(crate) dependencies: serde_json::Value,
-    pub(crate) address: Address,
-    pub(crate) server_port: i16,
-    pub(crate) peer_port: i16,
-    pub(crate) created: DateTime<Utc>,
-}
-
-define_sql_function! {
-    /// So many characters of a text, the first one being number 1.
-    fn substr(text: Text, first: Integer, count: Integer) -> Text;
-}
+/// How many round loops are told apart, the newest first: a database has a few that publish at the same time.
+const MAX_SCHEDULERS: i64 = 100;
 
 /// The queries of one connection. Futures must not be dropped half-way: see `detached`.
 pub(crate) trait Queries: Send {
     /// Asks for nothing.
     fn ping(&mut self) -> impl Future<Output = QueryResult<()>> + Send;
-    fn insert_node(&mut self, row: NodeRow) -> impl Future<Output = QueryResult<i32>> + Send;
-    /// Whether there is such a node.
-    fn heartbeat(&mut self, node: i32, at: DateTime<Utc>) -> impl Future<Output = QueryResult<bool>> + Send;
-    /// Whether there is such a node.
-    fn mark_offline(&mut self, node: i32, at: DateTime<Utc>) -> impl Future<Output = QueryResult<bool>> + Send;
-    /// The newest ones first, one more than [`MAX_ROSTER`] if there are more.
-    fn active_nodes(
+    /// The numbers and fleets of the round loops that have recorded publications since then.
+    fn publishing_schedulers(
         &mut self,
-        fleets: Vec<String>,
         since: DateTime<Utc>,
-    ) -> impl Future<Output = QueryResult<Vec<RosterRow>>> + Send;
+    ) -> impl Future<Output = QueryResult<Vec<(i32, Names)>>> + Send;
     fn insert_scheduler(
         &mut self,
         fleets: Names,
@@ -110,15 +84,17 @@ macro_rules! insert {
     }};
 }
 
-/// Writes a batch in one transaction. On PostgreSQL each call has one already: see `postgres`.
+/// Does something in one transaction. On PostgreSQL each call has one already: see `postgres`.
 macro_rules! transaction {
-    (under_way, $conn:expr, $batch:expr) => {
-        write($conn, $batch).await
+    (under_way, $conn:expr, $work:ident($given:expr)) => {
+        $work($conn, $given).await
     };
-    (immediate, $conn:expr, $batch:expr) => {
-        $conn.immediate_transaction(async |conn| write(conn, $batch).await).await
+    (immediate, $conn:expr, $work:ident($given:expr)) => {
+        $conn.immediate_transaction(async |conn| $work(conn, $given).await).await
     };
 }
+
+pub(crate) use transaction;
 
 macro_rules! implement_queries {
     (
@@ -129,7 +105,7 @@ macro_rules! implement_queries {
     ) => {
         const _: () = {
             use parsec_schema::$schema::{
-                follow_ups, nodes_ecs, operations, provides_ecs, retrievals_ecs, rounds, schedulers_ecs, traces,
+                follow_ups, operations, provides_ecs, retrievals_ecs, rounds, schedulers_ecs, traces,
             };
 
             impl Queries for $connection {
@@ -137,61 +113,15 @@ macro_rules! implement_queries {
                     select(1.into_sql::<diesel::sql_types::Integer>()).get_result::<i32>(self).await.map(drop)
                 }
 
-                async fn insert_node(&mut self, row: NodeRow) -> QueryResult<i32> {
-                    diesel::insert_into(nodes_ecs::table)
-                        .values((
-                            nodes_ecs::cpu.eq(row.cpu),
-                            nodes_ecs::memory.eq(row.memory),
-                            nodes_ecs::peer_id.eq(row.peer_id),
-                            nodes_ecs::region.eq(row.region),
-                            nodes_ecs::cmd.eq(row.cmd),
-                            nodes_ecs::fleet.eq(row.fleet),
-                            nodes_ecs::dependencies.eq(row.dependencies),
-                            nodes_ecs::ip_address.eq(row.address),
-                            nodes_ecs::server_port.eq(row.server_port),
-                            nodes_ecs::peer_port.eq(row.peer_port),
-                            nodes_ecs::created_at.eq(row.created),
-                        ))
-                        .returning(nodes_ecs::id)
-                        .get_result(self)
-                        .await
-                }
-
-                async fn heartbeat(&mut self, node: i32, at: DateTime<Utc>) -> QueryResult<bool> {
-                    let online =
-                        (nodes_ecs::last_heartbeat.eq(Some(at)), nodes_ecs::offline_since.eq(None::<DateTime<Utc>>));
-                    let updated = diesel::update(nodes_ecs::table.find(node)).set(online).execute(self).await?;
-                    Ok(updated > 0)
-                }
-
-                async fn mark_offline(&mut self, node: i32, at: DateTime<Utc>) -> QueryResult<bool> {
-                    let online = nodes_ecs::table.find(node).filter(nodes_ecs::offline_since.is_null());
-                    let offline = nodes_ecs::offline_since.eq(Some(at));
-                    if diesel::update(online).set(offline).execute(self).await? > 0 {
-                        return Ok(true);
-                    }
-                    select(exists(nodes_ecs::table.find(node))).get_result(self).await
-                }
-
-                async fn active_nodes(
-                    &mut self,
-                    fleets: Vec<String>,
-                    since: DateTime<Utc>,
-                ) -> QueryResult<Vec<RosterRow>> {
-                    nodes_ecs::table
-                        .filter(nodes_ecs::offline_since.is_null())
-                        .filter(nodes_ecs::last_heartbeat.ge(Some(since)))
-                        .filter(nodes_ecs::fleet.eq_any(fleets))
-                        .order(nodes_ecs::id.desc())
-                        .limit(MAX_ROSTER as i64 + 1)
-                        .select((
-                            nodes_ecs::id,
-                            substr(nodes_ecs::peer_id, 1, MAX_NAME_CHARS + 1),
-                            substr(nodes_ecs::region, 1, MAX_NAME_CHARS + 1),
-                            nodes_ecs::fleet,
-                            nodes_ecs::ip_address,
-                            nodes_ecs::server_port,
-                        ))
+                async fn publishing_schedulers(&mut self, since: DateTime<Utc>) -> QueryResult<Vec<(i32, Names)>> {
+                    let publishing = provides_ecs::table
+                        .filter(provides_ecs::created_at.ge(since))
+                        .select(provides_ecs::scheduler_id);
+                    schedulers_ecs::table
+                        .filter(schedulers_ecs::id.eq_any(publishing))
+                        .order(schedulers_ecs::id.desc())
+                        .limit(MAX_SCHEDULERS)
+                        .select((schedulers_ecs::id, schedulers_ecs::fleets))
                         .load(self)
                         .await
                 }
@@ -223,7 +153,7 @@ macro_rules! implement_queries {
                 }
 
                 async fn record(&mut self, batch: &Batch) -> QueryResult<()> {
-                    transaction!($transaction, self, batch)
+                    transaction!($transaction, self, write(batch))
                 }
             }
 
@@ -255,6 +185,7 @@ macro_rules! implement_queries {
                         rounds::provider_node_id.eq(round.provider),
                         rounds::nodes_listed.eq(round.nodes_listed),
                         rounds::nodes_ready.eq(round.nodes_ready),
+                        rounds::nodes_without_heartbeat.eq(round.nodes_without_heartbeat),
                         rounds::skipped_before.eq(round.skipped_before),
                         rounds::due_at.eq(round.due),
                         rounds::started_at.eq(round.started),
@@ -267,6 +198,7 @@ macro_rules! implement_queries {
                         rounds::provider_node_id.eq(excluded(rounds::provider_node_id)),
                         rounds::nodes_listed.eq(excluded(rounds::nodes_listed)),
                         rounds::nodes_ready.eq(excluded(rounds::nodes_ready)),
+                        rounds::nodes_without_heartbeat.eq(excluded(rounds::nodes_without_heartbeat)),
                         rounds::skipped_before.eq(excluded(rounds::skipped_before)),
                         rounds::due_at.eq(excluded(rounds::due_at)),
                         rounds::started_at.eq(excluded(rounds::started_at)),

@@ -5,13 +5,20 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
-use parsec_measure::{Endpoint, Fleet, Node, NodeId};
+use parsec_measure::{Endpoint, Fleet, Heard, Node, NodeId, SchedulerId};
 
 use crate::columns::RosterAddress;
 
 /// How many nodes are listed at most: far more than the fleets of the field have, and as many as one round can ask.
-pub const MAX_ROSTER: usize = 1_000;
+pub const MAX_ROSTER: usize = 5_000;
+
+/// A node that was last heard of longer before the others than this is not even listed as silent: what was killed and never
+/// marked as offline is forgotten some day.
+pub const HEARD_WITHIN: Duration = Duration::from_secs(3_600);
 
 /// The longest peer id or region that is taken: twice the longest of each that there is.
 pub(crate) const MAX_NAME_CHARS: i32 = 128;
@@ -19,11 +26,13 @@ pub(crate) const MAX_NAME_CHARS: i32 = 128;
 /// The nodes that a scheduler can go round.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roster {
-    /// Those that can be asked, by id.
-    pub nodes: Vec<Node>,
+    /// Those that can be asked, by id: those heard of lately, and those that have fallen silent.
+    pub nodes: Vec<Heard>,
+    /// By how much the clock of the database is ahead of ours, at least.
+    pub skew: TimeDelta,
     /// Rows of which no node can be made, by id.
     pub unusable: Vec<UnusableNode>,
-    /// Whether there are more than [`MAX_ROSTER`]; then these are the ones that registered last.
+    /// Whether there are more than [`MAX_ROSTER`]; then these are those heard of lately that registered last.
     pub more: bool,
 }
 
@@ -42,6 +51,15 @@ impl fmt::Display for UnusableNode {
     }
 }
 
+/// A round loop that goes round the same fleets.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OtherScheduler {
+    /// Its row.
+    pub id: SchedulerId,
+    /// Its fleets, as its row names them.
+    pub fleets: Vec<String>,
+}
+
 /// What a scheduler wants to know of a row of `nodes_ecs`; texts are cut after one character too many.
 #[derive(Debug, Queryable)]
 pub(crate) struct RosterRow {
@@ -51,18 +69,20 @@ pub(crate) struct RosterRow {
     pub(crate) fleet: String,
     pub(crate) address: RosterAddress,
     pub(crate) server_port: i16,
+    pub(crate) heartbeat: Option<DateTime<Utc>>,
 }
 
 impl Roster {
-    /// Takes the newest rows, newest first, one more than are listed if there are more.
-    pub(crate) fn read(mut rows: Vec<RosterRow>) -> Self {
+    /// Takes rows, the most wanted first, one more than are listed if there are more, and the time that they are compared with.
+    pub(crate) fn read(mut rows: Vec<RosterRow>, now: DateTime<Utc>) -> Self {
         let more = rows.len() > MAX_ROSTER;
         rows.truncate(MAX_ROSTER);
+        rows.sort_unstable_by_key(|row| row.id);
         let mut list = Self { more, ..Self::default() };
-        for row in rows.into_iter().rev() {
-            let id = NodeId(row.id);
+        for row in rows {
+            let (id, age) = (NodeId(row.id), row.heartbeat.map_or(TimeDelta::MAX, |at| now - at));
             match row.read() {
-                Ok(node) => list.nodes.push(node),
+                Ok(node) => list.nodes.push(Heard { node, age }),
                 Err(reason) => list.unusable.push(UnusableNode { id, reason }),
             }
         }
@@ -110,6 +130,7 @@ mod tests {
             fleet: "default".to_owned(),
             address: RosterAddress(Ok(IpAddr::from([192, 0, 2, 7]))),
             server_port: 7_070,
+            heartbeat: Some(DateTime::UNIX_EPOCH),
         }
     }
 
@@ -125,8 +146,8 @@ mod tests {
             RosterRow { peer_id: long, ..row(2) },
             row(1),
         ];
-        let list = Roster::read(rows);
-        assert_eq!(list.nodes.iter().map(|node| node.id.0).collect::<Vec<_>>(), [1, 7]);
+        let list = Roster::read(rows, DateTime::UNIX_EPOCH);
+        assert_eq!(list.nodes.iter().map(|heard| heard.node.id.0).collect::<Vec<_>>(), [1, 7]);
         let said: Vec<_> = list.unusable.iter().map(ToString::to_string).collect();
         assert_eq!(
             said,
@@ -142,16 +163,16 @@ mod tests {
 
     #[test]
     fn a_port_that_wrapped_is_unwrapped() {
-        let list = Roster::read(vec![RosterRow { server_port: -25_536, ..row(1) }]);
-        assert_eq!(list.nodes[0].endpoint.socket().port(), 40_000);
+        let list = Roster::read(vec![RosterRow { server_port: -25_536, ..row(1) }], DateTime::UNIX_EPOCH);
+        assert_eq!(list.nodes[0].node.endpoint.socket().port(), 40_000);
     }
 
     #[test]
     fn of_too_many_the_newest_are_listed() {
         let all = MAX_ROSTER as i32 + 1;
-        let list = Roster::read((1..=all).rev().map(row).collect());
-        assert_eq!((list.more, list.nodes.len(), list.nodes[0].id), (true, MAX_ROSTER, NodeId(2)));
-        let list = Roster::read((2..=all).rev().map(row).collect());
+        let list = Roster::read((1..=all).rev().map(row).collect(), DateTime::UNIX_EPOCH);
+        assert_eq!((list.more, list.nodes.len(), list.nodes[0].node.id), (true, MAX_ROSTER, NodeId(2)));
+        let list = Roster::read((2..=all).rev().map(row).collect(), DateTime::UNIX_EPOCH);
         assert_eq!((list.more, list.nodes.len()), (false, MAX_ROSTER));
     }
 }

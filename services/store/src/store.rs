@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use parsec_measure::{
     Attempt, AttemptId, Fleet, FleetGroup, FollowUp, NodeId, PlannedCheck, RecordCheck, Round, SchedulerId,
     StoredOperation,
@@ -11,7 +11,7 @@ use parsec_measure::{
 use uuid::Uuid;
 
 use crate::closed::ClosedTable;
-use crate::{Migrated, Roster, ServerPort, StoreError};
+use crate::{Migrated, OtherScheduler, Roster, ServerPort, StoreError};
 
 /// A server that announces itself: one row of `nodes_ecs`.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,21 +136,35 @@ pub trait Store: Send + Sync + 'static {
         let _ = by_others;
         Ok(Vec::new())
     }
-    /// Writes a server's row, without a heartbeat.
+    /// Writes a server's row, without a heartbeat. Older rows at its address and port are offline from then on: whoever wrote
+    /// them is not there any more.
     async fn register_node(&self, node: NewNode) -> Result<NodeId, StoreError>;
-    /// Notes that the node is alive at `at` and no longer offline.
+    /// Notes that the node is alive now, by the clock of the database, and no longer offline. Returns by how much that clock
+    /// is ahead of ours.
     ///
     /// # Errors
     /// [`StoreError::NoSuchNode`] if its row is gone.
-    async fn heartbeat(&self, node: NodeId, at: DateTime<Utc>) -> Result<(), StoreError>;
-    /// Notes that the node is offline since `at`; one that is offline already keeps its time.
+    async fn heartbeat(&self, node: NodeId) -> Result<TimeDelta, StoreError>;
+    /// Notes that the node is offline from now on; one that is offline already keeps its time.
     ///
     /// # Errors
     /// [`StoreError::NoSuchNode`] if its row is gone.
-    async fn mark_offline(&self, node: NodeId, at: DateTime<Utc>) -> Result<(), StoreError>;
-    /// The nodes of these fleets that are not offline and have been heard of since `since`, by id; at most
-    /// [`MAX_ROSTER`](crate::MAX_ROSTER) of them. A row that cannot be used is named and left out.
-    async fn active_nodes(&self, fleets: &[Fleet], since: DateTime<Utc>) -> Result<Roster, StoreError>;
+    async fn mark_offline(&self, node: NodeId) -> Result<(), StoreError>;
+    /// The same, if its last heartbeat is older than [`ACTIVE_WITHIN`](parsec_measure::ACTIVE_WITHIN) by the clock of the
+    /// database. Returns whether it is offline now.
+    async fn mark_offline_if_silent(&self, node: NodeId) -> Result<bool, StoreError>;
+    /// The nodes of these fleets that are not offline and have been heard of, at most [`MAX_ROSTER`](crate::MAX_ROSTER) of
+    /// them: lately, or within the [last hour](crate::HEARD_WITHIN) before anybody was heard of for the last time. A row that
+    /// cannot be used is named and left out.
+    async fn roster(&self, fleets: &[Fleet]) -> Result<Roster, StoreError>;
+    /// The round loops, other than `but`, that have recorded publications since then which one of these fleets took part in:
+    /// ours or the original's.
+    async fn other_schedulers(
+        &self,
+        fleets: &[Fleet],
+        but: SchedulerId,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<OtherScheduler>, StoreError>;
     /// Writes the row of a round loop.
     async fn register_scheduler(
         &self,

@@ -62,11 +62,15 @@ promises! {
         a_heartbeat_brings_a_node_back,
         a_node_that_is_offline_keeps_the_time_since_when,
         only_nodes_of_the_asked_fleets_are_listed_and_by_id,
-        a_node_whose_heartbeat_is_too_old_is_not_listed,
+        who_fell_silent_is_told_for_an_hour_after_the_last_heartbeat_of_all,
+        a_heartbeat_goes_by_the_clock_of_the_database,
+        who_beats_is_not_marked_offline_by_who_cannot_reach_it,
+        a_server_that_starts_again_takes_the_place_of_the_one_that_stood_there,
+        who_publishes_with_the_same_fleets_is_told,
         a_node_without_a_row_is_named,
         a_port_that_another_program_let_wrap_is_read_as_it_was_meant,
         a_row_that_nobody_can_use_is_named_and_the_others_are_listed,
-        of_thousands_of_nodes_the_newest_thousand_are_listed,
+        of_many_thousands_of_nodes_the_newest_five_thousand_are_listed,
         a_round_loop_has_a_row_with_its_fleets,
         schedulers_are_known_by_the_names_they_give_themselves,
     }
@@ -140,6 +144,8 @@ macro_rules! with_daily_rights_only {
 
 with_daily_rights_only! {
     schema::migrating_again_changes_nothing,
+    nodes::a_server_that_starts_again_takes_the_place_of_the_one_that_stood_there,
+    nodes::who_publishes_with_the_same_fleets_is_told,
     nodes::a_heartbeat_brings_a_node_back,
     nodes::a_round_loop_has_a_row_with_its_fleets,
     nodes::schedulers_are_known_by_the_names_they_give_themselves,

@@ -64,7 +64,7 @@ async fn a_store_comes_back_after_the_server_has_closed_its_connections() {
     let others = "SELECT count(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity \
                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
     assert!(client.query_one(others, &[]).await.unwrap().get::<_, i64>(0) > 0);
-    assert_eq!(store.active_nodes(&[], Utc::now()).await, Ok(Roster::default()));
+    assert_eq!(store.roster(&[]).await, Ok(Roster::default()));
 }
 
 /// A store whose questions about nodes hang for as long as the connection lives that comes with it.
@@ -80,7 +80,7 @@ async fn behind_a_lock() -> (TestDatabase, Arc<dyn Store>, Client) {
 #[tokio::test]
 async fn a_server_that_goes_away_during_a_query_is_unavailable() {
     let (_database, store, lock) = behind_a_lock().await;
-    let query = tokio::spawn(async move { store.active_nodes(&[], Utc::now()).await });
+    let query = tokio::spawn(async move { store.roster(&[]).await });
 
     let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks \
                WHERE relation = 'nodes_ecs'::regclass AND NOT granted";
@@ -121,7 +121,7 @@ async fn a_server_that_never_answers_is_given_up() {
 async fn a_call_that_hangs_is_given_up() {
     let (_database, store, _lock) = behind_a_lock().await;
     tokio::time::pause();
-    let error = store.active_nodes(&[], Utc::now()).await.unwrap_err();
+    let error = store.roster(&[]).await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
 }
 

@@ -51,6 +51,7 @@ impl Program {
             provider: Some(self.node),
             nodes_listed: 2,
             nodes_ready: 2,
+            nodes_without_heartbeat: 0,
             skipped_before: 0,
             due: now,
             started: now,
@@ -106,7 +107,7 @@ async fn a_file_that_is_deleted_in_use_is_written_again_with_all_that_was_in_it(
         one.write().await;
         other.write().await;
         one.write().await;
-        one.store.heartbeat(one.node, Utc::now()).await.unwrap();
+        one.store.heartbeat(one.node).await.unwrap();
         assert_eq!((count(&path, "rounds"), count(&path, "nodes_ecs")), (53, 2), "deleted with its log: {all}");
         assert_eq!(count(&path, "nodes_ecs WHERE last_heartbeat IS NOT NULL"), 1);
         // And once more.

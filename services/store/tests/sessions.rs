@@ -59,14 +59,13 @@ async fn eventually(what: &str, is_so: impl AsyncFn() -> bool) {
 
 async fn beats(store: &Arc<dyn Store>, node: NodeId) {
     let begun = Instant::now();
-    store.heartbeat(node, Utc::now()).await.unwrap();
+    store.heartbeat(node).await.unwrap();
     assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
 }
 
 /// A replica can be read, once it knows the tables.
 async fn can_read(store: &Arc<dyn Store>) {
-    eventually("nodes can be listed", async || store.active_nodes(&[], Utc::now()).await == Ok(Roster::default()))
-        .await;
+    eventually("nodes can be listed", async || store.roster(&[]).await == Ok(Roster::default())).await;
 }
 
 /// What a fail-over with kept connections leaves behind: the server has long been writable, and its sessions are not.
@@ -78,8 +77,8 @@ async fn a_session_that_stays_read_only_is_not_used_again() {
     let client = server.client().await.unwrap();
 
     sabotage::read_only_sessions(&client, true).await.unwrap();
-    assert_eq!(store.active_nodes(&[], Utc::now()).await, Ok(Roster::default()), "what can be read is read");
-    store.heartbeat(node, Utc::now()).await.unwrap_err();
+    assert_eq!(store.roster(&[]).await, Ok(Roster::default()), "what can be read is read");
+    store.heartbeat(node).await.unwrap_err();
 
     sabotage::read_only_sessions(&client, false).await.unwrap();
     beats(&store, node).await;
@@ -95,7 +94,7 @@ async fn a_session_with_a_server_that_became_read_only_is_replaced_by_one_with_i
     let new = old.replica().await;
 
     sabotage::read_only(&old.client().await.unwrap(), true).await.unwrap();
-    store.heartbeat(node, Utc::now()).await.unwrap_err();
+    store.heartbeat(node).await.unwrap_err();
     new.promote().await;
     wire.lead_to(new.address());
     beats(&store, node).await;
@@ -113,7 +112,7 @@ async fn a_session_that_began_before_the_promotion_does_no_harm_after_it() {
     old.kill().await;
     wire.lead_to(new.address());
     can_read(&store).await;
-    store.heartbeat(node, Utc::now()).await.unwrap_err();
+    store.heartbeat(node).await.unwrap_err();
     new.promote().await;
     beats(&store, node).await;
 }
@@ -134,7 +133,7 @@ async fn a_session_that_has_fallen_silent_is_not_waited_for() {
     let silent: i32 = client.query_one(pid, &[]).await.unwrap().get(0);
     signal("-STOP", silent);
     let begun = Instant::now();
-    store.heartbeat(node, Utc::now()).await.unwrap();
+    store.heartbeat(node).await.unwrap();
     let waited = begun.elapsed();
     signal("-CONT", silent);
     assert!(waited < 4 * SOON, "{waited:?}");
@@ -198,6 +197,7 @@ async fn failing(code: &str, failing: u32) -> (TestDatabase, Arc<dyn Store>, Row
         provider: Some(node),
         nodes_listed: 2,
         nodes_ready: 2,
+        nodes_without_heartbeat: 0,
         skipped_before: 0,
         due: Utc::now(),
         started: Utc::now(),
@@ -233,7 +233,7 @@ async fn a_session_is_used_again_only_after_an_error_that_was_the_fault_of_a_row
         };
         // Again and again: on a machine with much else to do, a session may go because it was idle for too long.
         let is_so = async || {
-            store.active_nodes(&[], Utc::now()).await.unwrap();
+            store.roster(&[]).await.unwrap();
             let before = process().await;
             store.record(std::slice::from_ref(&round)).await.unwrap_err();
             if is_kept { before.is_some() && process().await == before } else { process().await.is_none() }
@@ -249,11 +249,11 @@ async fn a_program_that_is_idle_holds_no_session() {
     let client = database.client().await;
     assert_eq!(sessions(&client).await, 1);
 
-    let busy = (0..20).map(|_| store.active_nodes(&[], Utc::now()));
+    let busy = (0..20).map(|_| store.roster(&[]));
     join_all(busy).await.into_iter().for_each(|list| drop(list.unwrap()));
     assert!(sessions(&client).await <= 4);
     eventually("no session is left", async || sessions(&client).await == 0).await;
-    assert_eq!(store.active_nodes(&[], Utc::now()).await, Ok(Roster::default()));
+    assert_eq!(store.roster(&[]).await, Ok(Roster::default()));
 }
 
 #[tokio::test]
@@ -262,7 +262,7 @@ async fn no_session_lasts_longer_than_half_an_hour() {
     let store = opened(database.url()).await;
     let client = database.client().await;
     let process = async || -> i32 {
-        store.active_nodes(&[], Utc::now()).await.unwrap();
+        store.roster(&[]).await.unwrap();
         let newest = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'parsec' \
                       ORDER BY backend_start DESC LIMIT 1";
         client.query_one(newest, &[]).await.unwrap().get(0)
@@ -286,8 +286,8 @@ async fn a_database_with_five_sessions_carries_five_programs() {
     let busy = programs.iter().map(async |store| {
         let node = store.register_node(new_node()).await.unwrap();
         for _ in 0..20 {
-            let calls = (0..4).map(|_| store.heartbeat(node, Utc::now()));
-            join_all(calls).await.into_iter().for_each(|beat| beat.unwrap());
+            let calls = (0..4).map(|_| store.heartbeat(node));
+            join_all(calls).await.into_iter().for_each(|beat| assert!(beat.is_ok(), "{beat:?}"));
         }
     });
     join_all(busy).await;

@@ -41,6 +41,7 @@ fn round(scheduler: SchedulerId, node: NodeId) -> Row {
         provider: Some(node),
         nodes_listed: 2,
         nodes_ready: 2,
+        nodes_without_heartbeat: 0,
         skipped_before: 0,
         due: Utc::now(),
         started: Utc::now(),
@@ -72,14 +73,13 @@ async fn all_is_well(config: &StoreConfig) {
     let node = store.register_node(new_node()).await.unwrap();
     let scheduler =
         store.register_scheduler(&"default".parse().unwrap(), serde_json::json!({}), Utc::now()).await.unwrap();
-    store.heartbeat(node, Utc::now()).await.unwrap();
-    let since = Utc::now() - Duration::from_secs(60);
-    let list = store.active_nodes(&["default".parse().unwrap()], since).await.unwrap();
-    assert_eq!(list.nodes.iter().map(|node| node.id).collect::<Vec<_>>(), [node]);
+    store.heartbeat(node).await.unwrap();
+    let list = store.roster(&["default".parse().unwrap()]).await.unwrap();
+    assert_eq!(list.nodes.iter().map(|heard| heard.node.id).collect::<Vec<_>>(), [node]);
     store.record(&[round(scheduler, node), attempt(2, scheduler, node, r"a\b'c")]).await.unwrap();
     let read = store.operation(AttemptId(Uuid::from_u128(2))).await.unwrap().unwrap();
     assert_eq!(read.attempt.result.error.as_deref(), Some(r"a\b'c"));
-    store.mark_offline(node, Utc::now()).await.unwrap();
+    store.mark_offline(node).await.unwrap();
 }
 
 async fn works(url: &str) {

@@ -269,7 +269,7 @@ impl MockServers {
 /// Answers as the gateway would over HTTP.
 fn answered(cid: &str, answer: Result<Result<Measured, OperationError>, AskError>) -> Result<Answered, CallError> {
     match answer {
-        Ok(Ok(measured)) => Ok(Answered { cid: cid.to_owned(), measured }),
+        Ok(Ok(measured)) => Ok(Answered { cid: cid.to_owned(), measured, peer: None }),
         Ok(Err(error)) => Err(CallError::NotReady { reason: error.to_string() }),
         Err(error) => Err(CallError::Status { code: 500, text: error.to_string() }),
     }
@@ -277,9 +277,9 @@ fn answered(cid: &str, answer: Result<Result<Measured, OperationError>, AskError
 
 #[async_trait]
 impl ServerApi for MockServers {
-    async fn readiness(&self, server: &Endpoint) -> Result<(), CallError> {
+    async fn readiness(&self, server: &Endpoint) -> Result<Option<String>, CallError> {
         match self.behind(server)?.readiness.ask(GetReadiness).await {
-            Ok(Ok(Readiness::Ready { .. })) => Ok(()),
+            Ok(Ok(Readiness::Ready { .. })) => Ok(None),
             Ok(Ok(Readiness::NotReady(reason))) => Err(CallError::NotReady { reason }),
             Ok(Err(error)) => Err(CallError::NotReady { reason: error.to_string() }),
             Err(error) => Err(CallError::NotReady { reason: error.to_string() }),

@@ -40,6 +40,12 @@ pub(crate) enum How {
     OtherContent,
     /// It works, and writes the key as a CIDv1, as JavaScript servers do.
     VersionOne,
+    /// It works, and it is another node that answers.
+    Another,
+    /// It works, and does not say who answers, as servers of other makes do not.
+    Anonymous,
+    /// It has the record itself, and asks nobody (lookups only).
+    KnowsItself,
     /// Whoever asks it panics.
     Panics,
     /// It does its work, and gives no sign of life (engines only).
@@ -140,7 +146,7 @@ impl FakeServers {
         Ok(how)
     }
 
-    fn answer(key: &Cid, how: How, class: OutcomeClass, providers: Vec<FoundProvider>) -> Answered {
+    fn answer(server: &Endpoint, key: &Cid, how: How, class: OutcomeClass, providers: Vec<FoundProvider>) -> Answered {
         let (class, duration) = match how {
             How::Measures(class) => (class, Duration::from_millis(20)),
             How::Slow(duration) => (class, duration),
@@ -151,7 +157,20 @@ impl FakeServers {
             How::VersionOne => version_one(key),
             _ => key.to_string(),
         };
-        Answered { cid, measured: Measured { providers, ..measured(class, duration) } }
+        let from_own_records = how == How::KnowsItself;
+        let measured = Measured { providers, from_own_records, ..measured(class, duration) };
+        Answered { cid, measured, peer: who(server, how) }
+    }
+}
+
+/// Whose peer id stands in the answer.
+fn who(server: &Endpoint, how: How) -> Option<String> {
+    let IpAddr::V4(address) = server.socket().ip() else { unreachable!("fakes have IPv4 addresses") };
+    let [.., id] = address.octets();
+    match how {
+        How::Anonymous => None,
+        How::Another => Some(peer_id(STRANGER)),
+        _ => Some(peer_id(id)),
     }
 }
 
@@ -183,8 +202,9 @@ fn version_one(key: &Cid) -> String {
 
 #[async_trait]
 impl ServerApi for FakeServers {
-    async fn readiness(&self, server: &Endpoint) -> Result<(), CallError> {
-        self.take(server, Question::Readiness, None, "").await.map(drop)
+    async fn readiness(&self, server: &Endpoint) -> Result<Option<String>, CallError> {
+        let how = self.take(server, Question::Readiness, None, "").await?;
+        Ok(who(server, how))
     }
 
     async fn provide(&self, server: &Endpoint, caller: Caller<'_>, content: &Content) -> Result<Answered, CallError> {
@@ -193,7 +213,7 @@ impl ServerApi for FakeServers {
         self.state.send_modify(|state| {
             state.published.insert(key.multihash(), *server);
         });
-        Ok(Self::answer(&key, how, OutcomeClass::Ok, vec![]))
+        Ok(Self::answer(server, &key, how, OutcomeClass::Ok, vec![]))
     }
 
     async fn retrieve(&self, server: &Endpoint, caller: Caller<'_>, cid: &str) -> Result<Answered, CallError> {
@@ -205,6 +225,6 @@ impl ServerApi for FakeServers {
             (How::Says(finds), Some(publisher)) => found(finds, &publisher),
             _ => vec![],
         };
-        Ok(Self::answer(&key, how, class, providers))
+        Ok(Self::answer(server, &key, how, class, providers))
     }
 }

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use parsec_measure::{
-    Attempt, AttemptId, CheckId, Fleet, FleetGroup, Node, NodeId, PlannedCheck, RecordCheck, Round, SchedulerId,
-    StoredOperation,
+    ACTIVE_WITHIN, Attempt, AttemptId, CheckId, Fleet, FleetGroup, Heard, Node, NodeId, PlannedCheck, RecordCheck,
+    Round, SchedulerId, StoredOperation,
 };
-use parsec_store::{ClaimChecks, Migrated, NewNode, NodeFollowUp, Roster, Row, Store, StoreError, UnusableNode};
+use parsec_store::{
+    ClaimChecks, Migrated, NewNode, NodeFollowUp, OtherScheduler, Roster, Row, Store, StoreError, UnusableNode,
+};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -36,7 +38,8 @@ pub(crate) enum Mood {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Call {
     RegisterScheduler,
-    ActiveNodes,
+    Roster,
+    OtherSchedulers,
     Heartbeat,
     MarkOffline,
     Record,
@@ -44,9 +47,10 @@ pub(crate) enum Call {
 }
 
 impl Call {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::RegisterScheduler,
-        Self::ActiveNodes,
+        Self::Roster,
+        Self::OtherSchedulers,
         Self::Heartbeat,
         Self::MarkOffline,
         Self::Record,
@@ -70,6 +74,12 @@ pub(crate) struct Content {
     /// What else it lists: rows of which no node can be made.
     pub(crate) unusable: Vec<UnusableNode>,
     pub(crate) offline: Vec<NodeId>,
+    /// When the nodes beat last. One that has no entry has just beaten, whenever it is asked for.
+    pub(crate) beats: BTreeMap<NodeId, Instant>,
+    /// By how much its clock is ahead of ours.
+    pub(crate) clock_skew: TimeDelta,
+    /// Round loops that publish with the same fleets.
+    pub(crate) others: Vec<OtherScheduler>,
     pub(crate) schedulers: Vec<FleetGroup>,
     /// Every row, once, in the order in which they were written.
     pub(crate) rows: Vec<Row>,
@@ -88,6 +98,16 @@ pub(crate) struct Content {
 }
 
 impl Content {
+    /// How long ago a node beat.
+    fn heard(&self, node: NodeId) -> TimeDelta {
+        self.beats.get(&node).map_or(TimeDelta::zero(), |at| delta(at.elapsed()))
+    }
+
+    /// From now on these nodes are silent: their hearts beat now for the last time.
+    pub(crate) fn fall_silent(&mut self, nodes: impl IntoIterator<Item = i32>) {
+        self.beats.extend(nodes.into_iter().map(|node| (NodeId(node), Instant::now())));
+    }
+
     pub(crate) fn asked(&self, call: Call) -> Vec<Instant> {
         self.asked.iter().filter(|(asked, _)| *asked == call).map(|(_, at)| *at).collect()
     }
@@ -240,6 +260,10 @@ impl FakeStore {
     }
 }
 
+fn delta(time: std::time::Duration) -> TimeDelta {
+    TimeDelta::from_std(time).expect("tests take less than centuries")
+}
+
 #[async_trait]
 impl Store for FakeStore {
     async fn migrate(&self) -> Result<Migrated, StoreError> {
@@ -250,26 +274,45 @@ impl Store for FakeStore {
         Err(StoreError::Refused("no actor registers nodes".to_owned()))
     }
 
-    async fn heartbeat(&self, node: NodeId, _: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn heartbeat(&self, node: NodeId) -> Result<TimeDelta, StoreError> {
         self.take(Call::Heartbeat).await?;
         self.finish(Call::Heartbeat, |content| content.offline.retain(|offline| *offline != node));
-        Ok(())
+        Ok(self.read(|content| content.clock_skew))
     }
 
-    async fn mark_offline(&self, node: NodeId, _: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn mark_offline(&self, node: NodeId) -> Result<(), StoreError> {
         self.take(Call::MarkOffline).await?;
         self.finish(Call::MarkOffline, |content| content.offline.push(node));
         Ok(())
     }
 
-    async fn active_nodes(&self, fleets: &[Fleet], _: DateTime<Utc>) -> Result<Roster, StoreError> {
-        self.take(Call::ActiveNodes).await?;
-        self.finish(Call::ActiveNodes, |_| {});
-        let active = |content: &Content| {
-            let nodes = content.nodes.iter().filter(|node| content.is_active(node, fleets)).cloned().collect();
-            Roster { nodes, unusable: content.unusable.clone(), more: false }
-        };
-        Ok(self.read(active))
+    async fn mark_offline_if_silent(&self, node: NodeId) -> Result<bool, StoreError> {
+        self.take(Call::MarkOffline).await?;
+        let silent = self.read(|content| content.heard(node) > delta(ACTIVE_WITHIN));
+        self.finish(Call::MarkOffline, |content| content.offline.extend(silent.then_some(node)));
+        Ok(silent)
+    }
+
+    async fn roster(&self, fleets: &[Fleet]) -> Result<Roster, StoreError> {
+        self.take(Call::Roster).await?;
+        self.finish(Call::Roster, |_| {});
+        Ok(self.read(|content| {
+            let listed = content.nodes.iter().filter(|node| content.is_active(node, fleets));
+            let heard = |node: &Node| Heard { node: node.clone(), age: content.heard(node.id) };
+            let (nodes, unusable) = (listed.map(heard).collect(), content.unusable.clone());
+            Roster { nodes, skew: content.clock_skew, unusable, more: false }
+        }))
+    }
+
+    async fn other_schedulers(
+        &self,
+        _: &[Fleet],
+        but: SchedulerId,
+        _: DateTime<Utc>,
+    ) -> Result<Vec<OtherScheduler>, StoreError> {
+        self.take(Call::OtherSchedulers).await?;
+        self.finish(Call::OtherSchedulers, |_| {});
+        Ok(self.read(|content| content.others.iter().filter(|other| other.id != but).cloned().collect()))
     }
 
     async fn register_scheduler(

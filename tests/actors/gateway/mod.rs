@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
-use parsec_api::wire::{ATTEMPT_ID_HEADER, MAX_BODY_BYTES, SCHEDULER_ID_HEADER, TRACE_HEADER};
+use parsec_api::wire::{ATTEMPT_ID_HEADER, MAX_BODY_BYTES, PEER_ID_HEADER, SCHEDULER_ID_HEADER, TRACE_HEADER};
 use parsec_measure::{AttemptId, Content, OutcomeClass};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -60,7 +60,13 @@ async fn send(routes: &Routes, request: TestRequest) -> Reply {
 }
 
 fn measuring(dht: DhtHandle, metrics: &Arc<Metrics>) -> Routes {
-    Routes::measuring(Measuring { dht, metrics: Arc::clone(metrics), fleet: "default".to_owned(), token: None })
+    Routes::measuring(Measuring {
+        dht,
+        metrics: Arc::clone(metrics),
+        fleet: "default".to_owned(),
+        peer_id: peer_id(1),
+        token: None,
+    })
 }
 
 /// Routes in front of an actor that answers in the place of a DHT node.
@@ -191,6 +197,24 @@ async fn a_body_over_the_limit_is_refused_with_the_limit() {
     let (routes, ..) = mocked();
     let body = format!(r#"{{"Content": "{}"}}"#, "A".repeat(MAX_BODY_BYTES));
     send(&routes, provide(body)).await.is_refusal(StatusCode::PAYLOAD_TOO_LARGE, &MAX_BODY_BYTES.to_string());
+}
+
+#[actix::test]
+async fn every_answer_says_whose_node_it_is_of() {
+    let (routes, dht, _) = mocked();
+    dht.send(BeReady(false)).await.unwrap();
+    for request in [
+        TestRequest::get().uri("/readiness"),
+        TestRequest::post().uri("/provide").set_payload(r#"{"Content": "aGVsbG8="}"#),
+        TestRequest::post().uri("/provide").set_payload("{"),
+        TestRequest::post().uri(&format!("/retrieve/{}", cid(1))),
+        TestRequest::post().uri("/retrieve/nonsense"),
+    ] {
+        let app = init_service(App::new().configure(|config| routes.configure(config))).await;
+        let response = call_service(&app, request.to_request()).await;
+        let peer = response.headers().get(PEER_ID_HEADER).map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(peer, Some(peer_id(1)), "{response:?}");
+    }
 }
 
 #[actix::test]

@@ -45,6 +45,7 @@ fn round() -> Round {
         provider: Some(NodeId(7)),
         nodes_listed: 3,
         nodes_ready: 3,
+        nodes_without_heartbeat: 0,
         skipped_before: 2,
         due: at(0),
         started: at(1),
@@ -83,6 +84,7 @@ async fn a_process_that_has_nothing_to_tell_says_so_with_null_and_empty_lists() 
         "database": null,
         "recorder": null,
         "rounds": [],
+        "clock_skew_seconds": null,
     });
     assert_eq!(without(status, &["/started_at", "/uptime_seconds"]), expected, "this question is the one that waits");
 }

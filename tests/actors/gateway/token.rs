@@ -8,7 +8,13 @@ pub(super) const TOKEN: &str = "geheim-geheim-geheim-geheim";
 
 /// Routes in front of this node that ask for this token.
 pub(super) fn asking_for(token: &ApiToken, dht: DhtHandle) -> Routes {
-    Routes::measuring(Measuring { dht, metrics: metrics(), fleet: "default".to_owned(), token: Some(token.clone()) })
+    Routes::measuring(Measuring {
+        dht,
+        metrics: metrics(),
+        fleet: "default".to_owned(),
+        peer_id: peer_id(1),
+        token: Some(token.clone()),
+    })
 }
 
 fn operations() -> [TestRequest; 2] {
@@ -61,7 +67,7 @@ async fn readiness_is_told_to_those_who_can_send_no_token() {
 #[test]
 fn a_server_does_not_show_the_token_that_it_asks_for() {
     let (dht, token) = (supervised_handle(), Some(ApiToken::new(TOKEN).unwrap()));
-    let measuring = Measuring { dht, metrics: metrics(), fleet: "default".to_owned(), token };
+    let measuring = Measuring { dht, metrics: metrics(), fleet: "default".to_owned(), peer_id: peer_id(1), token };
     assert!(!format!("{measuring:?}").contains("geheim"), "{measuring:?}");
 }
 

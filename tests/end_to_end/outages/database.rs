@@ -92,6 +92,36 @@ async fn sessions_that_stay_read_only_cost_no_row() {
     is_ridden_out(Outage::ReadOnlySessions).await;
 }
 
+/// No server can write a heartbeat any more, and the list says of all of them that they are dead.
+async fn ages_nobody_out(outage: Outage) {
+    let scene = Scene::start().await;
+    scene.strike(outage).await;
+    // Hours pass for the rows alone. A superuser may do what the outage keeps others from.
+    let hours = "SET transaction_read_only = off; SET session_replication_role = replica; \
+                 UPDATE nodes_ecs SET last_heartbeat = last_heartbeat - interval '3 hours'";
+    scene.sql().await.batch_execute(&format!("BEGIN; {hours}; COMMIT")).await.expect("a superuser may write");
+    scene.scheduler().log(DOUBTS).await;
+    scene.goes_on_measuring().await;
+    scene.heal(outage).await;
+    scene.catches_up().await;
+    scene.wait_for(2, "rounds WHERE outcome = 'complete' AND nodes_listed = 0 AND nodes_without_heartbeat = 2").await;
+    assert_eq!(scene.count("rounds WHERE outcome = 'too_few_nodes' AND nodes_without_heartbeat > 0").await, 0);
+    scene.agrees().await;
+}
+
+const DOUBTS: &str = "the heartbeats of nearly all nodes grew too old at once: the database cannot be written (is it read-only, \
+                      full or locked?), or a clock has jumped; going on with the nodes that answer";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_read_only_for_hours_ages_nobody_out() {
+    ages_nobody_out(Outage::ReadOnly).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_full_for_hours_ages_nobody_out() {
+    ages_nobody_out(Outage::DiskFull).await;
+}
+
 /// Commits meet with an accident for as long as rounds are played. Each row is offered again and again.
 async fn cut_commits_leave_each_row_once(outage: Outage) {
     let scene = Scene::start().await;

@@ -130,6 +130,10 @@ async fn a_server_that_is_killed_in_the_middle_of_a_publication_costs_that_round
     let failed = "outcome IN ('server_unreachable', 'server_error') AND error IS NOT NULL";
     scene.wait_for(1, &format!("{noted} AND {failed}")).await;
     scene.wait_for(1, "rounds WHERE outcome = 'provide_failed'").await;
+    // Two minutes pass for its row alone.
+    let silent = format!("UPDATE nodes_ecs SET last_heartbeat = now() - interval '121 s' WHERE id = {}", victim.node);
+    scene.sql().await.batch_execute(&silent).await.unwrap();
+    scene.wait_for(1, &format!("nodes_ecs WHERE id = {} AND offline_since IS NOT NULL", victim.node)).await;
     scene.goes_on_measuring().await;
     scene.agrees().await;
 }

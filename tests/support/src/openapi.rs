@@ -127,7 +127,8 @@ impl OpenApi {
     pub fn check(&self, answer: &Declared, given: &Answered<'_>) -> Result<(), String> {
         let response = self.response(answer)?;
         for (name, header) in response["headers"].as_object().into_iter().flatten() {
-            let value = given.header(name);
+            let reference = header["$ref"].as_str().and_then(|reference| self.0.pointer(reference.strip_prefix('#')?));
+            let (header, value) = (reference.unwrap_or(header), given.header(name));
             match value {
                 Some(value) => self.validate(&header["schema"], &value.into())?,
                 None if header["required"] == true => return Err(format!("{answer}: no header {name}")),

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use parsec_api::token::ApiToken;
 use parsec_api::wire::{
-    ATTEMPT_ID_HEADER, Answer, ProvideRequest, SCHEDULER_ID_HEADER, TRACE_HEADER, TRACE_WANTED, Target,
+    ATTEMPT_ID_HEADER, Answer, PEER_ID_HEADER, ProvideRequest, SCHEDULER_ID_HEADER, TRACE_HEADER, TRACE_WANTED, Target,
 };
 use parsec_dht::Readiness;
 use parsec_measure::{AttemptId, Cid, Measured, OperationKind, harmless};
@@ -33,6 +33,9 @@ pub struct Measuring {
     pub metrics: Arc<Metrics>,
     /// This server's fleet, for metrics and logs.
     pub fleet: String,
+    /// The peer id of its node: every answer says whose it is. A server that was killed leaves its address to the next one,
+    /// and a scheduler that still looks for the old one must not take the answer for its own.
+    pub peer_id: String,
     /// The token that schedulers have to present for an operation; `None` admits everybody, as Go schedulers present
     /// none.
     ///
@@ -54,6 +57,14 @@ impl Measuring {
             connections::is_a_schedulers(request);
         }
         connections::at_work(request)
+    }
+
+    /// The answer with the name of the node that gives it.
+    fn signed(&self, mut answer: HttpResponse) -> HttpResponse {
+        if let Ok(peer) = HeaderValue::from_str(&self.peer_id) {
+            answer.headers_mut().insert(HeaderName::from_static(PEER_ID_HEADER), peer);
+        }
+        answer
     }
 
     /// Who made the request is logged only at debug level: otherwise a stranger could fill the log.
@@ -104,19 +115,23 @@ impl Caller {
 }
 
 async fn provide(request: HttpRequest, measuring: Data<Measuring>, body: Payload) -> HttpResponse {
-    let caller = Caller::of(&request);
-    if !measuring.lets_in(&request) {
+    measuring.signed(published(&request, &measuring, body).await)
+}
+
+async fn published(request: &HttpRequest, measuring: &Measuring, body: Payload) -> HttpResponse {
+    let caller = Caller::of(request);
+    if !measuring.lets_in(request) {
         measuring.metrics.http_request("POST", "provide", By::Anybody(&caller.scheduler));
-        return measuring.refuse(&request);
+        return measuring.refuse(request);
     }
     measuring.metrics.http_request("POST", "provide", By::Scheduler(&caller.scheduler));
-    let cid = match read_provide(&request, body).await {
+    let cid = match read_provide(request, body).await {
         Ok(cid) => cid,
         Err(refusal) => return refusal.into(),
     };
     let publishing = measuring.dht.provide.ask(Provide { cid: cid.clone(), attempt: caller.attempt });
-    let _at_work = measuring.at_work(&request, &caller);
-    finish(&measuring, OperationKind::Provide, &caller, cid.to_string(), publishing).await
+    let _at_work = measuring.at_work(request, &caller);
+    finish(measuring, OperationKind::Provide, &caller, cid.to_string(), publishing).await
 }
 
 /// What to publish.
@@ -132,16 +147,20 @@ async fn read_provide(request: &HttpRequest, body: Payload) -> Result<Cid, Refus
     }
 }
 
+async fn retrieve(request: HttpRequest, measuring: Data<Measuring>, text: Path<String>, body: Payload) -> HttpResponse {
+    measuring.signed(found(&request, &measuring, text.into_inner(), body).await)
+}
+
 /// The content of the body does not matter. It is read all the same: the HTTP library closes a connection on which a
 /// body was left unread, and a scheduler that reuses its connections would lose its next request.
-async fn retrieve(request: HttpRequest, measuring: Data<Measuring>, text: Path<String>, body: Payload) -> HttpResponse {
-    let caller = Caller::of(&request);
-    if !measuring.lets_in(&request) {
+async fn found(request: &HttpRequest, measuring: &Measuring, text: String, body: Payload) -> HttpResponse {
+    let caller = Caller::of(request);
+    if !measuring.lets_in(request) {
         measuring.metrics.http_request("POST", "retrieve", By::Anybody(&caller.scheduler));
-        return measuring.refuse(&request);
+        return measuring.refuse(request);
     }
     measuring.metrics.http_request("POST", "retrieve", By::Scheduler(&caller.scheduler));
-    if let Err(refusal) = read_body(&request, body).await {
+    if let Err(refusal) = read_body(request, body).await {
         return refusal.into();
     }
     let cid: Cid = match text.parse() {
@@ -149,8 +168,8 @@ async fn retrieve(request: HttpRequest, measuring: Data<Measuring>, text: Path<S
         Err(error) => return Refusal::bad_request(error.to_string()).into(),
     };
     let searching = measuring.dht.retrieve.ask(Retrieve(cid));
-    let _at_work = measuring.at_work(&request, &caller);
-    finish(&measuring, OperationKind::Retrieve, &caller, text.into_inner(), searching).await
+    let _at_work = measuring.at_work(request, &caller);
+    finish(measuring, OperationKind::Retrieve, &caller, text, searching).await
 }
 
 async fn readiness(request: HttpRequest, measuring: Data<Measuring>) -> HttpResponse {
@@ -159,12 +178,12 @@ async fn readiness(request: HttpRequest, measuring: Data<Measuring>) -> HttpResp
     let answer = measuring.dht.readiness.ask(GetReadiness).await;
     let readiness = answer.as_ref().ok().and_then(|answer| answer.as_ref().ok());
     measuring.metrics.readiness(&measuring.fleet, readiness);
-    match answer {
+    measuring.signed(match answer {
         Ok(Ok(Readiness::Ready { .. })) => text(StatusCode::OK, "ready"),
         Ok(Ok(Readiness::NotReady(reason))) => text(StatusCode::SERVICE_UNAVAILABLE, reason),
         Ok(Err(error)) => text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
         Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
-    }
+    })
 }
 
 /// Waits for the measurement, counts it, logs it, and answers with it.

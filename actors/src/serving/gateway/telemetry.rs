@@ -63,6 +63,7 @@ fn written(status: &Status) -> Value {
         "database": status.database.as_ref().map(database),
         "recorder": status.recorder.as_ref().map(recorder),
         "rounds": status.rounds.iter().map(round).collect::<Vec<_>>(),
+        "clock_skew_seconds": status.clock_skew_seconds,
     })
 }
 

@@ -9,7 +9,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::labels::Bounded;
 use super::summary::SlidingSummary;
-use super::{ISSUED_PROVIDES, ISSUED_RETRIEVALS, Metrics, actors, host, records, spool};
+use super::{ISSUED_PROVIDES, ISSUED_RETRIEVALS, Metrics, actors, host, nodes, records, spool};
 use crate::telemetry::role::Role;
 use crate::telemetry::vitals::Vitals;
 
@@ -56,6 +56,7 @@ impl Metrics {
             server_ready: Family::default(),
             routing_table: Family::default(),
             network_size: Family::default(),
+            nodes: nodes::NodeMetrics::default(),
             records: records::RecordMetrics::default(),
             fallbacks: Family::default(),
             dht_requests: Family::default(),
@@ -91,6 +92,7 @@ impl Metrics {
         );
         registry.register_collector(Box::new(host::Host));
         self.actors.register(registry);
+        self.nodes.register_process(registry);
         registry.register(
             "parsec_network_size_peers",
             "Peers that the newest node to say so believes the network to have, estimated or counted, by fleet",
@@ -186,6 +188,7 @@ impl Metrics {
             "Nodes not asked in the newest round because their servers failed again and again, by round loop",
             self.nodes_left_out.clone(),
         );
+        self.nodes.register_scheduler(registry);
         let help = "asked for; success is an answer with a measurement, which may be of a failure";
         registry.register(ISSUED_PROVIDES, format!("Publications {help}"), self.issued_provides.clone());
         registry.register(ISSUED_RETRIEVALS, format!("Lookups {help}"), self.issued_retrievals.clone());

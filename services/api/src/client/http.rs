@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use parsec_measure::{Content, Endpoint, OperationKind};
+use parsec_measure::{Content, Endpoint, MAX_PEER_CHARS, OperationKind, harmless};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 
 use super::{Access, Answered, CallError, Caller, ServerApi};
 use crate::text::cut;
 use crate::wire::{
-    ATTEMPT_ID_HEADER, Answer, BadAnswer, MAX_ANSWER_BYTES, ProvideRequest, SCHEDULER_ID_HEADER, TRACE_HEADER,
-    TRACE_WANTED,
+    ATTEMPT_ID_HEADER, Answer, BadAnswer, MAX_ANSWER_BYTES, PEER_ID_HEADER, ProvideRequest, SCHEDULER_ID_HEADER,
+    TRACE_HEADER, TRACE_WANTED,
 };
 
 /// How much of the body of a failure is read: it is only repeated in a message.
@@ -107,21 +107,23 @@ impl HttpClient {
             .header(TRACE_HEADER, TRACE_WANTED)
             .body(body);
         let mut response = send(request, limit).await?;
+        let peer = peer(&response);
         let (body, complete) = read(&mut response, MAX_ANSWER_BYTES, limit).await?;
         if !complete {
             return Err(BadAnswer::TooLarge.into());
         }
         let answer = Answer::decode(&body)?;
         let cid = answer.cid().to_owned();
-        Ok(Answered { cid, measured: answer.into_measured(kind)? })
+        Ok(Answered { cid, measured: answer.into_measured(kind)?, peer })
     }
 }
 
 #[async_trait]
 impl ServerApi for HttpClient {
-    async fn readiness(&self, server: &Endpoint) -> Result<(), CallError> {
+    async fn readiness(&self, server: &Endpoint) -> Result<Option<String>, CallError> {
         // The body of a yes says nothing: one blank from JavaScript servers, anything from others.
-        send(self.http.get(self.url(server, &["readiness"])), self.timeouts.readiness).await.map(drop)
+        let response = send(self.http.get(self.url(server, &["readiness"])), self.timeouts.readiness).await?;
+        Ok(peer(&response))
     }
 
     async fn provide(&self, server: &Endpoint, caller: Caller<'_>, content: &Content) -> Result<Answered, CallError> {
@@ -133,6 +135,12 @@ impl ServerApi for HttpClient {
         let body = b"{}".to_vec();
         self.operation(self.url(server, &["retrieve", cid]), caller, body, OperationKind::Retrieve).await
     }
+}
+
+/// Whose node answered, as far as the server says. It is a stranger's text.
+fn peer(response: &Response) -> Option<String> {
+    let text = response.headers().get(PEER_ID_HEADER)?.to_str().ok()?.trim();
+    (!text.is_empty()).then(|| harmless(text, MAX_PEER_CHARS))
 }
 
 /// Sends a request and sorts out every answer that is no success.

@@ -24,6 +24,8 @@ pub struct Answered {
     pub cid: String,
     /// The measurement.
     pub measured: Measured,
+    /// The peer id of the node that answered, if the server says so. Not yet compared with the one that was asked either.
+    pub peer: Option<String>,
 }
 
 impl Answered {
@@ -46,11 +48,12 @@ pub struct Caller<'a> {
 /// What a scheduler asks of a server.
 #[async_trait]
 pub trait ServerApi: Send + Sync {
-    /// Whether the server can measure now.
+    /// Whether the server can measure now. Returns the peer id of the node that answered, if the server says so: it may be
+    /// another one than the one that was asked.
     ///
     /// # Errors
     /// [`CallError::NotReady`] with the server's reason if it cannot, else why it could not be asked.
-    async fn readiness(&self, server: &Endpoint) -> Result<(), CallError>;
+    async fn readiness(&self, server: &Endpoint) -> Result<Option<String>, CallError>;
 
     /// Lets the server publish `content`. A publication that failed is an answer, not an error.
     ///

@@ -23,3 +23,7 @@ pub const TRACE_WANTED: &str = "1";
 /// The optional request header in which a scheduler of ours names the attempt, as a UUID: what a server reports later on,
 /// when the puts that it left to the background have ended, is then joined with the attempt.
 pub const ATTEMPT_ID_HEADER: &str = "x-parsec-attempt-id";
+
+/// The response header in which a server of ours says whose node answers: its peer id as text. It stands in the answer to
+/// every question of the measuring API, and in those of no other make.
+pub const PEER_ID_HEADER: &str = "x-parsec-peer-id";

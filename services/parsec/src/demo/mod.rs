@@ -23,7 +23,7 @@ use parsec_api::client::{HttpClient, Timeouts};
 use parsec_host::memory;
 use parsec_lab::world::{OPERATION_TIMEOUT, World, WorldPlan};
 use parsec_lab::{LocalConfig, Region};
-use parsec_measure::{ACTIVE_WITHIN, Fleet, FleetGroup, Share};
+use parsec_measure::{Fleet, FleetGroup, Share};
 use parsec_store::{SpoolLimits, Store, StoreConfig};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -249,8 +249,8 @@ async fn open_store(data_dir: Option<&Path>) -> anyhow::Result<(Arc<dyn Store>, 
 async fn wait_until_offered<'a>(store: &dyn Store, fleet: &'a Fleet, servers: usize) -> anyhow::Result<&'a Fleet> {
     let started = Instant::now();
     loop {
-        let roster = store.active_nodes(std::slice::from_ref(fleet), chrono::Utc::now() - ACTIVE_WITHIN).await?;
-        let offered = roster.nodes.len();
+        let roster = store.roster(std::slice::from_ref(fleet)).await?;
+        let offered = roster.nodes.iter().filter(|heard| heard.is_fresh()).count();
         if offered >= servers {
             return Ok(fleet);
         }

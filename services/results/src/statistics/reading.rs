@@ -35,6 +35,7 @@ pub fn reading(class: OutcomeClass, duration: Duration) -> Option<Reading> {
         | OutcomeClass::ServerUnreachable
         | OutcomeClass::ServerNotReady
         | OutcomeClass::ServerError
+        | OutcomeClass::WrongNode
         | OutcomeClass::Cancelled
         | OutcomeClass::RecordLost => None,
     }

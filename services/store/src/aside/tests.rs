@@ -12,6 +12,7 @@ fn round() -> Row {
         provider: None,
         nodes_listed: 0,
         nodes_ready: 0,
+        nodes_without_heartbeat: 0,
         skipped_before: 0,
         due: now,
         started: now,

@@ -50,6 +50,7 @@ fn round(id: u128, listed: u32, ended: Option<RoundOutcome>) -> Row {
         provider: None,
         nodes_listed: listed,
         nodes_ready: 0,
+        nodes_without_heartbeat: 0,
         skipped_before: 0,
         due: at(1),
         started: at(2),
@@ -98,6 +99,14 @@ fn the_original_sees_a_row_per_step_of_a_publication_and_one_of_a_lookup() {
     for class in OutcomeClass::ALL.into_iter().filter(|class| !class.is_measured()) {
         assert_eq!(seen(Provide, class, 1), (0, false), "{class}");
     }
+}
+
+#[test]
+fn a_lookup_that_a_server_answers_from_its_own_records_is_no_result_of_the_dht() {
+    let mut own = attempt(1, OperationKind::Retrieve, OutcomeClass::Ok, 1);
+    own.result.from_own_records = true;
+    let row = rows(&[own]).remove(0);
+    assert_eq!((row.retrieval, row.outcome, row.figures.from_own_records), (None, "ok", true));
 }
 
 #[test]

@@ -185,6 +185,7 @@ mod tests {
             provider: None,
             nodes_listed: 0,
             nodes_ready: 0,
+            nodes_without_heartbeat: 0,
             skipped_before: 0,
             due: now,
             started: now,

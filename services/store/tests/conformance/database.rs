@@ -16,7 +16,8 @@ pub(crate) const GUEST: &str = "parsec_test_daily";
 const READER: &str = "parsec_test_reader";
 
 /// What takes the newest migrations back, the newest first: version, name, SQL.
-const UNDO_ON_POSTGRES: [(&str, &str, &str); 4] = [
+const UNDO_ON_POSTGRES: [(&str, &str, &str); 5] = [
+    ("0006", "who_answers", include_str!("../../../../schema/postgres/migrations/0006_who_answers/down.sql")),
     ("0005", "comments", include_str!("../../../../schema/postgres/migrations/0005_comments/down.sql")),
     (
         "0004",
@@ -28,7 +29,8 @@ const UNDO_ON_POSTGRES: [(&str, &str, &str); 4] = [
 ];
 
 /// The same.
-const UNDO_ON_SQLITE: [(&str, &str, &str); 3] = [
+const UNDO_ON_SQLITE: [(&str, &str, &str); 4] = [
+    ("0006", "who_answers", include_str!("../../../../schema/sqlite/migrations/0006_who_answers/down.sql")),
     (
         "0005",
         "confirmed_and_checked",

@@ -68,6 +68,7 @@ impl Pair {
             provider: Some(self.node),
             nodes_listed: 7,
             nodes_ready: 6,
+            nodes_without_heartbeat: 0,
             skipped_before: 1,
             due: at(10),
             started: at(11),

@@ -3,7 +3,7 @@
 use futures::future::join_all;
 
 use super::database::Database;
-use super::samples::{Pair, at, register_node, rows};
+use super::samples::{Pair, register_node, rows};
 use parsec_measure::OperationKind::{Provide, Retrieve};
 use parsec_measure::{OutcomeClass, WhyKept};
 
@@ -105,9 +105,9 @@ pub(crate) async fn the_script_leaves_nothing_to_migrate(database: &Database) {
 
 pub(crate) async fn what_was_written_is_there_after_opening_it_again(database: &Database) {
     let node = register_node(database, "default").await;
-    database.store.heartbeat(node, at(5)).await.unwrap();
+    database.store.heartbeat(node).await.unwrap();
     let reopened = database.another_store().await;
     reopened.migrate().await.unwrap();
-    let nodes = reopened.active_nodes(&["default".parse().unwrap()], at(0)).await.unwrap();
-    assert_eq!(nodes.nodes.iter().map(|listed| listed.id).collect::<Vec<_>>(), [node]);
+    let nodes = reopened.roster(&["default".parse().unwrap()]).await.unwrap();
+    assert_eq!(nodes.nodes.iter().map(|listed| listed.node.id).collect::<Vec<_>>(), [node]);
 }

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
 use parsec_store::{StoreError, connect};
 use parsec_test_support::postgres::Postgres;
 
@@ -82,7 +81,7 @@ async fn modes_that_verify_nothing_take_every_certificate() {
             let deadline = Instant::now() + Duration::from_secs(30);
             while !encrypted.is_encrypted().await {
                 assert!(Instant::now() < deadline, "{certificate} {mode}: not encrypted");
-                store.active_nodes(&[], Utc::now()).await.unwrap();
+                store.roster(&[]).await.unwrap();
             }
         }
     }

@@ -16,8 +16,10 @@ pub struct RoundRow {
     pub fleets: String,
     /// How many nodes were listed.
     pub listed: usize,
-    /// How many of them were ready.
+    /// How many were ready, listed or not.
     pub ready: usize,
+    /// How many of those were not listed, because their heartbeats were too old.
+    pub without_heartbeat: usize,
     /// How many rounds before it were left out.
     pub skipped: u32,
     /// In seconds since 1970.
@@ -34,7 +36,8 @@ impl RoundRow {
     /// How many attempts it takes to make it complete: one publication, looks of each that is ready, and one failed look of
     /// each that is not.
     pub fn whole(&self, probes: usize) -> usize {
-        1 + self.ready.saturating_sub(1) * probes + self.listed.saturating_sub(self.ready)
+        let listed_and_ready = self.ready.saturating_sub(self.without_heartbeat);
+        1 + self.ready.saturating_sub(1) * probes + self.listed.saturating_sub(listed_and_ready)
     }
 }
 
@@ -55,6 +58,8 @@ pub struct OperationRow {
     pub outcome: String,
     /// Its row in the original's table for that kind.
     pub measurement: Option<i32>,
+    /// Whether the server asked no DHT.
+    pub from_own_records: bool,
 }
 
 /// All that the tables say of rounds.
@@ -80,10 +85,11 @@ impl Books {
     pub async fn read(client: &Client) -> Result<Self, Error> {
         let rounds = "SELECT id::text, scheduler_id, fleets, nodes_listed, nodes_ready, skipped_before, \
                       extract(epoch FROM due_at)::float8, extract(epoch FROM started_at)::float8, \
-                      extract(epoch FROM ended_at)::float8, outcome \
+                      extract(epoch FROM ended_at)::float8, outcome, nodes_without_heartbeat \
                       FROM rounds ORDER BY due_at, id";
         let operations = "SELECT id::text, round_id::text, node_id, kind, probe, outcome, \
-                          CASE kind WHEN 'provide' THEN provide_id ELSE retrieval_id END FROM operations ORDER BY id";
+                          CASE kind WHEN 'provide' THEN provide_id ELSE retrieval_id END, from_own_records \
+                          FROM operations ORDER BY id";
         let rounds = client.query(rounds, &[]).await?;
         let operations = client.query(operations, &[]).await?;
         let traces = client.query("SELECT id::text, document::text FROM traces ORDER BY id", &[]).await?;
@@ -101,6 +107,7 @@ impl Books {
                     started: row.get(7),
                     ended: row.get(8),
                     outcome: row.get(9),
+                    without_heartbeat: count(row.get(10)),
                 })
                 .collect(),
             operations: operations
@@ -113,6 +120,7 @@ impl Books {
                     probe: row.get(4),
                     outcome: row.get(5),
                     measurement: row.get(6),
+                    from_own_records: row.get(7),
                 })
                 .collect(),
             provides: numbers(client, "provides_ecs").await?,

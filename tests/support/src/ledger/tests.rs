@@ -12,6 +12,7 @@ fn round(id: &str, due: f64, outcome: &str) -> RoundRow {
         fleets: "default".to_owned(),
         listed: 3,
         ready: 2,
+        without_heartbeat: 0,
         skipped: 0,
         due,
         started: due,
@@ -31,6 +32,7 @@ fn operation(id: &str, round: &str, (node, kind, probe): (i32, &str, i32), outco
         probe,
         outcome: outcome.to_owned(),
         measurement,
+        from_own_records: false,
     }
 }
 

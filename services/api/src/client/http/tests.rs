@@ -124,9 +124,21 @@ async fn text_that_is_no_cid_cannot_change_the_path() {
 async fn every_success_means_ready_whatever_its_body() {
     for text in [response("200 OK", " "), response("200 OK", ""), response("204 No Content", "")] {
         let (server, served) = saying(text).await;
-        assert_eq!(client().readiness(&server).await, Ok(()));
+        assert_eq!(client().readiness(&server).await, Ok(None));
         assert!(served.await.unwrap().starts_with("GET /readiness HTTP/1.1\r\n"));
     }
+}
+
+#[tokio::test]
+async fn whose_node_answered_is_told_if_the_server_says_so() {
+    let said = |peer: &str| format!("HTTP/1.1 200 OK\r\nX-Parsec-Peer-Id: {peer}\r\nContent-Length: 0\r\n\r\n");
+    for (header, told) in [("12D3KooWSample", Some("12D3KooWSample".to_owned())), (" ", None)] {
+        let (server, _served) = saying(said(header)).await;
+        assert_eq!(client().readiness(&server).await, Ok(told));
+    }
+    let (server, _served) = saying(said(&"x".repeat(10_000))).await;
+    let told = client().readiness(&server).await.unwrap().unwrap();
+    assert!(told.chars().count() <= 81, "{told}");
 }
 
 #[tokio::test]

@@ -34,6 +34,7 @@ pub(super) fn round(id: u128) -> Round {
         provider: Some(NodeId(3)),
         nodes_listed: 7,
         nodes_ready: 6,
+        nodes_without_heartbeat: 0,
         skipped_before: 1,
         due: at(1),
         started: at(2),
