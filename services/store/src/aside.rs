@@ -5,6 +5,7 @@
 //! reason and the time.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -14,7 +15,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::refused::Refused;
 use crate::spool::{Identity, SpoolError, failed, read_line, spooled};
@@ -25,6 +26,9 @@ const ENDING: &str = "refused.jsonl";
 
 /// and while its rows are offered again.
 const TAKEN: &str = "refused.taken";
+
+/// The directory where there is no spool directory.
+const WITHOUT_SPOOL: &str = "parsec-spool";
 
 /// How often a file may be taken away in the moment in which it is opened.
 const OPEN_TRIES: u32 = 8;
@@ -59,6 +63,14 @@ impl SetAside {
         let identity = Identity::of(database);
         let [path, taken] = [ENDING, TAKEN].map(|ending| identity.file(directory, ending));
         Self { path, taken, database: identity.text().to_owned(), max_bytes }
+    }
+
+    /// The same below a spool directory that there may not be: then below the directory for temporary files.
+    pub fn below(directory: Option<&Path>, database: &StoreConfig, max_bytes: u64) -> Self {
+        match directory {
+            Some(directory) => Self::of(directory, database, max_bytes),
+            None => Self::of(&std::env::temp_dir().join(WITHOUT_SPOOL), database, max_bytes),
+        }
     }
 
     /// Where it is.
@@ -228,6 +240,44 @@ impl SetAsideReport {
     /// Whether this database has refused them.
     pub fn is_of(&self, database: &StoreConfig) -> bool {
         self.database.as_deref() == Some(Identity::of(database).text())
+    }
+}
+
+impl SetAsideReport {
+    /// For programs.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "path": self.path,
+            "database": self.database,
+            "refused": true,
+            "used": false,
+            "rows": self.rows,
+            "in_part": self.in_part,
+            "unreadable": self.unreadable,
+            "bytes": self.bytes,
+            "oldest_seconds": self.oldest.map(|age| age.as_secs()),
+            "reasons": self.reasons,
+        })
+    }
+}
+
+/// For people: what was refused and why, a line for each reason, and what to do.
+impl fmt::Display for SetAsideReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = |count: usize| format!("{count} {}", if count == 1 { "row" } else { "rows" });
+        let database = self.database.as_deref().unwrap_or("a database");
+        write!(f, "{}: {} that {database} has refused", self.path.display(), rows(self.rows))?;
+        if self.in_part > 0 {
+            write!(f, ", {} of them only the trace", self.in_part)?;
+        }
+        write!(f, "\n  once the reason is gone, `parsec spool replay` writes them")?;
+        for (why, count) in &self.reasons {
+            write!(f, "\n  {}: {why}", rows(*count))?;
+        }
+        if self.unreadable > 0 {
+            write!(f, "\n  {} of the lines cannot be read", self.unreadable)?;
+        }
+        Ok(())
     }
 }
 

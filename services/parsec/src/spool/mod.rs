@@ -3,7 +3,7 @@
 
 mod report;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -21,18 +21,12 @@ pub(crate) async fn backlog(
     durable: bool,
     database: &StoreConfig,
 ) -> Backlog {
-    let refused_below = directory.map_or_else(without_spool, Path::to_path_buf);
-    let refused = SetAside::of(&refused_below, database, limits.bytes);
+    let refused = SetAside::below(directory, database, limits.bytes);
     let Some(spool) = open(directory, limits, database).await else {
         return Backlog::default().setting_aside(refused);
     };
     let backlog = Backlog::on_disk(Box::new(spool)).setting_aside(refused);
     if durable { backlog } else { backlog.ending_with_us() }
-}
-
-/// Where rows are set aside that the database refuses, if there is no spool directory.
-fn without_spool() -> PathBuf {
-    std::env::temp_dir().join("parsec-spool")
 }
 
 /// The spool of a process. If it cannot be opened now, the process measures all the same, and the recorder tries again.

@@ -16,13 +16,18 @@ const NUMBERS: std::ops::RangeInclusive<usize> = 3..=7;
 /// The rows that wait, slot by slot, what cannot be read, and what the database has refused.
 pub(super) fn list(directory: &Path, slots: &[SlotReport], refused: &[SetAsideReport], format: OutputFormat) -> String {
     if format == OutputFormat::Json {
-        return slots.iter().map(slot_json).chain(refused.iter().map(refused_json)).collect::<Value>().to_string();
+        return slots
+            .iter()
+            .map(slot_json)
+            .chain(refused.iter().map(SetAsideReport::to_json))
+            .collect::<Value>()
+            .to_string();
     }
     let mut parts = Vec::new();
     if !slots.is_empty() {
         parts.push(table(slots));
     }
-    parts.extend(refused.iter().map(refusals));
+    parts.extend(refused.iter().map(SetAsideReport::to_string));
     if parts.is_empty() { nothing(directory) } else { parts.join("\n\n") }
 }
 
@@ -49,25 +54,6 @@ fn table(slots: &[SlotReport]) -> String {
     }
     let mut lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.extend(slots.iter().flat_map(|slot| &slot.damage).map(Damage::to_string));
-    lines.join("\n")
-}
-
-/// What a database has refused, and why.
-fn refusals(refused: &SetAsideReport) -> String {
-    let rows = words::count(refused.rows, "row", "rows");
-    let database = refused.database.as_deref().unwrap_or("a database");
-    let in_part = match refused.in_part {
-        0 => String::new(),
-        in_part => format!(", {in_part} of them only the trace"),
-    };
-    let mut lines = vec![
-        format!("{}: {rows} that {database} has refused{in_part}", refused.path.display()),
-        "  once the reason is gone, `parsec spool replay` writes them".to_owned(),
-    ];
-    lines.extend(refused.reasons.iter().map(|(why, rows)| format!("  {}: {why}", words::count(*rows, "row", "rows"))));
-    if refused.unreadable > 0 {
-        lines.push(format!("  {} cannot be read", words::count(refused.unreadable, "line", "lines")));
-    }
     lines.join("\n")
 }
 
@@ -162,21 +148,6 @@ fn slot_json(slot: &SlotReport) -> Value {
         "lost": slot.lost,
         "torn_bytes": slot.torn_bytes,
         "damage": slot.damage.iter().map(damage_json).collect::<Value>(),
-    })
-}
-
-fn refused_json(refused: &SetAsideReport) -> Value {
-    json!({
-        "path": refused.path,
-        "database": refused.database,
-        "refused": true,
-        "used": false,
-        "rows": refused.rows,
-        "in_part": refused.in_part,
-        "unreadable": refused.unreadable,
-        "bytes": refused.bytes,
-        "oldest_seconds": refused.oldest.map(|age| age.as_secs()),
-        "reasons": refused.reasons,
     })
 }
 
