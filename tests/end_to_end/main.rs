@@ -28,6 +28,7 @@ mod outages;
 mod pooler;
 mod refused;
 mod results;
+mod scale;
 mod secrets;
 mod spool;
 mod status;

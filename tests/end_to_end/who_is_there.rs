@@ -157,3 +157,59 @@ async fn a_server_whose_clock_is_behind_takes_part_and_says_so() {
     tables.wait_for(1, &format!("operations WHERE node_id = {} AND outcome = 'ok'", late.node)).await;
     assert_eq!(scheduler.terminate().await.code(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_at_one_peer_port_are_refused_with_the_reason() {
+    let stage = Stage::begin();
+    let dry = ["--dry-run"];
+    let first = Server::started(server(&stage, &dry)).await;
+    let port = first.multiaddress.split('/').nth(4).expect("/ip4/…/tcp/PORT/…").to_owned();
+    let mut args = deployment::SERVER.to_vec();
+    let place = args.iter().position(|arg| *arg == "--peer-port").expect("servers have a port") + 1;
+    args[place] = &port;
+    let second =
+        [&args[..], &["--protocol-id", parsec_lab::LOCAL_PROTOCOL, "--fleet", "default", "--dry-run"]].concat();
+    let ended = Process::start(&stage, &second).end().await;
+    assert_ne!(ended.code(), 0);
+    let reason = format!("cannot listen on /ip4/127.0.0.1/tcp/{port}: Address already in use");
+    assert!(ended.err.contains(&reason), "{}", ended.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_networks_at_one_peer_port_are_refused_with_the_reason() {
+    let stage = Stage::begin();
+    let args = ["network", "--peers", "20", "--peer-host", "127.0.0.1", "--peer-port", "15150"];
+    let first = Process::start(&stage, &args);
+    first.out("the addresses of the network", |line| line.contains("/tcp/15150").then_some(())).await;
+    let ended = Process::start(&stage, &args).end().await;
+    assert_ne!(ended.code(), 0);
+    let reason = "cannot listen on /ip4/127.0.0.1/tcp/15150: Address already in use";
+    assert!(ended.err.contains(reason), "{}", ended.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_demonstrations_in_one_directory_are_refused() {
+    let stage = Stage::begin();
+    let directory = TempDir::new().unwrap();
+    let args = ["demo", "--data-dir", directory.path().to_str().unwrap()];
+    let first = Process::start(&stage, &args);
+    let database = directory.path().join("parsec.db");
+    let has_begun = async || database.exists().then_some(());
+    stage.eventually("a demonstration begins", has_begun).await;
+    let ended = Process::start(&stage, &args).end().await;
+    assert_ne!(ended.code(), 0);
+    assert!(ended.err.contains("another demonstration that still runs uses this directory"), "{}", ended.err);
+    first.signal(Signal::SIGKILL);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comma_between_fleets_is_explained_at_the_start() {
+    let stage = Stage::begin();
+    let database = database().await;
+    let both = deployment::scheduler_of(&stage, "default,optprov", &["--database-url", database.url()]);
+    both.log(
+        "--fleets has a comma in it: each part has rounds of its own; for one loop over the servers of both, as in the \
+         original, write `default+optprov`",
+    )
+    .await;
+}

@@ -82,7 +82,7 @@ pub use operation::error::DhtError;
 pub use strategy::key;
 pub use swarm::identity::Identity;
 pub use swarm::internet::Internet;
-pub use swarm::ports::port_candidates;
+pub use swarm::ports::{is_free, port_candidates};
 pub use swarm::underlay::Underlay;
 pub use swarm::warmth::Warmth;
 #[cfg(fuzzing)]

@@ -38,7 +38,7 @@ use crate::swarm::bootstrap::Bootstrap;
 use crate::swarm::build::{Behaviour, Plan, build};
 use crate::swarm::driver::Driver;
 use crate::swarm::identity::Identity;
-use crate::swarm::ports::port_candidates;
+use crate::swarm::ports::{is_free, port_candidates};
 use crate::swarm::room::Room;
 use crate::swarm::underlay::Underlay;
 use crate::swarm::warmth::Warmth;
@@ -419,15 +419,23 @@ async fn listen_on_all(swarm: &mut Swarm<Behaviour>, config: &NodeConfig, port: 
     Ok(port)
 }
 
+/// Errors of transports often have nothing to say but who caused them.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let said = std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string);
+    let said: Vec<_> = said.filter(|text| !text.trim().is_empty()).collect();
+    if said.is_empty() { format!("{error:?}") } else { said.join(": ") }
+}
+
 async fn listen_on(swarm: &mut Swarm<Behaviour>, address: Multiaddr) -> Result<ListenerId, StartError> {
     let failed = |reason: String| StartError::Listen { address: address.to_string(), reason };
-    let id = swarm.listen_on(address.clone()).map_err(|error| failed(error.to_string()))?;
+    is_free(&address).map_err(|error| failed(error.to_string()))?;
+    let id = swarm.listen_on(address.clone()).map_err(|error| failed(with_causes(&error)))?;
     let listening = async {
         loop {
             match futures::StreamExt::select_next_some(swarm).await {
                 SwarmEvent::NewListenAddr { listener_id, .. } if listener_id == id => return Ok(id),
                 SwarmEvent::ListenerClosed { listener_id, reason, .. } if listener_id == id => {
-                    return Err(failed(reason.err().map_or_else(|| "closed".into(), |error| error.to_string())));
+                    return Err(failed(reason.err().map_or_else(|| "closed".into(), |error| with_causes(&error))));
                 }
                 _ => {}
             }

@@ -11,7 +11,7 @@ use parsec_actors::recording::recorder::Backlog;
 use parsec_actors::telemetry::metrics::Role;
 use parsec_api::client::{HttpClient, ServerApi, Timeouts};
 use parsec_dht::NodeConfig;
-use parsec_measure::Endpoint;
+use parsec_measure::{Endpoint, FleetGroup};
 use parsec_store::{DryRun, Store};
 use tracing::{info, warn};
 
@@ -110,6 +110,17 @@ fn dht_node(config: &ServerConfig) -> anyhow::Result<NodeConfig> {
     Ok(node)
 }
 
+/// In the original, `--fleets a,b` is one loop over the nodes of both.
+fn say_what_a_comma_means(groups: &[FleetGroup]) {
+    if let [one, other, ..] = groups {
+        info!(
+            loops = groups.len(),
+            "--fleets has a comma in it: each part has rounds of its own; for one loop over the servers of both, as in the original, \
+             write `{one}+{other}`"
+        );
+    }
+}
+
 /// `parsec scheduler`.
 pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()> {
     process::raise_file_limit();
@@ -127,10 +138,11 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
         directory => spool::backlog(directory, limits, durable, &target).await,
     };
     let timeouts = Timeouts { operation: config.operation_timeout, ..Timeouts::default() };
+    let groups = config.fleets;
     let setup = SchedulerSetup {
         store,
         servers: Arc::new(HttpClient::with_access(timeouts, access).context("cannot set up the HTTP client")?),
-        groups: config.fleets,
+        groups: groups.clone(),
         interval: config.interval,
         jitter: config.interval / JITTER,
         probes: config.probes,
@@ -140,6 +152,7 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
         seed: None,
         watcher: None,
     };
+    say_what_a_comma_means(&groups);
     let scheduler = scheduler::start(&process, setup);
     let telemetry = process.serve_telemetry(telemetry);
     let ended = process.wait_for_end().await;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
-use parsec_api::wire::{ATTEMPT_ID_HEADER, MAX_BODY_BYTES, PEER_ID_HEADER, SCHEDULER_ID_HEADER, TRACE_HEADER};
+use parsec_api::wire::{ATTEMPT_ID_HEADER, MAX_BODY_BYTES, SCHEDULER_ID_HEADER, TRACE_HEADER};
 use parsec_measure::{AttemptId, Content, OutcomeClass};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -26,6 +26,7 @@ use parsec_actors::telemetry::Telemetry;
 use parsec_actors::telemetry::metrics::Metrics;
 
 mod openapi;
+mod readiness;
 mod status;
 mod strangers;
 mod token;
@@ -200,24 +201,6 @@ async fn a_body_over_the_limit_is_refused_with_the_limit() {
 }
 
 #[actix::test]
-async fn every_answer_says_whose_node_it_is_of() {
-    let (routes, dht, _) = mocked();
-    dht.send(BeReady(false)).await.unwrap();
-    for request in [
-        TestRequest::get().uri("/readiness"),
-        TestRequest::post().uri("/provide").set_payload(r#"{"Content": "aGVsbG8="}"#),
-        TestRequest::post().uri("/provide").set_payload("{"),
-        TestRequest::post().uri(&format!("/retrieve/{}", cid(1))),
-        TestRequest::post().uri("/retrieve/nonsense"),
-    ] {
-        let app = init_service(App::new().configure(|config| routes.configure(config))).await;
-        let response = call_service(&app, request.to_request()).await;
-        let peer = response.headers().get(PEER_ID_HEADER).map(|value| value.to_str().unwrap().to_owned());
-        assert_eq!(peer, Some(peer_id(1)), "{response:?}");
-    }
-}
-
-#[actix::test]
 async fn readiness_says_yes_or_why_not() {
     let (routes, dht, _) = mocked();
     let ask = |method| TestRequest::with_uri("/readiness").method(method);
@@ -335,14 +318,6 @@ async fn whatever_strangers_send_the_number_of_series_has_a_bound() {
     for count in [r#"path="readiness",scheduler="other"} 10000"#, r#"path="retrieve",scheduler="other"} 19968"#] {
         assert!(!text.contains("path-") && text.contains(count), "{text}");
     }
-}
-
-#[actix::test]
-async fn readiness_that_is_asked_for_by_head_is_counted_as_that() {
-    let (routes, _, metrics) = mocked();
-    send(&routes, TestRequest::with_uri("/readiness").method(Method::HEAD)).await;
-    let series = "parsec_http_requests_total{method=\"HEAD\",path=\"readiness\",scheduler=\"\"}";
-    assert!((counted(&metrics, series) - 1.0).abs() < f64::EPSILON);
 }
 
 #[actix::test]

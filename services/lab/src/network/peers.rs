@@ -190,6 +190,7 @@ async fn listening<B: NetworkBehaviour>(
         LocalTransport::Memory => Protocol::Memory(attachment.roads.free_port()).into(),
         LocalTransport::Tcp | LocalTransport::Quic => attachment.listen_address(spot.ip(), spot.port()),
     };
+    parsec_dht::is_free(&address).map_err(|error| format!("cannot listen on {address}: {error}"))?;
     swarm.listen_on(address).map_err(|error| error.to_string())?;
     loop {
         match swarm.select_next_some().await {

@@ -7,6 +7,7 @@
 mod board;
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +63,9 @@ const ROUND_LIMIT: Duration = Duration::from_secs(10 * 60);
 /// The file of the database.
 const DATABASE: &str = "parsec.db";
 
+/// The file in a demonstration's directory that is locked as long as it runs.
+const LOCK: &str = "demo.lock";
+
 /// How many rounds may wait to be shown.
 const ROUNDS_WAITING: usize = 64;
 
@@ -108,7 +112,7 @@ impl Running {
 async fn play(process: &Process, config: &DemoConfig, board: &mut Board, running: &mut Running) -> anyhow::Result<()> {
     let started = Instant::now();
     let mut rng = config.seed.map_or_else(|| StdRng::from_rng(&mut rand::rng()), StdRng::seed_from_u64);
-    let (store, directory) = open_store(config.data_dir.as_deref()).await?;
+    let (store, directory, _in_use) = open_store(config.data_dir.as_deref()).await?;
     board.announce(&format!("measurements go to {}", directory.join(DATABASE).display()));
 
     let world = running.world.insert(World::start(plan(config, rng.random())).await?);
@@ -236,13 +240,28 @@ fn server_setup(
 }
 
 /// The database of a demonstration, and its directory.
-async fn open_store(data_dir: Option<&Path>) -> anyhow::Result<(Arc<dyn Store>, PathBuf)> {
+async fn open_store(data_dir: Option<&Path>) -> anyhow::Result<(Arc<dyn Store>, PathBuf, File)> {
     let fresh = || std::env::temp_dir().join(format!("parsec-demo-{}", std::process::id()));
     let directory = data_dir.map_or_else(fresh, Path::to_path_buf);
     std::fs::create_dir_all(&directory)
         .with_context(|| format!("cannot make the directory {}", directory.display()))?;
+    let lock = lock(&directory)?;
     let store = database::open(&StoreConfig::Sqlite { path: directory.join(DATABASE) }, Duration::ZERO).await?;
-    Ok((store, directory))
+    Ok((store, directory, lock))
+}
+
+/// Keeps other demonstrations out of a directory until it is dropped: each would measure the servers of the other.
+fn lock(directory: &Path) -> anyhow::Result<File> {
+    let path = directory.join(LOCK);
+    let lock = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => bail!(
+            "--data-dir {}: another demonstration that still runs uses this directory; give this one another",
+            directory.display()
+        ),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+    }
 }
 
 /// Waits until schedulers would find all servers of a fleet in the database.
