@@ -30,7 +30,7 @@ pub(crate) async fn run(config: ResultsConfig) -> anyhow::Result<ExitCode> {
     }
     let remark = format!("{}\n{}", used(&selection, looked), parsec_show::groups::rounds(&rounds));
     match config.format {
-        ResultsFormat::Table => output::line(&format!("{}\n\n{remark}", groups.text()))?,
+        ResultsFormat::Text => output::line(&format!("{}\n\n{remark}", groups.text()))?,
         ResultsFormat::Markdown => output::line(&format!("{}\n\n{remark}", groups.markdown()))?,
         ResultsFormat::Json => {
             output::note(&remark);
@@ -56,7 +56,7 @@ pub(crate) async fn compare(config: CompareConfig) -> anyhow::Result<ExitCode> {
         config.margin, config.success_margin
     );
     match config.format {
-        CompareFormat::Table => output::line(&format!("{}\n\n{remark}", pairs.text()))?,
+        CompareFormat::Text => output::line(&format!("{}\n\n{remark}", pairs.text()))?,
         CompareFormat::Markdown => output::line(&format!("{}\n\n{remark}", pairs.markdown()))?,
         CompareFormat::Json => {
             output::note(&remark);

@@ -129,7 +129,7 @@ impl Grouping {
         let common: Vec<_> = self.by.iter().map(|dimension| dimension.of(operation, node)).collect();
         let stratum = node.and_then(|node| self.regions.get(&node.region)).copied().unwrap_or(u32::MAX);
         let ArchivedOperation { class, duration, .. } = *operation;
-        let observation = Observation { round: number(operation.round), stratum, class, duration };
+        let observation = Observation { round: round_number(operation.round), stratum, class, duration };
         self.groups.entry((common, operation.kind)).or_default().push(observation);
         self.looked.grouped += 1;
     }
@@ -147,7 +147,7 @@ impl Grouping {
 
 /// A number for a round that ascends with time: the upper half of its UUID of version 7 begins with the milliseconds (RFC 9562, section 5.7),
 /// and the rest of it is random enough to tell rounds of one millisecond apart.
-fn number(round: RoundId) -> u64 {
+pub fn round_number(round: RoundId) -> u64 {
     (round.0.as_u128() >> 64) as u64
 }
 

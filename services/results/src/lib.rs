@@ -18,6 +18,6 @@ pub mod statistics;
 pub mod testing;
 
 pub use explanation::{Background, Explanation, Unconfirmed, explain};
-pub use groups::{Dimension, Group, Grouping, Looked};
+pub use groups::{Dimension, Group, Grouping, Looked, round_number};
 pub use path::{Cause, Part, Share};
 pub use phases::{Phase, Span};

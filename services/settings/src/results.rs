@@ -15,7 +15,7 @@ use crate::values::{Reading, Value, choice, names};
 choice! {
     /// How results are written.
     ResultsFormat {
-        Table = "table" or "text", "For people";
+        Text = "text" or "table", "For people";
         Json = "json", "For programs: JSON";
         Csv = "csv", "Comma-separated, with a header";
         Markdown = "markdown", "For issue trackers";
@@ -25,7 +25,7 @@ choice! {
 choice! {
     /// How a comparison is written.
     CompareFormat {
-        Table = "table" or "text", "For people";
+        Text = "text" or "table", "For people";
         Json = "json", "For programs: JSON";
         Markdown = "markdown", "For issue trackers";
     }
@@ -184,7 +184,7 @@ settings! {
     + database: DatabaseConfig, "Where the measurements are";
     + selection: SelectionConfig, "Which of them";
     by: Vec<Dimension> = ("results.by", "by", "DIMENSIONS").default("fleet"), "What tells groups apart; publications and lookups always are";
-    format: ResultsFormat = ("results.format", "format", "FORMAT").default("table"), "How the result is written";
+    format: ResultsFormat = ("results.format", "format", "FORMAT").default("text"), "How the result is written";
 }
 
 settings! {
@@ -199,7 +199,7 @@ settings! {
     margin: Margin = ("compare.margin", "margin", "SHARE").default("5%"), "By how much times may differ and still count as equal";
     success_margin: Margin = ("compare.success_margin", "success-margin", "SHARE").default("1%"),
         "By how much success rates may differ and still count as equal, in percentage points";
-    format: CompareFormat = ("compare.format", "format", "FORMAT").default("table"), "How the result is written";
+    format: CompareFormat = ("compare.format", "format", "FORMAT").default("text"), "How the result is written";
 }
 
 #[cfg(test)]
