@@ -74,7 +74,9 @@ use detached::Detached;
 pub async fn connect(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
     match config {
         StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
-        StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::new(path)?).await?)),
+        StoreConfig::Sqlite { path } => {
+            Ok(Arc::new(Detached::open(sqlite::Sqlite::new(path)?).await.map_err(sqlite::at_first)?))
+        }
     }
 }
 
@@ -85,6 +87,8 @@ pub async fn connect(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError>
 pub async fn open_archive(config: &StoreConfig) -> Result<Arc<dyn Archive>, StoreError> {
     match config {
         StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
-        StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::read_only(path)?).await?)),
+        StoreConfig::Sqlite { path } => {
+            Ok(Arc::new(Detached::open(sqlite::Sqlite::read_only(path)?).await.map_err(sqlite::at_first)?))
+        }
     }
 }

@@ -61,8 +61,11 @@ const NOT_NOW: [&str; 8] = [
     "unable to open database file",
     "attempt to write a readonly database",
     "database disk image is malformed",
-    "file is not a database",
+    NO_DATABASE,
 ];
+
+/// What SQLite says of a file of something else. While it is in use, somebody has put that in its place, and rows wait for it to go away.
+const NO_DATABASE: &str = "file is not a database";
 
 /// One file.
 pub(crate) struct Sqlite {
@@ -108,6 +111,17 @@ impl Sqlite {
     fn with(file: String, set_up: &'static str) -> Self {
         let pool = pool(&file, set_up);
         Self { file, path: None, open: Mutex::new(Open { pool, id: None, log: None }) }
+    }
+}
+
+/// What an error means when the file is opened for the first time: a file of something else, or a path at which none can be, is a
+/// mistake. Later the same is a mishap, and rows wait for the file to come back.
+pub(crate) fn at_first(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable(reason) if reason.contains(NO_DATABASE) || reason.contains("(os error") => {
+            StoreError::Refused(reason)
+        }
+        other => other,
     }
 }
 
