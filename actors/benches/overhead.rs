@@ -22,6 +22,7 @@ use parsec_actors::serving::gateway::{Gateway, Measuring, Routes};
 use parsec_actors::supervision::root::Root;
 use parsec_actors::supervision::supervise::{ChildEvent, RestartPolicy, supervise};
 use parsec_actors::telemetry::metrics::Metrics;
+use parsec_api::token::CurrentToken;
 use parsec_dht::{Dht, Internet, Node, NodeConfig, Readiness};
 use parsec_lab::{LocalConfig, LocalNetwork, Region};
 use parsec_measure::{Cid, Content, Measured, Measurement, OutcomeClass, quantile};
@@ -103,7 +104,7 @@ async fn the_way_around(size: &Size, metrics: &Arc<Metrics>, root: &Recipient<Ch
         metrics: Arc::clone(metrics),
         fleet: "default".to_owned(),
         peer_id: String::new(),
-        token: None,
+        token: CurrentToken::default(),
     });
     let gateway = Gateway::new(Arc::new(listener), routes);
     let _gateway = supervise("gateway", RestartPolicy::default(), root.clone(), gateway);

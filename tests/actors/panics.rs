@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use futures::FutureExt;
+use parsec_api::token::CurrentToken;
 use parsec_dht::Readiness;
 use parsec_measure::{NodeId, OutcomeClass, RoundId, RoundOutcome, SchedulerId, Share};
 use parsec_store::Row;
@@ -200,7 +201,7 @@ fn gateway_case() -> Case<Gateway> {
         metrics: metrics(),
         fleet: "default".to_owned(),
         peer_id: peer_id(1),
-        token: None,
+        token: CurrentToken::default(),
     });
     Case::new(Gateway::new(Arc::new(listener), routes), async move |_: &Child<Gateway>| {
         let ready = async || -> std::io::Result<bool> {

@@ -15,6 +15,7 @@ mod file_limits;
 mod floods;
 mod found;
 mod giving_up;
+mod hangup;
 mod health;
 mod http_api;
 mod killed;

@@ -58,6 +58,29 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "libp2p",
         ],
     ),
+    (
+        "parsec-output",
+        &[
+            "parsec-!parsec-host,parsec-measure,parsec-settings,parsec-show",
+            "tokio",
+            "actix",
+            "actix-web",
+            "diesel",
+            "diesel-async",
+            "libp2p",
+        ],
+    ),
+    (
+        "parsec-tls",
+        &[
+            "parsec-!parsec-measure,parsec-api,parsec-settings",
+            "actix",
+            "actix-web",
+            "diesel",
+            "diesel-async",
+            "libp2p",
+        ],
+    ),
     ("parsec-ecs", &["parsec-!parsec-measure,parsec-api", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
     (
         "parsec-actors",

@@ -82,6 +82,7 @@ pub struct Metrics {
     rows_set_aside: Counter,
     database_up: Gauge,
     traces_lost: Counter,
+    certificate_expiry: Family<labels::Certificate, Gauge>,
     rounds: Family<labels::Outcome, Counter>,
     rounds_skipped: Family<labels::Fleet, Counter>,
     round_lateness: Family<labels::Fleet, Gauge<f64, std::sync::atomic::AtomicU64>>,
@@ -116,6 +117,11 @@ impl Metrics {
             let _ = self.issued_provides.get_or_create(&labels::Success { success });
             let _ = self.issued_retrievals.get_or_create(&labels::Success { success });
         }
+    }
+
+    /// When the certificate of the HTTP API expires, in seconds since 1970.
+    pub fn certificate_expires(&self, at: i64) {
+        self.certificate_expiry.get_or_create(&labels::Certificate { certificate: "server" }).set(at);
     }
 
     /// The current state, which complements the counters.

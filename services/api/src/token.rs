@@ -1,6 +1,7 @@
 //! The token that a server may ask for: whoever sends it is let in.
 
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use subtle::ConstantTimeEq;
 use thiserror::Error;
@@ -69,6 +70,27 @@ impl ApiToken {
     }
 }
 
+/// The token that a server wants now: it may be replaced while the server runs. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct CurrentToken(Arc<RwLock<Option<ApiToken>>>);
+
+impl CurrentToken {
+    /// This one, or none.
+    pub fn new(token: Option<ApiToken>) -> Self {
+        Self(Arc::new(RwLock::new(token)))
+    }
+
+    /// What is wanted now.
+    pub fn get(&self) -> Option<ApiToken> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on, this one is wanted.
+    pub fn replace(&self, token: ApiToken) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(token);
+    }
+}
+
 impl PartialEq for ApiToken {
     fn eq(&self, other: &Self) -> bool {
         self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
@@ -129,6 +151,16 @@ mod tests {
         for presented in [&TOKEN[..21], &format!("{TOKEN}x"), &TOKEN.to_uppercase(), "0123456789abcdefghijkm"] {
             assert!(!token().is_presented_by(format!("Bearer {presented}").as_bytes()), "{presented}");
         }
+    }
+
+    #[test]
+    fn a_token_that_is_replaced_is_wanted_by_everybody_who_asks() {
+        let current = CurrentToken::new(None);
+        let other = current.clone();
+        assert_eq!(other.get(), None);
+        current.replace(token());
+        assert_eq!(other.get(), Some(token()));
+        assert!(!format!("{current:?}").contains(TOKEN), "{current:?}");
     }
 
     #[test]

@@ -122,12 +122,13 @@ fn list<'a>(fields: &'a Map<String, Value>, name: &str, path: &'static str) -> R
     value.as_array().map(Vec::as_slice).ok_or_else(|| BadMetadata::field(path, value, "an array"))
 }
 
-/// An amount that the database has room for: its columns are INT.
+/// An amount, as a number or as text. A negative one, and one beyond what the database has room for (its columns are INT),
+/// stand for no limit: agents write -1, or 9223372036854771712, which is what Linux has for it.
 fn amount(fields: &Map<String, Value>, name: &str, path: &'static str) -> Result<Option<i32>, BadMetadata> {
     let Some(value) = given(fields, name) else { return Ok(None) };
-    let number = value.as_f64().map(f64::ceil).filter(|number| (0.0..=f64::from(i32::MAX)).contains(number));
-    let number = number.ok_or_else(|| BadMetadata::field(path, value, "a number from 0 to 2147483647"))?;
-    Ok(Some(number as i32))
+    let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()).filter(|number| !number.is_nan());
+    let number = number.ok_or_else(|| BadMetadata::field(path, value, "a number"))?.ceil();
+    Ok((0.0..=f64::from(i32::MAX)).contains(&number).then_some(number as i32))
 }
 
 /// The fourth part of `arn:aws:ecs:REGION:ACCOUNT:container/…`.

@@ -95,7 +95,7 @@ async fn what_may_pass_is_tried_again_a_few_times_and_what_will_not_is_not() {
             1,
         ),
         (answer("200 OK", "", "<html>"), "it is not JSON (expected value at line 1 column 1); expected the object", 1),
-        (answer("200 OK", "", "{\"Limits\": {\"CPU\": \"1\"}}"), "`Limits.CPU` is \"1\"; expected a number", 1),
+        (answer("200 OK", "", "{\"Limits\": {\"CPU\": \"x\"}}"), "`Limits.CPU` is \"x\"; expected a number", 1),
         (answer("200 OK", "", &long), "its answer is longer than 1048576 bytes", 1),
         (Behaviour::NeverEnds, "its answer is longer than 1048576 bytes", 1),
     ] {

@@ -14,8 +14,8 @@ use parsec_show::bench;
 use rand::RngExt;
 
 use crate::exit::Failure;
-use crate::output::{self, Unwritten};
 use crate::process;
+use parsec_output::{self as output, Unwritten};
 
 /// Runs the comparison and prints what it found.
 pub(crate) fn run(config: &BenchConfig) -> anyhow::Result<()> {

@@ -10,21 +10,23 @@ use anyhow::Context as _;
 use parsec_actors::recording::recorder::Backlog;
 use parsec_actors::telemetry::metrics::Role;
 use parsec_api::client::{HttpClient, ServerApi, Timeouts};
+use parsec_api::token::CurrentToken;
 use parsec_dht::NodeConfig;
 use parsec_measure::{Endpoint, FleetGroup};
 use parsec_store::{DryRun, Store};
+use parsec_tls::{CurrentClient, Expires, Proof, to_server};
 use tracing::{info, warn};
 
 use crate::database;
 use crate::denylists;
 use crate::dht;
-use crate::output;
 use crate::place::Place;
 use crate::process::{self, Process};
+use crate::reload::{self, ServerFiles};
 use crate::scheduler::{self, SchedulerSetup};
 use crate::server::{self, RunningServer, ServerSetup};
 use crate::spool;
-use crate::tls;
+use parsec_output as output;
 use parsec_settings::{HealthConfig, SchedulerConfig, ServerConfig, SpoolLimitsConfig, redacted};
 
 /// Over which fraction of the interval the first rounds of the loops are spread: enough that schedulers which were
@@ -41,15 +43,19 @@ pub(crate) async fn run_server(config: ServerConfig, args: Vec<OsString>) -> any
     let process = Process::start_unattended(Role::Server, config.stop.timeout)?;
     let telemetry = process::bind("telemetry", &config.telemetry.listen)?;
     let Some(server) = process.unless_stopped(start_server(&process, config, args)).await else { return Ok(()) };
-    let server = server?;
+    let (server, files) = server?;
     let telemetry = process.serve_telemetry(telemetry);
-    let ended = process.wait_for_end().await;
+    let ended = process.wait_while_reloading(async || files.reload().await).await;
     let stopped = server.stop(process.stop_times).await;
     drop(telemetry);
     concluded(ended, stopped)
 }
 
-async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsString>) -> anyhow::Result<RunningServer> {
+async fn start_server(
+    process: &Process,
+    config: ServerConfig,
+    args: Vec<OsString>,
+) -> anyhow::Result<(RunningServer, ServerFiles)> {
     let mut dht = dht_node(&config)?;
     dht.denylists = denylists::watch(&config, &process.metrics).await?;
     let container = match (config.place.ecs.clone(), config.place.ecs_uri.clone()) {
@@ -57,7 +63,16 @@ async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsStrin
         (None, Some(uri)) => Some(parsec_ecs::ask(uri).await?),
         (None, None) => None,
     };
-    let tls = config.access.tls.as_ref().map(tls::server).transpose()?;
+    let metrics = Arc::clone(&process.metrics);
+    let expires: Expires = Arc::new(move |at| metrics.certificate_expires(at));
+    let proof = |files| Proof::read(files, Arc::clone(&expires));
+    let certificate = config.access.tls.as_ref().map(proof).transpose()?;
+    let token = CurrentToken::new(config.access.token);
+    let files = ServerFiles {
+        token: config.access.token_file.map(|file| (file, token.clone())),
+        certificate: certificate.clone(),
+        denylists: dht.denylists.clone().map(|watch| (config.denylists.clone(), watch)),
+    };
     let http = process::bind("HTTP API", &config.api)?;
     let target = database::target(&config.database)?;
     let store: Arc<dyn Store> = if config.recording.dry_run {
@@ -80,12 +95,12 @@ async fn start_server(process: &Process, config: ServerConfig, args: Vec<OsStrin
         fleet: config.fleet,
         place: Place::find(&config.place, container.as_ref(), bound, &target)?,
         startup_delay: config.startup_delay,
-        token: config.access.token,
-        tls,
+        token,
+        tls: certificate.map(|certificate| certificate.config()),
         cmd: redacted(args),
         verify_records: config.verify_records,
     };
-    server::start(process, setup).await
+    Ok((server::start(process, setup).await?, files))
 }
 
 /// The reason for the end takes precedence over the result of the stop.
@@ -126,7 +141,8 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
     process::raise_file_limit();
     let process = Process::start_unattended(Role::Scheduler, config.stop.timeout)?;
     let telemetry = process::bind("telemetry", &config.telemetry.listen)?;
-    let access = tls::to_servers(&config.access)?;
+    let timeouts = Timeouts { operation: config.operation_timeout, ..Timeouts::default() };
+    let servers = Arc::new(CurrentClient::new(timeouts, config.access)?);
     let target = database::target(&config.database)?;
     let opening = database::open(&target, config.database.wait);
     let Some(store) = process.unless_stopped(opening).await else { return Ok(()) };
@@ -137,11 +153,10 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
         _ if config.recording.dry_run => Backlog::default(),
         directory => spool::backlog(directory, limits, durable, &target).await,
     };
-    let timeouts = Timeouts { operation: config.operation_timeout, ..Timeouts::default() };
     let groups = config.fleets;
     let setup = SchedulerSetup {
         store,
-        servers: Arc::new(HttpClient::with_access(timeouts, access).context("cannot set up the HTTP client")?),
+        servers: Arc::clone(&servers) as Arc<dyn ServerApi>,
         groups: groups.clone(),
         interval: config.interval,
         jitter: config.interval / JITTER,
@@ -155,7 +170,7 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
     say_what_a_comma_means(&groups);
     let scheduler = scheduler::start(&process, setup);
     let telemetry = process.serve_telemetry(telemetry);
-    let ended = process.wait_for_end().await;
+    let ended = process.wait_while_reloading(async || reload::scheduler(&servers)).await;
     let stopped = scheduler.stop(process.stop_times).await;
     drop(telemetry);
     concluded(ended, stopped)
@@ -177,7 +192,7 @@ pub(crate) async fn run_health(config: HealthConfig) -> anyhow::Result<ExitCode>
 
 async fn ask_for_health(HealthConfig { server, access, .. }: &HealthConfig) -> Result<(), String> {
     let address = server.place.resolve().map_err(|error| format!("{}: {error}", server.place))?;
-    let access = tls::to_server(server, address.ip(), access).map_err(|error| format!("{error:#}"))?;
+    let access = to_server(server, address.ip(), access).map_err(|error| error.to_string())?;
     let client = HttpClient::with_access(Timeouts::default(), access).map_err(|error| error.to_string())?;
     let endpoint = Endpoint::new(address.ip(), address.port());
     client.readiness(&endpoint).await.map(drop).map_err(|error| error.to_string())

@@ -1,4 +1,4 @@
-//! The denylists of a server in server mode: read once at the start, within bounds.
+//! The denylists of a server in server mode: read at the start, and again when that is asked for, within bounds.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -41,6 +41,16 @@ pub(crate) async fn watch(config: &ServerConfig, metrics: &Arc<Metrics>) -> anyh
     lists.names().into_iter().for_each(|list| metrics.watched(list));
     let metrics = Arc::clone(metrics);
     Ok(Some(DenylistWatch::new(lists, move |list, request| metrics.denied(list, request))))
+}
+
+/// Reads the lists again, and has them used.
+///
+/// # Errors
+/// As with [`watch`].
+pub(crate) async fn read_again(files: &DenylistFiles, watch: &DenylistWatch) -> anyhow::Result<()> {
+    let files = files.clone();
+    watch.replace(tokio::task::spawn_blocking(move || read(&files)).await.context("reading the denylists")??);
+    Ok(())
 }
 
 fn read(files: &DenylistFiles) -> anyhow::Result<Denylists> {

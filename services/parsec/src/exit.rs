@@ -3,7 +3,7 @@
 use parsec_lab::memory::TooLarge;
 use thiserror::Error;
 
-use crate::output::Unwritten;
+use parsec_output::Unwritten;
 
 /// A second signal during a stop: 128 + SIGINT, as shells have it.
 const IMPATIENT: u8 = 130;

@@ -10,8 +10,9 @@
 //! - [`spool`]: where rows wait while the database is away, and the command that shows and empties spools
 //! - [`conformance`]: whether a server keeps the HTTP contract
 //! - [`server`], [`scheduler`]: which actors they are made of; [`process`]: what every process has
+//! - [`signals`]: what stops a process, and what has it read its files again; [`reload`]: how it does
 //! - [`exit`]: exit codes and last lines; [`watchdog`]: ends the process when nothing else can
-//! - [`database`], [`dht`], [`denylists`], [`tls`], [`provenance`], [`logging`], [`output`]: what the wiring needs
+//! - [`database`], [`dht`], [`denylists`], [`provenance`]: what the wiring needs
 //! - [`place`]: where a server runs, from the metadata of ECS or from the machine
 
 mod bench;
@@ -22,19 +23,18 @@ mod demo;
 mod denylists;
 mod dht;
 mod exit;
-mod logging;
 mod migrate;
 mod network;
 mod oneshot;
-mod output;
 mod place;
 mod process;
 mod provenance;
+mod reload;
 mod results;
 mod scheduler;
 mod server;
+mod signals;
 mod spool;
-mod tls;
 mod trace;
 mod watchdog;
 
@@ -47,7 +47,7 @@ use parsec_settings::{Binary, Command, Started};
 use parsec_show::Look;
 use tracing::warn;
 
-use crate::output::Unwritten;
+use parsec_output::{self as output, Unwritten, log as logging};
 
 /// What the help says of this binary.
 const BINARY: Binary = Binary { version: provenance::VERSION_AND_COMMIT, exit_codes: &exit::EXIT_CODES };

@@ -2,7 +2,8 @@
 
 use parsec_store::{Migrated, SchemaVersion, migration_script};
 
-use crate::{database, output};
+use crate::database;
+use parsec_output as output;
 use parsec_settings::MigrateConfig;
 
 /// `parsec migrate`.

@@ -11,8 +11,8 @@ use parsec_lab::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork};
 use tracing::info;
 
 use crate::exit::Failure;
-use crate::output;
 use crate::process::{self, Process};
+use parsec_output as output;
 use parsec_settings::NetworkConfig;
 
 /// Runs until it is told to stop. Prints two lines on standard output: the values for `--protocol-id` and

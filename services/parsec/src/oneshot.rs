@@ -3,6 +3,7 @@
 //! The node is the same as a server's, without database and HTTP: it joins, performs the operation, and ends.
 
 use std::io::Read as _;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -16,8 +17,9 @@ use parsec_show::facts::{facts, figures, records};
 use parsec_show::operation::{self, Heading};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::dht;
 use crate::process::{self, Process};
-use crate::{dht, output};
+use parsec_output as output;
 use parsec_settings::{OneShotConfig, OutputFormat};
 
 /// How often to check whether the node can measure.
@@ -29,6 +31,13 @@ const BACKGROUND: Duration = Duration::from_secs(110);
 
 /// The largest file: more than anybody needs for a hash, and small enough to be held in memory.
 const MAX_FILE_BYTES: u64 = 256 << 20;
+
+/// Where a node listens by default. The record of a process that stays is there for others to dial, and this address leads
+/// each of them to itself: on a network of other machines it listens everywhere instead. `localhost` is taken at its word.
+const NOWHERE_ELSE: &str = "127.0.0.1";
+
+/// How the addresses of peers on this machine begin.
+const LOOPBACK_PEERS: [&str; 2] = ["/ip4/127.", "/ip6/::1/"];
 
 /// How many bootstrap peers a message names.
 const MAX_NAMED: usize = 3;
@@ -44,13 +53,19 @@ pub(crate) enum OneShot {
     Retrieve(Cid),
 }
 
+impl OneShot {
+    fn stays(&self) -> bool {
+        matches!(self, Self::Provide { stay: true, .. })
+    }
+}
+
 /// Runs `parsec provide` or `parsec retrieve`: 0 if the operation succeeded, 1 if it failed, could not be tried, or left a
 /// record that no peer has taken in.
 pub(crate) async fn run(config: OneShotConfig, operation: OneShot, look: Look) -> anyhow::Result<ExitCode> {
     process::raise_file_limit();
     let process = Process::start(Role::Server)?;
     let (kind, cid) = subject(&operation)?;
-    let joining = join(&config, kind);
+    let joining = join(&config, &operation, kind);
     let Some(node) = process.unless_stopped(joining).await else { return Ok(ExitCode::FAILURE) };
     let node = node?;
     let ended = match process.unless_stopped(measure(&node, &config, kind, cid, look)).await {
@@ -83,8 +98,11 @@ fn content(path: &Path) -> anyhow::Result<Content> {
 }
 
 /// Starts a node and waits until it can measure.
-async fn join(config: &OneShotConfig, kind: OperationKind) -> anyhow::Result<Node> {
-    let node_config = dht::node_config(&config.dht, &config.peer)?;
+async fn join(config: &OneShotConfig, operation: &OneShot, kind: OperationKind) -> anyhow::Result<Node> {
+    let mut node_config = dht::node_config(&config.dht, &config.peer)?;
+    if config.peer.host == NOWHERE_ELSE && operation.stays() && is_elsewhere(&node_config.bootstrap) {
+        node_config.listen_ip = Ipv4Addr::UNSPECIFIED.into();
+    }
     if node_config.bootstrap.is_empty() {
         bail!(
             "no bootstrap peers are known for the network with {}: give some (--bootstrap-peers)",
@@ -105,6 +123,11 @@ async fn join(config: &OneShotConfig, kind: OperationKind) -> anyhow::Result<Nod
             bail!("cannot {kind} yet after {waited} (--ready-timeout): {missing}; tried to join {through}")
         }
     }
+}
+
+/// Whether some of these peers are on other machines.
+fn is_elsewhere(peers: &[String]) -> bool {
+    peers.iter().any(|peer| !LOOPBACK_PEERS.iter().any(|start| peer.starts_with(start)))
 }
 
 fn through(config: &NodeConfig) -> String {
@@ -163,7 +186,7 @@ async fn conclude(process: &Process, node: &Node, operation: &OneShot, result: &
     let record = format!("the record names this process, peer {}", node.peer_id());
     let stays = *stay && succeeded;
     if stays {
-        output::note(&format!("{record}, which runs until Ctrl-C"));
+        output::note(&format!("{record}, which runs until Ctrl-C and listens on port {}", node.port()));
     }
     let arrived = async {
         match see_off(node, result).await? {
@@ -263,6 +286,15 @@ mod tests {
         for (stored, confirmed, published) in [(20, 20, true), (20, 1, true), (20, 0, false), (0, 0, false)] {
             assert_eq!(tell(&end(stored, confirmed)), published, "{confirmed} of {stored}");
         }
+    }
+
+    #[test]
+    fn peers_on_this_machine_alone_are_not_elsewhere() {
+        let peers = |peers: &[&str]| peers.iter().map(|peer| (*peer).to_owned()).collect::<Vec<_>>();
+        assert!(!is_elsewhere(&peers(&["/ip4/127.0.0.1/tcp/4001/p2p/x", "/ip6/::1/tcp/4001/p2p/x"])));
+        assert!(!is_elsewhere(&[]));
+        assert!(is_elsewhere(&peers(&["/ip4/127.0.0.1/tcp/1/p2p/x", "/dnsaddr/bootstrap.libp2p.io/p2p/x"])));
+        assert!(is_elsewhere(&peers(&["/ip4/192.0.2.1/tcp/1/p2p/x"])));
     }
 
     #[test]

@@ -13,8 +13,12 @@ use tracing::{info, warn};
 use parsec_ecs::Container;
 use parsec_settings::PlaceConfig;
 
-/// In it a machine's memory is recorded.
+/// In it a machine's memory is recorded, and in the other one that of a container.
 const MEGABYTE: u64 = 1_000_000;
+const MEBIBYTE: u64 = 1 << 20;
+
+/// In ECS, a processor has so many CPU units.
+const UNITS_OF_A_CORE: i32 = 1_024;
 
 /// The region of a server whose region is not configured.
 const NO_REGION: &str = "local";
@@ -22,9 +26,9 @@ const NO_REGION: &str = "local";
 /// What a server's row in the database says about where it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Cores of a machine, CPU units of a container.
+    /// Cores of a machine, CPU units of a container on ECS, of which a core has 1,024.
     pub(crate) cpu: i32,
-    /// In MB.
+    /// In MB; of a container on ECS in MiB.
     pub(crate) memory_mb: i32,
     /// The address under which schedulers reach the HTTP API.
     pub(crate) ip: IpAddr,
@@ -36,7 +40,7 @@ impl Place {
     pub(crate) fn here() -> Self {
         Self {
             cpu: machine::cores(),
-            memory_mb: memory::total().map_or(0, |bytes| i32::try_from(bytes / MEGABYTE).unwrap_or(i32::MAX)),
+            memory_mb: memory_in(MEGABYTE),
             ip: Ipv4Addr::LOCALHOST.into(),
             region: NO_REGION.to_owned(),
         }
@@ -67,15 +71,20 @@ impl Place {
             return Ok(Self { ip, region, ..machine });
         };
         if container.cpu.is_none() || container.memory.is_none() {
-            info!("ECS metadata name no limit for CPU or memory; the machine's stands for it");
+            info!("ECS metadata name no limit for CPU or memory; what this machine has stands for it");
         }
         Ok(Self {
-            cpu: container.cpu.unwrap_or(machine.cpu),
-            memory_mb: container.memory.unwrap_or(machine.memory_mb),
+            cpu: container.cpu.unwrap_or_else(|| machine.cpu.saturating_mul(UNITS_OF_A_CORE)),
+            memory_mb: container.memory.unwrap_or_else(|| memory_in(MEBIBYTE)),
             ip,
             region: config.region.clone().or_else(|| container.region.clone()).unwrap_or(machine.region),
         })
     }
+}
+
+/// The memory that this process may have; 0 where the system does not say.
+fn memory_in(unit: u64) -> i32 {
+    memory::total().map_or(0, |bytes| i32::try_from(bytes / unit).unwrap_or(i32::MAX))
 }
 
 fn container_ip(container: &Container, bound: IpAddr, database: &StoreConfig) -> anyhow::Result<IpAddr> {
@@ -160,7 +169,13 @@ mod tests {
     fn what_the_metadata_do_not_limit_is_the_machines() {
         let unlimited = Container { cpu: None, memory: None, region: None, ..fargate() };
         let place = find(&PlaceConfig::default(), Some(&unlimited), ANY).unwrap();
-        assert_eq!(place, Place { ip: [10, 0, 2, 100].into(), ..Place::here() });
+        let here = Place::here();
+        assert_eq!(place.cpu, here.cpu * 1_024, "in CPU units, as every container on ECS has them");
+        assert!(
+            (place.memory_mb - here.memory_mb * 1_000 / 1_049).abs() <= here.memory_mb / 500,
+            "{place:?}, {here:?}"
+        );
+        assert_eq!((place.ip, place.region), ([10, 0, 2, 100].into(), here.region));
     }
 
     #[test]

@@ -16,13 +16,13 @@ use parsec_actors::supervision::supervise::{Child, ChildEvent, GivenUp, RestartP
 use parsec_actors::telemetry::Telemetry;
 use parsec_actors::telemetry::metrics::{Metrics, Role};
 use parsec_dht::port_candidates;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::exit::Failure;
 use crate::provenance;
-use crate::watchdog::{Watchdog, end_process};
+use crate::signals::{self, Hangup, Signals};
+use crate::watchdog::Watchdog;
 use parsec_settings::HostPort;
 
 /// How long collecting the metrics, or the state of the process, may take.
@@ -46,7 +46,7 @@ pub(crate) struct Process {
     pub(crate) stop_times: StopTimes,
     root: Recipient<ChildEvent>,
     fatal: watch::Receiver<Option<GivenUp>>,
-    signal: watch::Receiver<Option<&'static str>>,
+    signals: Signals,
     /// Ends the process when it cannot do so itself. Only unattended processes have one: a person who pages through the
     /// output of a command may block it for as long as they like.
     watchdog: Option<Watchdog>,
@@ -59,7 +59,7 @@ impl Process {
     /// If the system grants no handlers for signals.
     pub(crate) fn start(role: Role) -> anyhow::Result<Self> {
         let metrics = Arc::new(Metrics::of(role, provenance::VERSION, provenance::COMMIT));
-        Self::with(metrics, STOP_TIMEOUT, None)
+        Self::with(metrics, STOP_TIMEOUT, None, Hangup::Stops)
     }
 
     /// A process that runs unattended: it ends within `stop_timeout` when it is told to, and ends by itself when its
@@ -70,14 +70,19 @@ impl Process {
     pub(crate) fn start_unattended(role: Role, stop_timeout: Duration) -> anyhow::Result<Self> {
         let metrics = Arc::new(Metrics::of(role, provenance::VERSION, provenance::COMMIT));
         let watchdog = Watchdog::watch(Arc::clone(&metrics), stop_timeout).context("cannot start a thread")?;
-        Self::with(metrics, stop_timeout, Some(watchdog))
+        Self::with(metrics, stop_timeout, Some(watchdog), Hangup::Reloads)
     }
 
-    fn with(metrics: Arc<Metrics>, stop_timeout: Duration, watchdog: Option<Watchdog>) -> anyhow::Result<Self> {
+    fn with(
+        metrics: Arc<Metrics>,
+        stop_timeout: Duration,
+        watchdog: Option<Watchdog>,
+        hangup: Hangup,
+    ) -> anyhow::Result<Self> {
         let (root, fatal) = Root::new(Arc::clone(&metrics));
-        let signal = listen_for_signals(watchdog.clone())?;
+        let signals = signals::listen(watchdog.clone(), hangup)?;
         let (root, stop_times) = (root.start().recipient(), StopTimes::of(stop_timeout));
-        Ok(Self { metrics, stop_times, root, fatal, signal, watchdog })
+        Ok(Self { metrics, stop_times, root, fatal, signals, watchdog })
     }
 
     /// Starts an actor below the root.
@@ -108,7 +113,7 @@ impl Process {
             // The parts that have been started get an orderly stop.
             biased;
             result = work => Some(result),
-            signal = self.signalled() => {
+            signal = self.signals.to_stop() => {
                 info!(signal, "stopping before everything is up");
                 None
             }
@@ -117,12 +122,18 @@ impl Process {
 
     /// Waits for a signal to stop, or for an actor that cannot be kept alive, which is returned as the error.
     pub(crate) async fn wait_for_end(&self) -> anyhow::Result<()> {
+        self.wait_while_reloading(async || warn!("there is nothing to read again")).await
+    }
+
+    /// The same; meanwhile, `reload` reads again what can be read again whenever a signal asks for it.
+    pub(crate) async fn wait_while_reloading(&self, reload: impl AsyncFn()) -> anyhow::Result<()> {
         let mut fatal = self.fatal.clone();
         tokio::select! {
-            signal = self.signalled() => {
+            signal = self.signals.to_stop() => {
                 info!(signal, "stopping");
                 Ok(())
             }
+            never = self.signals.each_to_reload(reload) => match never {},
             given_up = fatal.wait_for(Option::is_some) => {
                 if let Some(watchdog) = &self.watchdog {
                     watchdog.stop_begins();
@@ -133,34 +144,6 @@ impl Process {
             }
         }
     }
-
-    async fn signalled(&self) -> &'static str {
-        let mut signal = self.signal.clone();
-        let first = signal.wait_for(Option::is_some).await.map(|signal| *signal);
-        first.ok().flatten().expect("whoever listens for signals keeps their channel open")
-    }
-}
-
-/// Listens for SIGTERM and SIGINT from the start of the process: the first process of a container ignores signals that
-/// it has no handler for. A second signal ends the process at once. The handler does not run on the thread of the
-/// actors, because an actor may block that thread.
-fn listen_for_signals(watchdog: Option<Watchdog>) -> anyhow::Result<watch::Receiver<Option<&'static str>>> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    let (first, listener) = watch::channel(None);
-    tokio::spawn(async move {
-        let mut next = async || {
-            tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" }
-        };
-        let signal = next().await;
-        if let Some(watchdog) = watchdog {
-            watchdog.stop_begins();
-        }
-        first.send_replace(Some(signal));
-        next().await;
-        end_process(&Failure::Impatient);
-    });
-    Ok(listener)
 }
 
 /// If a stop left something undone, in the recorder or in the parts `before` it, that is an error. Rows on a disk that

@@ -16,7 +16,8 @@ use parsec_show::compared::{Pair, Pairs};
 use parsec_show::groups::Groups;
 use parsec_store::{Archive, Selection};
 
-use crate::{database, output};
+use crate::database;
+use parsec_output as output;
 
 /// Shows what groups of measurements say.
 pub(crate) async fn run(config: ResultsConfig) -> anyhow::Result<ExitCode> {

@@ -16,7 +16,7 @@ use parsec_actors::serving::heartbeat::{Heartbeat, HeartbeatConfig};
 use parsec_actors::serving::verifier::{LOOK_DEADLINE, Verifier, VerifierConfig};
 use parsec_actors::supervision::stop::{StopStep, StopTimes, stop_in_order};
 use parsec_actors::supervision::supervise::Child;
-use parsec_api::token::ApiToken;
+use parsec_api::token::CurrentToken;
 use parsec_dht::{Dht, Node, NodeConfig};
 use parsec_measure::{Fleet, Share};
 use parsec_store::{NewNode, ServerPort, Store};
@@ -42,7 +42,7 @@ pub(crate) struct ServerSetup {
     pub(crate) place: Place,
     pub(crate) startup_delay: Duration,
     /// The token that schedulers have to present.
-    pub(crate) token: Option<ApiToken>,
+    pub(crate) token: CurrentToken,
     /// The TLS certificate of the HTTP API; `None` is plain HTTP.
     pub(crate) tls: Option<ServerConfig>,
     /// The command line as recorded in the database, with secrets blanked.

@@ -7,7 +7,8 @@ use parsec_settings::{OutputFormat, TraceConfig};
 use parsec_show::{Look, recorded};
 use parsec_store::StoreConfig;
 
-use crate::{database, output};
+use crate::database;
+use parsec_output as output;
 
 /// How many operations the list shows.
 const LISTED: u32 = 20;

@@ -15,7 +15,7 @@ use parsec_actors::telemetry::metrics::Metrics;
 use tracing::error;
 
 use crate::exit::Failure;
-use crate::logging;
+use parsec_output::log as logging;
 
 /// How often it checks.
 const STEP: Duration = Duration::from_secs(1);

@@ -13,7 +13,7 @@ pub(super) fn asking_for(token: &ApiToken, dht: DhtHandle) -> Routes {
         metrics: metrics(),
         fleet: "default".to_owned(),
         peer_id: peer_id(1),
-        token: Some(token.clone()),
+        token: CurrentToken::new(Some(token.clone())),
     })
 }
 
@@ -58,6 +58,24 @@ async fn nobody_else_gets_an_operation_and_all_are_told_what_is_missing() {
 }
 
 #[actix::test]
+async fn once_the_token_is_another_one_the_old_one_lets_nobody_in() {
+    let (host, old) = (supervised(), ApiToken::new(TOKEN).unwrap());
+    let new = ApiToken::new(&TOKEN.to_uppercase()).unwrap();
+    let token = CurrentToken::new(Some(old.clone()));
+    let (dht, fleet) = (host.dht.clone(), "default".to_owned());
+    let routes =
+        Routes::measuring(Measuring { dht, metrics: metrics(), fleet, peer_id: peer_id(1), token: token.clone() });
+    let ask = async |token: &ApiToken| {
+        send(&routes, retrieve(&cid(1).to_string()).insert_header(("authorization", token.authorization())))
+            .await
+            .status
+    };
+    assert_eq!((ask(&old).await, ask(&new).await), (StatusCode::OK, StatusCode::UNAUTHORIZED));
+    token.replace(new.clone());
+    assert_eq!((ask(&old).await, ask(&new).await), (StatusCode::UNAUTHORIZED, StatusCode::OK));
+}
+
+#[actix::test]
 async fn readiness_is_told_to_those_who_can_send_no_token() {
     let (host, token) = (supervised(), ApiToken::new(TOKEN).unwrap());
     let reply = send(&asking_for(&token, host.dht.clone()), TestRequest::with_uri("/readiness")).await;
@@ -66,7 +84,7 @@ async fn readiness_is_told_to_those_who_can_send_no_token() {
 
 #[test]
 fn a_server_does_not_show_the_token_that_it_asks_for() {
-    let (dht, token) = (supervised_handle(), Some(ApiToken::new(TOKEN).unwrap()));
+    let (dht, token) = (supervised_handle(), CurrentToken::new(ApiToken::new(TOKEN).ok()));
     let measuring = Measuring { dht, metrics: metrics(), fleet: "default".to_owned(), peer_id: peer_id(1), token };
     assert!(!format!("{measuring:?}").contains("geheim"), "{measuring:?}");
 }

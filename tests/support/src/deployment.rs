@@ -57,7 +57,12 @@ pub fn server(stage: &Stage, added: &[&str]) -> Process {
 
 /// The same of another fleet.
 pub fn server_of(stage: &Stage, fleet: &str, added: &[&str]) -> Process {
-    Process::start(stage, &[SERVER, LOCAL, &["--fleet", fleet], added].concat())
+    Process::start(stage, &serving(fleet, added))
+}
+
+/// The command line of a server of this fleet.
+pub fn serving<'a>(fleet: &'a str, added: &[&'a str]) -> Vec<&'a str> {
+    [SERVER, LOCAL, &["--fleet", fleet], added].concat()
 }
 
 /// Starts a server of the fleet `default` with these variables, and does not wait for it.

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use nix::fcntl::OFlag;
+use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -34,6 +36,28 @@ pub struct Process {
     said: Arc<Transcript>,
     /// Where its spool is; vanishes with it.
     spool: Option<TempDir>,
+}
+
+/// A terminal; it hangs up when it is dropped.
+#[derive(Debug)]
+pub struct Terminal {
+    _ours: PtyMaster,
+    name: PathBuf,
+}
+
+impl Terminal {
+    /// A new one.
+    ///
+    /// # Panics
+    /// If the system grants none.
+    pub fn open() -> Self {
+        // No child of ours may have this end: the terminal would not hang up while it lives.
+        let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        let ours = posix_openpt(flags).expect("the system has terminals");
+        grantpt(&ours).and_then(|()| unlockpt(&ours)).expect("a new terminal is ours");
+        let name = ptsname_r(&ours).expect("a terminal has a name").into();
+        Self { _ours: ours, name }
+    }
 }
 
 /// How a process ended, and what it said.
@@ -84,6 +108,14 @@ impl Process {
     pub fn start_after(stage: &Stage, preparation: &str, args: &[&str]) -> Self {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", &format!("{preparation}; exec \"$0\" \"$@\"")]).arg(parsec()).args(args);
+        Self::run(stage, &[], command)
+    }
+
+    /// Starts `parsec` with these arguments on a terminal, which is its controlling one and its standard input.
+    pub fn start_on(stage: &Stage, terminal: &Terminal, args: &[&str]) -> Self {
+        let mut command = Command::new("/bin/sh");
+        let script = format!("exec setsid -c \"$0\" \"$@\" <{}", terminal.name.display());
+        command.args(["-c", &script]).arg(parsec()).args(args);
         Self::run(stage, &[], command)
     }
 

@@ -44,9 +44,14 @@ impl Authority {
 
     /// Makes a key and vouches for it under these names and addresses; both as PEM, the certificate first.
     pub fn issue(&self, names: &[&str]) -> (String, String) {
+        self.issue_with(names, |_| {})
+    }
+
+    fn issue_with(&self, names: &[&str], adapt: impl FnOnce(&mut CertificateParams)) -> (String, String) {
         let key = KeyPair::generate().expect(GENERATED);
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        let params = CertificateParams::new(names).expect("tests use proper names");
+        let mut params = CertificateParams::new(names).expect("tests use proper names");
+        adapt(&mut params);
         let certificate = params.signed_by(&key, &self.certificate, &self.key).expect(GENERATED);
         (certificate.pem(), key.serialize_pem())
     }
@@ -56,8 +61,25 @@ impl Authority {
     /// # Panics
     /// If they cannot be written.
     pub fn issue_into(&self, directory: &Path, names: &[&str]) -> Files {
+        Self::write(directory, self.issue(names))
+    }
+
+    /// The same, valid from one day until another (year, month, day).
+    ///
+    /// # Panics
+    /// If they cannot be written.
+    pub fn issue_until(&self, directory: &Path, names: &[&str], from: (i32, u8, u8), until: (i32, u8, u8)) -> Files {
+        let day = |(year, month, day)| rcgen::date_time_ymd(year, month, day);
+        Self::write(
+            directory,
+            self.issue_with(names, |params| {
+                (params.not_before, params.not_after) = (day(from), day(until));
+            }),
+        )
+    }
+
+    fn write(directory: &Path, (certificate, key): (String, String)) -> Files {
         let files = Files { certificate: directory.join("server.pem"), key: directory.join("server.key") };
-        let (certificate, key) = self.issue(names);
         fs::write(&files.certificate, certificate).expect("a test's directory is writable");
         fs::write(&files.key, key).expect("a test's directory is writable");
         files

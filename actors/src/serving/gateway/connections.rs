@@ -49,7 +49,7 @@ impl Connections {
     }
 
     /// Finds a place for a connection that has just been made, and watches it; `None` if there is none.
-    pub(super) fn made(&self, stream: TcpStream) -> Option<Held> {
+    pub(super) fn made(&self, stream: TcpStream) -> Option<Held<Connection>> {
         // A connection that has ended already needs no place.
         let peer = stream.peer_addr().ok()?;
         let handle = || stream.as_fd().try_clone_to_owned().ok().map(Socket::from);

@@ -9,21 +9,19 @@ use std::task::{Context, Poll};
 use actix_web::rt::net::{ActixStream, Ready, TcpStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::connections::Connection;
-
 /// The stream, with what is known of its connection. With the stream, its place is free again.
-pub(super) struct Held {
+pub(super) struct Held<C> {
     pub(super) stream: TcpStream,
-    pub(super) connection: Arc<Connection>,
+    pub(super) connection: Arc<C>,
 }
 
-impl AsyncRead for Held {
+impl<C> AsyncRead for Held<C> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
-impl AsyncWrite for Held {
+impl<C> AsyncWrite for Held<C> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
@@ -49,7 +47,7 @@ impl AsyncWrite for Held {
     }
 }
 
-impl ActixStream for Held {
+impl<C> ActixStream for Held<C> {
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
         ActixStream::poll_read_ready(&self.stream, cx)
     }

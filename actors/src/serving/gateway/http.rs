@@ -19,8 +19,11 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::connections::{Connection, Connections};
-use super::held::Held;
+use super::held;
 use super::limits::Limits;
+
+/// A connection with what is known of it.
+type Held = held::Held<Connection>;
 
 /// How many connections that are about to be closed may be open besides: a flood is refused as fast as it comes, and
 /// whoever comes after it does not wait.

@@ -6,7 +6,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use parsec_api::token::ApiToken;
+use parsec_api::token::CurrentToken;
 use parsec_api::wire::{
     ATTEMPT_ID_HEADER, Answer, PEER_ID_HEADER, ProvideRequest, SCHEDULER_ID_HEADER, TRACE_HEADER, TRACE_WANTED, Target,
 };
@@ -36,24 +36,24 @@ pub struct Measuring {
     /// The peer id of its node: every answer says whose it is. A server that was killed leaves its address to the next one,
     /// and a scheduler that still looks for the old one must not take the answer for its own.
     pub peer_id: String,
-    /// The token that schedulers have to present for an operation; `None` admits everybody, as Go schedulers present
+    /// The token that schedulers have to present for an operation; without one it admits everybody, as Go schedulers present
     /// none.
     ///
     /// Readiness needs no token: the probes of orchestrators have none to send, and the answer only says whether the
     /// server can measure.
-    pub token: Option<ApiToken>,
+    pub token: CurrentToken,
 }
 
 impl Measuring {
     fn lets_in(&self, request: &HttpRequest) -> bool {
         let presented = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
-        self.token.as_ref().is_none_or(|token| token.is_presented_by(presented))
+        self.token.get().is_none_or(|token| token.is_presented_by(presented))
     }
 
     /// An operation begins: nobody else's connection takes the place of this one while the result is there. Whoever has
     /// shown the token, or has the name of a scheduler in the database, has places of its own from now on.
     fn at_work(&self, request: &HttpRequest, caller: &Caller) -> AtWork {
-        if self.token.is_some() || self.metrics.knows_scheduler(&caller.scheduler) {
+        if self.token.get().is_some() || self.metrics.knows_scheduler(&caller.scheduler) {
             connections::is_a_schedulers(request);
         }
         connections::at_work(request)

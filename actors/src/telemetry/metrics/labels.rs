@@ -116,6 +116,11 @@ impl Fleet {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Certificate {
+    pub(super) certificate: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Denied {
     pub(super) list: &'static str,
     pub(super) request: String,

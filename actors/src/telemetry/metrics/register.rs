@@ -69,6 +69,7 @@ impl Metrics {
             rows_set_aside: Counter::default(),
             database_up: Gauge::default(),
             traces_lost: Counter::default(),
+            certificate_expiry: Family::default(),
             rounds: Family::default(),
             rounds_skipped: Family::default(),
             round_lateness: Family::default(),
@@ -141,6 +142,11 @@ impl Metrics {
             "Durations of the operations of this server by outcome",
             Unit::Seconds,
             self.operations.clone(),
+        );
+        registry.register(
+            "parsec_certificate_expiry_timestamp_seconds",
+            "When the certificate of the HTTP API expires, since 1970; only with TLS",
+            self.certificate_expiry.clone(),
         );
         registry.register(
             "parsec_listed_requests",

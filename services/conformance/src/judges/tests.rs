@@ -227,6 +227,19 @@ fn a_step_has_a_name_that_the_reports_know() {
 }
 
 #[test]
+fn a_lookups_step_may_be_empty_as_the_originals_servers_leave_it() {
+    for step in [json!(""), json!(null)] {
+        let mut answer = both("retrieval", "");
+        answer["Measurements"][0]["Step"] = step.clone();
+        check_finds(Verdict::Note, "`Step` is empty instead of `retrieval`", &judged(&found(), &answer));
+        answer["CID"] = content().cid().to_string().into();
+        check_finds(Verdict::Fail, "a provide has provide, announce", &judged(&published(), &answer));
+        answer["Measurements"][0]["Error"] = 7.into();
+        check_finds(Verdict::Fail, "`Error` is `7`, not a text", &judged(&found(), &answer));
+    }
+}
+
+#[test]
 fn success_and_failure_are_told_alike_to_both_generations() {
     let half = with(both("provide", ""), "Error", "no route");
     check_finds(Verdict::Fail, "only one says that it failed", &judged(&published(), &half));

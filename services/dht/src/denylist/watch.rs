@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use libp2p::PeerId;
+use parking_lot::RwLock;
 use parsec_measure::{MAX_KEY_BYTES, RequestKind};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -30,7 +31,7 @@ type Tell = dyn Fn(DenylistName, RequestKind) + Send + Sync;
 /// The lists that a node in server mode uses, and the function to call.
 #[derive(Clone)]
 pub struct DenylistWatch {
-    lists: Arc<Denylists>,
+    lists: Arc<RwLock<Denylists>>,
     tell: Arc<Tell>,
 }
 
@@ -38,7 +39,14 @@ impl DenylistWatch {
     /// Calls `tell` for each ADD_PROVIDER and GET_PROVIDERS of others whose key stands on one of the lists; twice if it
     /// stands on both. It runs among the node's tasks and must not wait.
     pub fn new(lists: Denylists, tell: impl Fn(DenylistName, RequestKind) + Send + Sync + 'static) -> Self {
-        Self { lists: Arc::new(lists), tell: Arc::new(tell) }
+        Self { lists: Arc::new(RwLock::new(lists)), tell: Arc::new(tell) }
+    }
+
+    /// From now on, keys are looked up in these lists.
+    pub fn replace(&self, lists: Denylists) {
+        let before = std::mem::replace(&mut *self.lists.write(), lists);
+        // Freeing a large list takes a while, in which nobody has to wait for the lock.
+        drop(before);
     }
 
     /// Starts the task that looks keys up. It ends when its queue is closed.
@@ -61,7 +69,7 @@ impl DenylistWatch {
     }
 
     fn look_up(&self, Inbound { key, kind, peer }: &Inbound, log: &mut LogBudget) {
-        for denied in self.lists.find(key) {
+        for denied in self.lists.read().find(key) {
             (self.tell)(denied.list, *kind);
             if let Some(unsaid) = log.spend(Instant::now()) {
                 let (list, request) = (denied.list.as_str(), kind.as_str());
@@ -73,7 +81,7 @@ impl DenylistWatch {
 
 impl fmt::Debug for DenylistWatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("DenylistWatch").field(&self.lists.names()).finish()
+        f.debug_tuple("DenylistWatch").field(&self.lists.read().names()).finish()
     }
 }
 
@@ -136,6 +144,27 @@ mod tests {
         assert_eq!(budget.spend(now + LOG_WINDOW / 2), None);
         assert_eq!(budget.spend(now + LOG_WINDOW), Some(1_000 - u64::from(LINES) + 1));
         assert_eq!(budget.spend(now + LOG_WINDOW), Some(0));
+    }
+
+    #[test]
+    fn lists_that_are_replaced_are_looked_in_at_once() {
+        let told = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&told);
+        let watch = DenylistWatch::new(Denylists::default(), move |_, _| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        let cid: parsec_measure::Cid = "QmRN6wdp1S2A5EtjW9A3M1vKSBuQQGcgvuhoMUoEz4iiT5".parse().unwrap();
+        let inbound =
+            Inbound { key: cid.multihash().to_vec(), kind: RequestKind::GetProviders, peer: PeerId::random() };
+        // The task has a clone, as here.
+        let looking = watch.clone();
+        looking.look_up(&inbound, &mut LogBudget::default());
+        assert_eq!(told.load(Ordering::Relaxed), 0);
+        let mut reader = crate::DeniedCidsReader::default();
+        reader.line(&format!("{cid},test\n")).unwrap();
+        watch.replace(Denylists { denied_cids: Some(reader.finish()), ..Denylists::default() });
+        looking.look_up(&inbound, &mut LogBudget::default());
+        assert_eq!(told.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use parsec_actors::scheduling::fleet::RoundFinished;
 use parsec_show::rounds::{Tallies, attempt_json, round_json};
 use serde_json::{Value, json};
 
-use crate::output::{self, Unwritten};
+use parsec_output::{self as output, Unwritten};
 use parsec_settings::OutputFormat;
 
 /// Collects the results and shows them. Results go to stdout, everything else to stderr.

@@ -21,6 +21,7 @@ use parsec_actors::scheduling::fleet::RoundFinished;
 use parsec_actors::supervision::stop::StopTimes;
 use parsec_actors::telemetry::metrics::Role;
 use parsec_api::client::{HttpClient, Timeouts};
+use parsec_api::token::CurrentToken;
 use parsec_host::memory;
 use parsec_lab::world::{OPERATION_TIMEOUT, World, WorldPlan};
 use parsec_lab::{LocalConfig, Region};
@@ -231,7 +232,7 @@ fn server_setup(
         fleet: fleet.clone(),
         place: Place { region: region.to_string(), ip: localhost, ..Place::here() },
         startup_delay: Duration::ZERO,
-        token: None,
+        token: CurrentToken::default(),
         tls: None,
         cmd: "parsec demo".to_owned(),
         // A demonstration is over before a record is an hour old, and checks would disturb its few peers.

@@ -11,7 +11,8 @@ use parsec_actors::recording::recorder::Backlog;
 use parsec_store::{LateSpool, Replayed, SetAside, SpoolDepth, SpoolLimits, StoreConfig, inspect, set_aside};
 use tracing::{error, info};
 
-use crate::{database, output};
+use crate::database;
+use parsec_output as output;
 use parsec_settings::{SpoolAction, SpoolCommandConfig};
 
 /// Where rows for `database` wait: in a spool, or only in memory, which is logged.

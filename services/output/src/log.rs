@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use parsec_host::log::{self, Log};
+use parsec_host::log::{Log, install, of_process};
 use parsec_measure::{escaped_json, harmless, shown};
 use serde_json::{Map, Value};
 use tracing::{Dispatch, dispatcher, error, warn};
@@ -19,7 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use parsec_settings::{LogConfig, LogLevel, OutputFormat};
 
 /// How long the last lines of a process may take to be written: whatever reads them may have stopped reading.
-pub(crate) const LAST_WORDS: Duration = Duration::from_secs(1);
+pub const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The same after a panic, which may be the end of the process. The thread that panicked waits.
 const PANIC_FLUSH: Duration = Duration::from_millis(100);
@@ -119,10 +119,10 @@ impl Write for Lines {
 ///
 /// # Errors
 /// If the system grants no thread.
-pub(crate) fn init(config: &LogConfig, colour: bool) -> io::Result<()> {
+pub fn init(config: &LogConfig, colour: bool) -> io::Result<()> {
     let format = config.format;
     let log = Log::start(io::stderr(), Box::new(move |lines, reason| lost(lines, reason, format, colour)))?;
-    log::install(log.clone());
+    install(log.clone());
     let writer = move || Clean { out: Lines(log.clone()), format, colour };
     subscriber(filter(config.level, config.filter.as_deref()), format, colour, writer).init();
     std::panic::set_hook(Box::new(tell_of_panic));
@@ -176,24 +176,24 @@ fn tell_of_panic(info: &PanicHookInfo<'_>) {
 }
 
 /// Waits for the lines so far to be written, as long as that may take. Call this before the process ends.
-pub(crate) fn flush(limit: Duration) {
-    if let Some(log) = log::of_process() {
+pub fn flush(limit: Duration) {
+    if let Some(log) = of_process() {
         log.flush(limit);
     }
 }
 
 /// Logs the reason for the end of the process. Before there is a log, it is one line on stderr.
-pub(crate) fn last_line(reason: &str) {
-    match log::of_process() {
+pub fn last_line(reason: &str) {
+    match of_process() {
         Some(_) => error!("{reason}"),
         None => note(&format!("error: {reason}")),
     }
 }
 
 /// Writes a line for the user among those of the log: with our own colours, and nothing else that a terminal obeys.
-pub(crate) fn note(text: &str) {
+pub fn note(text: &str) {
     let line = format!("{}\n", shown(text, true));
-    match log::of_process() {
+    match of_process() {
         Some(log) => log.write(line.into_bytes()),
         // Nobody can be told that nobody can be told.
         None => drop(io::stderr().write_all(line.as_bytes())),

@@ -8,7 +8,7 @@ use parsec_measure::shown;
 use parsec_show::Look;
 use thiserror::Error;
 
-use crate::logging;
+use crate::log;
 
 /// The width if stdout is not a terminal.
 const COLUMNS: usize = 100;
@@ -19,11 +19,11 @@ const BEFORE_RESULT: Duration = Duration::from_millis(100);
 /// A result that could not be written.
 #[derive(Debug, Error)]
 #[error("cannot write to standard output")]
-pub(crate) struct Unwritten(#[from] io::Error);
+pub struct Unwritten(#[from] io::Error);
 
 impl Unwritten {
     /// Whether nobody reads any more, as behind `| head`: that is no failure worth a word.
-    pub(crate) fn is_closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         self.0.kind() == ErrorKind::BrokenPipe
     }
 }
@@ -32,8 +32,8 @@ impl Unwritten {
 ///
 /// # Errors
 /// If stdout cannot be written to.
-pub(crate) fn line(text: &str) -> Result<(), Unwritten> {
-    logging::flush(BEFORE_RESULT);
+pub fn line(text: &str) -> Result<(), Unwritten> {
+    log::flush(BEFORE_RESULT);
     Ok(write(io::stdout().lock(), text)?)
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn line(text: &str) -> Result<(), Unwritten> {
 ///
 /// # Errors
 /// If stdout cannot be written to.
-pub(crate) fn help(text: &str) -> Result<(), Unwritten> {
+pub fn help(text: &str) -> Result<(), Unwritten> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
@@ -52,20 +52,20 @@ pub(crate) fn help(text: &str) -> Result<(), Unwritten> {
 ///
 /// # Errors
 /// If stdout cannot be written to.
-pub(crate) fn table(text: &str) -> Result<(), Unwritten> {
-    logging::flush(BEFORE_RESULT);
+pub fn table(text: &str) -> Result<(), Unwritten> {
+    log::flush(BEFORE_RESULT);
     help(text)
 }
 
 /// Prints a message that is not a result. If stderr cannot be written to, nobody is told.
-pub(crate) fn note(text: &str) {
-    logging::note(text);
+pub fn note(text: &str) {
+    log::note(text);
 }
 
 /// The same, and waits a moment until it is there.
-pub(crate) fn note_now(text: &str) {
-    logging::note(text);
-    logging::flush(BEFORE_RESULT);
+pub fn note_now(text: &str) {
+    log::note(text);
+    log::flush(BEFORE_RESULT);
 }
 
 /// Only our own colours pass; all other terminal control sequences are removed, whoever wrote the text.
@@ -75,7 +75,7 @@ fn write(mut out: impl Write, text: &str) -> io::Result<()> {
 }
 
 /// How results look: as the terminal allows, in colours if stdout is a terminal and colours are not switched off.
-pub(crate) fn look(colours_unwanted: bool) -> Look {
+pub fn look(colours_unwanted: bool) -> Look {
     let terminal = Term::stdout();
     let width = terminal.size_checked().map_or(COLUMNS, |(_, columns)| usize::from(columns));
     Look { width, colour: terminal.is_term() && !colours_unwanted }
