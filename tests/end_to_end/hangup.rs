@@ -107,7 +107,8 @@ async fn a_server_on_a_terminal_reads_again_while_it_is_there_and_stops_in_order
 async fn a_demonstration_whose_terminal_hangs_up_ends_in_order() {
     let (stage, directory) = (Stage::begin(), tempfile::tempdir().unwrap());
     let data = path(directory.path(), "data");
-    let quick = ["demo", "--peers", "30", "--servers", "2", "--undialable", "0", "--fleets", "default"];
+    let quick =
+        ["demo", "--peers", "30", "--servers", "2", "--undialable", "0", "--silent", "0", "--fleets", "default"];
     let demo = Process::start(&stage, &[&quick[..], &["--interval", "1s", "--data-dir", &data]].concat());
     demo.out("a round", |line| line.starts_with("round 1").then_some(())).await;
     demo.signal(Signal::SIGHUP);

@@ -157,6 +157,8 @@ async fn a_demonstration_without_a_log_runs_to_its_end() {
         "1",
         "--undialable",
         "0",
+        "--silent",
+        "0",
         "--fleets",
         "default",
         "--data-dir",
