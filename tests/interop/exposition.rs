@@ -43,7 +43,7 @@ pub(crate) const ORIGINAL: [Metric; 6] = [
 ];
 
 /// What stands beside it. A new metric gets a row here.
-pub(crate) const OURS: [Metric; 40] = [
+pub(crate) const OURS: [Metric; 44] = [
     metric("parsec_build_info", "gauge", &["version", "commit"], By::Both),
     metric("parsec_log_lines_lost_total", "counter", &[], By::Both),
     metric("process_cpu_seconds_total", "counter", &[], By::Both),
@@ -68,6 +68,7 @@ pub(crate) const OURS: [Metric; 40] = [
     metric("parsec_recorder_rows_lost_total", "counter", &[], By::Both),
     metric("parsec_recorder_rows_set_aside_total", "counter", &[], By::Both),
     metric("parsec_database_up", "gauge", &[], By::Both),
+    metric("parsec_clock_skew_seconds", "gauge", &[], By::Both),
     metric("parsec_recorder_traces_lost_total", "counter", &[], By::Both),
     metric("parsec_operation_duration_seconds", "histogram", &["operation", "outcome", "fleet"], By::Server),
     metric("parsec_server_ready", "gauge", &["fleet"], By::Server),
@@ -81,6 +82,9 @@ pub(crate) const OURS: [Metric; 40] = [
     metric("parsec_attempt_duration_seconds", "histogram", &["operation", "outcome", "fleet", "region"], By::Scheduler),
     metric("parsec_ready_nodes", "gauge", &["fleet"], By::Scheduler),
     metric("parsec_nodes_left_out", "gauge", &["fleet"], By::Scheduler),
+    metric("parsec_unreachable_nodes", "gauge", &["fleet"], By::Scheduler),
+    metric("parsec_nodes_without_heartbeat", "gauge", &["fleet"], By::Scheduler),
+    metric("parsec_other_schedulers", "gauge", &["fleet"], By::Scheduler),
     metric("parsec_rounds_total", "counter", &["outcome", "fleet"], By::Scheduler),
     metric("parsec_rounds_skipped_total", "counter", &["fleet"], By::Scheduler),
     metric("parsec_round_lateness_seconds", "gauge", &["fleet"], By::Scheduler),

@@ -415,6 +415,11 @@ pub(crate) fn sample(key: &Key, secret_file: &str) -> String {
         (_, "LATENCY") => "50ms".to_owned(),
         (_, "PROTOCOLS") => "/x/kad/1.0.0".to_owned(),
         (_, "WHICH") => "dial".to_owned(),
+        (_, "WHEN") => "2026-11-20".to_owned(),
+        (_, "KIND") => "retrieve".to_owned(),
+        (_, "DIMENSIONS") => "region,day".to_owned(),
+        (_, "SIDE") => "fleet=other".to_owned(),
+        (_, "SHARE") => "7%".to_owned(),
         (_, "LOW-HIGH") => "7-70".to_owned(),
         _ => "something-else".to_owned(),
     }
@@ -429,6 +434,9 @@ pub(crate) fn base(program: Program, key: &Key) -> &'static str {
         Program::Server if key.name == "server.tls_key" => "server --server-tls-cert x.pem",
         // Silent peers and strategy libp2p, which is one of the defaults, go together on real time only.
         Program::Bench if key.name == "bench.silent" => "bench --transport tcp",
+        Program::Compare if key.name == "compare.a" => "compare --b fleet=base",
+        Program::Compare if key.name == "compare.b" => "compare --a fleet=base",
+        Program::Compare => "compare --a fleet=base --b fleet=next",
         // Which settings there are does not depend on their values.
         Program::Config if key.name == "show.schema" => "config",
         program => bare(program),
