@@ -90,7 +90,11 @@ pub(crate) const OURS: [Metric; 44] = [
     metric("parsec_round_lateness_seconds", "gauge", &["fleet"], By::Scheduler),
 ];
 
-/// Both tables.
+/// What is shown only where there is something to show: a server without TLS has no certificate.
+pub(crate) const SOMETIMES: [Metric; 1] =
+    [metric("parsec_certificate_expiry_timestamp_seconds", "gauge", &["certificate"], By::Server)];
+
+/// Both tables of what is always shown.
 pub(crate) fn all() -> impl Iterator<Item = Metric> {
     ORIGINAL.into_iter().chain(OURS)
 }
