@@ -12,6 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::stage::Stage;
 use crate::transcript::{Stream, Transcript};
@@ -144,6 +145,7 @@ impl Process {
         for arg in command.get_args() {
             name.push_str(&format!(" {}", arg.display()));
         }
+        heed_hang_ups();
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}"));
         let out = child.stdout.take().expect("standard output was asked for");
         let err = child.stderr.take().expect("standard error was asked for");
@@ -283,4 +285,13 @@ fn parsec() -> PathBuf {
 pub(crate) fn profile() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows where it is");
     test.ancestors().nth(2).expect("cargo puts tests into a folder of the profile's").to_owned()
+}
+
+/// Who started the tests with `nohup` has them ignore SIGHUP, and whatever they start, too. A signal that we listen for is at its default
+/// in a new process, so that a test finds the same in any case.
+fn heed_hang_ups() {
+    if tokio::runtime::Handle::try_current().is_ok() {
+        // Without it, only the tests about hang-ups fail, under nohup.
+        let _ = signal(SignalKind::hangup());
+    }
 }
