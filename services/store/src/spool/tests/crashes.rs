@@ -55,6 +55,9 @@ struct Model {
     waiting: Vec<(u64, Vec<Row>)>,
     open: BTreeMap<u128, Vec<u128>>,
     planned: BTreeMap<u128, Vec<u128>>,
+    /// The identity of the newest round with each number. A round that has ended never comes again.
+    identities: BTreeMap<u128, u128>,
+    begun: u128,
     now: u64,
     next: u128,
 }
@@ -64,6 +67,18 @@ impl Model {
         let first = self.next;
         self.next += count as u128;
         rows(first..self.next)
+    }
+
+    /// The round with this number that is open, or a new one.
+    fn round(&mut self, number: u128) -> u128 {
+        match self.identities.get(&number) {
+            Some(id) if self.open.contains_key(id) => *id,
+            _ => {
+                self.begun += 1;
+                self.identities.insert(number, self.begun);
+                self.begun
+            }
+        }
     }
 
     fn rows(&self) -> Vec<Row> {
@@ -145,23 +160,26 @@ impl Run {
                 prop_assert_eq!(timeless(&oldest.rows), timeless(&expected));
                 prop_assert_eq!(self.spool().confirm(oldest.end), kept(expected.len()));
             }
-            Op::Announce(id, now, then) => {
+            Op::Announce(number, now, then) => {
+                let id = self.model.round(*number);
                 let ids =
                     |first: u128, count: usize| (0..count as u128).map(|i| first + 10 * id + i).collect::<Vec<_>>();
                 let (attempts, planned) = (ids(1_000, *now), ids(2_000, *then));
-                self.spool().announce(&round(*id), &of_round(*id, &attempts), &of_round(*id, &planned)).unwrap();
-                self.model.open.insert(*id, attempts);
-                self.model.planned.insert(*id, planned);
+                self.spool().announce(&round(id), &of_round(id, &attempts), &of_round(id, &planned)).unwrap();
+                self.model.open.insert(id, attempts);
+                self.model.planned.insert(id, planned);
             }
-            Op::Begin(id) => {
-                let Some(planned) = self.model.planned.remove(id) else { return Ok(()) };
-                self.spool().begin(&round(*id), &of_round(*id, &planned)).unwrap();
-                self.model.open.entry(*id).or_default().extend(planned);
+            Op::Begin(number) => {
+                let Some(id) = self.model.identities.get(number).copied() else { return Ok(()) };
+                let Some(planned) = self.model.planned.remove(&id) else { return Ok(()) };
+                self.spool().begin(&round(id), &of_round(id, &planned)).unwrap();
+                self.model.open.entry(id).or_default().extend(planned);
             }
-            Op::Forget(id) => {
-                self.spool().forget(round(*id).id).unwrap();
-                self.model.open.remove(id);
-                self.model.planned.remove(id);
+            Op::Forget(number) => {
+                let Some(id) = self.model.identities.get(number).copied() else { return Ok(()) };
+                self.spool().forget(round(id).id).unwrap();
+                self.model.open.remove(&id);
+                self.model.planned.remove(&id);
             }
             Op::Expire => {
                 let now = self.model.now;
