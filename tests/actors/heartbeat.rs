@@ -162,6 +162,17 @@ async fn a_beat_that_is_under_way_does_not_undo_the_farewell() {
 }
 
 #[actix::test]
+async fn a_database_that_does_not_say_which_schedulers_there_are_holds_up_neither_the_farewell_nor_the_beats() {
+    let ward = Ward::open();
+    ward.store.takes(Call::Schedulers, [], Mood::Hangs);
+    let beats = ward.beats(3).await;
+    assert!(beats.windows(2).all(|two| two[1] - two[0] <= BEAT + secs(6)), "{beats:?}");
+    let asked = Instant::now();
+    assert_eq!(ward.stop().ask(Stop).await, Ok(()));
+    assert_eq!((asked.elapsed(), ward.store.read(|store| store.offline.clone())), (Duration::ZERO, vec![NODE]));
+}
+
+#[actix::test]
 async fn it_stops_also_when_the_database_is_away() {
     let ward = Ward::open();
     ward.beats(1).await;

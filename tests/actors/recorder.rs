@@ -1,5 +1,6 @@
 //! What was measured gets into the database: in order, each row once, whatever happens.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use parsec_store::{Row, SetAside, set_aside};
 use tokio::time::{Instant, pause, sleep};
 
 use crate::fakes::{Call, FakeStore, Mood, POLICY, Witness, counted, measured, metrics, millis, secs};
+use crate::spooling::time_goes_on;
 
 /// How long a row waits for company.
 const LINGER: Duration = Duration::from_millis(100);
@@ -195,9 +197,24 @@ async fn the_pauses_between_tries_double_up_to_five_seconds_and_start_small_the_
 
 /// A recorder that sets refused rows aside, below this directory.
 fn desk_over(directory: &Path) -> Desk {
+    desk_with(file_below(directory, 1 << 30))
+}
+
+fn desk_with(file: SetAside) -> Desk {
     pause();
-    let file = SetAside::of(directory, &"postgres://ann@db/parsec".parse().unwrap(), 1 << 30);
     Desk::over(FakeStore::with(vec![]), Backlog::default().setting_aside(file))
+}
+
+/// The file for refused rows.
+fn file_below(directory: &Path, max_bytes: u64) -> SetAside {
+    SetAside::of(directory, &"postgres://ann@db/parsec".parse().unwrap(), max_bytes)
+}
+
+/// Has whoever writes into this file wait, as if the disk gave no answer, until what is returned is dropped.
+fn hangs(file: &SetAside) -> File {
+    let held = File::create(file.path()).unwrap();
+    held.lock().unwrap();
+    held
 }
 
 /// How many rows the file has, and how many of them are refused but for their traces.
@@ -291,6 +308,48 @@ async fn told_to_stop_it_waits_for_a_disk_that_takes_refused_rows() {
         std::fs::remove_file(&spool).unwrap();
     });
     assert_eq!((stopped, desk.backlog.len(), aside(&spool)), (Ok(()), 0, (1, 0)));
+}
+
+#[actix::test]
+async fn refused_rows_wait_in_memory_for_a_disk_that_hangs_until_they_are_on_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = file_below(directory.path(), 1 << 30);
+    let disk = hangs(&file);
+    let desk = desk_with(file);
+    let bad = [attempt(), attempt(), attempt()];
+    desk.store.change(|store| store.refused.extend(bad.iter().map(|bad| bad.id)));
+    for (before, bad) in bad.into_iter().enumerate() {
+        desk.record(vec![Row::Attempt(bad)]);
+        time_goes_on(sleep(secs(20))).await;
+        assert_eq!((desk.backlog.in_memory(), desk.rows_lost()), (before + 1, 0));
+    }
+    drop(disk);
+    until_empty(&desk).await;
+    assert_eq!((desk.rows_lost(), aside(directory.path())), (0, (3, 0)), "each is there once");
+}
+
+#[actix::test]
+async fn refused_rows_for_which_a_disk_that_hung_has_no_room_are_counted_as_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = file_below(directory.path(), 1);
+    let disk = hangs(&file);
+    let desk = desk_with(file);
+    let bad = attempt();
+    desk.store.change(|store| store.refused.push(bad.id));
+    desk.record(vec![Row::Attempt(bad)]);
+    time_goes_on(sleep(secs(7))).await;
+    assert_eq!((desk.backlog.in_memory(), desk.rows_lost()), (1, 0));
+    drop(disk);
+    until_empty(&desk).await;
+    sleep(secs(11)).await;
+    assert_eq!(desk.rows_lost(), 1);
+}
+
+/// Waits until nothing is left, also of what the database has refused.
+async fn until_empty(desk: &Desk) {
+    while !desk.backlog.is_empty() {
+        sleep(millis(1)).await;
+    }
 }
 
 #[actix::test]

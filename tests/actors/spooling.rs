@@ -308,7 +308,7 @@ async fn lookups_are_noted_as_they_begin_with_the_key_that_the_provider_wrote() 
 }
 
 /// Lets time go on until `done`: a thread that waits for a disk keeps the clock from running by itself.
-async fn time_goes_on<T>(done: impl Future<Output = T>) -> T {
+pub(crate) async fn time_goes_on<T>(done: impl Future<Output = T>) -> T {
     let clock = async {
         loop {
             advance(millis(100)).await;

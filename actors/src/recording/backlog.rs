@@ -52,6 +52,15 @@ pub(super) enum End {
     Disk(Mark),
 }
 
+/// Rows that are lost, by the reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Losses {
+    /// They were on disk and cannot be read any more.
+    pub(super) damaged: usize,
+    /// The backlog has no room for them.
+    pub(super) no_room: usize,
+}
+
 impl Backlog {
     /// Rows wait in this spool; those that it already holds come first.
     pub fn on_disk(spool: Box<dyn Spooling>) -> Self {
@@ -76,6 +85,12 @@ impl Backlog {
     /// Puts refused rows, and those that could not be put there before, into their file. Returns how many are lost.
     pub(super) async fn set_aside(&self, refused: Vec<Refused>) -> usize {
         if refused.is_empty() && !self.has_refused() { 0 } else { self.refused.keep(refused).await }
+    }
+
+    /// How many refused rows have been found to be lost since the last call, later than [`set_aside`](Self::set_aside) could
+    /// tell.
+    pub(super) fn refused_lost_late(&self) -> usize {
+        self.refused.lost_late()
     }
 
     /// Waits until rows are pushed, if none have been since the last time.
@@ -215,15 +230,14 @@ impl Backlog {
         })
     }
 
-    /// Opens a spool that could not be opened before, and takes over what processes have left that are gone. Returns how many
-    /// rows are found lost.
-    pub(super) async fn look_after(&self) -> usize {
-        let Some(disk) = &self.disk else { return 0 };
+    /// Opens a spool that could not be opened before, and takes over what processes have left that are gone.
+    pub(super) async fn look_after(&self) -> Losses {
+        let Some(disk) = &self.disk else { return Losses::default() };
         let mut found = match disk.with(|spool| spool.look_after()).await {
             Ok(found) => found,
             Err(error) => {
                 self.note(disk, Some(error));
-                return 0;
+                return Losses::default();
             }
         };
         tell(&found);
@@ -232,7 +246,8 @@ impl Backlog {
         }
         let in_hand = std::mem::take(&mut found.in_hand);
         let rows = in_hand.len();
-        found.lost + if self.push(in_hand).is_err() { rows } else { 0 }
+        let no_room = if self.push(in_hand).is_err() { rows } else { 0 };
+        Losses { damaged: found.lost, no_room }
     }
 
     /// Logs once that the disk accepts no rows, and once that it does again.
@@ -246,6 +261,13 @@ impl Backlog {
             Some(reason) => error!(reason, rows_in_memory, "the spool takes no rows; they are kept in memory only"),
             None => info!("the spool takes rows again"),
         }
+    }
+}
+
+/// Logs that there was no room for rows.
+pub(super) fn tell_no_room(rows: usize) {
+    if rows > 0 {
+        error!(rows, "no room for rows while the database is away; they are lost");
     }
 }
 

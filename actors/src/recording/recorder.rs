@@ -22,7 +22,7 @@ use crate::supervision::stop::Stop;
 use crate::supervision::supervise::Child;
 use crate::telemetry::metrics::Metrics;
 
-use super::backlog::{Batch, tell_lost};
+use super::backlog::{Batch, Losses, tell_lost, tell_no_room};
 use super::disk::{DISK_LIMIT, DiskError};
 use super::memory::BacklogFull;
 
@@ -45,6 +45,9 @@ const LAST_WRITE: Duration = Duration::from_secs(4);
 /// How often the disk is maintained: it is opened if it could not be opened before, what processes have left that are gone is
 /// taken over, rows that are too old are dropped, and its fill level is reported. A killed neighbour's rows wait no longer.
 const LOOK_AFTER: Duration = Duration::from_secs(10);
+
+/// How often it is logged that the database refuses rows: a person needs it once, and a log that is looked at has it.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 
 /// How often the database is asked how it is. Of a server on the network it is assumed that what was answered lately is
 /// still true; a file is looked at each time.
@@ -137,7 +140,7 @@ impl RecorderHandle {
             Ok(without) => self.metrics.traces_lost(without),
             Err(BacklogFull) => {
                 self.metrics.rows_lost(count);
-                error!(rows = count, "no room for rows while the database is away; they are lost");
+                tell_no_room(count);
             }
         }
     }
@@ -270,8 +273,9 @@ impl Recorder {
     fn tell(&mut self) {
         let RecorderConfig { backlog, metrics, .. } = &self.config;
         metrics.traces_lost(backlog.traces_lost());
+        metrics.rows_lost(backlog.refused_lost_late());
         let spool = backlog.spool();
-        metrics.backlog(backlog.in_memory(), backlog.spool().map_or(0, |spool| spool.rows));
+        metrics.backlog(backlog.in_memory(), spool.map_or(0, |spool| spool.rows));
         let Some(spool) = spool else { return };
         metrics.spool(&spool, backlog.works());
         let nearly_full = fullness(&spool) > NEARLY_FULL;
@@ -296,8 +300,10 @@ impl Recorder {
             (refused, backlog.look_after().await, backlog.expire().await)
         };
         context.spawn(looking.into_actor(self).map(|(refused, lost, expired), actor, context| {
-            actor.config.metrics.rows_lost(refused + lost + expired.rows + expired.lost);
-            tell_lost(lost + expired.lost);
+            let Losses { damaged, no_room } = lost;
+            actor.config.metrics.rows_lost(refused + damaged + no_room + expired.rows + expired.lost);
+            tell_lost(damaged + expired.lost);
+            tell_no_room(no_room);
             if expired.rows > 0 {
                 let rows = expired.rows;
                 error!(rows, "rows have waited for the database for longer than the spool keeps them; they are lost");
@@ -335,10 +341,10 @@ impl Recorder {
         }));
     }
 
-    /// Logs that the database refuses rows: the first time, and then once a minute at most.
+    /// Logs that the database refuses rows: the first time, and then no more often than every [`TELL_AGAIN`].
     fn tell_refusals(&mut self, refusals: Option<Refusals>) {
         let Some(Refusals { rows, in_part, lost, why }) = refusals else { return };
-        if self.told_of_refusals.is_some_and(|told| told.elapsed() < LOOK_AFTER) {
+        if self.told_of_refusals.is_some_and(|told| told.elapsed() < TELL_AGAIN) {
             debug!(rows, in_part, lost, why, "the database refuses rows");
             return;
         }

@@ -15,7 +15,7 @@ use parsec_dht::Readiness;
 use parsec_measure::{HEARTBEAT_INTERVAL, NodeId};
 use parsec_store::{Store, StoreError};
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
 use crate::serving::dht_node::GetReadiness;
@@ -34,8 +34,11 @@ const READINESS_POLL: Duration = Duration::from_millis(250);
 /// How soon another try is made after the database failed.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// How long a beat may take: the DHT node has 12 s to answer, and the store's own limit for a call is 60 s. A beat that
-/// takes longer will never return.
+/// How long the database may take to say which schedulers there are: those known from the last beat do meanwhile.
+const SCHEDULERS_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a beat may take: the DHT node has 12 s to answer, the store's own limit for a call is 60 s, and the schedulers have
+/// theirs. A beat that takes longer will never return.
 const BEAT_LIMIT: Duration = Duration::from_secs(90);
 
 /// What the heartbeat needs.
@@ -129,18 +132,21 @@ async fn beat(config: HeartbeatConfig, has_beaten: bool, farewell: Arc<Mutex<boo
             Err(error) => return Err(Missed::Failed(error.to_string())),
         }
     }
-    let farewell = farewell.lock().await;
-    if *farewell {
-        return Ok(());
-    }
-    let skew = config.store.heartbeat(config.node).await.map_err(|error| match error {
-        StoreError::NoSuchNode(_) => Missed::RowGone(error.to_string()),
-        error => Missed::Failed(error.to_string()),
-    })?;
+    let skew = {
+        let farewell = farewell.lock().await;
+        if *farewell {
+            return Ok(());
+        }
+        config.store.heartbeat(config.node).await.map_err(|error| match error {
+            StoreError::NoSuchNode(_) => Missed::RowGone(error.to_string()),
+            error => Missed::Failed(error.to_string()),
+        })?
+    };
     config.metrics.clock_skew(skew);
-    match config.store.recent_schedulers().await {
-        Ok(names) => config.metrics.known_schedulers(names),
-        Err(error) => debug!(%error, "it is not known which schedulers there are"),
+    match timeout(SCHEDULERS_LIMIT, config.store.recent_schedulers()).await {
+        Ok(Ok(names)) => config.metrics.known_schedulers(names),
+        Ok(Err(error)) => debug!(%error, "it is not known which schedulers there are"),
+        Err(_) => debug!(limit = ?SCHEDULERS_LIMIT, "the database does not say which schedulers there are"),
     }
     Ok(())
 }

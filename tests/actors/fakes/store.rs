@@ -41,17 +41,20 @@ pub(crate) enum Call {
     Roster,
     OtherSchedulers,
     Heartbeat,
+    /// Which schedulers there are.
+    Schedulers,
     MarkOffline,
     Record,
     ClaimChecks,
 }
 
 impl Call {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::RegisterScheduler,
         Self::Roster,
         Self::OtherSchedulers,
         Self::Heartbeat,
+        Self::Schedulers,
         Self::MarkOffline,
         Self::Record,
         Self::ClaimChecks,
@@ -328,6 +331,7 @@ impl Store for FakeStore {
     }
 
     async fn recent_schedulers(&self) -> Result<Vec<String>, StoreError> {
+        self.take(Call::Schedulers).await?;
         Ok(self.read(|content| content.schedulers.iter().map(FleetGroup::scheduler_id).collect()))
     }
 
