@@ -164,6 +164,12 @@ async fn a_comparison_has_a_verdict_where_the_data_carry_one() {
     assert!(provide["ratio"]["high"].as_f64().unwrap() < 0.2, "{provide}");
     assert_eq!(verdict("provide", "success")["verdict"], "inconclusive");
 
+    // Within one region of each.
+    let regions = ["compare", "--a", "region=eu-central-1,fleet=default", "--b", "region=eu-central-1,fleet=optprov"];
+    let ended = ask(&stage, &[&regions[..], &["--margin", "7%", "--database-url", &file.url()]].concat()).await;
+    let text = ended.out.join("\n");
+    assert!(text.contains("faster") && text.contains("times within 7 %, success rates within 1 % (points)"), "{text}");
+
     // A group against itself at another time: no difference is found.
     let days =
         ["compare", "--a", "until=2026-09-22", "--b", "since=2026-09-22", "--fleet", "default", "--database-url"];

@@ -39,8 +39,6 @@ pub struct ArchivedOperation {
     pub duration: Duration,
     /// Whether the server answered from its own records, so that no DHT was measured.
     pub from_own_records: bool,
-    /// How many peers had the record written to them when a publication returned.
-    pub holders_stored: Option<u32>,
 }
 
 /// What became of rounds.

@@ -45,5 +45,5 @@ pub use outcome::{Effort, Measured, Measurement, OperationKind, OutcomeClass};
 pub use plan::{MIN_READY_NODES, Rotation, RoundPlan, TooFewNodes};
 pub use schedule::{Due, Schedule};
 pub use stranger::{escaped_json, harmless, is_harmful, shown};
-pub use summary::{Tally, quantile};
+pub use summary::{Tally, nearest_rank, quantile};
 pub use trace::{FollowUp, MAX_TRACED_REQUESTS, RequestEnd, RequestKind, StrategyKind, Trace, TracedRequest, Warmth};

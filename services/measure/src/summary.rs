@@ -8,11 +8,15 @@ use crate::{Measured, OutcomeClass};
 /// How many durations a tally keeps: the quantiles are of the newest ones. About 1.6 MB when full.
 const KEPT: usize = 100_000;
 
+/// The rank, from 1, of the quantile `q` of `n` values: the nearest rank. 1 if there are none.
+pub fn nearest_rank(q: f64, n: usize) -> usize {
+    ((q.clamp(0.0, 1.0) * n as f64).ceil() as usize).max(1)
+}
+
 /// The nearest-rank quantile: the smallest value that at least a share `q` of `sorted` does not exceed.
 /// `None` if there is no value. No interpolation: what is reported was measured.
 pub fn quantile(sorted: &[Duration], q: f64) -> Option<Duration> {
-    let rank = (q.clamp(0.0, 1.0) * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.max(1) - 1).copied()
+    sorted.get(nearest_rank(q, sorted.len()) - 1).copied()
 }
 
 /// Counts and durations of one kind of operation in one fleet.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
-use parsec_measure::{ArchivedNode, NodeId, OperationKind};
+use parsec_measure::{ArchivedNode, NodeId, OperationKind, Share};
 use parsec_results::statistics::{self, Comparison, Sample};
-use parsec_results::{Dimension, Group, Grouping, Looked};
+use parsec_results::{Group, Grouping, Looked};
 use parsec_settings::{
     CompareConfig, CompareFormat, DatabaseConfig, ResultsConfig, ResultsFormat, SelectionConfig, Side,
 };
@@ -23,7 +23,8 @@ use parsec_output as output;
 pub(crate) async fn run(config: ResultsConfig) -> anyhow::Result<ExitCode> {
     let reader = Reader::open(&config.database).await?;
     let selection = selected(&config.selection, &Side::default(), Utc::now())?;
-    let (groups, looked) = reader.read(&selection, config.selection.kind, &config.by).await?;
+    let grouping = Grouping::new(config.by.clone(), reader.nodes.clone());
+    let (groups, looked) = reader.read(&selection, grouping).await?;
     let rounds = reader.archive.rounds(&selection).await?;
     let groups = Groups { by: config.by.iter().map(|dimension| dimension.as_str()).collect(), groups };
     if groups.groups.is_empty() {
@@ -52,9 +53,11 @@ pub(crate) async fn compare(config: CompareConfig) -> anyhow::Result<ExitCode> {
     let (a, a_used) = reader.side(&config, &config.a, now).await?;
     let (b, b_used) = reader.side(&config, &config.b, now).await?;
     let pairs = Pairs { names: (config.a.name.clone(), config.b.name.clone()), pairs: compared(&config, a, b)? };
+    let percent = |share: Share| parsec_show::words::percent(share.get());
     let remark = format!(
-        "a: {a_used}\nb: {b_used}\nIntervals: 95 %, by round. Equal: within {} of the time, {} of success.",
-        config.margin, config.success_margin
+        "a: {a_used}\nb: {b_used}\nIntervals: 95 %, by round. Equal: times within {}, success rates within {} (points).",
+        percent(config.margin),
+        percent(config.success_margin)
     );
     match config.format {
         CompareFormat::Text => output::line(&format!("{}\n\n{remark}", pairs.text()))?,
@@ -72,17 +75,33 @@ type Named = BTreeMap<(Vec<String>, OperationKind), Sample>;
 
 /// Each group of one side with its like on the other.
 fn compared(config: &CompareConfig, a: Named, mut b: Named) -> anyhow::Result<Vec<Pair>> {
-    let both: Vec<_> = a.into_iter().filter_map(|(name, a)| Some((b.remove(&name)?, name, a))).collect();
+    let (mut both, mut alone) = (Vec::new(), Vec::new());
+    for (name, a) in a {
+        match b.remove(&name) {
+            Some(b) => {
+                let (common_a, common_b) = (a.in_strata_of(&b), b.in_strata_of(&a));
+                let due = |sample: &Sample| sample.counts().due;
+                let left_out = due(&a) + due(&b) - due(&common_a) - due(&common_b);
+                both.push((name, common_a, common_b, left_out));
+            }
+            None => alone.push((name, &config.a.name)),
+        }
+    }
+    alone.extend(b.into_keys().map(|name| (name, &config.b.name)));
     if both.is_empty() {
         bail!("the sides {} and {} have no group in common", config.a.name, config.b.name);
     }
-    let samples: Vec<_> = both.iter().map(|(b, _, a)| (a, b)).collect();
-    let (margin, success_margin) = (config.margin.share(), config.success_margin.share());
+    for ((common, kind), side) in alone {
+        output::note(&format!("{} {kind}: only {side} has measured this; left out", common.join(" ")));
+    }
+    let samples: Vec<_> = both.iter().map(|(_, a, b, _)| (a, b)).collect();
+    let (margin, success_margin) = (config.margin.get(), config.success_margin.get());
     let compared = statistics::compare(&samples, Comparison { margin, success_margin, ..Comparison::default() });
-    let pairs = both.into_iter().zip(compared).map(|((b, (common, kind), a), compared)| Pair {
+    let pairs = both.into_iter().zip(compared).map(|(((common, kind), a, b, left_out), compared)| Pair {
         common: common.join(" "),
         kind,
         samples: (a, b),
+        left_out,
         compared: compared.map_err(|error| error.to_string()),
     });
     Ok(pairs.collect())
@@ -95,10 +114,12 @@ fn selected(common: &SelectionConfig, side: &Side, now: DateTime<Utc>) -> anyhow
         until: side.until.or(common.until).map(|when| when.seen_from(now)),
         fleets: side.fleet.clone().map_or_else(|| common.fleets.clone().unwrap_or_default(), |fleet| vec![fleet]),
         regions: side.region.clone().map_or_else(|| common.regions.clone().unwrap_or_default(), |region| vec![region]),
+        kind: common.kind,
     };
     match (selection.since, selection.until) {
         (Some(since), Some(until)) if since >= until => {
-            bail!("nothing lies between --since {} and --until {}", shown(since), shown(until))
+            let side = if side.name.is_empty() { String::new() } else { format!(" on the side {}", side.name) };
+            bail!("nothing lies between --since {} and --until {}{side}", shown(since), shown(until))
         }
         _ => Ok(selection),
     }
@@ -121,8 +142,11 @@ impl Reader {
     /// What stands on one side of a comparison, and which rows that is.
     async fn side(&self, config: &CompareConfig, side: &Side, now: DateTime<Utc>) -> anyhow::Result<(Named, String)> {
         let selection = selected(&config.selection, side, now)?;
-        let by = config.by.clone().unwrap_or_default();
-        let (groups, looked) = self.read(&selection, config.selection.kind, &by).await?;
+        let grouping = Grouping::new(config.by.clone().unwrap_or_default(), self.nodes.clone());
+        // Where regions are what is compared, they cannot be what is kept apart.
+        let of_regions = config.a.region.is_some() || config.b.region.is_some();
+        let grouping = if of_regions { grouping.across_regions() } else { grouping };
+        let (groups, looked) = self.read(&selection, grouping).await?;
         if groups.is_empty() {
             bail!("no measurement is recorded {}: nothing stands on the side {}", told(&selection), side.name);
         }
@@ -130,21 +154,13 @@ impl Reader {
         Ok((named, used(&selection, looked)))
     }
 
-    async fn read(
-        &self,
-        selection: &Selection,
-        kind: Option<OperationKind>,
-        by: &[Dimension],
-    ) -> anyhow::Result<(Vec<Group>, Looked)> {
-        let mut grouping = Grouping::new(by.to_vec(), self.nodes.clone());
+    async fn read(&self, selection: &Selection, mut grouping: Grouping) -> anyhow::Result<(Vec<Group>, Looked)> {
         let mut after = None;
         loop {
             let page = self.archive.operations(selection, after).await?;
             let Some(last) = page.last() else { return Ok(grouping.finish()) };
             after = Some(last.id);
-            page.iter()
-                .filter(|operation| kind.is_none_or(|kind| kind == operation.kind))
-                .for_each(|operation| grouping.add(operation));
+            page.iter().for_each(|operation| grouping.add(operation));
         }
     }
 }

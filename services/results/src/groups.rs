@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 
-use parsec_measure::{ArchivedNode, ArchivedOperation, NodeId, OperationKind, RoundId, UnknownName};
+use parsec_measure::{ArchivedNode, ArchivedOperation, NodeId, OperationKind, RoundId};
 
 use crate::statistics::{Observation, Sample};
 
@@ -26,9 +25,6 @@ pub enum Dimension {
 }
 
 impl Dimension {
-    /// Every one.
-    pub const ALL: [Self; 6] = [Self::Fleet, Self::Region, Self::Peer, Self::Day, Self::Hour, Self::Probe];
-
     /// Its name on the command line and in tables.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -61,15 +57,6 @@ impl fmt::Display for Dimension {
     }
 }
 
-impl FromStr for Dimension {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let known = Self::ALL.into_iter().find(|dimension| dimension.as_str() == name);
-        known.ok_or_else(|| UnknownName { what: "dimension", name: name.to_owned() })
-    }
-}
-
 /// Operations of one kind that have something in common.
 #[derive(Debug, Clone)]
 pub struct Group {
@@ -98,7 +85,7 @@ pub struct Looked {
 pub struct Grouping {
     by: Vec<Dimension>,
     nodes: BTreeMap<NodeId, ArchivedNode>,
-    /// The regions in the order in which they were met: their numbers are the strata of comparisons.
+    /// The numbers of regions, which are the strata of comparisons. Empty where regions are what is compared.
     regions: BTreeMap<String, u32>,
     groups: BTreeMap<(Vec<String>, OperationKind), Vec<Observation>>,
     looked: Looked,
@@ -113,6 +100,13 @@ impl Grouping {
             regions.entry(node.region.clone()).or_insert(next);
         }
         Self { by, nodes, regions, groups: BTreeMap::new(), looked: Looked::default() }
+    }
+
+    /// Does not keep regions apart within groups: they are what is compared.
+    #[must_use]
+    pub fn across_regions(mut self) -> Self {
+        self.regions.clear();
+        self
     }
 
     /// Counts one in.
@@ -160,6 +154,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::statistics::{Comparison, compare};
 
     fn nodes() -> BTreeMap<NodeId, ArchivedNode> {
         let node = |fleet: &str, region: &str| ArchivedNode {
@@ -182,7 +177,6 @@ mod tests {
             started: Utc.with_ymd_and_hms(2026, 11, 27, 23, 59, 59).unwrap(),
             duration: Duration::from_secs(1),
             from_own_records: false,
-            holders_stored: None,
         }
     }
 
@@ -232,10 +226,22 @@ mod tests {
     }
 
     #[test]
-    fn every_dimension_is_read_by_its_name() {
-        for dimension in Dimension::ALL {
-            assert_eq!(dimension.as_str().parse(), Ok(dimension));
-        }
-        assert!("colour".parse::<Dimension>().is_err());
+    fn regions_are_kept_apart_unless_they_are_what_is_compared() {
+        let sample = |node: i32, first: u128, across: bool| {
+            let grouping = Grouping::new(vec![], nodes());
+            let mut grouping = if across { grouping.across_regions() } else { grouping };
+            for round in first..first + 20 {
+                let round = RoundId(Uuid::from_u128(round << 64));
+                grouping.add(&ArchivedOperation { round, ..operation(node, OperationKind::Provide) });
+            }
+            grouping.finish().0.remove(0).sample
+        };
+        let compared = |across: bool| {
+            let (eu, us) = (sample(1, 0, across), sample(2, 100, across));
+            let how = Comparison { resamples: 100, ..Comparison::default() };
+            compare(&[(&eu, &us)], how).remove(0).map(|figures| figures.len())
+        };
+        assert_eq!(compared(true), Ok(2), "p50 and success");
+        assert!(compared(false).is_err(), "they have no region in common");
     }
 }

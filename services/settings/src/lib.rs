@@ -52,7 +52,7 @@ pub use demo::{DemoConfig, DemoFleet};
 pub use error::ConfigError;
 pub use programs::Command;
 pub use redact::redacted;
-pub use results::{CompareConfig, CompareFormat, Margin, ResultsConfig, ResultsFormat, SelectionConfig, Side, When};
+pub use results::{CompareConfig, CompareFormat, ResultsConfig, ResultsFormat, SelectionConfig, Side, When};
 pub use secrecy::Secret;
 pub use serving::{DenylistFiles, DhtConfig, HealthConfig, PlaceConfig, SchedulerConfig, ServerConfig};
 pub use show::ShowConfig;

@@ -1,11 +1,10 @@
 //! The settings of the commands that answer questions about what was measured.
 
-use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use parsec_measure::{Fleet, OperationKind, read_duration};
+use parsec_measure::{Fleet, OperationKind, Share, read_duration};
 use parsec_results::Dimension;
 
 use crate::common::{CommonConfig, DatabaseConfig};
@@ -136,35 +135,14 @@ impl Value for Side {
     }
 }
 
-/// A part of something, as a share or in percent.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Margin(f64);
-
-impl Eq for Margin {}
-
-impl Margin {
-    /// As a share: 0.05 for 5 %.
-    pub fn share(self) -> f64 {
-        self.0
-    }
-}
-
-impl fmt::Display for Margin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} %", 100.0 * self.0)
-    }
-}
-
-impl Value for Margin {
-    fn read(text: &str) -> Reading<Self> {
-        let (number, scale) = match text.strip_suffix('%') {
-            Some(percent) => (percent.trim_end(), 100.0),
-            None => (text, 1.0),
-        };
-        let margin =
-            number.parse::<f64>().ok().map(|number| number / scale).filter(|margin| (0.0..=1.0).contains(margin));
-        margin.map(Self).ok_or_else(|| "expected a share from 0 to 1 or percent, such as 0.05 or 5%".to_owned())
-    }
+/// A share, or so many percent.
+fn share_or_percent(text: &str) -> Reading<Share> {
+    let (number, scale) = match text.strip_suffix('%') {
+        Some(percent) => (percent.trim_end(), 100.0),
+        None => (text, 1.0),
+    };
+    let margin = number.parse::<f64>().ok().and_then(|number| Share::new(number / scale));
+    margin.ok_or_else(|| "expected a share from 0 to 1 or percent, such as 0.05 or 5%".to_owned())
 }
 
 settings! {
@@ -196,8 +174,8 @@ settings! {
     a: Side = ("compare.a", "a", "SIDE"), "What to compare with, such as fleet=default";
     b: Side = ("compare.b", "b", "SIDE"), "What to compare, such as fleet=optprov";
     by: Option<Vec<Dimension>> = ("compare.by", "by", "DIMENSIONS"), "Compare within each region, day, …, instead of as a whole";
-    margin: Margin = ("compare.margin", "margin", "SHARE").default("5%"), "By how much times may differ and still count as equal";
-    success_margin: Margin = ("compare.success_margin", "success-margin", "SHARE").default("1%"),
+    margin: Share = ("compare.margin", "margin", "SHARE").default("5%") by share_or_percent, "By how much times may differ and still count as equal";
+    success_margin: Share = ("compare.success_margin", "success-margin", "SHARE").default("1%") by share_or_percent,
         "By how much success rates may differ and still count as equal, in percentage points";
     format: CompareFormat = ("compare.format", "format", "FORMAT").default("text"), "How the result is written";
 }
@@ -245,10 +223,10 @@ mod tests {
     #[test]
     fn a_margin_is_a_share_or_percent() {
         for (text, share) in [("5%", 0.05), ("0.05", 0.05), ("0", 0.0), ("12.5 %", 0.125)] {
-            assert_eq!(<Margin as Value>::read(text).map(Margin::share), Ok(share), "{text}");
+            assert_eq!(share_or_percent(text).map(Share::get), Ok(share), "{text}");
         }
         for text in ["", "5", "-1%", "NaN", "101%"] {
-            assert!(<Margin as Value>::read(text).is_err(), "{text}");
+            assert!(share_or_percent(text).is_err(), "{text}");
         }
     }
 }

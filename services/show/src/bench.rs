@@ -1,11 +1,9 @@
 //! A comparison of strategies: a table for people, JSON or CSV for programs.
 
+use crate::{table, words};
 use comfy_table::{CellAlignment, Table, presets};
 use parsec_measure::{OperationKind, StrategyKind};
 use parsec_results::bench::BenchRow;
-use serde_json::Value;
-
-use crate::words;
 
 /// The columns of the CSV file, in their order: the fields of a [`BenchRow`].
 const COLUMNS: [&str; 18] = [
@@ -119,21 +117,13 @@ pub fn json(rows: &[BenchRow]) -> String {
     format!("{rows:#}")
 }
 
-/// For spreadsheets, as RFC 4180 defines it: a header, lines that end in CR LF; unknown values are empty.
+/// For spreadsheets.
 pub fn csv(rows: &[BenchRow]) -> String {
-    let field = |value: &Value| match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        value => value.to_string(),
-    };
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    let in_memory = "memory takes every record";
-    writer.write_record(COLUMNS).expect(in_memory);
-    for row in rows {
+    let columns = |row: &BenchRow| {
         let row = serde_json::to_value(row).expect("a row is names and numbers");
-        writer.write_record(COLUMNS.map(|column| field(&row[column]))).expect(in_memory);
-    }
-    String::from_utf8(writer.into_inner().expect(in_memory)).expect("made of texts")
+        COLUMNS.iter().map(|column| row[column].clone()).collect()
+    };
+    table::csv(COLUMNS, rows.iter().map(columns))
 }
 
 #[cfg(test)]

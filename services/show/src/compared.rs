@@ -1,11 +1,11 @@
 //! Two groups of measurements side by side: what differs, how sure that is, and what would settle it.
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, Table};
 use parsec_measure::OperationKind;
-use parsec_results::statistics::{Compared, Figure, Interval, Sample, Verdict};
+use parsec_results::statistics::{Compared, Interval, Sample, Verdict};
 use serde_json::{Value, json};
 
-use crate::groups;
+use crate::{groups, table};
 
 /// Two groups of one kind that were compared, and what came of it.
 #[derive(Debug)]
@@ -16,8 +16,18 @@ pub struct Pair {
     pub kind: OperationKind,
     /// The first group, and the second, which is told in terms of the first.
     pub samples: (Sample, Sample),
+    /// How many attempts are left out, because only one of the two has measured in their region.
+    pub left_out: usize,
     /// The figures that both carry, or why there are none.
     pub compared: Result<Vec<Compared>, String>,
+}
+
+impl Pair {
+    /// Whether this quantile of both groups falls among failures.
+    fn samples_fail_at(&self, q: f64) -> bool {
+        let fails = |sample: &Sample| sample.quantile(q).is_some_and(|quantile| !quantile.value.succeeded());
+        fails(&self.samples.0) && fails(&self.samples.1)
+    }
 }
 
 /// Everything that was compared at once.
@@ -32,19 +42,12 @@ pub struct Pairs {
 impl Pairs {
     /// For people, on a terminal.
     pub fn text(&self) -> String {
-        let mut table = self.table("\n");
-        table.load_style(presets::NOTHING);
-        table.column_iter_mut().for_each(|column| {
-            column.set_padding((0, 2));
-        });
-        format!("{}{}", table.trim_fmt(), self.remarks())
+        format!("{}{}", table::plain(self.table("\n")), self.remarks())
     }
 
     /// For issue trackers.
     pub fn markdown(&self) -> String {
-        let mut table = self.table(" ");
-        table.load_style(presets::ASCII_MARKDOWN);
-        format!("{table}{}", self.remarks())
+        format!("{}{}", table::markdown(self.table(" ")), self.remarks())
     }
 
     /// For programs.
@@ -55,6 +58,7 @@ impl Pairs {
                 "kind": pair.kind.as_str(),
                 "a": { "name": self.names.0, "counts": pair.samples.0.counts() },
                 "b": { "name": self.names.1, "counts": pair.samples.1.counts() },
+                "left_out": pair.left_out,
                 "figures": pair.compared.iter().flatten().map(figure).collect::<Vec<_>>(),
                 "error": pair.compared.as_ref().err(),
             })
@@ -76,7 +80,7 @@ impl Pairs {
                 };
                 let cells = [
                     pair.kind.to_string(),
-                    name(compared.figure).to_owned(),
+                    compared.figure.as_str().to_owned(),
                     value(&pair.samples.0),
                     value(&pair.samples.1),
                     change(compared, between),
@@ -101,20 +105,19 @@ impl Pairs {
                 "{}{common}: {} attempts in {} rounds, and {} in {}",
                 pair.kind, a.due, a.rounds, b.due, b.rounds
             );
-            match &pair.compared {
-                Ok(_) => lines += &format!("\n{of}"),
-                Err(reason) => lines += &format!("\n{of}: {reason}"),
+            lines += &format!("\n{of}");
+            if pair.left_out > 0 {
+                lines += &format!("; {} more in regions that only one of the two has are left out", pair.left_out);
+            }
+            if let Err(reason) = &pair.compared {
+                lines += &format!(": {reason}");
+            }
+            let both_fail = |q| pair.samples_fail_at(q);
+            if pair.compared.is_ok() && [0.5, 0.9].into_iter().any(both_fail) {
+                lines += "; where both fail that often, times are not compared";
             }
         }
         lines
-    }
-}
-
-fn name(figure: Figure) -> &'static str {
-    match figure {
-        Figure::P50 => "p50",
-        Figure::P90 => "p90",
-        Figure::Success => "success",
     }
 }
 
@@ -148,7 +151,7 @@ fn verdict(compared: &Compared, between: &str) -> String {
 
 fn figure(compared: &Compared) -> Value {
     json!({
-        "figure": name(compared.figure),
+        "figure": compared.figure.as_str(),
         "ratio": compared.ratio.map(interval),
         "difference": interval(compared.difference),
         "p": compared.p,
@@ -157,9 +160,14 @@ fn figure(compared: &Compared) -> Value {
     })
 }
 
-/// JSON has no infinity: an end without a number is null.
+/// JSON has no infinity: where only one of the two fails that often, its text stands in the place of the number.
 fn interval(interval: Interval) -> Value {
-    json!({ "value": interval.value, "low": interval.low, "high": interval.high })
+    let number = |value: f64| match value {
+        f64::INFINITY => json!("inf"),
+        f64::NEG_INFINITY => json!("-inf"),
+        value => json!(value),
+    };
+    json!({ "value": number(interval.value), "low": number(interval.low), "high": number(interval.high) })
 }
 
 #[cfg(test)]
@@ -189,6 +197,7 @@ mod tests {
                 .remove(0)
                 .map_err(|error| error.to_string()),
             samples: (a, b),
+            left_out: 0,
         };
         let pairs =
             vec![pair(sample(0, 100, 1_000), sample(1_000, 100, 500)), pair(sample(0, 3, 9), sample(1_000, 3, 9))];

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, Table};
 use parsec_measure::{ArchivedRounds, RoundOutcome};
 use parsec_results::Group;
 use parsec_results::statistics::{Quantile, Reading, Sample};
 use serde_json::{Map, Value, json};
 
-use crate::words;
+use crate::{table, words};
 
 /// The quantiles that are shown, with their names.
 const QUANTILES: [(&str, f64); 3] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)];
@@ -28,33 +28,19 @@ pub struct Groups {
 impl Groups {
     /// For people, on a terminal.
     pub fn text(&self) -> String {
-        let mut table = self.table("\n");
-        table.load_style(presets::NOTHING);
-        table.column_iter_mut().for_each(|column| {
-            column.set_padding((0, 2));
-        });
-        table.trim_fmt()
+        table::plain(self.table("\n"))
     }
 
     /// For issue trackers.
     pub fn markdown(&self) -> String {
-        let mut table = self.table(" ");
-        table.load_style(presets::ASCII_MARKDOWN);
-        table.to_string()
+        table::markdown(self.table(" "))
     }
 
-    /// For spreadsheets, as RFC 4180 defines it: a header, lines that end in CR LF; what is not known is empty.
+    /// For spreadsheets.
     pub fn csv(&self) -> String {
-        let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-        let in_memory = "memory takes every record";
-        let rows: Vec<_> = self.groups.iter().map(|group| self.flat(group)).collect();
-        for (index, row) in rows.iter().enumerate() {
-            if index == 0 {
-                writer.write_record(row.iter().map(|(name, _)| name)).expect(in_memory);
-            }
-            writer.write_record(row.iter().map(|(_, value)| field(value))).expect(in_memory);
-        }
-        String::from_utf8(writer.into_inner().expect(in_memory)).expect("made of texts")
+        let mut rows = self.groups.iter().map(|group| self.flat(group)).peekable();
+        let header: Vec<_> = rows.peek().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+        table::csv(header, rows.map(|row| row.into_iter().map(|(_, value)| value).collect()))
     }
 
     /// For programs: an object for each group.
@@ -85,11 +71,13 @@ impl Groups {
         let counts = serde_json::to_value(group.sample.counts()).expect("counts are names and numbers");
         object.insert("counts".to_owned(), counts);
         object.insert("success".to_owned(), json!(group.sample.success().map(|success| success.share)));
-        for (name, q) in QUANTILES {
-            let Quantiles { value, low, high } = Quantiles::of(&group.sample, q);
-            object.insert(format!("{name}_seconds"), json!({ "value": value, "low": low, "high": high }));
+        let mut survivors = Map::new();
+        for figure in figures(&group.sample) {
+            let (name, [value, low, high]) = (format!("{}_seconds", figure.name), figure.all);
+            object.insert(name.clone(), json!({ "value": value, "low": low, "high": high }));
+            survivors.insert(name, figure.survivors);
         }
-        object.insert("survivors_only".to_owned(), survivors(&group.sample).collect());
+        object.insert("survivors_only".to_owned(), Value::Object(survivors));
         Value::Object(object)
     }
 
@@ -105,13 +93,15 @@ impl Groups {
         add("success", json!(success.map(|share| share.value)));
         add("success_low", json!(success.map(|share| share.low)));
         add("success_high", json!(success.map(|share| share.high)));
-        for (name, q) in QUANTILES {
-            let Quantiles { value, low, high } = Quantiles::of(&group.sample, q);
+        let figures = figures(&group.sample);
+        for Figure { name, all: [value, low, high], .. } in &figures {
             for (end, value) in [("", value), ("_low", low), ("_high", high)] {
-                add(&format!("{name}{end}_seconds"), value);
+                add(&format!("{name}{end}_seconds"), value.clone());
             }
         }
-        row.extend(survivors(&group.sample).map(|(name, value)| (format!("survivors_{name}"), value)));
+        for Figure { name, survivors, .. } in figures {
+            add(&format!("survivors_{name}_seconds"), survivors);
+        }
         row
     }
 
@@ -136,19 +126,21 @@ pub fn rounds(rounds: &ArchivedRounds) -> String {
 }
 
 /// A quantile for programs: seconds, or in words what is longer than any time.
-struct Quantiles {
-    value: Value,
-    low: Value,
-    high: Value,
+struct Figure {
+    name: &'static str,
+    /// Of all due attempts: its value and the ends of its interval. Null where n does not carry it.
+    all: [Value; 3],
+    /// The original's figure, of those that succeeded, where n carries the other one.
+    survivors: Value,
 }
 
-impl Quantiles {
-    fn of(sample: &Sample, q: f64) -> Self {
+fn figures(sample: &Sample) -> [Figure; 3] {
+    QUANTILES.map(|(name, q)| {
         let quantile = sample.quantile(q);
-        let [value, low, high] = [|q: Quantile| q.value, |q: Quantile| q.low, |q: Quantile| q.high]
-            .map(|end| quantile.map_or(Value::Null, |quantile| for_programs(end(quantile))));
-        Self { value, low, high }
-    }
+        let ends = quantile.map(|quantile| [quantile.value, quantile.low, quantile.high].map(for_programs));
+        let survivors = quantile.and_then(|_| sample.survivors(q));
+        Figure { name, all: ends.unwrap_or_default(), survivors: json!(survivors) }
+    })
 }
 
 fn for_programs(reading: Reading) -> Value {
@@ -157,12 +149,6 @@ fn for_programs(reading: Reading) -> Value {
         Reading::MoreThan(limit) => json!(format!("> {limit}")),
         Reading::Failed => json!("failed"),
     }
-}
-
-/// The original's figures, where n carries them.
-fn survivors(sample: &Sample) -> impl Iterator<Item = (String, Value)> {
-    let survivors = |q| sample.quantile(q).and_then(|_| sample.survivors(q));
-    QUANTILES.into_iter().map(move |(name, q)| (format!("{name}_seconds"), json!(survivors(q))))
 }
 
 pub(crate) fn success(sample: &Sample, between: &str) -> String {
@@ -188,14 +174,6 @@ pub(crate) fn quantile(quantile: Option<Quantile>, between: &str) -> String {
     }
     // Where the value is no time, the lower end has nobody to take its unit from.
     format!("{}{between}({}–{})", told(value, true), told(low, !value.succeeded()), told(high, false))
-}
-
-fn field(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        value => value.to_string(),
-    }
 }
 
 #[cfg(test)]

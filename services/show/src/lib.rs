@@ -17,6 +17,7 @@ pub mod operation;
 pub mod recorded;
 pub mod rounds;
 pub mod sentences;
+mod table;
 pub mod waterfall;
 pub mod words;
 

@@ -24,6 +24,11 @@ pub fn share(part: Duration, whole: Duration) -> String {
     format!("{} of {} {unit}", number(part, unit, digits), number(whole, unit, digits))
 }
 
+/// A share in percent, with at most one digit behind the point: `5 %`, `12.5 %`.
+pub fn percent(share: f64) -> String {
+    format!("{} %", (share * 1e3).round() / 1e1)
+}
+
 /// Bytes in the unit that suits them: `812 B`, `7.8 KiB`.
 pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
@@ -81,6 +86,11 @@ mod tests {
     fn a_duration_has_three_digits_and_the_unit_that_suits_them() {
         let words = [40, 1_234, 45_600, 999_400, 2_611_000, 61_000_000].map(|us| duration(Duration::from_micros(us)));
         assert_eq!(words, ["0.04 ms", "1.23 ms", "45.6 ms", "999 ms", "2.61 s", "61.0 s"]);
+    }
+
+    #[test]
+    fn percents_are_rounded() {
+        assert_eq!([0.05, 0.07, 0.125, 0.29, 1.0].map(percent), ["5 %", "7 %", "12.5 %", "29 %", "100 %"]);
     }
 
     #[test]

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use diesel::dsl::{count_star, sum};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
-use parsec_measure::{ArchivedNode, ArchivedOperation, ArchivedRounds, AttemptId, Fleet, NodeId, RoundId};
+use parsec_measure::{
+    ArchivedNode, ArchivedOperation, ArchivedRounds, AttemptId, Fleet, NodeId, OperationKind, RoundId,
+};
 use uuid::Uuid;
 
 use crate::StoreError;
@@ -38,6 +41,8 @@ pub struct Selection {
     pub fleets: Vec<Fleet>,
     /// Only these regions; all if there are none.
     pub regions: Vec<String>,
+    /// Only publications, or only lookups.
+    pub kind: Option<OperationKind>,
 }
 
 /// A database whose measurements are only read.
@@ -56,10 +61,10 @@ pub trait Archive: Send + Sync + 'static {
 }
 
 /// A row of `operations`.
-pub(crate) type OperationRow = (Key, Key, i32, String, i32, String, DateTime<Utc>, f64, bool, Option<i32>);
+pub(crate) type OperationRow = (Key, Key, i32, String, i32, String, DateTime<Utc>, f64, bool);
 
-/// A row of `rounds`: the fleets, the outcome, and how many were left out before it.
-pub(crate) type RoundRow = (String, Option<String>, i32);
+/// Rounds of the same fleets with the same outcome: how many there are, and how many were left out before them.
+pub(crate) type RoundRow = (String, Option<String>, i64, Option<i64>);
 
 /// A [`Selection`] as the queries take it.
 #[derive(Debug, Clone)]
@@ -68,8 +73,9 @@ pub(crate) struct Selected {
     until: DateTime<Utc>,
     after: Key,
     before: Key,
-    pub(crate) fleets: Vec<String>,
+    fleets: Vec<String>,
     regions: Vec<String>,
+    kind: Option<&'static str>,
 }
 
 impl Selected {
@@ -83,6 +89,7 @@ impl Selected {
             before: last,
             fleets: selection.fleets.iter().map(|fleet| fleet.as_str().to_owned()).collect(),
             regions: selection.regions.clone(),
+            kind: selection.kind.map(OperationKind::as_str),
         }
     }
 }
@@ -116,6 +123,7 @@ macro_rules! implement_archive_queries {
                 async fn operations(&mut self, selected: Selected) -> QueryResult<Vec<OperationRow>> {
                     let any_fleet = selected.fleets.is_empty().into_sql::<Bool>();
                     let any_region = selected.regions.is_empty().into_sql::<Bool>();
+                    let any_kind = selected.kind.is_none().into_sql::<Bool>();
                     operations::table
                         .inner_join(nodes_ecs::table)
                         .filter(operations::id.gt(selected.after).and(operations::id.lt(selected.before)))
@@ -123,6 +131,7 @@ macro_rules! implement_archive_queries {
                         .filter(operations::started_at.lt(selected.until))
                         .filter(any_fleet.or(nodes_ecs::fleet.eq_any(selected.fleets)))
                         .filter(any_region.or(nodes_ecs::region.eq_any(selected.regions)))
+                        .filter(any_kind.or(operations::kind.eq(selected.kind.unwrap_or_default())))
                         .order(operations::id)
                         .limit(PAGE)
                         .select((
@@ -135,7 +144,6 @@ macro_rules! implement_archive_queries {
                             operations::started_at,
                             operations::duration_seconds,
                             operations::from_own_records,
-                            operations::holders_stored,
                         ))
                         .load(self)
                         .await
@@ -145,7 +153,8 @@ macro_rules! implement_archive_queries {
                     rounds::table
                         .filter(rounds::started_at.ge(selected.since))
                         .filter(rounds::started_at.lt(selected.until))
-                        .select((rounds::fleets, rounds::outcome, rounds::skipped_before))
+                        .group_by((rounds::fleets, rounds::outcome))
+                        .select((rounds::fleets, rounds::outcome, count_star(), sum(rounds::skipped_before)))
                         .load(self)
                         .await
                 }
@@ -162,7 +171,7 @@ implement_archive_queries!(for AsyncSqliteConnection, on sqlite);
 /// # Errors
 /// [`StoreError::BadRow`] if another version has written what this one cannot read.
 pub(crate) fn read(row: OperationRow) -> Result<ArchivedOperation, StoreError> {
-    let (id, round, node, kind, probe, outcome, started, seconds, from_own_records, stored) = row;
+    let (id, round, node, kind, probe, outcome, started, seconds, from_own_records) = row;
     let named = format!("operation {}", id.0);
     Ok(ArchivedOperation {
         id: AttemptId(id.0),
@@ -174,7 +183,6 @@ pub(crate) fn read(row: OperationRow) -> Result<ArchivedOperation, StoreError> {
         started,
         duration: Duration::try_from_secs_f64(seconds).unwrap_or_default(),
         from_own_records,
-        holders_stored: stored.and_then(|stored| stored.try_into().ok()),
     })
 }
 

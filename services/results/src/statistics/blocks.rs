@@ -56,11 +56,15 @@ impl Blocks {
 
 #[cfg(test)]
 mod tests {
+    use parsec_measure::OutcomeClass;
+
     use super::*;
     use crate::statistics::Reading;
 
     fn taken(rounds: std::ops::Range<u64>) -> Vec<Taken> {
-        rounds.map(|round| Taken { round, stratum: 0, reading: Reading::Failed }).collect()
+        rounds
+            .map(|round| Taken { round, stratum: 0, class: OutcomeClass::NotFound, reading: Reading::Failed })
+            .collect()
     }
 
     #[test]

@@ -6,11 +6,15 @@ use statrs::distribution::{ContinuousCDF, Normal};
 use thiserror::Error;
 
 use super::blocks::Blocks;
+use super::holm::holm;
 use super::interval::{Z, excess, wilson};
 use super::plan::rounds_to_decide;
 use super::resample::{Group, MIN_ROUNDS, Prepared, RESAMPLES, draw, ends, generator, sorted};
 use super::sample::Taken;
-use super::{Figure, Interval, Quantile, Sample, Verdict, holm};
+use super::{Figure, Interval, Sample, Verdict};
+
+/// How many draws each figure takes, so that the smallest p-value, times the number of figures (Holm), stays well below 0.05.
+const DRAWS_FOR_A_FIGURE: usize = 100;
 
 /// The shortest time that is told from zero, in seconds: the resolution of our clocks.
 const INSTANT: f64 = 1e-9;
@@ -70,18 +74,22 @@ struct Raw {
     scale: Interval,
     margin: f64,
     p: f64,
-    rounds: usize,
+    rounds: f64,
 }
 
-/// Compares pairs of groups, `b` with `a` in each. Figures that one of the two does not carry are left out of the answer.
+/// Compares pairs of groups, `b` with `a` in each. Figures that one of the two does not carry are left out of the answer, and so are
+/// quantiles at which both fail: neither was measured.
 ///
-/// Rounds are drawn with replacement (10,000 times unless told otherwise; a round of both groups for both at once), and the interval is
-/// that of the drawn figures. Within a pair every stratum (region) weighs the same in both groups, and one that only one group
-/// has is left out. The p-values are corrected for all figures of all pairs with [`holm`].
+/// For times, rounds are drawn with replacement (10,000 times unless told otherwise; a round of both groups for both at once), and the
+/// interval is that of the drawn figures. Success rates have Newcombe's interval of two independent groups. Within a pair every
+/// stratum (region) weighs the same in both groups, and one that only one group has is left out
+/// ([`Sample::in_strata_of`]). The p-values are corrected for all figures of all pairs with Holm's method.
 ///
 /// # Errors
 /// For each pair of its own, if it has too few rounds.
 pub fn compare(pairs: &[(&Sample, &Sample)], how: Comparison) -> Vec<Result<Vec<Compared>, CompareError>> {
+    // The more is asked at once, the smaller a p-value has to be, and the more draws it takes to tell it from zero.
+    let how = Comparison { resamples: how.resamples.max(DRAWS_FOR_A_FIGURE * Figure::ALL.len() * pairs.len()), ..how };
     let raw: Vec<_> = pairs.iter().map(|(a, b)| raw(a, b, how)).collect();
     let p: Vec<f64> = raw.iter().flatten().flatten().map(|raw| raw.p).collect();
     let questions = p.len();
@@ -98,50 +106,50 @@ pub fn compare(pairs: &[(&Sample, &Sample)], how: Comparison) -> Vec<Result<Vec<
 }
 
 fn raw(a: &Sample, b: &Sample, how: Comparison) -> Result<Vec<Raw>, CompareError> {
-    let pair = Pair::new(a, b)?;
-    let carried = |q: f64| -> Option<(Quantile, Quantile)> { Some((a.quantile(q)?, b.quantile(q)?)) };
-    let quantiles: Vec<(Figure, f64)> = Figure::ALL
-        .into_iter()
-        .filter_map(|figure| Some((figure, figure.quantile()?)))
-        .filter(|(_, q)| carried(*q).is_some())
-        .collect();
+    let (a, b) = (a.in_strata_of(b), b.in_strata_of(a));
+    let pair = Pair::new(&a, &b)?;
+    let measured = |q: f64| {
+        let (a, b) = (a.quantile(q)?, b.quantile(q)?);
+        (a.value.succeeded() || b.value.succeeded()).then_some(q)
+    };
+    let quantiles: Vec<(Figure, f64)> =
+        Figure::ALL.into_iter().filter_map(|figure| Some((figure, measured(figure.quantile()?)?))).collect();
     let mut all = pair.quantiles(&quantiles, how);
-    all.extend(pair.success(a, b, how));
+    all.extend(pair.success(&a, &b, how));
     Ok(all)
 }
 
-/// Two groups, cut to the strata that both have, with weights.
+/// Two groups of the same strata, with weights.
 struct Pair {
     blocks: Blocks,
     a: Group,
     b: Group,
-    rounds: usize,
+    /// As many rounds in each group would say as much as these together.
+    rounds: f64,
 }
 
 impl Pair {
     fn new(a: &Sample, b: &Sample) -> Result<Self, CompareError> {
-        let (in_a, in_b) = (strata(a.taken()), strata(b.taken()));
-        let [a, b] = [a, b].map(|sample| {
-            sample.filtered(|taken| in_a.contains_key(&taken.stratum) && in_b.contains_key(&taken.stratum))
-        });
-        let (rounds_a, rounds_b) = (rounds(&a), rounds(&b));
+        let (rounds_a, rounds_b) = (a.counts().rounds, b.counts().rounds);
         if rounds_a.min(rounds_b) < MIN_ROUNDS {
             return Err(CompareError::TooFewRounds { a: rounds_a, b: rounds_b });
         }
-        let blocks = Blocks::of(&a, &b);
+        let (a, b) = (a.taken(), b.taken());
+        let (in_a, in_b) = (strata(a), strata(b));
+        let blocks = Blocks::of(a, b);
         // Every stratum gets the share that it has of both groups together, divided by the one that it has of its own group.
         let weigh = |own: &BTreeMap<u32, usize>, n: usize| {
             let share = |stratum| (in_a[&stratum] + in_b[&stratum]) as f64 / (a.len() + b.len()) as f64;
-            let weights: BTreeMap<u32, f64> = own
-                .iter()
-                .filter(|(stratum, _)| in_a.contains_key(stratum) && in_b.contains_key(stratum))
-                .map(|(stratum, count)| (*stratum, share(*stratum) / (*count as f64 / n as f64)))
-                .collect();
-            move |taken: &Taken| weights.get(&taken.stratum).copied().unwrap_or(1.0)
+            let weight = |(stratum, count): (&u32, &usize)| (*stratum, share(*stratum) / (*count as f64 / n as f64));
+            let weights: BTreeMap<u32, f64> = own.iter().map(weight).collect();
+            move |taken: &Taken| weights[&taken.stratum]
         };
-        let group_a = Group::new(&a, &blocks, weigh(&in_a, a.len()));
-        let group_b = Group::new(&b, &blocks, weigh(&in_b, b.len()));
-        Ok(Self { a: group_a, b: group_b, blocks, rounds: rounds_a.max(rounds_b) })
+        let group_a = Group::new(a, &blocks, weigh(&in_a, a.len()));
+        let group_b = Group::new(b, &blocks, weigh(&in_b, b.len()));
+        let (rounds_a, rounds_b) = (rounds_a as f64, rounds_b as f64);
+        // The error of a difference comes from the smaller group above all.
+        let rounds = 2.0 * rounds_a * rounds_b / (rounds_a + rounds_b);
+        Ok(Self { a: group_a, b: group_b, blocks, rounds })
     }
 
     fn quantiles(&self, figures: &[(Figure, f64)], how: Comparison) -> Vec<Raw> {
@@ -165,9 +173,8 @@ impl Pair {
     }
 
     fn success(&self, a: &Sample, b: &Sample, how: Comparison) -> Option<Raw> {
-        let all = vec![1.0; self.blocks.count()];
         let share = |group: &Group, sample: &Sample| {
-            Some(wilson(group.success(&all), sample.success()?.effective_n * group.evenness()))
+            Some(wilson(group.success_rate, sample.success()?.effective_n * group.evenness()))
         };
         let difference = excess(share(&self.b, b)?, share(&self.a, a)?);
         let scale = Interval { value: -difference.value, low: -difference.high, high: -difference.low };
@@ -179,7 +186,7 @@ impl Pair {
     }
 }
 
-fn quantile(figure: Figure, (a, b): (f64, f64), samples: &[(f64, f64)], how: Comparison, rounds: usize) -> Raw {
+fn quantile(figure: Figure, (a, b): (f64, f64), samples: &[(f64, f64)], how: Comparison, rounds: f64) -> Raw {
     let logs = sorted(samples.iter().map(|(a, b)| log_ratio(*a, *b)));
     let seconds = sorted(samples.iter().map(|(a, b)| minus(*b, *a)));
     let [scale, difference] =
@@ -213,10 +220,6 @@ fn strata(taken: &[Taken]) -> BTreeMap<u32, usize> {
         *strata.entry(taken.stratum).or_default() += 1;
     }
     strata
-}
-
-fn rounds(taken: &[Taken]) -> usize {
-    taken.iter().map(|taken| taken.round).collect::<std::collections::BTreeSet<_>>().len()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 /// Holm's step-down correction (Scandinavian Journal of Statistics 6, 1979): p-values such that, of all differences that are not
 /// there, one is found in at most 5 % of comparisons when those below 0.05 count as found. In the order given.
-pub fn holm(p_values: &[f64]) -> Vec<f64> {
+pub(super) fn holm(p_values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();
     order.sort_by(|a, b| p_values[*a].total_cmp(&p_values[*b]));
     let mut adjusted = vec![1.0; p_values.len()];

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// How often an interval is to hold the true value: the field's habit, and what all intervals here are made for.
-pub const CONFIDENCE: f64 = 0.95;
+pub(super) const CONFIDENCE: f64 = 0.95;
 
 /// The standard normal quantile at 0.975.
 pub(super) const Z: f64 = 1.959_963_984_540_054;

@@ -25,9 +25,8 @@ mod verdict;
 
 pub use compare::{CompareError, Compared, Comparison, compare};
 pub use ecdf::{Ecdf, Step};
-pub use holm::holm;
-pub use interval::{CONFIDENCE, Interval, Share};
-pub use plan::{MAX_ROUNDS, rounds_to_see};
+pub use interval::{Interval, Share};
+pub use plan::rounds_to_see;
 pub use quantile::Quantile;
 pub use reading::{Reading, reading};
 pub use resample::{MIN_ROUNDS, RESAMPLES};

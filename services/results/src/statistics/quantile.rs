@@ -2,7 +2,8 @@
 
 use statrs::function::beta::beta_reg;
 
-use super::{CONFIDENCE, Reading};
+use super::Reading;
+use super::interval::CONFIDENCE;
 
 /// A quantile and its interval. All three are readings that were taken: nothing is interpolated.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,11 +16,6 @@ pub struct Quantile {
     pub low: Reading,
     /// The upper end.
     pub high: Reading,
-}
-
-/// The rank (from 1) of the quantile `q` of `n` readings: the nearest rank.
-pub(super) fn rank(q: f64, n: usize) -> usize {
-    ((q * n as f64).ceil() as usize).clamp(1, n.max(1))
 }
 
 /// The ranks (from 1) between which the true quantile `q` lies with 95 % certainty, whatever the distribution. `None` if `n` is too
@@ -68,6 +64,8 @@ fn partition(n: usize, holds: impl Fn(usize) -> bool) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use parsec_measure::nearest_rank;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -92,7 +90,7 @@ mod tests {
         #[test]
         fn the_interval_holds_the_estimate_and_is_no_wider_than_it_must_be(n in 10..2_000usize, q in 0.05..0.95f64, design in 1.0..6.0f64) {
             let Some((low, high)) = ranks(q, n, n as f64) else { return Ok(()) };
-            prop_assert!(1 <= low && low <= rank(q, n) && rank(q, n) <= high && high <= n);
+            prop_assert!(1 <= low && low <= nearest_rank(q, n) && nearest_rank(q, n) <= high && high <= n);
             if let Some((wider_low, wider_high)) = ranks(q, n, n as f64 / design) {
                 prop_assert!(wider_low <= low + 1 && high <= wider_high + 1, "{low}..{high} in {wider_low}..{wider_high}");
             }

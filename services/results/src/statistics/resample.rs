@@ -25,9 +25,10 @@ pub(super) struct Group {
     seconds: Vec<f64>,
     block: Vec<u32>,
     weight: Vec<f64>,
-    /// The weight of each block's readings, and of those that succeeded.
+    /// The weight of each block's readings.
     all: Vec<f64>,
-    succeeded: Vec<f64>,
+    /// The share of those that succeeded in the weight of all.
+    pub(super) success_rate: f64,
 }
 
 /// A quantile of a group, prepared so that a drawn one costs the blocks and the readings near it, not all readings.
@@ -48,15 +49,17 @@ impl Group {
             block: taken.iter().map(|taken| blocks.of_round(taken.round)).collect(),
             weight: taken.iter().map(weight).collect(),
             all: vec![0.0; blocks.count()],
-            succeeded: vec![0.0; blocks.count()],
+            success_rate: 0.0,
         };
+        let mut succeeded = 0.0;
         for (index, taken) in taken.iter().enumerate() {
             let block = group.block[index] as usize;
             group.all[block] += group.weight[index];
             if taken.reading.succeeded() {
-                group.succeeded[block] += group.weight[index];
+                succeeded += group.weight[index];
             }
         }
+        group.success_rate = succeeded / group.all.iter().sum::<f64>();
         group
     }
 
@@ -89,12 +92,6 @@ impl Group {
     pub(super) fn evenness(&self) -> f64 {
         let (sum, squares) = self.weight.iter().fold((0.0, 0.0), |(sum, squares), w| (sum + w, squares + w * w));
         sum * sum / (squares * self.weight.len() as f64)
-    }
-
-    /// The success rate of blocks drawn so many times each.
-    pub(super) fn success(&self, drawn: &[f64]) -> f64 {
-        let sum = |of: &[f64]| of.iter().zip(drawn).map(|(weight, times)| weight * times).sum::<f64>();
-        sum(&self.succeeded) / sum(&self.all)
     }
 
     /// The index of the reading at `q`, looked for from the reading `from`, before which readings of weight `before` lie.
@@ -149,6 +146,8 @@ pub(super) fn ends(sorted: &[f64]) -> (f64, f64) {
 
 #[cfg(test)]
 mod tests {
+    use parsec_measure::OutcomeClass;
+
     use super::*;
     use crate::statistics::Reading;
     use proptest::prelude::*;
@@ -162,7 +161,7 @@ mod tests {
         ) {
             readings.sort_by(|a, b| a.1.total_cmp(&b.1));
             let taken: Vec<_> =
-                readings.iter().map(|(round, seconds)| Taken { round: *round, stratum: 0, reading: Reading::Took(*seconds) }).collect();
+                readings.iter().map(|(round, seconds)| Taken { round: *round, stratum: 0, class: OutcomeClass::Ok, reading: Reading::Took(*seconds) }).collect();
             let blocks = Blocks::of(&taken, &[]);
             let group = Group::new(&taken, &blocks, |_| 1.0);
             let mut drawn = vec![0.0; blocks.count()];

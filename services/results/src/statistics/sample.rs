@@ -1,13 +1,13 @@
 //! The attempts of one group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use parsec_measure::OutcomeClass;
+use parsec_measure::{OutcomeClass, nearest_rank};
 use serde::Serialize;
 
 use super::clusters::effective_n;
-use super::quantile::{rank, ranks};
+use super::quantile::ranks;
 use super::{Ecdf, Quantile, Reading, Share, reading};
 
 /// One attempt, as far as statistics are concerned.
@@ -28,6 +28,7 @@ pub struct Observation {
 pub(super) struct Taken {
     pub(super) round: u64,
     pub(super) stratum: u32,
+    pub(super) class: OutcomeClass,
     pub(super) reading: Reading,
 }
 
@@ -62,30 +63,39 @@ pub struct Sample {
 
 impl FromIterator<Observation> for Sample {
     fn from_iter<I: IntoIterator<Item = Observation>>(observations: I) -> Self {
-        let mut sample = Self::default();
+        let (mut taken, mut unsaid) = (Vec::new(), BTreeMap::new());
         for Observation { round, stratum, class, duration } in observations {
-            let Some(reading) = reading(class, duration) else {
-                *sample.counts.unsaid.entry(class).or_default() += 1;
-                continue;
-            };
-            if reading.succeeded() {
-                sample.counts.succeeded += 1;
-            } else {
-                *sample.counts.failed.entry(class).or_default() += 1;
+            match reading(class, duration) {
+                Some(reading) => taken.push(Taken { round, stratum, class, reading }),
+                None => *unsaid.entry(class).or_default() += 1,
             }
-            sample.taken.push(Taken { round, stratum, reading });
         }
-        sample.counts.due = sample.taken.len();
-        let mut rounds: Vec<u64> = sample.taken.iter().map(|taken| taken.round).collect();
-        rounds.sort_unstable();
-        rounds.dedup();
-        sample.counts.rounds = rounds.len();
-        sample.taken.sort_by(|a, b| a.reading.order(b.reading));
-        sample
+        taken.sort_by(|a, b| a.reading.order(b.reading));
+        Self::of(taken, unsaid)
     }
 }
 
 impl Sample {
+    /// Of readings in their order.
+    fn of(taken: Vec<Taken>, unsaid: BTreeMap<OutcomeClass, usize>) -> Self {
+        let mut failed = BTreeMap::new();
+        for taken in taken.iter().filter(|taken| !taken.reading.succeeded()) {
+            *failed.entry(taken.class).or_default() += 1;
+        }
+        let rounds: BTreeSet<u64> = taken.iter().map(|taken| taken.round).collect();
+        let succeeded = taken.len() - failed.values().sum::<usize>();
+        let counts = Counts { due: taken.len(), succeeded, failed, unsaid, rounds: rounds.len() };
+        Self { taken, counts }
+    }
+
+    /// The part of it in strata that `other` has, too: what the two can be compared by.
+    #[must_use]
+    pub fn in_strata_of(&self, other: &Self) -> Self {
+        let theirs: BTreeSet<u32> = other.taken.iter().map(|taken| taken.stratum).collect();
+        let taken = self.taken.iter().copied().filter(|taken| theirs.contains(&taken.stratum)).collect();
+        Self::of(taken, self.counts.unsaid.clone())
+    }
+
     /// How many attempts ended how.
     pub fn counts(&self) -> &Counts {
         &self.counts
@@ -101,15 +111,15 @@ impl Sample {
     pub fn quantile(&self, q: f64) -> Option<Quantile> {
         let n = self.taken.len();
         let at = |rank: usize| self.taken.get(rank.checked_sub(1)?).map(|taken| taken.reading);
-        let value = at(rank(q, n))?;
-        let (low, high) = ranks(q, n, self.effective_n(rank(q, n)))?;
+        let value = at(nearest_rank(q, n))?;
+        let (low, high) = ranks(q, n, self.effective_n(nearest_rank(q, n)))?;
         Some(Quantile { q, value, low: at(low)?, high: at(high)? })
     }
 
     /// The quantile `q`, in seconds, of those that succeeded: the original's figure, which improves when slow attempts fail.
     pub fn survivors(&self, q: f64) -> Option<f64> {
         let survivors = &self.taken[..self.counts.succeeded];
-        survivors.get(rank(q, survivors.len()) - 1).map(|taken| taken.reading.seconds())
+        survivors.get(nearest_rank(q, survivors.len()) - 1).map(|taken| taken.reading.seconds())
     }
 
     /// The share of all due attempts that was done after a time, in about `max` steps.
@@ -121,11 +131,6 @@ impl Sample {
     /// The readings in their order.
     pub(super) fn taken(&self) -> &[Taken] {
         &self.taken
-    }
-
-    /// The same without the readings that `keep` refuses.
-    pub(super) fn filtered(&self, keep: impl Fn(&Taken) -> bool) -> Vec<Taken> {
-        self.taken.iter().copied().filter(keep).collect()
     }
 
     /// How many independent attempts say as much of the question who is among the first `first` readings.

@@ -5,8 +5,7 @@ use serde::Serialize;
 use super::Interval;
 
 /// What is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Figure {
     /// The median time of all due attempts.
     P50,
@@ -19,6 +18,15 @@ pub enum Figure {
 impl Figure {
     /// Every figure that a comparison is about, in its order.
     pub const ALL: [Self; 3] = [Self::P50, Self::P90, Self::Success];
+
+    /// Its name in tables and documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::P50 => "p50",
+            Self::P90 => "p90",
+            Self::Success => "success",
+        }
+    }
 
     /// The quantile, if it is one.
     pub fn quantile(self) -> Option<f64> {

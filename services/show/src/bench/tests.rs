@@ -1,3 +1,4 @@
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use futures::FutureExt;
-use parsec_measure::{ArchivedNode, ArchivedOperation, ArchivedRounds, AttemptId, NodeId};
+use parsec_measure::{ArchivedNode, ArchivedOperation, ArchivedRounds, AttemptId, FleetGroup, NodeId};
 
 use super::{Backend, Detached};
 use crate::archive::{ArchiveQueries, Selected, bad, read};
@@ -30,14 +30,15 @@ impl<B: Backend> Archive for Detached<B> {
 
     async fn rounds(&self, selection: &Selection) -> Result<ArchivedRounds, StoreError> {
         let selected = Selected::new(selection, None);
-        let wanted = selected.fleets.clone();
         let rows = self.read(move |conn| ArchiveQueries::rounds(conn, selected.clone()).boxed()).await?;
         let mut rounds = ArchivedRounds::default();
-        for (fleets, outcome, skipped) in rows {
-            if wanted.is_empty() || fleets.split('+').any(|fleet| wanted.iter().any(|wanted| wanted == fleet)) {
+        for (fleets, outcome, count, skipped) in rows {
+            let fleets: FleetGroup = fleets.parse().map_err(|error| bad("a round", &error))?;
+            let wanted = &selection.fleets;
+            if wanted.is_empty() || fleets.fleets().iter().any(|fleet| wanted.contains(fleet)) {
                 let outcome = outcome.map(|name| name.parse().map_err(|error| bad("a round", &error))).transpose()?;
-                *rounds.played.entry(outcome).or_default() += 1;
-                rounds.skipped += u64::try_from(skipped).unwrap_or_default();
+                *rounds.played.entry(outcome).or_default() += u64::try_from(count).unwrap_or_default();
+                rounds.skipped += skipped.and_then(|skipped| u64::try_from(skipped).ok()).unwrap_or_default();
             }
         }
         Ok(rounds)

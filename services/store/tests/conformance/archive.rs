@@ -51,6 +51,7 @@ pub(crate) async fn what_was_measured_is_selected_by_time_fleet_and_region(datab
     assert_eq!(count(Selection { until: Some(at(200)), ..all.clone() }).await, 1);
     assert_eq!(count(Selection { fleets: vec!["fullrt".parse().unwrap()], ..all.clone() }).await, 1);
     assert_eq!(count(Selection { regions: vec!["eu-central-1".to_owned()], ..all.clone() }).await, 3);
+    assert_eq!(count(Selection { kind: Some(OperationKind::Retrieve), ..all.clone() }).await, 1);
     assert_eq!(count(Selection { regions: vec!["elsewhere".to_owned()], ..all }).await, 0);
     let nodes = archive.nodes().await.unwrap();
     let node = |fleet: &str| ArchivedNode {

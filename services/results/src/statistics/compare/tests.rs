@@ -62,8 +62,6 @@ fn failures_that_reach_a_quantile_make_it_endlessly_worse() {
     let p90 = figure(&all, Figure::P90);
     assert_eq!((p90.verdict, p90.ratio.unwrap().value), (Verdict::Worse, f64::INFINITY));
     assert_eq!(figure(&all, Figure::Success).verdict, Verdict::Worse);
-    let none = compared(&b, &b.clone());
-    assert_eq!(figure(&none, Figure::P90).ratio.unwrap().value, 1.0);
 }
 
 #[test]
@@ -99,4 +97,35 @@ fn the_more_is_asked_at_once_the_more_it_takes() {
     let how = Comparison { resamples: 2_000, ..Comparison::default() };
     let p = |pairs: usize| figure(compare(&vec![(&a, &b); pairs], how)[0].as_ref().unwrap(), Figure::P50).p;
     assert!(p(7) > p(1), "{} {}", p(7), p(1));
+}
+
+#[test]
+fn where_both_fail_that_often_times_are_not_compared() {
+    let (a, b) = (of([group(0..400, 0, 1_000, 3)]), of([group(1_000..1_400, 0, 1_000, 3)]));
+    let figures: Vec<_> = compared(&a, &b).iter().map(|compared| compared.figure).collect();
+    assert_eq!(figures, [Figure::P50, Figure::Success], "p90 of both is a failure");
+}
+
+#[test]
+fn a_clear_difference_is_found_among_hundreds_of_questions() {
+    let (a, b) = (of([group(0..60, 0, 1_000, u64::MAX)]), of([group(500..560, 0, 4_000, u64::MAX)]));
+    let all = compare(&vec![(&a, &b); 150], Comparison { resamples: 100, ..Comparison::default() });
+    assert_eq!(figure(all[0].as_ref().unwrap(), Figure::P50).verdict, Verdict::Worse);
+}
+
+#[test]
+fn success_in_a_common_region_is_as_sure_as_that_region_alone() {
+    let (few, many) = (group(0..60, 0, 300, 5), group(1_000..7_000, 1, 300, 5));
+    let (a, b) = (of([few.clone(), many]), of([group(10_000..10_060, 0, 300, 5)]));
+    let with_more = figure(&compared(&a, &b), Figure::Success).difference;
+    let alone = figure(&compared(&of([few]), &b), Figure::Success).difference;
+    assert_eq!((with_more.low, with_more.high), (alone.low, alone.high));
+}
+
+#[test]
+fn how_many_rounds_decide_goes_by_the_smaller_group() {
+    let b = of([group(10_000..10_040, 0, 1_030, 20)]);
+    let open = |rounds: u64| figure(&compared(&of([group(0..rounds, 0, 1_000, 20)]), &b), Figure::P50).rounds_to_decide;
+    let (equal, unequal) = (open(40).unwrap(), open(2_000).unwrap());
+    assert!(unequal < 8 * equal.max(2_000), "{equal} {unequal}");
 }

@@ -1,0 +1,41 @@
+//! Tables in the forms in which they leave us.
+
+use comfy_table::{Table, presets};
+use serde_json::Value;
+
+/// Without lines, for a terminal: as narrow as it can be.
+pub(crate) fn plain(mut table: Table) -> String {
+    table.load_style(presets::NOTHING);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt()
+}
+
+/// For issue trackers.
+pub(crate) fn markdown(mut table: Table) -> String {
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.to_string()
+}
+
+/// For spreadsheets, as RFC 4180 defines it: a header, lines that end in CR LF; what is not known is empty.
+pub(crate) fn csv<H: AsRef<[u8]>>(
+    header: impl IntoIterator<Item = H>,
+    rows: impl IntoIterator<Item = Vec<Value>>,
+) -> String {
+    let in_memory = "memory takes every record";
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    writer.write_record(header).expect(in_memory);
+    for row in rows {
+        writer.write_record(row.iter().map(field)).expect(in_memory);
+    }
+    String::from_utf8(writer.into_inner().expect(in_memory)).expect("made of texts")
+}
+
+fn field(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    }
+}
