@@ -170,7 +170,7 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
     say_what_a_comma_means(&groups);
     let scheduler = scheduler::start(&process, setup);
     let telemetry = process.serve_telemetry(telemetry);
-    let ended = process.wait_while_reloading(async || reload::scheduler(&servers)).await;
+    let ended = process.wait_while_reloading(async || reload::scheduler(&servers).await).await;
     let stopped = scheduler.stop(process.stop_times).await;
     drop(telemetry);
     concluded(ended, stopped)

@@ -43,13 +43,12 @@ pub(crate) async fn watch(config: &ServerConfig, metrics: &Arc<Metrics>) -> anyh
     Ok(Some(DenylistWatch::new(lists, move |list, request| metrics.denied(list, request))))
 }
 
-/// Reads the lists again, and has them used.
+/// Reads the lists again, and has them used. Takes seconds.
 ///
 /// # Errors
 /// As with [`watch`].
-pub(crate) async fn read_again(files: &DenylistFiles, watch: &DenylistWatch) -> anyhow::Result<()> {
-    let files = files.clone();
-    watch.replace(tokio::task::spawn_blocking(move || read(&files)).await.context("reading the denylists")??);
+pub(crate) fn read_again(files: &DenylistFiles, watch: &DenylistWatch) -> anyhow::Result<()> {
+    watch.replace(read(files)?);
     Ok(())
 }
 

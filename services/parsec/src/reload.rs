@@ -1,13 +1,15 @@
 //! What a process reads again when SIGHUP asks for it: tokens, certificates, authorities, denylists. What cannot be used is
 //! logged, and what was read before stays in use.
 
-use std::fmt::Display;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use anyhow::Context as _;
 use parsec_api::token::CurrentToken;
 use parsec_dht::DenylistWatch;
 use parsec_settings::DenylistFiles;
 use parsec_tls::{CurrentClient, Proof, token_in};
+use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
 use crate::denylists;
@@ -23,14 +25,16 @@ pub(crate) struct ServerFiles {
 impl ServerFiles {
     /// Reads everything again.
     pub(crate) async fn reload(&self) {
-        if let Some((file, token)) = &self.token {
-            told("token", token_in(file).map(|read| token.replace(read)));
+        if let Some((file, token)) = self.token.clone() {
+            told("token", beside(move || token_in(&file).map(|read| token.replace(read))).await);
         }
-        if let Some(certificate) = &self.certificate {
-            certificate.reload();
+        if let Some(certificate) = self.certificate.clone() {
+            // It tells how that went.
+            let reloading = spawn_blocking(move || certificate.reload()).await;
+            reloading.unwrap_or_else(|error| told("certificate", Err(error.into())));
         }
-        if let Some((files, watch)) = &self.denylists {
-            told("denylists", denylists::read_again(files, watch).await.map_err(|error| format!("{error:#}")));
+        if let Some((files, watch)) = self.denylists.clone() {
+            told("denylists", beside(move || denylists::read_again(&files, &watch)).await);
         }
         if self.token.is_none() && self.certificate.is_none() && self.denylists.is_none() {
             info!("no file is configured that could be read again");
@@ -38,18 +42,67 @@ impl ServerFiles {
     }
 }
 
-fn told<E: Display>(what: &str, read: Result<(), E>) {
-    match read {
-        Ok(()) => info!(what, "read again"),
-        Err(error) => warn!(what, %error, "cannot be used: what was read before stays in use"),
+/// Has a scheduler read its token and its authorities again.
+pub(crate) async fn scheduler(client: &Arc<CurrentClient>) {
+    if client.has_files() {
+        let client = Arc::clone(client);
+        told("token and authorities", beside(move || client.reload()).await);
+    } else {
+        info!("no file is configured that could be read again");
     }
 }
 
-/// Has a scheduler read its token and its authorities again.
-pub(crate) fn scheduler(client: &CurrentClient) {
-    if client.has_files() {
-        told("token and authorities", client.reload());
-    } else {
-        info!("no file is configured that could be read again");
+/// Reads on a thread that may wait for a disk: the actors' thread measures.
+async fn beside<E>(read: impl FnOnce() -> Result<(), E> + Send + 'static) -> anyhow::Result<()>
+where
+    E: Into<anyhow::Error> + Send + 'static,
+{
+    spawn_blocking(read).await.context("reading")?.map_err(Into::into)
+}
+
+fn told(what: &str, read: anyhow::Result<()>) {
+    match read {
+        Ok(()) => info!(what, "read again"),
+        Err(error) => {
+            let error = format!("{error:#}");
+            warn!(what, error, "cannot be used: what was read before stays in use");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::mpsc;
+
+    use parsec_api::token::ApiToken;
+
+    use super::*;
+
+    const OLD: &str = "an-old-token-of-a-server";
+    const NEW: &str = "the-new-token-of-a-server";
+
+    #[test]
+    fn a_disk_that_is_slow_to_be_read_again_holds_up_no_actor() {
+        // All threads that may wait do so, as if for the disk.
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), NEW).unwrap();
+        let token = CurrentToken::new(Some(ApiToken::new(OLD).unwrap()));
+        let files = ServerFiles { token: Some((file.path().to_owned(), token.clone())), ..ServerFiles::default() };
+        runtime.block_on(async {
+            let (answer, disk) = mpsc::channel::<()>();
+            let _waiting = spawn_blocking(move || disk.recv());
+            let mut reload = pin!(files.reload());
+            tokio::select! {
+                biased;
+                () = &mut reload => panic!("it was read on the thread of the actors"),
+                () = tokio::task::yield_now() => {}
+            }
+            assert_eq!(token.get(), ApiToken::new(OLD).ok());
+            drop(answer);
+            reload.await;
+            assert_eq!(token.get(), ApiToken::new(NEW).ok());
+        });
     }
 }

@@ -56,6 +56,7 @@ pub use results::{CompareConfig, CompareFormat, ResultsConfig, ResultsFormat, Se
 pub use secrecy::Secret;
 pub use serving::{DenylistFiles, DhtConfig, HealthConfig, PlaceConfig, SchedulerConfig, ServerConfig};
 pub use show::ShowConfig;
+pub use sources::secret_in_file;
 pub use started::{Started, started};
 pub use tools::{
     BenchConfig, BenchFormat, BenchTransport, CompletionsConfig, ConformanceConfig, MigrateConfig, NetworkConfig,

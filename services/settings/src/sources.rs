@@ -178,16 +178,22 @@ impl Sources {
         Some(key.shown(&written(key, value).unwrap_or_else(|_| value.to_string())))
     }
 
-    /// The secret in the file that a setting names, without the line break that editors leave at its end.
+    /// The secret in the file that a setting names.
     fn secret_in_file<T>(&self, name: &str, read: impl Fn(&str) -> Reading<T>) -> Result<Option<T>, ConfigError> {
         let Some(path) = self.optional(name, values::path)? else { return Ok(None) };
         let failed = |reason| ConfigError::File(self.origin(name).clone(), path.clone(), reason);
-        let secret = read_bounded(&path, MAX_SECRET_BYTES).map_err(failed)?;
-        match secret.trim_end_matches(['\r', '\n']) {
-            "" => Err(failed("it is empty; expected a secret in it".to_owned())),
-            secret => read(secret).map(Some).map_err(failed),
-        }
+        secret_in_file(&path).and_then(|secret| read(&secret)).map(Some).map_err(failed)
     }
+}
+
+/// The secret in a file, without the line break that editors leave at its end. A pipe is waited for.
+///
+/// # Errors
+/// What is wrong with the file; nothing of its content is repeated.
+pub fn secret_in_file(path: &Path) -> Result<String, String> {
+    let mut secret = read_bounded(path, MAX_SECRET_BYTES)?;
+    secret.truncate(secret.trim_end_matches(['\r', '\n']).len());
+    if secret.is_empty() { Err("it is empty; expected a secret in it".to_owned()) } else { Ok(secret) }
 }
 
 /// A value in this place that cannot be used, for this reason.

@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use parsec_api::token::ApiToken;
+use parsec_settings::secret_in_file;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
@@ -43,10 +44,7 @@ impl TlsError {
 /// The whole file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
     let failed = |error: std::io::Error| error.to_string();
-    // Opening a pipe would block until somebody writes into it.
-    if !path.metadata().map_err(failed)?.is_file() {
-        return Err("it is not a regular file".to_owned());
-    }
+    not_a_pipe(path)?;
     let mut bytes = Vec::new();
     File::open(path).map_err(failed)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
@@ -55,15 +53,20 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Reads a token again from its file, without the line break that editors leave at its end.
+/// Opening a pipe would block until somebody writes into it.
+fn not_a_pipe(path: &Path) -> Result<(), String> {
+    let is_file = path.metadata().map_err(|error| error.to_string())?.is_file();
+    if is_file { Ok(()) } else { Err("it is not a regular file".to_owned()) }
+}
+
+/// Reads a token again from its file, as it was read at the start. A pipe from which it came then has nothing more.
 ///
 /// # Errors
 /// Names the file, and what is wrong with it.
 pub fn token_in(file: &Path) -> Result<ApiToken, TlsError> {
     let wrong = TlsError::of("token (--api-token-file)", file);
-    let bytes = read(file).map_err(&wrong)?;
-    let text = str::from_utf8(&bytes).map_err(|error| wrong(format!("it is not UTF-8: {error}")))?;
-    ApiToken::new(text.trim_end_matches(['\r', '\n'])).map_err(|error| wrong(error.to_string()))
+    let text = not_a_pipe(file).and_then(|()| secret_in_file(file)).map_err(&wrong)?;
+    ApiToken::new(&text).map_err(|error| wrong(error.to_string()))
 }
 
 /// The certificates in it, at least one.
@@ -86,4 +89,27 @@ pub(crate) fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> 
     }
     let none = "there is no private key in it; expected PEM with PKCS#8, PKCS#1 (RSA) or SEC1 (EC)";
     PrivateKeyDer::from_pem_slice(pem).map_err(|_| none.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_read_again_by_the_rules_of_the_start() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let good = "0123456789abcdef0123456789abcdef";
+        let place = format!("token (--api-token-file) {}: ", file.path().display());
+        for (content, reason) in [
+            (format!("{good}\r\n"), None),
+            ("\n".to_owned(), Some("it is empty; expected a secret in it")),
+            ("x".repeat(4_097), Some("it has more than 4096 bytes")),
+            ("x".to_owned(), Some("it has 1 characters; expected at least 22, such as `openssl rand -hex 32` prints")),
+        ] {
+            std::fs::write(file.path(), content).unwrap();
+            let refused = token_in(file.path()).err().map(|error| error.to_string());
+            assert_eq!(refused, reason.map(|reason| format!("{place}{reason}")));
+        }
+        assert!(token_in(Path::new("/dev")).unwrap_err().to_string().ends_with("it is not a regular file"));
+    }
 }

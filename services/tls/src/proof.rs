@@ -75,6 +75,9 @@ struct Current {
     looked: Instant,
 }
 
+/// What the files hold.
+type Certified = (Arc<CertifiedKey>, Validity);
+
 /// When the two files were written last.
 type Written = [Option<SystemTime>; 2];
 
@@ -89,12 +92,16 @@ impl Renewing {
     }
 
     fn reload(&self) {
-        self.renew(&mut self.current.lock());
+        self.renew(certified);
     }
 
-    fn renew(&self, current: &mut Current) {
-        (current.looked, current.written) = (Instant::now(), written(&self.files));
-        match certified(&self.files) {
+    /// Reads the files, and only then keeps handshakes waiting.
+    fn renew(&self, read: impl FnOnce(&TlsFiles) -> Result<Certified, TlsError>) {
+        // As at the start: a change while they are read is noticed at the next check.
+        let (written, read) = (written(&self.files), read(&self.files));
+        let mut current = self.current.lock();
+        (current.looked, current.written) = (Instant::now(), written);
+        match read {
             Ok((certified, validity)) => {
                 let file = self.files.certificate.display();
                 info!(%file, valid_until = %validity.until(), "the renewed certificate is used");
@@ -106,16 +113,21 @@ impl Renewing {
     }
 
     fn current(&self) -> Arc<CertifiedKey> {
-        let mut current = self.current.lock();
-        if current.looked.elapsed() >= self.look_again {
-            current.looked = Instant::now();
-            if written(&self.files) != current.written {
-                self.renew(&mut current);
-            } else {
-                current.tell_age(&self.files, &self.expires);
+        let known = {
+            let mut current = self.current.lock();
+            if current.looked.elapsed() < self.look_again {
+                return Arc::clone(&current.certified);
             }
+            // The handshakes meanwhile go on with what there is.
+            current.looked = Instant::now();
+            current.written
+        };
+        if written(&self.files) != known {
+            self.renew(certified);
+        } else {
+            self.current.lock().tell_age(&self.files, &self.expires);
         }
-        Arc::clone(&current.certified)
+        Arc::clone(&self.current.lock().certified)
     }
 }
 
@@ -159,7 +171,7 @@ fn written(files: &TlsFiles) -> Written {
     [&files.certificate, &files.key].map(|path| path.metadata().and_then(|metadata| metadata.modified()).ok())
 }
 
-fn certified(files: &TlsFiles) -> Result<(Arc<CertifiedKey>, Validity), TlsError> {
+fn certified(files: &TlsFiles) -> Result<Certified, TlsError> {
     let in_certificate = TlsError::of("certificate (--server-tls-cert)", &files.certificate);
     let in_key = TlsError::of("private key (--server-tls-key)", &files.key);
     let chain = read(&files.certificate).and_then(|pem| certificates(&pem)).map_err(&in_certificate)?;
@@ -285,6 +297,19 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &renewing.current()));
         renewing.reload();
         assert!(!Arc::ptr_eq(&first, &renewing.current()), "unless it is told to");
+    }
+
+    #[test]
+    fn no_handshake_waits_while_files_are_read() {
+        let (_directory, files) = issued(&["127.0.0.1"]);
+        let renewing = Renewing::read(&files, LOOK_AGAIN, untold()).unwrap();
+        let first = renewing.current();
+        renewing.renew(|files| {
+            let during = renewing.current.try_lock().map(|current| Arc::clone(&current.certified));
+            assert!(during.is_some_and(|during| Arc::ptr_eq(&first, &during)));
+            certified(files)
+        });
+        assert!(!Arc::ptr_eq(&first, &renewing.current()));
     }
 
     #[test]
