@@ -8,7 +8,7 @@ use parsec_measure::{AttemptId, Fleet, FleetGroup, NodeId, PlannedCheck, Schedul
 use parsec_store::{ClaimChecks, ClosedTable, Migrated, NewNode, OtherScheduler, Roster, Row, Store, StoreError};
 
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::vitals::DatabaseCall::{self, Check, Read, Write};
+use crate::telemetry::vitals::DatabaseCall::{self, Check, Read, Record, Write};
 
 /// A store, and where its state is reported.
 pub struct WatchedStore {
@@ -94,7 +94,7 @@ impl Store for WatchedStore {
     }
 
     async fn record(&self, rows: &[Row]) -> Result<(), StoreError> {
-        self.noted(Write, self.store.record(rows).await)
+        self.noted(Record, self.store.record(rows).await)
     }
 
     async fn claim_checks(&self, claim: ClaimChecks) -> Result<Vec<PlannedCheck>, StoreError> {

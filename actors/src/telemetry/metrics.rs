@@ -5,6 +5,7 @@ mod actors;
 mod exposition;
 mod host;
 mod labels;
+mod late;
 mod nodes;
 mod records;
 mod register;
@@ -80,7 +81,7 @@ pub struct Metrics {
     rows_written: Counter,
     rows_lost: Counter,
     rows_set_aside: Counter,
-    database_up: Gauge,
+    database_up: late::LateGauge,
     traces_lost: Counter,
     certificate_expiry: Family<labels::Certificate, Gauge>,
     rounds: Family<labels::Outcome, Counter>,

@@ -53,8 +53,10 @@ pub enum DatabaseCall {
     Check,
     /// Something was read.
     Read,
-    /// Something was written.
+    /// Something was written, but for the rows of the recorder.
     Write,
+    /// The recorder wrote rows.
+    Record,
 }
 
 /// What is known of the database.
@@ -169,11 +171,13 @@ impl Vitals {
             last_error: None,
             failing: Vec::new(),
         });
-        // A database that takes what is written can be read; one that answers a check can be read, and may be full.
+        // A database that takes what is written can be read; one that answers a check can be read, and may be full. One that
+        // takes heartbeats may still take no rows: a right to another table is missing, or they have no room.
         let proven = |other: DatabaseCall| match call {
-            DatabaseCall::Check => other != DatabaseCall::Write,
+            DatabaseCall::Check => matches!(other, DatabaseCall::Check | DatabaseCall::Read),
             DatabaseCall::Read => other == DatabaseCall::Read,
-            DatabaseCall::Write => true,
+            DatabaseCall::Write => other != DatabaseCall::Record,
+            DatabaseCall::Record => true,
         };
         match trouble {
             None => database.failing.retain(|failing| !proven(*failing)),

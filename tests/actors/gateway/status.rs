@@ -97,7 +97,9 @@ async fn a_process_at_work_tells_everything_with_its_unit() {
     let (metrics, round) = (&process.metrics, round());
     metrics.backlog(12, 3);
     metrics.rows_set_aside(2);
+    assert!(!metrics.encode().unwrap().contains("parsec_database_up"), "nobody has asked it yet");
     metrics.database(DatabaseCall::Write, Some("database is unavailable: it is read-only".to_owned()));
+    assert!(metrics.encode().unwrap().contains("\nparsec_database_up 0\n"));
     let (oldest, max_age) = (Some(secs(90)), secs(604_800));
     metrics.spool(&SpoolState { rows: 3, bytes: 4_096, max_bytes: 1 << 30, oldest, max_age }, false);
     metrics.vitals().round_ended(&round, 6);
@@ -139,6 +141,13 @@ async fn a_process_at_work_tells_everything_with_its_unit() {
     metrics.database(DatabaseCall::Write, None);
     let database = process.status().await["database"].clone();
     assert_eq!((&database["up"], &database["last_error"]), (&json!(true), &json!(error)));
+    metrics.database(DatabaseCall::Record, Some(error.to_owned()));
+    for call in [DatabaseCall::Check, DatabaseCall::Read, DatabaseCall::Write] {
+        metrics.database(call, None);
+        assert_eq!(process.status().await["database"]["up"], false, "a heartbeat is no row: {call:?}");
+    }
+    metrics.database(DatabaseCall::Record, None);
+    assert_eq!(process.status().await["database"]["up"], true);
     let expected = json!([{
         "fleets": "default+fullrt",
         "id": round.id.0,

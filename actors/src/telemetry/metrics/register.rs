@@ -8,6 +8,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::labels::Bounded;
+use super::late::LateGauge;
 use super::summary::SlidingSummary;
 use super::{ISSUED_PROVIDES, ISSUED_RETRIEVALS, Metrics, actors, host, nodes, records, spool};
 use crate::telemetry::role::Role;
@@ -67,7 +68,7 @@ impl Metrics {
             rows_written: Counter::default(),
             rows_lost: Counter::default(),
             rows_set_aside: Counter::default(),
-            database_up: Gauge::default(),
+            database_up: LateGauge::default(),
             traces_lost: Counter::default(),
             certificate_expiry: Family::default(),
             rounds: Family::default(),
