@@ -9,12 +9,13 @@
 //! reached is marked offline once it is silent as well: others may reach it. What has to survive a crash is kept in its
 //! [`FleetMemory`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
-use parsec_measure::{Attempt, Content, Due, FleetGroup, Node, Round, RoundId, TooFewNodes};
+use parsec_measure::{Attempt, Content, Due, FleetGroup, Node, NodeId, Round, RoundId, TooFewNodes};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -201,6 +202,7 @@ impl Fleet {
         let content = self.on_course(|course| Content::random(&mut course.rng));
         let (tools, open) = (self.config.tools.clone(), self.config.memory.open.clone());
         let stopping = self.stopping.subscribe();
+        let left_out: BTreeSet<_> = mustered.left_out.iter().map(|left_out| left_out.node.id).collect();
         let playing = async move {
             match plan {
                 Ok(plan) => {
@@ -213,7 +215,7 @@ impl Fleet {
         context.spawn(playing.into_actor(self).map(move |finished, actor, context| {
             actor.playing.send_replace(false);
             actor.round.ends();
-            actor.note_attempts(&finished.attempts);
+            actor.note_attempts(&finished.attempts, &left_out);
             if let Some(watcher) = &actor.config.watcher
                 && let Err(error) = watcher.try_send(finished)
             {
@@ -223,13 +225,11 @@ impl Fleet {
         }));
     }
 
-    /// Notes how each server that was asked did in this round.
-    fn note_attempts(&mut self, attempts: &[(Node, Attempt)]) {
+    /// Notes how each server did in this round. Of those that were left out it was noted before the round, if they were asked.
+    fn note_attempts(&self, attempts: &[(Node, Attempt)], left_out: &BTreeSet<NodeId>) {
         let mut kept = self.config.memory.kept();
-        for (node, Attempt { result, .. }) in attempts {
-            if !self.notices.unasked.contains(&node.id) {
-                kept.asked(node.id, result.class, result.error.as_deref());
-            }
+        for (node, Attempt { result, .. }) in attempts.iter().filter(|(node, _)| !left_out.contains(&node.id)) {
+            kept.asked(node.id, result.class, result.error.as_deref());
         }
     }
 

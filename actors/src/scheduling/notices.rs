@@ -14,7 +14,7 @@ use crate::telemetry::metrics::Metrics;
 #[derive(Debug, Default)]
 pub(super) struct Notices {
     /// Which nodes are left out of rounds because their servers fail repeatedly.
-    pub(super) unasked: BTreeSet<NodeId>,
+    unasked: BTreeSet<NodeId>,
     database_is_away: bool,
     /// The rows that are known to be unusable.
     unusable: Vec<UnusableNode>,

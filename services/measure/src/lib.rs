@@ -23,6 +23,7 @@ mod outcome;
 mod plan;
 mod schedule;
 mod stranger;
+mod subscriber;
 mod summary;
 mod trace;
 
@@ -45,5 +46,6 @@ pub use outcome::{Effort, Measured, Measurement, OperationKind, OutcomeClass};
 pub use plan::{MIN_READY_NODES, Rotation, RoundPlan, TooFewNodes};
 pub use schedule::{Due, Schedule};
 pub use stranger::{escaped_json, harmless, is_harmful, shown};
+pub use subscriber::subscriber;
 pub use summary::{Tally, nearest_rank, quantile};
 pub use trace::{FollowUp, MAX_TRACED_REQUESTS, RequestEnd, RequestKind, StrategyKind, Trace, TracedRequest, Warmth};

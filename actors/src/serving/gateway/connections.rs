@@ -52,14 +52,19 @@ impl Connections {
     pub(super) fn made(&self, stream: TcpStream) -> Option<Held<Connection>> {
         // A connection that has ended already needs no place.
         let peer = stream.peer_addr().ok()?;
-        let handle = || stream.as_fd().try_clone_to_owned().ok().map(Socket::from);
-        let (watched, placed) = (handle()?, handle()?);
-        let Some(place) = self.places.take(peer.ip(), placed) else {
+        let handle = match stream.as_fd().try_clone_to_owned() {
+            Ok(handle) => Arc::new(Socket::from(handle)),
+            Err(error) => {
+                debug!(%peer, %error, "closed: it cannot be watched");
+                return None;
+            }
+        };
+        let Some(place) = self.places.take(peer.ip(), Arc::clone(&handle)) else {
             debug!(%peer, "closed: too many connections from this address, or at all");
             return None;
         };
         let (closes, times) = watch::channel(Some(Instant::now() + self.limits.turn));
-        actix_web::rt::spawn(watch_over(watched, times));
+        actix_web::rt::spawn(watch_over(handle, times));
         Some(Held { stream, connection: Arc::new(Connection { turn: self.limits.turn, closes, place }) })
     }
 }
@@ -103,7 +108,7 @@ pub(super) async fn take_turn<B: MessageBody>(
 }
 
 /// Closes the connection when its time is over; ends when the connection does.
-async fn watch_over(socket: Socket, mut closes: watch::Receiver<Option<Instant>>) {
+async fn watch_over(socket: Arc<Socket>, mut closes: watch::Receiver<Option<Instant>>) {
     loop {
         let at = *closes.borrow_and_update();
         let over = async {
@@ -135,7 +140,7 @@ mod tests {
         let is_open = || client.peek(&mut [0]).is_err();
         let turn = Limits::default().turn;
         let (closes, watched) = watch::channel(Some(Instant::now() + turn));
-        let watching = tokio::spawn(watch_over(socket, watched));
+        let watching = tokio::spawn(watch_over(Arc::new(socket), watched));
         tokio::time::sleep(turn - Duration::from_millis(10)).await;
         closes.send_replace(None);
         tokio::time::sleep(100 * turn).await;

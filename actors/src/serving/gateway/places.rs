@@ -5,11 +5,12 @@
 //! have proved to be a scheduler's have places of their own besides.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpStream as Socket};
+use std::net::{IpAddr, Shutdown, TcpStream as Socket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
+use parsec_measure::subscriber;
 
 use super::limits::Limits;
 
@@ -33,7 +34,7 @@ struct Table {
 #[derive(Debug)]
 struct Holder {
     address: IpAddr,
-    socket: Socket,
+    socket: Arc<Socket>,
     /// An operation is under way for it.
     works: Arc<AtomicBool>,
 }
@@ -54,8 +55,8 @@ impl Places {
 
     /// A place for a connection from `peer`, whose other handle `socket` is; `None` if there is none. Another connection
     /// may be closed for it.
-    pub(super) fn take(&self, peer: IpAddr, socket: Socket) -> Option<Place> {
-        let address = network(peer);
+    pub(super) fn take(&self, peer: IpAddr, socket: Arc<Socket>) -> Option<Place> {
+        let address = subscriber(peer);
         let mut table = self.0.lock();
         if table.count_of(address) >= table.limits.connections_per_address {
             return None;
@@ -140,17 +141,6 @@ pub(super) fn close(socket: &Socket) {
     let _ = socket.shutdown(Shutdown::Both);
 }
 
-/// What counts as one address: an IPv4 address, or an IPv6 /64, the network that one subscriber is given.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        v4 => v4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Read;
@@ -177,7 +167,7 @@ mod tests {
 
     fn take(places: &Places, address: &str) -> Option<(Place, Socket)> {
         let (socket, client) = connection();
-        Some((places.take(address.parse().unwrap(), socket)?, client))
+        Some((places.take(address.parse().unwrap(), Arc::new(socket))?, client))
     }
 
     fn is_closed(client: &mut Socket) -> bool {
@@ -242,13 +232,6 @@ mod tests {
         let known = &places.0.lock().known;
         assert_eq!(known.len(), MAX_KNOWN);
         assert_eq!(known.front(), Some(&"198.51.100.1".parse().unwrap()));
-    }
-
-    #[test]
-    fn the_addresses_of_one_ipv6_network_are_one() {
-        let network = |text: &str| network(text.parse().unwrap());
-        assert_eq!(network("2001:db8:1:2:3::4"), network("2001:db8:1:2:ffff::1"));
-        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
     }
 
     proptest! {

@@ -19,6 +19,7 @@ use libp2p::swarm::{
     dummy,
 };
 use libp2p::{Multiaddr, PeerId};
+use parsec_measure::subscriber;
 use thiserror::Error;
 
 use crate::swarm::limits::{MAX_INCOMING, MAX_PENDING_INCOMING};
@@ -27,17 +28,14 @@ use crate::swarm::limits::{MAX_INCOMING, MAX_PENDING_INCOMING};
 /// attacker eight addresses.
 pub(crate) const SHARE: u32 = 8;
 
-/// An IPv4 address, or the network of an IPv6 address that one customer has at least (64 bits).
+/// A [`subscriber`].
 pub(crate) type Origin = IpAddr;
 
 /// Where a connection with this address at its other end comes from.
 pub(crate) fn origin(address: &Multiaddr) -> Option<Origin> {
     match address.iter().next()? {
-        Protocol::Ip4(ip) => Some(ip.into()),
-        Protocol::Ip6(ip) => Some(ip.to_ipv4_mapped().map_or_else(
-            || IpAddr::from(std::net::Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
-            IpAddr::from,
-        )),
+        Protocol::Ip4(ip) => Some(subscriber(ip.into())),
+        Protocol::Ip6(ip) => Some(subscriber(ip.into())),
         _ => None,
     }
 }
