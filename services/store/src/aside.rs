@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,8 +17,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
+use crate::file_id::FileId;
 use crate::refused::Refused;
-use crate::spool::{Identity, SpoolError, failed, read_line, spooled};
+use crate::spool::{Identity, SpoolError, failed, read_line, so_many_rows, spooled, sync_directory};
 use crate::{Row, StoreConfig};
 
 /// What its name ends with,
@@ -26,9 +27,6 @@ const ENDING: &str = "refused.jsonl";
 
 /// and while its rows are offered again.
 const TAKEN: &str = "refused.taken";
-
-/// The directory where there is no spool directory.
-const WITHOUT_SPOOL: &str = "parsec-spool";
 
 /// How often a file may be taken away in the moment in which it is opened.
 const OPEN_TRIES: u32 = 8;
@@ -53,24 +51,15 @@ struct Line<R> {
     at: DateTime<Utc>,
     why: String,
     in_part: bool,
-    #[allow(dead_code, reason = "it is skipped where only the rest is of interest")]
     row: R,
 }
 
 impl SetAside {
-    /// The file for this database below a spool directory. It is made when it is needed, and may take so much.
+    /// The file for this database in this directory, which is that of the spool if there is one. It is made when it is needed, and may take so much.
     pub fn of(directory: &Path, database: &StoreConfig, max_bytes: u64) -> Self {
         let identity = Identity::of(database);
         let [path, taken] = [ENDING, TAKEN].map(|ending| identity.file(directory, ending));
         Self { path, taken, database: identity.text().to_owned(), max_bytes }
-    }
-
-    /// The same below a spool directory that there may not be: then below the directory for temporary files.
-    pub fn below(directory: Option<&Path>, database: &StoreConfig, max_bytes: u64) -> Self {
-        match directory {
-            Some(directory) => Self::of(directory, database, max_bytes),
-            None => Self::of(&std::env::temp_dir().join(WITHOUT_SPOOL), database, max_bytes),
-        }
     }
 
     /// Where it is.
@@ -98,9 +87,8 @@ impl SetAside {
         if bytes.is_empty() {
             return Ok(());
         }
-        if let Some(directory) = self.path.parent() {
-            fs::create_dir_all(directory).map_err(failed("create", directory))?;
-        }
+        let directory = directory_of(&self.path);
+        fs::create_dir_all(directory).map_err(failed("create", directory))?;
         let mut file = self.locked()?;
         let length = file.metadata().map_err(failed("read", &self.path))?.len();
         let needed = bytes.len() as u64 + 1;
@@ -112,10 +100,13 @@ impl SetAside {
             file.write_all(bytes)?;
             file.sync_all()
         });
+        let written = written.map_err(failed("write", &self.path));
+        // A file without a name on disk is gone after a power failure.
+        let written = if length == 0 { written.and_then(|()| sync_directory(directory)) } else { written };
         if written.is_err() {
             let _ = file.set_len(length);
         }
-        written.map_err(failed("write", &self.path))
+        written
     }
 
     /// The file, which nobody else appends to or takes away meanwhile.
@@ -124,7 +115,7 @@ impl SetAside {
             let file = OpenOptions::new().create(true).read(true).append(true).open(&self.path);
             let file = file.map_err(failed("open", &self.path))?;
             file.lock().map_err(failed("lock", &self.path))?;
-            if is_at(&file, &self.path) {
+            if is_at(&file, &self.path)? {
                 return Ok(file);
             }
         }
@@ -141,19 +132,19 @@ impl SetAside {
         }
         let file = OpenOptions::new().create(true).read(true).append(true).open(&self.taken);
         let mut file = file.map_err(failed("open", &self.taken))?;
-        match file.try_lock() {
-            Ok(()) if is_at(&file, &self.taken) => {}
-            Ok(()) | Err(TryLockError::WouldBlock) => {
-                let error = io::Error::other("another `parsec spool replay` is at work on it");
-                return Err(failed("take", &self.taken)(error));
-            }
+        let ours = match file.try_lock() {
+            Ok(()) => is_at(&file, &self.taken)?,
+            Err(TryLockError::WouldBlock) => false,
             Err(TryLockError::Error(error)) => return Err(failed("lock", &self.taken)(error)),
+        };
+        if !ours {
+            let error = io::Error::other("another `parsec spool replay` is at work on it");
+            return Err(failed("take", &self.taken)(error));
         }
         if self.path.exists() {
-            // Behind what a replay has left that did not come to its end.
             let mut fresh = self.locked()?;
-            let moved = io::copy(&mut fresh, &mut file).and_then(|_| file.sync_all());
-            moved.map_err(failed("write", &self.taken))?;
+            move_behind(&mut fresh, &mut file).map_err(failed("write", &self.taken))?;
+            sync_directory(directory_of(&self.taken))?;
             fs::remove_file(&self.path).map_err(failed("remove", &self.path))?;
         }
         let lines = File::open(&self.taken).map_err(failed("open", &self.taken))?;
@@ -161,15 +152,27 @@ impl SetAside {
     }
 
     /// Puts lines back that cannot be read.
-    pub(crate) fn put_back(&self, lines: &[String]) -> Result<(), SpoolError> {
-        self.append(lines.iter().map(|line| format!("{line}\n")).collect::<String>().as_bytes())
+    pub(crate) fn put_back(&self, lines: &[Vec<u8>]) -> Result<(), SpoolError> {
+        self.append(&lines.iter().flat_map(|line| [line, &b"\n"[..]].concat()).collect::<Vec<u8>>())
     }
 }
 
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Whether this file is still the one at this path.
-fn is_at(file: &File, path: &Path) -> bool {
-    let same = |(ours, theirs): (fs::Metadata, fs::Metadata)| (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino());
-    file.metadata().ok().zip(fs::metadata(path).ok()).is_some_and(same)
+fn is_at(file: &File, path: &Path) -> Result<bool, SpoolError> {
+    let there = FileId::at(path).and_then(|there| Ok(there == Some(FileId::of(file)?)));
+    there.map_err(failed("read", path))
+}
+
+/// Appends rows to those that a replay has left which did not come to its end.
+fn move_behind(fresh: &mut File, left: &mut File) -> io::Result<()> {
+    let end = end_of_line(left, left.metadata()?.len())?;
+    left.write_all(end)?;
+    io::copy(fresh, left)?;
+    left.sync_all()
 }
 
 /// What is missing at the end of a file that somebody was killed over.
@@ -192,9 +195,9 @@ pub struct Aside {
 
 impl Aside {
     /// The next rows, at most so many, and the lines among them that cannot be read. Neither if there are no more.
-    pub(crate) fn next(&mut self, count: usize) -> Result<(Vec<Row>, Vec<String>), SpoolError> {
+    pub(crate) fn next(&mut self, count: usize) -> Result<(Vec<Row>, Vec<Vec<u8>>), SpoolError> {
         let (mut rows, mut unreadable) = (Vec::new(), Vec::new());
-        for line in (&mut self.lines).lines().take(count) {
+        for line in (&mut self.lines).split(b'\n').take(count) {
             let line = line.map_err(failed("read", &self.path))?;
             match row_of(&line) {
                 Some(row) => rows.push(row),
@@ -210,8 +213,8 @@ impl Aside {
     }
 }
 
-fn row_of(line: &str) -> Option<Row> {
-    let line: Line<Value> = serde_json::from_str(line).ok()?;
+fn row_of(line: &[u8]) -> Option<Row> {
+    let line: Line<Value> = serde_json::from_slice(line).ok()?;
     read_line(line.row.to_string().as_bytes()).ok()
 }
 
@@ -264,15 +267,14 @@ impl SetAsideReport {
 /// For people: what was refused and why, a line for each reason, and what to do.
 impl fmt::Display for SetAsideReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows = |count: usize| format!("{count} {}", if count == 1 { "row" } else { "rows" });
         let database = self.database.as_deref().unwrap_or("a database");
-        write!(f, "{}: {} that {database} has refused", self.path.display(), rows(self.rows))?;
+        write!(f, "{}: {} that {database} has refused", self.path.display(), so_many_rows(self.rows))?;
         if self.in_part > 0 {
             write!(f, ", {} of them only the trace", self.in_part)?;
         }
         write!(f, "\n  once the reason is gone, `parsec spool replay` writes them")?;
         for (why, count) in &self.reasons {
-            write!(f, "\n  {}: {why}", rows(*count))?;
+            write!(f, "\n  {}: {why}", so_many_rows(*count))?;
         }
         if self.unreadable > 0 {
             write!(f, "\n  {} of the lines cannot be read", self.unreadable)?;
@@ -307,9 +309,9 @@ fn report(path: PathBuf) -> Result<SetAsideReport, SpoolError> {
     let file = File::open(&path).map_err(failed("open", &path))?;
     let bytes = file.metadata().map_err(failed("read", &path))?.len();
     let mut report = SetAsideReport { bytes, ..SetAsideReport::default() };
-    for line in BufReader::new(file).lines() {
+    for line in BufReader::new(file).split(b'\n') {
         let line = line.map_err(failed("read", &path))?;
-        let Ok(line) = serde_json::from_str::<Line<IgnoredAny>>(&line) else {
+        let Ok(line) = serde_json::from_slice::<Line<IgnoredAny>>(&line) else {
             report.unreadable += 1;
             continue;
         };

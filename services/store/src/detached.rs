@@ -33,7 +33,7 @@ use crate::{ClaimChecks, MAX_LISTED_OPERATIONS, Migrated, NewNode, OtherSchedule
 
 /// How long a caller waits: longer than a connection and a statement may take (each back end says how long), so that
 /// they report their own reasons, and short enough to notice a machine that vanished.
-const CALL_LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const CALL_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long a caller waits for the schema: longer than the back ends' own limits for it.
 const MIGRATION_LIMIT: Duration = Duration::from_secs(15 * 60);

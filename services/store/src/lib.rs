@@ -30,6 +30,7 @@ mod detached;
 mod dry_run;
 mod error;
 mod figures;
+mod file_id;
 mod migrated;
 mod operations;
 mod port;
@@ -74,9 +75,7 @@ use detached::Detached;
 pub async fn connect(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
     match config {
         StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
-        StoreConfig::Sqlite { path } => {
-            Ok(Arc::new(Detached::open(sqlite::Sqlite::new(path)?).await.map_err(sqlite::at_first)?))
-        }
+        StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::new(path)?).await?)),
     }
 }
 
@@ -87,8 +86,6 @@ pub async fn connect(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError>
 pub async fn open_archive(config: &StoreConfig) -> Result<Arc<dyn Archive>, StoreError> {
     match config {
         StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
-        StoreConfig::Sqlite { path } => {
-            Ok(Arc::new(Detached::open(sqlite::Sqlite::read_only(path)?).await.map_err(sqlite::at_first)?))
-        }
+        StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::read_only(path)?).await?)),
     }
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use deadpool::managed::{Object, Pool, PoolConfig, PoolError, QueueMode, WeakPool};
 use diesel::QueryResult;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::time::{sleep, timeout};
 
@@ -21,7 +22,7 @@ use connect::{CONNECT_LIMIT, Connector};
 use verdict::{Verdict, judge};
 
 use crate::closed::ClosedTable;
-use crate::detached::{Access, Backend, result_of};
+use crate::detached::{Access, Backend, CALL_LIMIT, result_of};
 use crate::session::Session;
 use crate::{Migrated, StoreConfig, StoreError};
 
@@ -34,9 +35,13 @@ const MAX_SESSIONS: usize = 4;
 /// shorter than the patience of whoever finds a server full.
 const MAX_IDLE: Duration = Duration::from_secs(1);
 
-/// How long a session may take to begin a transaction, for which the server has to do nothing. One that takes longer leads to a
+/// How long a session may take to begin a transaction, or to take it back, for which the server has to do nothing. One that takes longer leads to a
 /// server that is gone without a word, and a new one perhaps to its successor.
 const BEGIN_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a query may take, and its commit: nobody waits for it any longer. The server has its own limit, which is shorter, and may
+/// be silent all the same, behind a pooler that is not. A session that it holds would be held for ever.
+const QUERY_LIMIT: Duration = CALL_LIMIT;
 
 /// How often a call is tried that somebody else's collided with: one of the two gets through each time.
 const ATTEMPTS: usize = 3;
@@ -76,8 +81,7 @@ impl Postgres {
                 Ok(Err(error)) if !reused => return Err(explain_begin(judge(&Object::take(session), error).1)),
                 Err(_) if !reused => {
                     drop(Object::take(session));
-                    let (target, limit) = (&self.target, BEGIN_LIMIT.as_secs());
-                    return Err(StoreError::Unavailable(format!("{target}: no answer within {limit} s")));
+                    return Err(self.silent(BEGIN_LIMIT));
                 }
                 // It has ended or fallen silent, or may not write any more. What befell it befell the others: the next is new.
                 _ => {
@@ -86,6 +90,10 @@ impl Postgres {
                 }
             }
         }
+    }
+
+    fn silent(&self, limit: Duration) -> StoreError {
+        StoreError::Unavailable(format!("{}: no answer within {} s", self.target, limit.as_secs()))
     }
 
     async fn pooled(&self) -> Result<Object<Connector>, StoreError> {
@@ -146,7 +154,14 @@ impl Begun {
     /// Commits what succeeded. Of what failed, says how and whether to try again. A session that is not as good as new goes.
     async fn end<T>(mut self, result: QueryResult<T>) -> Result<T, (StoreError, bool)> {
         let ended = match result {
-            Ok(value) => self.session.commit().await.map(|()| value),
+            Ok(value) => match timeout(QUERY_LIMIT, self.session.commit()).await {
+                Ok(committed) => committed.map(|()| value),
+                Err(_) => {
+                    drop(Object::take(self.session));
+                    let reason = format!("no answer to COMMIT within {} s", QUERY_LIMIT.as_secs());
+                    return Err((StoreError::Unavailable(reason), false));
+                }
+            },
             Err(error) => Err(error),
         };
         let failed = match ended {
@@ -158,7 +173,7 @@ impl Begun {
         };
         let (verdict, told) = judge(&self.session, failed);
         let again = verdict == Verdict::Collision || verdict == Verdict::ReadOnly && self.reused;
-        if verdict.keeps_session() && self.session.roll_back().await.is_ok() {
+        if verdict.keeps_session() && matches!(timeout(BEGIN_LIMIT, self.session.roll_back()).await, Ok(Ok(()))) {
             self.give_back();
         } else {
             drop(Object::take(self.session));
@@ -190,7 +205,11 @@ impl Backend for Postgres {
         let mut attempt = 1;
         loop {
             let mut begun = self.begun().await?;
-            let result = match (access, query(&mut begun.session).await) {
+            let Ok(result) = timeout(QUERY_LIMIT, query(&mut begun.session)).await else {
+                drop(Object::take(begun.session));
+                return Err(self.silent(QUERY_LIMIT));
+            };
+            let result = match (access, result) {
                 (Access::Read, Ok(value)) => {
                     // A round waits for the list of nodes, and not for what comes after it.
                     begun.session.end_unheard();
@@ -229,14 +248,6 @@ impl Backend for Postgres {
     }
 
     async fn closed_tables(&self, by_others: bool) -> Result<Vec<ClosedTable>, StoreError> {
-        let mut conn = AsyncConnectionWrapper::<_>::from(self.pooled().await?);
-        let asking = tokio::task::spawn_blocking(move || {
-            let closed = rights::closed_tables(&mut conn, by_others);
-            if closed.is_err() {
-                drop(Object::take(conn.into_inner()));
-            }
-            closed
-        });
-        result_of(asking.await)
+        self.run(Access::Read, move |session| rights::closed_tables(session, by_others).boxed()).await?
     }
 }

@@ -43,7 +43,7 @@ pub async fn write(store: &dyn Store, rows: &[Row]) -> Result<Vec<Refused>, Stor
     let closed = store.closed_tables(false).await?;
     let mut sorted: Vec<Sorted> = rows.iter().map(|row| Sorted::by_tables(row, &closed)).collect();
     let open: Vec<usize> = (0..rows.len()).filter(|i| sorted[*i].left.is_some()).collect();
-    let failed_before = open.len() == rows.len() && sorted.iter().all(|row| row.why.is_none());
+    let failed_before = sorted.iter().all(|row| row.why.is_none());
     sift(store, &mut sorted, &open, failed_before).await?;
     let refused = rows.iter().zip(sorted).filter_map(|(row, Sorted { left, why })| {
         Some(Refused { row: row.clone(), why: why?, in_part: left.is_some() })

@@ -1,6 +1,9 @@
 //! One SQLite file: how it is opened, and how its schema is brought up to date.
 
 mod moved;
+mod opening;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,8 +11,6 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
-use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use diesel_migrations::MigrationHarness;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -20,52 +21,17 @@ use tracing::error;
 use crate::closed::ClosedTable;
 use crate::connection::AsyncSqliteConnection;
 use crate::detached::{Access, Backend};
+use crate::file_id::FileId;
 use crate::queries::Queries as _;
 use crate::{Migrated, SchemaVersion, StoreError};
-use moved::FileId;
+use opening::{Use, name, open, pool, refused, says_not_now, unavailable};
 
-/// One writes at a time, whatever their number; the others read meanwhile.
-const MAX_CONNECTIONS: usize = 4;
+/// How often a file that is in use may be deleted or replaced. Of each that was, up to five connections stay open for as long as the
+/// process lives, with three files each: a process may usually have 1024 open.
+const MAX_MOVES: usize = 32;
 
-/// How a connection is set up.
-///
-/// - `busy_timeout`: somebody else's transaction is waited for; a batch takes milliseconds.
-/// - WAL: readers and the writer do not wait for each other.
-/// - `synchronous = FULL`: what was committed survives a power failure, also in WAL mode.
-/// - `foreign_keys`: off unless asked for.
-const SET_UP: &str = "
-    PRAGMA busy_timeout = 15000;
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL;
-    PRAGMA foreign_keys = ON;
-";
-
-/// How a connection is set up that only reads: what does not write cannot change the file's mode of journalling. The query finds out
-/// whether the file can be read.
-const SET_UP_TO_READ: &str = "
-    PRAGMA busy_timeout = 15000;
-    PRAGMA query_only = ON;
-    SELECT 1 FROM sqlite_master LIMIT 1;
-";
-
-/// What tells SQLite to write nothing.
-const READ_ONLY: &str = "?mode=ro";
-
-/// What SQLite says when a wait was in vain or its file system fails: it has one language, and diesel has no kinds
-/// for these.
-const NOT_NOW: [&str; 8] = [
-    "database is locked",
-    "database table is locked",
-    "disk I/O error",
-    "database or disk is full",
-    "unable to open database file",
-    "attempt to write a readonly database",
-    "database disk image is malformed",
-    NO_DATABASE,
-];
-
-/// What SQLite says of a file of something else. While it is in use, somebody has put that in its place, and rows wait for it to go away.
-const NO_DATABASE: &str = "file is not a database";
+/// What is said of a file that is not at its path any more.
+const GONE: &str = "it was deleted or replaced meanwhile";
 
 /// One file.
 pub(crate) struct Sqlite {
@@ -73,17 +39,21 @@ pub(crate) struct Sqlite {
     file: String,
     /// Where it is looked for before and after each call; `None` if it is only read.
     path: Option<PathBuf>,
-    open: Mutex<Open>,
+    /// `None` before the first connection.
+    open: Mutex<Option<Open>>,
 }
 
 /// The file that is open.
-#[derive(Clone)]
 struct Open {
+    /// Holds the file, whatever becomes of its name: the pool may have no connection to spare then.
+    keeper: AsyncSqliteConnection,
     pool: Pool<AsyncSqliteConnection>,
-    /// Which it is; `None` before the first connection, which makes it.
+    /// Which it is.
     id: Option<FileId>,
     /// The same of its log.
     log: Option<FileId>,
+    /// How many files were open before it.
+    moves: usize,
 }
 
 impl Sqlite {
@@ -93,8 +63,7 @@ impl Sqlite {
     /// [`StoreError::Refused`] if SQLite cannot be told such a path.
     pub(crate) fn new(path: &Path) -> Result<Self, StoreError> {
         let file = name(path)?;
-        let path = Some(PathBuf::from(&file));
-        Ok(Self { path, ..Self::with(file, SET_UP) })
+        Ok(Self { path: Some(PathBuf::from(&file)), file, open: Mutex::default() })
     }
 
     /// Prepares connections that only read. The file must be there; neither it nor its folder need be writable.
@@ -102,149 +71,94 @@ impl Sqlite {
     /// # Errors
     /// [`StoreError::Refused`] if there is no such file, or SQLite cannot be told such a path.
     pub(crate) fn read_only(path: &Path) -> Result<Self, StoreError> {
-        let missing = |error| StoreError::Refused(format!("sqlite file {}: {error}", path.display()));
-        std::fs::metadata(path).map_err(missing)?;
-        let file = name(path)?;
-        Ok(Self::with(format!("file:{}{READ_ONLY}", escaped(&file)), SET_UP_TO_READ))
+        std::fs::metadata(path).map_err(|error| refused(path.display(), error))?;
+        Ok(Self { file: name(path)?, path: None, open: Mutex::default() })
     }
 
-    fn with(file: String, set_up: &'static str) -> Self {
-        let pool = pool(&file, set_up);
-        Self { file, path: None, open: Mutex::new(Open { pool, id: None, log: None }) }
-    }
-}
-
-/// What an error means when the file is opened for the first time: a file of something else, or a path at which none can be, is a
-/// mistake. Later the same is a mishap, and rows wait for the file to come back.
-pub(crate) fn at_first(error: StoreError) -> StoreError {
-    match error {
-        StoreError::Unavailable(reason) if reason.contains(NO_DATABASE) || reason.contains("(os error") => {
-            StoreError::Refused(reason)
-        }
-        other => other,
-    }
-}
-
-fn pool(file: &str, set_up: &'static str) -> Pool<AsyncSqliteConnection> {
-    let mut manager = ManagerConfig::default();
-    // A file does not go away like a server: asking before each use would only cost.
-    manager.recycling_method = RecyclingMethod::Fast;
-    manager.custom_setup = Box::new(move |file| {
-        let file = file.to_owned();
-        async move { open(&file, set_up).await.map_err(StoreError::into_connection_error) }.boxed()
-    });
-    let manager = AsyncDieselConnectionManager::new_with_config(file, manager);
-    let pool = Pool::builder(manager).max_size(MAX_CONNECTIONS).build();
-    pool.expect("a pool without timeouts of its own needs no runtime")
-}
-
-/// The path as SQLite takes it.
-fn name(path: &Path) -> Result<String, StoreError> {
-    let Some(text) = path.to_str() else {
-        return Err(StoreError::Refused(format!("sqlite file {}: its path is not UTF-8", path.display())));
-    };
-    // A path that begins with `file:` or `:` means something else to SQLite.
-    Ok(if path.is_absolute() { text.to_owned() } else { format!("./{text}") })
-}
-
-/// Opens the file. One whose journal cannot be written beside it, for it lies on a disk that only reads, is opened as one that nobody
-/// changes: SQLite has no other way to read it.
-async fn open(file: &str, set_up: &str) -> Result<AsyncSqliteConnection, StoreError> {
-    match establish(file, set_up).await {
-        Err(StoreError::Unavailable(reason)) if file.ends_with(READ_ONLY) && reason.contains("unable to open") => {
-            establish(&file.replace(READ_ONLY, "?immutable=1"), set_up).await
-        }
-        result => result,
-    }
-}
-
-async fn establish(file: &str, set_up: &str) -> Result<AsyncSqliteConnection, StoreError> {
-    let refused = |error: &dyn std::fmt::Display| StoreError::Refused(format!("sqlite file {file}: {error}"));
-    let mut conn = AsyncSqliteConnection::establish(file).await.map_err(|error| refused(&error))?;
-    match conn.batch_execute(set_up).await {
-        Ok(()) => Ok(conn),
-        Err(error) if Sqlite::says_not_now(&error.to_string()) => {
-            Err(StoreError::Unavailable(format!("sqlite file {file}: {error}")))
-        }
-        Err(error) => Err(refused(&error)),
-    }
-}
-
-/// The path as a part of a URI.
-fn escaped(path: &str) -> String {
-    path.replace('%', "%25").replace('?', "%3f").replace('#', "%23")
-}
-
-impl Sqlite {
-    /// The file at our path. If that is not the one that was opened, follows it.
-    async fn current(&self) -> Result<Open, StoreError> {
+    /// Connections to the file at our path, and which it is. If that is not the one that was opened, follows it.
+    async fn current(&self) -> Result<(Pool<AsyncSqliteConnection>, Option<FileId>), StoreError> {
         let mut open = self.open.lock().await;
-        let Some(path) = &self.path else { return Ok(open.clone()) };
-        let there = FileId::at(path)?;
-        match open.id {
-            None => {
-                drop(open.pool.get().await?);
-                open.id = FileId::at(path)?;
-            }
-            Some(_) if there == open.id => {
-                if open.log.is_none() {
-                    open.log = FileId::at(&moved::log_of(path)[0])?;
+        let open = match &mut *open {
+            Some(open) => {
+                if let Some(path) = &self.path {
+                    let there = self.at(path)?;
+                    if there != open.id {
+                        self.follow(path, open, there).await?;
+                    }
                 }
+                open
             }
-            Some(_) => self.follow(path, &mut open, there).await?,
+            nothing => nothing.insert(self.first().await?),
+        };
+        Ok((open.pool.clone(), open.id))
+    }
+
+    /// Opens the file, which is made if it is not there. Nobody else makes it.
+    async fn first(&self) -> Result<Open, StoreError> {
+        let (first, later) = if self.path.is_some() { (Use::Create, Use::Write) } else { (Use::Read, Use::Read) };
+        let keeper = open(&self.file, first).await.map_err(|error| error.at_first(&self.file))?;
+        let (mut id, mut log) = (None, None);
+        if let Some(path) = &self.path {
+            let at = |path: &Path| FileId::at(path).map_err(|error| refused(&self.file, error));
+            (id, log) = (at(path)?, at(&opening::log_of(path)[0])?);
+            if id.is_none() {
+                return Err(unavailable(&self.file, GONE));
+            }
         }
-        Ok(open.clone())
+        Ok(Open { keeper, pool: pool(&self.file, later), id, log, moves: 0 })
+    }
+
+    /// Which file is there, now that ours is in use.
+    fn at(&self, path: &Path) -> Result<Option<FileId>, StoreError> {
+        FileId::at(path).map_err(|error| unavailable(&self.file, error))
     }
 
     /// Goes on with the file that is `there` now. If there is none, writes it again with all that was in it.
-    async fn follow(&self, path: &Path, open: &mut Open, there: Option<FileId>) -> Result<(), StoreError> {
-        let (mut old, file) = (open.pool.get().await?, path.display().to_string());
+    async fn follow(&self, path: &Path, old: &mut Open, there: Option<FileId>) -> Result<(), StoreError> {
+        let file = &self.file;
         let _lock = moved::lock(path)?;
         // Somebody else may have been quicker.
-        let replaced = there.is_some() || FileId::at(path)?.is_some();
-        let log = &moved::log_of(path)[0];
-        if !replaced || open.log.is_some() && FileId::at(log)? == open.log {
+        let replaced = there.is_some() || self.at(path)?.is_some();
+        let log = &opening::log_of(path)[0];
+        if !replaced || old.log.is_some() && self.at(log)? == old.log {
             moved::forget_log(path)?;
         }
         if !replaced {
-            moved::restore(&mut old, path).await?;
+            moved::restore(&mut old.keeper, path).await?;
         }
-        let pool = pool(&self.file, SET_UP);
-        let mut conn = pool.get().await?;
-        conn.spawn_blocking(|conn| Ok(migrate(conn))).await??;
+        if old.moves == MAX_MOVES {
+            let reason = format!("it was deleted or replaced {MAX_MOVES} times while in use: restart the process");
+            return Err(unavailable(file, reason));
+        }
+        let id = self.at(path)?;
+        let mut keeper = open(file, Use::Write).await.map_err(|error| error.in_use(file))?;
+        self.is_still(id)?;
+        keeper.spawn_blocking(|conn| Ok(migrate(conn))).await??;
         if replaced {
-            moved::take_along(&mut old, path).await?;
+            moved::take_along(&mut old.keeper, path).await?;
             error!(file, "the database file was replaced while in use; from now on rows are written to the new one");
         } else {
             error!(file, "the database file was deleted while in use; it has been written again, with all of its rows");
         }
-        let next = Open { pool, id: FileId::at(path)?, log: FileId::at(log)? };
+        let next = Open { keeper, pool: pool(file, Use::Write), id, log: self.at(log)?, moves: old.moves + 1 };
         // Whoever closes the last connection removes the log by its name, which is that of the new file by now.
-        Box::leak(Box::new(std::mem::replace(open, next)));
+        std::mem::forget(std::mem::replace(old, next));
         Ok(())
     }
 
     /// A connection, and what it is open to. Waits for as long as others use theirs, which `busy_timeout` bounds. No time
     /// limit here: what it would cut off is a query under way.
     async fn connection(&self) -> Result<(Object<AsyncSqliteConnection>, Option<FileId>), StoreError> {
-        let Open { pool, id, .. } = self.current().await?;
+        let (pool, id) = self.current().await?;
         Ok((pool.get().await?, id))
     }
 
     /// Whether this is still the file at our path.
     fn is_still(&self, id: Option<FileId>) -> Result<(), StoreError> {
         match &self.path {
-            Some(path) if FileId::at(path)? != id => {
-                let file = path.display();
-                Err(StoreError::Unavailable(format!("sqlite file {file}: it was deleted or replaced meanwhile")))
-            }
+            Some(path) if self.at(path)? != id => Err(unavailable(&self.file, GONE)),
             _ => Ok(()),
         }
-    }
-
-    /// Whether `message`, which came without a reason that diesel knows, only says "not now".
-    fn says_not_now(message: &str) -> bool {
-        NOT_NOW.iter().any(|reason| message.contains(reason))
     }
 }
 
@@ -253,7 +167,7 @@ async fn explain(error: QueryError, conn: &mut AsyncSqliteConnection) -> StoreEr
     match &error {
         QueryError::DatabaseError(DatabaseErrorKind::Unknown, information) => {
             let message = information.message().to_owned();
-            if Sqlite::says_not_now(&message) || conn.ping().await.is_err() {
+            if says_not_now(&message) || conn.ping().await.is_err() {
                 StoreError::Unavailable(message)
             } else {
                 StoreError::BadRow(message)
@@ -275,8 +189,11 @@ impl Backend for Sqlite {
         Q: for<'c> Fn(&'c mut AsyncSqliteConnection) -> BoxFuture<'c, QueryResult<T>> + Send + Sync,
     {
         let (mut conn, id) = self.connection().await?;
-        match query(&mut conn).await {
-            Ok(value) => self.is_still(id).map(|()| value),
+        let result = query(&mut conn).await;
+        // What another file says of a row is neither here nor there.
+        self.is_still(id)?;
+        match result {
+            Ok(value) => Ok(value),
             Err(error) => Err(explain(error, &mut conn).await),
         }
     }
@@ -307,7 +224,7 @@ fn migrate(conn: &mut SqliteConnection) -> Result<Migrated, StoreError> {
         Ok(Migrated { before, after: version(conn).map_err(failed)? })
     })
     .map_err(|error| match error {
-        StoreError::Query(reason) if Sqlite::says_not_now(&reason) => StoreError::Unavailable(reason),
+        StoreError::Query(reason) if says_not_now(&reason) => StoreError::Unavailable(reason),
         other => other,
     })
 }

@@ -11,7 +11,7 @@ use futures::future::join_all;
 use parsec_measure::{NodeId, Round, RoundId};
 use parsec_store::{NewNode, Roster, Row, ServerPort, Store, StoreError, connect};
 use parsec_test_support::postgres::{Postgres, url_at};
-use parsec_test_support::proxy::Proxy;
+use parsec_test_support::proxy::{Cut, Proxy, Way};
 use parsec_test_support::{TestDatabase, database, sabotage};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_postgres::Client;
@@ -117,6 +117,11 @@ async fn a_session_that_began_before_the_promotion_does_no_harm_after_it() {
     beats(&store, node).await;
 }
 
+fn signal(name: &str, process: i32) {
+    let sent = Command::new("kill").args([name, &process.to_string()]).status();
+    assert!(sent.unwrap().success(), "{name} {process}");
+}
+
 /// As when the machine of a primary loses its power: its connections say nothing any more.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_has_fallen_silent_is_not_waited_for() {
@@ -124,19 +129,85 @@ async fn a_session_that_has_fallen_silent_is_not_waited_for() {
     let store = opened(&server.url()).await;
     let node = store.register_node(new_node()).await.unwrap();
     let client = server.client().await.unwrap();
-    let signal = |name: &str, process: i32| {
-        let sent = Command::new("kill").args([name, &process.to_string()]).status();
-        assert!(sent.unwrap().success(), "{name} {process}");
+    for asks_for_rights in [false, true] {
+        beats(&store, node).await;
+        let pid = "SELECT pid FROM pg_stat_activity WHERE application_name = 'parsec'";
+        let silent: i32 = client.query_one(pid, &[]).await.unwrap().get(0);
+        signal("-STOP", silent);
+        let begun = Instant::now();
+        if asks_for_rights {
+            assert_eq!(store.closed_tables(false).await, Ok(Vec::new()));
+        } else {
+            store.heartbeat(node).await.unwrap();
+        }
+        let waited = begun.elapsed();
+        signal("-CONT", silent);
+        assert!(waited < 4 * SOON, "{waited:?}");
+        eventually("the silent one is gone", async || sessions(&client).await <= 1).await;
+    }
+}
+
+/// As behind a pooler that answers for a server which has frozen: no connection breaks.
+#[tokio::test]
+async fn sessions_that_fall_silent_in_a_query_are_given_up_with_it() {
+    let server = Postgres::start().await;
+    let store = opened(&server.url()).await;
+    let client = server.client().await.unwrap();
+    client.batch_execute("BEGIN; LOCK TABLE nodes_ecs").await.unwrap();
+    let calls: Vec<_> = (0..4)
+        .map(|_| {
+            tokio::spawn({
+                let store = Arc::clone(&store);
+                async move { store.roster(&[]).await }
+            })
+        })
+        .collect();
+    let waiting = async || -> Vec<i32> {
+        let waiting = "SELECT pid FROM pg_locks WHERE relation = 'nodes_ecs'::regclass AND NOT granted";
+        client.query(waiting, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
     };
-    beats(&store, node).await;
-    let pid = "SELECT pid FROM pg_stat_activity WHERE application_name = 'parsec'";
-    let silent: i32 = client.query_one(pid, &[]).await.unwrap().get(0);
-    signal("-STOP", silent);
-    let begun = Instant::now();
-    store.heartbeat(node).await.unwrap();
-    let waited = begun.elapsed();
-    signal("-CONT", silent);
-    assert!(waited < 4 * SOON, "{waited:?}");
+    eventually("all sessions wait", async || waiting().await.len() == 4).await;
+    let silent = waiting().await;
+    silent.iter().for_each(|process| signal("-STOP", *process));
+    client.batch_execute("ROLLBACK").await.unwrap();
+
+    tokio::time::pause();
+    for call in calls {
+        let error = call.await.unwrap().unwrap_err();
+        assert!(matches!(&error, StoreError::Unavailable(reason) if reason.contains("within 60 s")), "{error:?}");
+    }
+    tokio::time::advance(SOON).await;
+    tokio::time::resume();
+    let roster = store.roster(&[]).await;
+    silent.iter().for_each(|process| signal("-CONT", *process));
+    assert_eq!(roster, Ok(Roster::default()));
+}
+
+/// The server has committed, or not: nobody hears of it.
+#[tokio::test]
+async fn sessions_that_fall_silent_in_a_commit_are_given_up_with_it() {
+    let server = Postgres::start().await;
+    let wire = Proxy::to(server.address()).await;
+    let store = opened(&url_at(wire.address())).await;
+    let node = store.register_node(new_node()).await.unwrap();
+    wire.set(Way::CutAtCommit(Cut::Silence)).await;
+    let calls: Vec<_> = (0..4)
+        .map(|_| {
+            tokio::spawn({
+                let store = Arc::clone(&store);
+                async move { store.heartbeat(node).await }
+            })
+        })
+        .collect();
+    wire.has_cut(4).await;
+    tokio::time::pause();
+    for call in calls {
+        assert!(matches!(call.await.unwrap(), Err(StoreError::Unavailable(_))));
+    }
+    tokio::time::advance(SOON).await;
+    tokio::time::resume();
+    // What only reads does not wait for its commit.
+    store.roster(&[]).await.unwrap();
 }
 
 /// With both named, no address has to be led anywhere.

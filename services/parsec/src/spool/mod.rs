@@ -15,6 +15,9 @@ use crate::database;
 use parsec_output as output;
 use parsec_settings::{SpoolAction, SpoolCommandConfig};
 
+/// Where refused rows are kept without a spool directory: below the directory for temporary files.
+const WITHOUT_SPOOL: &str = "parsec-spool";
+
 /// Where rows for `database` wait: in a spool, or only in memory, which is logged.
 pub(crate) async fn backlog(
     directory: Option<&Path>,
@@ -22,7 +25,8 @@ pub(crate) async fn backlog(
     durable: bool,
     database: &StoreConfig,
 ) -> Backlog {
-    let refused = SetAside::below(directory, database, limits.bytes);
+    let for_refused = directory.map_or_else(|| std::env::temp_dir().join(WITHOUT_SPOOL), Path::to_path_buf);
+    let refused = SetAside::of(&for_refused, database, limits.bytes);
     let Some(spool) = open(directory, limits, database).await else {
         return Backlog::default().setting_aside(refused);
     };

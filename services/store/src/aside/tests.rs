@@ -2,6 +2,7 @@ use chrono::Utc;
 use parsec_measure::{Round, RoundId, SchedulerId};
 
 use super::*;
+use crate::spool::synced;
 
 fn round() -> Row {
     let now = Utc::now();
@@ -46,7 +47,7 @@ impl Scene {
 }
 
 /// Every row that is taken, and every line that cannot be read.
-fn taken(aside: &mut Aside) -> (Vec<Row>, Vec<String>) {
+fn taken(aside: &mut Aside) -> (Vec<Row>, Vec<Vec<u8>>) {
     let (mut rows, mut unreadable) = (Vec::new(), Vec::new());
     loop {
         let (some, others) = aside.next(2).unwrap();
@@ -106,9 +107,51 @@ fn a_line_that_was_not_finished_spoils_no_other_and_is_kept() {
     file.keep(&rows[1..]).unwrap();
     assert_eq!((scene.report().rows, scene.report().unreadable), (2, 1));
     let (read, unreadable) = taken(&mut file.take().unwrap().unwrap());
-    assert_eq!((read, &unreadable[..]), (rows.map(|refused| refused.row).to_vec(), &[half.to_owned()][..]));
+    assert_eq!((read, &unreadable[..]), (rows.map(|refused| refused.row).to_vec(), &[half.as_bytes().to_vec()][..]));
     file.put_back(&unreadable).unwrap();
     assert_eq!(fs::read_to_string(file.path()).unwrap(), format!("{half}\n"));
+}
+
+#[test]
+fn bytes_that_are_no_text_cost_no_row() {
+    let scene = Scene::new();
+    let file = scene.file();
+    let rows = [refused("a", false), refused("b", false)];
+    file.keep(&rows[..1]).unwrap();
+    let noise = b"{\"database\":\"\xff";
+    fs::write(file.path(), [&fs::read(file.path()).unwrap(), &noise[..], b"\n"].concat()).unwrap();
+    file.keep(&rows[1..]).unwrap();
+    assert_eq!((scene.report().rows, scene.report().unreadable), (2, 1));
+    let (read, unreadable) = taken(&mut file.take().unwrap().unwrap());
+    assert_eq!((read, &unreadable[..]), (rows.map(|refused| refused.row).to_vec(), &[noise.to_vec()][..]));
+    file.put_back(&unreadable).unwrap();
+    assert_eq!(fs::read(file.path()).unwrap(), [&noise[..], b"\n"].concat());
+}
+
+#[test]
+fn a_replay_that_was_killed_while_it_took_the_file_spoils_no_row() {
+    let scene = Scene::new();
+    let file = scene.file();
+    file.keep(&[refused("a", false)]).unwrap();
+    let whole = fs::read(file.path()).unwrap();
+    let half = &whole[..whole.len() / 2];
+    fs::write(&file.taken, half).unwrap();
+    let (read, unreadable) = taken(&mut file.take().unwrap().unwrap());
+    assert_eq!((read.len(), &unreadable[..]), (1, &[half.to_vec()][..]));
+}
+
+#[test]
+fn a_file_has_its_name_on_disk_before_rows_count_as_kept_and_before_the_one_they_came_from_is_removed() {
+    let scene = Scene::new();
+    let file = scene.file();
+    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+    synced::take();
+    file.keep(&[refused("a", false)]).unwrap();
+    assert_eq!(synced::take(), [[name(&file.path)]]);
+    file.keep(&[refused("b", false)]).unwrap();
+    assert!(synced::take().is_empty(), "it has its name");
+    file.take().unwrap();
+    assert_eq!(synced::take(), [[name(&file.path), name(&file.taken)]]);
 }
 
 #[test]

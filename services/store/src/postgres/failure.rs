@@ -2,9 +2,8 @@
 
 use std::error::Error;
 
-use tokio_postgres::error::SqlState;
-
 use super::tls::advice;
+use super::verdict::Verdict;
 use crate::StoreError;
 use crate::error::{causes, chain};
 
@@ -13,7 +12,8 @@ pub(super) fn explain(error: &tokio_postgres::Error, target: &str) -> StoreError
     let reason = chain(error);
     let tls = causes(error).find_map(of_rustls);
     let refused = match error.code() {
-        Some(code) => !is_not_now(code),
+        // Whatever a pooler has to say for itself, it says as a violation of the protocol: that its server is away, or that it is full.
+        Some(code) => Verdict::of(code) != Verdict::Lost,
         None => tls.is_some() || reason.contains("server does not support TLS"),
     };
     let message = match tls.and_then(advice) {
@@ -21,19 +21,6 @@ pub(super) fn explain(error: &tokio_postgres::Error, target: &str) -> StoreError
         None => format!("{target}: {reason}"),
     };
     if refused { StoreError::Refused(message) } else { StoreError::Unavailable(message) }
-}
-
-/// What is answered to a connection that may succeed later. Whatever a pooler has to say for itself, it says as a violation of
-/// the protocol: that its server is away, or that it is full.
-fn is_not_now(code: &SqlState) -> bool {
-    const NOT_NOW: [SqlState; 5] = [
-        SqlState::CANNOT_CONNECT_NOW,
-        SqlState::TOO_MANY_CONNECTIONS,
-        SqlState::ADMIN_SHUTDOWN,
-        SqlState::CRASH_SHUTDOWN,
-        SqlState::IDLE_SESSION_TIMEOUT,
-    ];
-    NOT_NOW.contains(code) || code.code().starts_with("08")
 }
 
 /// The error of rustls that a connection failed for: the two did not agree on TLS. tokio-postgres keeps its kinds of errors

@@ -2,12 +2,14 @@
 //! and without saying who could help.
 
 use diesel::prelude::*;
+use diesel::query_builder::SqlQuery;
 use diesel::sql_query;
 use diesel::sql_types::{Array, Bool, Nullable, Text};
 
 use super::connection::Connection;
 use crate::StoreError;
 use crate::closed::ClosedTable;
+use crate::session::Session;
 
 /// What the programs do with the tables, once these are there.
 const DAILY_RIGHTS: &str = "SELECT, INSERT, UPDATE";
@@ -34,12 +36,16 @@ struct Closed {
     owner: String,
 }
 
-pub(super) fn place<C: Connection>(conn: &mut C) -> Result<Place, StoreError> {
-    let place = sql_query(
+/// Asks for it.
+fn where_we_are() -> SqlQuery {
+    sql_query(
         "SELECT current_database()::TEXT AS database, current_schema()::TEXT AS schema, current_user::TEXT AS role, \
                 has_schema_privilege(current_schema()::TEXT, 'CREATE') AS may_create",
-    );
-    Ok(place.get_result(conn)?)
+    )
+}
+
+pub(super) fn place<C: Connection>(conn: &mut C) -> Result<Place, StoreError> {
+    Ok(where_we_are().get_result(conn)?)
 }
 
 impl Place {
@@ -183,14 +189,21 @@ FROM (SELECT DISTINCT name, oid FROM there) AS there
 WHERE NOT has_sequence_privilege(writers.oid, numbers.oid, 'USAGE')
 ORDER BY role, table_name";
 
-/// The tables that rows cannot be written to, each with the GRANT that changes that.
-pub(super) fn closed_tables<C: Connection>(conn: &mut C, by_others: bool) -> Result<Vec<ClosedTable>, StoreError> {
-    let place = place(conn)?;
-    let schema = place.schema()?;
+/// The tables that rows cannot be written to, each with the GRANT that changes that; or why there can be none.
+pub(super) async fn closed_tables(
+    session: &mut Session,
+    by_others: bool,
+) -> QueryResult<Result<Vec<ClosedTable>, StoreError>> {
+    let place: Place = diesel_async::RunQueryDsl::get_result(where_we_are(), session).await?;
+    let schema = match place.schema() {
+        Ok(schema) => schema,
+        Err(error) => return Ok(Err(error)),
+    };
     let (tables, actions): (Vec<&str>, Vec<&str>) = WRITING.into_iter().unzip();
     let lacking = sql_query(LACKING).bind::<Array<Text>, _>(tables).bind::<Array<Text>, _>(actions);
-    let lacking = lacking.bind::<Text, _>(schema).bind::<Bool, _>(by_others).load::<Lacking>(conn)?;
-    Ok(lacking.into_iter().map(|lacking| lacking.in_words(&place.database, schema)).collect())
+    let lacking = lacking.bind::<Text, _>(schema).bind::<Bool, _>(by_others);
+    let lacking: Vec<Lacking> = diesel_async::RunQueryDsl::load(lacking, session).await?;
+    Ok(Ok(lacking.into_iter().map(|lacking| lacking.in_words(&place.database, schema)).collect()))
 }
 
 impl Lacking {

@@ -427,7 +427,9 @@ fn remove(Segment { path, damaged, .. }: &Segment) -> std::io::Result<bool> {
 }
 
 /// Puts on disk which files a directory has.
-pub(super) fn sync_directory(directory: &Path) -> Result<(), SpoolError> {
+pub(crate) fn sync_directory(directory: &Path) -> Result<(), SpoolError> {
+    #[cfg(test)]
+    super::synced::note(directory);
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed("sync", directory))
 }
 

@@ -28,6 +28,8 @@ mod segment;
 mod shape;
 mod slot;
 #[cfg(test)]
+pub(crate) mod synced;
+#[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
@@ -47,8 +49,10 @@ pub use replay::{ReplayError, Replayed, replay};
 use crate::{Row, StoreConfig};
 use clock::Clock;
 use frame::MAX_PAYLOAD;
+pub(crate) use journal::sync_directory;
 use journal::{Journal, Line, Taken};
 use rounds::OpenRounds;
+pub(crate) use segment::rows as so_many_rows;
 pub(crate) use shape::row as read_line;
 pub(crate) use slot::Identity;
 use slot::{MAX_SLOTS, Slot, holds_something};

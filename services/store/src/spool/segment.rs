@@ -135,7 +135,7 @@ impl Segment {
 }
 
 /// So many rows, for people.
-pub(super) fn rows(count: usize) -> String {
+pub(crate) fn rows(count: usize) -> String {
     if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
 }
 

@@ -2,7 +2,6 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::error::{SpoolError, failed};
@@ -10,6 +9,7 @@ use super::journal::sync_directory;
 use super::rounds::{FOLDER, is_announcement};
 use super::segment::Segment;
 use crate::StoreConfig;
+use crate::file_id::FileId;
 
 /// How many processes can use one spool directory for one database at the same time: more than a host runs.
 pub(super) const MAX_SLOTS: u32 = 256;
@@ -130,11 +130,13 @@ impl Slot {
         self.path.parent().map_or(Ok(()), sync_directory)
     }
 
-    /// Whether the directory is still the one that was taken: somebody may have removed it, or moved it away.
+    /// Whether the directory is still the one that was taken: somebody may have removed it, or moved it away. A disk that does
+    /// not tell now has it all the same.
     pub(super) fn is_in_place(&self) -> bool {
-        let ours = self.lock.metadata().map(|lock| (lock.dev(), lock.ino()));
-        let there = fs::metadata(self.path.join(LOCK)).map(|lock| (lock.dev(), lock.ino()));
-        matches!((ours, there), (Ok(ours), Ok(there)) if ours == there)
+        match (FileId::of(&self.lock), FileId::at(&self.path.join(LOCK))) {
+            (Ok(ours), Ok(there)) => there == Some(ours),
+            _ => true,
+        }
     }
 }
 

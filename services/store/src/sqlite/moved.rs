@@ -5,48 +5,20 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
+use super::opening::{self, beside, log_of};
 use crate::StoreError;
 use crate::connection::AsyncSqliteConnection;
-
-/// Which file is at a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FileId {
-    device: u64,
-    inode: u64,
-}
-
-impl FileId {
-    /// `None` if there is none.
-    pub(super) fn at(path: &Path) -> Result<Option<Self>, StoreError> {
-        match fs::metadata(path) {
-            Ok(metadata) => Ok(Some(Self { device: metadata.dev(), inode: metadata.ino() })),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(unavailable(path, error)),
-        }
-    }
-}
-
-/// What SQLite writes to before the file itself, and the index of that.
-pub(super) fn log_of(path: &Path) -> [PathBuf; 2] {
-    ["-wal", "-shm"].map(|ending| beside(path, ending))
-}
-
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
+use crate::spool::sync_directory;
 
 fn unavailable(path: &Path, error: impl std::fmt::Display) -> StoreError {
-    StoreError::Unavailable(format!("sqlite file {}: {error}", path.display()))
+    opening::unavailable(path.display(), error)
 }
 
 /// Keeps other processes from following the file at the same time, as long as it lives.
@@ -80,7 +52,9 @@ pub(super) async fn restore(old: &mut AsyncSqliteConnection, path: &Path) -> Res
     let _ = fs::remove_file(&copy);
     old.batch_execute(&format!("VACUUM INTO {}", quoted(&copy))).await.map_err(|error| failed(&error))?;
     let synced = File::open(&copy).and_then(|file| file.sync_all());
-    synced.and_then(|()| fs::rename(&copy, path)).map_err(|error| failed(&error))
+    synced.and_then(|()| fs::rename(&copy, path)).map_err(|error| failed(&error))?;
+    // Else a power failure may leave neither the old file nor the new one.
+    path.parent().map_or(Ok(()), sync_directory).map_err(|error| failed(&error))
 }
 
 fn quoted(path: &Path) -> String {

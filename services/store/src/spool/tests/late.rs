@@ -70,3 +70,22 @@ fn a_directory_that_is_removed_while_it_is_used_is_made_anew_and_its_rows_count_
     spool.push(&rows(3..4)).unwrap();
     assert_eq!(spool.oldest(9).unwrap().rows, rows(3..4));
 }
+
+/// A disk that is away for a moment, or a directory that nobody may look into: nobody can tell whether the rows are there.
+#[test]
+fn rows_of_a_directory_that_does_not_tell_what_is_in_it_are_not_lost() {
+    let place = Place::new();
+    let mut spool = late(&place);
+    spool.push(&rows(0..3)).unwrap();
+    assert!(spool.look_after().unwrap().opened);
+    let (directory, elsewhere) = (place.path().join("spool"), place.path().join("elsewhere"));
+    fs::rename(&directory, &elsewhere).unwrap();
+    // A link that leads to itself.
+    std::os::unix::fs::symlink(&directory, &directory).unwrap();
+    let _ = spool.look_after();
+    assert_eq!(spool.state().rows, 3);
+    fs::remove_file(&directory).unwrap();
+    fs::rename(&elsewhere, &directory).unwrap();
+    assert_eq!(spool.look_after(), Ok(Recovered::default()));
+    assert_eq!(spool.oldest(9).unwrap().rows, rows(0..3));
+}
