@@ -155,7 +155,12 @@ impl Actor for Heartbeat {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        self.beat_in(self.first_beat_at.saturating_duration_since(Instant::now()), context);
+        let pause = self.first_beat_at.saturating_duration_since(Instant::now());
+        if !pause.is_zero() {
+            let seconds = pause.as_secs();
+            info!(node = %self.config.node, seconds, "not offered to schedulers before --startup-delay is over");
+        }
+        self.beat_in(pause, context);
     }
 }
 
