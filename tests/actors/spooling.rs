@@ -197,6 +197,26 @@ async fn a_disk_that_can_be_used_only_later_is_tried_again() {
     assert!(desk.backlog.works(), "rounds are noted on it again");
 }
 
+/// As on a server, which has a row now and then: its rows went to the database, and nothing is left that could be tried with.
+#[actix::test]
+async fn a_disk_that_took_nothing_and_does_again_is_noticed_without_a_row() {
+    for mood in [DiskMood::Full, DiskMood::Broken] {
+        let (desk, disk) = desk();
+        disk.is(mood);
+        desk.record(rows(1));
+        desk.written(1).await;
+        sleep(secs(30)).await;
+        assert_eq!(
+            (desk.backlog.works(), desk.counts("parsec_spool_up"), desk.rows_waiting()),
+            (false, 0, 0),
+            "{mood:?}"
+        );
+        disk.is(DiskMood::Works);
+        sleep(secs(11)).await;
+        assert_eq!((desk.backlog.works(), desk.counts("parsec_spool_up")), (true, 1), "{mood:?}");
+    }
+}
+
 #[actix::test]
 async fn a_spool_that_is_half_full_takes_rows_without_their_traces() {
     let (desk, disk) = desk();

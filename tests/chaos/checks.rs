@@ -114,3 +114,10 @@ pub(crate) fn ends(of: &[(String, End)]) -> Vec<String> {
     };
     of.iter().filter(|(_, end)| is_bad(end)).map(|(name, end)| format!("{name} ended badly: {end:?}")).collect()
 }
+
+/// Whether a server shows what it measured under the name of the scheduler that it measured for.
+pub(crate) fn labels(name: &str, metrics: &str) -> Option<String> {
+    let of_others = |line: &&str| line.starts_with("parsec_durations") && line.contains("scheduler=\"other\"");
+    let line = metrics.lines().find(of_others)?;
+    Some(format!("{name} has measured for a scheduler without a name of its own: {line}"))
+}

@@ -21,6 +21,12 @@ pub(crate) async fn status(process: &Process) -> Option<Value> {
     serde_json::from_str(&reply.text).ok()
 }
 
+/// What a process shows to Prometheus; `None` if it does not show anything now.
+pub(crate) async fn metrics(process: &Process) -> Option<String> {
+    let address = timeout(LIMIT, telemetry(process)).await.ok()?;
+    Some(http::try_get(address, "/metrics", LIMIT).await.filter(|reply| reply.status == 200)?.text)
+}
+
 /// How many rows the scheduler has not got into the database yet: in memory and on disk.
 pub(crate) fn rows_waiting(status: &Value) -> Option<u64> {
     status["recorder"]["backlog_rows"].as_u64()
@@ -38,6 +44,14 @@ pub(crate) fn ailing(name: &str, status: &Value) -> Vec<String> {
         ailing.push(format!("{name} does not write to its spool: {}", status["recorder"]));
     }
     ailing
+}
+
+/// Waits until everybody who had a full disk has found out that it takes something again: without a row to write, within 10 s.
+pub(crate) async fn disks_are_used(stage: &Stage, world: &World) {
+    for slot in world.slots() {
+        let is_used = async || (slot.look(status).await??["recorder"]["degraded"] != true).then_some(());
+        stage.eventually(&format!("use of the disk of {}", slot.name), is_used).await;
+    }
 }
 
 /// Waits until the scheduler has nothing left to write and its spool is in order.

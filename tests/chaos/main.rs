@@ -14,6 +14,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 mod checks;
+mod clock;
+mod flood;
 mod health;
 mod plan;
 mod report;

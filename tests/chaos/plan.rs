@@ -32,6 +32,13 @@ pub(crate) enum Mishap {
     Frozen,
 }
 
+/// How a clock is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Skew {
+    Behind,
+    Ahead,
+}
+
 /// How a server that is none of ours behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Manner(pub(crate) usize);
@@ -49,6 +56,12 @@ pub(crate) enum Blow {
     SpoolDisk,
     /// Bytes of what waits on the scheduler's disk change while it runs.
     SpoolDamage,
+    /// The disk with the log of one of our servers takes nothing more.
+    LogDisk(usize),
+    /// Somebody calls one of our servers under names without end, over connections without end.
+    Flood(usize),
+    /// The clock of a host on which one of our servers runs is wrong.
+    Clock(Skew),
     /// A server of somebody else's misbehaves.
     Stranger(usize, Manner),
 }
@@ -58,6 +71,10 @@ pub(crate) enum Blow {
 pub(crate) enum Target {
     Database(Layer),
     Server(usize),
+    /// Those who call this server.
+    Callers(usize),
+    /// Whatever else happens to the server on it.
+    Clock,
     /// With its disk: what a scheduler keeps in memory because its disk is full dies with it, and is meant to.
     Scheduler,
     Stranger(usize),
@@ -67,7 +84,9 @@ impl Blow {
     pub(crate) fn target(self) -> Target {
         match self {
             Self::Database(outage) => Target::Database(outage.layer()),
-            Self::Server(index, _) => Target::Server(index),
+            Self::Server(index, _) | Self::LogDisk(index) => Target::Server(index),
+            Self::Flood(index) => Target::Callers(index),
+            Self::Clock(_) => Target::Clock,
             Self::Scheduler(_) | Self::SpoolDisk | Self::SpoolDamage => Target::Scheduler,
             Self::Stranger(index, _) => Target::Stranger(index),
         }
@@ -81,6 +100,9 @@ impl Blow {
             Self::Scheduler(mishap) => format!("scheduler {mishap:?}"),
             Self::SpoolDisk => "spool disk full".to_owned(),
             Self::SpoolDamage => "spool damaged in use".to_owned(),
+            Self::LogDisk(_) => "log disk full".to_owned(),
+            Self::Flood(_) => "label flood".to_owned(),
+            Self::Clock(skew) => format!("clock {skew:?}"),
             Self::Stranger(_, Manner(manner)) => format!("stranger {}", crate::strangers::MANNERS[manner].0),
         }
     }
@@ -159,6 +181,9 @@ fn cards(cast: Cast, rng: &mut StdRng) -> Vec<Blow> {
     cards.extend(mishaps.map(|mishap| Blow::Server(rng.random_range(0..cast.servers), mishap)));
     cards.extend(mishaps.map(Blow::Scheduler));
     cards.extend([Blow::SpoolDisk, Blow::SpoolDamage]);
+    cards.push(Blow::LogDisk(rng.random_range(0..cast.servers)));
+    cards.push(Blow::Flood(rng.random_range(0..cast.servers)));
+    cards.extend([Skew::Behind, Skew::Ahead].map(Blow::Clock));
     if cast.strangers > 0 {
         let manners = (0..cast.manners).map(Manner);
         cards.extend(manners.map(|manner| Blow::Stranger(rng.random_range(0..cast.strangers), manner)));
@@ -173,10 +198,12 @@ impl fmt::Display for Plan {
         for Strike { at, blow, lasting } in &self.strikes {
             let (at, lasting, kind) = (at.as_secs_f64(), lasting.as_secs_f64(), blow.kind());
             match blow.target() {
-                Target::Server(index) | Target::Stranger(index) => {
+                Target::Server(index) | Target::Callers(index) | Target::Stranger(index) => {
                     writeln!(f, "{at:7.1} s  {kind} for {lasting:.1} s, number {index}")
                 }
-                Target::Database(_) | Target::Scheduler => writeln!(f, "{at:7.1} s  {kind} for {lasting:.1} s"),
+                Target::Database(_) | Target::Scheduler | Target::Clock => {
+                    writeln!(f, "{at:7.1} s  {kind} for {lasting:.1} s")
+                }
             }?;
         }
         Ok(())

@@ -73,12 +73,15 @@ async fn strike(stage: &Stage, world: &World, plan: &Plan) -> (Vec<Struck>, Reco
     let strikes = plan.strikes.iter().map(|strike| fall(world, *strike, begun));
     let struck = join_all(strikes).await;
     let recovery = recover(stage, world).await;
+    health::disks_are_used(stage, world).await;
     let mut complaints = Vec::new();
     for slot in world.slots() {
         match slot.look(health::status).await.flatten() {
             Some(status) => complaints.extend(health::ailing(&slot.name, &status)),
             None => complaints.push(format!("{} does not say how it is doing", slot.name)),
         }
+        let shown = slot.look(health::metrics).await.flatten().unwrap_or_default();
+        complaints.extend(checks::labels(&slot.name, &shown));
     }
     (struck, recovery, complaints)
 }

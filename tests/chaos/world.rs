@@ -1,6 +1,10 @@
 //! The deployment that is struck.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -10,17 +14,18 @@ use parsec_test_support::outage::{Database, Outage};
 use parsec_test_support::stranger::Stranger;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_postgres::Error;
 
-use crate::deployment::{scheduling, server_of};
+use crate::deployment::{scheduling, serving};
 use crate::health::status;
 use crate::plan::{Blow, Cast, Strike};
 use crate::process::{IGNORE_FILE_LIMIT, Process};
-use crate::rot;
 use crate::slot::Slot;
 use crate::stage::Stage;
 use crate::strangers::{self, MANNERS};
+use crate::{clock, flood, rot};
 
 /// The fleets, each with the strategy of its servers.
 const FLEETS: [(&str, &str); 3] = [("default", "classic"), ("optprov", "optprov"), ("fullrt", "fullrt")];
@@ -51,6 +56,9 @@ const STRANGERS_BEAT: Duration = Duration::from_secs(5);
 /// How long it takes to tell a server something, if it cannot be told at once.
 const INSISTING: Duration = Duration::from_millis(100);
 
+/// Whose clock is set: a server that plays in the rounds with which nothing else is special.
+const SKEWED: usize = 0;
+
 /// Where servers keep what waits, below the scheduler's spool: the bytes of that are changed, theirs are not.
 const OF_SERVERS: &str = "servers";
 
@@ -61,7 +69,11 @@ pub(crate) struct World {
     pub(crate) servers: Vec<Slot>,
     pub(crate) scheduler: Slot,
     strangers: Vec<Stranger>,
+    /// Whoever floods which server.
+    floods: Mutex<BTreeMap<usize, JoinHandle<()>>>,
     _network: Process,
+    /// Where the logs of servers are, and how their clocks are set.
+    disks: TempDir,
     spool: TempDir,
     /// How many bytes of the spool were changed.
     pub(crate) flipped: AtomicUsize,
@@ -76,14 +88,17 @@ impl World {
         let spool = tempfile::Builder::new().prefix("parsec-chaos-").tempdir().unwrap();
         let directory = spool.path().to_str().expect("temporary directories have plain names");
         let servers = FLEETS.iter().flat_map(|fleet| [(); SERVERS_OF_A_FLEET].map(|()| fleet)).enumerate();
+        let disks = tempfile::Builder::new().prefix("parsec-chaos-").tempdir().unwrap();
         let servers: Vec<_> = servers
             .map(|(index, (fleet, strategy))| {
                 let (stage, url, through) = (stage.clone(), url.clone(), through.clone());
                 let directory = format!("{directory}/{OF_SERVERS}");
+                let preparation = format!("{IGNORE_FILE_LIMIT}; {}", of_server(disks.path(), index));
                 Slot::new(format!("server {index} ({fleet})"), move || {
                     let at = ["--database-url", &url, "--bootstrap-peers", &through, "--spool-dir", &directory];
                     let doing = ["--strategy", strategy, "--operation-timeout", TIME_LIMITS[0]];
-                    server_of(&stage, fleet, &[&at[..], &doing].concat())
+                    let args = serving(fleet, &[&at[..], &doing].concat());
+                    Process::start_after(&stage, &preparation, &args)
                 })
             })
             .collect();
@@ -98,7 +113,9 @@ impl World {
             servers,
             scheduler,
             strangers,
+            floods: Mutex::default(),
             _network: network,
+            disks,
             spool,
             flipped: AtomicUsize::new(0),
         };
@@ -177,14 +194,23 @@ impl World {
         match blow {
             // The plan is the same on each machine.
             Blow::Database(Outage::BehindPooler) if cfg!(not(has_pgbouncer)) => false,
+            Blow::Clock(_) if cfg!(not(has_faketime)) => false,
             Blow::Database(outage) => {
                 let until = Instant::now() + lasting;
                 insist(until, async || self.database.strike(outage).await).await
             }
             Blow::Server(index, mishap) => self.servers[index].strike(mishap).await,
             Blow::Scheduler(mishap) => self.scheduler.strike(mishap).await,
-            Blow::SpoolDisk => self.spools(false).await,
+            Blow::SpoolDisk => writes(&self.scheduler, false).await,
             Blow::SpoolDamage => self.spool_rots(Instant::now() + lasting).await,
+            // The line that says where it can be asked must not be among those that are lost.
+            Blow::LogDisk(index) => self.has_said_where_it_is(index).await && writes(&self.servers[index], false).await,
+            Blow::Flood(index) => {
+                let Some(api) = self.api_of(index).await else { return false };
+                self.floods.lock().unwrap().insert(index, tokio::spawn(flood::of(api)));
+                true
+            }
+            Blow::Clock(skew) => clock::set(self.disks.path(), skew).is_ok(),
             Blow::Stranger(index, manner) => {
                 strangers::behaves(&self.strangers[index], manner).await;
                 true
@@ -202,9 +228,15 @@ impl World {
             }
             Blow::Server(index, mishap) => self.servers[index].heal(mishap).await,
             Blow::Scheduler(mishap) => self.scheduler.heal(mishap).await,
-            Blow::SpoolDisk => drop(self.spools(true).await),
+            Blow::SpoolDisk => drop(writes(&self.scheduler, true).await),
             // It never is.
             Blow::SpoolDamage => {}
+            Blow::LogDisk(index) => drop(writes(&self.servers[index], true).await),
+            Blow::Flood(index) => {
+                let flood = self.floods.lock().unwrap().remove(&index);
+                flood.iter().for_each(JoinHandle::abort);
+            }
+            Blow::Clock(_) => clock::put_right(self.disks.path()).expect("a file can be written"),
             Blow::Stranger(index, _) => strangers::behaves_well(&self.strangers[index]).await,
         }
     }
@@ -225,10 +257,32 @@ impl World {
         false
     }
 
-    /// Whether the scheduler may write to its disk.
-    async fn spools(&self, may: bool) -> bool {
-        self.scheduler.look(async |process| process.writes_to_disk(may)).await.unwrap_or(false)
+    async fn has_said_where_it_is(&self, index: usize) -> bool {
+        let has = |process: &Process| process.logged_so_far().iter().any(|line| line["message"] == "serving /metrics");
+        self.servers[index].look(async |process| has(process)).await == Some(true)
     }
+
+    /// Where a server listens, if it is there and has said so.
+    async fn api_of(&self, index: usize) -> Option<SocketAddr> {
+        let port = |process: &Process| {
+            let lines = process.logged_so_far();
+            lines.iter().find(|line| line["message"] == "server started")?["http_port"].as_u64()
+        };
+        let port = self.servers[index].look(async |process| port(process)).await??;
+        Some(([127, 0, 0, 1], u16::try_from(port).ok()?).into())
+    }
+}
+
+/// Whether a process may write to its disk. Returns whether it could be told.
+async fn writes(slot: &Slot, may: bool) -> bool {
+    slot.look(async |process| process.writes_to_disk(may)).await.unwrap_or(false)
+}
+
+/// A shell's preparation for a server: its log is a file, from which we read it, and one of them has a clock that we set.
+fn of_server(disks: &Path, index: usize) -> String {
+    let log = disks.join(index.to_string()).display().to_string();
+    let log = format!("log=$(mktemp {log}.XXXXXX); tail -n +1 -f --pid=$$ \"$log\" >&2 & exec 2>>\"$log\"");
+    if cfg!(has_faketime) && index == SKEWED { format!("{log}; {}", clock::of_ours(disks)) } else { log }
 }
 
 /// Gets the database ready for what is to come, and adds a stranger to each fleet.

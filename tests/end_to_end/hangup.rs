@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use nix::sys::signal::Signal;
+use parsec_test_support::postgres::Postgres;
 use parsec_test_support::process::Terminal;
 use parsec_test_support::sqlite_file;
 use parsec_test_support::tls::Authority;
@@ -57,6 +58,49 @@ async fn tokens_are_read_again_by_a_server_and_a_scheduler_and_the_old_one_lets_
     assert_eq!(status(NEW).await, 200);
     assert_eq!(scheduler.terminate().await.code(), 0);
     assert_eq!(one.process.terminate().await.code(), 0);
+}
+
+/// Sessions that are there go on with the password that they have logged in with; those that begin need the one that is valid.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_password_of_the_database_is_read_again_and_rows_that_waited_for_it_are_written() {
+    let (stage, postgres, directory) = (Stage::begin(), Postgres::start().await, tempfile::tempdir().unwrap());
+    let client = postgres.client().await.unwrap();
+    let ask = async |statements: String| client.batch_execute(&statements).await.unwrap();
+    let shut_out = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'renewed'";
+    ask(format!("CREATE ROLE renewed LOGIN PASSWORD '{OLD}'; CREATE DATABASE renewed OWNER renewed")).await;
+    postgres.also_allow("host renewed renewed 127.0.0.1/32 scram-sha-256").await;
+    let (secret, port) = (path(directory.path(), "password"), postgres.address().port().to_string());
+    std::fs::write(&secret, OLD).unwrap();
+    let target = ["--db-host", "127.0.0.1", "--db-port", &port, "--db-name", "renewed", "--db-user", "renewed"];
+    let target = [&target[..], &["--db-sslmode", "disable", "--db-password-file", &secret]].concat();
+    let server = Server::started(server(&stage, &target)).await;
+    let scheduler = scheduler(&stage, &target);
+    scheduler.log("round loop registered").await;
+
+    ask(format!("ALTER ROLE renewed PASSWORD '{NEW}'; {shut_out}")).await;
+    let refused = scheduler.log("rows cannot be written to the database; they wait").await;
+    assert!(
+        refused["error"].as_str().is_some_and(|error| error.contains("password authentication failed")),
+        "{refused}"
+    );
+    std::fs::write(&secret, "").unwrap();
+    scheduler.signal(Signal::SIGHUP);
+    let refused = scheduler.log("cannot be used: what was read before stays in use").await;
+    assert_eq!(
+        refused["error"],
+        format!("password (--db-password-file) {secret}: it is empty; expected a secret in it")
+    );
+    std::fs::write(&secret, NEW).unwrap();
+    for process in [&server.process, &scheduler] {
+        process.signal(Signal::SIGHUP);
+        assert_eq!(process.log("read again").await["what"], "password of the database");
+    }
+    scheduler.log("the database takes rows again").await;
+    // Their last rows and the mark of a server that has gone are written in sessions that begin now.
+    ask(shut_out.to_owned()).await;
+    assert_eq!(scheduler.terminate().await.code(), 0);
+    let ended = server.process.terminate().await;
+    assert_eq!(ended.code(), 0, "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

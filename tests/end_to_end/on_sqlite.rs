@@ -4,7 +4,7 @@ use parsec_measure::AttemptId;
 use parsec_store::{StoreConfig, connect};
 use tokio::join;
 
-use crate::deployment::{Server, joining, network, scheduler, server};
+use crate::deployment::{Server, joining, metrics, network, scheduler, server};
 use crate::process::Process;
 use crate::stage::Stage;
 
@@ -47,6 +47,11 @@ async fn a_file_that_is_deleted_while_all_have_it_open_is_written_again_and_no_r
     let message = "the database file was deleted while in use; it has been written again, with all of its rows";
     let said = async || all.iter().any(|process: &&Process| has_logged(process, message)).then_some(());
     stage.eventually("word of it", said).await;
+    let counted = async || {
+        let told = metrics(&stage, &scheduler).await;
+        told.contains("\nparsec_database_file_moves_total 1\n").then_some(())
+    };
+    stage.eventually("its count", counted).await;
     scheduler.logged("attempt ended", 14).await;
 
     let attempts: Vec<String> = scheduler

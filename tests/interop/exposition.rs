@@ -43,7 +43,7 @@ pub(crate) const ORIGINAL: [Metric; 6] = [
 ];
 
 /// What stands beside it. A new metric gets a row here.
-pub(crate) const OURS: [Metric; 44] = [
+pub(crate) const OURS: [Metric; 45] = [
     metric("parsec_build_info", "gauge", &["version", "commit"], By::Both),
     metric("parsec_log_lines_lost_total", "counter", &[], By::Both),
     metric("process_cpu_seconds_total", "counter", &[], By::Both),
@@ -68,6 +68,7 @@ pub(crate) const OURS: [Metric; 44] = [
     metric("parsec_recorder_rows_lost_total", "counter", &[], By::Both),
     metric("parsec_recorder_rows_set_aside_total", "counter", &[], By::Both),
     metric("parsec_database_up", "gauge", &[], By::Both),
+    metric("parsec_database_file_moves_total", "counter", &[], By::Both),
     metric("parsec_clock_skew_seconds", "gauge", &[], By::Both),
     metric("parsec_recorder_traces_lost_total", "counter", &[], By::Both),
     metric("parsec_operation_duration_seconds", "histogram", &["operation", "outcome", "fleet"], By::Server),

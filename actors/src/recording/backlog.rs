@@ -230,7 +230,8 @@ impl Backlog {
         })
     }
 
-    /// Opens a spool that could not be opened before, and takes over what processes have left that are gone.
+    /// Opens a spool that could not be opened before, finds out whether a disk that took nothing does again, and takes over what
+    /// processes have left that are gone.
     pub(super) async fn look_after(&self) -> Losses {
         let Some(disk) = &self.disk else { return Losses::default() };
         let mut found = match disk.with(|spool| spool.look_after()).await {
@@ -247,6 +248,11 @@ impl Backlog {
         let in_hand = std::mem::take(&mut found.in_hand);
         let rows = in_hand.len();
         let no_room = if self.push(in_hand).is_err() { rows } else { 0 };
+        if !self.works() && !self.is_on_its_way() {
+            // No row comes that would show it.
+            let tried = disk.with(|spool| spool.try_out()).await;
+            self.note(disk, tried.err());
+        }
         Losses { damaged: found.lost, no_room }
     }
 

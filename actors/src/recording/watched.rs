@@ -25,6 +25,7 @@ impl WatchedStore {
     fn noted<T>(&self, call: DatabaseCall, result: Result<T, StoreError>) -> Result<T, StoreError> {
         let trouble = result.as_ref().err().filter(|error| is_about_the_database(error));
         self.metrics.database(call, trouble.map(ToString::to_string));
+        self.metrics.database_file_moves(self.store.file_moves());
         result
     }
 }
@@ -49,6 +50,10 @@ impl Store for WatchedStore {
 
     async fn closed_tables(&self, by_others: bool) -> Result<Vec<ClosedTable>, StoreError> {
         self.store.closed_tables(by_others).await
+    }
+
+    fn file_moves(&self) -> usize {
+        self.store.file_moves()
     }
 
     async fn register_node(&self, node: NewNode) -> Result<NodeId, StoreError> {

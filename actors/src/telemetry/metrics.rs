@@ -82,6 +82,7 @@ pub struct Metrics {
     rows_lost: Counter,
     rows_set_aside: Counter,
     database_up: late::LateGauge,
+    database_file_moves: Counter,
     traces_lost: Counter,
     certificate_expiry: Family<labels::Certificate, Gauge>,
     rounds: Family<labels::Outcome, Counter>,
@@ -297,6 +298,11 @@ impl Metrics {
     /// A call of the database has ended; `trouble` says what is wrong with the database.
     pub fn database(&self, call: DatabaseCall, trouble: Option<String>) {
         self.database_up.set(i64::from(self.vitals.database(call, trouble)));
+    }
+
+    /// How often the file of the database has been deleted or replaced until now.
+    pub fn database_file_moves(&self, moves: usize) {
+        self.database_file_moves.inner().fetch_max(moves as u64, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Rows that the database refuses, or their traces, have been set aside.

@@ -68,13 +68,14 @@ async fn start_server(
     let proof = |files| Proof::read(files, Arc::clone(&expires));
     let certificate = config.access.tls.as_ref().map(proof).transpose()?;
     let token = CurrentToken::new(config.access.token);
+    let target = database::target(&config.database)?;
     let files = ServerFiles {
         token: config.access.token_file.map(|file| (file, token.clone())),
+        password: database::password_file(&config.database, &target),
         certificate: certificate.clone(),
         denylists: dht.denylists.clone().map(|watch| (config.denylists.clone(), watch)),
     };
     let http = process::bind("HTTP API", &config.api)?;
-    let target = database::target(&config.database)?;
     let store: Arc<dyn Store> = if config.recording.dry_run {
         Arc::new(DryRun::alone())
     } else {
@@ -170,7 +171,8 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
     say_what_a_comma_means(&groups);
     let scheduler = scheduler::start(&process, setup);
     let telemetry = process.serve_telemetry(telemetry);
-    let ended = process.wait_while_reloading(async || reload::scheduler(&servers).await).await;
+    let password = database::password_file(&config.database, &target);
+    let ended = process.wait_while_reloading(async || reload::scheduler(&servers, &password).await).await;
     let stopped = scheduler.stop(process.stop_times).await;
     drop(telemetry);
     concluded(ended, stopped)

@@ -9,6 +9,7 @@ use parsec_store::{Migrated, NewNode, Password, Store, StoreConfig, StoreError};
 use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 
+use crate::reload::PasswordFile;
 use parsec_settings::DatabaseConfig;
 
 /// The shortest and the longest pause between two tries; it doubles in between.
@@ -27,6 +28,14 @@ pub(crate) fn target(config: &DatabaseConfig) -> anyhow::Result<StoreConfig> {
             ssl: config.ssl_mode,
             root_cert: config.ssl_root_cert.clone(),
         }),
+    }
+}
+
+/// The file of the password, if there is one, and the password that this target has of it.
+pub(crate) fn password_file(config: &DatabaseConfig, target: &StoreConfig) -> PasswordFile {
+    match target {
+        StoreConfig::Postgres { password, .. } => Some((config.password_file.clone()?, password.clone())),
+        StoreConfig::Sqlite { .. } => None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a process reads again when SIGHUP asks for it: tokens, certificates, authorities, denylists. What cannot be used is
+//! What a process reads again when SIGHUP asks for it: tokens, passwords, certificates, authorities, denylists. What cannot be used is
 //! logged, and what was read before stays in use.
 
 use std::path::PathBuf;
@@ -8,16 +8,21 @@ use anyhow::Context as _;
 use parsec_api::token::CurrentToken;
 use parsec_dht::DenylistWatch;
 use parsec_settings::DenylistFiles;
-use parsec_tls::{CurrentClient, Proof, token_in};
+use parsec_store::Password;
+use parsec_tls::{CurrentClient, Proof, password_in, token_in};
 use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
 use crate::denylists;
 
+/// The password of the database, and the file that it comes from.
+pub(crate) type PasswordFile = Option<(PathBuf, Password)>;
+
 /// What a server reads again.
 #[derive(Default)]
 pub(crate) struct ServerFiles {
     pub(crate) token: Option<(PathBuf, CurrentToken)>,
+    pub(crate) password: PasswordFile,
     pub(crate) certificate: Option<Proof>,
     pub(crate) denylists: Option<(DenylistFiles, DenylistWatch)>,
 }
@@ -28,6 +33,7 @@ impl ServerFiles {
         if let Some((file, token)) = self.token.clone() {
             told("token", beside(move || token_in(&file).map(|read| token.replace(read))).await);
         }
+        password(&self.password).await;
         if let Some(certificate) = self.certificate.clone() {
             // It tells how that went.
             let reloading = spawn_blocking(move || certificate.reload()).await;
@@ -36,19 +42,28 @@ impl ServerFiles {
         if let Some((files, watch)) = self.denylists.clone() {
             told("denylists", beside(move || denylists::read_again(&files, &watch)).await);
         }
-        if self.token.is_none() && self.certificate.is_none() && self.denylists.is_none() {
+        let others = self.token.is_some() || self.certificate.is_some() || self.denylists.is_some();
+        if !others && self.password.is_none() {
             info!("no file is configured that could be read again");
         }
     }
 }
 
-/// Has a scheduler read its token and its authorities again.
-pub(crate) async fn scheduler(client: &Arc<CurrentClient>) {
+/// Has a scheduler read its token, its authorities and its password again.
+pub(crate) async fn scheduler(client: &Arc<CurrentClient>, file: &PasswordFile) {
+    password(file).await;
     if client.has_files() {
         let client = Arc::clone(client);
         told("token and authorities", beside(move || client.reload()).await);
-    } else {
+    } else if file.is_none() {
         info!("no file is configured that could be read again");
+    }
+}
+
+async fn password(file: &PasswordFile) {
+    if let Some((file, password)) = file.clone() {
+        let read = beside(move || password_in(&file).map(|read| password.replace(read)));
+        told("password of the database", read.await);
     }
 }
 

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use parking_lot::RwLock;
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
 use url::{Host, Url};
@@ -38,26 +40,39 @@ pub enum StoreConfig {
     },
 }
 
-/// A password, which is never printed.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Password(String);
+/// A password, which is never printed. It may be replaced while a store uses it: clones are the same.
+#[derive(Clone, Default)]
+pub struct Password(Arc<RwLock<String>>);
 
 impl Password {
     /// The password itself, for the one who connects.
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
+    pub(crate) fn reveal(&self) -> String {
+        self.0.read().clone()
+    }
+
+    /// Sessions that begin from now on use this one.
+    pub fn replace(&self, password: String) {
+        *self.0.write() = password;
     }
 }
 
 impl From<String> for Password {
     fn from(password: String) -> Self {
-        Self(password)
+        Self(Arc::new(RwLock::new(password)))
     }
 }
 
+impl PartialEq for Password {
+    fn eq(&self, other: &Self) -> bool {
+        self.reveal() == other.reveal()
+    }
+}
+
+impl Eq for Password {}
+
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() { "none" } else { "[redacted]" })
+        f.write_str(if self.0.read().is_empty() { "none" } else { "[redacted]" })
     }
 }
 
@@ -198,7 +213,7 @@ fn from_postgres_url(url: &Url) -> Result<StoreConfig, ParseStoreUrlError> {
         port: url.port().unwrap_or(DEFAULT_PORT),
         name: present("database", decoded("database", name)?)?,
         user: present("user", user)?,
-        password: Password(decoded("password", url.password().unwrap_or_default())?),
+        password: decoded("password", url.password().unwrap_or_default())?.into(),
         ssl,
         root_cert,
     })
@@ -248,7 +263,7 @@ mod tests {
                 port: 5433,
                 name: "dht".to_owned(),
                 user: "ann".to_owned(),
-                password: Password("p@ss".to_owned()),
+                password: "p@ss".to_owned().into(),
                 ssl: SslMode::VerifyFull,
                 root_cert: Some("/ca.pem".into()),
             }
@@ -276,6 +291,16 @@ mod tests {
         let config = parse("postgres://ann:s3cret@db/dht").unwrap();
         let shown = format!("{config} {config:?}");
         assert!(!shown.contains("s3cret") && shown.contains("password: [redacted]"), "{shown}");
+    }
+
+    #[test]
+    fn a_password_that_is_replaced_is_so_for_all_who_have_it() {
+        let password = Password::from("old".to_owned());
+        let (same, other) = (password.clone(), Password::from("old".to_owned()));
+        assert_eq!(same, other);
+        same.replace("new".to_owned());
+        assert_eq!((password.reveal(), other.reveal()), ("new".to_owned(), "old".to_owned()));
+        assert_ne!(password, other);
     }
 
     #[test]

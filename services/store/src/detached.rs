@@ -55,6 +55,10 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn check(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// The tables that rows cannot be written to.
     fn closed_tables(&self, by_others: bool) -> impl Future<Output = Result<Vec<ClosedTable>, StoreError>> + Send;
+    /// How often its file was deleted or replaced.
+    fn file_moves(&self) -> usize {
+        0
+    }
 }
 
 /// What a query does.
@@ -157,6 +161,10 @@ impl<B: Backend> Store for Detached<B> {
     async fn closed_tables(&self, by_others: bool) -> Result<Vec<ClosedTable>, StoreError> {
         let backend = Arc::clone(&self.backend);
         self.detach(CALL_LIMIT, async move { backend.closed_tables(by_others).await }.boxed()).await
+    }
+
+    fn file_moves(&self) -> usize {
+        self.backend.file_moves()
     }
 
     async fn register_node(&self, node: NewNode) -> Result<NodeId, StoreError> {

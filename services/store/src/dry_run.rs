@@ -50,6 +50,10 @@ impl Store for DryRun {
         Err(StoreError::Refused("a dry run changes no tables".to_owned()))
     }
 
+    fn file_moves(&self) -> usize {
+        self.nodes.as_ref().map_or(0, |store| store.file_moves())
+    }
+
     async fn register_node(&self, node: NewNode) -> Result<NodeId, StoreError> {
         info!(peer_id = node.peer_id, "dry run: node not registered");
         Ok(NodeId(0))

@@ -6,6 +6,7 @@ mod opening;
 mod tests;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use diesel::prelude::*;
@@ -41,6 +42,8 @@ pub(crate) struct Sqlite {
     path: Option<PathBuf>,
     /// `None` before the first connection.
     open: Mutex<Option<Open>>,
+    /// How many files were open before the one that is.
+    moves: AtomicUsize,
 }
 
 /// The file that is open.
@@ -52,8 +55,6 @@ struct Open {
     id: Option<FileId>,
     /// The same of its log.
     log: Option<FileId>,
-    /// How many files were open before it.
-    moves: usize,
 }
 
 impl Sqlite {
@@ -63,7 +64,7 @@ impl Sqlite {
     /// [`StoreError::Refused`] if SQLite cannot be told such a path.
     pub(crate) fn new(path: &Path) -> Result<Self, StoreError> {
         let file = name(path)?;
-        Ok(Self { path: Some(PathBuf::from(&file)), file, open: Mutex::default() })
+        Ok(Self { path: Some(PathBuf::from(&file)), file, open: Mutex::default(), moves: AtomicUsize::new(0) })
     }
 
     /// Prepares connections that only read. The file must be there; neither it nor its folder need be writable.
@@ -72,7 +73,7 @@ impl Sqlite {
     /// [`StoreError::Refused`] if there is no such file, or SQLite cannot be told such a path.
     pub(crate) fn read_only(path: &Path) -> Result<Self, StoreError> {
         std::fs::metadata(path).map_err(|error| refused(path.display(), error))?;
-        Ok(Self { file: name(path)?, path: None, open: Mutex::default() })
+        Ok(Self { file: name(path)?, path: None, open: Mutex::default(), moves: AtomicUsize::new(0) })
     }
 
     /// Connections to the file at our path, and which it is. If that is not the one that was opened, follows it.
@@ -105,7 +106,7 @@ impl Sqlite {
                 return Err(unavailable(&self.file, GONE));
             }
         }
-        Ok(Open { keeper, pool: pool(&self.file, later), id, log, moves: 0 })
+        Ok(Open { keeper, pool: pool(&self.file, later), id, log })
     }
 
     /// Which file is there, now that ours is in use.
@@ -126,7 +127,7 @@ impl Sqlite {
         if !replaced {
             moved::restore(&mut old.keeper, path).await?;
         }
-        if old.moves == MAX_MOVES {
+        if self.file_moves() == MAX_MOVES {
             let reason = format!("it was deleted or replaced {MAX_MOVES} times while in use: restart the process");
             return Err(unavailable(file, reason));
         }
@@ -140,9 +141,10 @@ impl Sqlite {
         } else {
             error!(file, "the database file was deleted while in use; it has been written again, with all of its rows");
         }
-        let next = Open { keeper, pool: pool(file, Use::Write), id, log: self.at(log)?, moves: old.moves + 1 };
+        let next = Open { keeper, pool: pool(file, Use::Write), id, log: self.at(log)? };
         // Whoever closes the last connection removes the log by its name, which is that of the new file by now.
         std::mem::forget(std::mem::replace(old, next));
+        self.moves.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -207,6 +209,10 @@ impl Backend for Sqlite {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.run(Access::Read, |conn| conn.ping().boxed()).await
+    }
+
+    fn file_moves(&self) -> usize {
+        self.moves.load(Ordering::Relaxed)
     }
 
     /// Whoever may write to the file may write to all of its tables.

@@ -136,6 +136,10 @@ pub trait Store: Send + Sync + 'static {
         let _ = by_others;
         Ok(Vec::new())
     }
+    /// How often the file of the database has been deleted or replaced while it was in use. A server on the network has none.
+    fn file_moves(&self) -> usize {
+        0
+    }
     /// Writes a server's row, without a heartbeat. Older rows at its address and port are offline from then on: whoever wrote
     /// them is not there any more.
     async fn register_node(&self, node: NewNode) -> Result<NodeId, StoreError>;

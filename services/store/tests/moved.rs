@@ -110,6 +110,7 @@ async fn a_file_that_is_deleted_in_use_is_written_again_with_all_that_was_in_it(
         one.store.heartbeat(one.node).await.unwrap();
         assert_eq!((count(&path, "rounds"), count(&path, "nodes_ecs")), (53, 2), "deleted with its log: {all}");
         assert_eq!(count(&path, "nodes_ecs WHERE last_heartbeat IS NOT NULL"), 1);
+        assert_eq!((one.store.file_moves(), other.store.file_moves()), (1, 1));
         // And once more.
         std::fs::remove_file(&path).unwrap();
         other.write().await;
@@ -172,6 +173,7 @@ async fn a_file_that_is_replaced_by_a_new_one_takes_nodes_and_rows() {
     std::fs::rename(&fresh, &path).unwrap();
     program.write().await;
     assert_eq!((count(&path, "rounds"), count(&path, "nodes_ecs"), count(&path, "schedulers_ecs")), (1, 1, 1));
+    assert_eq!(program.store.file_moves(), 1);
 }
 
 #[tokio::test]

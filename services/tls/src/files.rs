@@ -65,8 +65,20 @@ fn not_a_pipe(path: &Path) -> Result<(), String> {
 /// Names the file, and what is wrong with it.
 pub fn token_in(file: &Path) -> Result<ApiToken, TlsError> {
     let wrong = TlsError::of("token (--api-token-file)", file);
-    let text = not_a_pipe(file).and_then(|()| secret_in_file(file)).map_err(&wrong)?;
+    let text = secret_again(file).map_err(&wrong)?;
     ApiToken::new(&text).map_err(|error| wrong(error.to_string()))
+}
+
+/// The same of the password of the database.
+///
+/// # Errors
+/// Names the file, and what is wrong with it.
+pub fn password_in(file: &Path) -> Result<String, TlsError> {
+    secret_again(file).map_err(TlsError::of("password (--db-password-file)", file))
+}
+
+fn secret_again(file: &Path) -> Result<String, String> {
+    not_a_pipe(file).and_then(|()| secret_in_file(file))
 }
 
 /// The certificates in it, at least one.

@@ -153,6 +153,10 @@ impl Spooling for FakeDisk {
         self.work(false, |disk| std::mem::take(&mut disk.found))
     }
 
+    fn try_out(&mut self) -> Result<(), SpoolError> {
+        self.work(true, |_| ())
+    }
+
     fn state(&self) -> SpoolState {
         let disk = self.0.0.lock();
         let (rows, bytes, day) = (disk.rows.len(), disk.bytes, Duration::from_secs(24 * 3600));

@@ -69,6 +69,7 @@ impl Metrics {
             rows_lost: Counter::default(),
             rows_set_aside: Counter::default(),
             database_up: LateGauge::default(),
+            database_file_moves: Counter::default(),
             traces_lost: Counter::default(),
             certificate_expiry: Family::default(),
             rounds: Family::default(),
@@ -121,6 +122,11 @@ impl Metrics {
             "parsec_database_up",
             "Whether the database can be reached and takes what is written: 1, or 0",
             self.database_up.clone(),
+        );
+        registry.register(
+            "parsec_database_file_moves",
+            "How often the SQLite file of the database was deleted or replaced while in use, and followed",
+            self.database_file_moves.clone(),
         );
         registry.register(
             "parsec_recorder_traces_lost",

@@ -12,7 +12,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::failure;
 use super::tls;
 use crate::session::Session;
-use crate::{SslMode, StoreConfig, StoreError};
+use crate::{Password, SslMode, StoreConfig, StoreError};
 
 /// How long a session may take to be made, logged in and with tries at a server that is full included.
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -34,6 +34,8 @@ const FULL_FOR: Duration = CONNECT_LIMIT;
 pub(super) struct Connector {
     /// One for each server, in the order in which they are tried.
     servers: Vec<tokio_postgres::Config>,
+    /// As it is when a session is made: it may be replaced meanwhile.
+    password: Password,
     tls: MakeRustlsConnect,
     /// Try without TLS first, and with it if the server insists.
     plain_first: bool,
@@ -78,9 +80,6 @@ impl Connector {
             .connect_timeout(ADDRESS_LIMIT)
             .keepalives_idle(SILENCE_LIMIT)
             .tcp_user_timeout(SILENCE_LIMIT);
-        if !password.reveal().is_empty() {
-            config.password(password.reveal());
-        }
         let at = |host: &&str| {
             let mut config = config.clone();
             config.host(*host);
@@ -88,6 +87,7 @@ impl Connector {
         };
         Ok(Self {
             servers: hosts.iter().map(at).collect(),
+            password: password.clone(),
             tls: MakeRustlsConnect::new(tls::client_config(*ssl, root_cert.as_deref())?),
             plain_first: *ssl == SslMode::Allow && !over_socket,
             target: store.to_string(),
@@ -136,8 +136,12 @@ impl Connector {
     async fn writable_first(&self, negotiation: Option<Negotiation>) -> Result<Session, Failure> {
         let share = CONNECT_LIMIT / u32::try_from(self.servers.len()).unwrap_or(u32::MAX).max(1);
         let (mut readable, mut failed) = (None, Failure::Silence);
+        let password = self.password.reveal();
         for server in &self.servers {
             let mut any = server.clone();
+            if !password.is_empty() {
+                any.password(&password);
+            }
             if let Some(negotiation) = negotiation {
                 any.ssl_mode(negotiation);
             }

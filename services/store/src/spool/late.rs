@@ -94,6 +94,10 @@ impl Spooling for LateSpool {
         }
     }
 
+    fn try_out(&mut self) -> Result<(), SpoolError> {
+        self.spool()?.try_out()
+    }
+
     fn state(&self) -> SpoolState {
         match &self.spool {
             Ok(spool) => spool.state(),

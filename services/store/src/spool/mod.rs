@@ -95,6 +95,8 @@ pub trait Spooling: Send + 'static {
     /// Takes over what processes have left that are gone, a part at a time, and does what could not be done before. Call it
     /// again and again.
     fn look_after(&mut self) -> Result<Recovered, SpoolError>;
+    /// Whether the disk takes something: for whoever has nothing to write, and would not find out that it does again.
+    fn try_out(&mut self) -> Result<(), SpoolError>;
     /// How much waits; asks no disk.
     fn state(&self) -> SpoolState;
 }
@@ -332,6 +334,10 @@ impl Spooling for Spool {
             recovered.rows = self.journal.rows();
         }
         Ok(recovered)
+    }
+
+    fn try_out(&mut self) -> Result<(), SpoolError> {
+        self.slot.try_out()
     }
 
     fn state(&self) -> SpoolState {

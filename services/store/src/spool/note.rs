@@ -40,7 +40,9 @@ impl Note {
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok((None, None)),
-            Err(error) => return Err(failed("read", &path)(error)),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(failed("read", &path)(error)),
+            // A sector that the disk does not give must not keep back all the rows beside it.
+            Err(_) => Vec::new(),
         };
         let noted = decode(&bytes);
         let what = "what is done with is not known; rows are offered to the database again".to_owned();

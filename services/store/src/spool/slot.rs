@@ -20,6 +20,10 @@ const LOCK: &str = "lock";
 /// The file that says whose rows these are.
 const DATABASE: &str = "database";
 
+/// The file by which a disk is tried out, and how much is written to it: what a file takes at least.
+const TRIED: &str = "tried";
+const BLOCK: usize = 4_096;
+
 /// How much of a name of a database stands in a name of a directory.
 const MAX_NAME_CHARS: usize = 64;
 
@@ -130,6 +134,17 @@ impl Slot {
         self.path.parent().map_or(Ok(()), sync_directory)
     }
 
+    /// Writes a block and takes it back.
+    pub(super) fn try_out(&self) -> Result<(), SpoolError> {
+        let path = self.path.join(TRIED);
+        let written = File::create(&path).and_then(|mut file| {
+            file.write_all(&[0; BLOCK])?;
+            file.sync_all()
+        });
+        let removed = fs::remove_file(&path);
+        written.and(removed).map_err(failed("write", &path))
+    }
+
     /// Whether the directory is still the one that was taken: somebody may have removed it, or moved it away. A disk that does
     /// not tell now has it all the same.
     pub(super) fn is_in_place(&self) -> bool {
@@ -148,8 +163,9 @@ pub(super) fn database(slot: &Path) -> Result<Option<String>, SpoolError> {
             let sum = format!("-{:08x}", crc32fast::hash(&text));
             Ok(String::from_utf8(text).ok().filter(|_| slug(slot).is_some_and(|slug| slug.ends_with(&sum))))
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed("read", &path)(error)),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(failed("read", &path)(error)),
+        // It is not there, or the disk does not give it: the name of the slot says the same.
+        Err(_) => Ok(None),
     }
 }
 

@@ -58,6 +58,25 @@ fn rows_of_rounds_that_were_cut_off_are_in_hand_if_the_disk_does_not_take_them()
     assert_eq!(drain(&mut spool), [rows(7..9), recovered.in_hand].concat());
 }
 
+/// Whoever has nothing to write tries it out.
+#[test]
+fn a_disk_is_tried_out_and_nothing_of_that_stays() {
+    let place = Place::new();
+    let mut spool = late(&place);
+    assert_eq!(spool.try_out(), Ok(()));
+    let slot = fs::read_dir(place.path().join("spool")).unwrap().next().unwrap().unwrap().path();
+    let names = || {
+        let mut names: Vec<_> = fs::read_dir(&slot).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort_unstable();
+        names
+    };
+    let before = names();
+    std::os::unix::fs::symlink("/dev/full", slot.join("tried")).unwrap();
+    let error = spool.try_out().unwrap_err();
+    assert!(error.is_full(), "{error}");
+    assert_eq!((spool.try_out(), names()), (Ok(()), before));
+}
+
 #[test]
 fn a_directory_that_is_removed_while_it_is_used_is_made_anew_and_its_rows_count_as_lost() {
     let place = Place::new();

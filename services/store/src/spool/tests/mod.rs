@@ -1,10 +1,11 @@
-//! What a spool does in good order; `damage` and `rot` break its files, `late` has disks that take nothing, `sharing` has
-//! several processes, `upgrade` files of earlier versions, `crashes` anything in any order.
+//! What a spool does in good order; `damage` and `rot` break its files, `late` has disks that take nothing, `sectors` disks
+//! with bad places, `sharing` has several processes, `upgrade` files of earlier versions, `crashes` anything in any order.
 
 mod crashes;
 mod damage;
 mod late;
 mod rot;
+mod sectors;
 mod sharing;
 mod support;
 mod upgrade;
