@@ -1,6 +1,7 @@
 //! A scheduler: the rounds of its fleets, and how their results are recorded.
 
 mod books;
+mod calls;
 pub mod fleet;
 mod memory;
 mod muster;

@@ -1,6 +1,7 @@
 //! Finds out which nodes are there for a round, and which of them can take part.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,9 +9,10 @@ use futures::future::join_all;
 use parsec_api::client::CallError;
 use parsec_measure::{Absence, Census, FleetGroup, MIN_READY_NODES, Measured, Node, NodeId, OutcomeClass, ReadyNode};
 use parsec_store::{Roster, StoreError, UnusableNode};
-use tokio::time::Instant;
+use tracing::Span;
 
 use super::books::in_time;
+use super::calls::{Called, call};
 use super::memory::{FleetMemory, Kept};
 use super::tools::RoundTools;
 use crate::supervision::stop::{Stopping, unless_stopping};
@@ -154,10 +156,10 @@ impl List {
 /// Asks all of them at once whether they are ready. Returns those that are, and the others.
 async fn ask(tools: &RoundTools, nodes: &[&Node], stopping: &Stopping) -> (Vec<ReadyNode>, Vec<LeftOut>) {
     let asked = nodes.iter().map(|&node| async move {
-        let (asked, clock) = (Utc::now(), Instant::now());
-        let readiness = unless_stopping(stopping.clone(), tools.servers.readiness(&node.endpoint)).await;
-        let (answered, took) = (Utc::now(), clock.elapsed());
-        let result = match readiness {
+        let (servers, at) = (Arc::clone(&tools.servers), node.endpoint);
+        let asking = call(stopping.clone(), Span::current(), async move { servers.readiness(&at).await });
+        let Called { started: asked, ended: answered, took, answer } = asking.await;
+        let result = match answer {
             Some(Ok(peer)) => match node.is_answered_by(peer.as_deref()) {
                 Ok(()) => return Ok(node.clone().ready()),
                 Err(other) => Measured::unmeasured(OutcomeClass::WrongNode, took, other),

@@ -4,6 +4,7 @@
 //! themselves: the servers do. Here every attempt gets a row, however it ends: the whole round is noted before it
 //! begins (`OpenRound`), and each attempt is recorded when it has ended, while the round goes on (`Books`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -15,13 +16,13 @@ use parsec_measure::{
     RoundOutcome, RoundPlan,
 };
 use parsec_store::Row;
-use tokio::time::Instant;
 use tracing::{Instrument, Span, info_span, warn};
 
 use super::books::{Books, Pen};
+use super::calls::{Called, call};
 use super::muster::{LeftOut, stopped, unanswered};
 use super::open_round::{Abandoned, OpenRound};
-use crate::supervision::stop::{Stopping, unless_stopping};
+use crate::supervision::stop::Stopping;
 
 pub use super::tools::RoundTools;
 
@@ -59,7 +60,7 @@ pub(crate) async fn play(
     stopping: Stopping,
 ) -> RoundFinished {
     let span = info_span!("round", fleet = %round.fleets, round = %round.id.0);
-    let scheduler_id = round.fleets.scheduler_id();
+    let scheduler_id = Arc::from(round.fleets.scheduler_id());
     let (pen, books) = Books::open();
     let keeping = books.keep(&tools.recorder, &tools.store, open, &stopping);
     let playing = Play { tools, open, round: &round, scheduler_id, stopping: &stopping, pen };
@@ -118,7 +119,7 @@ struct Play<'a> {
     tools: &'a RoundTools,
     open: &'a OpenRound,
     round: &'a Round,
-    scheduler_id: String,
+    scheduler_id: Arc<str>,
     stopping: &'a Stopping,
     pen: Pen,
 }
@@ -137,7 +138,12 @@ impl Play<'_> {
         // the row of a round that nobody will end.
         self.pen.round(self.round);
 
-        let publishing = self.tools.servers.provide(&provider.endpoint, self.caller(publication.id), &content);
+        let (servers, at, by) = (Arc::clone(&self.tools.servers), provider.endpoint, Arc::clone(&self.scheduler_id));
+        let attempt = publication.id;
+        let publishing = async move {
+            let caller = Caller { scheduler_id: &by, attempt };
+            servers.provide(&at, caller, &content).await
+        };
         let published = self.attempt(&provider, publication, publishing).await;
         let outcome = match published.result.class {
             OutcomeClass::Ok => RoundOutcome::Complete,
@@ -186,17 +192,34 @@ impl Play<'_> {
         let begun: Vec<_> = lookups.iter().flatten().map(|(_, attempt)| attempt.clone()).collect();
         self.open.begun(&begun);
         self.pen.begun(self.round, begun);
-        let searches = lookups.into_iter().map(|probes| async move {
-            let mut attempts = Vec::new();
-            for (node, probe) in probes {
-                let searching = self.tools.servers.retrieve(&node.endpoint, self.caller(probe.id), &published.cid);
-                let searching = async { Ok(searching.await?.compared_with(publisher)) };
-                let attempt = self.attempt(&node, probe, searching).await;
-                attempts.push((node, attempt));
+        let (cid, publisher): (Arc<str>, Arc<str>) = (published.cid.as_str().into(), publisher.into());
+        let searches = lookups.into_iter().map(|probes| {
+            let (cid, publisher) = (&cid, &publisher);
+            async move {
+                let mut attempts = Vec::new();
+                for (node, probe) in probes {
+                    let searching = self.search(&node, probe.id, Arc::clone(cid), Arc::clone(publisher));
+                    let attempt = self.attempt(&node, probe, searching).await;
+                    attempts.push((node, attempt));
+                }
+                attempts
             }
-            attempts
         });
         join_all(searches).await.into_iter().flatten().collect()
+    }
+
+    fn search(
+        &self,
+        node: &Node,
+        attempt: AttemptId,
+        cid: Arc<str>,
+        publisher: Arc<str>,
+    ) -> impl Future<Output = Result<Answered, CallError>> + Send + use<> {
+        let (servers, at, by) = (Arc::clone(&self.tools.servers), node.endpoint, Arc::clone(&self.scheduler_id));
+        async move {
+            let found = servers.retrieve(&at, Caller { scheduler_id: &by, attempt }, &cid).await;
+            Ok(found?.compared_with(&publisher))
+        }
     }
 
     /// An attempt before it has begun.
@@ -218,22 +241,16 @@ impl Play<'_> {
         }
     }
 
-    fn caller(&self, attempt: AttemptId) -> Caller<'_> {
-        Caller { scheduler_id: &self.scheduler_id, attempt }
-    }
-
     /// Makes one call, and notes how it ended.
     async fn attempt(
         &self,
         node: &Node,
         planned: Attempt,
-        call: impl Future<Output = Result<Answered, CallError>>,
+        answering: impl Future<Output = Result<Answered, CallError>> + Send + 'static,
     ) -> Attempt {
         let Attempt { kind, cid, .. } = &planned;
         let span = info_span!("operation", kind = kind.as_str(), node = %node.id, region = node.region);
-        let (started, clock) = (Utc::now(), Instant::now());
-        let answer = unless_stopping(self.stopping.clone(), call).instrument(span.clone()).await;
-        let (ended, took) = (Utc::now(), clock.elapsed());
+        let Called { started, ended, took, answer } = call(self.stopping.clone(), span.clone(), answering).await;
         let (cid, mut result) = match answer {
             Some(Ok(answered)) => credit(answered, node, cid, took),
             Some(Err(error)) => (cid.clone(), unanswered(&error, took)),

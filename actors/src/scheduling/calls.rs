@@ -1,0 +1,63 @@
+//! Calls of servers, each in a task of its own: when one of a thousand begins and ends does not depend on what is done with the
+//! others' answers. Times are taken there, and books are kept here.
+
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::Instant;
+use tracing::{Instrument, Span};
+
+use crate::supervision::stop::{Stopping, unless_stopping};
+
+/// A call that has ended.
+#[derive(Debug)]
+pub(crate) struct Called<T> {
+    pub(crate) started: DateTime<Utc>,
+    pub(crate) ended: DateTime<Utc>,
+    pub(crate) took: Duration,
+    /// `None` if it was cut off, because the process stops.
+    pub(crate) answer: Option<T>,
+}
+
+/// Makes a call. Whoever drops this before it has ended cuts it off.
+pub(crate) fn call<T: Send + 'static>(
+    stopping: Stopping,
+    span: Span,
+    answering: impl Future<Output = T> + Send + 'static,
+) -> impl Future<Output = Called<T>> {
+    let calling = async move {
+        let (started, clock) = (Utc::now(), Instant::now());
+        let answer = unless_stopping(stopping, answering).await;
+        Called { started, ended: Utc::now(), took: clock.elapsed(), answer }
+    };
+    Calling(tokio::spawn(calling.instrument(span)))
+}
+
+struct Calling<T>(JoinHandle<Called<T>>);
+
+impl<T> Future for Calling<T> {
+    type Output = Called<T>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Called<T>> {
+        let joined = ready!(Pin::new(&mut self.0).poll(context)).map_err(JoinError::try_into_panic);
+        Poll::Ready(match joined {
+            Ok(called) => called,
+            Err(Ok(panic)) => resume_unwind(panic),
+            // The runtime ends, and with it whoever would hear of it.
+            Err(Err(_cut_off)) => {
+                let now = Utc::now();
+                Called { started: now, ended: now, took: Duration::ZERO, answer: None }
+            }
+        })
+    }
+}
+
+impl<T> Drop for Calling<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
