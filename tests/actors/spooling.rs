@@ -200,8 +200,9 @@ async fn a_disk_that_can_be_used_only_later_is_tried_again() {
 /// As on a server, which has a row now and then: its rows went to the database, and nothing is left that could be tried with.
 #[actix::test]
 async fn a_disk_that_took_nothing_and_does_again_is_noticed_without_a_row() {
+    pause();
     for mood in [DiskMood::Full, DiskMood::Broken] {
-        let (desk, disk) = desk();
+        let (desk, disk) = desk_on(FakeDisk::default());
         disk.is(mood);
         desk.record(rows(1));
         desk.written(1).await;

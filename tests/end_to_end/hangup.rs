@@ -67,7 +67,8 @@ async fn the_password_of_the_database_is_read_again_and_rows_that_waited_for_it_
     let client = postgres.client().await.unwrap();
     let ask = async |statements: String| client.batch_execute(&statements).await.unwrap();
     let shut_out = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'renewed'";
-    ask(format!("CREATE ROLE renewed LOGIN PASSWORD '{OLD}'; CREATE DATABASE renewed OWNER renewed")).await;
+    ask(format!("CREATE ROLE renewed LOGIN PASSWORD '{OLD}'")).await;
+    ask("CREATE DATABASE renewed OWNER renewed".to_owned()).await;
     postgres.also_allow("host renewed renewed 127.0.0.1/32 scram-sha-256").await;
     let (secret, port) = (path(directory.path(), "password"), postgres.address().port().to_string());
     std::fs::write(&secret, OLD).unwrap();

@@ -135,7 +135,7 @@ async fn a_file_that_is_only_read_is_not_read_without_what_was_written_last() {
 #[tokio::test]
 async fn a_file_that_is_deleted_too_often_is_written_again_and_then_asks_for_a_new_process() {
     let (_directory, path, sqlite) = in_use().await;
-    sqlite.open.lock().await.as_mut().unwrap().moves = MAX_MOVES - 1;
+    sqlite.moves.store(MAX_MOVES - 1, Ordering::Relaxed);
     fs::remove_file(&path).unwrap();
     note(&sqlite, 1).await.unwrap();
     fs::remove_file(&path).unwrap();
