@@ -16,7 +16,8 @@ pub(crate) const GUEST: &str = "parsec_test_daily";
 const READER: &str = "parsec_test_reader";
 
 /// What takes the newest migrations back, the newest first: version, name, SQL.
-const UNDO_ON_POSTGRES: [(&str, &str, &str); 5] = [
+const UNDO_ON_POSTGRES: [(&str, &str, &str); 6] = [
+    ("0007", "views", include_str!("../../../../schema/postgres/migrations/0007_views/down.sql")),
     ("0006", "who_answers", include_str!("../../../../schema/postgres/migrations/0006_who_answers/down.sql")),
     ("0005", "comments", include_str!("../../../../schema/postgres/migrations/0005_comments/down.sql")),
     (
@@ -29,7 +30,8 @@ const UNDO_ON_POSTGRES: [(&str, &str, &str); 5] = [
 ];
 
 /// The same.
-const UNDO_ON_SQLITE: [(&str, &str, &str); 4] = [
+const UNDO_ON_SQLITE: [(&str, &str, &str); 5] = [
+    ("0007", "views", include_str!("../../../../schema/sqlite/migrations/0007_views/down.sql")),
     ("0006", "who_answers", include_str!("../../../../schema/sqlite/migrations/0006_who_answers/down.sql")),
     (
         "0005",

@@ -1,0 +1,4 @@
+DROP INDEX operations_traced_duration_seconds_idx;
+DROP VIEW v_records;
+DROP VIEW v_requests;
+DROP VIEW v_operations;
