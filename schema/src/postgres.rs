@@ -26,4 +26,4 @@ pub const OWN_TABLES: [&str; 7] =
     ["rounds", "operations", "traces", "follow_ups", "planned_checks", "record_checks", "__diesel_schema_migrations"];
 
 /// Every view of our own.
-pub const OWN_VIEWS: [&str; 3] = ["v_operations", "v_requests", "v_records"];
+pub const OWN_VIEWS: [&str; 5] = ["v_operations", "v_requests", "v_traces", "v_rounds", "v_records"];

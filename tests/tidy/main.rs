@@ -86,6 +86,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         "parsec-actors",
         &["parsec-!parsec-measure,parsec-host,parsec-dht,parsec-api,parsec-store", "libp2p", "diesel", "diesel-async"],
     ),
+    ("parsec-generator", &["parsec-!parsec-measure,parsec-store", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
     ("parsec", &["parsec-schema", "libp2p", "diesel", "diesel-async", "actix-web"]),
 ];
 

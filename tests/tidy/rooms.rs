@@ -35,5 +35,6 @@ pub(crate) const HOUSES: &[House] = &[
     House { at: "services/show", ..SMALL },
     House { at: "services/store", ..SMALL },
     House { at: "services/tls", ..SMALL },
+    House { at: "tests/generator", ..SMALL },
     House { at: "tests/support", ..SMALL },
 ];

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::{AttemptId, NodeId, OperationKind, OutcomeClass, RoundId, RoundOutcome};
+use crate::{AttemptId, CheckId, NodeId, OperationKind, OutcomeClass, RoundId, RoundOutcome};
 
 /// A server as its measurements name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,4 +48,45 @@ pub struct ArchivedRounds {
     pub played: BTreeMap<Option<RoundOutcome>, u64>,
     /// How many were left out, because an earlier one took too long.
     pub skipped: u64,
+}
+
+/// How many peers were given a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Given {
+    /// Those that it was written to, if that is known.
+    pub stored: Option<u32>,
+    /// Those of them that confirmed that they took it in, if that is known.
+    pub confirmed: Option<u32>,
+}
+
+/// A publication, as far as its records are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArchivedPublication {
+    /// Its identity.
+    pub id: AttemptId,
+    /// The node that published.
+    pub node: NodeId,
+    /// When it started.
+    pub started: DateTime<Utc>,
+    /// Who had been given the record when the publication returned.
+    pub at_return: Given,
+    /// The same when its last put had ended.
+    pub finally: Given,
+}
+
+/// A check that was made: who of the closest peers has a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArchivedCheck {
+    /// Its identity.
+    pub id: CheckId,
+    /// The node that had published.
+    pub node: NodeId,
+    /// When the last put of the publication had ended.
+    pub published: DateTime<Utc>,
+    /// The planned age of the record.
+    pub after: Duration,
+    /// How many of the closest peers were asked.
+    pub asked: u32,
+    /// How many of them have the record.
+    pub have: u32,
 }

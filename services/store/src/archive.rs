@@ -10,40 +10,19 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 use parsec_measure::{
-    ArchivedNode, ArchivedOperation, ArchivedRounds, AttemptId, Fleet, NodeId, OperationKind, RoundId,
+    ArchivedCheck, ArchivedNode, ArchivedOperation, ArchivedPublication, ArchivedRounds, AttemptId, CheckId, NodeId,
+    RoundId,
 };
-use uuid::Uuid;
 
 use crate::StoreError;
-use crate::columns::{Key, micros};
+use crate::columns::Key;
 use crate::connection::AsyncSqliteConnection;
+use crate::datasets::{Dataset, DatasetPage, PageEnd};
+use crate::selection::{Selected, Selection};
 use crate::session::Session;
 
 /// How many rows a page has: few enough for some megabytes, enough that asking for the next one costs nothing beside reading it.
 const PAGE: i64 = 20_000;
-
-/// How much earlier or later than its start an attempt may have been given its identity, which holds the time and has the only index over
-/// all rows: they are made in the same second, on a clock that may have been set meanwhile.
-const IDENTITY_SLACK: chrono::TimeDelta = chrono::TimeDelta::hours(1);
-
-/// Times before and after everything that was ever measured, of as many digits as any time: SQLite compares them as text.
-const FIRST: DateTime<Utc> = DateTime::UNIX_EPOCH;
-const LAST: DateTime<Utc> = DateTime::from_timestamp(253_402_300_799, 0).expect("the last second of the year 9999");
-
-/// Which measurements to read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Selection {
-    /// Only those that started then or later.
-    pub since: Option<DateTime<Utc>>,
-    /// Only those that started earlier than then.
-    pub until: Option<DateTime<Utc>>,
-    /// Only these fleets; all if there are none.
-    pub fleets: Vec<Fleet>,
-    /// Only these regions; all if there are none.
-    pub regions: Vec<String>,
-    /// Only publications, or only lookups.
-    pub kind: Option<OperationKind>,
-}
 
 /// A database whose measurements are only read.
 #[async_trait]
@@ -58,6 +37,22 @@ pub trait Archive: Send + Sync + 'static {
     ) -> Result<Vec<ArchivedOperation>, StoreError>;
     /// The rounds of loops in which one of the selected fleets takes part.
     async fn rounds(&self, selection: &Selection) -> Result<ArchivedRounds, StoreError>;
+    /// The first selected publications that say something about the DHT, beyond `after`, in the order of their identities; none if there
+    /// are no more.
+    async fn publications(
+        &self,
+        selection: &Selection,
+        after: Option<AttemptId>,
+    ) -> Result<Vec<ArchivedPublication>, StoreError>;
+    /// The first checks of records that were made of selected publications, likewise.
+    async fn checks(&self, selection: &Selection, after: Option<CheckId>) -> Result<Vec<ArchivedCheck>, StoreError>;
+    /// A page of the selected rows of a dataset, in the order of time, beyond `after`.
+    async fn dataset(
+        &self,
+        dataset: Dataset,
+        selection: &Selection,
+        after: Option<PageEnd>,
+    ) -> Result<DatasetPage, StoreError>;
 }
 
 /// A row of `operations`.
@@ -65,40 +60,6 @@ pub(crate) type OperationRow = (Key, Key, i32, String, i32, String, DateTime<Utc
 
 /// Rounds of the same fleets with the same outcome: how many there are, and how many were left out before them.
 pub(crate) type RoundRow = (String, Option<String>, i64, Option<i64>);
-
-/// A [`Selection`] as the queries take it.
-#[derive(Debug, Clone)]
-pub(crate) struct Selected {
-    since: DateTime<Utc>,
-    until: DateTime<Utc>,
-    after: Key,
-    before: Key,
-    fleets: Vec<String>,
-    regions: Vec<String>,
-    kind: Option<&'static str>,
-}
-
-impl Selected {
-    pub(crate) fn new(selection: &Selection, after: Option<AttemptId>) -> Self {
-        let first = selection.since.map_or(Key(Uuid::nil()), |since| key_at(since - IDENTITY_SLACK));
-        let last = selection.until.map_or(Key(Uuid::max()), |until| key_at(until + IDENTITY_SLACK));
-        Self {
-            since: micros(selection.since.unwrap_or(FIRST)),
-            until: micros(selection.until.unwrap_or(LAST)),
-            after: after.map_or(first, |after| Key(after.0).max(first)),
-            before: last,
-            fleets: selection.fleets.iter().map(|fleet| fleet.as_str().to_owned()).collect(),
-            regions: selection.regions.clone(),
-            kind: selection.kind.map(OperationKind::as_str),
-        }
-    }
-}
-
-/// The smallest UUID of version 7 that was made then (RFC 9562, section 5.7: 48 bits of milliseconds come first).
-fn key_at(time: DateTime<Utc>) -> Key {
-    let millis = u64::try_from(time.timestamp_millis()).unwrap_or(0).min((1 << 48) - 1);
-    Key(Uuid::from_u128(u128::from(millis) << 80))
-}
 
 /// The queries of one connection. Futures must not be dropped half-way: see `detached`.
 pub(crate) trait ArchiveQueries: Send {

@@ -26,9 +26,11 @@ use crate::batch::Batch;
 use crate::checks::{CheckQueries, ClaimRow, StoredPlan};
 use crate::closed::ClosedTable;
 use crate::columns::{Address, Key, Names, micros, text};
+use crate::datasets::DatasetQueries;
 use crate::operations::{OperationQueries, OperationRow, WholeOperation};
 use crate::presence::{NodeQueries, NodeRow};
 use crate::queries::Queries;
+use crate::records::RecordQueries;
 use crate::{ClaimChecks, MAX_LISTED_OPERATIONS, Migrated, NewNode, OtherScheduler, Roster, Row, Store, StoreError};
 
 /// How long a caller waits: longer than a connection and a statement may take (each back end says how long), so that
@@ -40,7 +42,13 @@ const MIGRATION_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// One kind of database: how a query is run, and how to bring the schema up to date.
 pub(crate) trait Backend: Send + Sync + 'static {
-    type Connection: Queries + NodeQueries + OperationQueries + CheckQueries + ArchiveQueries;
+    type Connection: Queries
+        + NodeQueries
+        + OperationQueries
+        + CheckQueries
+        + ArchiveQueries
+        + DatasetQueries
+        + RecordQueries;
 
     /// For how long a call that was answered stands for a check.
     const TRUSTED: Duration;

@@ -9,7 +9,8 @@
 //! - [`StoreConfig`]: which database, how to reach it, as a value or as a URL
 //! - [`Spool`]: files in which rows wait while the database is away, behind the trait [`Spooling`]
 //! - [`write`]: writes rows and tells which of them the database refuses; [`SetAside`]: the file where those are kept
-//! - [`Archive`]: many measurements, read a page at a time, from a database in which nothing is written
+//! - [`Archive`]: many measurements, read a page at a time, from a database in which nothing is written; [`Dataset`]: the same as flat
+//!   tables to take along
 //! - [`DryRun`]: what stands for the database where nothing may be written
 //! - [`StoreError`]: what can go wrong, told apart by what the caller should do
 //!
@@ -26,19 +27,23 @@ mod closed;
 mod columns;
 mod config;
 mod connection;
+mod datasets;
 mod detached;
 mod dry_run;
 mod error;
 mod figures;
 mod file_id;
+mod lines;
 mod migrated;
 mod operations;
 mod port;
 mod postgres;
 mod presence;
 mod queries;
+mod records;
 mod refused;
 mod roster;
+mod selection;
 mod session;
 mod spool;
 mod sqlite;
@@ -46,16 +51,18 @@ mod store;
 
 use std::sync::Arc;
 
-pub use archive::{Archive, Selection};
+pub use archive::Archive;
 pub use aside::{Aside, SetAside, SetAsideReport, set_aside};
 pub use closed::ClosedTable;
 pub use config::{ParseStoreUrlError, Password, SslMode, StoreConfig, UnknownSslMode};
+pub use datasets::{Dataset, DatasetPage, PageEnd};
 pub use dry_run::DryRun;
 pub use error::StoreError;
 pub use migrated::{Migrated, SchemaVersion, migration_script};
 pub use port::{PortTooHigh, ServerPort};
 pub use refused::{Refused, write};
 pub use roster::{HEARD_WITHIN, MAX_ROSTER, OtherScheduler, Roster, UnusableNode};
+pub use selection::Selection;
 pub use spool::{
     Adopted, Confirmed, Damage, LateSpool, Mark, Oldest, Recovered, ReplayError, Replayed, SlotReport, Spool,
     SpoolDepth, SpoolError, SpoolLimits, SpoolState, Spooling, inspect, replay,

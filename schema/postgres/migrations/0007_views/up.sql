@@ -83,6 +83,49 @@ CROSS JOIN LATERAL jsonb_array_elements(
     CASE jsonb_typeof(t.document -> 'requests') WHEN 'array' THEN t.document -> 'requests' ELSE '[]' END
 ) WITH ORDINALITY AS request (value, number);
 
+CREATE VIEW v_traces AS
+SELECT
+    t.id AS id,
+    n.fleet AS fleet,
+    n.region AS region,
+    t.document ->> 'strategy' AS strategy,
+    n.peer_id AS peer_id,
+    o.node_id AS node_id,
+    o.kind AS kind,
+    o.outcome AS outcome,
+    o.started_at AS started_at,
+    o.duration_seconds AS duration_seconds,
+    t.why_kept AS why_kept,
+    (t.document ->> 'returned')::DOUBLE PRECISION / 1e6 AS returned_seconds,
+    CASE jsonb_typeof(t.document -> 'requests') WHEN 'array' THEN jsonb_array_length(t.document -> 'requests') END AS requests,
+    coalesce((t.document ->> 'left_out')::BIGINT, 0) AS left_out,
+    t.document AS document,
+    t.created_at AS created_at
+FROM traces t
+JOIN operations o ON o.id = t.id
+JOIN nodes_ecs n ON n.id = o.node_id;
+
+CREATE VIEW v_rounds AS
+SELECT
+    r.id AS id,
+    r.fleets AS fleets,
+    n.fleet AS fleet,
+    n.region AS region,
+    n.dependencies ->> 'strategy' AS strategy,
+    n.peer_id AS peer_id,
+    r.scheduler_id AS scheduler_id,
+    r.provider_node_id AS provider_node_id,
+    r.nodes_listed AS nodes_listed,
+    r.nodes_ready AS nodes_ready,
+    r.nodes_without_heartbeat AS nodes_without_heartbeat,
+    r.skipped_before AS skipped_before,
+    r.due_at AS due_at,
+    r.started_at AS started_at,
+    r.ended_at AS ended_at,
+    r.outcome AS outcome
+FROM rounds r
+LEFT JOIN nodes_ecs n ON n.id = r.provider_node_id;
+
 CREATE VIEW v_records AS
 SELECT
     c.check_id AS check_id,
@@ -263,6 +306,77 @@ COMMENT ON COLUMN v_requests.closer IS
     'How many peers its answer named as closer to the key.';
 COMMENT ON COLUMN v_requests.providers IS
     'How many providers its answer named.';
+
+COMMENT ON VIEW v_traces IS
+    'Every trace that is kept, with the server whose operation it is of.';
+COMMENT ON COLUMN v_traces.id IS
+    'The operation: v_operations.id.';
+COMMENT ON COLUMN v_traces.fleet IS
+    'The fleet of the server that was asked.';
+COMMENT ON COLUMN v_traces.region IS
+    'The region of that server.';
+COMMENT ON COLUMN v_traces.strategy IS
+    'How the operation was done: classic, optprov, fullrt or libp2p.';
+COMMENT ON COLUMN v_traces.peer_id IS
+    'The libp2p peer id of that server.';
+COMMENT ON COLUMN v_traces.node_id IS
+    'Its row in nodes_ecs.';
+COMMENT ON COLUMN v_traces.kind IS
+    'provide (publish) or retrieve (look up).';
+COMMENT ON COLUMN v_traces.outcome IS
+    'How the operation ended: ok, or the class of the failure.';
+COMMENT ON COLUMN v_traces.started_at IS
+    'When the operation started, on the clock of the scheduler.';
+COMMENT ON COLUMN v_traces.duration_seconds IS
+    'How long it took, on the monotonic clock of the server.';
+COMMENT ON COLUMN v_traces.why_kept IS
+    'Why the trace was kept: failed, slow or sampled.';
+COMMENT ON COLUMN v_traces.returned_seconds IS
+    'When the operation returned, in seconds since its start.';
+COMMENT ON COLUMN v_traces.requests IS
+    'How many requests the trace holds: v_requests has a row for each.';
+COMMENT ON COLUMN v_traces.left_out IS
+    'How many more requests there were than a trace holds.';
+COMMENT ON COLUMN v_traces.document IS
+    'The trace itself, as JSON. Times in it are microseconds since the start of the operation.';
+COMMENT ON COLUMN v_traces.created_at IS
+    'When the row was written.';
+
+COMMENT ON VIEW v_rounds IS
+    'Every round, with the server that published.';
+COMMENT ON COLUMN v_rounds.id IS
+    'Identifies the round. A UUID of version 7, which sorts by time.';
+COMMENT ON COLUMN v_rounds.fleets IS
+    'The fleets of the loop, joined by a plus sign.';
+COMMENT ON COLUMN v_rounds.fleet IS
+    'The fleet of the server that published. NULL if none could be chosen.';
+COMMENT ON COLUMN v_rounds.region IS
+    'The region of that server. NULL if none could be chosen.';
+COMMENT ON COLUMN v_rounds.strategy IS
+    'How that server publishes: classic, optprov, fullrt or libp2p. NULL if it does not say, or none '
+    'could be chosen.';
+COMMENT ON COLUMN v_rounds.peer_id IS
+    'The libp2p peer id of that server. NULL if none could be chosen.';
+COMMENT ON COLUMN v_rounds.scheduler_id IS
+    'The loop of rounds that it belongs to: its row in schedulers_ecs.';
+COMMENT ON COLUMN v_rounds.provider_node_id IS
+    'The row in nodes_ecs of the server that published. NULL if none could be chosen.';
+COMMENT ON COLUMN v_rounds.nodes_listed IS
+    'How many nodes the database listed as alive.';
+COMMENT ON COLUMN v_rounds.nodes_ready IS
+    'How many nodes said that they can measure: of those listed, and of nodes_without_heartbeat all.';
+COMMENT ON COLUMN v_rounds.nodes_without_heartbeat IS
+    'How many nodes took part although their last heartbeat was too old.';
+COMMENT ON COLUMN v_rounds.skipped_before IS
+    'How many rounds were left out directly before this one, because an earlier one took too long.';
+COMMENT ON COLUMN v_rounds.due_at IS
+    'When the round should have started.';
+COMMENT ON COLUMN v_rounds.started_at IS
+    'When it started.';
+COMMENT ON COLUMN v_rounds.ended_at IS
+    'When it ended. NULL while it runs, and if it was cut off and no later process has ended it.';
+COMMENT ON COLUMN v_rounds.outcome IS
+    'How it ended: complete, provide_failed, too_few_nodes or interrupted. NULL as long as ended_at is.';
 
 COMMENT ON VIEW v_records IS
     'Who had a record when it was checked: record_checks, with the server that had published.';

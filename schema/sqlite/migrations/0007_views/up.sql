@@ -81,6 +81,49 @@ JOIN operations o ON o.id = t.id
 JOIN nodes_ecs n ON n.id = o.node_id
 JOIN json_each(CASE WHEN json_valid(t.document) THEN t.document ELSE '{}' END, '$.requests') AS request;
 
+CREATE VIEW v_traces AS
+SELECT
+    t.id AS id,
+    n.fleet AS fleet,
+    n.region AS region,
+    CASE WHEN json_valid(t.document) THEN json_extract(t.document, '$.strategy') END AS strategy,
+    n.peer_id AS peer_id,
+    o.node_id AS node_id,
+    o.kind AS kind,
+    o.outcome AS outcome,
+    o.started_at AS started_at,
+    o.duration_seconds AS duration_seconds,
+    t.why_kept AS why_kept,
+    CASE WHEN json_valid(t.document) THEN json_extract(t.document, '$.returned') / 1e6 END AS returned_seconds,
+    CASE WHEN json_valid(t.document) THEN json_array_length(t.document, '$.requests') END AS requests,
+    CASE WHEN json_valid(t.document) THEN coalesce(json_extract(t.document, '$.left_out'), 0) ELSE 0 END AS left_out,
+    t.document AS document,
+    t.created_at AS created_at
+FROM traces t
+JOIN operations o ON o.id = t.id
+JOIN nodes_ecs n ON n.id = o.node_id;
+
+CREATE VIEW v_rounds AS
+SELECT
+    r.id AS id,
+    r.fleets AS fleets,
+    n.fleet AS fleet,
+    n.region AS region,
+    CASE WHEN json_valid(n.dependencies) THEN json_extract(n.dependencies, '$.strategy') END AS strategy,
+    n.peer_id AS peer_id,
+    r.scheduler_id AS scheduler_id,
+    r.provider_node_id AS provider_node_id,
+    r.nodes_listed AS nodes_listed,
+    r.nodes_ready AS nodes_ready,
+    r.nodes_without_heartbeat AS nodes_without_heartbeat,
+    r.skipped_before AS skipped_before,
+    r.due_at AS due_at,
+    r.started_at AS started_at,
+    r.ended_at AS ended_at,
+    r.outcome AS outcome
+FROM rounds r
+LEFT JOIN nodes_ecs n ON n.id = r.provider_node_id;
+
 CREATE VIEW v_records AS
 SELECT
     c.check_id AS check_id,

@@ -4,11 +4,18 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use futures::FutureExt;
-use parsec_measure::{ArchivedNode, ArchivedOperation, ArchivedRounds, AttemptId, FleetGroup, NodeId};
+use parsec_measure::{
+    ArchivedCheck, ArchivedNode, ArchivedOperation, ArchivedPublication, ArchivedRounds, AttemptId, CheckId,
+    FleetGroup, NodeId, OperationKind,
+};
 
 use super::{Backend, Detached};
-use crate::archive::{ArchiveQueries, Selected, bad, read};
-use crate::{Archive, Selection, StoreError};
+use crate::archive::{ArchiveQueries, bad, read};
+use crate::columns::Key;
+use crate::datasets::{self, DatasetQueries};
+use crate::records::{self, RecordQueries};
+use crate::selection::{IDENTITY_SLACK, Selected};
+use crate::{Archive, Dataset, DatasetPage, PageEnd, Selection, StoreError};
 
 #[async_trait]
 impl<B: Backend> Archive for Detached<B> {
@@ -42,5 +49,39 @@ impl<B: Backend> Archive for Detached<B> {
             }
         }
         Ok(rounds)
+    }
+
+    async fn publications(
+        &self,
+        selection: &Selection,
+        after: Option<AttemptId>,
+    ) -> Result<Vec<ArchivedPublication>, StoreError> {
+        let selected = Selected::new(selection, after);
+        if selection.kind == Some(OperationKind::Retrieve) {
+            return Ok(Vec::new());
+        }
+        let rows = self.read(move |conn| conn.publications(selected.clone()).boxed()).await?;
+        rows.into_iter().map(records::publication).collect()
+    }
+
+    async fn checks(&self, selection: &Selection, after: Option<CheckId>) -> Result<Vec<ArchivedCheck>, StoreError> {
+        // They are planned, and get their identities, when the publication has ended.
+        let selected = Selected::within(selection, after.map(|after| Key(after.0)), IDENTITY_SLACK);
+        if selection.kind == Some(OperationKind::Retrieve) {
+            return Ok(Vec::new());
+        }
+        let rows = self.read(move |conn| conn.checks(selected.clone()).boxed()).await?;
+        rows.into_iter().map(records::check).collect()
+    }
+
+    async fn dataset(
+        &self,
+        dataset: Dataset,
+        selection: &Selection,
+        after: Option<PageEnd>,
+    ) -> Result<DatasetPage, StoreError> {
+        let range = dataset.range(selection, after);
+        let (lines, next) = self.read(move |conn| conn.page(dataset, range.clone()).boxed()).await?;
+        datasets::read(dataset, lines, next)
     }
 }

@@ -1,0 +1,69 @@
+//! Which measurements are asked for, and how the queries take it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use parsec_measure::{AttemptId, Fleet, OperationKind};
+use uuid::Uuid;
+
+use crate::columns::{Key, micros};
+
+/// How much earlier or later than its start an attempt may have been given its identity, which holds the time and has the only index over
+/// all rows: they are made in the same second, on a clock that may have been set meanwhile.
+pub(crate) const IDENTITY_SLACK: TimeDelta = TimeDelta::hours(1);
+
+/// Times before and after everything that was ever measured, of as many digits as any time: SQLite compares them as text.
+const FIRST: DateTime<Utc> = DateTime::UNIX_EPOCH;
+const LAST: DateTime<Utc> = DateTime::from_timestamp(253_402_300_799, 0).expect("the last second of the year 9999");
+
+/// Which measurements to read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Only those that started then or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Only those that started earlier than then.
+    pub until: Option<DateTime<Utc>>,
+    /// Only these fleets; all if there are none.
+    pub fleets: Vec<Fleet>,
+    /// Only these regions; all if there are none.
+    pub regions: Vec<String>,
+    /// Only publications, or only lookups.
+    pub kind: Option<OperationKind>,
+}
+
+/// A [`Selection`] as the queries take it.
+#[derive(Debug, Clone)]
+pub(crate) struct Selected {
+    pub(crate) since: DateTime<Utc>,
+    pub(crate) until: DateTime<Utc>,
+    pub(crate) after: Key,
+    pub(crate) before: Key,
+    pub(crate) fleets: Vec<String>,
+    pub(crate) regions: Vec<String>,
+    pub(crate) kind: Option<&'static str>,
+}
+
+impl Selected {
+    pub(crate) fn new(selection: &Selection, after: Option<AttemptId>) -> Self {
+        Self::within(selection, after.map(|after| Key(after.0)), IDENTITY_SLACK)
+    }
+
+    /// The same where identities were made at another time than what is selected by, with at most `slack` between the two.
+    pub(crate) fn within(selection: &Selection, after: Option<Key>, slack: TimeDelta) -> Self {
+        let first = selection.since.map_or(Key(Uuid::nil()), |since| key_at(since - slack));
+        let last = selection.until.map_or(Key(Uuid::max()), |until| key_at(until + slack));
+        Self {
+            since: micros(selection.since.unwrap_or(FIRST)),
+            until: micros(selection.until.unwrap_or(LAST)),
+            after: after.map_or(first, |after| after.max(first)),
+            before: last,
+            fleets: selection.fleets.iter().map(|fleet| fleet.as_str().to_owned()).collect(),
+            regions: selection.regions.clone(),
+            kind: selection.kind.map(OperationKind::as_str),
+        }
+    }
+}
+
+/// The smallest UUID of version 7 that was made then (RFC 9562, section 5.7: 48 bits of milliseconds come first).
+fn key_at(time: DateTime<Utc>) -> Key {
+    let millis = u64::try_from(time.timestamp_millis()).unwrap_or(0).min((1 << 48) - 1);
+    Key(Uuid::from_u128(u128::from(millis) << 80))
+}
