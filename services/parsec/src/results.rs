@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
 use parsec_measure::{ArchivedNode, NodeId, OperationKind, Share};
 use parsec_results::statistics::{self, Comparison, Sample};
-use parsec_results::{Group, Grouping, Looked};
+use parsec_results::{Group, Grouping, Looked, RecordGroup, Records};
 use parsec_settings::{
     CompareConfig, CompareFormat, DatabaseConfig, ResultsConfig, ResultsFormat, SelectionConfig, Side,
 };
@@ -26,7 +26,8 @@ pub(crate) async fn run(config: ResultsConfig) -> anyhow::Result<ExitCode> {
     let grouping = Grouping::new(config.by.clone(), reader.nodes.clone());
     let (groups, looked) = reader.read(&selection, grouping).await?;
     let rounds = reader.archive.rounds(&selection).await?;
-    let groups = Groups { by: config.by.iter().map(|dimension| dimension.as_str()).collect(), groups };
+    let records = reader.records(&selection, Records::new(config.by.clone(), reader.nodes.clone())).await?;
+    let groups = Groups { by: config.by.iter().map(|dimension| dimension.as_str()).collect(), groups, records };
     if groups.groups.is_empty() {
         bail!("no measurement is recorded {}", told(&selection));
     }
@@ -152,6 +153,23 @@ impl Reader {
         }
         let named = groups.into_iter().map(|group| ((group.common, group.kind), group.sample)).collect();
         Ok((named, used(&selection, looked)))
+    }
+
+    async fn records(&self, selection: &Selection, mut records: Records) -> anyhow::Result<Vec<RecordGroup>> {
+        let mut after = None;
+        loop {
+            let page = self.archive.publications(selection, after).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            page.iter().for_each(|publication| records.add_publication(publication));
+        }
+        let mut after = None;
+        loop {
+            let page = self.archive.checks(selection, after).await?;
+            let Some(last) = page.last() else { return Ok(records.finish()) };
+            after = Some(last.id);
+            page.iter().for_each(|check| records.add_check(check));
+        }
     }
 
     async fn read(&self, selection: &Selection, mut grouping: Grouping) -> anyhow::Result<(Vec<Group>, Looked)> {

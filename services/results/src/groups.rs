@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use parsec_measure::{ArchivedNode, ArchivedOperation, NodeId, OperationKind, RoundId};
 
 use crate::statistics::{Observation, Sample};
@@ -37,16 +38,17 @@ impl Dimension {
         }
     }
 
-    fn of(self, operation: &ArchivedOperation, node: Option<&ArchivedNode>) -> String {
+    /// What tells apart what a node did then, in its `probe`-th look at the key.
+    pub(crate) fn value(self, at: DateTime<Utc>, probe: u32, node: Option<&ArchivedNode>) -> String {
         let of_node =
             |field: fn(&ArchivedNode) -> &String| node.map_or_else(|| "unknown".to_owned(), |node| field(node).clone());
         match self {
             Self::Fleet => of_node(|node| &node.fleet),
             Self::Region => of_node(|node| &node.region),
             Self::Peer => of_node(|node| &node.peer_id),
-            Self::Day => operation.started.format("%F").to_string(),
-            Self::Hour => operation.started.format("%FT%HZ").to_string(),
-            Self::Probe => operation.probe.to_string(),
+            Self::Day => at.format("%F").to_string(),
+            Self::Hour => at.format("%FT%HZ").to_string(),
+            Self::Probe => probe.to_string(),
         }
     }
 }
@@ -120,7 +122,8 @@ impl Grouping {
             return;
         }
         let node = self.nodes.get(&operation.node);
-        let common: Vec<_> = self.by.iter().map(|dimension| dimension.of(operation, node)).collect();
+        let of = |dimension: &Dimension| dimension.value(operation.started, operation.probe, node);
+        let common: Vec<_> = self.by.iter().map(of).collect();
         let stratum = node.and_then(|node| self.regions.get(&node.region)).copied().unwrap_or(u32::MAX);
         let ArchivedOperation { class, duration, .. } = *operation;
         let observation = Observation { round: round_number(operation.round), stratum, class, duration };
@@ -149,7 +152,7 @@ pub fn round_number(round: RoundId) -> u64 {
 mod tests {
     use std::time::Duration;
 
-    use chrono::{TimeZone, Utc};
+    use chrono::TimeZone;
     use parsec_measure::{AttemptId, OutcomeClass};
     use uuid::Uuid;
 

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table};
-use parsec_measure::{ArchivedRounds, RoundOutcome};
-use parsec_results::Group;
+use parsec_measure::{ArchivedRounds, OperationKind, RoundOutcome};
 use parsec_results::statistics::{Quantile, Reading, Sample};
+use parsec_results::{Group, RecordGroup};
 use serde_json::{Map, Value, json};
 
+use crate::records::{self, CAPTION};
 use crate::{table, words};
 
 /// The quantiles that are shown, with their names.
@@ -23,17 +24,24 @@ pub struct Groups {
     pub by: Vec<&'static str>,
     /// In the order in which they are shown.
     pub groups: Vec<Group>,
+    /// What became of the records of those that published.
+    pub records: Vec<RecordGroup>,
 }
 
 impl Groups {
     /// For people, on a terminal.
     pub fn text(&self) -> String {
-        table::plain(self.table("\n"))
+        let records = records::table(&self.by, &self.records, "\n");
+        let records = records.map_or_else(String::new, |records| format!("\n\n{CAPTION}\n\n{}", table::plain(records)));
+        table::plain(self.table("\n")) + &records
     }
 
     /// For issue trackers.
     pub fn markdown(&self) -> String {
-        table::markdown(self.table(" "))
+        let records = records::table(&self.by, &self.records, " ");
+        let records =
+            records.map_or_else(String::new, |records| format!("\n\n{CAPTION}\n\n{}", table::markdown(records)));
+        table::markdown(self.table(" ")) + &records
     }
 
     /// For spreadsheets.
@@ -78,6 +86,9 @@ impl Groups {
             survivors.insert(name, figure.survivors);
         }
         object.insert("survivors_only".to_owned(), Value::Object(survivors));
+        if let Some(records) = self.records_of(group) {
+            object.insert("records".to_owned(), records::document(records));
+        }
         Value::Object(object)
     }
 
@@ -102,7 +113,13 @@ impl Groups {
         for Figure { name, survivors, .. } in figures {
             add(&format!("survivors_{name}_seconds"), survivors);
         }
+        row.extend(records::flat(self.records_of(group)));
         row
+    }
+
+    fn records_of(&self, group: &Group) -> Option<&RecordGroup> {
+        let publishes = group.kind == OperationKind::Provide;
+        self.records.iter().find(|records| publishes && records.common == group.common)
     }
 
     fn common(&self, group: &Group) -> impl Iterator<Item = (String, Value)> {
@@ -179,7 +196,7 @@ pub(crate) fn quantile(quantile: Option<Quantile>, between: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use parsec_measure::{OperationKind, OutcomeClass};
+    use parsec_measure::OutcomeClass;
     use parsec_results::statistics::Observation;
 
     fn groups() -> Groups {
@@ -196,7 +213,7 @@ mod tests {
             kind: OperationKind::Provide,
             sample: (0..rounds).map(observation).collect(),
         };
-        Groups { by: vec!["fleet"], groups: vec![group("default", 400), group("optprov", 10)] }
+        Groups { by: vec!["fleet"], groups: vec![group("default", 400), group("optprov", 10)], records: vec![] }
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod facts;
 pub mod groups;
 pub mod operation;
 pub mod recorded;
+mod records;
 pub mod rounds;
 pub mod sentences;
 mod table;

@@ -29,6 +29,14 @@ pub fn percent(share: f64) -> String {
     format!("{} %", (share * 1e3).round() / 1e1)
 }
 
+/// A span of whole hours, or of seconds: `12 h`, `90 s`.
+pub fn span(span: Duration) -> String {
+    match span.as_secs() {
+        seconds if seconds % 3_600 == 0 => format!("{} h", seconds / 3_600),
+        seconds => format!("{seconds} s"),
+    }
+}
+
 /// Bytes in the unit that suits them: `812 B`, `7.8 KiB`.
 pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::clusters::effective_n;
+
 /// How often an interval is to hold the true value: the field's habit, and what all intervals here are made for.
 pub(super) const CONFIDENCE: f64 = 0.95;
 
@@ -48,6 +50,13 @@ impl Share {
             return None;
         }
         Some(Self { n, of, share: wilson(of as f64 / n as f64, effective_n), effective_n })
+    }
+
+    /// The share of all answers that are yes, where answers come in clusters that have much in common. Each is given as how many say yes,
+    /// and how many there are. `None` if there are no answers.
+    pub fn of_clusters(clusters: impl Iterator<Item = (f64, f64)> + Clone) -> Option<Self> {
+        let (of, n) = clusters.clone().fold((0.0, 0.0), |(of, n), (some, all)| (of + some, n + all));
+        Self::new(of as usize, n as usize, effective_n(clusters))
     }
 }
 
