@@ -81,12 +81,16 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
             "libp2p",
         ],
     ),
+    ("parsec-export", &["parsec-!parsec-measure", "tokio", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
     ("parsec-ecs", &["parsec-!parsec-measure,parsec-api", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
     (
         "parsec-actors",
         &["parsec-!parsec-measure,parsec-host,parsec-dht,parsec-api,parsec-store", "libp2p", "diesel", "diesel-async"],
     ),
-    ("parsec-generator", &["parsec-!parsec-measure,parsec-store", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
+    (
+        "parsec-generator",
+        &["parsec-!parsec-measure,parsec-store", "actix", "actix-web", "diesel", "diesel-async", "libp2p"],
+    ),
     ("parsec", &["parsec-schema", "libp2p", "diesel", "diesel-async", "actix-web"]),
 ];
 

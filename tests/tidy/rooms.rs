@@ -25,6 +25,7 @@ pub(crate) const HOUSES: &[House] = &[
         ..SMALL
     },
     House { at: "services/ecs", ..SMALL },
+    House { at: "services/export", ..SMALL },
     House { at: "services/host", rooms: &["log", "process", "machine", "memory"], ..SMALL },
     House { at: "services/lab", ..SMALL },
     House { at: "services/measure", ..SMALL },

@@ -109,7 +109,7 @@ fn compared(config: &CompareConfig, a: Named, mut b: Named) -> anyhow::Result<Ve
 }
 
 /// What one side is made of: what was asked of both sides, and what the side says of itself.
-fn selected(common: &SelectionConfig, side: &Side, now: DateTime<Utc>) -> anyhow::Result<Selection> {
+pub(crate) fn selected(common: &SelectionConfig, side: &Side, now: DateTime<Utc>) -> anyhow::Result<Selection> {
     let selection = Selection {
         since: side.since.or(common.since).map(|when| when.seen_from(now)),
         until: side.until.or(common.until).map(|when| when.seen_from(now)),
@@ -198,7 +198,7 @@ fn used(selection: &Selection, looked: Looked) -> String {
 }
 
 /// What was selected, in words.
-fn told(selection: &Selection) -> String {
+pub(crate) fn told(selection: &Selection) -> String {
     let mut told = match (selection.since, selection.until) {
         (None, None) => "at any time".to_owned(),
         (Some(since), None) => format!("since {}", shown(since)),
@@ -215,6 +215,6 @@ fn told(selection: &Selection) -> String {
     told
 }
 
-fn shown(moment: DateTime<Utc>) -> String {
+pub(crate) fn shown(moment: DateTime<Utc>) -> String {
     moment.format("%F %H:%M UTC").to_string()
 }

@@ -9,7 +9,7 @@
 //! - `error`, `values`, `hosts`: what a text must look like to be a value, and what is said if it does not
 //! - `sources`: the four places merged, with the memory of where each value came from
 //! - `declare`: how settings are declared
-//! - `access`, `common`, `serving`, `demo`, `tools`: the settings; `idle`: those that are read without having an effect
+//! - `access`, `common`, `serving`, `demo`, `tools`, `results`, `keeping`: the settings; `idle`: those that are read without having an effect
 //! - `show`: what `parsec config` shows
 //! - `programs`: the commands, and the table of all settings. Command line, environment names, file keys, help and
 //!   `docs/configuration.md` are generated from it
@@ -25,6 +25,7 @@ mod demo;
 mod error;
 mod hosts;
 mod idle;
+mod keeping;
 mod key;
 #[cfg(test)]
 mod markdown;
@@ -50,6 +51,7 @@ pub use cli::{Binary, CliError, completion_script, parse};
 pub use common::{CommonConfig, DatabaseConfig, LogConfig, SpoolConfig, SpoolLimitsConfig, TelemetryConfig};
 pub use demo::{DemoConfig, DemoFleet};
 pub use error::ConfigError;
+pub use keeping::{ExportConfig, ExportFormat, PruneConfig};
 pub use programs::Command;
 pub use redact::redacted;
 pub use results::{CompareConfig, CompareFormat, ResultsConfig, ResultsFormat, SelectionConfig, Side, When};

@@ -6,6 +6,7 @@ use crate::common::{CommonConfig, LogConfig};
 use crate::declare::Settings;
 use crate::demo::DemoConfig;
 use crate::error::ConfigError;
+use crate::keeping::{ExportConfig, PruneConfig};
 use crate::key::{Choice, Key, Section, Used};
 use crate::results::{CompareConfig, ResultsConfig};
 use crate::serving::{HealthConfig, SchedulerConfig, ServerConfig};
@@ -140,6 +141,13 @@ programs! {
     Compare(CompareConfig) = "compare": "Compares two groups of measurements: is one faster, and how sure is that?"
         ["parsec compare --a fleet=default --b fleet=optprov --since 7d",
          "parsec compare --a since=14d,until=7d --b since=7d --fleet default --by region --margin 10%"];
+    Export(ExportConfig) = "export": "Writes measurements into files that other programs read, with a data dictionary"
+        .argument("TABLE", true, "What to take along")
+        .offering(<parsec_store::Dataset as Value>::CHOICES)
+        ["parsec export operations --since 30d -o data", "parsec export requests --fleet optprov --format csv -o data --database-url sqlite:parsec.db"];
+    Prune(PruneConfig) = "prune": "Says which measurements are older than they have to be kept, and deletes them if it is told to"
+        ["parsec prune --keep 90d --database-url sqlite:parsec.db",
+         "parsec prune --keep 90d --yes --db-host db.internal --db-user owner --db-password-file /run/secrets/owner"];
     Migrate(MigrateConfig) = "migrate": "Brings the database up to date, which servers and schedulers otherwise do when they start"
         ["parsec migrate --db-host db.internal --db-user owner --db-password-file /run/secrets/owner",
          "parsec migrate --print > parsec.sql", "parsec migrate --print --database-url sqlite:parsec.db | sqlite3 parsec.db"];

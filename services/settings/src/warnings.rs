@@ -78,7 +78,8 @@ fn is_service_link(name: &str, value: &str) -> bool {
 /// What to say of the names that were `used` for a setting, the one first that counts.
 fn older_names(used: Vec<&'static str>, current: &'static str, origin: fn(&'static str) -> Origin) -> Vec<String> {
     let winner = used.first().copied().unwrap_or(current);
-    let older = used.into_iter().filter(|name| *name != current);
+    // One letter is short, not old.
+    let older = used.into_iter().filter(|name| *name != current && name.len() > 1);
     let name = |name| origin(name).place().1;
     older
         .map(|older| match winner == older {

@@ -5,6 +5,7 @@
 //! caller drops is only the wish to hear of the result.
 
 mod archive;
+mod prune;
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use crate::columns::{Address, Key, Names, micros, text};
 use crate::datasets::DatasetQueries;
 use crate::operations::{OperationQueries, OperationRow, WholeOperation};
 use crate::presence::{NodeQueries, NodeRow};
+use crate::prune::PruneQueries;
 use crate::queries::Queries;
 use crate::records::RecordQueries;
 use crate::{ClaimChecks, MAX_LISTED_OPERATIONS, Migrated, NewNode, OtherScheduler, Roster, Row, Store, StoreError};

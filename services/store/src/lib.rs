@@ -11,6 +11,7 @@
 //! - [`write`]: writes rows and tells which of them the database refuses; [`SetAside`]: the file where those are kept
 //! - [`Archive`]: many measurements, read a page at a time, from a database in which nothing is written; [`Dataset`]: the same as flat
 //!   tables to take along
+//! - [`Pruning`]: what deletes old measurements
 //! - [`DryRun`]: what stands for the database where nothing may be written
 //! - [`StoreError`]: what can go wrong, told apart by what the caller should do
 //!
@@ -39,6 +40,7 @@ mod operations;
 mod port;
 mod postgres;
 mod presence;
+mod prune;
 mod queries;
 mod records;
 mod refused;
@@ -60,6 +62,7 @@ pub use dry_run::DryRun;
 pub use error::StoreError;
 pub use migrated::{Migrated, SchemaVersion, migration_script};
 pub use port::{PortTooHigh, ServerPort};
+pub use prune::{LastRow, OldBatch, OldRows, PrunedTable, Pruning};
 pub use refused::{Refused, write};
 pub use roster::{HEARD_WITHIN, MAX_ROSTER, OtherScheduler, Roster, UnusableNode};
 pub use selection::Selection;
@@ -93,6 +96,22 @@ pub async fn connect(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError>
 pub async fn open_archive(config: &StoreConfig) -> Result<Arc<dyn Archive>, StoreError> {
     match config {
         StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
+        StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::read_only(path)?).await?)),
+    }
+}
+
+/// Opens the database to look for old measurements, and to delete them if it is to be `written`. The schema stays as it is.
+///
+/// # Errors
+/// As for [`connect`].
+pub async fn open_pruning(config: &StoreConfig, written: bool) -> Result<Arc<dyn Pruning>, StoreError> {
+    match config {
+        StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
+        StoreConfig::Sqlite { path } if written => {
+            // Without this, a file that is not there would be made.
+            sqlite::Sqlite::read_only(path)?;
+            Ok(Arc::new(Detached::open(sqlite::Sqlite::new(path)?).await?))
+        }
         StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::read_only(path)?).await?)),
     }
 }

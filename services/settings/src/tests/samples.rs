@@ -17,6 +17,7 @@ pub(crate) fn sample(key: &Key, secret_file: &str) -> String {
         (_, "JSON") => r#"{"Limits":{"CPU":2}}"#.to_owned(),
         (_, "URL") => "sqlite:x.db".to_owned(),
         (_, "MODE") => "require".to_owned(),
+        (_, "FORMAT") if key.name == "export.format" => "csv".to_owned(),
         (_, "FORMAT") => "json".to_owned(),
         (_, "DIRECTIVES") => "libp2p_kad=debug".to_owned(),
         (_, "FILE") => secret_file.to_owned(),
@@ -32,6 +33,7 @@ pub(crate) fn sample(key: &Key, secret_file: &str) -> String {
         (_, "WHEN") => "2026-11-20".to_owned(),
         (_, "KIND") => "retrieve".to_owned(),
         (_, "DIMENSIONS") => "region,day".to_owned(),
+        (_, "AGE") => "70d".to_owned(),
         (_, "SIDE") => "fleet=other".to_owned(),
         (_, "SHARE") => "7%".to_owned(),
         (_, "LOW-HIGH") => "7-70".to_owned(),
@@ -51,6 +53,7 @@ pub(crate) fn base(program: Program, key: &Key) -> &'static str {
         Program::Compare if key.name == "compare.a" => "compare --b fleet=base",
         Program::Compare if key.name == "compare.b" => "compare --a fleet=base",
         Program::Compare => "compare --a fleet=base --b fleet=next",
+        Program::Prune if key.name != "prune.keep" => "prune --keep 90d",
         // Which settings there are does not depend on their values.
         Program::Config if key.name == "show.schema" => "config",
         program => bare(program),
@@ -65,6 +68,7 @@ pub(crate) fn bare(program: Program) -> &'static str {
         Program::Config => "config --schema",
         Program::Completions => "completions bash",
         Program::Spool => "spool list",
+        Program::Export => "export rounds",
         Program::Retrieve => "retrieve QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4",
         program => program.name(),
     }
