@@ -5,6 +5,7 @@
 //! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them in one process; [`network`]: only a DHT
 //! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did
 //! - [`results`]: what was measured, by group, and two groups compared
+//! - [`export`]: measurements in files that other programs read; [`prune`]: old ones deleted
 //! - [`bench`](mod@bench): strategies compared
 //! - [`migrate`]: the database brought up to date, or the SQL for it
 //! - [`spool`]: where rows wait while the database is away, and the command that shows and empties spools
@@ -23,12 +24,14 @@ mod demo;
 mod denylists;
 mod dht;
 mod exit;
+mod export;
 mod migrate;
 mod network;
 mod oneshot;
 mod place;
 mod process;
 mod provenance;
+mod prune;
 mod reload;
 mod results;
 mod scheduler;
@@ -100,6 +103,8 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
         Command::Trace(config) => return trace::run(*config, look).await,
         Command::Results(config) => return results::run(*config).await,
         Command::Compare(config) => return results::compare(*config).await,
+        Command::Export(config) => return export::run(*config).await,
+        Command::Prune(config) => return prune::run(*config).await,
         Command::Migrate(config) => migrate::run(*config).await?,
         Command::Spool(config) => return spool::run(*config).await,
         Command::Conformance(config) => return conformance::run(*config, look).await,

@@ -50,7 +50,8 @@ pub(crate) trait Backend: Send + Sync + 'static {
         + CheckQueries
         + ArchiveQueries
         + DatasetQueries
-        + RecordQueries;
+        + RecordQueries
+        + PruneQueries;
 
     /// For how long a call that was answered stands for a check.
     const TRUSTED: Duration;
