@@ -3,7 +3,7 @@
 
 use parsec_schema::postgres::{OWN_TABLES, OWN_VIEWS};
 use parsec_schema::upstream::TABLES;
-use parsec_store::connect;
+use parsec_store::{Dataset, connect};
 use parsec_test_support::{TestDatabase, database};
 use tokio_postgres::Client;
 
@@ -90,5 +90,17 @@ async fn every_example_query_is_understood() {
     for query in queries {
         let query = query.split("```").next().unwrap();
         client.query(query, &[]).await.unwrap_or_else(|error| panic!("{query}\n{error:?}"));
+    }
+}
+
+#[tokio::test]
+async fn the_columns_of_an_export_are_those_of_its_view_and_mean_the_same() {
+    let (_database, client) = migrated().await;
+    for dataset in Dataset::ALL {
+        let rows = client.query(COLUMNS, &[&dataset.view()]).await.unwrap();
+        let of_view: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(3))).collect();
+        let columns = dataset.columns().iter();
+        let exported: Vec<_> = columns.map(|column| (column.name.to_owned(), column.meaning.to_owned())).collect();
+        assert_eq!(exported, of_view, "{dataset:?}");
     }
 }

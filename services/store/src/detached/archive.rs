@@ -81,7 +81,8 @@ impl<B: Backend> Archive for Detached<B> {
         after: Option<PageEnd>,
     ) -> Result<DatasetPage, StoreError> {
         let range = dataset.range(selection, after);
-        let (lines, next) = self.read(move |conn| conn.page(dataset, range.clone()).boxed()).await?;
+        let page = self.read(move |conn| conn.page(dataset, range.clone()).boxed()).await;
+        let (lines, next) = page.map_err(|error| datasets::explained(dataset, error))?;
         datasets::read(dataset, lines, next)
     }
 }
