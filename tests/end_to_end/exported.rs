@@ -125,7 +125,7 @@ async fn what_is_selected_is_what_is_taken_along() {
     assert_eq!(count(&["operations", "--kind", "provide"]).await, 60);
     assert_eq!(count(&["operations", "--fleet", "optprov"]).await, 140);
     assert_eq!(count(&["rounds", "--fleet", "optprov,default"]).await, 40);
-    let half = "2026-10-29T12:00:00Z";
+    let half = "2026-10-28T12:00:00Z";
     let (before, after) = (count(&["rounds", "--until", half]).await, count(&["rounds", "--since", half]).await);
     assert_eq!((before, after), (30, 30));
 }

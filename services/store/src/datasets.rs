@@ -257,9 +257,8 @@ pub(crate) fn read(dataset: Dataset, lines: Vec<Line>, next: Option<Key>) -> Res
 /// A database that was not brought up to date lacks the view: whoever reads it may not make it.
 pub(crate) fn explained(dataset: Dataset, error: StoreError) -> StoreError {
     let view = dataset.view();
-    let is_missing = |reason: &str| {
-        reason.contains(view) && (reason.contains("does not exist") || reason.contains("no such table"))
-    };
+    let is_missing =
+        |reason: &str| reason.contains(view) && (reason.contains("does not exist") || reason.contains("no such table"));
     match error {
         StoreError::Query(reason) | StoreError::BadRow(reason) if is_missing(&reason) => {
             StoreError::Refused(format!("it lacks the view {view}: bring it up to date with `parsec migrate`"))

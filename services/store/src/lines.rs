@@ -88,7 +88,7 @@ fn cells<'a, DB: Backend, R: Row<'a, DB>>(
 ) -> deserialize::Result<Line> {
     let mut cells = Vec::with_capacity(row.field_count());
     for index in 0..row.field_count() {
-        let field = Row::get(row, index).ok_or("a row has fewer columns than it says")?;
+        let field = <R as Row<'a, DB>>::get(row, index).ok_or("a row has fewer columns than it says")?;
         cells.push(field.value().map_or(Ok(Cell::Null), &cell)?);
     }
     Ok(Line(cells))
@@ -96,7 +96,7 @@ fn cells<'a, DB: Backend, R: Row<'a, DB>>(
 
 impl QueryableByName<Pg> for Line {
     fn build<'a>(row: &impl NamedRow<'a, Pg>) -> deserialize::Result<Self> {
-        cells(row, |value: PgValue<'_>| {
+        cells::<Pg, _>(row, |value: PgValue<'_>| {
             Ok(match value.get_oid().get() {
                 oid::TEXT => Cell::Text(<String as FromSql<Text, Pg>>::from_sql(value)?),
                 oid::INT8 => Cell::Int(<i64 as FromSql<BigInt, Pg>>::from_sql(value)?),
@@ -111,7 +111,7 @@ impl QueryableByName<Pg> for Line {
 
 impl QueryableByName<Sqlite> for Line {
     fn build<'a>(row: &impl NamedRow<'a, Sqlite>) -> deserialize::Result<Self> {
-        cells(row, |value: SqliteValue<'_, '_, '_>| {
+        cells::<Sqlite, _>(row, |value: SqliteValue<'_, '_, '_>| {
             Ok(match value.value_type() {
                 None => Cell::Null,
                 Some(SqliteType::Text | SqliteType::Binary) => {

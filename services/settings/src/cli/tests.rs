@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use parsec_measure::{Cid, StrategyKind};
 
+use super::definition::other_name;
 use super::*;
 use crate::serving::ServerConfig;
 use crate::tests::BINARY;
