@@ -25,7 +25,7 @@ impl<B: Backend> Pruning for Detached<B> {
         let before = micros(before);
         let deleted = self.write(move |conn| conn.delete_rows(table, before, last).boxed()).await;
         deleted.map_err(|error| match error {
-            StoreError::Query(reason) if reason.contains("permission denied") => StoreError::Refused(format!(
+            StoreError::BadRow(reason) if reason.contains("permission denied") => StoreError::Refused(format!(
                 "{reason}: run `parsec prune` as the owner of the tables, or GRANT DELETE ON {}",
                 table.as_str()
             )),
