@@ -93,8 +93,9 @@ async fn old_ones_go_and_no_others(url: &str) {
 async fn old_measurements_go_from_postgresql_if_that_is_asked_for() {
     let postgres = parsec_test_support::database().await;
     old_ones_go_and_no_others(postgres.url()).await;
-    let rows = postgres.client().await.query("SELECT created_at < now() - INTERVAL '15 days' FROM provides_ecs", &[]);
-    assert!(rows.await.unwrap().iter().all(|row| !row.get::<_, bool>(0)));
+    let client = postgres.client().await;
+    let rows = client.query("SELECT created_at < now() - INTERVAL '15 days' FROM provides_ecs", &[]).await;
+    assert!(rows.unwrap().iter().all(|row| !row.get::<_, bool>(0)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,8 +12,13 @@ pub enum ExportError {
     #[error("{} is already there: choose another directory, or write over it with --overwrite", .0.display())]
     Exists(PathBuf),
     /// The file or its directory cannot be used.
-    #[error("cannot write {}: {1}", .0.display())]
-    File(PathBuf, io::Error),
+    #[error("cannot write {}: {error}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// A row does not fit into the table.
     #[error("column {column}: {reason}")]
     Cell {
@@ -26,6 +31,6 @@ pub enum ExportError {
 
 impl ExportError {
     pub(crate) fn file(path: &Path) -> impl Fn(io::Error) -> Self {
-        move |error| Self::File(path.to_owned(), error)
+        move |error| Self::File { path: path.to_owned(), error }
     }
 }

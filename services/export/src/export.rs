@@ -126,7 +126,7 @@ fn boxed(writer: impl Writer + 'static) -> Box<dyn Writer> {
 
 fn unwritten(file: &Path, error: Unwritten) -> ExportError {
     match error {
-        Unwritten::File(error) => ExportError::File(file.to_owned(), error),
+        Unwritten::File(error) => ExportError::File { path: file.to_owned(), error },
         Unwritten::Row(error) => error,
     }
 }

@@ -230,7 +230,7 @@ macro_rules! implement_dataset_queries {
                         .bind::<Text, _>(range.kind.unwrap_or_default())
                 };
                 let ends: Vec<Line> = bound(dataset.end_sql(&$dialect), range.before).load(self).await?;
-                let next = ends.first().and_then(Line::first_key);
+                let next = ends.as_slice().first().and_then(Line::first_key);
                 let last = next.unwrap_or(range.before);
                 let rows = bound(dataset.rows_sql(&$dialect), last).load(self).await?;
                 Ok((rows, next))
