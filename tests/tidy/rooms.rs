@@ -30,7 +30,7 @@ pub(crate) const HOUSES: &[House] = &[
     House { at: "services/lab", ..SMALL },
     House { at: "services/measure", ..SMALL },
     House { at: "services/output", ..SMALL },
-    House { at: "services/parsec", lines: Some(3_000), ..SMALL },
+    House { at: "services/parsec", lines: Some(3_200), ..SMALL },
     House { at: "services/results", ..SMALL },
     House { at: "services/settings", lines: Some(3_260), ..SMALL },
     House { at: "services/show", ..SMALL },
