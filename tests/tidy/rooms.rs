@@ -32,7 +32,7 @@ pub(crate) const HOUSES: &[House] = &[
     House { at: "services/output", ..SMALL },
     House { at: "services/parsec", lines: Some(3_200), ..SMALL },
     House { at: "services/results", ..SMALL },
-    House { at: "services/settings", lines: Some(3_260), ..SMALL },
+    House { at: "services/settings", lines: Some(3_400), ..SMALL },
     House { at: "services/show", ..SMALL },
     House { at: "services/store", ..SMALL },
     House { at: "services/tls", ..SMALL },
