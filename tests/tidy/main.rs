@@ -46,10 +46,13 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         &["parsec-!parsec-measure,parsec-api,parsec-show", "actix", "actix-web", "diesel", "diesel-async", "libp2p"],
     ),
     ("parsec-store", &["parsec-!parsec-measure,parsec-schema", "actix", "actix-web", "libp2p"]),
+    ("parsec-layers", &["parsec-!parsec-measure", "tokio", "actix", "actix-web", "diesel", "diesel-async", "libp2p"]),
     (
         "parsec-settings",
         &[
-            "parsec-!parsec-measure,parsec-dht,parsec-ecs,parsec-api,parsec-store,parsec-results",
+            "parsec-!parsec-layers,parsec-measure,parsec-dht,parsec-ecs,parsec-api,parsec-store,parsec-results",
+            "clap",
+            "config",
             "tokio",
             "actix",
             "actix-web",
@@ -91,7 +94,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         "parsec-generator",
         &["parsec-!parsec-measure,parsec-store", "actix", "actix-web", "diesel", "diesel-async", "libp2p"],
     ),
-    ("parsec", &["parsec-schema", "libp2p", "diesel", "diesel-async", "actix-web"]),
+    ("parsec", &["parsec-schema", "parsec-layers", "libp2p", "diesel", "diesel-async", "actix-web"]),
 ];
 
 fn root() -> PathBuf {

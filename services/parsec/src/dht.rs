@@ -5,7 +5,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use parsec_dht::{Identity, Internet, Network, NodeConfig};
 
-use parsec_settings::{DhtConfig, HostPort};
+use parsec_api::place::HostPort;
+use parsec_settings::DhtConfig;
 
 /// A node with a fresh identity.
 ///

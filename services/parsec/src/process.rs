@@ -23,7 +23,7 @@ use crate::exit::Failure;
 use crate::provenance;
 use crate::signals::{self, Hangup, Signals};
 use crate::watchdog::Watchdog;
-use parsec_settings::HostPort;
+use parsec_api::place::HostPort;
 
 /// How long collecting the metrics, or the state of the process, may take.
 const SCRAPE_DEADLINE: Duration = Duration::from_secs(5);

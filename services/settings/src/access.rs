@@ -1,66 +1,14 @@
-//! Addresses of HTTP APIs, and the settings of who is let in by a server and of how those come who want to be.
+//! The settings of who is let in by a server and of how those come who want to be.
 
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::IpAddr;
 use std::path::PathBuf;
 
+use parsec_api::place::{self, ServerUrl};
 use parsec_api::token::ApiToken;
+use parsec_layers::{ConfigError, Secrecy, Sources};
 
 use crate::declare::settings;
-use crate::error::ConfigError;
-use crate::key::Secrecy;
-use crate::sources::Sources;
-use crate::values::{Reading, Value, within};
-
-/// A place to listen on or to call, not yet resolved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostPort {
-    /// An IP address or a name.
-    pub host: String,
-    /// The port; 0 takes a free one when listening.
-    pub port: u16,
-}
-
-impl HostPort {
-    /// The address to listen on or to call, IPv4 before IPv6. `localhost` is 127.0.0.1 without asking anybody:
-    /// it works where no name does, and two processes that are told so mean the same address.
-    ///
-    /// # Errors
-    /// If the name has no address, in the words of the system.
-    pub fn resolve(&self) -> std::io::Result<SocketAddr> {
-        if self.host.eq_ignore_ascii_case("localhost") {
-            return Ok((Ipv4Addr::LOCALHOST, self.port).into());
-        }
-        let mut addresses: Vec<_> = (self.host.as_str(), self.port).to_socket_addrs()?.collect();
-        addresses.sort_by_key(SocketAddr::is_ipv6);
-        let none = || std::io::Error::new(std::io::ErrorKind::NotFound, format!("`{}` has no address", self.host));
-        addresses.first().copied().ok_or_else(none)
-    }
-}
-
-impl fmt::Display for HostPort {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host.parse::<IpAddr>() {
-            Ok(ip) => SocketAddr::new(ip, self.port).fmt(f),
-            Err(_) => write!(f, "{}:{}", self.host, self.port),
-        }
-    }
-}
-
-/// The HTTP API of a server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerUrl {
-    /// Where it is.
-    pub place: HostPort,
-    /// Whether it speaks TLS.
-    pub secure: bool,
-}
-
-impl fmt::Display for ServerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", if self.secure { "https" } else { "http" }, self.place)
-    }
-}
+use crate::values::{Reading, parsed};
 
 settings! {
     /// Who is let in by a server, and how. Without a token everybody is, without files for TLS over plain HTTP.
@@ -124,24 +72,9 @@ settings! {
         "File that holds the token, instead of the token itself";
 }
 
-pub(crate) fn host(host: &str) -> Reading<String> {
-    let plain = host.trim_start_matches('[').trim_end_matches(']');
-    let is_name = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    if !plain.is_empty() && (plain.parse::<IpAddr>().is_ok() || is_name(plain)) {
-        Ok(plain.to_owned())
-    } else {
-        Err("expected an IP address or a host name; 0.0.0.0 listens on all addresses".to_owned())
-    }
-}
-
-/// A host, by name or address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Host(pub String);
-
-impl Value for Host {
-    fn read(text: &str) -> Reading<Self> {
-        host(text).map(Self)
-    }
+pub(crate) fn host(text: &str) -> Reading<String> {
+    let expected = "expected an IP address or a host name; 0.0.0.0 listens on all addresses";
+    place::host(text).map(str::to_owned).ok_or_else(|| expected.to_owned())
 }
 
 /// A host that is told to others.
@@ -153,33 +86,12 @@ pub(crate) fn told_host(text: &str) -> Reading<String> {
     Ok(host)
 }
 
-fn host_port(text: &str) -> Reading<HostPort> {
-    let expected = || "expected HOST:PORT, such as localhost:7070 or [::1]:7070".to_owned();
-    let (name, port) = text.rsplit_once(':').ok_or_else(expected)?;
-    if name.contains(':') && !name.starts_with('[') {
-        return Err(expected());
-    }
-    let host = host(name).map_err(|_| expected())?;
-    Ok(HostPort { host, port: within(1..=u16::MAX)(port).map_err(|_| expected())? })
-}
-
-/// An HTTP API at the root of a host and a port: schedulers know no other.
-pub(crate) fn server_url(text: &str) -> Reading<ServerUrl> {
-    let (secure, bare) = match text.strip_prefix("https://") {
-        Some(bare) => (true, bare),
-        None => (false, text.strip_prefix("http://").unwrap_or(text)),
-    };
-    let place = host_port(bare.strip_suffix('/').unwrap_or(bare));
-    let place = place.map_err(|_| "expected http://HOST:PORT or https://HOST:PORT, such as http://localhost:7070")?;
-    Ok(ServerUrl { place, secure })
-}
-
-/// The same, most often as HOST:PORT.
+/// A server, most often as HOST:PORT.
 pub(crate) fn health_url(text: &str) -> Reading<ServerUrl> {
     if text.starts_with("https://") {
-        return server_url(text);
+        return parsed(text);
     }
-    Ok(ServerUrl { place: host_port(text)?, secure: false })
+    Ok(ServerUrl { place: parsed(text)?, secure: false })
 }
 
 #[cfg(test)]
@@ -257,40 +169,9 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_named_by_host_and_port_and_no_more() {
-        for (text, shown) in [
-            ("http://localhost:7070", "http://localhost:7070"),
-            ("http://localhost:7070/", "http://localhost:7070"),
-            ("localhost:7070", "http://localhost:7070"),
-            ("https://server-1:7070/", "https://server-1:7070"),
-            ("http://[::1]:7070/", "http://[::1]:7070"),
-        ] {
-            assert_eq!(server_url(text).unwrap().to_string(), shown, "{text}");
-        }
-        for text in ["", "http://", "http://localhost", "https://localhost", "http://localhost:7070/api", "ftp://x:1"] {
-            assert!(server_url(text).unwrap_err().contains("http://localhost:7070"), "{text}");
-        }
+    fn a_server_that_is_asked_for_its_health_is_a_place_or_a_secure_url() {
         assert_eq!(health_url("localhost:7070").unwrap().to_string(), "http://localhost:7070");
         assert_eq!(health_url("https://localhost:7070").unwrap().to_string(), "https://localhost:7070");
         assert!(health_url("http://localhost:7070").is_err(), "it never was");
-    }
-
-    #[test]
-    fn localhost_is_an_address_without_asking_anybody() {
-        let resolve =
-            |host: &str| HostPort { host: host.to_owned(), port: 0 }.resolve().map(|address| address.to_string());
-        assert_eq!(resolve("localhost").unwrap(), "127.0.0.1:0");
-        assert_eq!(resolve("0.0.0.0").unwrap(), "0.0.0.0:0");
-        assert_eq!(resolve("::1").unwrap(), "[::1]:0");
-    }
-
-    #[test]
-    fn a_place_to_call_needs_host_and_port() {
-        for text in ["localhost:7070", "10.0.0.1:1", "[::1]:7070", "server-1.internal:65535"] {
-            assert_eq!(host_port(text).unwrap().to_string(), text);
-        }
-        for text in ["", "localhost", ":7070", "localhost:", "localhost:0", "localhost:65536", "::1:7070", "a b:1"] {
-            assert!(host_port(text).unwrap_err().contains("localhost:7070"), "{text}");
-        }
     }
 }

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use parsec_api::place::HostPort;
+use parsec_layers::{Secrecy, Secret, Variables, set};
 use parsec_store::{SpoolLimits, SslMode};
 
-use crate::access::{HostPort, host};
+use crate::access::host;
 use crate::declare::settings;
 use crate::hosts::{database_hosts, name_in_database};
-use crate::key::Secrecy;
-use crate::secrecy::Secret;
 use crate::values::{self, LogLevel, OutputFormat, Reading, Value, within};
 
 settings! {
@@ -111,10 +111,20 @@ fn database_url(text: &str) -> Reading<Secret> {
 settings! {
     /// Where rows wait while the database is away.
     SpoolConfig(from) = "Spool" global;
-    given: Option<PathBuf> = ("spool.dir", "spool-dir", "DIR"),
+    given: Option<PathBuf> = ("spool.dir", "spool-dir", "DIR").found(spool_directory),
         "Where rows wait on disk while the database is away; none keeps them in memory only; \
          $XDG_STATE_HOME/parsec/spool or ~/.local/state/parsec/spool if not given";
     => directory: Option<PathBuf> = given.clone().filter(|given| *given != *"none"), "The spool directory; `None` keeps them in memory only";
+}
+
+/// Where the spool is if nobody says so: where the XDG Base Directory Specification has state that is to outlive the
+/// process. As it demands, a path that is not absolute counts as none.
+fn spool_directory(variables: &Variables) -> Option<String> {
+    let absolute = |name| set(variables, name)?.to_str().filter(|path| path.starts_with('/'));
+    let absolute = |name| absolute(name).map(|path| path.trim_end_matches('/'));
+    let state = absolute("XDG_STATE_HOME").map(str::to_owned);
+    let state = state.or_else(|| absolute("HOME").map(|home| format!("{home}/.local/state")));
+    state.map(|state| format!("{state}/parsec/spool"))
 }
 
 settings! {

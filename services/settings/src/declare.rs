@@ -1,8 +1,6 @@
 //! How the settings of a command are declared: each of them once.
 
-use crate::error::ConfigError;
-use crate::key::Section;
-use crate::sources::Sources;
+use parsec_layers::{ConfigError, Section, Sources};
 
 /// Settings that belong together.
 pub(crate) trait Settings: Sized {
@@ -41,8 +39,8 @@ macro_rules! settings {
         }
 
         impl $crate::declare::Settings for $struct {
-            fn sections(found: &mut Vec<&'static $crate::key::Section>) {
-                static SECTION: $crate::key::Section = $crate::key::Section {
+            fn sections(found: &mut Vec<&'static parsec_layers::Section>) {
+                static SECTION: parsec_layers::Section = parsec_layers::Section {
                     heading: $heading,
                     global: !stringify!($($global)?).is_empty(),
                     keys: &[$(
@@ -55,9 +53,9 @@ macro_rules! settings {
                 found.extend((!SECTION.keys.is_empty()).then_some(&SECTION));
             }
 
-            fn read($from: &$crate::sources::Sources) -> Result<Self, $crate::error::ConfigError> {
+            fn read($from: &parsec_layers::Sources) -> Result<Self, parsec_layers::ConfigError> {
                 $(let $part = <$part_type as $crate::declare::Settings>::read($from)?;)*
-                $(let $field: $type = $from.field($name, $crate::declare::reader!($type $(, $reader)?))?;)*
+                $(let $field: $type = $crate::values::field($from, $name, $crate::declare::reader!($type $(, $reader)?))?;)*
                 $(let $made = $made_value;)*
                 Ok(Self { $($part,)* $($field,)* $($made,)* })
             }
@@ -84,7 +82,7 @@ macro_rules! row {
             Ok(variable) => variable,
             Err(_) => panic!("the names of settings are ASCII"),
         };
-        $crate::key::Key::new($crate::values::form::<$type>(), ($name, $flag, $placeholder), VARIABLE)
+        parsec_layers::Key::new($crate::values::form::<$type>(), ($name, $flag, $placeholder), VARIABLE)
     }};
 }
 

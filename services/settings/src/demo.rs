@@ -4,11 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use parsec_layers::Choice;
 use parsec_measure::{Fleet, Latency, Share, StrategyKind};
 
 use crate::common::CommonConfig;
 use crate::declare::settings;
-use crate::key::Choice;
 use crate::values::{OutputFormat, Reading, Value, no_choice, parsed, within};
 
 /// The most peers of a demo: each costs sockets and memory of this one process.

@@ -3,11 +3,9 @@
 
 use std::time::Duration;
 
-use crate::access::Host;
+use crate::access::host;
 use crate::declare::settings;
-use crate::error::Origin;
-use crate::sources::Sources;
-use crate::values::{Idle, Reading, Value};
+use crate::values::{Idle, Reading};
 
 const NO_EVENTS: &str = "no events are sent to Amazon Data Firehose";
 const DHT_ONLY: &str = "this build measures DHTs only";
@@ -39,7 +37,7 @@ settings! {
 settings! {
     /// What the original needs to measure an indexer.
     IpniConfig(from) = "IPNI";
-    indexer: Idle<Host> = ("server.ipni.indexer_host", "indexer-host", "HOST").older(&["PARSEC_SERVER_INDEXER_HOST"]).idle(DHT_ONLY),
+    indexer: Idle<String> = ("server.ipni.indexer_host", "indexer-host", "HOST").older(&["PARSEC_SERVER_INDEXER_HOST"]).idle(DHT_ONLY) by host,
         "Indexer that the original announces to";
     index_timeout: Idle<Duration> = ("server.ipni.indexer_index_timeout", "indexer-index-timeout", "DURATION").default("1m").idle(DHT_ONLY),
         "How long the original waits for the indexer to fetch an announcement";
@@ -47,7 +45,7 @@ settings! {
         .idle(DHT_ONLY), "How long the original waits for content to be found";
     interval: Idle<Duration> = ("server.ipni.indexer_interval", "indexer-interval", "DURATION").default("1s").idle(DHT_ONLY),
         "How often the original asks whether content is found";
-    publisher: Idle<Host> = ("server.ipni.publisher_host", "publisher-host", "HOST").default("127.0.0.1").idle(DHT_ONLY),
+    publisher: Idle<String> = ("server.ipni.publisher_host", "publisher-host", "HOST").default("127.0.0.1").idle(DHT_ONLY) by host,
         "Address on which the original waits for the indexer";
     publisher_port: Idle<u16> = ("server.ipni.publisher_port", "publisher-port", "PORT").default("2020").idle(DHT_ONLY),
         "Port on which the original waits for the indexer";
@@ -56,38 +54,16 @@ settings! {
 settings! {
     /// What the original lets its servers measure.
     RoutingConfig(from) = "Routing";
-    routing: Idle<Routing> = ("scheduler.routing", "routing", "ROUTING").default("DHT").idle(DHT_ONLY),
+    routing: Idle<String> = ("scheduler.routing", "routing", "ROUTING").default("DHT").idle(DHT_ONLY) by routing,
         "What to measure: DHT (accepted for configurations from 2023)";
 }
 
-/// What a server of the original can measure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Routing;
-
-impl Value for Routing {
-    fn read(text: &str) -> Reading<Self> {
-        match text {
-            "DHT" => Ok(Self),
-            "IPNI" => Err(format!("{DHT_ONLY}; expected DHT")),
-            _ => Err("expected DHT".to_owned()),
-        }
+fn routing(text: &str) -> Reading<String> {
+    match text {
+        "DHT" => Ok(text.to_owned()),
+        "IPNI" => Err(format!("{DHT_ONLY}; expected DHT")),
+        _ => Err("expected DHT".to_owned()),
     }
-}
-
-/// Where settings without effect were made with another value than their default, for each reason why they have none.
-pub(crate) fn made(from: &Sources) -> Vec<(Vec<Origin>, &'static str)> {
-    let mut found: Vec<(Vec<Origin>, &'static str)> = Vec::new();
-    for key in from.scope().map(|(_, key)| key).filter(|key| key.idle.is_some()) {
-        let Ok(Some(value)) = from.optional(key.name, key.meaning) else { continue };
-        let default = key.default.and_then(|default| (key.meaning)(default).ok()).unwrap_or_default();
-        let Some(reason) = key.idle.filter(|_| value != default) else { continue };
-        let origin = from.origin(key.name).clone();
-        match found.iter_mut().find(|(_, other)| *other == reason) {
-            Some((set, _)) => set.push(origin),
-            None => found.push((vec![origin], reason)),
-        }
-    }
-    found
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::key::{CONFIG, Key, Used};
+use parsec_layers::Used;
+
+use crate::key::{CONFIG, Key};
 use crate::programs::{Program, table};
 
 const BEGIN: &str = "<!-- configuration:begin -->\n";

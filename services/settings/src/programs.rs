@@ -2,63 +2,20 @@
 
 use std::sync::LazyLock;
 
+use parsec_layers::{App, Command as Declared, ConfigError, Sources, Used};
+
 use crate::common::{CommonConfig, LogConfig};
-use crate::declare::Settings;
+use crate::declare::{PREFIX, Settings};
 use crate::demo::DemoConfig;
-use crate::error::ConfigError;
 use crate::keeping::{ExportConfig, PruneConfig};
-use crate::key::{Choice, Key, Section, Used};
 use crate::results::{CompareConfig, ResultsConfig};
 use crate::serving::{HealthConfig, SchedulerConfig, ServerConfig};
 use crate::show::ShowConfig;
-use crate::sources::Sources;
 use crate::tools::{
     BenchConfig, CompletionsConfig, ConformanceConfig, MigrateConfig, NetworkConfig, ProvideConfig, RetrieveConfig,
-    Shell, SpoolAction, SpoolCommandConfig, TraceConfig,
+    SpoolAction, SpoolCommandConfig, TraceConfig,
 };
 use crate::values::{LogLevel, Value};
-
-/// What there is to say of a command beside its settings.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Facts {
-    pub(crate) name: &'static str,
-    pub(crate) about: &'static str,
-    pub(crate) examples: &'static [&'static str],
-    /// What may be given without a flag. No command has two.
-    pub(crate) argument: Option<Argument>,
-    /// Its subcommands that are no commands of their own.
-    pub(crate) actions: &'static [Choice],
-    /// Whether it shows its results itself, and so logs less unless it is asked to.
-    shows_itself: bool,
-}
-
-/// What is given without a flag.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Argument {
-    pub(crate) name: &'static str,
-    pub(crate) is_required: bool,
-    pub(crate) help: &'static str,
-    pub(crate) choices: &'static [Choice],
-}
-
-impl Facts {
-    const fn argument(self, name: &'static str, is_required: bool, help: &'static str) -> Self {
-        Self { argument: Some(Argument { name, is_required, help, choices: &[] }), ..self }
-    }
-
-    const fn actions(self, actions: &'static [Choice]) -> Self {
-        Self { actions, ..self }
-    }
-
-    const fn logging(self) -> Self {
-        Self { shows_itself: false, ..self }
-    }
-
-    /// What its argument is chosen from.
-    fn offering(self, choices: &'static [Choice]) -> Self {
-        Self { argument: self.argument.map(|argument| Argument { choices, ..argument }), ..self }
-    }
-}
 
 /// Declares the commands: their settings, name and what they do, what else there is to say, and examples.
 macro_rules! programs {
@@ -76,17 +33,15 @@ macro_rules! programs {
             /// Every subcommand, in the order of the help.
             pub(crate) const ALL: [Self; [$(stringify!($program)),+].len()] = [$(Self::$program),+];
 
-            pub(crate) fn facts(self) -> Facts {
-                let facts = |name, about, examples| {
-                    Facts { name, about, examples, argument: None, actions: &[], shows_itself: true }
-                };
-                match self { $(Self::$program => facts($name, $about, &[$($example),+])$(.$detail($($given),*))*),+ }
-            }
-
-            fn sections(self) -> Vec<&'static Section> {
-                let mut found = Vec::new();
-                match self { $(Self::$program => $config::sections(&mut found)),+ }
-                found
+            fn declaration(self) -> Declared {
+                match self {
+                    $(Self::$program => {
+                        let mut sections = Vec::new();
+                        $config::sections(&mut sections);
+                        let (name, about, examples) = ($name, $about, &[$($example),+]);
+                        Declared { name, about, examples, sections, ..Declared::default() }$(.$detail($($given),*))*
+                    })+
+                }
             }
 
             /// Makes of the settings what it needs.
@@ -108,6 +63,7 @@ programs! {
         ["parsec demo --peers 50 --rounds 10"];
     Server(ServerConfig) = "server": "Takes part in a DHT and measures it on request"
         .logging()
+        .ending_with_codes()
         .actions(&[
             ("dht", "Measures provider records in the DHT (the default)"),
             (IPNI, "Ends with a message: this build measures DHTs only")
@@ -117,6 +73,7 @@ programs! {
     Scheduler(SchedulerConfig) = "scheduler":
         "Lets the servers of a fleet publish and look up, round after round, and stores what they measured"
         .logging()
+        .ending_with_codes()
         ["parsec scheduler --fleets default,optprov --interval 1m --database-url sqlite:parsec.db"];
     Health(HealthConfig) = "health": "Asks a server whether it can measure: prints OK, or the reason and exits with 1"
         .logging()
@@ -152,7 +109,7 @@ programs! {
         ["parsec migrate --db-host db.internal --db-user owner --db-password-file /run/secrets/owner",
          "parsec migrate --print > parsec.sql", "parsec migrate --print --database-url sqlite:parsec.db | sqlite3 parsec.db"];
     Spool(SpoolCommandConfig) = "spool": "Looks after rows that wait on disk for the database"
-        .actions(SpoolAction::CHOICES)
+        .one_of(SpoolAction::CHOICES, "replay", "Database")
         ["parsec spool list", "parsec spool verify --spool-dir /var/lib/parsec/spool",
          "parsec spool replay --spool-dir /var/lib/parsec/spool --database-url sqlite:parsec.db"];
     Conformance(ConformanceConfig) = "conformance":
@@ -168,11 +125,12 @@ programs! {
         ["parsec network", "parsec network --peers 50 --peer-host 192.0.2.1 --peer-port 4100"];
     Config(ShowConfig) = "config":
         "Shows the settings that a command would use, and where each value comes from; fails if the command would"
+        .describing()
         ["parsec config server --fleet default --optprov",
          "parsec config --format toml scheduler --fleets default > parsec.toml", "parsec config --schema | jq '.[].variable'"];
     Completions(CompletionsConfig) = "completions": "Prints a completion script for a shell"
         .argument("SHELL", true, "Shell to complete command lines in")
-        .offering(Shell::CHOICES)
+        .offering(<parsec_layers::Shell as Value>::CHOICES)
         ["parsec completions bash > /etc/bash_completion.d/parsec",
          "parsec completions zsh > \"${fpath[1]}/_parsec\"",
          "parsec completions fish > ~/.config/fish/completions/parsec.fish"];
@@ -182,24 +140,15 @@ programs! {
 pub(crate) const IPNI: &str = "ipni";
 
 impl Program {
-    /// Its name on the command line.
-    pub(crate) fn name(self) -> &'static str {
-        self.facts().name
+    /// What is declared of it.
+    pub(crate) fn declared(self) -> &'static Declared {
+        &app().commands[self as usize]
     }
 
-    /// The subcommand of that name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|program| program.name() == name)
-    }
-
-    /// The settings that it uses.
-    pub(crate) fn keys(self) -> impl Iterator<Item = &'static Key> {
-        self.used().flat_map(|section| section.keys)
-    }
-
-    /// Their sections.
-    pub(crate) fn used(self) -> impl Iterator<Item = &'static Section> {
-        table().iter().filter(move |used| used.by.contains(&self.name())).map(|used| used.section)
+    /// The one of which this is declared.
+    pub(crate) fn declared_as(declared: &Declared) -> Self {
+        let found = Self::ALL.into_iter().find(|program| program.declared().name == declared.name);
+        found.expect("the commands of the table are ours")
     }
 }
 
@@ -208,7 +157,7 @@ impl Command {
     pub fn log(&self) -> LogConfig {
         let (program, common) = self.common();
         match common.log() {
-            log if program.facts().shows_itself && log.level == LogLevel::Info => {
+            log if !program.declared().logs && log.level == LogLevel::Info => {
                 LogConfig { level: LogLevel::Warn, ..log }
             }
             log => log,
@@ -216,25 +165,23 @@ impl Command {
     }
 }
 
-/// Every section of settings, and the commands that use it.
-pub(crate) fn table() -> &'static [Used] {
-    static TABLE: LazyLock<Vec<Used>> = LazyLock::new(|| {
-        let mut table: Vec<Used> = Vec::new();
-        for program in Program::ALL {
-            for section in program.sections() {
-                match table.iter_mut().find(|used| used.section == section) {
-                    Some(used) if used.by.contains(&program.name()) => {}
-                    Some(used) => used.by.push(program.name()),
-                    None => table.push(Used { section, by: vec![program.name()] }),
-                }
-            }
+/// What is declared of the binary: every command and every setting.
+pub(crate) fn app() -> &'static App {
+    static APP: LazyLock<App> = LazyLock::new(|| {
+        let commands: Vec<_> = Program::ALL.into_iter().map(Program::declaration).collect();
+        App {
+            name: "parsec",
+            about: "Measures how fast a libp2p Kademlia DHT publishes and finds provider records",
+            hint: "Without installing anything else, see it at work:\n  parsec demo",
+            prefix: PREFIX,
+            table: Used::all(&commands),
+            commands,
         }
-        table
     });
-    &TABLE
+    &APP
 }
 
-/// Every setting, in the order of the table.
-pub(crate) fn keys() -> impl Iterator<Item = &'static Key> {
-    table().iter().flat_map(|used| used.section.keys)
-}
+#[cfg(test)]
+mod tables;
+#[cfg(test)]
+pub(crate) use tables::{keys, table};

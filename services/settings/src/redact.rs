@@ -1,34 +1,13 @@
-//! Command lines and values without their secrets.
+//! Command lines without their secrets.
 
 use std::ffi::OsString;
 
-use crate::key::Secrecy;
-use crate::programs::keys;
-use crate::secrecy::{BLANK, mask_stray};
+use crate::programs::app;
 
 /// The command line as it may be stored and shown: the values of secret flags are blanked, and so is
 /// every password in a URL or a login, wherever it stands.
 pub fn redacted(args: impl IntoIterator<Item = OsString>) -> String {
-    let mut secret_follows = false;
-    let shown = args.into_iter().map(|arg| {
-        let arg = arg.to_string_lossy();
-        let (flag, value) = arg.split_once('=').map_or((&*arg, None), |(flag, value)| (flag, Some(value)));
-        let bare = flag.strip_prefix("--").or_else(|| flag.strip_prefix('-'));
-        match (std::mem::take(&mut secret_follows), bare.is_some_and(is_secret), value) {
-            (true, ..) => BLANK.to_owned(),
-            (false, true, Some(_)) => format!("{flag}={BLANK}"),
-            (false, true, None) => {
-                secret_follows = true;
-                arg.into_owned()
-            }
-            (false, false, _) => mask_stray(&arg),
-        }
-    });
-    shown.collect::<Vec<_>>().join(" ")
-}
-
-fn is_secret(flag: &str) -> bool {
-    keys().any(|key| key.flags().any(|name| name == flag) && key.secrecy == Secrecy::Secret)
+    parsec_layers::redacted(app(), args)
 }
 
 #[cfg(test)]

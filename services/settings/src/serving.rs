@@ -4,19 +4,19 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use parsec_api::place::{HostPort, ServerUrl};
 use parsec_dht::{PrivatePeers, Warmth};
 use parsec_ecs::Container;
+use parsec_layers::{ConfigError, Kind, Sources};
 use parsec_measure::{Fleet, FleetGroup, Share, StrategyKind};
 use reqwest::Url;
 
-use crate::access::{CallingConfig, HostPort, ServerUrl, ServingConfig, TrustConfig, health_url, host};
+use crate::access::{CallingConfig, ServingConfig, TrustConfig, health_url, host};
 use crate::common::{
     CommonConfig, DatabaseConfig, RecordingConfig, SpoolConfig, SpoolLimitsConfig, StopConfig, TelemetryConfig,
 };
 use crate::declare::settings;
-use crate::error::{ConfigError, Origin};
 use crate::idle::{DatastoreConfig, FirehoseConfig, IpniConfig, RoutingConfig};
-use crate::sources::Sources;
 use crate::values::{self, Reading, within};
 
 /// The most lookups by one node in one round. Each waits for the one before it, and a round has to end.
@@ -95,7 +95,7 @@ fn strategy(
     ];
     let mut asked = asked.into_iter().flatten();
     let Some((first, kind)) = asked.next() else { return Ok(StrategyKind::Classic) };
-    let origin = |name: &str| -> Origin { from.origin(name).clone() };
+    let origin = |name: &str| from.origin(name).clone();
     match asked.find(|(_, other)| *other != kind) {
         Some((other, _)) => Err(ConfigError::Both(origin(first), origin(other))),
         None => Ok(kind),
@@ -200,7 +200,7 @@ settings! {
 }
 
 impl values::Value for Vec<FleetGroup> {
-    const KIND: crate::key::Kind = crate::key::Kind::List;
+    const KIND: Kind = Kind::List;
 
     fn read(text: &str) -> Reading<Self> {
         FleetGroup::parse_list(text).map_err(|error| error.to_string())

@@ -1,11 +1,11 @@
 //! What the process was started with: the one place that reads the environment.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use crate::cli::{Binary, CliError, parse};
+use parsec_layers::{Binary, CliError, Variables, Warning};
+
+use crate::cli::parse;
 use crate::programs::Command;
-use crate::warnings::Warning;
 
 /// What the process was started with.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub struct Started {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub fn started(binary: &Binary) -> Started {
     let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
-    let environment: BTreeMap<_, _> = variables.collect();
+    let environment: Variables = variables.collect();
     let args: Vec<_> = std::env::args_os().collect();
     let parsed = parse(args.clone(), &environment, binary);
     let colours_unwanted = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());

@@ -1,5 +1,7 @@
 mod local;
 mod samples;
+mod texts;
+mod warnings;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

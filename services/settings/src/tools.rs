@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use parsec_api::place::{HostPort, ServerUrl};
+use parsec_layers::Shell;
 use parsec_measure::{AttemptId, Cid, Latency, Share, StrategyKind};
 
-use crate::access::{CallingConfig, HostPort, ServerUrl, TokenConfig, TrustConfig, server_url, told_host};
+use crate::access::{CallingConfig, TokenConfig, TrustConfig, told_host};
 use crate::common::{CommonConfig, DatabaseConfig, SpoolConfig};
 use crate::declare::settings;
 use crate::demo::{dead_share, dead_share_beside};
 use crate::serving::{DhtConfig, MAX_ALPHA};
-use crate::values::{self, OutputFormat, Reading, Value, choice, within};
+use crate::values::{self, OutputFormat, Reading, Value, choice, names, within};
 
 /// The most peers of a comparison: each costs memory of this one process, about a megabyte.
 const MAX_BENCH_PEERS: u32 = 10_000;
@@ -99,7 +101,7 @@ settings! {
     timeout: Duration = ("conformance.timeout", "timeout", "DURATION").default("3m10s"),
         "How long to wait for the answer to each request; longer than the server's own limit";
     format: OutputFormat = ("conformance.format", "format", "FORMAT").default("text"), "How the result is written";
-    => server: ServerUrl = from.required_argument(server_url)?, "The HTTP API to check";
+    => server: ServerUrl = from.required_argument(values::parsed)?, "The HTTP API to check";
     => access: CallingConfig = CallingConfig { token: token.token.clone(), token_file: None, ca: trust.ca.clone() }, "How it is entered";
 }
 
@@ -193,12 +195,11 @@ fn first_port(peers: u16) -> impl Fn(&str) -> Reading<u16> {
     }
 }
 
-choice! {
-    /// A program that completes command lines.
-    Shell {
-        Bash = "bash", "GNU's shell";
-        Zsh = "zsh", "The Z shell";
-        Fish = "fish", "The friendly interactive shell";
+names! {
+    Shell, "" {
+        Shell::Bash = "bash", "GNU's shell";
+        Shell::Zsh = "zsh", "The Z shell";
+        Shell::Fish = "fish", "The friendly interactive shell";
     }
 }
 

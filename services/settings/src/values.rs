@@ -1,28 +1,19 @@
 //! Single values: what a text must look like to be one, and what to say if it does not.
-//!
-//! A reader gives back what would have been right; the caller knows the place and the value.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::IpAddr;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use parsec_api::token::ApiToken;
 use parsec_dht::{PrivatePeers, Warmth};
 use parsec_ecs::Container;
+pub(crate) use parsec_layers::plain::{Reading, distinct, list, no_choice, parsed, path, text, within};
+use parsec_layers::{Choice, ConfigError, Form, Kind, Secret, Sources, plain::switch};
 use parsec_measure::{AttemptId, Cid, Fleet, Latency, ParseCidError, Share, StrategyKind, read_duration};
 use parsec_store::SslMode;
 use reqwest::Url;
-
-use crate::key::{Choice, Form, Kind};
-use crate::names::did_you_mean;
-use crate::secrecy::Secret;
-
-/// What a reader makes of a text: the value, or what would have been right.
-pub(crate) type Reading<T> = Result<T, String>;
 
 /// What one setting says.
 pub(crate) trait Value: Sized + fmt::Debug {
@@ -69,6 +60,15 @@ impl<T: Value> Field for Idle<T> {
     fn of(_: Option<T>) -> Option<Self> {
         Some(Self(PhantomData))
     }
+}
+
+/// The value of a field of the settings of a command.
+pub(crate) fn field<F: Field>(
+    from: &Sources,
+    name: &str,
+    read: impl Fn(&str) -> Reading<F::Value>,
+) -> Result<F, ConfigError> {
+    F::of(from.optional(name, read)?).ok_or_else(|| ConfigError::Missing(from.key(name)))
 }
 
 /// How such a field is written, what it can be, and what a text means for it: a text that is the same for all that mean the
@@ -125,8 +125,8 @@ impl<T: Value + PartialEq + fmt::Display> Value for Vec<T> {
 macro_rules! names {
     ($type:ty, $noun:literal $($kind:ident)? { $($value:path = $name:literal $(or $older:literal)*, $help:literal;)+ }) => {
         impl $crate::values::Value for $type {
-            $(const KIND: $crate::key::Kind = $crate::key::Kind::$kind;)?
-            const CHOICES: &'static [$crate::key::Choice] = &[$(($name, $help)),+];
+            $(const KIND: parsec_layers::Kind = parsec_layers::Kind::$kind;)?
+            const CHOICES: &'static [parsec_layers::Choice] = &[$(($name, $help)),+];
 
             fn read(text: &str) -> $crate::values::Reading<Self> {
                 match text {
@@ -157,13 +157,6 @@ macro_rules! choice {
 }
 
 pub(crate) use {choice, names};
-
-pub(crate) fn no_choice(noun: &str, text: &str, choices: &[Choice]) -> String {
-    let names = choices.iter().map(|(name, _)| *name);
-    let known = names.clone().collect::<Vec<_>>().join(", ");
-    let unknown = if noun.is_empty() { String::new() } else { format!("unknown {noun} `{text}`; ") };
-    format!("{unknown}expected one of: {known}{}", did_you_mean(text, names))
-}
 
 choice! {
     /// How lines are written.
@@ -211,31 +204,6 @@ choice! {
     }
 }
 
-pub(crate) fn text(text: &str) -> Reading<String> {
-    if text.trim().is_empty() { Err("expected a text that is not empty".to_owned()) } else { Ok(text.to_owned()) }
-}
-
-pub(crate) fn path(path: &str) -> Reading<PathBuf> {
-    text(path).map(PathBuf::from)
-}
-
-/// The forms that Go's `strconv.ParseBool` takes.
-pub(crate) fn switch(text: &str) -> Reading<bool> {
-    match text {
-        "1" | "t" | "T" | "true" | "True" | "TRUE" => Ok(true),
-        "0" | "f" | "F" | "false" | "False" | "FALSE" => Ok(false),
-        _ => Err("expected true or false (or 1 or 0)".to_owned()),
-    }
-}
-
-pub(crate) fn within<T: FromStr + PartialOrd + fmt::Display>(range: RangeInclusive<T>) -> impl Fn(&str) -> Reading<T> {
-    move |text| {
-        let (first, last) = (range.start(), range.end());
-        let number = text.parse().ok().filter(|number| range.contains(number));
-        number.ok_or_else(|| format!("expected a whole number from {first} to {last}"))
-    }
-}
-
 fn share(text: &str) -> Reading<Share> {
     let share = text.parse().ok().and_then(Share::new);
     share.ok_or_else(|| "expected a number from 0 to 1, such as 0.01".to_owned())
@@ -249,27 +217,6 @@ fn positive_duration(text: &str) -> Reading<Duration> {
     match duration(text)? {
         Duration::ZERO => Err("expected a duration longer than zero, such as 30s or 1m30s".to_owned()),
         duration => Ok(duration),
-    }
-}
-
-/// Reads what `item` reads, separated by commas; nothing at all is an empty list.
-pub(crate) fn list<T>(item: impl Fn(&str) -> Reading<T>) -> impl Fn(&str) -> Reading<Vec<T>> {
-    move |text| text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(&item).collect()
-}
-
-/// A list of at least one item, none of them twice.
-pub(crate) fn distinct<T: PartialEq + fmt::Display>(
-    item: impl Fn(&str) -> Reading<T>,
-) -> impl Fn(&str) -> Reading<Vec<T>> {
-    let read = list(item);
-    move |text| {
-        let items = read(text)?;
-        let twice = (1..items.len()).find(|index| items[..*index].contains(&items[*index]));
-        match twice {
-            Some(index) => Err(format!("`{}` stands there twice", items[index])),
-            None if items.is_empty() => Err("expected at least one name".to_owned()),
-            None => Ok(items),
-        }
     }
 }
 
@@ -291,10 +238,6 @@ fn cid(text: &str) -> Reading<Cid> {
 fn operation_id(text: &str) -> Reading<AttemptId> {
     let expected = |_| "expected the id of an operation, a UUID such as `parsec trace` lists them".to_owned();
     text.parse().map(AttemptId).map_err(expected)
-}
-
-pub(crate) fn parsed<T: FromStr<Err: fmt::Display>>(text: &str) -> Reading<T> {
-    text.parse().map_err(|error: T::Err| error.to_string())
 }
 
 #[cfg(test)]

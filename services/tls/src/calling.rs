@@ -7,8 +7,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::RwLock;
 use parsec_api::client::{Access, Answered, CallError, Caller, HttpClient, ServerApi, Timeouts};
+use parsec_api::place::ServerUrl;
 use parsec_measure::{Content, Endpoint};
-use parsec_settings::{CallingConfig, ServerUrl};
+use parsec_settings::CallingConfig;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 

@@ -41,7 +41,8 @@ use crate::process::{self, Process};
 use crate::scheduler::{self, SchedulerSetup};
 use crate::server::{self, RunningServer, ServerSetup};
 use crate::spool;
-use parsec_settings::{DemoConfig, DemoFleet, HostPort};
+use parsec_api::place::HostPort;
+use parsec_settings::{DemoConfig, DemoFleet};
 
 /// What rows that wait may take: they lie beside the database of the demo.
 const SPOOL_LIMITS: SpoolLimits = SpoolLimits { bytes: 256 << 20, age: Duration::from_secs(24 * 3_600) };

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
+use parsec_layers::{command_line, other_name};
 use parsec_measure::{Cid, StrategyKind};
 
-use super::definition::other_name;
 use super::*;
+use crate::programs::{keys, table};
 use crate::serving::ServerConfig;
 use crate::tests::BINARY;
 use crate::values::LogLevel;
@@ -231,7 +232,7 @@ fn the_values_of_a_choice_are_in_the_help_and_every_other_one_is_judged_where_it
 
 #[test]
 fn the_command_line_definition_is_sound() {
-    command_line(&BINARY).debug_assert();
+    command_line(app(), &BINARY).debug_assert();
 }
 
 #[test]

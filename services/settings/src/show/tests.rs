@@ -1,4 +1,7 @@
+use serde_json::json;
+
 use super::*;
+use crate::key::{CONFIG, Key, Secrecy};
 use crate::programs::{Command, Program, keys, table};
 use crate::tests::{bare, base, file, run, sample};
 
@@ -118,7 +121,7 @@ fn what_is_shown_as_a_file_means_the_same_when_it_is_read() {
     let (_dir, secret) = file("secret", "geheim-geheim-geheim-geheim");
     for program in Program::ALL.into_iter().filter(|program| *program != Program::Config) {
         // A secret does not stand there.
-        for key in program.keys().filter(|key| key.is_open_setting()) {
+        for key in program.keys().filter(|key| is_open_setting(key)) {
             let (_dir, path) = file("parsec.toml", "");
             let value = sample(key, secret.to_str().unwrap());
             let value = if key.name == "scheduler.routing" { "DHT" } else { &value };
@@ -131,10 +134,8 @@ fn what_is_shown_as_a_file_means_the_same_when_it_is_read() {
     }
 }
 
-impl Key {
-    fn is_open_setting(&self) -> bool {
-        self.secrecy != Secrecy::Secret && self.name != CONFIG
-    }
+fn is_open_setting(key: &Key) -> bool {
+    key.secrecy != Secrecy::Secret && key.name != CONFIG
 }
 
 #[test]

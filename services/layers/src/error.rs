@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::key::Key;
 
 /// Where a value came from, later ones winning over earlier ones.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// Nobody set it: the default of the setting with this file key.
     Default(&'static str),
@@ -24,7 +24,7 @@ pub enum Origin {
 
 impl Origin {
     /// The rank of the place: a value of a higher one wins.
-    pub(crate) fn rank(&self) -> u8 {
+    pub fn rank(&self) -> u8 {
         match self {
             Self::Default(_) => 0,
             Self::File(..) => 1,
@@ -34,7 +34,7 @@ impl Origin {
     }
 
     /// The kind of the place, and the name in it as one would write it.
-    pub(crate) fn place(&self) -> (&'static str, String) {
+    pub fn place(&self) -> (&'static str, String) {
         match self {
             Self::Default(_) => ("default", String::new()),
             Self::File(path, _) => ("file", path.display().to_string()),

@@ -1,24 +1,12 @@
-//! The command line as clap knows it, made from the table of settings.
+//! The command line as clap knows it, made from the tables.
 
 use std::ffi::OsStr;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction};
 
+use crate::app::{App, Binary, Command};
 use crate::key::{Choice, Key, Kind, Secrecy, Section};
-use crate::programs::{Program, keys, table};
-
-/// What the binary says of itself.
-#[derive(Debug, Clone, Copy)]
-pub struct Binary {
-    /// Its version, and what it was built from.
-    pub version: &'static str,
-    /// With which codes `server` and `scheduler` end, and what each means.
-    pub exit_codes: &'static [(u8, &'static str)],
-}
-
-/// What the binary is called.
-pub(super) const NAME: &str = "parsec";
 
 /// How clap knows the argument without a flag. No command has two.
 pub(super) const ARGUMENT: &str = "argument";
@@ -28,46 +16,43 @@ pub(super) fn id(key: &'static Key, flag: &'static str) -> &'static str {
     if flag == key.flag { key.name } else { flag }
 }
 
-pub(super) fn command_line(binary: &Binary) -> clap::Command {
-    let root = clap::Command::new(NAME)
+/// The whole command line.
+pub fn command_line(app: &'static App, binary: &Binary) -> clap::Command {
+    let root = clap::Command::new(app.name)
         .version(binary.version)
-        .about("Measures how fast a libp2p Kademlia DHT publishes and finds provider records")
-        .after_help("Without installing anything else, see it at work:\n  parsec demo")
+        .about(app.about)
+        .after_help(app.hint)
         .subcommand_required(true)
         .arg_required_else_help(true)
         .next_line_help(true)
-        // `parsec` alone and `parsec -h` are about the commands; `parsec --help` shows what may stand before all of them.
-        .args(args(globals()).map(|arg| arg.hide_short_help(true)));
-    Program::ALL.into_iter().fold(root, |root, program| root.subcommand(subcommand(program, binary)))
+        // The program alone and its `-h` are about the commands; `--help` shows what may stand before all of them.
+        .args(args(globals(app)).map(|arg| arg.hide_short_help(true)));
+    app.commands.iter().fold(root, |root, command| root.subcommand(subcommand(app, command, binary)))
 }
 
-fn subcommand(program: Program, binary: &Binary) -> clap::Command {
-    let facts = program.facts();
-    let heading = if facts.examples.len() == 1 { "Example" } else { "Examples" };
-    let codes = match program {
-        Program::Server | Program::Scheduler => exit_codes(binary),
-        _ => String::new(),
-    };
-    let argument = facts.argument.map(|argument| {
+fn subcommand(app: &'static App, command: &'static Command, binary: &Binary) -> clap::Command {
+    let heading = if command.examples.len() == 1 { "Example" } else { "Examples" };
+    let codes = if command.has_codes { exit_codes(binary) } else { String::new() };
+    let argument = command.argument.map(|argument| {
         let arg = Arg::new(ARGUMENT).value_name(argument.name).required(argument.is_required).help(argument.help);
         arg.value_parser(Offering(argument.choices))
     });
-    let command = clap::Command::new(facts.name).about(facts.about).next_line_help(true).args(argument);
-    let command = command.args(args(program.used())).subcommand_required(program == Program::Spool);
-    let command = command.after_help(format!("{heading}:\n  {}{codes}", facts.examples.join("\n  ")));
-    let command = facts.actions.iter().fold(command, |command, (name, about)| {
-        let action = clap::Command::new(*name).about(*about).next_line_help(true).args(args(program.used()));
-        // Only what writes rows looks at the database.
-        let spared = if program == Program::Spool && *name != "replay" { Some("Database") } else { None };
-        command.subcommand(action.mut_args(|arg| {
+    let with_flags = |name: &'static str, about: &'static str| {
+        let clap = clap::Command::new(name).about(about).next_line_help(true);
+        clap.args(args(command.sections.iter().copied()))
+    };
+    let clap = with_flags(command.name, command.about)
+        .args(argument)
+        .subcommand_required(command.special.is_some())
+        .after_help(format!("{heading}:\n  {}{codes}", command.examples.join("\n  ")));
+    let clap = command.actions.iter().fold(clap, |clap, (name, about)| {
+        let spared = command.special.filter(|(action, _)| action != name).map(|(_, heading)| heading);
+        clap.subcommand(with_flags(name, about).mut_args(|arg| {
             let hidden = arg.is_hide_set() || spared.is_some() && arg.get_help_heading() == spared;
             arg.hide(hidden)
         }))
     });
-    match program {
-        Program::Config => with_programs(command, binary),
-        _ => command,
-    }
+    if command.describes { with_others(clap, app, command, binary) } else { clap }
 }
 
 /// What those that run unattended say by their end.
@@ -76,21 +61,16 @@ fn exit_codes(binary: &Binary) -> String {
     format!("\n\nExit codes:{}", codes.collect::<String>())
 }
 
-/// Adds to `parsec config` each other command with its flags, and what may stand before them.
-fn with_programs(config: clap::Command, binary: &Binary) -> clap::Command {
-    let own: Vec<_> = Program::Config.used().collect();
-    let before = args(globals().filter(move |section| !own.contains(section)));
-    let config = config.args(before.map(|arg| arg.hide(true)));
-    described().fold(config, |config, program| config.subcommand(subcommand(program, binary)))
+/// Adds to a command each that it can tell about with its flags, and what may stand before them.
+fn with_others(clap: clap::Command, app: &'static App, command: &'static Command, binary: &Binary) -> clap::Command {
+    let before = args(globals(app).filter(|section| !command.sections.contains(section)));
+    let clap = clap.args(before.map(|arg| arg.hide(true)));
+    let others = app.commands.iter().filter(|other| !other.describes);
+    others.fold(clap, |clap, other| clap.subcommand(subcommand(app, other, binary)))
 }
 
-/// The commands that `parsec config` can be asked for.
-pub(super) fn described() -> impl Iterator<Item = Program> {
-    Program::ALL.into_iter().filter(|program| *program != Program::Config)
-}
-
-fn globals() -> impl Iterator<Item = &'static Section> {
-    table().iter().map(|used| used.section).filter(|section| section.global)
+fn globals(app: &App) -> impl Iterator<Item = &'static Section> {
+    app.table.iter().map(|used| used.section).filter(|section| section.global)
 }
 
 /// The flags of settings, older names and those without effect hidden.
@@ -105,7 +85,7 @@ fn args(sections: impl Iterator<Item = &'static Section>) -> impl Iterator<Item 
 }
 
 /// What the help says of a second name of a flag. One letter is short, not old.
-pub(super) fn other_name(flag: &str) -> String {
+pub fn other_name(flag: &str) -> String {
     if flag.len() == 1 { format!("[short: -{flag}]") } else { format!("[older: --{flag}]") }
 }
 
@@ -146,9 +126,4 @@ impl TypedValueParser for Offering {
         };
         if self.0.is_empty() { None } else { Some(Box::new(self.0.iter().map(value))) }
     }
-}
-
-/// The settings that `flag` can mean.
-pub(super) fn settings(flag: &str) -> impl Iterator<Item = &'static Key> {
-    keys().filter(move |key| key.flags().any(|name| name == flag))
 }

@@ -4,13 +4,11 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt;
 
-use crate::declare::PREFIX;
+use crate::app::{App, Command};
 use crate::error::Origin;
-use crate::idle;
-use crate::key::Key;
-use crate::names::did_you_mean;
-use crate::programs::{Program, keys};
-use crate::sources::{Flags, Sources, Variables, set};
+use crate::key::{Key, Variables, set};
+use crate::plain::did_you_mean;
+use crate::sources::Sources;
 
 /// Something that the author of a configuration should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,21 +20,39 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Everything odd about what `program` was given.
-pub(crate) fn warnings(program: Program, flags: &Flags, variables: &Variables, from: &Sources) -> Vec<Warning> {
-    let mut found = unknown_variables(variables);
-    let given = |key: &Key| flags.get(key.name).into_iter().flatten().map(|(flag, _)| *flag).collect();
-    for key in program.keys() {
+/// Everything odd about what was given.
+pub fn warnings(from: &Sources, variables: &Variables) -> Vec<Warning> {
+    let Sources { app, words, .. } = from;
+    let command = words.meant.unwrap_or(words.command);
+    let mut found = unknown_variables(app, variables);
+    let given = |key: &Key| words.flags.get(key.name).into_iter().flatten().map(|(flag, _)| *flag).collect();
+    for key in command.keys() {
         found.extend(older_names(given(key), key.flag, Origin::Flag));
         let is_set = |name: &&str| set(variables, name).is_some();
         found.extend(older_names(key.variables().filter(is_set).collect(), key.variable, Origin::Variable));
     }
-    found.extend(idle::made(from).into_iter().map(|(made, reason)| format!("{} no effect: {reason}", list(&made))));
-    // `parsec config` takes flags of its own beside those of the command that it is about.
-    let is_used = |key: &&Key| program.keys().chain(Program::Config.keys()).any(|used| used == *key);
-    let unused = keys().filter(|key| !is_used(key)).flat_map(given);
-    found.extend(unused.map(|flag| format!("flag --{flag} has no effect on `{}`", program.name())));
+    found.extend(idle(from).into_iter().map(|(made, reason)| format!("{} no effect: {reason}", list(&made))));
+    // A command that tells about others takes flags of its own beside theirs.
+    let used: Vec<_> = app.describers().chain([command]).flat_map(Command::keys).collect();
+    let unused = app.keys().filter(|key| !used.contains(key)).flat_map(given);
+    found.extend(unused.map(|flag| format!("flag --{flag} has no effect on `{}`", command.name)));
     found.into_iter().map(Warning).collect()
+}
+
+/// Where settings without effect were made with another value than their default, for each reason why they have none.
+fn idle(from: &Sources) -> Vec<(Vec<Origin>, &'static str)> {
+    let mut found: Vec<(Vec<Origin>, &'static str)> = Vec::new();
+    for key in from.scope().map(|(_, key)| key).filter(|key| key.idle.is_some()) {
+        let Ok(Some(value)) = from.optional(key.name, key.meaning) else { continue };
+        let default = key.default.and_then(|default| (key.meaning)(default).ok()).unwrap_or_default();
+        let Some(reason) = key.idle.filter(|_| value != default) else { continue };
+        let origin = from.origin(key.name).clone();
+        match found.iter_mut().find(|(_, other)| *other == reason) {
+            Some((set, _)) => set.push(origin),
+            None => found.push((vec![origin], reason)),
+        }
+    }
+    found
 }
 
 /// `A has`, `A and B have`, `A, B and C have`.
@@ -49,9 +65,9 @@ fn list(made: &[Origin]) -> String {
     }
 }
 
-fn unknown_variables(variables: &Variables) -> Vec<String> {
-    let known: BTreeSet<_> = keys().flat_map(Key::variables).collect();
-    let ours = variables.iter().filter(|(name, value)| name.starts_with(PREFIX) && !value.is_empty());
+fn unknown_variables(app: &App, variables: &Variables) -> Vec<String> {
+    let known: BTreeSet<_> = app.keys().flat_map(Key::variables).collect();
+    let ours = variables.iter().filter(|(name, value)| name.starts_with(app.prefix) && !value.is_empty());
     let is_link = |name: &str, value: &OsString| value.to_str().is_some_and(|value| is_service_link(name, value));
     let unknown = ours.filter(|(name, value)| !known.contains(name.as_str()) && !is_link(name, value));
     let guess = |name: &str| did_you_mean(name, known.iter().copied());
@@ -88,6 +104,3 @@ fn older_names(used: Vec<&'static str>, current: &'static str, origin: fn(&'stat
         })
         .collect()
 }
-
-#[cfg(test)]
-mod tests;

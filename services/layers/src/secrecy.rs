@@ -3,14 +3,15 @@
 use std::fmt;
 
 /// What stands where a secret was.
-pub(super) const BLANK: &str = "***";
+pub(crate) const BLANK: &str = "***";
 
 /// Text that is never shown.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    pub(super) fn new(text: impl Into<String>) -> Self {
+    /// Hides this text.
+    pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
@@ -29,7 +30,7 @@ impl fmt::Debug for Secret {
 /// `text` with the passwords blanked that it holds if it is a URL; `None` if it is no URL.
 ///
 /// A password may hold any character, also ones that a URL should not: everything up to the last `@` is taken for it.
-pub(super) fn mask_url(text: &str) -> Option<String> {
+pub(crate) fn mask_url(text: &str) -> Option<String> {
     if text.starts_with("sqlite:") {
         return Some(text.to_owned());
     }
@@ -43,7 +44,7 @@ pub(super) fn mask_url(text: &str) -> Option<String> {
 
 /// `text` with the passwords blanked that somebody wrote where none belongs: in a URL, in `user:password@host`, or behind
 /// `password=`, as in the connection strings of PostgreSQL's own clients.
-pub(super) fn mask_stray(text: &str) -> String {
+pub(crate) fn mask_stray(text: &str) -> String {
     if let Some(url) = mask_url(text) {
         return url;
     }

@@ -2,13 +2,13 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::definition::settings;
+use crate::app::App;
 use crate::key::Kind;
 
 /// The same command line with two dashes before each of our flags, and with a flag and its value as one word where the value
 /// is a negative number: it is refused as what it is then, not as an unknown flag. Other values stay as they are, also those
 /// that look like flags.
-pub(super) fn doubled(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+pub(super) fn doubled(app: &App, args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut words: Vec<OsString> = Vec::new();
     let mut value_follows = false;
     let mut over = false;
@@ -24,7 +24,7 @@ pub(super) fn doubled(args: impl IntoIterator<Item = OsString>) -> Vec<OsString>
             continue;
         }
         over |= arg == "--";
-        let ours = if over { None } else { flag(&arg) };
+        let ours = if over { None } else { flag(app, &arg) };
         value_follows = ours.as_ref().is_some_and(|(_, value_follows)| *value_follows);
         words.push(ours.map_or(arg, |(flag, _)| flag));
     }
@@ -32,11 +32,11 @@ pub(super) fn doubled(args: impl IntoIterator<Item = OsString>) -> Vec<OsString>
 }
 
 /// The flag with two dashes, and whether its value is the next word; `None` if it is none of ours.
-fn flag(arg: &OsStr) -> Option<(OsString, bool)> {
+fn flag(app: &App, arg: &OsStr) -> Option<(OsString, bool)> {
     let bare = arg.to_str()?.strip_prefix('-')?;
     let bare = bare.strip_prefix('-').unwrap_or(bare);
     let (name, has_value) = bare.split_once('=').map_or((bare, false), |(name, _)| (name, true));
-    let mut ours = settings(name).peekable();
+    let mut ours = app.meant_by(name).peekable();
     if ours.peek().is_none() && !["help", "version"].contains(&name) {
         return None;
     }
@@ -51,9 +51,10 @@ fn is_negative(arg: &OsStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::app;
 
     fn doubled(line: &str) -> String {
-        let words = super::doubled(line.split(' ').map(OsString::from));
+        let words = super::doubled(app(), line.split(' ').map(OsString::from));
         words.into_iter().map(|word| word.into_string().unwrap()).collect::<Vec<_>>().join(" ")
     }
 

@@ -1,8 +1,18 @@
 //! What is declared of a setting.
 
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 
 use crate::secrecy::{BLANK, mask_stray, mask_url};
+
+/// An environment. A value may be anything, also what is no text.
+pub type Variables = BTreeMap<String, OsString>;
+
+/// A variable, if it is set: an empty one is as good as none.
+pub fn set<'a>(variables: &'a Variables, name: &str) -> Option<&'a OsStr> {
+    variables.get(name).map(OsString::as_os_str).filter(|value| !value.is_empty())
+}
 
 /// How a value is written on the command line and in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,10 +41,10 @@ pub enum Secrecy {
 }
 
 /// A value out of a few: its name, and what it means.
-pub(crate) type Choice = (&'static str, &'static str);
+pub type Choice = (&'static str, &'static str);
 
 /// How values of a type are written, what they can be, and what a text means for it.
-pub(crate) type Form = (Kind, &'static [Choice], fn(&str) -> Result<String, String>);
+pub type Form = (Kind, &'static [Choice], fn(&str) -> Result<String, String>);
 
 /// One setting.
 #[derive(Clone, Copy)]
@@ -59,6 +69,8 @@ pub struct Key {
     pub help: &'static str,
     /// What it is when nobody sets it, as one would write it.
     pub default: Option<&'static str>,
+    /// The same where it depends on the environment.
+    pub found: Option<fn(&Variables) -> Option<String>>,
     /// How much of its value may be shown.
     pub secrecy: Secrecy,
     /// The setting that makes this one meaningless, wherever it was made.
@@ -75,9 +87,13 @@ pub struct Key {
 macro_rules! details {
     ($($name:ident: $type:ty = $value:expr;)*) => {
         impl Key {
-            $(pub(crate) const fn $name(self, $name: $type) -> Self {
-                Self { $name: $value, ..self }
-            })*
+            $(
+                /// Adds this detail.
+                #[must_use]
+                pub const fn $name(self, $name: $type) -> Self {
+                    Self { $name: $value, ..self }
+                }
+            )*
         }
     };
 }
@@ -87,6 +103,7 @@ details! {
     older: &'static [&'static str] = older;
     older_flags: &'static [&'static str] = older_flags;
     default: &'static str = Some(default);
+    found: fn(&Variables) -> Option<String> = Some(found);
     secrecy: Secrecy = secrecy;
     unless: &'static str = Some(unless);
     rivals: &'static [&'static str] = rivals;
@@ -95,7 +112,8 @@ details! {
 }
 
 impl Key {
-    pub(crate) const fn new(
+    /// A setting of which there is nothing else to say.
+    pub const fn new(
         (kind, choices, meaning): Form,
         (name, flag, placeholder): (&'static str, &'static str, &'static str),
         variable: &'static str,
@@ -111,6 +129,7 @@ impl Key {
             placeholder,
             help: "",
             default: if matches!(kind, Kind::Switch) { Some("false") } else { None },
+            found: None,
             secrecy: Secrecy::Open,
             unless: None,
             rivals: &[],
@@ -162,7 +181,7 @@ impl fmt::Debug for Key {
 /// Settings that belong together.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Section {
-    /// The heading in the help and in `docs/configuration.md`.
+    /// The heading in the help and in the documentation.
     pub heading: &'static str,
     /// Whether the flags may also stand before the subcommand.
     pub global: bool,
@@ -170,17 +189,5 @@ pub struct Section {
     pub keys: &'static [Key],
 }
 
-/// A section, and the commands that use it.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Used {
-    /// The section.
-    pub section: &'static Section,
-    /// The names of the commands.
-    pub by: Vec<&'static str>,
-}
-
 /// The path of the configuration file, the one setting that cannot stand in it.
-pub(crate) const CONFIG: &str = "config";
-
-/// The directory of the spool, the one setting whose default depends on the environment.
-pub(crate) const SPOOL_DIR: &str = "spool.dir";
+pub const CONFIG: &str = "config";
