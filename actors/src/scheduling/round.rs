@@ -129,7 +129,8 @@ impl Play<'_> {
         let Parts { plan, left_out, gone, content } = parts;
         gone.into_iter().for_each(|gone| self.pen.gone(gone));
 
-        let (provider, cid) = (plan.provider.node().clone(), content.cid().to_string());
+        let (provider, key) = (plan.provider.node().clone(), content.cid());
+        let cid = key.to_string();
         let publication = self.planned(&provider, OperationKind::Provide, 0, &cid);
         let lookups = self.planned_lookups(&plan.retrievers, &cid);
         let (now, then) = (vec![(provider.clone(), publication.clone())], lookups.concat());
@@ -144,7 +145,7 @@ impl Play<'_> {
             let caller = Caller { scheduler_id: &by, attempt };
             servers.provide(&at, caller, &content).await
         };
-        let published = self.attempt(&provider, publication, publishing).await;
+        let published = self.attempt(&provider, publication, &key, publishing).await;
         let outcome = match published.result.class {
             OutcomeClass::Ok => RoundOutcome::Complete,
             OutcomeClass::Cancelled => RoundOutcome::Interrupted,
@@ -156,7 +157,7 @@ impl Play<'_> {
         // them, too.
         if outcome == RoundOutcome::Complete {
             let absent = async { self.record_left_out(left_out, &published.cid) };
-            let (looked_up, absent) = futures::join!(self.look_up(lookups, &publisher, &published), absent);
+            let (looked_up, absent) = futures::join!(self.look_up(lookups, &key, &publisher, &published), absent);
             attempts.extend(absent);
             attempts.extend(looked_up);
         }
@@ -180,6 +181,7 @@ impl Play<'_> {
     async fn look_up(
         &self,
         lookups: Vec<Vec<(Node, Attempt)>>,
+        key: &Cid,
         publisher: &str,
         published: &Attempt,
     ) -> Vec<(Node, Attempt)> {
@@ -199,7 +201,7 @@ impl Play<'_> {
                 let mut attempts = Vec::new();
                 for (node, probe) in probes {
                     let searching = self.search(&node, probe.id, Arc::clone(cid), Arc::clone(publisher));
-                    let attempt = self.attempt(&node, probe, searching).await;
+                    let attempt = self.attempt(&node, probe, key, searching).await;
                     attempts.push((node, attempt));
                 }
                 attempts
@@ -241,22 +243,24 @@ impl Play<'_> {
         }
     }
 
-    /// Makes one call, and notes how it ended.
+    /// Makes one call about `key`, and notes how it ended.
     async fn attempt(
         &self,
         node: &Node,
         planned: Attempt,
+        key: &Cid,
         answering: impl Future<Output = Result<Answered, CallError>> + Send + 'static,
     ) -> Attempt {
-        let Attempt { kind, cid, .. } = &planned;
+        let kind = planned.kind;
         let span = info_span!("operation", kind = kind.as_str(), node = %node.id, region = node.region);
         let Called { started, ended, took, answer } = call(self.stopping.clone(), span.clone(), answering).await;
-        let (cid, mut result) = match answer {
-            Some(Ok(answered)) => credit(answered, node, cid, took),
-            Some(Err(error)) => (cid.clone(), unanswered(&error, took)),
-            None => (cid.clone(), stopped(took)),
+        let (spelled, mut result) = match answer {
+            Some(Ok(answered)) => credit(answered, node, key, took),
+            Some(Err(error)) => (None, unanswered(&error, took)),
+            None => (None, stopped(took)),
         };
-        let why_kept = self.tools.traces.sift(&node.fleet, *kind, &mut result);
+        let why_kept = self.tools.traces.sift(&node.fleet, kind, &mut result);
+        let cid = spelled.unwrap_or_else(|| planned.cid.clone());
         let attempt = Attempt { cid, started, ended, result, why_kept, ..planned };
         self.tools.metrics.issued(attempt.kind, node, &attempt.result);
         self.open.ended(node, &attempt);
@@ -279,15 +283,15 @@ impl Play<'_> {
 }
 
 /// Accepts an answer only if it is of the node that was asked and for what was asked: the same multihash, in whichever form
-/// the server writes it.
-fn credit(answered: Answered, node: &Node, cid: &str, took: Duration) -> (String, Measured) {
+/// the server spells it. That form is kept. This is where a CID of a server comes in, and is parsed.
+fn credit(answered: Answered, node: &Node, key: &Cid, took: Duration) -> (Option<String>, Measured) {
     if let Err(other) = node.is_answered_by(answered.peer.as_deref()) {
-        return (cid.to_owned(), Measured::unmeasured(OutcomeClass::WrongNode, took, other));
+        return (None, Measured::unmeasured(OutcomeClass::WrongNode, took, other));
     }
-    let multihash = |text: &str| text.parse::<Cid>().ok().map(|cid| cid.multihash());
-    if multihash(&answered.cid).is_some_and(|theirs| Some(theirs) == multihash(cid)) {
-        return (answered.cid, answered.measured);
+    let theirs = answered.cid.parse::<Cid>();
+    if theirs.is_ok_and(|theirs| theirs.multihash() == key.multihash()) {
+        return (Some(answered.cid), answered.measured);
     }
     let error = format!("the server answered for `{}`, which is not what it was asked for", answered.cid);
-    (cid.to_owned(), Measured::unmeasured(OutcomeClass::ServerError, took, error))
+    (None, Measured::unmeasured(OutcomeClass::ServerError, took, error))
 }

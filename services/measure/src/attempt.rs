@@ -1,8 +1,10 @@
 //! Rounds and the attempts in them, as they are recorded.
 
+use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     AttemptId, Fleet, FleetGroup, FollowUp, Measured, NodeId, OperationKind, RoundId, SchedulerId, UnknownName, WhyKept,
@@ -25,7 +27,10 @@ pub struct Attempt {
     pub kind: OperationKind,
     /// Which look of this node at the same key, from 0: the first is cold, later ones find warm connections.
     pub probe: u32,
-    /// The key.
+    /// The key, as the server that was asked spelled it. Whoever makes an attempt has parsed it where it came in; that it
+    /// stays a text here has a reason: one [`Cid`](crate::Cid) can be spelled in twenty multibases and does not remember in
+    /// which, while rows have to say what was said, lookups ask for the very form that the publication was answered with, and
+    /// a row of another program, however it spells its key, has to be read back as it is.
     pub cid: String,
     /// When it should have started.
     pub due: DateTime<Utc>,
@@ -100,6 +105,12 @@ impl RoundOutcome {
     }
 }
 
+impl fmt::Display for RoundOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 impl FromStr for RoundOutcome {
     type Err = UnknownName;
 
@@ -109,9 +120,12 @@ impl FromStr for RoundOutcome {
     }
 }
 
+crate::name::as_text! { RoundOutcome }
+
 /// One round. Recorded when it begins, with neither `ended` nor `outcome`, and again when it ends:
-/// a round that was cut off stays visibly unfinished.
-#[derive(Debug, Clone, PartialEq)]
+/// a round that was cut off stays visibly unfinished. It is written into files as it stands here: what earlier versions did
+/// not write has a default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Round {
     /// Its identity.
     pub id: RoundId,
@@ -127,6 +141,7 @@ pub struct Round {
     pub nodes_ready: u32,
     /// How many took part although their last heartbeat was too old, because nearly all had grown old at once: they are
     /// not among those listed.
+    #[serde(default)]
     pub nodes_without_heartbeat: u32,
     /// How many rounds before this one were left out because an earlier one took too long.
     pub skipped_before: u32,

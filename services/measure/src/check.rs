@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{AttemptId, Fleet, FollowUp, NodeId};
@@ -13,7 +14,7 @@ pub const CHECK_AGES: [Duration; 4] =
     [Duration::ZERO, Duration::from_secs(3_600), Duration::from_secs(12 * 3_600), Duration::from_secs(24 * 3_600)];
 
 /// The identity of a check, made when it is planned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CheckId(pub Uuid);
 
 impl CheckId {
@@ -25,11 +26,12 @@ impl CheckId {
 
 /// A look at the true closest peers of a key, at a time that is known beforehand. Whoever does it need not be the server
 /// that published: that one may have been started again since, under another name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedCheck {
     /// Its identity.
     pub id: CheckId,
     /// The attempt that published, if it was made under one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<AttemptId>,
     /// The node that published.
     pub node: NodeId,
@@ -55,7 +57,7 @@ impl PlannedCheck {
 }
 
 /// What one of the closest peers said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HolderCheck {
     /// Its peer id.
     pub holder: String,
@@ -68,7 +70,7 @@ pub struct HolderCheck {
 }
 
 /// A check that was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckDone {
     /// When the last peer had been asked.
     pub at: DateTime<Utc>,
@@ -79,11 +81,14 @@ pub struct CheckDone {
 }
 
 /// A check as it is recorded: when it is planned, and again when it was made. One that nobody made stays visibly open.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// It is written into files as it stands here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordCheck {
     /// What was planned.
+    #[serde(flatten)]
     pub plan: PlannedCheck,
     /// What was seen; `None` until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done: Option<CheckDone>,
 }
 

@@ -65,6 +65,8 @@ impl FromStr for Fleet {
     }
 }
 
+crate::name::as_text! { Fleet, FleetGroup }
+
 /// The fleets that one round loop covers: usually one, several for cross-fleet measurements
 /// (content published by one implementation, looked up by another).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -1,13 +1,14 @@
 //! Who is who among rounds and attempts.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The identity of an attempt, made before it starts, so that a replayed row is recognised as the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AttemptId(pub Uuid);
 
 /// The identity of a round, made before it starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RoundId(pub Uuid);
 
 impl AttemptId {
@@ -25,5 +26,5 @@ impl RoundId {
 }
 
 /// The database's number of one round loop: `schedulers_ecs.id`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SchedulerId(pub i32);

@@ -4,13 +4,15 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Fleet;
 
 /// A node whose last heartbeat is older than this takes no part in rounds: two missed beats of one minute each (contract, part 2).
 pub const ACTIVE_WITHIN: Duration = Duration::from_secs(120);
 
 /// The database's number of a server: `nodes_ecs.id`. A server that starts again gets a new one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NodeId(pub i32);
 
 impl fmt::Display for NodeId {

@@ -5,6 +5,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{FoundProvider, Trace, UnknownName};
 
 /// The two things that parsec times.
@@ -180,14 +182,18 @@ impl FromStr for OutcomeClass {
     }
 }
 
+crate::name::as_text! { OperationKind, OutcomeClass }
+
 /// One timed step of an operation, as the 2026 wire reports it. A DHT operation has one, an IPNI publication four.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// It is written into files as it stands here; the wire has its own names and units.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Measurement {
     /// `provide`, `retrieval`, `announce`, `index_ad`, `index_entries` or `availability`.
     pub step: String,
     /// How long the step took, on the server's monotonic clock.
     pub duration: Duration,
     /// Why it failed; `None` is success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 

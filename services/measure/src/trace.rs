@@ -275,7 +275,8 @@ impl Trace {
 
 /// What became of a publication once its last put had ended and the peers had had time to say that they took the record in.
 /// Every publication that chose peers has one. Those stored, failed and pending are together all that were chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// It is written into files as it stands here: what earlier versions did not write has a default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FollowUp {
     /// The attempt that it belongs to, if the publication was asked for under one.
     pub attempt: Option<AttemptId>,
@@ -284,14 +285,17 @@ pub struct FollowUp {
     /// Peers that the record was written to, those from before the return included.
     pub stored: u32,
     /// Those of them that have taken it in; `None` if it was recorded by a version that did not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<u32>,
     /// Peers that it could not be written to, likewise.
     pub failed: u32,
     /// Peers of which nobody knows: the node was stopped while it was being written to them. `None` as with `confirmed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<u32>,
     /// From the start of the publication to the end of its last put.
     pub duration: Duration,
     /// How long after that end it was waited until the peers had said whether they took it in.
+    #[serde(default)]
     pub confirming: Duration,
 }
 

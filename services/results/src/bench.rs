@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use parsec_measure::{Effort, OperationKind, StrategyKind, quantile};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-/// The quantiles of the durations of the operations that succeeded.
-const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
+use crate::statistics::QUANTILES;
 
 /// One operation of a comparison.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +32,6 @@ pub struct BenchRow {
     /// How it was done.
     pub strategy: StrategyKind,
     /// `provide` or `retrieve`.
-    #[serde(serialize_with = "as_str")]
     pub operation: OperationKind,
     /// How many operations there were, failed ones included.
     pub n: usize,
@@ -69,17 +67,12 @@ pub struct BenchRow {
     pub closest_found_share: Option<f64>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-fn as_str<S: Serializer>(operation: &OperationKind, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(operation.as_str())
-}
-
 impl BenchRow {
     /// Sums up operations on a network with this round-trip time.
     pub fn of(strategy: StrategyKind, operation: OperationKind, rtt: Duration, samples: &[Sample]) -> Self {
         let mut durations: Vec<_> = samples.iter().filter(|sample| sample.success).map(|s| s.duration).collect();
         durations.sort_unstable();
-        let [p50, p90, p99] = QUANTILES.map(|q| quantile(&durations, q));
+        let [p50, p90, p99] = QUANTILES.map(|(_, q)| quantile(&durations, q));
         let in_seconds = |duration: Option<Duration>| duration.map(|duration| duration.as_secs_f64());
         let in_round_trips = |duration: Option<Duration>| {
             duration.filter(|_| !rtt.is_zero()).map(|duration| duration.div_duration_f64(rtt))

@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, Table};
 use parsec_measure::OperationKind;
-use parsec_results::statistics::{Compared, Interval, Sample, Verdict};
+use parsec_results::statistics::{Compared, Figure, Interval, Sample, Verdict};
 use serde_json::{Value, json};
 
 use crate::{groups, table};
@@ -113,7 +113,7 @@ impl Pairs {
                 lines += &format!(": {reason}");
             }
             let both_fail = |q| pair.samples_fail_at(q);
-            if pair.compared.is_ok() && [0.5, 0.9].into_iter().any(both_fail) {
+            if pair.compared.is_ok() && Figure::ALL.into_iter().filter_map(Figure::quantile).any(both_fail) {
                 lines += "; where both fail that often, times are not compared";
             }
         }

@@ -4,15 +4,12 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table};
 use parsec_measure::{ArchivedRounds, OperationKind, RoundOutcome};
-use parsec_results::statistics::{Quantile, Reading, Sample};
+use parsec_results::statistics::{QUANTILES, Quantile, Reading, Sample};
 use parsec_results::{Group, RecordGroup};
 use serde_json::{Map, Value, json};
 
 use crate::records::{self, CAPTION};
 use crate::{table, words};
-
-/// The quantiles that are shown, with their names.
-const QUANTILES: [(&str, f64); 3] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)];
 
 /// What stands where n does not carry a figure.
 const TOO_FEW: &str = "–";

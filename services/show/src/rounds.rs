@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use parsec_measure::{Attempt, FleetGroup, Node, OperationKind, Round, Tally};
 use parsec_results::round_number;
 use parsec_results::statistics::{
-    CompareError, Compared, Comparison, Figure, Interval, MIN_ROUNDS, Observation, Sample, Verdict, compare,
+    CompareError, Compared, Comparison, Figure, Interval, MIN_ROUNDS, Observation, QUANTILES, Sample, Verdict, compare,
 };
 use serde_json::{Value, json};
 
@@ -17,8 +17,6 @@ const BASELINE: &str = "default";
 
 /// How many publications of a fleet are kept to compare it: days of a demonstration.
 const MAX_COMPARED: usize = 100_000;
-
-const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
 
 /// What rounds have come to so far.
 #[derive(Debug, Default)]
@@ -51,8 +49,9 @@ impl Tallies {
         table.load_style(presets::UTF8_BORDERS_ONLY);
         table.set_header(["fleet", "operation", "n", "failures", "p50", "p90", "p99", "routing table (peers)"]);
         for ((fleet, kind), tally) in &self.tallies {
-            let [p50, p90, p99] =
-                tally.quantiles(QUANTILES).map(|value| value.map_or_else(|| "–".to_owned(), words::duration));
+            let [p50, p90, p99] = tally
+                .quantiles(QUANTILES.map(|(_, q)| q))
+                .map(|value| value.map_or_else(|| "–".to_owned(), words::duration));
             let counts = [tally.attempts(), tally.failures()].map(|count| count.to_string());
             let [n, failures] = counts;
             let size = tally.routing_table_size().to_string();
@@ -79,7 +78,8 @@ impl Tallies {
     /// For programs: one object for each fleet and kind of operation.
     pub fn json(&self) -> Vec<Value> {
         let rows = self.tallies.iter().map(|((fleet, kind), tally)| {
-            let [p50, p90, p99] = tally.quantiles(QUANTILES).map(|value| value.map(|value| value.as_secs_f64()));
+            let [p50, p90, p99] =
+                tally.quantiles(QUANTILES.map(|(_, q)| q)).map(|value| value.map(|value| value.as_secs_f64()));
             json!({
                 "fleet": fleet,
                 "operation": kind.as_str(),

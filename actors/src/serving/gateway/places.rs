@@ -4,6 +4,7 @@
 //! operation. So a few addresses with many connections take places from each other, and from nobody else. Addresses that
 //! have proved to be a scheduler's have places of their own besides.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::{IpAddr, Shutdown, TcpStream as Socket};
 use std::sync::Arc;
@@ -21,12 +22,15 @@ const MAX_KNOWN: usize = 64;
 #[derive(Debug, Clone)]
 pub(super) struct Places(Arc<Mutex<Table>>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Table {
     limits: Limits,
     next: u64,
     /// In the order in which they were taken.
     held: BTreeMap<u64, Holder>,
+    /// How many of them each address holds; none of them is zero. A flood of connections must not have them all counted for
+    /// each that is accepted.
+    counts: HashMap<IpAddr, usize>,
     /// The newest last.
     known: VecDeque<IpAddr>,
 }
@@ -50,7 +54,7 @@ pub(super) struct Place {
 
 impl Places {
     pub(super) fn new(limits: Limits) -> Self {
-        Self(Arc::new(Mutex::new(Table { limits, next: 0, held: BTreeMap::new(), known: VecDeque::new() })))
+        Self(Arc::new(Mutex::new(Table { limits, ..Table::default() })))
     }
 
     /// A place for a connection from `peer`, whose other handle `socket` is; `None` if there is none. Another connection
@@ -63,12 +67,12 @@ impl Places {
         }
         if table.is_full_for(address) {
             let number = table.victim(address)?;
-            let Holder { socket, .. } = table.held.remove(&number)?;
-            close(&socket);
+            close(&table.free(number)?.socket);
         }
         let (number, works) = (table.next, Arc::<AtomicBool>::default());
         table.next += 1;
         table.held.insert(number, Holder { address, socket, works: Arc::clone(&works) });
+        *table.counts.entry(address).or_default() += 1;
         drop(table);
         Some(Place { places: self.clone(), number, address, works })
     }
@@ -76,24 +80,33 @@ impl Places {
 
 impl Table {
     fn count_of(&self, address: IpAddr) -> usize {
-        self.held.values().filter(|holder| holder.address == address).count()
+        self.counts.get(&address).copied().unwrap_or_default()
+    }
+
+    fn free(&mut self, number: u64) -> Option<Holder> {
+        let holder = self.held.remove(&number)?;
+        if let Entry::Occupied(mut count) = self.counts.entry(holder.address) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+        Some(holder)
     }
 
     fn is_full_for(&self, address: IpAddr) -> bool {
         if self.known.contains(&address) {
             self.held.len() >= self.limits.connections + self.limits.reserved
         } else {
-            let strangers = self.held.values().filter(|holder| !self.known.contains(&holder.address));
-            strangers.count() >= self.limits.connections
+            let known: usize = self.known.iter().map(|known| self.count_of(*known)).sum();
+            self.held.len() - known >= self.limits.connections
         }
     }
 
     /// Whose place the connection from `newcomer` takes. A stranger's never takes that of a known address.
     fn victim(&self, newcomer: IpAddr) -> Option<u64> {
-        let mut counts = HashMap::from([(newcomer, 1_usize)]);
-        for holder in self.held.values() {
-            *counts.entry(holder.address).or_default() += 1;
-        }
+        // With the newcomer, its address would hold one more.
+        let count = |address| self.count_of(address) + usize::from(address == newcomer);
         let newcomer_is_known = self.known.contains(&newcomer);
         let may_go = |holder: &Holder| {
             let is_known = self.known.contains(&holder.address);
@@ -102,7 +115,7 @@ impl Table {
         let candidates = self.held.iter().filter(|(_, holder)| may_go(holder));
         let rank = |(number, holder): &(&u64, &Holder)| {
             let is_stranger = !self.known.contains(&holder.address);
-            (is_stranger, counts[&holder.address], std::cmp::Reverse(**number))
+            (is_stranger, count(holder.address), std::cmp::Reverse(**number))
         };
         candidates.max_by_key(rank).map(|(number, _)| *number)
     }
@@ -131,7 +144,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         // It may have been given to somebody else already.
-        self.places.0.lock().held.remove(&self.number);
+        self.places.0.lock().free(self.number);
     }
 }
 
@@ -184,7 +197,8 @@ mod tests {
         drop(first);
         assert!(take(&places, "192.0.2.1").is_some());
         drop((second, third));
-        assert!(places.0.lock().held.is_empty(), "nobody is remembered who is gone");
+        let table = places.0.lock();
+        assert!(table.held.is_empty() && table.counts.is_empty(), "nobody is remembered who is gone");
     }
 
     #[test]
@@ -235,6 +249,23 @@ mod tests {
     }
 
     proptest! {
+        /// Whoever comes and goes, each address is counted for what it holds.
+        #[test]
+        fn what_each_address_holds_is_counted(moves in proptest::collection::vec((1..6_u8, any::<bool>()), 0..60)) {
+            let places = places();
+            let mut held = Vec::new();
+            for (address, comes) in moves {
+                match comes {
+                    true => held.extend(take(&places, &format!("192.0.2.{address}"))),
+                    false => held.truncate(usize::from(address) - 1),
+                }
+                let table = places.0.lock();
+                let mut counts = HashMap::new();
+                table.held.values().for_each(|holder| *counts.entry(holder.address).or_default() += 1_usize);
+                prop_assert_eq!(&table.counts, &counts);
+            }
+        }
+
         /// Whatever others do: who holds fewer connections than somebody else gets in, unless all are at work.
         #[test]
         fn a_newcomer_gets_in_while_others_are_idle(addresses in proptest::collection::vec(1..6_u8, 0..40)) {

@@ -1,17 +1,21 @@
 //! Whom a search found, in an answer: optional, bounded on its way out and on its way in, and never worth a measurement.
 
 use parsec_measure::{FoundProvider, MAX_FOUND_PROVIDERS};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// What stands in the member `Providers` of an answer: nobody, if it cannot be read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(super) struct WireProviders(Vec<Provider>);
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Provider {
+struct Provider(#[serde(with = "Spelled")] FoundProvider);
+
+/// The names of its members in an answer.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "FoundProvider", rename_all = "PascalCase")]
+struct Spelled {
     peer: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     addresses: Vec<String>,
@@ -23,8 +27,7 @@ impl WireProviders {
     /// These providers, ready to be sent.
     pub(super) fn written(providers: &[FoundProvider]) -> Self {
         let bounded = providers.iter().take(MAX_FOUND_PROVIDERS).cloned().map(FoundProvider::bounded);
-        let written = bounded.map(|FoundProvider { peer, addresses, named_by }| Provider { peer, addresses, named_by });
-        Self(written.collect())
+        Self(bounded.map(Provider).collect())
     }
 
     pub(super) fn is_none(&self) -> bool {
@@ -32,14 +35,7 @@ impl WireProviders {
     }
 
     pub(super) fn into_inner(self) -> Vec<FoundProvider> {
-        let read = |Provider { peer, addresses, named_by }| FoundProvider { peer, addresses, named_by }.bounded();
-        self.0.into_iter().map(read).collect()
-    }
-}
-
-impl Serialize for WireProviders {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        self.0.into_iter().map(|provider| provider.0.bounded()).collect()
     }
 }
 
@@ -49,7 +45,7 @@ impl<'de> Deserialize<'de> for WireProviders {
         let providers = serde_json::from_value::<Vec<Provider>>(Value::deserialize(deserializer)?).unwrap_or_default();
         // Of half a list nobody could say that the publisher is not on it.
         let is_whole =
-            providers.len() <= MAX_FOUND_PROVIDERS && providers.iter().all(|one| !one.peer.trim().is_empty());
+            providers.len() <= MAX_FOUND_PROVIDERS && providers.iter().all(|one| !one.0.peer.trim().is_empty());
         Ok(if is_whole { Self(providers) } else { Self::default() })
     }
 }

@@ -5,6 +5,12 @@ use statrs::function::beta::beta_reg;
 use super::Reading;
 use super::interval::CONFIDENCE;
 
+pub(super) const P50: (&str, f64) = ("p50", 0.5);
+pub(super) const P90: (&str, f64) = ("p90", 0.9);
+
+/// The quantiles that are told of a group, with their names. Comparisons are about the first two: few groups carry the last.
+pub const QUANTILES: [(&str, f64); 3] = [P50, P90, ("p99", 0.99)];
+
 /// A quantile and its interval. All three are readings that were taken: nothing is interpolated.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quantile {

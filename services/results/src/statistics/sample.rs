@@ -40,17 +40,11 @@ pub struct Counts {
     /// Those of them that succeeded.
     pub succeeded: usize,
     /// Those that failed, by class.
-    #[serde(serialize_with = "by_name")]
     pub failed: BTreeMap<OutcomeClass, usize>,
     /// Attempts that say nothing about the DHT and are in no other figure, by class.
-    #[serde(serialize_with = "by_name")]
     pub unsaid: BTreeMap<OutcomeClass, usize>,
     /// In how many rounds those that are due were made.
     pub rounds: usize,
-}
-
-fn by_name<S: serde::Serializer>(counts: &BTreeMap<OutcomeClass, usize>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(counts.iter().map(|(class, count)| (class.as_str(), count)))
 }
 
 /// The attempts of one group.
@@ -59,6 +53,10 @@ pub struct Sample {
     /// In the order of their readings.
     taken: Vec<Taken>,
     counts: Counts,
+    /// For each of them the place of its round among the rounds.
+    rounds: Vec<usize>,
+    /// How many of them each round has.
+    due: Vec<f64>,
 }
 
 impl FromIterator<Observation> for Sample {
@@ -82,10 +80,14 @@ impl Sample {
         for taken in taken.iter().filter(|taken| !taken.reading.succeeded()) {
             *failed.entry(taken.class).or_default() += 1;
         }
-        let rounds: BTreeSet<u64> = taken.iter().map(|taken| taken.round).collect();
+        let all: BTreeSet<u64> = taken.iter().map(|taken| taken.round).collect();
+        let places: BTreeMap<u64, usize> = all.into_iter().zip(0..).collect();
+        let rounds: Vec<usize> = taken.iter().map(|taken| places[&taken.round]).collect();
+        let mut due = vec![0.0; places.len()];
+        rounds.iter().for_each(|round| due[*round] += 1.0);
         let succeeded = taken.len() - failed.values().sum::<usize>();
-        let counts = Counts { due: taken.len(), succeeded, failed, unsaid, rounds: rounds.len() };
-        Self { taken, counts }
+        let counts = Counts { due: taken.len(), succeeded, failed, unsaid, rounds: due.len() };
+        Self { taken, counts, rounds, due }
     }
 
     /// The part of it in strata that `other` has, too: what the two can be compared by.
@@ -135,15 +137,9 @@ impl Sample {
 
     /// How many independent attempts say as much of the question who is among the first `first` readings.
     fn effective_n(&self, first: usize) -> f64 {
-        let mut rounds: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
-        for (index, taken) in self.taken.iter().enumerate() {
-            let (some, all) = rounds.entry(taken.round).or_default();
-            *all += 1.0;
-            if index < first {
-                *some += 1.0;
-            }
-        }
-        effective_n(rounds.values().copied())
+        let mut some = vec![0.0; self.due.len()];
+        self.rounds.iter().take(first).for_each(|round| some[*round] += 1.0);
+        effective_n(some.iter().copied().zip(self.due.iter().copied()))
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Interval;
+use super::quantile::{P50, P90};
 
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +23,8 @@ impl Figure {
     /// Its name in tables and documents.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::P50 => "p50",
-            Self::P90 => "p90",
+            Self::P50 => P50.0,
+            Self::P90 => P90.0,
             Self::Success => "success",
         }
     }
@@ -31,8 +32,8 @@ impl Figure {
     /// The quantile, if it is one.
     pub fn quantile(self) -> Option<f64> {
         match self {
-            Self::P50 => Some(0.5),
-            Self::P90 => Some(0.9),
+            Self::P50 => Some(P50.1),
+            Self::P90 => Some(P90.1),
             Self::Success => None,
         }
     }
