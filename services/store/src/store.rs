@@ -8,6 +8,7 @@ use parsec_measure::{
     Attempt, AttemptId, Fleet, FleetGroup, FollowUp, NodeId, PlannedCheck, RecordCheck, Round, SchedulerId,
     StoredOperation,
 };
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::closed::ClosedTable;
@@ -71,8 +72,8 @@ impl Row {
     }
 }
 
-/// A follow-up, and whose.
-#[derive(Debug, Clone, PartialEq)]
+/// A follow-up, and whose. It is written into files as it stands here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeFollowUp {
     /// Its identity, made before it is first offered.
     pub id: Uuid,
@@ -81,6 +82,7 @@ pub struct NodeFollowUp {
     /// When the last put had ended.
     pub ended: DateTime<Utc>,
     /// What became of the puts.
+    #[serde(flatten)]
     pub follow_up: FollowUp,
 }
 

@@ -12,7 +12,6 @@
 //!
 //! All of it blocks: call it where that harms nobody.
 
-mod check_shape;
 mod clock;
 mod error;
 mod frame;
