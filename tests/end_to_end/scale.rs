@@ -9,6 +9,7 @@
 )]
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -17,6 +18,7 @@ use parsec_test_support::database;
 use parsec_test_support::double::{read, response};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpSocket;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -28,8 +30,20 @@ use crate::tables::Tables;
 /// How many connections may wait to be accepted: as many as there are servers, which would each have a queue of its own.
 const BACKLOG: u32 = 4_096;
 
-/// How long a server looks for a provider: as long as one does in a network, so that lookups begin while no answer comes back yet.
+/// How long a lookup takes. Nobody here has anything to do meanwhile: the servers of a deployment do not share the scheduler's processors,
+/// and those of this process do not while lookups begin.
 const SEARCH: Duration = Duration::from_millis(500);
+
+/// What the scheduler may take of half of the rounds beside the lookups, in seconds. An optimised build took 0.6 s of 3,000 servers on two
+/// processors that it shared with others, one that is not six times as long.
+const OWN_PART: f64 = if cfg!(debug_assertions) { 4.0 } else { 1.0 };
+
+/// How much later the last lookups of half of the rounds may begin for each server that there is, in milliseconds: to begin one is to open a
+/// connection, which takes a processor 35 microseconds on a machine that has both ends of it.
+const MS_PER_SERVER: f64 = if cfg!(debug_assertions) { 0.4 } else { 0.1 };
+
+/// What a scheduler may take, in MB.
+const MEMORY: u64 = 200;
 
 /// How often the servers say that they are there.
 const BEAT: Duration = Duration::from_secs(30);
@@ -63,13 +77,18 @@ fn serve() -> (JoinSet<()>, u16) {
     let mut serving = JoinSet::new();
     serving.spawn(async move {
         let mut connections = JoinSet::new();
+        let published = Arc::new(Notify::new());
         loop {
             tokio::select! {
+                biased;
+                // Connections wait for being accepted, as the system has already done for us.
+                () = published.notified() => sleep(SEARCH).await,
                 accepted = listener.accept() => if let Ok((mut stream, _)) = accepted {
+                    let published = Arc::clone(&published);
                     connections.spawn(async move {
                         if let Some(asked) = read(&mut stream, 0).await {
-                            if asked.line.contains("/retrieve/") {
-                                sleep(SEARCH).await;
+                            if asked.line.contains("/provide") {
+                                published.notify_one();
                             }
                             let _ = stream.write_all(answer(&asked.line, &asked.body).as_bytes()).await;
                             let _ = stream.shutdown().await;
@@ -133,8 +152,7 @@ impl Field {
         println!("{servers} servers: the scheduler takes {memory} MB, and {:.2} s of a processor a round", {
             processor_seconds(self.scheduler.id()) / rounds as f64
         });
-        let mut slowest: f64 = 0.0;
-        let mut latest: f64 = 0.0;
+        let (mut own_parts, mut latest) = (Vec::new(), Vec::new());
         for (index, row) in self.tables.query(took).await.iter().enumerate() {
             let (took, late, ok): (f64, f64, i64) = (row.get(0), row.get(1), row.get(2));
             let [middle, p99, last] = [3, 4, 5].map(|column| row.get::<_, f64>(column) * 1e3);
@@ -145,17 +163,24 @@ impl Field {
             );
             // The first one meets a cold process.
             if index > 0 {
-                (slowest, latest) = (slowest.max(own), latest.max(p99));
+                own_parts.push(own);
+                latest.push(p99);
             }
             assert_eq!(ok, i64::try_from(servers).unwrap());
         }
+        let (own, latest) = (median(own_parts), median(latest));
         println!(
-            "{servers} servers: {slowest:.3} s a round at most beside the lookups, which begin within {latest:.1} ms"
+            "{servers} servers: {own:.3} s a round beside the lookups, which begin within {latest:.1} ms (medians)"
         );
-        if !cfg!(debug_assertions) {
-            assert!(memory < 200, "{memory} MB");
-        }
+        assert!(memory < MEMORY, "{memory} MB");
+        assert!(own < OWN_PART, "{own} s");
+        assert!(latest < MS_PER_SERVER * servers as f64, "{latest} ms");
     }
+}
+
+fn median(mut of: Vec<f64>) -> f64 {
+    of.sort_by(f64::total_cmp);
+    of[of.len() / 2]
 }
 
 /// What a process has taken of the processors (proc(5), `utime` and `stime`, in hundredths of a second).
