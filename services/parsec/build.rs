@@ -10,7 +10,8 @@ const CRATES: [&str; 8] =
     ["actix", "actix-web", "diesel", "libp2p", "libp2p-kad", "libp2p-quic", "libp2p-tcp", "tokio"];
 
 /// What tests may need of this machine, with the name of the `cfg` that says it is there.
-const PROGRAMS: [(&str, &str); 10] = [
+const PROGRAMS: [(&str, &str); 11] = [
+    ("chromium", "has_chromium"),
     ("docker-compose", "has_docker_compose"),
     ("faketime", "has_faketime"),
     ("go", "has_go"),

@@ -30,6 +30,7 @@ mod outages;
 mod pooler;
 mod pruned;
 mod refused;
+mod report;
 mod results;
 mod scale;
 mod secrets;

@@ -48,7 +48,7 @@ fn node(fleet: &str, region: &str) -> NewNode {
 }
 
 /// A database in which `optprov` publishes eight times as fast, and every twelfth publication runs into its limit.
-async fn database(url: &str) {
+pub(crate) async fn database(url: &str) {
     let store = parsec_store::connect(&url.parse().unwrap()).await.unwrap();
     store.migrate().await.unwrap();
     for (index, (fleet, ms)) in FLEETS.into_iter().enumerate() {

@@ -35,7 +35,7 @@ pub(crate) const HOUSES: &[House] = &[
     },
     House { at: "services/measure", ..SMALL },
     House { at: "services/output", ..SMALL },
-    House { at: "services/parsec", lines: Some(3_200), ..SMALL },
+    House { at: "services/parsec", lines: Some(3_900), ..SMALL },
     House { at: "services/results", ..SMALL },
     House { at: "services/settings", lines: Some(2_000), ..SMALL },
     House { at: "services/show", ..SMALL },

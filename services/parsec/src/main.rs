@@ -6,6 +6,7 @@
 //! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did
 //! - [`results`]: what was measured, by group, and two groups compared
 //! - [`export`]: measurements in files that other programs read; [`prune`]: old ones deleted
+//! - [`report`]: what a period comes to, as one page
 //! - [`bench`](mod@bench): strategies compared
 //! - [`migrate`]: the database brought up to date, or the SQL for it
 //! - [`spool`]: where rows wait while the database is away, and the command that shows and empties spools
@@ -33,6 +34,7 @@ mod process;
 mod provenance;
 mod prune;
 mod reload;
+mod report;
 mod results;
 mod scheduler;
 mod server;
@@ -105,6 +107,7 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
         Command::Compare(config) => return results::compare(*config).await,
         Command::Export(config) => return export::run(*config).await,
         Command::Prune(config) => return prune::run(*config).await,
+        Command::Report(config) => return report::run(*config).await,
         Command::Migrate(config) => migrate::run(*config).await?,
         Command::Spool(config) => return spool::run(*config).await,
         Command::Conformance(config) => return conformance::run(*config, look).await,

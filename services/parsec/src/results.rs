@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
-use parsec_measure::{ArchivedNode, NodeId, OperationKind, Share};
+use parsec_measure::{ArchivedNode, ArchivedOperation, NodeId, OperationKind, Share};
 use parsec_results::statistics::{self, Comparison, Sample};
 use parsec_results::{Group, Grouping, Looked, RecordGroup, Records};
 use parsec_settings::{
@@ -127,13 +127,14 @@ pub(crate) fn selected(common: &SelectionConfig, side: &Side, now: DateTime<Utc>
 }
 
 /// The measurements of a database.
-struct Reader {
-    archive: Arc<dyn Archive>,
-    nodes: BTreeMap<NodeId, ArchivedNode>,
+pub(crate) struct Reader {
+    pub(crate) archive: Arc<dyn Archive>,
+    /// Every server that ever announced itself.
+    pub(crate) nodes: BTreeMap<NodeId, ArchivedNode>,
 }
 
 impl Reader {
-    async fn open(config: &DatabaseConfig) -> anyhow::Result<Self> {
+    pub(crate) async fn open(config: &DatabaseConfig) -> anyhow::Result<Self> {
         let target = database::target(config)?;
         let archive = parsec_store::open_archive(&target).await.with_context(|| format!("database {target}"))?;
         let nodes = archive.nodes().await.with_context(|| format!("database {target}"))?;
@@ -173,18 +174,28 @@ impl Reader {
     }
 
     async fn read(&self, selection: &Selection, mut grouping: Grouping) -> anyhow::Result<(Vec<Group>, Looked)> {
+        self.each(selection, |operation| grouping.add(operation)).await?;
+        Ok(grouping.finish())
+    }
+
+    /// Shows every selected operation, in the order of their identities.
+    pub(crate) async fn each(
+        &self,
+        selection: &Selection,
+        mut see: impl FnMut(&ArchivedOperation),
+    ) -> anyhow::Result<()> {
         let mut after = None;
         loop {
             let page = self.archive.operations(selection, after).await?;
-            let Some(last) = page.last() else { return Ok(grouping.finish()) };
+            let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.id);
-            page.iter().for_each(|operation| grouping.add(operation));
+            page.iter().for_each(&mut see);
         }
     }
 }
 
 /// Which rows a result is made of.
-fn used(selection: &Selection, looked: Looked) -> String {
+pub(crate) fn used(selection: &Selection, looked: Looked) -> String {
     let Looked { grouped, from_own_records, later_looks } = looked;
     let mut told = format!("{grouped} attempts {}", told(selection));
     let left_out = [

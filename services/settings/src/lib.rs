@@ -30,6 +30,7 @@ mod key {
 mod markdown;
 mod programs;
 mod redact;
+mod report;
 mod results;
 #[cfg(test)]
 mod secrets;
@@ -49,6 +50,7 @@ pub use keeping::{ExportConfig, ExportFormat, PruneConfig};
 pub use parsec_layers::{Binary, CliError, ConfigError, Secret, Shell, Warning, secret_in_file};
 pub use programs::Command;
 pub use redact::redacted;
+pub use report::{ReportConfig, ReportFormat};
 pub use results::{CompareConfig, CompareFormat, ResultsConfig, ResultsFormat, SelectionConfig, Side, When};
 pub use serving::{DenylistFiles, DhtConfig, HealthConfig, PlaceConfig, SchedulerConfig, ServerConfig};
 pub use show::ShowConfig;

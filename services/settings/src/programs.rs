@@ -8,6 +8,7 @@ use crate::common::{CommonConfig, LogConfig};
 use crate::declare::{PREFIX, Settings};
 use crate::demo::DemoConfig;
 use crate::keeping::{ExportConfig, PruneConfig};
+use crate::report::ReportConfig;
 use crate::results::{CompareConfig, ResultsConfig};
 use crate::serving::{HealthConfig, SchedulerConfig, ServerConfig};
 use crate::show::ShowConfig;
@@ -105,6 +106,9 @@ programs! {
     Prune(PruneConfig) = "prune": "Says which measurements are older than they have to be kept, and deletes them if it is told to"
         ["parsec prune --keep 90d --database-url sqlite:parsec.db",
          "parsec prune --keep 90d --yes --db-host db.internal --db-user owner --db-password-file /run/secrets/owner"];
+    Report(ReportConfig) = "report": "Writes what a period comes to as one page: verdicts, figures, charts, failures, caveats"
+        ["parsec report --since 7d -o report.html --database-url sqlite:parsec.db",
+         "parsec report --since 2026-11-01 --until 2026-12-01 --format markdown > november.md"];
     Migrate(MigrateConfig) = "migrate": "Brings the database up to date, which servers and schedulers otherwise do when they start"
         ["parsec migrate --db-host db.internal --db-user owner --db-password-file /run/secrets/owner",
          "parsec migrate --print > parsec.sql", "parsec migrate --print --database-url sqlite:parsec.db | sqlite3 parsec.db"];

@@ -136,7 +136,7 @@ impl Value for Side {
 }
 
 /// A share, or so many percent.
-fn share_or_percent(text: &str) -> Reading<Share> {
+pub(crate) fn share_or_percent(text: &str) -> Reading<Share> {
     let (number, scale) = match text.strip_suffix('%') {
         Some(percent) => (percent.trim_end(), 100.0),
         None => (text, 1.0),

@@ -6,16 +6,19 @@
 //! - [`groups`]: many measurements, by what they have in common
 //! - [`bench`]: strategies side by side; [`rounds`]: rounds as they are played
 //! - [`compared`]: two groups of measurements, and what differs
+//! - [`chart`]: pictures of them; [`report`]: what a period comes to, as one page
 //! - [`words`]: numbers in words
 //! - [`Look`]: what the terminal can show
 
 pub mod bench;
+pub mod chart;
 pub mod compared;
 pub mod facts;
 pub mod groups;
 pub mod operation;
 pub mod recorded;
 mod records;
+pub mod report;
 pub mod rounds;
 pub mod sentences;
 mod table;

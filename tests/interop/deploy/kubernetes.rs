@@ -61,7 +61,9 @@ fn workloads(objects: &[Value]) -> Vec<Workload> {
         config_maps.map(|object| (text(&object["metadata"]["name"]), &object["data"])).collect();
     let mut found = Vec::new();
     for object in objects {
-        let containers = list(&object["spec"]["template"]["spec"]["containers"]).iter();
+        let template =
+            if object["kind"] == "CronJob" { &object["spec"]["jobTemplate"]["spec"] } else { &object["spec"] };
+        let containers = list(&template["template"]["spec"]["containers"]).iter();
         for container in containers.filter(|one| one["image"].as_str().is_some_and(|image| image.contains(IMAGE))) {
             let at = format!("{} {}", text(&object["kind"]), text(&object["metadata"]["name"]));
             let mut environment = image().environment;
@@ -158,6 +160,8 @@ async fn the_binary_takes_everything_that_kubectl_makes_of_the_overlays() {
         for workload in &workloads {
             binary.takes(workload).await;
         }
+        let reports = workloads.iter().filter(|one| one.args.first().is_some_and(|word| word == "report"));
+        assert_eq!(reports.count(), usize::from(overlay == "public"), "{overlay}: reports");
         let setting =
             |name: &str| workloads.iter().filter_map(|one| one.environment.get(name)).cloned().collect::<Vec<_>>();
         let mut served = setting("PARSEC_SERVER_FLEET");

@@ -18,6 +18,7 @@ pub(crate) fn sample(key: &Key, secret_file: &str) -> String {
         (_, "URL") => "sqlite:x.db".to_owned(),
         (_, "MODE") => "require".to_owned(),
         (_, "FORMAT") if key.name == "export.format" => "csv".to_owned(),
+        (_, "FORMAT") if key.name == "report.format" => "markdown".to_owned(),
         (_, "FORMAT") => "json".to_owned(),
         (_, "DIRECTIVES") => "libp2p_kad=debug".to_owned(),
         (_, "FILE") => secret_file.to_owned(),

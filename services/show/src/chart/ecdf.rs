@@ -1,0 +1,101 @@
+//! Which share of all due attempts was done after which time.
+
+use maud::html;
+use parsec_results::statistics::Ecdf;
+use serde_json::{Value, json};
+
+use super::axis::Scale;
+use super::frame::{Frame, Horizontal, Vertical, legend, line, n, svg};
+use super::{Chart, Data, Named};
+use crate::words;
+
+/// How many steps a line has at most: more are not seen.
+const STEPS: usize = 240;
+
+/// Which share of the attempts of every series the horizontal axis shows, so that a single straggler does not press all others to
+/// the left. How many lie beyond is said.
+const SHOWN: f64 = 0.99;
+
+/// The shares in the table of the chart, in percent.
+const TOLD: [u32; 21] = [1, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90, 95, 99];
+
+/// Where guides help to read the median and the ninth decile.
+const GUIDES: [f64; 2] = [0.5, 0.9];
+
+/// How an axis of times goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    /// Evenly, from zero.
+    FromZero,
+    /// By decades, so that what is short is seen as well.
+    ByDecades,
+}
+
+/// One line for each group. What failed is never done, so each line levels off at the success rate of its group.
+pub fn ecdf(title: &str, groups: &[Named<'_>], times: Times) -> Chart {
+    let drawn: Vec<_> = groups.iter().map(|group| (group, group.sample.ecdf(STEPS))).collect();
+    let end = drawn.iter().filter_map(|(group, _)| group.sample.survivors(SHOWN)).fold(0.0, f64::max);
+    let shortest = drawn.iter().filter_map(|(_, ecdf)| Some(ecdf.steps.first()?.seconds)).fold(f64::INFINITY, f64::min);
+    let scale = match times {
+        Times::FromZero => Scale::from_zero(end),
+        Times::ByDecades => Scale::logarithmic(shortest, end),
+    };
+    let names: Vec<_> =
+        groups.iter().map(|group| format!("{} (n = {})", group.name, group.sample.counts().due)).collect();
+    let (legend, top) = legend(&names);
+    let x = Horizontal { scale, ticks: scale.ticks(), name: "seconds since the start" };
+    let frame = Frame { top, height: 220.0, x, y: Vertical { scale: Scale::share(), name: "share of due attempts" } };
+    let inside = html! {
+        (legend) (frame.axes())
+        @for share in GUIDES {
+            path class="guide" d=(format!("M{} {}H{}", n(frame.left()), n(frame.py(share)), n(frame.right()))) {}
+        }
+        @for (index, (_, ecdf)) in drawn.iter().enumerate() { path class=(line(index)) d=(path(&frame, ecdf)) {} }
+    };
+    let says = says(&drawn.iter().map(|(group, ecdf)| (**group, ecdf)).collect::<Vec<_>>(), scale.high());
+    let rows = drawn.iter().flat_map(|(group, ecdf)| TOLD.iter().filter_map(|percent| told(group, ecdf, *percent)));
+    Chart {
+        title: title.to_owned(),
+        svg: svg(frame.bottom(), &format!("{title}: {says}"), &inside),
+        says,
+        data: Data::of(["group", "due", "share_percent", "seconds"], rows.collect()),
+    }
+}
+
+/// When so many percent of all due attempts were done, if they ever were.
+fn told(group: &Named<'_>, ecdf: &Ecdf, percent: u32) -> Option<Vec<Value>> {
+    let share = f64::from(percent) / 100.0;
+    let step = ecdf.steps.iter().find(|step| step.share >= share)?;
+    Some(vec![json!(group.name), json!(ecdf.n), json!(percent), json!(step.seconds)])
+}
+
+fn path(frame: &Frame, ecdf: &Ecdf) -> String {
+    let mut path = format!("M{} {}", n(frame.left()), n(frame.py(0.0)));
+    for step in ecdf.steps.iter().take_while(|step| step.seconds <= frame.x.scale.high()) {
+        path += &format!("H{}V{}", n(frame.px(step.seconds)), n(frame.py(step.share)));
+    }
+    path + &format!("H{}", n(frame.right()))
+}
+
+fn says(drawn: &[(Named<'_>, &Ecdf)], end: f64) -> String {
+    let told = drawn.iter().map(|(Named { name, sample }, _)| {
+        let counts = sample.counts();
+        match sample.success() {
+            Some(success) => format!("{name}: {} of {} succeeded", words::percent(success.share.value), counts.due),
+            None => format!("{name}: nothing was due"),
+        }
+    });
+    let mut says = told.collect::<Vec<_>>().join("; ");
+    let slower: usize = drawn
+        .iter()
+        .map(|(Named { sample, .. }, ecdf)| {
+            let succeeded = sample.counts().succeeded as f64;
+            let shown = ecdf.at(end) * sample.counts().due as f64;
+            (succeeded - shown).round().max(0.0) as usize
+        })
+        .sum();
+    if slower > 0 {
+        says += &format!(". {slower} more took longer than the axis shows");
+    }
+    says + "."
+}

@@ -1,0 +1,205 @@
+//! Quantiles with their intervals, period by period, and the failures under them.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use maud::{Markup, html};
+use parsec_results::statistics::{QUANTILES, Quantile, Reading, Sample};
+use serde_json::{Value, json};
+
+use super::axis::Scale;
+use super::frame::{Frame, Horizontal, Vertical, area, band, legend, line, n, svg};
+use super::{Chart, Data};
+use crate::words;
+
+/// The height of the upper and the lower part.
+const TIMES: f64 = 200.0;
+const FAILURES: f64 = 70.0;
+
+/// How wide the mark of a period is at most.
+const MARK: f64 = 10.0;
+
+/// The attempts of one group in one period.
+#[derive(Debug, Clone, Copy)]
+pub struct Period<'a> {
+    /// When it began.
+    pub from: DateTime<Utc>,
+    /// The attempts in it.
+    pub sample: &'a Sample,
+}
+
+/// p50, p90 and p99 of all due attempts with 95 % bands, and the share that failed below. Periods of the same `length` in the order of
+/// time; one without attempts may be missing, and leaves a gap. A quantile among failures, or that n does not carry, leaves a gap too.
+pub fn over_time(title: &str, periods: &[Period<'_>], length: TimeDelta) -> Chart {
+    let frames = Frames::of(periods, length);
+    let names = QUANTILES.map(|(name, _)| format!("{name} of all due attempts, with its 95 % interval"));
+    let drawn: Vec<_> = QUANTILES.iter().map(|(_, q)| frames.stretches(periods, *q, length)).collect();
+    // A line that has no point needs no name.
+    let named: Vec<_> =
+        names.into_iter().zip(&drawn).map(|(name, parts)| if parts.is_empty() { None } else { Some(name) }).collect();
+    let (legend, _) = legend(&named.into_iter().flatten().collect::<Vec<_>>());
+    let inside = html! {
+        (legend) (frames.times.axes()) (frames.failures.axes())
+        @for (index, parts) in drawn.iter().enumerate() { (frames.quantile(index, parts)) }
+        @for period in periods { (frames.failed(period, length)) }
+    };
+    let says = says(periods);
+    let rows = periods.iter().map(row);
+    let heads = [
+        "from",
+        "due",
+        "p50_seconds",
+        "p50_low",
+        "p50_high",
+        "p90_seconds",
+        "p90_low",
+        "p90_high",
+        "p99_seconds",
+        "p99_low",
+        "p99_high",
+        "failed_share",
+    ];
+    Chart {
+        title: title.to_owned(),
+        svg: svg(frames.failures.bottom(), &format!("{title}: {says}"), &inside),
+        says,
+        data: Data::of(heads, rows.collect()),
+    }
+}
+
+/// Where a quantile and the ends of its interval stand at one moment.
+#[derive(Clone, Copy)]
+struct Point {
+    x: f64,
+    value: f64,
+    low: f64,
+    high: f64,
+}
+
+struct Frames {
+    times: Frame,
+    failures: Frame,
+}
+
+impl Frames {
+    fn of(periods: &[Period<'_>], length: TimeDelta) -> Self {
+        let from = periods.first().map_or(DateTime::UNIX_EPOCH, |period| period.from);
+        let to = periods.last().map_or(from, |period| period.from) + length;
+        let scale = Scale::time(from, to);
+        let longest = periods.iter().flat_map(|period| QUANTILES.map(|(_, q)| period.sample.quantile(q)));
+        let longest = longest.flatten().map(|quantile| quantile.value).filter(|value| value.succeeded());
+        let longest = longest.map(Reading::seconds).fold(0.0, f64::max);
+        let most = periods.iter().filter_map(|period| failed(period.sample)).map(|share| share[2]).fold(0.0, f64::max);
+        let x = |ticks, name| Horizontal { scale, ticks, name };
+        let times = Frame {
+            top: 58.0,
+            height: TIMES,
+            x: x(Vec::new(), ""),
+            y: Vertical { scale: Scale::from_zero(longest * 1.1), name: "seconds" },
+        };
+        let failures = Frame {
+            top: times.bottom() - 16.0,
+            height: FAILURES,
+            x: x(scale.times(), "UTC"),
+            y: Vertical { scale: Scale::from_zero(100.0 * most), name: "failed, %" },
+        };
+        Self { times, failures }
+    }
+
+    /// The points of a quantile, in stretches without a gap.
+    fn stretches(&self, periods: &[Period<'_>], q: f64, length: TimeDelta) -> Vec<Vec<Point>> {
+        let mut stretches: Vec<Vec<Point>> = Vec::new();
+        let mut last: Option<DateTime<Utc>> = None;
+        for period in periods {
+            let quantile = period.sample.quantile(q).filter(|quantile| quantile.value.succeeded());
+            let Some(Quantile { value, low, high, .. }) = quantile else {
+                last = None;
+                continue;
+            };
+            let y = |reading: Reading| self.times.py(reading.seconds());
+            let x = self.times.px((period.from + length / 2).timestamp() as f64);
+            let point = Point { x, value: y(value), low: y(low), high: y(high) };
+            match stretches.last_mut().filter(|_| last.is_some_and(|last| last + length >= period.from)) {
+                Some(stretch) => stretch.push(point),
+                None => stretches.push(vec![point]),
+            }
+            last = Some(period.from);
+        }
+        stretches
+    }
+
+    fn quantile(&self, index: usize, stretches: &[Vec<Point>]) -> Markup {
+        let path = |points: &[Point], y: fn(&Point) -> f64| {
+            points.iter().map(|point| format!("{} {}", n(point.x), n(y(point)))).collect::<Vec<_>>().join("L")
+        };
+        html! {
+            @for points in stretches {
+                @if let [Point { x, value, low, high }] = points[..] {
+                    path class=(line(index)) d=(format!("M{} {}V{}M{} {}h6", n(x), n(low), n(high), n(x - 3.0), n(value))) {}
+                } @else {
+                    @let back: Vec<Point> = points.iter().rev().copied().collect();
+                    path class=(band(index)) d=(format!("M{}L{}Z", path(points, |point| point.high), path(&back, |point| point.low))) {}
+                    path class=(line(index)) d=(format!("M{}", path(points, |point| point.value))) {}
+                }
+            }
+        }
+    }
+
+    /// The share that failed in a period: a bar, and its interval on it.
+    fn failed(&self, period: &Period<'_>, length: TimeDelta) -> Markup {
+        let Some([share, low, high]) = failed(period.sample) else { return html! {} };
+        let frame = &self.failures;
+        let (from, to) = (period.from.timestamp() as f64, (period.from + length).timestamp() as f64);
+        let width = (0.7 * (frame.px(to) - frame.px(from))).min(MARK);
+        let middle = f64::midpoint(frame.px(from), frame.px(to));
+        let [floor, share, low, high] = [0.0, share, low, high].map(|share| frame.py(100.0 * share));
+        html! {
+            rect class=(area(1)) x=(n(middle - width / 2.0)) y=(n(share)) width=(n(width)) height=(n(floor - share)) {}
+            path class="axis" d=(format!("M{} {}V{}", n(middle), n(low), n(high))) {}
+        }
+    }
+}
+
+/// The share that failed, and the ends of its interval.
+fn failed(sample: &Sample) -> Option<[f64; 3]> {
+    let share = sample.success()?.share;
+    Some([1.0 - share.value, 1.0 - share.high, 1.0 - share.low])
+}
+
+fn row(period: &Period<'_>) -> Vec<Value> {
+    let mut row = vec![json!(period.from), json!(period.sample.counts().due)];
+    for (_, q) in QUANTILES {
+        let quantile = period.sample.quantile(q);
+        let seconds = |reading: Reading| reading.succeeded().then(|| reading.seconds());
+        row.extend(
+            quantile.map_or([Value::Null, Value::Null, Value::Null], |Quantile { value, low, high, .. }| {
+                [value, low, high].map(|reading| json!(seconds(reading)))
+            }),
+        );
+    }
+    row.push(json!(failed(period.sample).map(|[share, ..]| share)));
+    row
+}
+
+fn says(periods: &[Period<'_>]) -> String {
+    let medians: Vec<_> = periods
+        .iter()
+        .filter_map(|period| Some((period.sample.quantile(0.5)?.value, period.from)))
+        .filter(|(median, _)| median.succeeded())
+        .map(|(median, from)| (median.seconds(), from))
+        .collect();
+    let by_median = |a: &&(f64, DateTime<Utc>), b: &&(f64, DateTime<Utc>)| a.0.total_cmp(&b.0);
+    let (Some(least), Some(most)) = (medians.iter().min_by(by_median), medians.iter().max_by(by_median)) else {
+        return "Too little was measured in any period for a median.".to_owned();
+    };
+    let told = |(seconds, from): &(f64, DateTime<Utc>)| {
+        let time = words::duration(std::time::Duration::try_from_secs_f64(*seconds).unwrap_or_default());
+        format!("{time} ({})", from.format("%-d %b %H:%M"))
+    };
+    let due: usize = periods.iter().map(|period| period.sample.counts().due).sum();
+    let succeeded: usize = periods.iter().map(|period| period.sample.counts().succeeded).sum();
+    format!(
+        "The median was between {} and {}; {} of {due} due attempts failed.",
+        told(least),
+        told(most),
+        due - succeeded
+    )
+}

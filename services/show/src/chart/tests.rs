@@ -1,0 +1,93 @@
+//! What every chart has: a picture that is well-formed, bounded and safe, a sentence, and a table.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use parsec_measure::{ArchivedRounds, RoundOutcome};
+use parsec_results::statistics::Sample;
+
+use super::testing::sample;
+use super::*;
+
+fn start() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_000_000 - 1_795_000_000 % 86_400, 0).unwrap()
+}
+
+fn played() -> ArchivedRounds {
+    let played = [(Some(RoundOutcome::Complete), 40), (Some(RoundOutcome::TooFewNodes), 2), (None, 1)].into();
+    ArchivedRounds { played, skipped: 3 }
+}
+
+/// One chart of each kind, of the same groups.
+fn all(name: &str, samples: &[Sample]) -> Vec<Chart> {
+    let named: Vec<_> = samples.iter().map(|sample| Named { name, sample }).collect();
+    let day = |(index, sample)| Period { from: start() + TimeDelta::days(index), sample };
+    let days: Vec<_> = (0..).zip(samples).map(day).collect();
+    let cells: Vec<_> = samples.iter().map(|sample| Cell { row: name, column: "eu", sample }).collect();
+    vec![
+        ecdf(name, &named, Times::FromZero),
+        ecdf(name, &named, Times::ByDecades),
+        boxes(name, &named),
+        over_time(name, &days, TimeDelta::days(1)),
+        heat(name, 0.5, &cells),
+        rounds(name, &played()),
+    ]
+}
+
+fn is_well_formed(svg: &str) {
+    let mut reader = quick_xml::Reader::from_str(svg);
+    reader.config_mut().check_end_names = true;
+    while !matches!(reader.read_event().unwrap_or_else(|error| panic!("{error}: {svg}")), quick_xml::events::Event::Eof)
+    {
+    }
+}
+
+#[test]
+fn every_chart_is_a_well_formed_picture_with_a_sentence_and_a_table() {
+    let samples = [sample(400, 500, 20), sample(380, 900, 7), sample(300, 200, 2)];
+    for chart in all("default", &samples) {
+        is_well_formed(&chart.svg);
+        assert!(chart.svg.contains("aria-label=\"default: "), "{}", chart.svg);
+        assert!(chart.says.ends_with('.') && !chart.says.contains("NaN"), "{}", chart.says);
+        assert!(!chart.svg.contains("NaN") && !chart.svg.contains("inf"), "{}", chart.svg);
+        assert!(!chart.data.rows.is_empty());
+        assert!(chart.data.rows.iter().all(|row| row.len() == chart.data.heads.len()), "{:?}", chart.data.heads);
+        assert_eq!(chart.data.csv().lines().count(), chart.data.rows.len() + 1);
+        assert!(chart.svg.len() < 20_000, "{} bytes", chart.svg.len());
+    }
+}
+
+#[test]
+fn nothing_measured_and_nothing_but_failures_are_drawn_all_the_same() {
+    for samples in [vec![], vec![sample(0, 1, 1)], vec![sample(3, 100, 2)], vec![sample(60, 100, 1)]] {
+        for chart in all("default", &samples) {
+            is_well_formed(&chart.svg);
+            assert!(!chart.svg.contains("NaN"), "{}", chart.svg);
+        }
+    }
+}
+
+#[test]
+fn a_name_with_markup_in_it_is_text() {
+    for chart in all("<script>alert(1)</script>\"&", &[sample(100, 500, 20)]) {
+        is_well_formed(&chart.svg);
+        assert!(!chart.svg.contains("<script"), "{}", chart.svg);
+    }
+}
+
+#[test]
+fn a_line_levels_off_at_the_success_rate() {
+    let half = sample(200, 100, 2);
+    let chart = ecdf("lookups", &[Named { name: "default", sample: &half }], Times::FromZero);
+    let last = chart.data.rows.last().unwrap();
+    assert_eq!(last[2], 50, "no larger share was ever done");
+    assert_eq!(chart.says, "default: 50 % of 200 succeeded.");
+}
+
+#[test]
+fn a_day_without_attempts_leaves_a_gap() {
+    let one = sample(100, 500, 20);
+    let day = |index| Period { from: start() + TimeDelta::days(index), sample: &one };
+    let whole = over_time("a", &[0, 1, 2, 3].map(day), TimeDelta::days(1));
+    let gap = over_time("a", &[0, 1, 3, 4].map(day), TimeDelta::days(1));
+    let bands = |chart: &Chart| chart.svg.matches("class=\"b b0\"").count();
+    assert_eq!((bands(&whole), bands(&gap)), (1, 2));
+}

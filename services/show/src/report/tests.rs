@@ -1,0 +1,134 @@
+use parsec_measure::OutcomeClass;
+use parsec_results::statistics::{Comparison, Observation, Sample, compare};
+use std::time::Duration;
+
+use super::*;
+use crate::chart::Times;
+use crate::compared::{Pair, Pairs};
+use chrono::{DateTime, TimeDelta};
+use parsec_measure::{ArchivedRounds, OperationKind, RoundOutcome};
+use parsec_results::Group;
+
+fn sample(first: u64, rounds: u64, ms: u64) -> Sample {
+    let observation = |round: u64| Observation {
+        round: first + round,
+        stratum: 0,
+        class: if round.is_multiple_of(20) { OutcomeClass::Timeout } else { OutcomeClass::Ok },
+        duration: Duration::from_millis(ms + 13 * (round * 7_919 % 101)),
+    };
+    (0..rounds).map(observation).collect()
+}
+
+/// Seven days of three fleets in seven regions.
+fn measurements(strange: &str) -> Measurements {
+    let fleets = ["default", "optprov", strange];
+    let regions = ["us-east-1", "us-west-1", "eu-central-1", "sa-east-1", "af-south-1", "ap-southeast-2", "me-south-1"];
+    let kinds = [OperationKind::Provide, OperationKind::Retrieve];
+    let since = DateTime::from_timestamp(1_795_046_400, 0).unwrap();
+    let group = |common: Vec<String>, kind, index: usize, n| Group {
+        common,
+        kind,
+        sample: sample(0, n, 500 + 150 * index as u64),
+    };
+    let over = |seconds: &[String], n: u64| -> Vec<Group> {
+        let all = fleets.iter().flat_map(|fleet| seconds.iter().map(move |second| (fleet, second)));
+        let all = all.enumerate().flat_map(|(index, (fleet, second))| {
+            kinds.map(|kind| group(vec![(*fleet).to_owned(), second.clone()], kind, index % 7, n))
+        });
+        all.collect()
+    };
+    let by_fleet: Vec<_> = fleets
+        .iter()
+        .enumerate()
+        .flat_map(|(index, fleet)| kinds.map(|kind| group(vec![(*fleet).to_owned()], kind, index, 2_000)))
+        .collect();
+    let pair = |a: &Group, b: &Group| {
+        let compared =
+            compare(&[(&a.sample, &b.sample)], Comparison { resamples: 300, ..Comparison::default() }).remove(0);
+        let compared = compared.map_err(|error| error.to_string());
+        Pair {
+            common: String::new(),
+            kind: a.kind,
+            samples: (a.sample.clone(), b.sample.clone()),
+            left_out: 0,
+            compared,
+        }
+    };
+    let pairs =
+        Pairs { names: ("default".to_owned(), "optprov".to_owned()), pairs: vec![pair(&by_fleet[0], &by_fleet[2])] };
+    let before = Pairs {
+        names: ("before".to_owned(), "now".to_owned()),
+        pairs: vec![Pair { common: "default".to_owned(), ..pair(&by_fleet[0], &by_fleet[0]) }],
+    };
+    let days: Vec<_> = (0..7).map(|day| (since + TimeDelta::days(day)).format("%F").to_string()).collect();
+    Measurements {
+        since,
+        until: since + TimeDelta::days(7),
+        made: since + TimeDelta::days(7),
+        version: "0.1.0".to_owned(),
+        used: vec!["12000 attempts of postgres://reader@db/parsec.".to_owned()],
+        servers: fleets
+            .iter()
+            .flat_map(|fleet| regions.map(|region| (((*fleet).to_owned(), region.to_owned()), 1)))
+            .collect(),
+        by_region: over(&regions.map(str::to_owned), 300),
+        by_day: over(&days, 300),
+        by_fleet,
+        rounds: ArchivedRounds { played: [(Some(RoundOutcome::Complete), 2_000)].into(), skipped: 3 },
+        fleets: vec![pairs],
+        before: Some(before),
+        times: Times::FromZero,
+    }
+}
+
+fn is_well_formed(html: &str) {
+    let body = html.split_once("<body>").unwrap().1.split_once("</html>").unwrap().0;
+    let whole = format!("<body>{body}");
+    let mut reader = quick_xml::Reader::from_str(&whole);
+    reader.config_mut().check_end_names = true;
+    while !matches!(reader.read_event().unwrap_or_else(|error| panic!("{error}")), quick_xml::events::Event::Eof) {}
+}
+
+#[test]
+fn three_fleets_in_seven_regions_for_seven_days_fit_in_a_file_that_can_be_mailed() {
+    let html = report(&measurements("fullrt")).html();
+    assert!(html.len() < 500_000, "{} bytes", html.len());
+    is_well_formed(&html);
+}
+
+#[test]
+fn nothing_runs_and_nothing_is_loaded() {
+    let html = report(&measurements("<script>alert(1)</script>")).html();
+    is_well_formed(&html);
+    let lower = html.to_lowercase();
+    assert!(!lower.contains("<script") && !lower.contains("onclick"));
+    assert!(lower.contains("content=\"default-src 'none'; style-src 'unsafe-inline'\""));
+    let links = html.split("href=\"").skip(1).map(|rest| &rest[..5]);
+    assert!(links.into_iter().all(|link| link.starts_with('#') || link == "data:"));
+    assert!(!html.contains("src=\""));
+}
+
+#[test]
+fn a_verdict_has_its_interval_and_a_tile_its_n() {
+    let markdown = report(&measurements("fullrt")).markdown();
+    assert!(markdown.contains("- publications: optprov is slower than default at p50, 1."), "{markdown}");
+    assert!(markdown.contains("### Publications of default\n\n- p50: **"), "{markdown}");
+    assert!(markdown.contains("n = 2000; as in the period before"), "{markdown}");
+    assert!(markdown.contains("| default | provide | timeout | 100 | 2000 | 5.0 % ("), "{markdown}");
+}
+
+#[test]
+fn what_n_does_not_carry_is_named_and_not_shown() {
+    let mut few = measurements("fullrt");
+    few.by_fleet =
+        vec![Group { common: vec!["default".to_owned()], kind: OperationKind::Provide, sample: sample(0, 30, 100) }];
+    let markdown = report(&few).markdown();
+    assert!(markdown.contains("default provide: 30 due attempts do not carry p90 or p99."), "{markdown}");
+    assert!(!markdown.contains("- p99: **"), "{markdown}");
+}
+
+#[test]
+fn strange_text_breaks_no_table() {
+    let markdown = report(&measurements("a|b\n<img>")).markdown();
+    assert!(markdown.contains("a\\|b &lt;img>"), "{markdown}");
+}

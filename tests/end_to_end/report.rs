@@ -1,0 +1,92 @@
+//! The report on a period, made by the real binary and opened in a real browser.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::process::{Ended, Process};
+use crate::results::database;
+use crate::stage::Stage;
+
+/// The second day of the database, whose first is the period before.
+const PERIOD: [&str; 4] = ["--since", "2026-09-22", "--until", "2026-09-23"];
+
+async fn report(stage: &Stage, url: &str, more: &[&str]) -> Ended {
+    Process::start(stage, &[&["report", "--database-url", url][..], more].concat()).end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_has_verdicts_figures_charts_failures_and_caveats_in_one_file() {
+    let (stage, file) = (Stage::begin(), parsec_test_support::sqlite_file());
+    database(&file.url()).await;
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("report.html");
+    let ended = report(&stage, &file.url(), &[&PERIOD[..], &["--output", path.to_str().unwrap()]].concat()).await;
+    assert_eq!(ended.code(), 0, "{}", ended.err);
+    let html = std::fs::read_to_string(&path).unwrap();
+    for part in [
+        "optprov is faster than default at p50",
+        "Publications of optprov, by day",
+        "timeout",
+        "24 due attempts do not carry p90 or p99",
+        "n = 24",
+        "in the period before",
+    ] {
+        assert!(html.contains(part), "no `{part}` in\n{html}");
+    }
+    assert!(html.matches("<svg").count() > 10 && !html.contains("NaN"));
+    let left: Vec<_> = std::fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(".part")), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_for_an_issue_tracker_goes_to_stdout() {
+    let (stage, file) = (Stage::begin(), parsec_test_support::sqlite_file());
+    database(&file.url()).await;
+    let ended = report(&stage, &file.url(), &[&PERIOD[..], &["--format", "markdown"]].concat()).await;
+    assert_eq!((ended.code(), ended.err.as_str()), (0, ""));
+    let text = ended.out.join("\n");
+    assert!(text.starts_with("# What parsec measured\n") && text.contains("| fleet | kind | class |"), "{text}");
+    assert!(!text.contains("<svg"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_that_cannot_be_made_is_one_sentence() {
+    let (stage, file) = (Stage::begin(), parsec_test_support::sqlite_file());
+    database(&file.url()).await;
+    let output = ["--output", "/nowhere/report.html"];
+    for (more, expected) in [
+        (vec!["--since", "2020-01-01", "--until", "2020-01-02"], "no measurement is recorded"),
+        (vec!["--since", "2026-09-23", "--until", "2026-09-22"], "nothing lies between"),
+        ([&PERIOD[..], &output].concat(), "report /nowhere/report.html: No such file"),
+    ] {
+        let ended = report(&stage, &file.url(), &more).await;
+        assert_eq!(ended.code(), 1, "{more:?}: {}", ended.err);
+        assert!(ended.err.contains(expected) && ended.err.trim().lines().count() == 1, "{more:?}: {}", ended.err);
+    }
+}
+
+/// Runs Chromium on a file without a window; returns what it wrote to stderr, where its console is.
+fn chromium(profile: &Path, words: &[&str], page: &Path) -> String {
+    let mut command = Command::new("chromium");
+    command.args(["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"]);
+    command.arg(format!("--user-data-dir={}", profile.display())).args(words);
+    let output = command.arg(format!("file://{}", page.display())).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(has_chromium), ignore = "needs Chromium")]
+async fn a_browser_opens_the_report_without_a_complaint_and_prints_it() {
+    let (stage, file) = (Stage::begin(), parsec_test_support::sqlite_file());
+    database(&file.url()).await;
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("report.html");
+    let ended = report(&stage, &file.url(), &[&PERIOD[..], &["--output", path.to_str().unwrap()]].concat()).await;
+    assert_eq!(ended.code(), 0, "{}", ended.err);
+    let (profile, print) = (place.path().join("browser"), place.path().join("report.pdf"));
+    let said = chromium(&profile, &[&format!("--print-to-pdf={}", print.display())], &path);
+    assert!(!said.contains("CONSOLE"), "{said}");
+    assert!(std::fs::read(&print).unwrap().starts_with(b"%PDF-"));
+}
