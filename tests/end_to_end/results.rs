@@ -1,9 +1,11 @@
 //! Questions about what was measured, asked of a database that nobody writes to any more.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use parsec_generator::{History, write};
 use parsec_measure::{
     Attempt, AttemptId, Measured, NodeId, OperationKind, OutcomeClass, Round, RoundId, RoundOutcome, SchedulerId,
 };
@@ -198,4 +200,39 @@ async fn a_question_that_has_no_answer_is_one_sentence() {
     let nowhere = ask(&stage, &["results", "--database-url", "sqlite:/nowhere/parsec.db"]).await;
     assert_eq!(nowhere.code(), 1);
     assert!(nowhere.err.contains("No such file"), "{}", nowhere.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_became_of_records_is_told_with_of_how_many() {
+    let (stage, file) = (Stage::begin(), parsec_test_support::sqlite_file());
+    let store = parsec_store::connect(&file.url().parse().unwrap()).await.unwrap();
+    store.migrate().await.unwrap();
+    let history = History { operations: 840, traces: 0.0, checks: 0.5, ..History::default() };
+    write(Arc::clone(&store), history, |_| ()).await.unwrap();
+
+    let table = ask(&stage, &["results", "--database-url", &file.url()]).await;
+    let text = table.out.join("\n");
+    for part in ["Records: ", "stored", "confirmed", "after 0 h", "after 1 h", "after 12 h", "after 24 h"] {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+    let document = ask(&stage, &["results", "--format", "json", "--database-url", &file.url()]).await.out.concat();
+    let groups: Vec<Value> = serde_json::from_str(&document).unwrap();
+    for group in groups.iter().filter(|group| group["kind"] == "provide") {
+        let records = &group["records"];
+        assert_eq!(
+            (&records["publications"], &records["finally"]["stored"]["n"]),
+            (&40.into(), &group["counts"]["succeeded"])
+        );
+        let stored = records["finally"]["stored"]["mean"].as_f64().unwrap();
+        assert!((17.0..20.0).contains(&stored), "{group}");
+        let verified = records["verified"].as_array().unwrap();
+        assert_eq!(verified.len(), 4, "one for each age");
+        // The history loses records with time.
+        let share = |age: usize| verified[age]["share"]["value"].as_f64().unwrap();
+        assert!(share(0) > share(3) && verified.iter().all(|age| age["checks"].as_u64() > Some(5)), "{records}");
+    }
+    assert!(groups.iter().all(|group| group["kind"] == "provide" || group["records"].is_null()));
+    let rows =
+        ask(&stage, &["results", "--format", "csv", "--kind", "provide", "--database-url", &file.url()]).await.out;
+    assert!(rows[0].contains("stored_finally_mean,") && rows[0].contains("held_after_86400s_checks"), "{rows:?}");
 }

@@ -215,32 +215,49 @@ pub(crate) trait DatasetQueries: Send {
     ) -> impl Future<Output = QueryResult<(Vec<Line>, Option<Key>)>> + Send;
 }
 
-macro_rules! implement_dataset_queries {
-    (for $connection:ty, as $dialect:ident, keys $key:ty, times $time:ty) => {
-        impl DatasetQueries for $connection {
-            async fn page(&mut self, dataset: Dataset, range: Selected) -> QueryResult<(Vec<Line>, Option<Key>)> {
-                let bound = |sql: String, last: Key| {
-                    sql_query(sql)
-                        .bind::<$key, _>(range.after)
-                        .bind::<$key, _>(last)
-                        .bind::<$time, _>(range.since)
-                        .bind::<$time, _>(range.until)
-                        .bind::<Text, _>(json(&range.fleets))
-                        .bind::<Text, _>(json(&range.regions))
-                        .bind::<Text, _>(range.kind.unwrap_or_default())
-                };
-                let ends: Vec<Line> = bound(dataset.end_sql(&$dialect), range.before).load(self).await?;
-                let next = ends.as_slice().first().and_then(Line::first_key);
-                let last = next.unwrap_or(range.before);
-                let rows = bound(dataset.rows_sql(&$dialect), last).load(self).await?;
-                Ok((rows, next))
-            }
-        }
+/// A statement with what is selected, in the order of [`Dataset::selected`].
+macro_rules! bound {
+    ($sql:expr, up to $last:expr, of $range:ident, keys $key:ty, times $time:ty) => {
+        sql_query($sql)
+            .bind::<$key, _>($range.after)
+            .bind::<$key, _>($last)
+            .bind::<$time, _>($range.since)
+            .bind::<$time, _>($range.until)
+            .bind::<Text, _>(json(&$range.fleets))
+            .bind::<Text, _>(json(&$range.regions))
+            .bind::<Text, _>($range.kind.unwrap_or_default())
     };
 }
 
-implement_dataset_queries!(for Session, as POSTGRES, keys SqlUuid, times Timestamptz);
-implement_dataset_queries!(for AsyncSqliteConnection, as SQLITE, keys Text, times TimestamptzSqlite);
+impl DatasetQueries for Session {
+    async fn page(&mut self, dataset: Dataset, range: Selected) -> QueryResult<(Vec<Line>, Option<Key>)> {
+        let end = bound!(dataset.end_sql(&POSTGRES), up to range.before, of range, keys SqlUuid, times Timestamptz);
+        let next = key_of(end.load(self).await?);
+        let last = next.unwrap_or(range.before);
+        let rows = bound!(dataset.rows_sql(&POSTGRES), up to last, of range, keys SqlUuid, times Timestamptz);
+        Ok((rows.load(self).await?, next))
+    }
+}
+
+impl DatasetQueries for AsyncSqliteConnection {
+    /// Each row is read where it stands: to hand it over first, it would be copied cell by cell, which takes longer than all the rest.
+    async fn page(&mut self, dataset: Dataset, range: Selected) -> QueryResult<(Vec<Line>, Option<Key>)> {
+        let page = self.spawn_blocking(move |conn| {
+            let end =
+                bound!(dataset.end_sql(&SQLITE), up to range.before, of range, keys Text, times TimestamptzSqlite);
+            let next = key_of(diesel::RunQueryDsl::load(end, conn)?);
+            let last = next.unwrap_or(range.before);
+            let rows = bound!(dataset.rows_sql(&SQLITE), up to last, of range, keys Text, times TimestamptzSqlite);
+            Ok((diesel::RunQueryDsl::load(rows, conn)?, next))
+        });
+        page.await
+    }
+}
+
+/// The key in the one row that was found, if any was.
+fn key_of(found: Vec<Line>) -> Option<Key> {
+    found.into_iter().next().and_then(|line| line.first_key())
+}
 
 /// In the terms of the domain.
 ///

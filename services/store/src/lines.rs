@@ -1,6 +1,6 @@
 //! Rows of statements that are written by hand, whatever their columns are, and what is written differently for PostgreSQL and SQLite.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, QueryableByName};
 use diesel::pg::{Pg, PgValue};
@@ -68,9 +68,9 @@ fn read(cell: Cell, column: &Column) -> Result<Cell, String> {
         (_, Cell::Null) => Ok(Cell::Null),
         (CellKind::Bool, Cell::Int(value)) => Ok(Cell::Bool(value != 0)),
         (CellKind::Float, Cell::Int(value)) => Ok(Cell::Float(value as f64)),
-        (CellKind::Time, Cell::Text(text)) => match DateTime::parse_from_str(&text, SQLITE_TIME) {
-            Ok(time) => Ok(Cell::Time(time.to_utc())),
-            Err(_) => Err(expected(&Cell::Text(text), "time")),
+        (CellKind::Time, Cell::Text(text)) => match sqlite_time(&text) {
+            Some(time) => Ok(Cell::Time(time)),
+            None => Err(expected(&Cell::Text(text), "time")),
         },
         (CellKind::Text | CellKind::Words | CellKind::Document, cell @ Cell::Text(_))
         | (CellKind::Int, cell @ Cell::Int(_))
@@ -79,6 +79,32 @@ fn read(cell: Cell, column: &Column) -> Result<Cell, String> {
         | (CellKind::Time, cell @ Cell::Time(_)) => Ok(cell),
         (kind, cell) => Err(expected(&cell, kind.as_str())),
     }
+}
+
+/// A moment as SQLite keeps it. Those that we write are read by their places: a million rows have four million of them.
+fn sqlite_time(text: &str) -> Option<DateTime<Utc>> {
+    written_time(text).or_else(|| Some(DateTime::parse_from_str(text, SQLITE_TIME).ok()?.to_utc()))
+}
+
+/// `2026-11-27 13:00:00.123456+00:00`, of any number of digits behind the point.
+fn written_time(text: &str) -> Option<DateTime<Utc>> {
+    let text = text.strip_suffix("+00:00")?;
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_date = |(at, byte): (usize, &u8)| match at {
+        4 | 7 => *byte == b'-',
+        10 => *byte == b' ',
+        13 | 16 => *byte == b':',
+        _ => byte.is_ascii_digit(),
+    };
+    let is_fraction = fraction.len() <= 9 && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.len() != 19 || !is_fraction || !whole.as_bytes().iter().enumerate().all(is_date) {
+        return None;
+    }
+    let number = |digits: &str| digits.bytes().fold(0_u32, |number, digit| 10 * number + u32::from(digit - b'0'));
+    let part = |range: std::ops::Range<usize>| number(&whole[range]);
+    let nanos = number(fraction) * 10_u32.pow(9 - fraction.len() as u32);
+    let date = NaiveDate::from_ymd_opt(i32::try_from(part(0..4)).ok()?, part(5..7), part(8..10))?;
+    Some(date.and_hms_nano_opt(part(11..13), part(14..16), part(17..19), nanos)?.and_utc())
 }
 
 /// The cells of a row, each made by `cell`.
@@ -131,9 +157,35 @@ impl QueryableByName<Sqlite> for Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn column(kind: CellKind) -> Column {
         Column { name: "due", kind, unit: "", nullable: true, meaning: "" }
+    }
+
+    proptest! {
+        #[test]
+        fn a_time_that_is_read_by_its_places_is_the_one_that_was_written(micros in 0..253_402_300_799_000_000i64, digits in 0..3usize) {
+            // diesel leaves out the fraction, or gives it 3, 6 or 9 digits.
+            let time = DateTime::from_timestamp_micros(micros - micros % [1_000_000, 1_000, 1][digits]).unwrap();
+            let text = time.format("%F %T%.f+00:00").to_string();
+            prop_assert_eq!(written_time(&text), Some(time));
+        }
+
+        #[test]
+        fn whatever_is_written_otherwise_is_left_to_others(text in "[0-9: .+-]{0,34}") {
+            prop_assert!(written_time(&text).is_none_or(|time| sqlite_time(&text) == Some(time)));
+        }
+    }
+
+    #[test]
+    fn times_of_other_places_and_nonsense_are_told_apart() {
+        let read = |text| sqlite_time(text).map(|time| time.to_rfc3339());
+        assert_eq!(read("2026-11-27 13:00:00.5+02:00").as_deref(), Some("2026-11-27T11:00:00.500+00:00"));
+        for text in ["", "2026-11-27", "2026-13-27 13:00:00+00:00", "2026-11-27 13:00:00", "2026-11-27T13:00:00+00:00"]
+        {
+            assert_eq!(read(text), None, "{text}");
+        }
     }
 
     #[test]

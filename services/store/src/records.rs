@@ -60,22 +60,28 @@ macro_rules! bound {
     };
 }
 
-macro_rules! implement_record_queries {
-    (for $connection:ty, as $dialect:ident, keys $key:ty, times $time:ty) => {
-        impl RecordQueries for $connection {
-            async fn publications(&mut self, selected: Selected) -> QueryResult<Vec<Line>> {
-                bound!(publications_sql(&$dialect), selected, $key, $time).load(self).await
-            }
+impl RecordQueries for Session {
+    async fn publications(&mut self, selected: Selected) -> QueryResult<Vec<Line>> {
+        bound!(publications_sql(&POSTGRES), selected, SqlUuid, Timestamptz).load(self).await
+    }
 
-            async fn checks(&mut self, selected: Selected) -> QueryResult<Vec<Line>> {
-                bound!(checks_sql(&$dialect), selected, $key, $time).load(self).await
-            }
-        }
-    };
+    async fn checks(&mut self, selected: Selected) -> QueryResult<Vec<Line>> {
+        bound!(checks_sql(&POSTGRES), selected, SqlUuid, Timestamptz).load(self).await
+    }
 }
 
-implement_record_queries!(for Session, as POSTGRES, keys SqlUuid, times Timestamptz);
-implement_record_queries!(for AsyncSqliteConnection, as SQLITE, keys Text, times TimestamptzSqlite);
+/// Each row is read where it stands, as those of datasets are.
+impl RecordQueries for AsyncSqliteConnection {
+    async fn publications(&mut self, selected: Selected) -> QueryResult<Vec<Line>> {
+        let query = bound!(publications_sql(&SQLITE), selected, Text, TimestamptzSqlite);
+        self.spawn_blocking(move |conn| diesel::RunQueryDsl::load(query, conn)).await
+    }
+
+    async fn checks(&mut self, selected: Selected) -> QueryResult<Vec<Line>> {
+        let query = bound!(checks_sql(&SQLITE), selected, Text, TimestamptzSqlite);
+        self.spawn_blocking(move |conn| diesel::RunQueryDsl::load(query, conn)).await
+    }
+}
 
 fn selected_sql(key: &str, time: &str, Dialect { list, .. }: &Dialect) -> String {
     format!(

@@ -1,6 +1,7 @@
 -- Flat tables for questions: every row names the fleet, the region, the strategy and the peer id of the server, so that most need no join.
 --
 -- A migration that changes a column that a view shows, or makes a table anew on SQLite, has to drop the views first and make them again.
+-- What is looked up for single rows is no join: a page out of the middle of a million rows would read the other table from its beginning.
 CREATE VIEW v_operations AS
 SELECT
     o.id AS id,
@@ -33,16 +34,17 @@ SELECT
     o.holders_confirmed AS holders_confirmed,
     o.holders_failed AS holders_failed,
     o.holders_pending AS holders_pending,
-    (SELECT f.stored FROM follow_ups f WHERE f.operation_id = o.id ORDER BY f.ended_at DESC LIMIT 1) AS finally_stored,
-    (SELECT f.confirmed FROM follow_ups f WHERE f.operation_id = o.id ORDER BY f.ended_at DESC LIMIT 1) AS finally_confirmed,
+    CASE WHEN o.kind = 'provide'
+        THEN (SELECT f.stored FROM follow_ups f WHERE f.operation_id = o.id ORDER BY f.ended_at DESC LIMIT 1) END AS finally_stored,
+    CASE WHEN o.kind = 'provide'
+        THEN (SELECT f.confirmed FROM follow_ups f WHERE f.operation_id = o.id ORDER BY f.ended_at DESC LIMIT 1) END AS finally_confirmed,
     o.fallback AS fallback,
     o.from_own_records AS from_own_records,
     o.found_publisher AS found_publisher,
-    t.why_kept AS why_kept,
+    CASE WHEN o.trace_id IS NOT NULL THEN (SELECT t.why_kept FROM traces t WHERE t.id = o.trace_id) END AS why_kept,
     o.created_at AS created_at
 FROM operations o
-JOIN nodes_ecs n ON n.id = o.node_id
-LEFT JOIN traces t ON t.id = o.id;
+JOIN nodes_ecs n ON n.id = o.node_id;
 
 CREATE VIEW v_requests AS
 SELECT

@@ -1,6 +1,7 @@
 -- Flat tables for questions: every row names the fleet, the region, the strategy and the peer id of the server, so that most need no join.
 --
 -- A migration that changes a column that a view shows, or makes a table anew on SQLite, has to drop the views first and make them again.
+-- What is looked up for single rows is no join: a page out of the middle of a million rows would read the other table from its beginning.
 CREATE VIEW v_operations AS
 SELECT
     o.id AS id,
@@ -8,9 +9,9 @@ SELECT
     o.kind AS kind,
     n.fleet AS fleet,
     n.region AS region,
-    CASE WHEN json_valid(n.dependencies) THEN json_extract(n.dependencies, '$.strategy') END AS strategy,
+    json_extract(n.dependencies, '$.strategy') AS strategy,
     n.peer_id AS peer_id,
-    CASE WHEN json_valid(n.dependencies) THEN json_extract(n.dependencies, '$.version') END AS server_version,
+    json_extract(n.dependencies, '$.version') AS server_version,
     o.node_id AS node_id,
     o.scheduler_id AS scheduler_id,
     o.probe AS probe,
@@ -33,16 +34,17 @@ SELECT
     o.holders_confirmed AS holders_confirmed,
     o.holders_failed AS holders_failed,
     o.holders_pending AS holders_pending,
-    (SELECT f.stored FROM follow_ups f WHERE f.operation_id = o.id ORDER BY f.ended_at DESC LIMIT 1) AS finally_stored,
-    (SELECT f.confirmed FROM follow_ups f WHERE f.operation_id = o.id ORDER BY f.ended_at DESC LIMIT 1) AS finally_confirmed,
+    CASE WHEN o.kind = 'provide'
+        THEN (SELECT f.stored FROM follow_ups f WHERE f.operation_id = o.id ORDER BY f.ended_at DESC LIMIT 1) END AS finally_stored,
+    CASE WHEN o.kind = 'provide'
+        THEN (SELECT f.confirmed FROM follow_ups f WHERE f.operation_id = o.id ORDER BY f.ended_at DESC LIMIT 1) END AS finally_confirmed,
     o.fallback AS fallback,
     o.from_own_records AS from_own_records,
     o.found_publisher AS found_publisher,
-    t.why_kept AS why_kept,
+    CASE WHEN o.trace_id IS NOT NULL THEN (SELECT t.why_kept FROM traces t WHERE t.id = o.trace_id) END AS why_kept,
     o.created_at AS created_at
 FROM operations o
-JOIN nodes_ecs n ON n.id = o.node_id
-LEFT JOIN traces t ON t.id = o.id;
+JOIN nodes_ecs n ON n.id = o.node_id;
 
 CREATE VIEW v_requests AS
 SELECT
@@ -109,7 +111,7 @@ SELECT
     r.fleets AS fleets,
     n.fleet AS fleet,
     n.region AS region,
-    CASE WHEN json_valid(n.dependencies) THEN json_extract(n.dependencies, '$.strategy') END AS strategy,
+    json_extract(n.dependencies, '$.strategy') AS strategy,
     n.peer_id AS peer_id,
     r.scheduler_id AS scheduler_id,
     r.provider_node_id AS provider_node_id,
@@ -131,9 +133,9 @@ SELECT
     c.operation_id AS operation_id,
     n.fleet AS fleet,
     n.region AS region,
-    CASE WHEN json_valid(n.dependencies) THEN json_extract(n.dependencies, '$.strategy') END AS strategy,
+    json_extract(n.dependencies, '$.strategy') AS strategy,
     c.provider_peer_id AS peer_id,
-    CASE WHEN json_valid(n.dependencies) THEN json_extract(n.dependencies, '$.version') END AS server_version,
+    json_extract(n.dependencies, '$.version') AS server_version,
     c.node_id AS node_id,
     c.cid AS cid,
     p.published_at AS published_at,
