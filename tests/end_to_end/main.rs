@@ -11,6 +11,7 @@ mod bench;
 mod conformance;
 mod demo;
 mod ecs;
+mod explain;
 mod exported;
 mod file_limits;
 mod floods;

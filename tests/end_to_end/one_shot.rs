@@ -146,8 +146,8 @@ async fn a_network_that_lets_nobody_in_is_named_with_what_was_missing() {
 async fn an_operation_that_was_never_recorded_has_no_trace_to_show() {
     let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
     let path = directory.path().join("parsec.db");
-    std::fs::write(&path, "").unwrap();
     let url = format!("sqlite:{}", path.display());
+    assert_eq!(Process::start(&stage, &["migrate", "--database-url", &url]).end().await.code(), 0);
     let ended = Process::start(&stage, &["trace", "--database-url", &url]).end().await;
     assert_eq!((ended.code(), ended.out), (0, vec!["no operation with a trace is recorded".to_owned()]));
 

@@ -23,17 +23,17 @@ const FLEETS: [(&str, u64); 2] = [("default", 8_000), ("optprov", 1_000)];
 const ROUNDS: i64 = 48;
 
 /// The first of them.
-fn beginning() -> DateTime<Utc> {
+pub(crate) fn beginning() -> DateTime<Utc> {
     DateTime::from_timestamp(1_790_000_000, 0).unwrap()
 }
 
 /// A UUID of version 7 that was made then, the `number`-th of that moment.
-fn identity(at: DateTime<Utc>, number: u128) -> Uuid {
+pub(crate) fn identity(at: DateTime<Utc>, number: u128) -> Uuid {
     let millis = u128::try_from(at.timestamp_millis()).unwrap();
     Uuid::from_u128((millis << 80) | (7 << 76) | (number << 64) | number)
 }
 
-fn node(fleet: &str, region: &str) -> NewNode {
+pub(crate) fn node(fleet: &str, region: &str) -> NewNode {
     NewNode {
         cpu: 1_024,
         memory: 2_048,

@@ -69,6 +69,8 @@ pub struct Argument {
     pub help: &'static str,
     /// What it is chosen from, if that is a few.
     pub choices: &'static [Choice],
+    /// How many words it may have.
+    pub words: usize,
 }
 
 /// A section, and the names of the commands that use it.
@@ -99,7 +101,13 @@ impl Command {
     /// With something that is given without a flag.
     #[must_use]
     pub fn argument(self, name: &'static str, is_required: bool, help: &'static str) -> Self {
-        Self { argument: Some(Argument { name, is_required, help, choices: &[] }), ..self }
+        Self { argument: Some(Argument { name, is_required, help, choices: &[], words: 1 }), ..self }
+    }
+
+    /// With so many words that the argument may have.
+    #[must_use]
+    pub fn words(self, words: usize) -> Self {
+        Self { argument: self.argument.map(|argument| Argument { words, ..argument }), ..self }
     }
 
     /// With what the argument is chosen from.

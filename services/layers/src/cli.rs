@@ -84,7 +84,10 @@ fn flags(app: &App, levels: &[(&str, &ArgMatches)]) -> BTreeMap<&'static str, Ve
 fn argument(command: &Command, levels: &[(&str, &ArgMatches)]) -> Option<(&'static str, String)> {
     let (last, matches) = levels.last()?;
     match command.argument {
-        Some(argument) => Some((argument.name, matches.try_get_one::<String>(ARGUMENT).ok()??.clone())),
+        Some(argument) => {
+            let words = matches.try_get_many::<String>(ARGUMENT).ok()??;
+            Some((argument.name, words.cloned().collect::<Vec<_>>().join(" ")))
+        }
         None => Some((ACTION, (*last).to_owned())).filter(|_| *last != command.name),
     }
 }

@@ -76,10 +76,23 @@ const ADDRESS: &str = "<address>";
 /// What multiaddresses begin with that say where somebody is.
 const MULTIADDRESSES: [&str; 6] = ["/ip4/", "/ip6/", "/dns/", "/dns4/", "/dns6/", "/dnsaddr/"];
 
+/// What stands between words.
+fn is_border(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ',' | ';' | '(' | ')' | '<' | '>' | '=')
+}
+
+/// The multiaddresses that stand in a text.
+pub fn multiaddresses_in(text: &str) -> impl Iterator<Item = &str> {
+    text.split(is_border).filter_map(|word| multiaddress_in(word).map(|start| &word[start..]))
+}
+
+/// Where in a word a multiaddress begins.
+fn multiaddress_in(word: &str) -> Option<usize> {
+    MULTIADDRESSES.iter().filter_map(|begin| word.find(begin)).min()
+}
+
 /// The text without the addresses in it: multiaddresses, IP addresses, and the hosts of URLs.
 pub fn without_addresses(text: &str) -> Cow<'_, str> {
-    let is_border =
-        |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ',' | ';' | '(' | ')' | '<' | '>' | '=');
     let words = text.split(is_border);
     if !words.clone().any(|word| address_in(word).is_some()) {
         return Cow::Borrowed(text);
@@ -105,7 +118,7 @@ pub fn without_addresses(text: &str) -> Cow<'_, str> {
 
 /// Where in a word an address is.
 fn address_in(word: &str) -> Option<std::ops::Range<usize>> {
-    if let Some(start) = MULTIADDRESSES.iter().filter_map(|begin| word.find(begin)).min() {
+    if let Some(start) = multiaddress_in(word) {
         return Some(start..word.len());
     }
     if let Some(at) = word.find("://") {
@@ -123,6 +136,14 @@ fn address_in(word: &str) -> Option<std::ops::Range<usize>> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn multiaddresses_are_found_between_other_words() {
+        let error = "refused (/ip4/10.0.0.1/tcp/1, 1 of 2 tried; also:/dns4/x.example/udp/1/quic-v1) by 10.0.0.2";
+        let found: Vec<_> = multiaddresses_in(error).collect();
+        assert_eq!(found, ["/ip4/10.0.0.1/tcp/1", "/dns4/x.example/udp/1/quic-v1"]);
+        assert_eq!(multiaddresses_in("and/or").count(), 0);
+    }
 
     #[test]
     fn addresses_of_every_form_give_way_and_the_words_around_them_stay() {

@@ -4,6 +4,7 @@
 //! randomness as a generator, so that each rule is tested with small values and holds in virtual
 //! time as it does in the field.
 
+mod anonymous;
 mod archived;
 mod attempt;
 mod check;
@@ -14,6 +15,7 @@ mod faults;
 mod flat;
 mod fleet;
 mod found;
+mod id_part;
 mod identity;
 mod keep;
 mod latency;
@@ -22,6 +24,7 @@ mod name;
 mod node;
 mod outcome;
 mod plan;
+mod sampled;
 mod schedule;
 mod stranger;
 mod subscriber;
@@ -35,9 +38,10 @@ pub use comparison::found_publisher;
 pub use content::{CONTENT_BYTES, Cid, Content, MAX_CID_CHARS, MAX_KEY_BYTES, ParseCidError};
 pub use duration::{read_duration, written_duration};
 pub use faults::{Absence, Faults};
-pub use flat::{Cell, CellKind, Column, without_addresses};
+pub use flat::{Cell, CellKind, Column, multiaddresses_in, without_addresses};
 pub use fleet::{Fleet, FleetGroup, ParseFleetError};
 pub use found::{FoundProvider, MAX_ADDRESS_CHARS, MAX_FOUND_ADDRESSES, MAX_FOUND_PROVIDERS, MAX_PEER_CHARS};
+pub use id_part::{IdPart, MIN_ID_DIGITS, NoIdPart, short_ids};
 pub use identity::{AttemptId, RoundId, SchedulerId};
 pub use keep::{LEAST_SEEN, REMEMBERED, SLOW_FROM, Share, TraceKeeper, WhyKept};
 pub use latency::{Latency, LatencyError, RoundTripError, TICK};
@@ -46,6 +50,7 @@ pub use name::UnknownName;
 pub use node::{ACTIVE_WITHIN, Endpoint, Node, NodeId, ReadyNode};
 pub use outcome::{Effort, Measured, Measurement, OperationKind, OutcomeClass};
 pub use plan::{MIN_READY_NODES, Rotation, RoundPlan, TooFewNodes};
+pub use sampled::SampledOperation;
 pub use schedule::{Due, Schedule};
 pub use stranger::{escaped_json, harmless, is_harmful, shown};
 pub use subscriber::subscriber;

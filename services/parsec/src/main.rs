@@ -7,6 +7,7 @@
 //! - [`results`]: what was measured, by group, and two groups compared
 //! - [`export`]: measurements in files that other programs read; [`prune`]: old ones deleted
 //! - [`report`]: what a period comes to, as one page
+//! - [`explain`]: what the time of operations went to, and which peers; [`reading`]: the traces that this takes
 //! - [`bench`](mod@bench): strategies compared
 //! - [`migrate`]: the database brought up to date, or the SQL for it
 //! - [`spool`]: where rows wait while the database is away, and the command that shows and empties spools
@@ -25,6 +26,7 @@ mod demo;
 mod denylists;
 mod dht;
 mod exit;
+mod explain;
 mod export;
 mod migrate;
 mod network;
@@ -33,6 +35,7 @@ mod place;
 mod process;
 mod provenance;
 mod prune;
+mod reading;
 mod reload;
 mod report;
 mod results;
@@ -103,6 +106,8 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
         }
         Command::Retrieve(config) => return oneshot::run(config.one, OneShot::Retrieve(config.cid), look).await,
         Command::Trace(config) => return trace::run(*config, look).await,
+        Command::Explain(config) => return explain::run(*config).await,
+        Command::Peers(config) => return explain::peers(*config).await,
         Command::Results(config) => return results::run(*config).await,
         Command::Compare(config) => return results::compare(*config).await,
         Command::Export(config) => return export::run(*config).await,

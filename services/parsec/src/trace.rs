@@ -1,40 +1,107 @@
-//! `parsec trace`: shows operations from the database.
+//! `parsec trace`: shows, lists, compares and exports operations from the database.
 
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use parsec_settings::{OutputFormat, TraceConfig};
-use parsec_show::{Look, recorded};
-use parsec_store::StoreConfig;
+use chrono::Utc;
+use parsec_measure::{StoredOperation, Trace, without_addresses};
+use parsec_settings::{Asked, OutputFormat, Side, TraceConfig, TraceExport};
+use parsec_show::{Look, perfetto, recorded, side_by_side};
+use parsec_store::{Listing, Order};
 
-use crate::database;
-use parsec_output as output;
+use crate::reading::Kept;
+use crate::results::selected;
+use parsec_output::{self as output, Unwritten};
 
-/// How many operations the list shows.
-const LISTED: u32 = 20;
-
-/// Shows one operation, or lists the newest.
+/// Does what was asked for.
 pub(crate) async fn run(config: TraceConfig, look: Look) -> anyhow::Result<ExitCode> {
-    let target = database::target(&config.database)?;
-    if let StoreConfig::Sqlite { path } = &target
-        && !path.exists()
-    {
-        bail!("database {}: there is no such file", path.display());
+    if config.export.is_none() && config.output.is_some() {
+        bail!("--output FILE is for an export: say --export perfetto or --export jsonl, too");
     }
-    let store = database::open(&target, config.database.wait).await?;
-    let shown = if let Some(id) = config.id {
-        let operation = store.operation(id).await?.with_context(|| format!("no operation {} is recorded", id.0))?;
-        match config.format {
-            OutputFormat::Text => recorded::text(&operation, look),
-            OutputFormat::Json => parsec_show::json(&recorded::document(&operation)),
-        }
-    } else {
-        let newest = store.recent_operations(LISTED).await?;
-        match config.format {
-            OutputFormat::Text => recorded::list(&newest),
-            OutputFormat::Json => parsec_show::json(&recorded::list_document(&newest)),
-        }
+    let kept = Kept::open(&config.database).await?;
+    let operations = match &config.asked {
+        Asked::Diff(a, b) => vec![kept.find(a).await?, kept.find(b).await?],
+        Asked::One(id) => vec![kept.find(id).await?],
+        Asked::List => list(&kept, &config).await?,
+    };
+    if let Some(export) = config.export {
+        return exported(&kept, &config, export, operations).await;
+    }
+    let shown = match (&config.asked, &operations[..], config.format) {
+        (Asked::Diff(..), [a, b], OutputFormat::Text) => side_by_side::text(a, b),
+        (Asked::Diff(..), [a, b], OutputFormat::Json) => parsec_show::json(&side_by_side::document(a, b)),
+        (Asked::One(_), [one], OutputFormat::Text) => recorded::text(one, look),
+        (Asked::One(_), [one], OutputFormat::Json) => parsec_show::json(&recorded::document(one)),
+        (_, all, OutputFormat::Text) => recorded::list(all),
+        (_, all, OutputFormat::Json) => parsec_show::json(&recorded::list_document(all)),
     };
     output::line(&shown)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The selected operations, without their traces.
+async fn list(kept: &Kept, config: &TraceConfig) -> anyhow::Result<Vec<StoredOperation>> {
+    let (order, limit) = config.slowest.map_or((Order::Newest, config.newest), |limit| (Order::Slowest, limit));
+    let listing = Listing {
+        selection: selected(&config.selection, &Side::default(), Utc::now())?,
+        outcomes: config.outcomes.clone().unwrap_or_default(),
+        order,
+        limit,
+    };
+    Ok(kept.traces.list(&listing).await?)
+}
+
+/// Writes operations with their traces, one after the other, so that only one has to be in memory.
+async fn exported(
+    kept: &Kept,
+    config: &TraceConfig,
+    export: TraceExport,
+    operations: Vec<StoredOperation>,
+) -> anyhow::Result<ExitCode> {
+    let path = config.output.as_deref();
+    let failed = || format!("cannot write {}", path.map(|path| path.display().to_string()).unwrap_or_default());
+    let mut out: Box<dyn Write> = match path {
+        Some(path) => Box::new(BufWriter::new(File::create(path).with_context(failed)?)),
+        None => Box::new(BufWriter::new(std::io::stdout())),
+    };
+    let mut exported = 0;
+    let mut write = |text: &str| match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if path.is_none() => Err(Unwritten::from(error).into()),
+        written => written.with_context(failed),
+    };
+    if export == TraceExport::Perfetto {
+        write(perfetto::BEGIN)?;
+    }
+    for listed in &operations {
+        let whole = kept.traces.whole(listed.attempt.id).await?;
+        let Some(mut whole) = whole.filter(|whole| whole.attempt.result.trace.is_some()) else { continue };
+        if !config.addresses {
+            anonymous(&mut whole);
+        }
+        exported += 1;
+        match export {
+            TraceExport::Jsonl => write(&format!("{}\n", parsec_show::json(&recorded::document(&whole))))?,
+            TraceExport::Perfetto => {
+                let lines: Vec<_> = perfetto::events(exported, &whole).iter().map(parsec_show::json).collect();
+                let before = if exported > 1 { ",\n" } else { "\n" };
+                write(&format!("{before}{}", lines.join(",\n")))?;
+            }
+        }
+    }
+    if export == TraceExport::Perfetto {
+        write(&format!("\n{}\n", perfetto::END))?;
+    }
+    let without = operations.len() - exported;
+    let more = if without > 0 { format!(", {without} others have no trace") } else { String::new() };
+    output::note(&format!("{exported} operations exported{more}"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn anonymous(operation: &mut StoredOperation) {
+    let result = &mut operation.attempt.result;
+    result.trace = result.trace.take().map(|trace| Arc::new(Trace::clone(&trace).without_addresses()));
+    result.error = result.error.take().map(|error| without_addresses(&error).into_owned());
 }

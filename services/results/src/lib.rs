@@ -6,20 +6,30 @@
 //! - [`explain`]: what the time of an operation went to, to be added up or told
 //! - [`bench`]: operations of one kind by one strategy on a simulated network
 //! - [`Grouping`]: operations by what they have in common; [`Records`]: what became of their records
+//! - [`Sampling`]: which operations the traces that were kept stand for
+//! - [`Spending`]: what the time of many operations went to; [`Costs`]: which peers it went to
 //! - [`statistics`]: what many attempts say together, and how sure that is
 
 pub mod bench;
+mod costs;
 mod explanation;
 mod groups;
 pub mod path;
 pub mod phases;
+mod portions;
 mod records;
+mod sampling;
+mod spending;
 pub mod statistics;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use costs::{Costs, MAX_PEERS, PeerCost, PeerCosts};
 pub use explanation::{Background, Explanation, Unconfirmed, explain};
 pub use groups::{Dimension, Group, Grouping, Looked, round_number};
 pub use path::{Cause, Part, Share};
 pub use phases::{Phase, Span};
+pub use portions::{Portion, portions};
 pub use records::{GivenMeans, Mean, RecordGroup, Records, Verified};
+pub use sampling::{Layer, NotAsked, Sampling, StandsFor, Unrepresented};
+pub use spending::{Estimate, Named, Spending, Spent};

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use parsec_measure::{RequestEnd, RequestKind, StrategyKind, Trace, TracedRequest};
+use chrono::DateTime;
+use parsec_measure::{
+    ArchivedOperation, AttemptId, NodeId, OperationKind, OutcomeClass, RequestEnd, RequestKind, RoundId,
+    SampledOperation, SchedulerId, StrategyKind, Trace, TracedRequest, WhyKept,
+};
 use proptest::prelude::*;
 
 /// A phase's time stamp.
@@ -53,6 +57,23 @@ pub fn ending(end: RequestEnd, request: TracedRequest) -> TracedRequest {
 /// A trace of these requests.
 pub fn trace(returned: u64, requests: Vec<TracedRequest>) -> Trace {
     Trace { strategy: StrategyKind::Classic, returned: Duration::from_millis(returned), requests, left_out: 0 }
+}
+
+/// A lookup in the round of this second, and why its trace was kept.
+pub fn sampled(second: u64, class: OutcomeClass, took: Duration, why_kept: Option<WhyKept>) -> SampledOperation {
+    let id = uuid::Uuid::from_u128(u128::from(second * 1_000) << 80);
+    let operation = ArchivedOperation {
+        id: AttemptId(id),
+        round: RoundId(id),
+        node: NodeId(1),
+        kind: OperationKind::Retrieve,
+        probe: 0,
+        class,
+        started: DateTime::from_timestamp(second as i64, 0).unwrap_or_default(),
+        duration: took,
+        from_own_records: false,
+    };
+    SampledOperation { operation, scheduler: SchedulerId(1), is_told: true, why_kept }
 }
 
 fn arbitrary_request() -> impl Strategy<Value = TracedRequest> {

@@ -40,6 +40,7 @@ mod started;
 #[cfg(test)]
 mod tests;
 mod tools;
+mod traces;
 mod values;
 
 pub use access::{CallingConfig, ServingConfig, TlsFiles};
@@ -57,6 +58,7 @@ pub use show::ShowConfig;
 pub use started::{Started, started};
 pub use tools::{
     BenchConfig, BenchFormat, BenchTransport, CompletionsConfig, ConformanceConfig, MigrateConfig, NetworkConfig,
-    OneShotConfig, ProvideConfig, RetrieveConfig, SpoolAction, SpoolCommandConfig, TraceConfig,
+    OneShotConfig, ProvideConfig, RetrieveConfig, SpoolAction, SpoolCommandConfig,
 };
+pub use traces::{Asked, ExplainConfig, PeersConfig, TraceConfig, TraceExport};
 pub use values::{LogLevel, OutputFormat};

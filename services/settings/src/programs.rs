@@ -14,8 +14,9 @@ use crate::serving::{HealthConfig, SchedulerConfig, ServerConfig};
 use crate::show::ShowConfig;
 use crate::tools::{
     BenchConfig, CompletionsConfig, ConformanceConfig, MigrateConfig, NetworkConfig, ProvideConfig, RetrieveConfig,
-    SpoolAction, SpoolCommandConfig, TraceConfig,
+    SpoolAction, SpoolCommandConfig,
 };
+use crate::traces::{ExplainConfig, PeersConfig, TraceConfig};
 use crate::values::{LogLevel, Value};
 
 /// Declares the commands: their settings, name and what they do, what else there is to say, and examples.
@@ -89,9 +90,18 @@ programs! {
         ["parsec retrieve QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4",
          "parsec retrieve QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4 --bootstrap-peers /ip4/127.0.0.1/tcp/4001/p2p/12D3KooWQnUASa11PcTJZQPR5AJq5o4BYqqzYVn4kuEnnJ7dSTvj --protocol-id /local/kad/1.0.0"];
     Trace(TraceConfig) = "trace": "Shows what a recorded operation did, request by request, and where its time went"
-        .argument("OPERATION_ID", false, "Operation to show; lists the newest if not given")
-        ["parsec trace --database-url sqlite:parsec.db",
-         "parsec trace 01890a5d-ac96-774b-bcce-b302099a8057 --database-url sqlite:parsec.db"];
+        .argument("OPERATION_ID", false,
+            "Operation to show, by its id or the beginning or end of it; `diff A B` shows two side by side; lists the newest if not given")
+        .words(3)
+        ["parsec trace --database-url sqlite:parsec.db", "parsec trace 099a8057 --database-url sqlite:parsec.db",
+         "parsec trace --slowest 10 --since 24h --kind provide", "parsec trace --outcome timeout,not_found --fleet optprov",
+         "parsec trace diff 099a8057 bcce1f03", "parsec trace --slowest 10 --export perfetto -o slowest.json"];
+    Explain(ExplainConfig) = "explain": "Says what the time of many operations went to, by what they have in common, or that of one operation"
+        .argument("OPERATION_ID", false, "Operation to explain, by its id or the beginning or end of it; adds up all that are selected if not given")
+        ["parsec explain --since 7d --by fleet,region", "parsec explain --kind provide --by day --format csv > days.csv",
+         "parsec explain 099a8057 --database-url sqlite:parsec.db"];
+    Peers(PeersConfig) = "peers": "Says which peers of the DHT cost the most time, and how requests to them failed"
+        ["parsec peers --worst 20 --since 7d", "parsec peers --kind provide --addresses --format json"];
     Results(ResultsConfig) = "results":
         "Says what was measured: how many attempts, how many succeeded, how long they took, and how sure that is"
         ["parsec results --since 7d --by fleet,region --database-url sqlite:parsec.db",

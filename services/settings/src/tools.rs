@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use parsec_api::place::{HostPort, ServerUrl};
 use parsec_layers::Shell;
-use parsec_measure::{AttemptId, Cid, Latency, Share, StrategyKind};
+use parsec_measure::{Cid, Latency, Share, StrategyKind};
 
 use crate::access::{CallingConfig, TokenConfig, TrustConfig, told_host};
 use crate::common::{CommonConfig, DatabaseConfig, SpoolConfig};
@@ -51,15 +51,6 @@ settings! {
     + common: CommonConfig, "What every command has";
     + one: OneShotConfig, "How to look";
     => cid: Cid = from.required_argument(Cid::read)?, "What to look for";
-}
-
-settings! {
-    /// `parsec trace`.
-    TraceConfig(from) = "Trace";
-    + common: CommonConfig, "What every command has";
-    + database: DatabaseConfig, "Where the traces are";
-    format: OutputFormat = ("trace.format", "format", "FORMAT").default("text"), "How it is written";
-    => id: Option<AttemptId> = from.argument(AttemptId::read)?, "The operation to show; `None` lists the newest";
 }
 
 settings! {

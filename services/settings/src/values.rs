@@ -11,7 +11,7 @@ use parsec_dht::{PrivatePeers, Warmth};
 use parsec_ecs::Container;
 pub(crate) use parsec_layers::plain::{Reading, distinct, list, no_choice, parsed, path, text, within};
 use parsec_layers::{Choice, ConfigError, Form, Kind, Secret, Sources, plain::switch};
-use parsec_measure::{AttemptId, Cid, Fleet, Latency, ParseCidError, Share, StrategyKind, read_duration};
+use parsec_measure::{Cid, Fleet, Latency, ParseCidError, Share, StrategyKind, read_duration};
 use parsec_store::SslMode;
 use reqwest::Url;
 
@@ -104,7 +104,6 @@ values! {
     Url: Text = parsed;
     Warmth: Text = connections;
     ApiToken: Text = |text| ApiToken::new(text).map_err(|error| error.to_string());
-    AttemptId: Text = operation_id;
     Cid: Text = cid;
     Container: Text = parsed;
     Fleet: Text = parsed;
@@ -233,11 +232,6 @@ fn connections(text: &str) -> Reading<Warmth> {
 
 fn cid(text: &str) -> Reading<Cid> {
     text.parse().map_err(|error: ParseCidError| format!("{} (expected `Qm…` or a multibase CIDv1)", error.reason))
-}
-
-fn operation_id(text: &str) -> Reading<AttemptId> {
-    let expected = |_| "expected the id of an operation, a UUID such as `parsec trace` lists them".to_owned();
-    text.parse().map(AttemptId).map_err(expected)
 }
 
 #[cfg(test)]

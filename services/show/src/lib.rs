@@ -5,6 +5,8 @@
 //! - [`recorded`]: operations out of the database; [`facts`]: what there is to say of both
 //! - [`groups`]: many measurements, by what they have in common
 //! - [`bench`]: strategies side by side; [`rounds`]: rounds as they are played
+//! - [`spent`]: what the time of many went to; [`peers`]: whom it was spent on
+//! - [`side_by_side`]: two operations; [`perfetto`]: operations for tools that draw traces
 //! - [`compared`]: two groups of measurements, and what differs
 //! - [`chart`]: pictures of them; [`report`]: what a period comes to, as one page
 //! - [`words`]: numbers in words
@@ -16,11 +18,15 @@ pub mod compared;
 pub mod facts;
 pub mod groups;
 pub mod operation;
+pub mod peers;
+pub mod perfetto;
 pub mod recorded;
 mod records;
 pub mod report;
 pub mod rounds;
 pub mod sentences;
+pub mod side_by_side;
+pub mod spent;
 mod table;
 pub mod waterfall;
 pub mod words;

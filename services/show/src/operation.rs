@@ -31,7 +31,7 @@ pub struct Heading {
 
 impl Heading {
     /// One line for people.
-    fn line(&self, trace: Option<&Trace>) -> String {
+    pub(crate) fn line(&self, trace: Option<&Trace>) -> String {
         let took = words::duration(self.duration);
         let mut line = format!("{} {}: {} after {took}", self.kind, self.cid, self.class);
         if let Some(trace) = trace {

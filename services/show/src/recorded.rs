@@ -1,21 +1,43 @@
 //! Operations as they were recorded: a list of them, and one of them whole.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use parsec_measure::{FollowUp, FoundProvider, Measured, StoredOperation};
+use parsec_measure::{FollowUp, FoundProvider, Measured, StoredOperation, short_ids};
+use parsec_results::explain;
 use serde_json::{Map, Value, json};
 
 use crate::facts::{facts, figures, records};
 use crate::operation::{self, Heading};
+use crate::sentences::sentences;
 use crate::{Look, words};
 
 /// One operation for people.
 pub fn text(operation: &StoredOperation, look: Look) -> String {
     let result = result(operation);
-    let mut told = vec![format!("started {}", started(operation, SecondsFormat::Millis))];
+    let mut told = vec![format!("operation {}", operation.attempt.id.0)];
+    told.push(format!("started {}", started(operation, SecondsFormat::Millis)));
     told.extend(facts(operation.attempt.kind, &result));
     let end = |end: &FollowUp| format!("in the end: {} after {}", records(end), words::duration(end.duration));
     told.extend(operation.follow_up.as_ref().map(end));
     operation::text(&heading(operation), &told, result.trace.as_deref(), look)
+}
+
+/// What the time of one operation went to, in a heading and sentences.
+pub fn explanation(operation: &StoredOperation) -> String {
+    let trace = operation.attempt.result.trace.as_deref();
+    let heading = heading(operation).line(trace);
+    let told = trace.map_or_else(|| vec!["no trace was taken".to_owned()], |trace| sentences(&explain(trace)));
+    let told = told.iter().map(|sentence| format!("\n  {sentence}")).collect::<String>();
+    format!("{heading}\noperation {}\n{told}", operation.attempt.id.0)
+}
+
+/// The same for programs.
+pub fn explanation_document(operation: &StoredOperation) -> Value {
+    let explanation = operation.attempt.result.trace.as_deref().map(explain);
+    let mut all = identity(operation);
+    all.extend(heading(operation).figures());
+    all.insert("explanation".to_owned(), json!(explanation.as_ref().map(sentences)));
+    all.insert("time_spent".to_owned(), json!(explanation.map(|explanation| explanation.parts.unwrap_or_default())));
+    Value::Object(all)
 }
 
 /// One operation for programs.
@@ -28,12 +50,13 @@ pub fn document(operation: &StoredOperation) -> Value {
     operation::document(&heading(operation), about, result.trace.as_deref())
 }
 
-/// A line for each operation.
+/// A line for each operation, which begins with as much of its id as tells it from the others.
 pub fn list(operations: &[StoredOperation]) -> String {
     if operations.is_empty() {
         return "no operation with a trace is recorded".to_owned();
     }
-    operations.iter().map(line).collect::<Vec<_>>().join("\n")
+    let ids: Vec<_> = operations.iter().map(|operation| operation.attempt.id).collect();
+    operations.iter().zip(short_ids(&ids)).map(|(operation, id)| line(operation, &id)).collect::<Vec<_>>().join("\n")
 }
 
 /// The same for programs.
@@ -82,10 +105,10 @@ fn started(operation: &StoredOperation, format: SecondsFormat) -> String {
     started.to_rfc3339_opts(format, true)
 }
 
-fn line(operation: &StoredOperation) -> String {
+fn line(operation: &StoredOperation, id: &str) -> String {
     let StoredOperation { attempt, region, fleet, .. } = operation;
     let (kind, class, took) = (attempt.kind, attempt.result.class, words::duration(attempt.result.duration));
-    let (id, started) = (attempt.id.0, started(operation, SecondsFormat::Secs));
+    let started = started(operation, SecondsFormat::Secs);
     format!("{id} {started} {kind:<8} {class:<12} {took:>8} {fleet} {region}").trim_end().to_owned()
 }
 
@@ -95,18 +118,22 @@ fn identity(operation: &StoredOperation) -> Map<String, Value> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod testing {
     use std::sync::Arc;
-    use std::time::Duration;
 
     use parsec_measure::{
-        Attempt, AttemptId, Effort, NodeId, OperationKind, OutcomeClass, RoundId, SchedulerId, TracedRequest, WhyKept,
+        Attempt, AttemptId, Measured, NodeId, OperationKind, OutcomeClass, RoundId, SchedulerId, StoredOperation,
+        Trace, WhyKept,
     };
-    use parsec_results::testing::{request, trace};
 
-    use super::*;
+    /// A lookup with this trace.
+    pub(crate) fn recorded(trace: Trace) -> StoredOperation {
+        let measured = Measured::unmeasured(OutcomeClass::Ok, trace.returned, "");
+        of_kind(OperationKind::Retrieve, Measured { error: None, trace: Some(Arc::new(trace)), ..measured })
+    }
 
-    fn recorded(kind: OperationKind, result: Measured) -> StoredOperation {
+    /// An operation with this result.
+    pub(crate) fn of_kind(kind: OperationKind, result: Measured) -> StoredOperation {
         let at = "2026-01-02T03:04:05.678Z".parse().unwrap();
         let attempt = Attempt {
             id: AttemptId("01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap()),
@@ -125,6 +152,18 @@ mod tests {
         let (peer_id, region) = ("QmSelf".to_owned(), "eu-central-1".to_owned());
         StoredOperation { attempt, peer_id, region, fleet: "default".parse().unwrap(), follow_up: None }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use parsec_measure::{Effort, OperationKind, OutcomeClass, TracedRequest};
+    use parsec_results::testing::{request, trace};
+
+    use super::testing::of_kind;
+    use super::*;
 
     fn publication() -> StoredOperation {
         let measured = Measured::unmeasured(OutcomeClass::Ok, Duration::from_millis(250), "");
@@ -134,14 +173,14 @@ mod tests {
             trace: Some(Arc::new(trace(250, vec![request("peer", 0, 250)]))),
             ..measured
         };
-        recorded(OperationKind::Provide, result)
+        of_kind(OperationKind::Provide, result)
     }
 
     #[test]
     fn the_newest_are_listed_with_what_it_takes_to_ask_for_one() {
         assert_eq!(
             list(&[publication()]),
-            "01890a5d-ac96-774b-bcce-b302099a8057 2026-01-02T03:04:05Z provide  ok             250 ms default eu-central-1"
+            "099a8057 2026-01-02T03:04:05Z provide  ok             250 ms default eu-central-1"
         );
         let listed = list_document(&[publication()]);
         assert_eq!(listed[0]["id"], "01890a5d-ac96-774b-bcce-b302099a8057");
@@ -163,7 +202,7 @@ mod tests {
             found_publisher: Some(false),
             ..Measured::unmeasured(OutcomeClass::WrongProvider, Duration::from_millis(250), "provided by QmStranger")
         };
-        let search = recorded(OperationKind::Retrieve, result);
+        let search = of_kind(OperationKind::Retrieve, result);
         let look = Look { width: 160, colour: false };
         let shown = text(&search, look);
         for part in [

@@ -37,6 +37,25 @@ pub fn span(span: Duration) -> String {
     }
 }
 
+/// A share in whole percent, and one that is less without its digits: `62 %`, `< 1 %`.
+pub fn rounded_percent(share: f64) -> String {
+    match 100.0 * share {
+        none if none <= 0.0 => "0 %".to_owned(),
+        little if little < 1.0 => "< 1 %".to_owned(),
+        percent => format!("{percent:.0} %"),
+    }
+}
+
+/// So many seconds in the unit in which people count them: `45 s`, `16 min`, `7.2 h`, `12.5 days`.
+pub fn long(seconds: f64) -> String {
+    match seconds {
+        seconds if seconds < 120.0 => format!("{seconds:.0} s"),
+        seconds if seconds < 7_200.0 => format!("{:.0} min", seconds / 60.0),
+        seconds if seconds < 172_800.0 => format!("{:.1} h", seconds / 3_600.0),
+        seconds => format!("{:.1} days", seconds / 86_400.0),
+    }
+}
+
 /// Bytes in the unit that suits them: `812 B`, `7.8 KiB`.
 pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
@@ -99,6 +118,12 @@ mod tests {
     #[test]
     fn percents_are_rounded() {
         assert_eq!([0.05, 0.07, 0.125, 0.29, 1.0].map(percent), ["5 %", "7 %", "12.5 %", "29 %", "100 %"]);
+    }
+
+    #[test]
+    fn shares_and_long_times_are_rounded_as_people_do() {
+        assert_eq!([0.0, 0.004, 0.625, 1.0].map(rounded_percent), ["0 %", "< 1 %", "62 %", "100 %"]);
+        assert_eq!([45.2, 960.0, 25_920.0, 1_080_000.0].map(long), ["45 s", "16 min", "7.2 h", "12.5 days"]);
     }
 
     #[test]

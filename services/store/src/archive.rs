@@ -22,7 +22,7 @@ use crate::selection::{Selected, Selection};
 use crate::session::Session;
 
 /// How many rows a page has: few enough for some megabytes, enough that asking for the next one costs nothing beside reading it.
-const PAGE: i64 = 20_000;
+pub(crate) const PAGE: i64 = 20_000;
 
 /// A database whose measurements are only read.
 #[async_trait]

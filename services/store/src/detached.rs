@@ -6,6 +6,7 @@
 
 mod archive;
 mod prune;
+mod traced;
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use crate::presence::{NodeQueries, NodeRow};
 use crate::prune::PruneQueries;
 use crate::queries::Queries;
 use crate::records::RecordQueries;
+use crate::traced::TraceQueries;
 use crate::{ClaimChecks, MAX_LISTED_OPERATIONS, Migrated, NewNode, OtherScheduler, Roster, Row, Store, StoreError};
 
 /// How long a caller waits: longer than a connection and a statement may take (each back end says how long), so that
@@ -51,7 +53,8 @@ pub(crate) trait Backend: Send + Sync + 'static {
         + ArchiveQueries
         + DatasetQueries
         + RecordQueries
-        + PruneQueries;
+        + PruneQueries
+        + TraceQueries;
 
     /// For how long a call that was answered stands for a check.
     const TRUSTED: Duration;

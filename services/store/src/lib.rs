@@ -9,8 +9,8 @@
 //! - [`StoreConfig`]: which database, how to reach it, as a value or as a URL
 //! - [`Spool`]: files in which rows wait while the database is away, behind the trait [`Spooling`]
 //! - [`write`]: writes rows and tells which of them the database refuses; [`SetAside`]: the file where those are kept
-//! - [`Archive`]: many measurements, read a page at a time, from a database in which nothing is written; [`Dataset`]: the same as flat
-//!   tables to take along
+//! - [`Archive`]: many measurements, read a page at a time, from a database in which nothing is written; [`Traces`]: what they did;
+//!   [`Dataset`]: the same as flat tables to take along
 //! - [`Pruning`]: what deletes old measurements
 //! - [`DryRun`]: what stands for the database where nothing may be written
 //! - [`StoreError`]: what can go wrong, told apart by what the caller should do
@@ -50,6 +50,7 @@ mod session;
 mod spool;
 mod sqlite;
 mod store;
+mod traced;
 
 use std::sync::Arc;
 
@@ -71,6 +72,7 @@ pub use spool::{
     SpoolDepth, SpoolError, SpoolLimits, SpoolState, Spooling, inspect, replay,
 };
 pub use store::{ClaimChecks, MAX_LISTED_OPERATIONS, MAX_RECENT_SCHEDULERS, NewNode, NodeFollowUp, Row, Store};
+pub use traced::{Listing, MAX_MEANT, Order, TRACES_AT_ONCE, Traces};
 
 use detached::Detached;
 
@@ -112,6 +114,17 @@ pub async fn open_pruning(config: &StoreConfig, written: bool) -> Result<Arc<dyn
             sqlite::Sqlite::read_only(path)?;
             Ok(Arc::new(Detached::open(sqlite::Sqlite::new(path)?).await?))
         }
+        StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::read_only(path)?).await?)),
+    }
+}
+
+/// The same as [`open_archive`], to read traces besides.
+///
+/// # Errors
+/// As for [`connect`].
+pub async fn open_traces(config: &StoreConfig) -> Result<Arc<dyn Traces>, StoreError> {
+    match config {
+        StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
         StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::read_only(path)?).await?)),
     }
 }

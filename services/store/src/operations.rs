@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::result::Error as QueryError;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Bool};
 use diesel_async::RunQueryDsl;
 use parsec_measure::{Attempt, AttemptId, FollowUp, Measured, NodeId, RoundId, SchedulerId, StoredOperation};
 
@@ -17,7 +17,9 @@ use crate::StoreError;
 use crate::columns::Key;
 use crate::connection::AsyncSqliteConnection;
 use crate::figures::{FigureColumns, figure_columns, read};
+use crate::selection::Selected;
 use crate::session::Session;
+use crate::traced::Order;
 
 /// The longest trace that is read: several times what fits into the answer that it came in, of 2 MB.
 const MAX_TRACE_CHARS: i64 = 16 << 20;
@@ -64,11 +66,21 @@ pub(crate) struct WholeOperation {
     follow_up: Option<StoredFollowUp>,
 }
 
+/// Which operations to list, as the query takes it.
+#[derive(Debug, Clone)]
+pub(crate) struct Listed {
+    pub(crate) selected: Selected,
+    pub(crate) outcomes: Vec<String>,
+    pub(crate) order: Order,
+    pub(crate) limit: i64,
+}
+
 /// The queries of one connection. Futures must not be dropped half-way: see `detached`.
 pub(crate) trait OperationQueries: Send {
     fn operation(&mut self, id: Key) -> impl Future<Output = QueryResult<Option<WholeOperation>>> + Send;
     /// The newest ones that have a trace, newest first.
     fn traced_operations(&mut self, limit: i64) -> impl Future<Output = QueryResult<Vec<OperationRow>>> + Send;
+    fn listed(&mut self, listed: Listed) -> impl Future<Output = QueryResult<Vec<OperationRow>>> + Send;
 }
 
 macro_rules! implement_operation_queries {
@@ -139,6 +151,32 @@ macro_rules! implement_operation_queries {
                         .limit(limit)
                         .load(self)
                         .await
+                }
+
+                async fn listed(&mut self, listed: Listed) -> QueryResult<Vec<OperationRow>> {
+                    let Listed { selected, outcomes, order, limit } = listed;
+                    let any_fleet = selected.fleets.is_empty().into_sql::<Bool>();
+                    let any_region = selected.regions.is_empty().into_sql::<Bool>();
+                    let any_kind = selected.kind.is_none().into_sql::<Bool>();
+                    let any_outcome = outcomes.is_empty().into_sql::<Bool>();
+                    let is_traced = any_outcome.and(operations::trace_id.is_not_null());
+                    let rows = rows!()
+                        .filter(operations::id.gt(selected.after).and(operations::id.lt(selected.before)))
+                        .filter(operations::started_at.ge(selected.since))
+                        .filter(operations::started_at.lt(selected.until))
+                        .filter(any_fleet.or(nodes_ecs::fleet.eq_any(selected.fleets)))
+                        .filter(any_region.or(nodes_ecs::region.eq_any(selected.regions)))
+                        .filter(any_kind.or(operations::kind.eq(selected.kind.unwrap_or_default())))
+                        .filter(is_traced.or(operations::outcome.eq_any(outcomes)))
+                        .limit(limit);
+                    match order {
+                        Order::Newest => {
+                            rows.order((operations::started_at.desc(), operations::id.desc())).load(self).await
+                        }
+                        Order::Slowest => {
+                            rows.order((operations::duration_seconds.desc(), operations::id.desc())).load(self).await
+                        }
+                    }
                 }
             }
         };

@@ -11,11 +11,12 @@ mod conformance {
     pub(crate) mod rounds;
     pub(crate) mod samples;
     pub(crate) mod schema;
+    pub(crate) mod traced;
     pub(crate) mod traces;
 }
 
 use conformance::database::Database;
-use conformance::{archive, attempts, checks, nodes, refusals, rounds, schema, traces};
+use conformance::{archive, attempts, checks, nodes, refusals, rounds, schema, traced, traces};
 
 /// Makes each promise a test on each back end.
 macro_rules! promises {
@@ -46,6 +47,13 @@ promises! {
         what_was_measured_is_selected_by_time_fleet_and_region,
         rounds_are_counted_by_what_became_of_them,
         whoever_may_only_read_reads_everything,
+    }
+    traced {
+        each_operation_is_read_with_why_its_trace_was_kept,
+        traces_are_read_a_few_at_a_time_and_none_that_is_too_long,
+        operations_are_listed_by_time_duration_and_outcome,
+        an_operation_is_found_by_the_beginning_or_the_end_of_its_identity,
+        whoever_may_only_read_reads_traces,
     }
     schema {
         migrating_again_changes_nothing,

@@ -35,6 +35,7 @@ fn subcommand(app: &'static App, command: &'static Command, binary: &Binary) -> 
     let codes = if command.has_codes { exit_codes(binary) } else { String::new() };
     let argument = command.argument.map(|argument| {
         let arg = Arg::new(ARGUMENT).value_name(argument.name).required(argument.is_required).help(argument.help);
+        let arg = if argument.words > 1 { arg.num_args(1..=argument.words) } else { arg };
         arg.value_parser(Offering(argument.choices))
     });
     let with_flags = |name: &'static str, about: &'static str| {

@@ -11,6 +11,7 @@
 //! takes the round, not the attempt, as the unit.
 
 mod blocks;
+mod bootstrap;
 mod clusters;
 mod compare;
 mod ecdf;
@@ -23,6 +24,7 @@ mod resample;
 mod sample;
 mod verdict;
 
+pub(crate) use bootstrap::intervals;
 pub use compare::{CompareError, Compared, Comparison, compare};
 pub use ecdf::{Ecdf, Step};
 pub use interval::{Interval, Share};

@@ -7,6 +7,7 @@ use super::*;
 use crate::programs::{keys, table};
 use crate::serving::ServerConfig;
 use crate::tests::BINARY;
+use crate::traces::Asked;
 use crate::values::LogLevel;
 
 fn run(line: &str) -> Result<(Command, Vec<Warning>), CliError> {
@@ -169,17 +170,37 @@ fn one_shots_take_what_they_are_about_without_a_flag() {
 }
 
 #[test]
-fn a_trace_is_of_one_operation_or_the_newest_are_listed() {
-    let id = |line: &str| match run(line) {
-        Ok((Command::Trace(config), _)) => config.id.map(|id| id.0.to_string()),
+fn a_trace_is_of_one_operation_or_of_two_or_the_newest_are_listed() {
+    let asked = |line: &str| match run(line) {
+        Ok((Command::Trace(config), _)) => config.asked,
         other => panic!("{line}: {other:?}"),
     };
-    assert_eq!(id("parsec trace"), None);
+    let part = |text: &str| text.parse().unwrap();
+    assert_eq!(asked("parsec trace"), Asked::List);
     let one = "01890a5d-ac96-774b-bcce-b302099a8057";
-    assert_eq!(id(&format!("parsec trace {one}")), Some(one.to_owned()));
+    assert_eq!(asked(&format!("parsec trace {one}")), Asked::One(part(one)));
+    assert_eq!(asked("parsec trace --format json diff 099a8057 1f03"), Asked::Diff(part("099a8057"), part("1f03")));
+    assert_eq!(asked("parsec trace diff 099a8057 1f03 --format json"), Asked::Diff(part("099a8057"), part("1f03")));
     let (message, code) = refusal("parsec trace seven");
     assert!(message.starts_with("error: argument OPERATION_ID: cannot use `seven`: expected the id"), "{message}");
     assert_eq!(code, 2);
+    assert_eq!(refusal("parsec trace diff 099a8057 1f03 774b").1, 2);
+}
+
+#[test]
+fn a_flag_may_have_a_letter() {
+    let output = |line: &str| match run(line) {
+        Ok((Command::Trace(config), _)) => config.output,
+        other => panic!("{line}: {other:?}"),
+    };
+    for line in [
+        "parsec trace -o x.json",
+        "parsec trace -o=x.json",
+        "parsec trace --output x.json",
+        "parsec trace -output x.json",
+    ] {
+        assert_eq!(output(line), Some("x.json".into()), "{line}");
+    }
 }
 
 #[test]

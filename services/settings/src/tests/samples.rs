@@ -35,6 +35,8 @@ pub(crate) fn sample(key: &Key, secret_file: &str) -> String {
         (_, "KIND") => "retrieve".to_owned(),
         (_, "DIMENSIONS") => "region,day".to_owned(),
         (_, "AGE") => "70d".to_owned(),
+        (_, "OUTCOMES") => "timeout,not_found".to_owned(),
+        (_, "EXPORT") => "jsonl".to_owned(),
         (_, "SIDE") => "fleet=other".to_owned(),
         (_, "SHARE") => "7%".to_owned(),
         (_, "LOW-HIGH") => "7-70".to_owned(),

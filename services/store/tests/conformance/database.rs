@@ -6,7 +6,7 @@ use std::sync::Arc;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use futures::future::join_all;
-use parsec_store::{Archive, Row, Store, StoreConfig, connect, migration_script, open_archive};
+use parsec_store::{Archive, Row, Store, StoreConfig, Traces, connect, migration_script, open_archive, open_traces};
 use parsec_test_support::{SqliteFile, TestDatabase, database, sqlite_file};
 
 /// A role that may do with rows what the programs do.
@@ -78,13 +78,27 @@ impl Database {
 
     /// The same, on PostgreSQL as a role that may read and nothing else.
     pub(crate) async fn archive_for_readers(&self) -> Arc<dyn Archive> {
-        let Place::Server(database) = &self.place else { return self.archive().await };
+        open_archive(&self.url_for_readers().await.parse().unwrap()).await.unwrap()
+    }
+
+    /// The same, to read traces besides.
+    pub(crate) async fn traces(&self) -> Arc<dyn Traces> {
+        open_traces(&self.url.parse().unwrap()).await.unwrap()
+    }
+
+    /// The same, on PostgreSQL as a role that may read and nothing else.
+    pub(crate) async fn traces_for_readers(&self) -> Arc<dyn Traces> {
+        open_traces(&self.url_for_readers().await.parse().unwrap()).await.unwrap()
+    }
+
+    async fn url_for_readers(&self) -> String {
+        let Place::Server(database) = &self.place else { return self.url.clone() };
         let set_up = format!(
             "DO $$ BEGIN CREATE ROLE {READER} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$; \
              GRANT SELECT ON ALL TABLES IN SCHEMA public TO {READER}"
         );
         database.client().await.batch_execute(&set_up).await.unwrap();
-        open_archive(&database.url_as(READER).parse().unwrap()).await.unwrap()
+        database.url_as(READER)
     }
 
     /// On PostgreSQL, seen by a role that may do with the rows what the programs do, and nothing to the tables. It is one for

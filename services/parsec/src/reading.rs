@@ -1,0 +1,87 @@
+//! Kept traces, read a few at a time from a database in which nothing is written.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use parsec_measure::{ArchivedNode, AttemptId, IdPart, NodeId, SampledOperation, StoredOperation, Trace};
+use parsec_settings::DatabaseConfig;
+use parsec_store::{MAX_MEANT, Selection, StoreConfig, TRACES_AT_ONCE, Traces};
+
+use crate::database;
+
+/// A database with traces.
+pub(crate) struct Kept {
+    pub(crate) traces: Arc<dyn Traces>,
+    /// Its name.
+    target: StoreConfig,
+}
+
+impl Kept {
+    /// Opens it, to read.
+    pub(crate) async fn open(config: &DatabaseConfig) -> anyhow::Result<Self> {
+        let target = database::target(config)?;
+        if let StoreConfig::Sqlite { path } = &target
+            && !path.exists()
+        {
+            bail!("database {}: there is no such file", path.display());
+        }
+        let traces = parsec_store::open_traces(&target).await.with_context(|| format!("database {target}"))?;
+        Ok(Self { traces, target })
+    }
+
+    /// Every server that ever announced itself.
+    pub(crate) async fn nodes(&self) -> anyhow::Result<BTreeMap<NodeId, ArchivedNode>> {
+        self.traces.nodes().await.with_context(|| format!("database {}", self.target))
+    }
+
+    /// Hands over each of the selected operations.
+    pub(crate) async fn operations(
+        &self,
+        selection: &Selection,
+        mut each: impl FnMut(&SampledOperation),
+    ) -> anyhow::Result<()> {
+        let mut after = None;
+        loop {
+            let page = self.traces.sampled(selection, after).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.operation.id);
+            page.iter().for_each(&mut each);
+        }
+    }
+
+    /// Hands over each of the selected operations, and its trace if that was kept: none in it if it cannot be read.
+    pub(crate) async fn with_traces(
+        &self,
+        selection: &Selection,
+        mut each: impl FnMut(&SampledOperation, Option<Option<Trace>>),
+    ) -> anyhow::Result<()> {
+        let mut after = None;
+        loop {
+            let page = self.traces.sampled(selection, after).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.operation.id);
+            let (kept, others): (Vec<_>, Vec<_>) = page.iter().partition(|sampled| sampled.why_kept.is_some());
+            others.into_iter().for_each(|sampled| each(sampled, None));
+            for some in kept.chunks(TRACES_AT_ONCE) {
+                let ids: Vec<AttemptId> = some.iter().map(|sampled| sampled.operation.id).collect();
+                let traces = self.traces.traces(&ids).await?;
+                some.iter().zip(traces).for_each(|(sampled, (_, trace))| each(sampled, Some(trace)));
+            }
+        }
+    }
+
+    /// The one operation that is meant.
+    pub(crate) async fn find(&self, part: &IdPart) -> anyhow::Result<StoredOperation> {
+        let meant = self.traces.meant(part).await.with_context(|| format!("database {}", self.target))?;
+        match meant[..] {
+            [] => bail!("no operation {part} is recorded"),
+            [id] => self.traces.whole(id).await?.with_context(|| format!("no operation {part} is recorded")),
+            _ => {
+                let names: Vec<_> = meant.iter().map(|id| id.0.to_string()).collect();
+                let more = if meant.len() == MAX_MEANT { " and perhaps more" } else { "" };
+                bail!("{part} can mean several operations: {}{more}; write more of the id", names.join(", "))
+            }
+        }
+    }
+}
