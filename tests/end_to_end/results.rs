@@ -112,7 +112,7 @@ async fn play(
     store.record(&[Row::Round(round), provide, retrieve]).await.unwrap();
 }
 
-async fn ask(stage: &Stage, words: &[&str]) -> Ended {
+pub(crate) async fn ask(stage: &Stage, words: &[&str]) -> Ended {
     Process::start(stage, words).end().await
 }
 

@@ -80,6 +80,7 @@ pub use network::{Network, UnknownNetwork};
 pub use node::{Dht, Node, NodeConfig, Readiness, StartError};
 pub use operation::error::DhtError;
 pub use strategy::key;
+pub use swarm::bootstrap::BootstrapAnswer;
 pub use swarm::identity::Identity;
 pub use swarm::internet::Internet;
 pub use swarm::ports::{is_free, port_candidates};

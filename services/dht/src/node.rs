@@ -34,7 +34,7 @@ use crate::operation::report::Context;
 use crate::operation::size::NetworkSize;
 use crate::strategy::LookupConfig;
 use crate::strategy::key::Contact;
-use crate::swarm::bootstrap::Bootstrap;
+use crate::swarm::bootstrap::{Bootstrap, BootstrapAnswer};
 use crate::swarm::build::{Behaviour, Plan, build};
 use crate::swarm::driver::Driver;
 use crate::swarm::identity::Identity;
@@ -276,6 +276,11 @@ impl Node {
     /// The TCP port that the node listens on.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// What each bootstrap peer has answered so far.
+    pub fn bootstrap_answers(&self) -> Vec<BootstrapAnswer> {
+        self.bootstrap.answers()
     }
 
     async fn on_runtime<T, F>(&self, operation: impl FnOnce(Context) -> F) -> Result<T, DhtError>

@@ -4,7 +4,9 @@
 //!
 //! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them in one process; [`network`]: only a DHT
 //! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did
-//! - [`results`]: what was measured, by group, and two groups compared
+//! - [`results`]: what was measured, by group, and two groups compared; [`incidents`]: what happened;
+//!   [`plan`]: how long to measure
+//! - [`doctor`]: what a deployment lacks
 //! - [`export`]: measurements in files that other programs read; [`prune`]: old ones deleted
 //! - [`report`]: what a period comes to, as one page
 //! - [`explain`]: what the time of operations went to, and which peers; [`reading`]: the traces that this takes
@@ -25,13 +27,16 @@ mod database;
 mod demo;
 mod denylists;
 mod dht;
+mod doctor;
 mod exit;
 mod explain;
 mod export;
+mod incidents;
 mod migrate;
 mod network;
 mod oneshot;
 mod place;
+mod plan;
 mod process;
 mod provenance;
 mod prune;
@@ -113,6 +118,9 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
         Command::Export(config) => return export::run(*config).await,
         Command::Prune(config) => return prune::run(*config).await,
         Command::Report(config) => return report::run(*config).await,
+        Command::Plan(config) => return plan::run(*config).await,
+        Command::Incidents(config) => return incidents::run(*config).await,
+        Command::Doctor(config) => return doctor::run(*config).await,
         Command::Migrate(config) => migrate::run(*config).await?,
         Command::Spool(config) => return spool::run(*config).await,
         Command::Conformance(config) => return conformance::run(*config, look).await,

@@ -182,7 +182,7 @@ pub(crate) fn bind(what: &str, place: &HostPort) -> anyhow::Result<TcpListener> 
 
 /// How many open files leave room for everything: the connections that a DHT node keeps (192) and those that others may have
 /// to it (1,024), a crawl's 200 visits with a few dials each, the HTTP API's connections, the database and the spool.
-const ENOUGH_FILES: u64 = 4_096;
+pub(crate) const ENOUGH_FILES: u64 = 4_096;
 
 /// Each peer, each called server and each connection is an open file of this process. Raises the limit as far as the
 /// system allows, warns if that may not be enough, and returns it.
@@ -204,4 +204,9 @@ pub(crate) fn raise_file_limit() -> u64 {
         );
     }
     limit
+}
+
+/// How far the limit of open files can be raised.
+pub(crate) fn file_limit() -> nix::Result<u64> {
+    nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).map(|(_, hard)| hard)
 }

@@ -13,6 +13,7 @@ use parsec_settings::{
     CompareConfig, CompareFormat, DatabaseConfig, ResultsConfig, ResultsFormat, SelectionConfig, Side,
 };
 use parsec_show::compared::{Pair, Pairs};
+use parsec_show::failures;
 use parsec_show::groups::Groups;
 use parsec_store::{Archive, Selection};
 
@@ -32,16 +33,22 @@ pub(crate) async fn run(config: ResultsConfig) -> anyhow::Result<ExitCode> {
         bail!("no measurement is recorded {}", told(&selection));
     }
     let remark = format!("{}\n{}", used(&selection, looked), parsec_show::groups::rounds(&rounds));
+    let shown = |whole: fn(&Groups) -> String, failures: fn(&Groups) -> String| {
+        if config.failures { failures(&groups) } else { whole(&groups) }
+    };
     match config.format {
-        ResultsFormat::Text => output::line(&format!("{}\n\n{remark}", groups.text()))?,
-        ResultsFormat::Markdown => output::line(&format!("{}\n\n{remark}", groups.markdown()))?,
+        ResultsFormat::Text => output::line(&format!("{}\n\n{remark}", shown(Groups::text, failures::text)))?,
+        ResultsFormat::Markdown => {
+            output::line(&format!("{}\n\n{remark}", shown(Groups::markdown, failures::markdown)))?
+        }
         ResultsFormat::Json => {
             output::note(&remark);
-            output::line(&parsec_show::json(&groups.document()))?;
+            let document = if config.failures { failures::document(&groups) } else { groups.document() };
+            output::line(&parsec_show::json(&document))?;
         }
         ResultsFormat::Csv => {
             output::note(&remark);
-            output::table(&groups.csv())?;
+            output::table(&shown(Groups::csv, failures::csv))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -173,7 +180,11 @@ impl Reader {
         }
     }
 
-    async fn read(&self, selection: &Selection, mut grouping: Grouping) -> anyhow::Result<(Vec<Group>, Looked)> {
+    pub(crate) async fn read(
+        &self,
+        selection: &Selection,
+        mut grouping: Grouping,
+    ) -> anyhow::Result<(Vec<Group>, Looked)> {
         self.each(selection, |operation| grouping.add(operation)).await?;
         Ok(grouping.finish())
     }

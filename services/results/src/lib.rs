@@ -8,12 +8,14 @@
 //! - [`Grouping`]: operations by what they have in common; [`Records`]: what became of their records
 //! - [`Sampling`]: which operations the traces that were kept stand for
 //! - [`Spending`]: what the time of many operations went to; [`Costs`]: which peers it went to
+//! - [`incidents`]: what happened in a stretch of time: outages, losses, bursts of failures, shifts of p90
 //! - [`statistics`]: what many attempts say together, and how sure that is
 
 pub mod bench;
 mod costs;
 mod explanation;
 mod groups;
+pub mod incidents;
 pub mod path;
 pub mod phases;
 mod portions;

@@ -19,6 +19,7 @@ mod common;
 mod contract;
 mod declare;
 mod demo;
+mod doctor;
 mod hosts;
 mod idle;
 mod keeping;
@@ -47,12 +48,16 @@ pub use access::{CallingConfig, ServingConfig, TlsFiles};
 pub use cli::{completion_script, parse};
 pub use common::{CommonConfig, DatabaseConfig, LogConfig, SpoolConfig, SpoolLimitsConfig, TelemetryConfig};
 pub use demo::{DemoConfig, DemoFleet};
+pub use doctor::DoctorConfig;
 pub use keeping::{ExportConfig, ExportFormat, PruneConfig};
 pub use parsec_layers::{Binary, CliError, ConfigError, Secret, Shell, Warning, secret_in_file};
 pub use programs::Command;
 pub use redact::redacted;
 pub use report::{ReportConfig, ReportFormat};
-pub use results::{CompareConfig, CompareFormat, ResultsConfig, ResultsFormat, SelectionConfig, Side, When};
+pub use results::{
+    CompareConfig, CompareFormat, IncidentsConfig, PlanConfig, ResultsConfig, ResultsFormat, SelectionConfig, Side,
+    When,
+};
 pub use serving::{DenylistFiles, DhtConfig, HealthConfig, PlaceConfig, SchedulerConfig, ServerConfig};
 pub use show::ShowConfig;
 pub use started::{Started, started};

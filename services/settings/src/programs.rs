@@ -7,9 +7,10 @@ use parsec_layers::{App, Command as Declared, ConfigError, Sources, Used};
 use crate::common::{CommonConfig, LogConfig};
 use crate::declare::{PREFIX, Settings};
 use crate::demo::DemoConfig;
+use crate::doctor::DoctorConfig;
 use crate::keeping::{ExportConfig, PruneConfig};
 use crate::report::ReportConfig;
-use crate::results::{CompareConfig, ResultsConfig};
+use crate::results::{CompareConfig, IncidentsConfig, PlanConfig, ResultsConfig};
 use crate::serving::{HealthConfig, SchedulerConfig, ServerConfig};
 use crate::show::ShowConfig;
 use crate::tools::{
@@ -119,6 +120,17 @@ programs! {
     Report(ReportConfig) = "report": "Writes what a period comes to as one page: verdicts, figures, charts, failures, caveats"
         ["parsec report --since 7d -o report.html --database-url sqlite:parsec.db",
          "parsec report --since 2026-11-01 --until 2026-12-01 --format markdown > november.md"];
+    Plan(PlanConfig) = "plan": "Says how many rounds it takes to see a difference, by how much those that were measured vary"
+        ["parsec plan --to-see 20% --since 7d --database-url sqlite:parsec.db",
+         "parsec plan --to-see 5% --kind provide --by fleet,region"];
+    Incidents(IncidentsConfig) = "incidents":
+        "Says what happened: outages, servers lost and back, rounds skipped, bursts of failures, shifts of p90, each with times"
+        ["parsec incidents --since 12h --database-url sqlite:parsec.db",
+         "parsec incidents --since 7d --fleet default --format json | jq '.[].said'"];
+    Doctor(DoctorConfig) = "doctor":
+        "Checks what a server or scheduler with the same settings would find: ports, database, clock, peers, disk; exits with 1 if something is wrong"
+        ["parsec doctor --fleet default --db-host db.internal --db-password-file /run/secrets/db",
+         "parsec doctor --config parsec.toml --format json | jq '.[] | select(.level != \"ok\")'"];
     Migrate(MigrateConfig) = "migrate": "Brings the database up to date, which servers and schedulers otherwise do when they start"
         ["parsec migrate --db-host db.internal --db-user owner --db-password-file /run/secrets/owner",
          "parsec migrate --print > parsec.sql", "parsec migrate --print --database-url sqlite:parsec.db | sqlite3 parsec.db"];

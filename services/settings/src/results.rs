@@ -161,6 +161,7 @@ settings! {
     + common: CommonConfig, "What every command has";
     + database: DatabaseConfig, "Where the measurements are";
     + selection: SelectionConfig, "Which of them";
+    failures: bool = ("results.failures", "failures", "BOOL"), "Show how attempts failed, class by class, instead of how long they took";
     by: Vec<Dimension> = ("results.by", "by", "DIMENSIONS").default("fleet"), "What tells groups apart; publications and lookups always are";
     format: ResultsFormat = ("results.format", "format", "FORMAT").default("text"), "How the result is written";
 }
@@ -178,6 +179,26 @@ settings! {
     success_margin: Share = ("compare.success_margin", "success-margin", "SHARE").default("1%") by share_or_percent,
         "By how much success rates may differ and still count as equal, in percentage points";
     format: CompareFormat = ("compare.format", "format", "FORMAT").default("text"), "How the result is written";
+}
+
+settings! {
+    /// `parsec plan`.
+    PlanConfig(from) = "Plan";
+    + common: CommonConfig, "What every command has";
+    + database: DatabaseConfig, "Where the measurements are";
+    + selection: SelectionConfig, "Which of them";
+    by: Vec<Dimension> = ("plan.by", "by", "DIMENSIONS").default("fleet"), "What tells groups apart; publications and lookups always are";
+    to_see: Share = ("plan.to_see", "to-see", "SHARE").default("20%") by share_or_percent, "The difference of times that is to be seen";
+    format: ResultsFormat = ("plan.format", "format", "FORMAT").default("text"), "How the result is written";
+}
+
+settings! {
+    /// `parsec incidents`.
+    IncidentsConfig(from) = "Incidents";
+    + common: CommonConfig, "What every command has";
+    + database: DatabaseConfig, "Where the measurements are";
+    + selection: SelectionConfig, "Which of them; those of the last 24 hours if it does not say from when on";
+    format: ResultsFormat = ("incidents.format", "format", "FORMAT").default("text"), "How the result is written";
 }
 
 #[cfg(test)]

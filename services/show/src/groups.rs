@@ -157,7 +157,7 @@ fn figures(sample: &Sample) -> [Figure; 3] {
     })
 }
 
-fn for_programs(reading: Reading) -> Value {
+pub(crate) fn for_programs(reading: Reading) -> Value {
     match reading {
         Reading::Took(seconds) => json!(seconds),
         Reading::MoreThan(limit) => json!(format!("> {limit}")),

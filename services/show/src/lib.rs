@@ -7,8 +7,10 @@
 //! - [`bench`]: strategies side by side; [`rounds`]: rounds as they are played
 //! - [`spent`]: what the time of many went to; [`peers`]: whom it was spent on
 //! - [`side_by_side`]: two operations; [`perfetto`]: operations for tools that draw traces
+//! - [`failures`]: how they failed; [`planned`]: how many of them it takes
 //! - [`compared`]: two groups of measurements, and what differs
 //! - [`chart`]: pictures of them; [`report`]: what a period comes to, as one page
+//! - [`incidents`]: what happened; [`findings`]: what a deployment lacks
 //! - [`words`]: numbers in words
 //! - [`Look`]: what the terminal can show
 
@@ -16,10 +18,14 @@ pub mod bench;
 pub mod chart;
 pub mod compared;
 pub mod facts;
+pub mod failures;
+pub mod findings;
 pub mod groups;
+pub mod incidents;
 pub mod operation;
 pub mod peers;
 pub mod perfetto;
+pub mod planned;
 pub mod recorded;
 mod records;
 pub mod report;

@@ -5,6 +5,8 @@
 //! caller drops is only the wish to hear of the result.
 
 mod archive;
+mod diagnosis;
+mod history;
 mod prune;
 mod traced;
 
@@ -29,6 +31,8 @@ use crate::checks::{CheckQueries, ClaimRow, StoredPlan};
 use crate::closed::ClosedTable;
 use crate::columns::{Address, Key, Names, micros, text};
 use crate::datasets::DatasetQueries;
+use crate::diagnosis::DiagnosisQueries;
+use crate::history::HistoryQueries;
 use crate::operations::{OperationQueries, OperationRow, WholeOperation};
 use crate::presence::{NodeQueries, NodeRow};
 use crate::prune::PruneQueries;
@@ -54,7 +58,9 @@ pub(crate) trait Backend: Send + Sync + 'static {
         + DatasetQueries
         + RecordQueries
         + PruneQueries
-        + TraceQueries;
+        + TraceQueries
+        + HistoryQueries
+        + DiagnosisQueries;
 
     /// For how long a call that was answered stands for a check.
     const TRUSTED: Duration;

@@ -12,6 +12,8 @@
 //! - [`Archive`]: many measurements, read a page at a time, from a database in which nothing is written; [`Traces`]: what they did;
 //!   [`Dataset`]: the same as flat tables to take along
 //! - [`Pruning`]: what deletes old measurements
+//! - [`Chronicle`]: what happened in a stretch of time, from such a database
+//! - [`Diagnosis`]: what is to be known of a database before programs use it
 //! - [`DryRun`]: what stands for the database where nothing may be written
 //! - [`StoreError`]: what can go wrong, told apart by what the caller should do
 //!
@@ -30,10 +32,12 @@ mod config;
 mod connection;
 mod datasets;
 mod detached;
+mod diagnosis;
 mod dry_run;
 mod error;
 mod figures;
 mod file_id;
+mod history;
 mod lines;
 mod migrated;
 mod operations;
@@ -59,8 +63,10 @@ pub use aside::{Aside, SetAside, SetAsideReport, set_aside};
 pub use closed::ClosedTable;
 pub use config::{ParseStoreUrlError, Password, SslMode, StoreConfig, UnknownSslMode};
 pub use datasets::{Dataset, DatasetPage, PageEnd};
+pub use diagnosis::Diagnosis;
 pub use dry_run::DryRun;
 pub use error::StoreError;
+pub use history::{Chronicle, MAX_HISTORY_ROWS};
 pub use migrated::{Migrated, SchemaVersion, migration_script};
 pub use port::{PortTooHigh, ServerPort};
 pub use prune::{LastRow, OldBatch, OldRows, PrunedTable, Pruning};
@@ -74,7 +80,9 @@ pub use spool::{
 pub use store::{ClaimChecks, MAX_LISTED_OPERATIONS, MAX_RECENT_SCHEDULERS, NewNode, NodeFollowUp, Row, Store};
 pub use traced::{Listing, MAX_MEANT, Order, TRACES_AT_ONCE, Traces};
 
+use chrono::{DateTime, Utc};
 use detached::Detached;
+use parsec_measure::Fleet;
 
 /// Opens the database and checks that it answers.
 ///
@@ -126,5 +134,32 @@ pub async fn open_traces(config: &StoreConfig) -> Result<Arc<dyn Traces>, StoreE
     match config {
         StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
         StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::read_only(path)?).await?)),
+    }
+}
+
+/// Opens the database to read what happened, as [`open_archive`] does.
+///
+/// # Errors
+/// As for [`connect`].
+pub async fn open_chronicle(config: &StoreConfig) -> Result<Arc<dyn Chronicle>, StoreError> {
+    match config {
+        StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
+        StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::read_only(path)?).await?)),
+    }
+}
+
+/// Looks at a database without changing anything: which loops have recorded publications of these fleets since then, and all else
+/// that is to be known. An SQLite file has to be there.
+///
+/// # Errors
+/// As for [`connect`].
+pub async fn diagnose(config: &StoreConfig, fleets: &[Fleet], since: DateTime<Utc>) -> Result<Diagnosis, StoreError> {
+    match config {
+        StoreConfig::Postgres { .. } => {
+            Detached::open(postgres::Postgres::new(config)?).await?.diagnose(config, fleets, since).await
+        }
+        StoreConfig::Sqlite { path } => {
+            Detached::open(sqlite::Sqlite::read_only(path)?).await?.diagnose(config, fleets, since).await
+        }
     }
 }

@@ -6,6 +6,7 @@ mod conformance {
     pub(crate) mod attempts;
     pub(crate) mod checks;
     pub(crate) mod database;
+    pub(crate) mod history;
     pub(crate) mod nodes;
     pub(crate) mod refusals;
     pub(crate) mod rounds;
@@ -16,7 +17,7 @@ mod conformance {
 }
 
 use conformance::database::Database;
-use conformance::{archive, attempts, checks, nodes, refusals, rounds, schema, traced, traces};
+use conformance::{archive, attempts, checks, history, nodes, refusals, rounds, schema, traced, traces};
 
 /// Makes each promise a test on each back end.
 macro_rules! promises {
@@ -54,6 +55,10 @@ promises! {
         operations_are_listed_by_time_duration_and_outcome,
         an_operation_is_found_by_the_beginning_or_the_end_of_its_identity,
         whoever_may_only_read_reads_traces,
+    }
+    history {
+        what_happened_is_read_back,
+        a_database_is_diagnosed_without_a_change,
     }
     schema {
         migrating_again_changes_nothing,

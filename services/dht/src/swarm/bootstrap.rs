@@ -37,6 +37,15 @@ struct Inner {
     doors: Mutex<HashMap<PeerId, Door>>,
 }
 
+/// What one of them has answered so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BootstrapAnswer {
+    /// Its peer id.
+    pub peer: String,
+    /// Whether it lets us in, and if not, why; `None` as long as it has not answered.
+    pub answer: Option<Result<(), String>>,
+}
+
 /// What is known of one of them.
 #[derive(Debug, Default)]
 struct Door {
@@ -111,6 +120,19 @@ impl Bootstrap {
         let mut names: Vec<_> = protocols.iter().map(|name| harmless(name.as_ref(), MAX_PROTOCOL_CHARS)).collect();
         names.sort_by_cached_key(|name| (!name.contains("kad"), name.clone()));
         self.0.doors.lock().entry(*peer).or_default().speaks = Some(names);
+    }
+
+    /// What each of them has answered so far.
+    pub(crate) fn answers(&self) -> Vec<BootstrapAnswer> {
+        let doors = self.0.doors.lock();
+        let answer = |peer: &NamedPeer| {
+            let door = doors.get(&peer.id)?;
+            match door.last.as_ref()? {
+                Answer::LetIn => Some(Ok(())),
+                Answer::OfAnotherNetwork | Answer::Refused(_) => self.sentence(peer.id, door).map(Err),
+            }
+        };
+        self.0.peers.iter().map(|peer| BootstrapAnswer { peer: peer.id.to_string(), answer: answer(peer) }).collect()
     }
 
     /// What a node lacks, and why, if the reason is that no bootstrap peer answers.
@@ -199,6 +221,19 @@ mod tests {
         bootstrap.answered(&silent, Ok(()));
         let rest = format!("bootstrap peers that do not let us in: {refused}: dial failed: connection refused");
         assert_eq!(bootstrap.complaint(), Some(rest));
+    }
+
+    #[test]
+    fn each_peer_has_an_answer_once_it_has_given_one() {
+        let (bootstrap, [open, refused, silent]) = bootstrap();
+        let answers = || bootstrap.answers().into_iter().map(|one| (one.peer, one.answer)).collect::<Vec<_>>();
+        let name = |peer: libp2p::PeerId| peer.to_string();
+        assert_eq!(answers(), [(name(open), None), (name(refused), None), (name(silent), None)]);
+        bootstrap.knock();
+        bootstrap.answered(&open, Ok(()));
+        bootstrap.answered(&refused, Err(&RpcError::Dial("connection refused".to_owned())));
+        let why = format!("{refused}: dial failed: connection refused");
+        assert_eq!(answers(), [(name(open), Some(Ok(()))), (name(refused), Some(Err(why))), (name(silent), None)]);
     }
 
     #[test]

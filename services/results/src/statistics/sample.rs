@@ -109,6 +109,18 @@ impl Sample {
         Share::new(succeeded, due, self.effective_n(succeeded))
     }
 
+    /// How many of the attempts that are due ended like this. `None` if none is due.
+    pub fn ended(&self, class: OutcomeClass) -> Option<Share> {
+        let mut rounds: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
+        for taken in &self.taken {
+            let (some, all) = rounds.entry(taken.round).or_default();
+            *all += 1.0;
+            *some += f64::from(u8::from(taken.class == class));
+        }
+        let of = self.taken.iter().filter(|taken| taken.class == class).count();
+        Share::new(of, self.taken.len(), effective_n(rounds.values().copied()))
+    }
+
     /// The quantile `q` of all attempts that are due. `None` if there are too few for an interval.
     pub fn quantile(&self, q: f64) -> Option<Quantile> {
         let n = self.taken.len();
@@ -187,6 +199,21 @@ mod tests {
         assert_eq!((*due, *succeeded, *rounds), (7, 6, 7));
         assert_eq!(failed, &BTreeMap::from([(OutcomeClass::Timeout, 1)]));
         assert_eq!(unsaid, &BTreeMap::from([(OutcomeClass::ServerUnreachable, 3)]));
+    }
+
+    #[test]
+    fn each_way_to_end_has_a_share_of_what_was_due() {
+        let sample = sample(&[
+            (OutcomeClass::Ok, 500, 81),
+            (OutcomeClass::Timeout, 9_000, 15),
+            (OutcomeClass::NotFound, 80, 4),
+            (OutcomeClass::ServerUnreachable, 5_000, 7),
+        ]);
+        let timeouts = sample.ended(OutcomeClass::Timeout).unwrap();
+        assert_eq!((timeouts.of, timeouts.n, timeouts.share.value), (15, 100, 0.15));
+        assert!(timeouts.share.low < 0.1 && timeouts.share.high > 0.2, "{timeouts:?}");
+        assert_eq!(sample.ended(OutcomeClass::Ok).unwrap(), sample.success().unwrap());
+        assert_eq!(sample.ended(OutcomeClass::ServerUnreachable).unwrap().of, 0, "it was not due");
     }
 
     #[test]

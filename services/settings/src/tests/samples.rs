@@ -51,6 +51,8 @@ pub(crate) fn base(program: Program, key: &Key) -> &'static str {
         // One means nothing without the other.
         Program::Server if key.name == "server.tls_cert" => "server --server-tls-key x.key",
         Program::Server if key.name == "server.tls_key" => "server --server-tls-cert x.pem",
+        Program::Doctor if key.name == "server.tls_cert" => "doctor --server-tls-key x.key",
+        Program::Doctor if key.name == "server.tls_key" => "doctor --server-tls-cert x.pem",
         // Silent peers and strategy libp2p, which is one of the defaults, go together on real time only.
         Program::Bench if key.name == "bench.silent" => "bench --transport tcp",
         Program::Compare if key.name == "compare.a" => "compare --b fleet=base",

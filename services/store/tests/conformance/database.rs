@@ -138,6 +138,11 @@ impl Database {
         Self { store, url, place }
     }
 
+    /// Where it is.
+    pub(crate) fn config(&self) -> StoreConfig {
+        self.url.parse().unwrap()
+    }
+
     pub(crate) fn is_postgres(&self) -> bool {
         matches!(self.place, Place::Server(_))
     }

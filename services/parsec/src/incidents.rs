@@ -1,0 +1,50 @@
+//! `parsec incidents`: reads what the tables have of a stretch of time, and says what happened in it.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use chrono::{TimeDelta, Utc};
+use parsec_results::incidents;
+use parsec_settings::{IncidentsConfig, ResultsFormat};
+use parsec_show::incidents as shown;
+
+use crate::database;
+use crate::results;
+use parsec_output as output;
+
+/// How far back is looked if nobody says how far.
+const A_DAY: TimeDelta = TimeDelta::hours(24);
+
+/// Says what happened.
+pub(crate) async fn run(config: IncidentsConfig) -> anyhow::Result<ExitCode> {
+    let now = Utc::now();
+    let mut selection = results::selected(&config.selection, &parsec_settings::Side::default(), now)?;
+    if selection.since.is_none() {
+        selection.since = Some(selection.until.unwrap_or(now) - A_DAY);
+    }
+    let target = database::target(&config.database)?;
+    let chronicle = parsec_store::open_chronicle(&target).await.with_context(|| format!("database {target}"))?;
+    let history = chronicle.history(&selection).await.with_context(|| format!("database {target}"))?;
+    let told = results::told(&selection);
+    let (attempts, rounds, servers) = (history.attempts.len(), history.rounds.len(), history.servers.len());
+    if attempts + rounds + servers == 0 {
+        bail!("neither an attempt, a round nor a server is recorded {told}");
+    }
+    let end = selection.until.map_or(now, |until| until.min(now));
+    let found = tokio::task::spawn_blocking(move || incidents::find(&history, end)).await?;
+    let remark =
+        format!("{attempts} attempts, {rounds} rounds and {servers} servers {told}.\n{}", shown::judged(&found));
+    match config.format {
+        ResultsFormat::Text => output::line(&format!("{}\n\n{remark}", shown::text(&found)))?,
+        ResultsFormat::Markdown => output::line(&format!("{}\n\n{remark}", shown::markdown(&found)))?,
+        ResultsFormat::Json => {
+            output::note(&remark);
+            output::line(&parsec_show::json(&shown::document(&found)))?;
+        }
+        ResultsFormat::Csv => {
+            output::note(&remark);
+            output::table(&shown::csv(&found))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

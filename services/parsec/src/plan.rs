@@ -1,0 +1,41 @@
+//! `parsec plan`: how many rounds it takes to see a difference, judged by those that were measured.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use chrono::Utc;
+use parsec_results::Grouping;
+use parsec_settings::{PlanConfig, ResultsFormat, Side};
+use parsec_show::planned::Plans;
+
+use crate::results::{Reader, selected, told, used};
+use parsec_output as output;
+
+/// Says how long to measure.
+pub(crate) async fn run(config: PlanConfig) -> anyhow::Result<ExitCode> {
+    let reader = Reader::open(&config.database).await?;
+    let selection = selected(&config.selection, &Side::default(), Utc::now())?;
+    let grouping = Grouping::new(config.by.clone(), reader.nodes.clone());
+    let (groups, looked) = reader.read(&selection, grouping).await?;
+    if groups.is_empty() {
+        bail!("no measurement is recorded {}: measure for a while, then ask again", told(&selection));
+    }
+    let kinds = groups.iter().map(|group| group.kind).collect::<std::collections::BTreeSet<_>>().len();
+    let by = config.by.iter().map(|dimension| dimension.as_str()).collect();
+    let effect = config.to_see.get();
+    let plans = tokio::task::spawn_blocking(move || Plans::new(by, groups, effect, kinds)).await?;
+    let remark = used(&selection, looked);
+    match config.format {
+        ResultsFormat::Text => output::line(&format!("{}\n{remark}", plans.text()))?,
+        ResultsFormat::Markdown => output::line(&format!("{}\n{remark}", plans.markdown()))?,
+        ResultsFormat::Json => {
+            output::note(&format!("{}\n{remark}", plans.remark()));
+            output::line(&parsec_show::json(&plans.document()))?;
+        }
+        ResultsFormat::Csv => {
+            output::note(&format!("{}\n{remark}", plans.remark()));
+            output::table(&plans.csv())?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,52 @@
+//! What happened in a stretch of time, found in the tables alone.
+//!
+//! Most of it is read off: [rounds](self::rounds) that were not played, were skipped or had too few servers, [rows](self::writing) that
+//! waited for the database or were lost, [servers](self::servers) that went or failed. Two kinds are judged: a [burst](self::burst) of
+//! failures and a [shift](self::shift) of p90, each by region. They are reported only where [chance](self::chance) alone would
+//! show something like it, in any region, in at most one of 20 quiet stretches.
+
+mod burst;
+mod chance;
+mod incident;
+mod rounds;
+mod series;
+mod servers;
+mod shift;
+mod writing;
+
+pub use chance::FALSE_ALARMS;
+pub use incident::{Incident, Lost, Place, What};
+
+use chrono::{DateTime, Utc};
+use parsec_measure::History;
+
+use incident::ByRound;
+use series::Series;
+
+/// What was found, and what was looked at for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Incidents {
+    /// In the order of time.
+    pub incidents: Vec<Incident>,
+    /// How many series (a kind of operation in a region of a fleet) were long enough to be judged.
+    pub judged: usize,
+    /// How many were not.
+    pub too_short: usize,
+}
+
+/// Finds what happened up to `end`. The same history gives the same answer, to the last digit.
+pub fn find(history: &History, end: DateTime<Utc>) -> Incidents {
+    let by_round = ByRound::of(&history.attempts);
+    let mut incidents = rounds::find(&history.rounds, &by_round, end);
+    incidents.extend(writing::find(history));
+    incidents.extend(servers::find(history, end));
+    let (series, too_short) = Series::of(history);
+    let level = chance::level(2 * series.len());
+    for series in &series {
+        let bursts = burst::find(series, level);
+        incidents.extend(shift::find(series, &bursts, level));
+        incidents.extend(bursts.into_iter().map(|burst| burst.incident));
+    }
+    incidents.sort_by(|a, b| (a.from, a.what.as_str(), &a.place).cmp(&(b.from, b.what.as_str(), &b.place)));
+    Incidents { incidents, judged: series.len(), too_short }
+}

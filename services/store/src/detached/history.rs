@@ -1,0 +1,74 @@
+//! The chronicle in terms of one kind of database.
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use parsec_measure::{AttemptId, History};
+
+use super::{Backend, Detached};
+use crate::history::{HistoryQueries, HistoryRound, HistoryServer, MAX_HISTORY_ROWS, PAGE, attempt, too_many};
+use crate::selection::Selected;
+use crate::{Chronicle, Selection, StoreError};
+
+/// Whether a page is the last one.
+fn is_last<T>(page: &[T]) -> bool {
+    page.len() < PAGE as usize
+}
+
+#[async_trait]
+impl<B: Backend> Chronicle for Detached<B> {
+    async fn history(&self, selection: &Selection) -> Result<History, StoreError> {
+        let mut history = History::default();
+        let (mut after, mut read) = (None, 0);
+        loop {
+            // Rounds have identities of the same kind as attempts.
+            let selected = Selected::new(selection, after);
+            let page = self.read(move |conn| conn.history_rounds(selected.clone()).boxed()).await?;
+            let last = is_last(&page);
+            after = page.last().map(|row| AttemptId(row.id.0));
+            read += page.len();
+            for row in page.into_iter().map(HistoryRound::read) {
+                let round = row?;
+                let wanted = &selection.fleets;
+                if wanted.is_empty() || round.fleets.fleets().iter().any(|fleet| wanted.contains(fleet)) {
+                    history.rounds.push(round);
+                }
+            }
+            if last {
+                break;
+            }
+            if read >= MAX_HISTORY_ROWS {
+                return Err(too_many("rounds"));
+            }
+        }
+        let mut after = None;
+        loop {
+            let selected = Selected::new(selection, after);
+            let page = self.read(move |conn| conn.history_attempts(selected.clone()).boxed()).await?;
+            let last = is_last(&page);
+            for row in page {
+                history.attempts.push(attempt(row)?);
+            }
+            after = history.attempts.last().map(|noted| noted.operation.id);
+            if last {
+                break;
+            }
+            if history.attempts.len() >= MAX_HISTORY_ROWS {
+                return Err(too_many("attempts"));
+            }
+        }
+        let mut after = 0;
+        loop {
+            let selected = Selected::new(selection, None);
+            let page = self.read(move |conn| conn.history_servers(selected.clone(), after).boxed()).await?;
+            let last = is_last(&page);
+            after = page.last().map_or(after, |row| row.id);
+            history.servers.extend(page.into_iter().map(HistoryServer::read));
+            if last {
+                return Ok(history);
+            }
+            if history.servers.len() >= MAX_HISTORY_ROWS {
+                return Err(too_many("servers"));
+            }
+        }
+    }
+}

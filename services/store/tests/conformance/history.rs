@@ -1,0 +1,53 @@
+//! Reading what happened.
+
+use chrono::{TimeDelta, Utc};
+use parsec_measure::{AttemptId, OperationKind, RoundId, RoundOutcome};
+use parsec_store::{Row, Selection, StoreConfig, diagnose, open_chronicle};
+use uuid::Uuid;
+
+use super::database::Database;
+use super::samples::{Pair, at};
+
+pub(crate) async fn what_happened_is_read_back(database: &Database) {
+    let pair = Pair::registered(database).await;
+    let ended = pair.round(Some(RoundOutcome::Complete));
+    let open = parsec_measure::Round { id: RoundId(Uuid::from_u128(2)), started: at(500), ..pair.round(None) };
+    let attempt = pair.attempt(3, OperationKind::Provide);
+    database
+        .store
+        .record(&[Row::Round(ended.clone()), Row::Round(open.clone()), Row::Attempt(attempt.clone())])
+        .await
+        .unwrap();
+    database.store.heartbeat(pair.node).await.unwrap();
+    let chronicle = open_chronicle(&database.config()).await.unwrap();
+    let all = chronicle.history(&Selection::default()).await.unwrap();
+    assert_eq!(all.rounds, [ended, open.clone()]);
+    let [noted] = &all.attempts[..] else { panic!("{all:?}") };
+    assert_eq!((noted.operation.id, noted.ended), (AttemptId(Uuid::from_u128(3)), attempt.ended));
+    assert!((Utc::now() - noted.written).abs() < TimeDelta::minutes(1), "{noted:?}");
+    let [server] = &all.servers[..] else { panic!("{all:?}") };
+    assert_eq!((server.id, server.fleet.as_str(), server.region.as_str()), (pair.node, "default", "eu-central-1"));
+    assert!(server.last_heartbeat.is_some() && server.offline_since.is_none(), "{server:?}");
+
+    // Identities of samples do not tell the time; rounds and attempts are selected by their start besides.
+    let none = chronicle.history(&Selection { until: Some(at(0)), ..Selection::default() }).await.unwrap();
+    assert_eq!((none.rounds.len(), none.attempts.len()), (0, 0));
+    let other = Selection { fleets: vec!["optprov".parse().unwrap()], ..Selection::default() };
+    let other = chronicle.history(&other).await.unwrap();
+    assert_eq!((other.rounds.len(), other.attempts.len(), other.servers.len()), (0, 0, 0));
+}
+
+pub(crate) async fn a_database_is_diagnosed_without_a_change(database: &Database) {
+    let pair = Pair::registered(database).await;
+    let mut attempt = pair.attempt(3, OperationKind::Provide);
+    attempt.ended = Utc::now();
+    database.store.record(&[Row::Attempt(attempt)]).await.unwrap();
+    let fleets = ["default".parse().unwrap()];
+    let found = diagnose(&database.config(), &fleets, Utc::now() - TimeDelta::hours(1)).await.unwrap();
+    assert_eq!(found.schema.own.as_deref(), Some(found.newest.as_str()));
+    assert_eq!((found.read_only, found.closed, found.is_dirty), (None, vec![], false));
+    assert!(found.ahead.abs() < TimeDelta::minutes(1), "{}", found.ahead);
+    assert_eq!(found.schedulers.iter().map(|other| other.id).collect::<Vec<_>>(), [pair.scheduler]);
+    let is_postgres = matches!(database.config(), StoreConfig::Postgres { .. });
+    assert_eq!(found.schema.original, is_postgres.then_some(6));
+}
