@@ -50,11 +50,10 @@ async fn ports_that_are_taken_and_peers_that_do_not_answer_are_said() {
     let url = file.url();
     let server = server(&stage, &["--database-url", &url, &flag, &peers]);
     let server = Server::started(server).await.ready(&stage).await;
-    let stranger = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let (api, taken) = (server.api.port().to_string(), stranger.local_addr().unwrap().port().to_string());
+    let (api, taken) = (server.api.port().to_string(), server.multiaddress.split('/').nth(4).unwrap());
     // The port of tcpmux: below 1024, so that no test can be given it.
     let nobody = "/ip4/127.0.0.1/tcp/1/p2p/12D3KooWQnUASa11PcTJZQPR5AJq5o4BYqqzYVn4kuEnnJ7dSTvj";
-    let ports = ["--server-port", &api, "--peer-port", &taken, "--database-url", &url];
+    let ports = ["--server-port", &api, "--peer-port", taken, "--database-url", &url];
     let (code, found) = doctor(&stage, &[&ports[..], &["--bootstrap-peers", nobody]].concat()).await;
     assert_eq!(code, 1, "{found:#?}");
     let (level, said) = of(&found, "HTTP API");

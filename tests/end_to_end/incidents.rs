@@ -146,7 +146,7 @@ async fn what_happened_is_found_in_a_file_and_told_in_every_form() {
         "{text}"
     );
     let csv = incidents(&stage, &file.url(), &["--format", "csv"]).await.out;
-    assert_eq!(csv[0], "incident,from,to,fleet,region,kind,peer,count,said,attempts");
+    assert_eq!(csv[0].trim_end(), "incident,from,to,fleet,region,kind,peer,count,said,attempts");
     assert_eq!(csv.len(), all.len() + 1, "{csv:?}");
     let markdown = incidents(&stage, &file.url(), &["--format", "markdown"]).await.out;
     assert!(markdown[0].starts_with("| when"), "{markdown:?}");

@@ -140,7 +140,8 @@ mod tests {
             kind: OperationKind::Retrieve,
             sample: rounds.map(observation).collect(),
         };
-        Groups { by: vec!["day"], groups: vec![group("2026-11-26", 0..103), group("2026-11-27", 200..240)] }
+        let groups = vec![group("2026-11-26", 0..103), group("2026-11-27", 200..240)];
+        Groups { by: vec!["day"], groups, records: vec![] }
     }
 
     #[test]

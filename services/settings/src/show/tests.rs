@@ -198,7 +198,7 @@ fn the_table_for_programs_names_every_setting() {
     assert_eq!(
         *find("server.dht.server_mode"),
         json!({
-            "section": "Server", "programs": ["server"], "name": "server.dht.server_mode", "flag": "server-mode",
+            "section": "Server", "programs": ["server", "doctor"], "name": "server.dht.server_mode", "flag": "server-mode",
             "older_flags": ["dht-server"], "variable": "PARSEC_SERVER_DHT_SERVER_MODE",
             "older_variables": ["PARSEC_SERVER_DHT_SERVER"], "kind": "switch", "values": [], "default": "false", "secret": false,
             "no_effect": null
