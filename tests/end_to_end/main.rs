@@ -32,6 +32,7 @@ mod one_shot;
 mod outages;
 mod pooler;
 mod pruned;
+mod questions;
 mod refused;
 mod report;
 mod results;

@@ -4,7 +4,8 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::time::Duration;
 
-use parsec_settings::{HostPort, ServerConfig};
+use parsec_api::place::HostPort;
+use parsec_settings::ServerConfig;
 use parsec_show::findings::Finding;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;

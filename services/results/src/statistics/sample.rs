@@ -111,14 +111,12 @@ impl Sample {
 
     /// How many of the attempts that are due ended like this. `None` if none is due.
     pub fn ended(&self, class: OutcomeClass) -> Option<Share> {
-        let mut rounds: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
-        for taken in &self.taken {
-            let (some, all) = rounds.entry(taken.round).or_default();
-            *all += 1.0;
-            *some += f64::from(u8::from(taken.class == class));
+        let mut some = vec![0.0; self.due.len()];
+        for (_, round) in self.taken.iter().zip(&self.rounds).filter(|(taken, _)| taken.class == class) {
+            some[*round] += 1.0;
         }
         let of = self.taken.iter().filter(|taken| taken.class == class).count();
-        Share::new(of, self.taken.len(), effective_n(rounds.values().copied()))
+        Share::new(of, self.taken.len(), effective_n(some.iter().copied().zip(self.due.iter().copied())))
     }
 
     /// The quantile `q` of all attempts that are due. `None` if there are too few for an interval.
