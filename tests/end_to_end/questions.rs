@@ -1,5 +1,4 @@
 //! `docs/questions.md`: every command on the page runs, on a database like the one that it shows.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::time::Duration;
 
