@@ -224,7 +224,7 @@ fn parsec_alone_shows_its_commands_the_demonstration_first_and_no_settings() {
     assert_eq!(code, 2);
     let commands: Vec<_> = help.lines().skip_while(|line| *line != "Commands:").skip(1).collect();
     assert_eq!(commands[0].trim(), "demo", "{help}");
-    assert!(!help.contains("--db-host") && help.lines().count() < 60, "{help}");
+    assert!(!help.contains("--db-host") && help.lines().count() < 90, "{help}");
     assert!(help.contains("parsec demo"), "{help}");
 }
 
