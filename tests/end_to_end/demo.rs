@@ -69,6 +69,9 @@ async fn results_are_on_standard_output_alone_and_measurements_in_the_directory_
     let file = directory.path().join("parsec.db");
     assert!(ended.err.contains(&format!("measurements go to {}", file.display())));
     assert!(ended.err.contains("how it is doing: http://127.0.0.1:"), "{}", ended.err);
+    let url = format!("sqlite:{}", file.display());
+    assert!(ended.err.contains(&format!("parsec results --database-url {url}")), "{}", ended.err);
+    assert_eq!(parsed(&ended).last().unwrap()["database"], url);
     assert!(std::fs::read(&file).unwrap().starts_with(b"SQLite format 3"));
 }
 
@@ -78,13 +81,19 @@ async fn people_are_shown_a_table_after_each_round_and_a_summary_at_the_end() {
     let ended = demo(&stage, &directory, &[&SMALL[..], &PLAIN, &["--rounds", "2"]].concat()).end().await;
     assert_eq!(ended.code(), 0);
 
-    let headers: Vec<_> = ended.out.iter().filter(|line| line.contains("routing table (peers)")).collect();
+    let headers: Vec<_> = ended.out.iter().filter(|line| line.starts_with("fleet")).collect();
     assert_eq!(headers.len(), 3, "one for each round, one at the end: {:#?}", ended.out);
-    for column in ["fleet", "operation", "n", "failures", "p50", "p90", "p99"] {
+    for column in ["fleet", "operation", "n", "failures", "p50", "p90"] {
         assert!(headers[0].contains(column), "no {column} in {}", headers[0]);
     }
-    let summary =
-        ended.out.iter().position(|line| line.starts_with("2 rounds in ") && line.ends_with(" s, 0 failures"));
+    assert!(!headers[2].contains("p99"), "two rounds carry no p99");
+    let numbers: Vec<_> = ended.out.iter().filter(|line| line.starts_with("round ")).collect();
+    assert_eq!(numbers, ["round 1 of fleet default", "round 2 of fleet default"]);
+    assert!(ended.out.iter().all(|line| line.chars().count() <= 80 || line.contains("rounds")), "{:#?}", ended.out);
+    let summary = ended
+        .out
+        .iter()
+        .position(|line| line.starts_with("2 rounds, 0 failures") && line.contains(" in ") && line.ends_with(" s"));
     let table = ended.out[summary.expect("there is a summary")..].join("\n");
     assert!(table.contains("provide") && table.contains("retrieve"), "{table}");
 }
@@ -155,4 +164,88 @@ async fn distances_and_dead_peers_are_part_of_the_world_when_they_are_asked_for(
         assert!(attempt["duration_seconds"].as_f64().unwrap() >= 0.2, "{attempt}");
         assert!(attempt["dials"].as_u64().unwrap() > 0, "{attempt}");
     }
+}
+
+#[tokio::test]
+async fn rounds_are_numbered_by_fleet_and_a_seed_is_always_said() {
+    let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
+    let world =
+        ["--latency", "none", "--undialable", "0", "--silent", "0", "--fleets", "default,libp2p", "--rounds", "2"];
+    let ended = demo(&stage, &directory, &[&SMALL[..], &world].concat()).end().await;
+    let mut numbers: Vec<_> = ended.out.iter().filter(|line| line.starts_with("round ")).collect();
+    numbers.sort();
+    let expected =
+        ["round 1 of fleet default", "round 1 of fleet libp2p", "round 2 of fleet default", "round 2 of fleet libp2p"];
+    assert_eq!(numbers, expected);
+    let said = ended.err.lines().find_map(|line| line.strip_prefix("seed ")).expect("the seed is said").to_owned();
+    let (seed, hint) = said.split_once(": ").unwrap();
+    assert_eq!(hint, format!("--seed {seed} makes the same choices again"));
+}
+
+#[tokio::test]
+async fn servers_of_a_demo_that_was_killed_are_not_measured_by_the_next_one_in_its_directory() {
+    let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
+    let first = demo(&stage, &directory, &[&SMALL[..], &PLAIN, &["--format", "json"]].concat());
+    first.out("first round", |line| line.contains(r#""type":"round""#).then_some(())).await;
+    first.signal(Signal::SIGKILL);
+    first.end().await;
+    let second =
+        demo(&stage, &directory, &[&SMALL[..], &PLAIN, &["--format", "json", "--rounds", "2"]].concat()).end().await;
+    assert_eq!(second.code(), 0, "{}", second.err);
+    let lines = parsed(&second);
+    for round in of_type(&lines, "round") {
+        assert_eq!((&round["nodes_listed"], &round["nodes_ready"]), (&2.into(), &2.into()), "{round}");
+    }
+    assert_eq!(lines.last().unwrap()["failures"], 0);
+}
+
+#[tokio::test]
+async fn without_a_directory_each_demo_has_a_new_one() {
+    let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
+    let place = directory.path().to_str().unwrap();
+    let words = [&["demo", "--interval", "1s", "--rounds", "1"][..], &SMALL, &PLAIN].concat();
+    for _ in 0..2 {
+        let ended = Process::start_with(&stage, &[("TMPDIR", place)], &words).end().await;
+        assert_eq!(ended.code(), 0, "{}", ended.err);
+        assert!(ended.out.iter().any(|line| line.starts_with("1 round, 0 failures")), "{:#?}", ended.out);
+    }
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 2);
+}
+
+#[tokio::test]
+async fn what_a_demo_measured_is_kept_and_can_be_checked() {
+    let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
+    let path = directory.path().join("run.json");
+    let file = path.to_str().unwrap();
+    let added = ["--rounds", "2", "--seed", "7", "--save", file];
+    assert_eq!(demo(&stage, &directory, &[&SMALL[..], &PLAIN, &added].concat()).end().await.code(), 0);
+    let run: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!((&run["command"], &run["seed"], &run["complete"]), (&"demo".into(), &7.into(), &true.into()));
+    assert_eq!(run["operations"].as_array().unwrap().len(), 4);
+    let limit = ["check", "--file", file, "--since", "1h", "--fail-if", "provide.p50 > 1m30s"];
+    assert_eq!(Process::start(&stage, &limit).end().await.code(), 2, "limits are in seconds");
+    let limit = ["check", "--file", file, "--since", "1h", "--fail-if", "failures > 99%"];
+    let checked = Process::start(&stage, &limit).end().await;
+    assert_eq!(checked.code(), 0, "{:#?} {}", checked.out, checked.err);
+}
+
+#[tokio::test]
+async fn on_a_terminal_the_table_is_drawn_again_in_the_same_place() {
+    let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
+    let place = directory.path().to_str().unwrap();
+    let words = [&["demo", "--interval", "1s", "--rounds", "2", "--data-dir", place][..], &SMALL, &PLAIN].concat();
+    // Both streams on one terminal, whose output is ours.
+    let line =
+        format!("stty cols 80 rows 40; exec {} {}", parsec_test_support::process::parsec().display(), words.join(" "));
+    let mut script = std::process::Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]);
+    let ended = Process::run(&stage, &[("TERM", "xterm")], script).end().await;
+    let text = ended.out.join("\n");
+    assert_eq!(ended.code(), 0, "{text}");
+    // The cursor goes up over what was drawn before.
+    let up = text.contains("\u{1b}[5A");
+    assert!(text.contains("round 2 of fleet default") && up, "{text:?}");
+    // What stays on the screen is the last table alone.
+    let last = text.rsplit("rounds, 0 failures in ").next().unwrap();
+    assert!(last.contains("provide") && !last.contains("round 2 of"), "{text:?}");
 }

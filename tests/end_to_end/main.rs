@@ -8,6 +8,7 @@
 mod access;
 mod bad_input;
 mod bench;
+mod check;
 mod conformance;
 mod demo;
 mod doctor;

@@ -236,3 +236,47 @@ async fn what_became_of_records_is_told_with_of_how_many() {
         ask(&stage, &["results", "--format", "csv", "--kind", "provide", "--database-url", &file.url()]).await.out;
     assert!(rows[0].contains("stored_finally_mean,") && rows[0].contains("held_after_86400s_checks"), "{rows:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_databases_are_compared_unless_their_tables_mean_different_things() {
+    let (stage, one, two) = (Stage::begin(), parsec_test_support::sqlite_file(), parsec_test_support::database().await);
+    database(&one.url()).await;
+    database(two.url()).await;
+    let (one, other) = (one.url(), two.url().to_owned());
+    let words = ["compare", "--a-database", &one, "--b-database", &other, "--by", "fleet", "--kind", "provide"];
+    let same = ask(&stage, &[&words[..], &["--format", "json"]].concat()).await;
+    assert_eq!(same.code(), 0, "{}", same.err);
+    let pairs: Vec<Value> = serde_json::from_str(&same.out.concat()).unwrap();
+    let fleets: Vec<_> = pairs.iter().map(|pair| pair["common"].as_str().unwrap()).collect();
+    assert_eq!(fleets, ["default", "optprov"]);
+    // Regions have the same number in both, or nothing would be left to compare.
+    assert!(pairs.iter().all(|pair| pair["left_out"] == 0 && pair["a"]["counts"]["due"] == 48), "{pairs:#?}");
+    assert!(pairs.iter().all(|pair| pair["figures"][0]["ratio"]["value"] == 1.0), "{pairs:#?}");
+
+    // One side out of the common database, the other out of another one.
+    let mixed =
+        ["compare", "--database-url", &one, "--a", "fleet=default", "--b-database", &other, "--b", "fleet=optprov"];
+    let text = ask(&stage, &mixed).await.out.join("\n");
+    assert!(text.contains("faster"), "{text}");
+
+    two.client().await.batch_execute("DELETE FROM __diesel_schema_migrations WHERE version = (SELECT max(version) FROM __diesel_schema_migrations)").await.unwrap();
+    let ended = ask(&stage, &words).await;
+    assert_eq!(ended.code(), 1);
+    assert!(
+        ended.err.contains("of the tables, and database postgres://") && ended.err.contains("`parsec migrate` first"),
+        "{}",
+        ended.err
+    );
+    // Who names no side, or one twice, is told.
+    for (words, expected) in [
+        (vec!["compare", "--a-database", &one], "no SIDE given: set --b"),
+        (
+            vec!["compare", "--a-database", &one, "--a-file", "a.json", "--b", "fleet=default"],
+            "--a-file and flag --a-database are both set",
+        ),
+    ] {
+        let ended = ask(&stage, &words).await;
+        assert_eq!(ended.code(), 2, "{words:?}: {}", ended.err);
+        assert!(ended.err.contains(expected), "{words:?}: {}", ended.err);
+    }
+}

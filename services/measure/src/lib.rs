@@ -56,5 +56,5 @@ pub use sampled::SampledOperation;
 pub use schedule::{Due, Schedule};
 pub use stranger::{escaped_json, harmless, is_harmful, shown};
 pub use subscriber::subscriber;
-pub use summary::{Tally, nearest_rank, quantile};
+pub use summary::{nearest_rank, quantile};
 pub use trace::{FollowUp, MAX_TRACED_REQUESTS, RequestEnd, RequestKind, StrategyKind, Trace, TracedRequest, Warmth};

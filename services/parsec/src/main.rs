@@ -21,6 +21,7 @@
 //! - [`place`]: where a server runs, from the metadata of ECS or from the machine
 
 mod bench;
+mod check;
 mod commands;
 mod conformance;
 mod database;
@@ -32,6 +33,8 @@ mod exit;
 mod explain;
 mod export;
 mod incidents;
+mod kept;
+mod measured;
 mod migrate;
 mod network;
 mod oneshot;
@@ -121,10 +124,11 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
         Command::Plan(config) => return plan::run(*config).await,
         Command::Incidents(config) => return incidents::run(*config).await,
         Command::Doctor(config) => return doctor::run(*config).await,
+        Command::Check(config) => return check::run(*config).await,
         Command::Migrate(config) => migrate::run(*config).await?,
         Command::Spool(config) => return spool::run(*config).await,
         Command::Conformance(config) => return conformance::run(*config, look).await,
-        Command::Bench(config) => tokio::task::spawn_blocking(move || bench::run(&config)).await??,
+        Command::Bench(config) => bench::run(*config).await?,
         Command::Demo(config) => demo::run(*config).await?,
         Command::Network(config) => network::run(*config).await?,
         Command::Config(config) => output::line(&config.text())?,

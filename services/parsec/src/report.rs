@@ -16,8 +16,9 @@ use parsec_show::report::{Measurements, report};
 use parsec_store::Selection;
 
 use crate::database;
+use crate::database;
+use crate::measured::{Reader, selected, used};
 use crate::provenance;
-use crate::results::{Reader, selected, used};
 use parsec_output as output;
 
 /// What a report is about unless it is told otherwise: a week.
@@ -25,7 +26,7 @@ const PERIOD: TimeDelta = TimeDelta::days(7);
 
 /// Writes a report.
 pub(crate) async fn run(config: ReportConfig) -> anyhow::Result<ExitCode> {
-    let reader = Reader::open(&config.database).await?;
+    let reader = Reader::of_database(database::target(&config.database)?).await?;
     let now = Utc::now();
     let selection = selected(&config.selection, &Side::default(), now)?;
     let until = selection.until.unwrap_or(now);
@@ -87,7 +88,7 @@ async fn measurements(
         version: provenance::VERSION_AND_COMMIT.to_owned(),
         used: vec![format!("{}: {used}.", database::target(&config.database)?)],
         servers: servers(&measured, &reader.nodes),
-        rounds: reader.archive.rounds(&selection).await?,
+        rounds: reader.rounds(&selection).await?,
         by_fleet,
         by_region,
         by_day,

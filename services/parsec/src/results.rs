@@ -1,33 +1,39 @@
 //! `parsec results` and `parsec compare`: read the measurements, hand them to the statistics, show what comes of it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use chrono::{DateTime, Utc};
-use parsec_measure::{ArchivedNode, ArchivedOperation, NodeId, OperationKind, Share};
+use parsec_measure::{OperationKind, Share};
 use parsec_results::statistics::{self, Comparison, Sample};
-use parsec_results::{Group, Grouping, Looked, RecordGroup, Records};
-use parsec_settings::{
-    CompareConfig, CompareFormat, DatabaseConfig, ResultsConfig, ResultsFormat, SelectionConfig, Side,
-};
+use parsec_results::{Dimension, Grouping, RecordGroup, Records};
+use parsec_settings::{CompareConfig, CompareFormat, Half, Place, ResultsConfig, ResultsFormat, Side};
 use parsec_show::compared::{Pair, Pairs};
 use parsec_show::failures;
 use parsec_show::groups::Groups;
 use parsec_store::{Archive, Selection};
 
 use crate::database;
+use crate::measured::{Reader, Source, used};
+pub(crate) use crate::measured::{selected, shown, told};
 use parsec_output as output;
 
 /// Shows what groups of measurements say.
 pub(crate) async fn run(config: ResultsConfig) -> anyhow::Result<ExitCode> {
-    let reader = Reader::open(&config.database).await?;
+    let reader = Reader::of_database(database::target(&config.database)?).await?;
     let selection = selected(&config.selection, &Side::default(), Utc::now())?;
     let grouping = Grouping::new(config.by.clone(), reader.nodes.clone());
-    let (groups, looked) = reader.read(&selection, grouping).await?;
-    let rounds = reader.archive.rounds(&selection).await?;
-    let records = reader.records(&selection, Records::new(config.by.clone(), reader.nodes.clone())).await?;
+    let (groups, looked) = reader.groups(&selection, grouping).await?;
+    let rounds = reader.rounds(&selection).await?;
+    let records = match &reader.source {
+        Source::Database(archive, _) => {
+            let records = Records::new(config.by.clone(), reader.nodes.clone());
+            self::records(archive.as_ref(), &selection, records).await?
+        }
+        Source::File(..) => vec![],
+    };
     let groups = Groups { by: config.by.iter().map(|dimension| dimension.as_str()).collect(), groups, records };
     if groups.groups.is_empty() {
         bail!("no measurement is recorded {}", told(&selection));
@@ -54,16 +60,47 @@ pub(crate) async fn run(config: ResultsConfig) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What became of the records of all selected publications.
+async fn records(
+    archive: &dyn Archive,
+    selection: &Selection,
+    mut records: Records,
+) -> anyhow::Result<Vec<RecordGroup>> {
+    let mut after = None;
+    loop {
+        let page = archive.publications(selection, after).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        page.iter().for_each(|publication| records.add_publication(publication));
+    }
+    let mut after = None;
+    loop {
+        let page = archive.checks(selection, after).await?;
+        let Some(last) = page.last() else { return Ok(records.finish()) };
+        after = Some(last.id);
+        page.iter().for_each(|check| records.add_check(check));
+    }
+}
+
 /// Compares two groups of measurements.
 pub(crate) async fn compare(config: CompareConfig) -> anyhow::Result<ExitCode> {
-    let reader = Reader::open(&config.database).await?;
     let now = Utc::now();
-    let (a, a_used) = reader.side(&config, &config.a, now).await?;
-    let (b, b_used) = reader.side(&config, &config.b, now).await?;
-    let pairs = Pairs { names: (config.a.name.clone(), config.b.name.clone()), pairs: compared(&config, a, b)? };
+    let [a, b] = &config.halves;
+    let readers = [open(&config, a).await?, open(&config, b).await?];
+    same_schema(&readers).await?;
+    let names = [name(a), name(b)];
+    let (in_a, a_used) = half(&config, &readers[0], a, now).await?;
+    let (in_b, b_used) = half(&config, &readers[1], b, now).await?;
+    let how = Comparison {
+        margin: config.margin.get(),
+        success_margin: config.success_margin.get(),
+        ..Comparison::default()
+    };
+    let pairs = paired(names, in_a, in_b, how)?;
     let percent = |share: Share| parsec_show::words::percent(share.get());
     let remark = format!(
-        "a: {a_used}\nb: {b_used}\nIntervals: 95 %, by round. Equal: times within {}, success rates within {} (points).",
+        "a: {a_used}\nb: {b_used}{}\nIntervals: 95 %, by round. Equal: times within {}, success rates within {} (points).",
+        conditions(&readers).map(|remark| format!("\n{remark}")).unwrap_or_default(),
         percent(config.margin),
         percent(config.success_margin)
     );
@@ -78,11 +115,63 @@ pub(crate) async fn compare(config: CompareConfig) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+async fn open(config: &CompareConfig, half: &Half) -> anyhow::Result<Reader> {
+    match &half.place {
+        Place::Database => Reader::of_database(database::target(&config.database)?).await,
+        Place::OtherDatabase(url) => Reader::of_database(url.expose().parse()?).await,
+        Place::File(path) => Reader::of_file(path),
+    }
+}
+
+/// Two databases whose tables mean different things are not compared.
+async fn same_schema([a, b]: &[Reader; 2]) -> anyhow::Result<()> {
+    let (Source::Database(archive_a, target_a), Source::Database(archive_b, target_b)) = (&a.source, &b.source) else {
+        return Ok(());
+    };
+    match (archive_a.schema_version().await?, archive_b.schema_version().await?) {
+        (Some(a), Some(b)) if a != b => bail!(
+            "database {target_a} has version {a} of the tables, and database {target_b} has version {b}: bring both up to date with \
+             `parsec migrate` first"
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// What stands over a side's column.
+fn name(Half { place, side }: &Half) -> String {
+    let file = match place {
+        Place::File(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        Place::Database | Place::OtherDatabase(_) => String::new(),
+    };
+    match (file.as_str(), side.name.as_str()) {
+        ("", "") => "all".to_owned(),
+        ("", name) => name.to_owned(),
+        (file, "") => file.to_owned(),
+        (file, name) => format!("{file}: {name}"),
+    }
+}
+
+/// What a reader has to know of two runs that were not made under the same conditions.
+pub(crate) fn conditions(readers: &[Reader; 2]) -> Option<String> {
+    let (a, b) = (readers[0].run()?, readers[1].run()?);
+    let differences: Vec<_> = a.differences(b).iter().map(|(name, a, b)| format!("{name} {a} and {b}")).collect();
+    if !differences.is_empty() {
+        return Some(format!("The two were measured under different configurations: {}.", differences.join(", ")));
+    }
+    let one_each = a.unit() == b.unit() && a.unit().as_str() == "operation";
+    (a.command == "bench" && one_each && a.seed != b.seed).then(|| {
+        format!(
+            "The two were measured on one drawn network each (seeds {} and {}): what differs may be the networks.",
+            a.seed, b.seed
+        )
+    })
+}
+
 /// Groups by what they have in common.
-type Named = BTreeMap<(Vec<String>, OperationKind), Sample>;
+pub(crate) type Named = BTreeMap<(Vec<String>, OperationKind), Sample>;
 
 /// Each group of one side with its like on the other.
-fn compared(config: &CompareConfig, a: Named, mut b: Named) -> anyhow::Result<Vec<Pair>> {
+pub(crate) fn paired([name_a, name_b]: [String; 2], a: Named, mut b: Named, how: Comparison) -> anyhow::Result<Pairs> {
     let (mut both, mut alone) = (Vec::new(), Vec::new());
     for (name, a) in a {
         match b.remove(&name) {
@@ -92,19 +181,18 @@ fn compared(config: &CompareConfig, a: Named, mut b: Named) -> anyhow::Result<Ve
                 let left_out = due(&a) + due(&b) - due(&common_a) - due(&common_b);
                 both.push((name, common_a, common_b, left_out));
             }
-            None => alone.push((name, &config.a.name)),
+            None => alone.push((name, &name_a)),
         }
     }
-    alone.extend(b.into_keys().map(|name| (name, &config.b.name)));
+    alone.extend(b.into_keys().map(|name| (name, &name_b)));
     if both.is_empty() {
-        bail!("the sides {} and {} have no group in common", config.a.name, config.b.name);
+        bail!("the sides {name_a} and {name_b} have no group in common");
     }
     for ((common, kind), side) in alone {
         output::note(&format!("{} {kind}: only {side} has measured this; left out", common.join(" ")));
     }
     let samples: Vec<_> = both.iter().map(|(_, a, b, _)| (a, b)).collect();
-    let (margin, success_margin) = (config.margin.get(), config.success_margin.get());
-    let compared = statistics::compare(&samples, Comparison { margin, success_margin, ..Comparison::default() });
+    let compared = statistics::compare(&samples, how);
     let pairs = both.into_iter().zip(compared).map(|(((common, kind), a, b, left_out), compared)| Pair {
         common: common.join(" "),
         kind,
@@ -112,131 +200,56 @@ fn compared(config: &CompareConfig, a: Named, mut b: Named) -> anyhow::Result<Ve
         left_out,
         compared: compared.map_err(|error| error.to_string()),
     });
-    Ok(pairs.collect())
+    Ok(Pairs { names: (name_a.clone(), name_b.clone()), pairs: pairs.collect() })
 }
 
-/// What one side is made of: what was asked of both sides, and what the side says of itself.
-pub(crate) fn selected(common: &SelectionConfig, side: &Side, now: DateTime<Utc>) -> anyhow::Result<Selection> {
-    let selection = Selection {
-        since: side.since.or(common.since).map(|when| when.seen_from(now)),
-        until: side.until.or(common.until).map(|when| when.seen_from(now)),
-        fleets: side.fleet.clone().map_or_else(|| common.fleets.clone().unwrap_or_default(), |fleet| vec![fleet]),
-        regions: side.region.clone().map_or_else(|| common.regions.clone().unwrap_or_default(), |region| vec![region]),
-        kind: common.kind,
-    };
-    match (selection.since, selection.until) {
-        (Some(since), Some(until)) if since >= until => {
-            let side = if side.name.is_empty() { String::new() } else { format!(" on the side {}", side.name) };
-            bail!("nothing lies between --since {} and --until {}{side}", shown(since), shown(until))
-        }
-        _ => Ok(selection),
+/// What stands on one side of a comparison, and which rows that is.
+async fn half(
+    config: &CompareConfig,
+    reader: &Reader,
+    Half { place, side }: &Half,
+    now: DateTime<Utc>,
+) -> anyhow::Result<(Named, String)> {
+    let selection = selected(&config.selection, side, now)?;
+    let by = by(config);
+    if let (Place::File(path), Some(run)) = (place, reader.run())
+        && by.iter().any(|dimension| matches!(dimension, Dimension::Day | Dimension::Hour))
+        && !run.has_times()
+    {
+        bail!("{}: a run on a clock of its own has no days and hours to compare by", path.display());
     }
+    let grouping = Grouping::new(by, reader.nodes.clone());
+    // Where regions are what is compared, they cannot be what is kept apart.
+    let of_regions = config.halves.iter().any(|half| half.side.region.is_some());
+    let grouping = if of_regions { grouping.across_regions() } else { grouping };
+    let (groups, looked) = reader.groups(&selection, grouping).await?;
+    if groups.is_empty() {
+        let name = name(&Half { place: place.clone(), side: side.clone() });
+        bail!("no measurement is recorded {}: nothing stands on the side {name}", told(&selection));
+    }
+    let named = groups.into_iter().map(|group| ((group.common, group.kind), group.sample)).collect();
+    let used = used(&selection, looked);
+    Ok((
+        named,
+        reader.run().zip(path(place)).map_or(used.clone(), |(run, path)| format!("{used} {}", of_run(run, path))),
+    ))
 }
 
-/// The measurements of a database.
-pub(crate) struct Reader {
-    pub(crate) archive: Arc<dyn Archive>,
-    /// Every server that ever announced itself.
-    pub(crate) nodes: BTreeMap<NodeId, ArchivedNode>,
-}
-
-impl Reader {
-    pub(crate) async fn open(config: &DatabaseConfig) -> anyhow::Result<Self> {
-        let target = database::target(config)?;
-        let archive = parsec_store::open_archive(&target).await.with_context(|| format!("database {target}"))?;
-        let nodes = archive.nodes().await.with_context(|| format!("database {target}"))?;
-        Ok(Self { archive, nodes })
-    }
-
-    /// What stands on one side of a comparison, and which rows that is.
-    async fn side(&self, config: &CompareConfig, side: &Side, now: DateTime<Utc>) -> anyhow::Result<(Named, String)> {
-        let selection = selected(&config.selection, side, now)?;
-        let grouping = Grouping::new(config.by.clone().unwrap_or_default(), self.nodes.clone());
-        // Where regions are what is compared, they cannot be what is kept apart.
-        let of_regions = config.a.region.is_some() || config.b.region.is_some();
-        let grouping = if of_regions { grouping.across_regions() } else { grouping };
-        let (groups, looked) = self.read(&selection, grouping).await?;
-        if groups.is_empty() {
-            bail!("no measurement is recorded {}: nothing stands on the side {}", told(&selection), side.name);
-        }
-        let named = groups.into_iter().map(|group| ((group.common, group.kind), group.sample)).collect();
-        Ok((named, used(&selection, looked)))
-    }
-
-    async fn records(&self, selection: &Selection, mut records: Records) -> anyhow::Result<Vec<RecordGroup>> {
-        let mut after = None;
-        loop {
-            let page = self.archive.publications(selection, after).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.id);
-            page.iter().for_each(|publication| records.add_publication(publication));
-        }
-        let mut after = None;
-        loop {
-            let page = self.archive.checks(selection, after).await?;
-            let Some(last) = page.last() else { return Ok(records.finish()) };
-            after = Some(last.id);
-            page.iter().for_each(|check| records.add_check(check));
-        }
-    }
-
-    pub(crate) async fn read(
-        &self,
-        selection: &Selection,
-        mut grouping: Grouping,
-    ) -> anyhow::Result<(Vec<Group>, Looked)> {
-        self.each(selection, |operation| grouping.add(operation)).await?;
-        Ok(grouping.finish())
-    }
-
-    /// Shows every selected operation, in the order of their identities.
-    pub(crate) async fn each(
-        &self,
-        selection: &Selection,
-        mut see: impl FnMut(&ArchivedOperation),
-    ) -> anyhow::Result<()> {
-        let mut after = None;
-        loop {
-            let page = self.archive.operations(selection, after).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some(last.id);
-            page.iter().for_each(&mut see);
-        }
+fn path(place: &Place) -> Option<&Path> {
+    match place {
+        Place::File(path) => Some(path),
+        Place::Database | Place::OtherDatabase(_) => None,
     }
 }
 
-/// Which rows a result is made of.
-pub(crate) fn used(selection: &Selection, looked: Looked) -> String {
-    let Looked { grouped, from_own_records, later_looks } = looked;
-    let mut told = format!("{grouped} attempts {}", told(selection));
-    let left_out = [
-        (from_own_records, "answered from the own records of a server"),
-        (later_looks, "later looks at the same key (see --by probe)"),
-    ];
-    for (count, what) in left_out.into_iter().filter(|(count, _)| *count > 0) {
-        told += &format!("; {count} left out: {what}");
-    }
-    told
+/// Which run it is, in words.
+pub(crate) fn of_run(run: &parsec_results::run::Run, path: &Path) -> String {
+    let stopped = if run.complete { "" } else { ", stopped before its end" };
+    format!("of {} (`parsec {}`, version {}, seed {}{stopped})", path.display(), run.command, run.version, run.seed)
 }
 
-/// What was selected, in words.
-pub(crate) fn told(selection: &Selection) -> String {
-    let mut told = match (selection.since, selection.until) {
-        (None, None) => "at any time".to_owned(),
-        (Some(since), None) => format!("since {}", shown(since)),
-        (None, Some(until)) => format!("until {}", shown(until)),
-        (Some(since), Some(until)) => format!("from {} to {}", shown(since), shown(until)),
-    };
-    if !selection.fleets.is_empty() {
-        let fleets: Vec<_> = selection.fleets.iter().map(|fleet| fleet.as_str()).collect();
-        told += &format!(", fleet {}", fleets.join(" or "));
-    }
-    if !selection.regions.is_empty() {
-        told += &format!(", region {}", selection.regions.join(" or "));
-    }
-    told
-}
-
-pub(crate) fn shown(moment: DateTime<Utc>) -> String {
-    moment.format("%F %H:%M UTC").to_string()
+/// Fleets are never mixed where nobody can have meant it: in files that hold several.
+fn by(config: &CompareConfig) -> Vec<Dimension> {
+    let files = config.halves.iter().all(|half| matches!(half.place, Place::File(_)) && half.side.fleet.is_none());
+    config.by.clone().unwrap_or_else(|| if files { vec![Dimension::Fleet] } else { vec![] })
 }

@@ -1,17 +1,21 @@
-//! The figures of a comparison: what each operation was, and what all of a kind come to.
+//! The figures of a comparison of strategies: what each operation was, and what all of a kind come to.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use parsec_measure::{Effort, OperationKind, StrategyKind, quantile};
-use serde::Serialize;
+use parsec_measure::{Effort, OperationKind, OutcomeClass, StrategyKind, nearest_rank};
 
-use crate::statistics::QUANTILES;
+use crate::statistics::{Observation, Sample, reading};
 
 /// One operation of a comparison.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sample {
-    /// Whether it succeeded.
-    pub success: bool,
+pub struct BenchOperation {
+    /// The seed of the network on which it was made.
+    pub network: u64,
+    /// Which it was of those on this network, from 0. Every strategy has the same key under the same number.
+    pub number: u32,
+    /// What became of it.
+    pub class: OutcomeClass,
     /// How long it took.
     pub duration: Duration,
     /// What it cost.
@@ -26,138 +30,228 @@ pub struct Sample {
     pub closest_found: Option<f64>,
 }
 
-/// All operations of one kind by one strategy. Its fields are the names in JSON and CSV.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// What the operations of one kind by one strategy are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BenchGroup {
+    /// How it was done.
+    pub strategy: StrategyKind,
+    /// Publishing or finding.
+    pub kind: OperationKind,
+    /// In the order in which they were made.
+    pub operations: Vec<BenchOperation>,
+}
+
+/// What repeats in a comparison: intervals are about more of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Operations on one network. What they come to is true of this network alone.
+    Operation,
+    /// Networks: operations of one network share its peers and who of them is dead, and say less than as many on networks of their own.
+    Network,
+}
+
+impl Unit {
+    /// The one that a comparison on so many networks has.
+    pub fn of(networks: u32) -> Self {
+        if networks > 1 { Self::Network } else { Self::Operation }
+    }
+
+    /// Its name in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Operation => "operation",
+            Self::Network => "network",
+        }
+    }
+
+    /// The number of the cluster in which an operation stands. Two runs have the same one for the same key on the same network, so
+    /// that they are compared in pairs.
+    pub fn cluster(self, network: u64, number: u32) -> u64 {
+        // The upper half tells networks apart that are numbered one after the other, the lower half ascends within each (Knuth's
+        // multiplicative hashing).
+        let network = network.wrapping_mul(0x9e37_79b9_7f4a_7c15) & !u64::from(u32::MAX);
+        match self {
+            Self::Operation => network | u64::from(number),
+            Self::Network => network,
+        }
+    }
+}
+
+/// All operations of one kind by one strategy, summed up.
+#[derive(Debug, Clone)]
 pub struct BenchRow {
     /// How it was done.
     pub strategy: StrategyKind,
-    /// `provide` or `retrieve`.
-    pub operation: OperationKind,
-    /// How many operations there were, failed ones included.
-    pub n: usize,
-    /// How many succeeded; the quantiles are of these, everything else is of all.
-    pub successes: usize,
-    /// Half of them took no longer.
-    pub p50_seconds: Option<f64>,
-    /// Nine of ten took no longer.
-    pub p90_seconds: Option<f64>,
-    /// All but one in a hundred took no longer.
-    pub p99_seconds: Option<f64>,
-    /// The same in round trips; nothing if these take no time.
-    pub p50_round_trips: Option<f64>,
-    /// The same in round trips.
-    pub p90_round_trips: Option<f64>,
-    /// The same in round trips.
-    pub p99_round_trips: Option<f64>,
+    /// Publishing or finding.
+    pub kind: OperationKind,
+    /// On how many networks.
+    pub networks: usize,
+    /// The time that a round trip takes; zero if there is none.
+    pub round_trip: Duration,
+    /// How long they took, failed ones included.
+    pub sample: Sample,
+    /// The smallest and the largest p50 and p90 of a network, in seconds; infinite where that many fail.
+    pub spread: Option<[(f64, f64); 2]>,
+    /// What they cost and came to, on average; failed ones included.
+    pub means: Means,
+}
+
+/// The means over all operations, where they are known.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Means {
     /// Requests for each operation.
-    pub rpcs_mean: Option<f64>,
+    pub rpcs: Option<f64>,
     /// Those of them that failed.
-    pub rpcs_failed_mean: Option<f64>,
+    pub rpcs_failed: Option<f64>,
     /// Dials for each operation.
-    pub dials_mean: Option<f64>,
+    pub dials: Option<f64>,
     /// Those of them that failed.
-    pub dials_failed_mean: Option<f64>,
+    pub dials_failed: Option<f64>,
     /// How many peers the network was believed to have.
-    pub network_size_mean: Option<f64>,
+    pub network_size: Option<f64>,
     /// Holders among the 20 truly closest live peers when a publication returned.
-    pub holders_at_return_mean: Option<f64>,
+    pub holders_at_return: Option<f64>,
     /// The same when its last put had ended.
-    pub holders_final_mean: Option<f64>,
+    pub holders_final: Option<f64>,
     /// The share of the truly closest live peers that lookups found.
-    pub closest_found_share: Option<f64>,
+    pub closest_found: Option<f64>,
 }
 
 impl BenchRow {
-    /// Sums up operations on a network with this round-trip time.
-    pub fn of(strategy: StrategyKind, operation: OperationKind, rtt: Duration, samples: &[Sample]) -> Self {
-        let mut durations: Vec<_> = samples.iter().filter(|sample| sample.success).map(|s| s.duration).collect();
-        durations.sort_unstable();
-        let [p50, p90, p99] = QUANTILES.map(|(_, q)| quantile(&durations, q));
-        let in_seconds = |duration: Option<Duration>| duration.map(|duration| duration.as_secs_f64());
-        let in_round_trips = |duration: Option<Duration>| {
-            duration.filter(|_| !rtt.is_zero()).map(|duration| duration.div_duration_f64(rtt))
+    /// Sums up operations on networks with this round-trip time.
+    pub fn of(group: &BenchGroup, unit: Unit, round_trip: Duration) -> Self {
+        let BenchGroup { strategy, kind, operations } = group;
+        let observation = |operation: &BenchOperation| Observation {
+            round: unit.cluster(operation.network, operation.number),
+            stratum: 0,
+            class: operation.class,
+            duration: operation.duration,
         };
+        let networks: BTreeSet<u64> = operations.iter().map(|operation| operation.network).collect();
+        Self {
+            strategy: *strategy,
+            kind: *kind,
+            networks: networks.len(),
+            round_trip,
+            spread: (unit == Unit::Network && !operations.is_empty())
+                .then(|| [0.5, 0.9].map(|q| spread(&networks, operations, q))),
+            sample: operations.iter().map(observation).collect(),
+            means: Means::of(*kind, operations),
+        }
+    }
+}
+
+/// The smallest and the largest quantile of a network, failures being longer than any time.
+fn spread(networks: &BTreeSet<u64>, operations: &[BenchOperation], q: f64) -> (f64, f64) {
+    let quantile = |network: &u64| {
+        let own = operations.iter().filter(|operation| operation.network == *network);
+        let mut readings: Vec<_> = own.filter_map(|one| reading(one.class, one.duration)).collect();
+        readings.sort_by(|a, b| a.order(*b));
+        readings.get(nearest_rank(q, readings.len()) - 1).map_or(f64::INFINITY, |reading| reading.seconds())
+    };
+    let ends = (f64::INFINITY, f64::NEG_INFINITY);
+    networks.iter().map(quantile).fold(ends, |(least, most), value| (least.min(value), most.max(value)))
+}
+
+impl Means {
+    fn of(kind: OperationKind, operations: &[BenchOperation]) -> Self {
         let of_effort =
-            |count: fn(&Effort) -> Option<u32>| mean(samples, |sample| count(&sample.effort).map(f64::from));
-        let of_provide = |count: fn(&Sample) -> Option<u32>| match operation {
-            OperationKind::Provide => mean(samples, |sample| count(sample).map(f64::from)),
+            |count: fn(&Effort) -> Option<u32>| mean(operations, |operation| count(&operation.effort).map(f64::from));
+        let of_provide = |count: fn(&BenchOperation) -> Option<u32>| match kind {
+            OperationKind::Provide => mean(operations, |operation| count(operation).map(f64::from)),
             OperationKind::Retrieve => None,
         };
         Self {
-            strategy,
-            operation,
-            n: samples.len(),
-            successes: durations.len(),
-            p50_seconds: in_seconds(p50),
-            p90_seconds: in_seconds(p90),
-            p99_seconds: in_seconds(p99),
-            p50_round_trips: in_round_trips(p50),
-            p90_round_trips: in_round_trips(p90),
-            p99_round_trips: in_round_trips(p99),
-            rpcs_mean: of_effort(|effort| effort.rpcs),
-            rpcs_failed_mean: of_effort(|effort| effort.rpcs_failed),
-            dials_mean: of_effort(|effort| effort.dials),
-            dials_failed_mean: of_effort(|effort| effort.dials_failed),
-            network_size_mean: mean(samples, |sample| sample.network_size.map(f64::from)),
-            holders_at_return_mean: of_provide(|sample| sample.holders_at_return),
-            holders_final_mean: of_provide(|sample| sample.holders_final),
-            closest_found_share: mean(samples, |sample| sample.closest_found),
+            rpcs: of_effort(|effort| effort.rpcs),
+            rpcs_failed: of_effort(|effort| effort.rpcs_failed),
+            dials: of_effort(|effort| effort.dials),
+            dials_failed: of_effort(|effort| effort.dials_failed),
+            network_size: mean(operations, |operation| operation.network_size.map(f64::from)),
+            holders_at_return: of_provide(|operation| operation.holders_at_return),
+            holders_final: of_provide(|operation| operation.holders_final),
+            closest_found: mean(operations, |operation| operation.closest_found),
         }
     }
 }
 
 /// The mean of what is known.
-fn mean(samples: &[Sample], value: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
-    let known: Vec<f64> = samples.iter().filter_map(value).collect();
+fn mean(operations: &[BenchOperation], value: impl Fn(&BenchOperation) -> Option<f64>) -> Option<f64> {
+    let known: Vec<f64> = operations.iter().filter_map(value).collect();
     (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statistics::Reading;
+    use crate::testing::bench_operation;
 
     const RTT: Duration = Duration::from_millis(100);
 
-    fn sample(ms: u64) -> Sample {
-        let effort = Effort {
-            rpcs: Some(40),
-            rpcs_failed: Some(4),
-            dials: Some(30),
-            dials_failed: Some(3),
-            ..Effort::default()
-        };
-        Sample {
-            success: true,
-            duration: Duration::from_millis(ms),
-            effort,
-            network_size: None,
-            holders_at_return: Some(20),
-            holders_final: Some(20),
-            closest_found: Some(1.0),
-        }
+    fn row(kind: OperationKind, operations: Vec<BenchOperation>, unit: Unit) -> BenchRow {
+        BenchRow::of(&BenchGroup { strategy: StrategyKind::Optprov, kind, operations }, unit, RTT)
     }
 
     #[test]
-    fn a_row_sums_up_failures_apart_from_what_succeeded() {
-        let failed = Sample { success: false, holders_at_return: Some(0), closest_found: Some(0.5), ..sample(60_000) };
-        let estimated = Sample { network_size: Some(480), ..sample(400) };
-        let samples = [sample(200), sample(300), estimated, failed];
-        let row = BenchRow::of(StrategyKind::Optprov, OperationKind::Provide, RTT, &samples);
-        assert_eq!((row.n, row.successes), (4, 3));
-        assert_eq!((row.p50_seconds, row.p90_seconds, row.p99_seconds), (Some(0.3), Some(0.4), Some(0.4)));
-        assert_eq!(row.p90_round_trips.map(f64::round), Some(4.0));
-        assert_eq!((row.rpcs_mean, row.rpcs_failed_mean), (Some(40.0), Some(4.0)));
-        assert_eq!((row.dials_mean, row.dials_failed_mean), (Some(30.0), Some(3.0)));
-        assert_eq!((row.network_size_mean, row.holders_at_return_mean), (Some(480.0), Some(15.0)));
-        assert_eq!((row.holders_final_mean, row.closest_found_share), (Some(20.0), Some(0.875)));
+    fn a_failure_takes_longer_than_any_success_and_costs_as_much() {
+        let failed = BenchOperation {
+            class: OutcomeClass::Timeout,
+            holders_at_return: Some(0),
+            closest_found: Some(0.5),
+            ..bench_operation(1, 9, 60_000)
+        };
+        let mut operations: Vec<_> = (0..9).map(|number| bench_operation(1, number, 200)).collect();
+        operations[0].network_size = Some(480);
+        operations.extend((10..40).map(|number| BenchOperation { number, ..failed.clone() }));
+        let row = row(OperationKind::Provide, operations, Unit::Operation);
+        assert_eq!((row.networks, row.sample.counts().due, row.sample.counts().succeeded), (1, 39, 9));
+        assert_eq!(row.sample.quantile(0.5).unwrap().value, Reading::MoreThan(60.0));
+        assert_eq!(row.sample.survivors(0.5), Some(0.2), "whoever looks at survivors sees nothing of it");
+        assert_eq!(
+            (row.means.rpcs, row.means.dials_failed, row.means.network_size),
+            (Some(40.0), Some(3.0), Some(480.0))
+        );
+        assert!(row.means.holders_at_return.unwrap() < 5.0);
     }
 
     #[test]
     fn nothing_is_made_up_of_what_was_not_measured() {
-        let row = BenchRow::of(StrategyKind::Classic, OperationKind::Retrieve, Duration::ZERO, &[]);
-        assert_eq!((row.n, row.p50_seconds, row.p50_round_trips, row.rpcs_mean), (0, None, None, None));
-        let row = BenchRow::of(StrategyKind::Classic, OperationKind::Retrieve, Duration::ZERO, &[sample(5)]);
-        assert_eq!((row.p50_seconds, row.p50_round_trips), (Some(0.005), None));
-        assert_eq!((row.holders_at_return_mean, row.holders_final_mean), (None, None), "nothing was published");
+        let nothing = row(OperationKind::Retrieve, vec![], Unit::Operation);
+        assert_eq!((nothing.means, nothing.sample.quantile(0.5)), (Means::default(), None));
+        let lookups = row(OperationKind::Retrieve, vec![bench_operation(1, 0, 5)], Unit::Operation);
+        assert_eq!((lookups.means.holders_at_return, lookups.means.holders_final), (None, None));
+        assert_eq!(lookups.sample.quantile(0.5), None, "one operation carries no quantile");
+    }
+
+    #[test]
+    fn operations_on_one_network_say_less_than_as_many_on_networks_of_their_own() {
+        // Each network has a time of its own, and on every sixth everything takes eight times as long.
+        let operations = |networks: u64, each: u32| -> Vec<BenchOperation> {
+            let time = |network: u64| if network % 6 == 5 { 5_400 } else { 700 + network };
+            (0..networks)
+                .flat_map(|network| (0..each).map(move |number| bench_operation(network, number, time(network))))
+                .collect()
+        };
+        let high = |row: BenchRow| row.sample.quantile(0.9).map(|quantile| quantile.high);
+        let one = row(OperationKind::Provide, operations(1, 100), Unit::of(1));
+        assert_eq!(high(one), Some(Reading::Took(0.7)), "one network hides the others");
+        let few = row(OperationKind::Provide, operations(12, 20), Unit::of(12));
+        assert_eq!(
+            (few.sample.counts().rounds, few.networks, high(few)),
+            (12, 12, None),
+            "twelve networks carry no p90"
+        );
+        let many = row(OperationKind::Provide, operations(60, 20), Unit::of(60));
+        assert_eq!(high(many), Some(Reading::Took(5.4)));
+    }
+
+    #[test]
+    fn the_same_key_on_the_same_network_is_a_pair_and_no_other() {
+        let clusters: BTreeSet<u64> =
+            (0..50).flat_map(|network| (0..50).map(move |number| Unit::Operation.cluster(network, number))).collect();
+        assert_eq!(clusters.len(), 2_500);
+        assert!(Unit::Operation.cluster(7, 3) < Unit::Operation.cluster(7, 4), "they ascend with time");
+        assert_eq!(Unit::Network.cluster(7, 3), Unit::Network.cluster(7, 4));
+        assert_ne!(Unit::Network.cluster(7, 3), Unit::Network.cluster(8, 3));
     }
 }

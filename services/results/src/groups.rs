@@ -87,8 +87,8 @@ pub struct Looked {
 pub struct Grouping {
     by: Vec<Dimension>,
     nodes: BTreeMap<NodeId, ArchivedNode>,
-    /// The numbers of regions, which are the strata of comparisons. Empty where regions are what is compared.
-    regions: BTreeMap<String, u32>,
+    /// Whether regions are the strata of comparisons, which they are not where they are what is compared.
+    by_region: bool,
     groups: BTreeMap<(Vec<String>, OperationKind), Vec<Observation>>,
     looked: Looked,
 }
@@ -96,18 +96,13 @@ pub struct Grouping {
 impl Grouping {
     /// Groups by these dimensions, and always by kind.
     pub fn new(by: Vec<Dimension>, nodes: BTreeMap<NodeId, ArchivedNode>) -> Self {
-        let mut regions = BTreeMap::new();
-        for node in nodes.values() {
-            let next = regions.len() as u32;
-            regions.entry(node.region.clone()).or_insert(next);
-        }
-        Self { by, nodes, regions, groups: BTreeMap::new(), looked: Looked::default() }
+        Self { by, nodes, by_region: true, groups: BTreeMap::new(), looked: Looked::default() }
     }
 
     /// Does not keep regions apart within groups: they are what is compared.
     #[must_use]
     pub fn across_regions(mut self) -> Self {
-        self.regions.clear();
+        self.by_region = false;
         self
     }
 
@@ -124,9 +119,8 @@ impl Grouping {
         let node = self.nodes.get(&operation.node);
         let of = |dimension: &Dimension| dimension.value(operation.started, operation.probe, node);
         let common: Vec<_> = self.by.iter().map(of).collect();
-        let stratum = node.and_then(|node| self.regions.get(&node.region)).copied().unwrap_or(u32::MAX);
-        let ArchivedOperation { class, duration, .. } = *operation;
-        let observation = Observation { round: round_number(operation.round), stratum, class, duration };
+        let region = node.filter(|_| self.by_region).map(|node| node.region.as_str());
+        let observation = observation(operation, region);
         self.groups.entry((common, operation.kind)).or_default().push(observation);
         self.looked.grouped += 1;
     }
@@ -140,6 +134,18 @@ impl Grouping {
         };
         (self.groups.into_iter().map(group).collect(), self.looked)
     }
+}
+
+/// An operation, as far as statistics are concerned. Operations of different regions are different strata, whatever they were read from:
+/// two databases, or a file, number their servers each in its own way.
+pub(crate) fn observation(operation: &ArchivedOperation, region: Option<&str>) -> Observation {
+    let ArchivedOperation { class, duration, .. } = *operation;
+    Observation { round: round_number(operation.round), stratum: region.map_or(u32::MAX, stratum), class, duration }
+}
+
+/// A number that is the same for a region wherever it is met, and another one for other regions (FNV-1a).
+fn stratum(region: &str) -> u32 {
+    region.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 /// A number for a round that ascends with time: the upper half of its UUID of version 7 begins with the milliseconds (RFC 9562, section 5.7),
@@ -226,6 +232,15 @@ mod tests {
         assert_eq!(looked, Looked { grouped: 1, from_own_records: 1, later_looks: 1 });
         let (groups, _) = grouped(&[Dimension::Probe], &[later, operation(1, OperationKind::Retrieve)]);
         assert_eq!(groups.len(), 2);
+    }
+
+    #[test]
+    fn a_region_is_the_same_stratum_wherever_it_was_measured() {
+        let at = |region| observation(&operation(1, OperationKind::Provide), region).stratum;
+        // The value of the literature for `foobar`, so that files and databases agree in every version.
+        assert_eq!(at(Some("foobar")), 0xbf9c_f968);
+        assert_ne!(at(Some("eu-central-1")), at(Some("us-east-2")));
+        assert_eq!(at(None), u32::MAX);
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! - [`phases`]: what a request was doing at which time
 //! - [`path`]: the critical path, on which every moment of an operation belongs to somebody
 //! - [`explain`]: what the time of an operation went to, to be added up or told
-//! - [`bench`]: operations of one kind by one strategy on a simulated network
+//! - [`bench`]: operations of one kind by one strategy on simulated networks
+//! - [`run`]: what was measured at one go, as it is kept in a file
+//! - [`check`]: limits that measurements must keep
 //! - [`Grouping`]: operations by what they have in common; [`Records`]: what became of their records
 //! - [`Sampling`]: which operations the traces that were kept stand for
 //! - [`Spending`]: what the time of many operations went to; [`Costs`]: which peers it went to
@@ -12,6 +14,7 @@
 //! - [`statistics`]: what many attempts say together, and how sure that is
 
 pub mod bench;
+pub mod check;
 mod costs;
 mod explanation;
 mod groups;
@@ -20,6 +23,7 @@ pub mod path;
 pub mod phases;
 mod portions;
 mod records;
+pub mod run;
 mod sampling;
 mod spending;
 pub mod statistics;

@@ -1,17 +1,36 @@
-//! Requests for the tests: by hand, and arbitrary.
+//! Requests and operations for the tests: by hand, and arbitrary.
 
 use std::time::Duration;
 
 use chrono::DateTime;
 use parsec_measure::{
-    ArchivedOperation, AttemptId, NodeId, OperationKind, OutcomeClass, RequestEnd, RequestKind, RoundId,
+    ArchivedOperation, AttemptId, Effort, NodeId, OperationKind, OutcomeClass, RequestEnd, RequestKind, RoundId,
     SampledOperation, SchedulerId, StrategyKind, Trace, TracedRequest, WhyKept,
 };
 use proptest::prelude::*;
 
+use crate::bench::BenchOperation;
+
 /// A phase's time stamp.
 pub fn at(ms: u64) -> Option<Duration> {
     Some(Duration::from_millis(ms))
+}
+
+/// An operation on this network that succeeded, and left its record with all who were closest.
+pub fn bench_operation(network: u64, number: u32, ms: u64) -> BenchOperation {
+    let effort =
+        Effort { rpcs: Some(40), rpcs_failed: Some(4), dials: Some(30), dials_failed: Some(3), ..Effort::default() };
+    BenchOperation {
+        network,
+        number,
+        class: OutcomeClass::Ok,
+        duration: Duration::from_millis(ms),
+        effort,
+        network_size: None,
+        holders_at_return: Some(20),
+        holders_final: Some(20),
+        closest_found: Some(1.0),
+    }
 }
 
 /// A search that is answered without its phases being known.

@@ -100,7 +100,7 @@ settings! {
         "How long to wait at the start for a database that cannot be reached";
 }
 
-fn database_url(text: &str) -> Reading<Secret> {
+pub(crate) fn database_url(text: &str) -> Reading<Secret> {
     let rest = ["sqlite:", "postgres://", "postgresql://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     match rest {
         Some(rest) if !rest.is_empty() => Ok(Secret::new(text)),

@@ -35,6 +35,7 @@ settings! {
         "Where the measurements are kept; without it, in a new temporary directory";
     format: OutputFormat = ("demo.format", "format", "FORMAT").default("text"), "How results are written";
     seed: Option<u64> = ("demo.seed", "seed", "N"), "Number that makes the random choices of the demo repeatable";
+    save: Option<PathBuf> = ("demo.save", "save", "FILE"), "Keep the run there, for `parsec compare` and `parsec check`";
     fleets: Vec<DemoFleet> = ("demo.fleets", "fleets", "NAMES").default("default,optprov,fullrt"),
         "Fleets side by side, each with the strategy of its name; default is the classic one";
     latency: Latency = ("demo.latency", "latency", "LATENCY").default("realistic") by latency(&fleets),

@@ -6,13 +6,14 @@
 //!
 //! - `values`, `hosts`: what a text must look like to be a value, and what is said if it does not
 //! - `declare`: how settings are declared
-//! - `access`, `common`, `serving`, `demo`, `tools`, `results`, `keeping`: the settings; `idle`: those that are read without
+//! - `access`, `common`, `serving`, `demo`, `tools`, `results`, `keeping`, `check`: the settings; `idle`: those that are read without
 //!   having an effect; `show`: those of `parsec config`
 //! - `programs`: the commands, and the table of all settings. Command line, environment names, file keys, help and
 //!   `docs/configuration.md` are generated from it
 //! - `cli`: from words to a command; `started`: what the process was started with
 
 mod access;
+mod check;
 mod cli;
 mod common;
 #[cfg(test)]
@@ -45,6 +46,7 @@ mod traces;
 mod values;
 
 pub use access::{CallingConfig, ServingConfig, TlsFiles};
+pub use check::{CheckConfig, Limits};
 pub use cli::{completion_script, parse};
 pub use common::{CommonConfig, DatabaseConfig, LogConfig, SpoolConfig, SpoolLimitsConfig, TelemetryConfig};
 pub use demo::{DemoConfig, DemoFleet};
@@ -55,8 +57,8 @@ pub use programs::Command;
 pub use redact::redacted;
 pub use report::{ReportConfig, ReportFormat};
 pub use results::{
-    CompareConfig, CompareFormat, IncidentsConfig, PlanConfig, ResultsConfig, ResultsFormat, SelectionConfig, Side,
-    When,
+    CompareConfig, CompareFormat, Half, IncidentsConfig, Place, PlanConfig, ResultsConfig, ResultsFormat,
+    SelectionConfig, Side, When,
 };
 pub use serving::{DenylistFiles, DhtConfig, HealthConfig, PlaceConfig, SchedulerConfig, ServerConfig};
 pub use show::ShowConfig;

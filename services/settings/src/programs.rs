@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use parsec_layers::{App, Command as Declared, ConfigError, Sources, Used};
 
+use crate::check::CheckConfig;
 use crate::common::{CommonConfig, LogConfig};
 use crate::declare::{PREFIX, Settings};
 use crate::demo::DemoConfig;
@@ -109,7 +110,12 @@ programs! {
          "parsec results --kind provide --by fleet,day --format csv > provides.csv"];
     Compare(CompareConfig) = "compare": "Compares two groups of measurements: is one faster, and how sure is that?"
         ["parsec compare --a fleet=default --b fleet=optprov --since 7d",
-         "parsec compare --a since=14d,until=7d --b since=7d --fleet default --by region --margin 10%"];
+         "parsec compare --a since=14d,until=7d --b since=7d --fleet default --by region --margin 10%",
+         "parsec compare --a-file main.json --b-file branch.json"];
+    Check(CheckConfig) = "check":
+        "Checks limits, for CI: exits with 0 if they are kept, 99 if one is crossed, 3 if there are too few measurements to tell"
+        ["parsec check --fail-if 'provide.p90{fleet=optprov} > 2s' --fail-if 'failures > 1%' --since 24h",
+         "parsec check --file branch.json --baseline main.json --fail-if 'provide.p50 > +10%' --junit check.xml"];
     Export(ExportConfig) = "export": "Writes measurements into files that other programs read, with a data dictionary"
         .argument("TABLE", true, "What to take along")
         .offering(<parsec_store::Dataset as Value>::CHOICES)
@@ -144,7 +150,8 @@ programs! {
         ["parsec conformance http://localhost:7070", "parsec conformance http://10.0.2.100:7070 --format json"];
     Bench(BenchConfig) = "bench": "Compares strategies on a simulated network of real libp2p peers, on this machine"
         ["parsec bench --strategies classic,optprov",
-         "parsec bench --peers 500 --rtt 100ms --undialable 0.15 --operations 100 --seed 1 --format csv > bench.csv"];
+         "parsec bench --peers 500 --rtt 100ms --undialable 0.15 --operations 100 --seed 1 --format csv > bench.csv",
+         "parsec bench --networks 40 --operations 10 --save main.json"];
     Network(NetworkConfig) = "network":
         "Runs a local DHT that servers in other processes can join; prints its protocol id and its bootstrap peers"
         .logging()

@@ -1,13 +1,15 @@
 //! The settings of the commands that answer questions about what was measured.
 
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use parsec_layers::{ConfigError, Secrecy, Secret, Sources};
 use parsec_measure::{Fleet, OperationKind, Share, read_duration};
 use parsec_results::Dimension;
 
-use crate::common::{CommonConfig, DatabaseConfig};
+use crate::common::{CommonConfig, DatabaseConfig, database_url};
 use crate::declare::settings;
 use crate::values::{Reading, Value, choice, names};
 
@@ -135,6 +137,44 @@ impl Value for Side {
     }
 }
 
+/// Where one side of a comparison is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The database that both sides have in common.
+    Database,
+    /// A database of its own, by its URL.
+    OtherDatabase(Secret),
+    /// A run that was kept in a file.
+    File(PathBuf),
+}
+
+/// One side of a comparison: where it is read from, and what of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Half {
+    /// Where it is read from.
+    pub place: Place,
+    /// What of it.
+    pub side: Side,
+}
+
+/// One half, out of the settings `compare.a` or `compare.b` and those beside it. One of them has to be made.
+fn half(
+    from: &Sources,
+    [name, file_name, database_name]: [&'static str; 3],
+    (side, file, database): (Option<&Side>, Option<&Path>, Option<&Secret>),
+) -> Result<Half, ConfigError> {
+    let place = match (file, database) {
+        (Some(_), Some(_)) => {
+            return Err(ConfigError::Both(from.origin(file_name).clone(), from.origin(database_name).clone()));
+        }
+        (Some(file), None) => Place::File(file.to_owned()),
+        (None, Some(url)) => Place::OtherDatabase(url.clone()),
+        (None, None) if side.is_none() => return Err(ConfigError::Missing(from.key(name))),
+        (None, None) => Place::Database,
+    };
+    Ok(Half { place, side: side.cloned().unwrap_or_default() })
+}
+
 /// A share, or so many percent.
 pub(crate) fn share_or_percent(text: &str) -> Reading<Share> {
     let (number, scale) = match text.strip_suffix('%') {
@@ -172,13 +212,24 @@ settings! {
     + common: CommonConfig, "What every command has";
     + database: DatabaseConfig, "Where the measurements are";
     + selection: SelectionConfig, "Which of them, on both sides";
-    a: Side = ("compare.a", "a", "SIDE"), "What to compare with, such as fleet=default";
-    b: Side = ("compare.b", "b", "SIDE"), "What to compare, such as fleet=optprov";
-    by: Option<Vec<Dimension>> = ("compare.by", "by", "DIMENSIONS"), "Compare within each region, day, …, instead of as a whole";
+    a: Option<Side> = ("compare.a", "a", "SIDE"), "What to compare with, such as fleet=default";
+    a_file: Option<PathBuf> = ("compare.a_file", "a-file", "FILE"), "Run to compare with, as `bench --save` and `demo --save` write it";
+    a_database: Option<Secret> = ("compare.a_database", "a-database", "URL").secrecy(Secrecy::SecretInUrl) by database_url,
+        "Database to compare with, if it is another one";
+    b: Option<Side> = ("compare.b", "b", "SIDE"), "What to compare, such as fleet=optprov";
+    b_file: Option<PathBuf> = ("compare.b_file", "b-file", "FILE"), "Run to compare";
+    b_database: Option<Secret> = ("compare.b_database", "b-database", "URL").secrecy(Secrecy::SecretInUrl) by database_url,
+        "Database to compare, if it is another one";
+    by: Option<Vec<Dimension>> = ("compare.by", "by", "DIMENSIONS"),
+        "Compare within each region, day, …, instead of as a whole; two files are compared within each fleet unless a side names one";
     margin: Share = ("compare.margin", "margin", "SHARE").default("5%") by share_or_percent, "By how much times may differ and still count as equal";
     success_margin: Share = ("compare.success_margin", "success-margin", "SHARE").default("1%") by share_or_percent,
         "By how much success rates may differ and still count as equal, in percentage points";
     format: CompareFormat = ("compare.format", "format", "FORMAT").default("text"), "How the result is written";
+    => halves: [Half; 2] = [
+        half(from, ["compare.a", "compare.a_file", "compare.a_database"], (a.as_ref(), a_file.as_deref(), a_database.as_ref()))?,
+        half(from, ["compare.b", "compare.b_file", "compare.b_database"], (b.as_ref(), b_file.as_deref(), b_database.as_ref()))?,
+    ], "Both sides: what to compare with, and what to compare";
 }
 
 settings! {

@@ -23,6 +23,9 @@ const MAX_NETWORK_PEERS: u16 = 10_000;
 /// The fewest peers of a comparison: with one less, everybody holds every record.
 const MIN_BENCH_PEERS: u32 = 21;
 
+/// The most networks of a comparison: each is drawn and started for every strategy.
+const MAX_BENCH_NETWORKS: u32 = 1_000;
+
 /// The most operations of a comparison: an hour or so of work for each strategy.
 const MAX_BENCH_OPERATIONS: u32 = 100_000;
 
@@ -128,8 +131,11 @@ settings! {
     silent: Share = ("bench.silent", "silent", "SHARE").default("0") by silence(undialable, &strategies, transport),
         "Share of peers that accept connections and never answer";
     operations: u32 = ("bench.operations", "operations", "N").default("100") by within(1..=MAX_BENCH_OPERATIONS),
-        "How many publications and how many lookups to make with each strategy";
+        "How many publications and how many lookups to make with each strategy, on each network";
+    networks: u32 = ("bench.networks", "networks", "N").default("1") by within(1..=MAX_BENCH_NETWORKS),
+        "How many networks to draw: one hides how much they differ; the first has the seed, the next ones those after it";
     seed: Option<u64> = ("bench.seed", "seed", "N"), "Makes the random choices repeatable";
+    save: Option<PathBuf> = ("bench.save", "save", "FILE"), "Keep the run there, for `parsec compare` and `parsec check`";
     format: BenchFormat = ("bench.format", "format", "FORMAT").default("text"), "How the result is written";
     alpha: u16 = ("bench.alpha", "alpha", "N").default("10") by within(1..=MAX_ALPHA), "How many peers a lookup asks at the same time";
     warm: bool = ("bench.warm", "warm", "BOOL"), "Keep connections from one operation to the next";

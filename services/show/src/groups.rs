@@ -12,7 +12,7 @@ use crate::records::{self, CAPTION};
 use crate::{table, words};
 
 /// What stands where n does not carry a figure.
-const TOO_FEW: &str = "–";
+pub(crate) const TOO_FEW: &str = "–";
 
 /// Groups, and what tells them apart.
 #[derive(Debug)]
@@ -101,15 +101,7 @@ impl Groups {
         add("success", json!(success.map(|share| share.value)));
         add("success_low", json!(success.map(|share| share.low)));
         add("success_high", json!(success.map(|share| share.high)));
-        let figures = figures(&group.sample);
-        for Figure { name, all: [value, low, high], .. } in &figures {
-            for (end, value) in [("", value), ("_low", low), ("_high", high)] {
-                add(&format!("{name}{end}_seconds"), value.clone());
-            }
-        }
-        for Figure { name, survivors, .. } in figures {
-            add(&format!("survivors_{name}_seconds"), survivors);
-        }
+        row.extend(flat_quantiles(&group.sample));
         row.extend(records::flat(self.records_of(group)));
         row
     }
@@ -146,6 +138,18 @@ struct Figure {
     all: [Value; 3],
     /// The original's figure, of those that succeeded, where n carries the other one.
     survivors: Value,
+}
+
+/// The quantiles by name: of all due attempts with the ends of their intervals, then of those that succeeded.
+pub(crate) fn flat_quantiles(sample: &Sample) -> Vec<(String, Value)> {
+    let (mut flat, figures) = (Vec::new(), figures(sample));
+    for Figure { name, all: [value, low, high], .. } in &figures {
+        for (end, value) in [("", value), ("_low", low), ("_high", high)] {
+            flat.push((format!("{name}{end}_seconds"), value.clone()));
+        }
+    }
+    flat.extend(figures.map(|Figure { name, survivors, .. }| (format!("survivors_{name}_seconds"), survivors)));
+    flat
 }
 
 fn figures(sample: &Sample) -> [Figure; 3] {

@@ -11,17 +11,21 @@
 //! - [`compared`]: two groups of measurements, and what differs
 //! - [`chart`]: pictures of them; [`report`]: what a period comes to, as one page
 //! - [`incidents`]: what happened; [`findings`]: what a deployment lacks
+//! - [`checked`]: limits, and whether they were kept, also as `junit` and for GitHub
+//! - `verdicts`: groups compared with one of them, a sentence each
 //! - [`words`]: numbers in words
 //! - [`Look`]: what the terminal can show
 
 pub mod bench;
 pub mod chart;
+pub mod checked;
 pub mod compared;
 pub mod facts;
 pub mod failures;
 pub mod findings;
 pub mod groups;
 pub mod incidents;
+mod junit;
 pub mod operation;
 pub mod peers;
 pub mod perfetto;
@@ -34,6 +38,7 @@ pub mod sentences;
 pub mod side_by_side;
 pub mod spent;
 mod table;
+mod verdicts;
 pub mod waterfall;
 pub mod words;
 

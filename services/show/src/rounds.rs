@@ -1,118 +1,135 @@
 //! Rounds as they are played: the results of each fleet so far, for people and for programs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use comfy_table::{CellAlignment, Table, presets};
-use parsec_measure::{Attempt, FleetGroup, Node, OperationKind, Round, Tally};
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use parsec_measure::{Attempt, FleetGroup, Node, OperationKind, OutcomeClass, Round};
 use parsec_results::round_number;
-use parsec_results::statistics::{
-    CompareError, Compared, Comparison, Figure, Interval, MIN_ROUNDS, Observation, QUANTILES, Sample, Verdict, compare,
-};
-use serde_json::{Value, json};
+use parsec_results::statistics::{Observation, QUANTILES, Sample};
+use serde_json::{Map, Value, json};
 
-use crate::words;
+use crate::verdicts::{Baseline, verdicts};
+use crate::{groups, table};
 
 /// The fleet that the others are compared with.
 const BASELINE: &str = "default";
 
-/// How many publications of a fleet are kept to compare it: days of a demonstration.
-const MAX_COMPARED: usize = 100_000;
+/// How many attempts of a fleet and kind are kept: the figures are of the newest ones, which are those of days of a demonstration.
+const MAX_KEPT: usize = 100_000;
+
+/// The width of the table: every terminal has it.
+const COLUMNS: u16 = 80;
 
 /// What rounds have come to so far.
 #[derive(Debug, Default)]
 pub struct Tallies {
     tallies: BTreeMap<(String, OperationKind), Tally>,
-    published: BTreeMap<String, Vec<Observation>>,
-    /// How many attempts have failed.
+    /// How many attempts have failed, in whatever way.
     pub failures: u64,
+}
+
+/// The attempts of one kind in one fleet.
+#[derive(Debug, Default)]
+struct Tally {
+    attempts: u64,
+    failures: u64,
+    /// Those that say how long the DHT takes, or that it fails.
+    observations: VecDeque<Observation>,
+    /// The routing-table size of the newest measured attempt, in peers.
+    routing_table_size: u32,
+}
+
+impl Tally {
+    fn add(&mut self, attempt: &Attempt) {
+        let result = &attempt.result;
+        self.attempts += 1;
+        if result.class != OutcomeClass::Ok {
+            self.failures += 1;
+        }
+        if result.class.is_measured() {
+            self.routing_table_size = result.routing_table_size;
+        }
+        // Nobody was asked: that time is none of the DHT's.
+        if result.from_own_records {
+            return;
+        }
+        if self.observations.len() == MAX_KEPT {
+            self.observations.pop_front();
+        }
+        let (round, class, duration) = (round_number(attempt.round), result.class, result.duration);
+        self.observations.push_back(Observation { round, stratum: 0, class, duration });
+    }
+
+    fn sample(&self) -> Sample {
+        self.observations.iter().copied().collect()
+    }
 }
 
 impl Tallies {
     /// Counts an attempt.
     pub fn add(&mut self, node: &Node, attempt: &Attempt) {
         let tally = self.tallies.entry((node.fleet.to_string(), attempt.kind)).or_default();
-        let before = tally.failures();
-        tally.add(&attempt.result);
-        self.failures += tally.failures() - before;
-        if attempt.kind == OperationKind::Provide {
-            let published = self.published.entry(node.fleet.to_string()).or_default();
-            if published.len() < MAX_COMPARED {
-                let (round, result) = (round_number(attempt.round), &attempt.result);
-                published.push(Observation { round, stratum: 0, class: result.class, duration: result.duration });
-            }
-        }
+        let before = tally.failures;
+        tally.add(attempt);
+        self.failures += tally.failures - before;
     }
 
-    /// For people: how long operations took, by fleet and kind.
-    pub fn table(&self) -> Table {
+    /// For people: how long operations took, by fleet and kind, in 80 columns.
+    pub fn table(&self) -> String {
+        let rows: Vec<_> = self.tallies.iter().map(|(name, tally)| (name, tally, tally.sample())).collect();
+        let shown: Vec<_> = QUANTILES
+            .into_iter()
+            // A column of dashes says no more than none.
+            .filter(|(name, q)| *name != "p99" || rows.iter().any(|(.., sample)| sample.quantile(*q).is_some()))
+            .collect();
         let mut table = Table::new();
-        table.load_style(presets::UTF8_BORDERS_ONLY);
-        table.set_header(["fleet", "operation", "n", "failures", "p50", "p90", "p99", "routing table (peers)"]);
-        for ((fleet, kind), tally) in &self.tallies {
-            let [p50, p90, p99] = tally
-                .quantiles(QUANTILES.map(|(_, q)| q))
-                .map(|value| value.map_or_else(|| "–".to_owned(), words::duration));
-            let counts = [tally.attempts(), tally.failures()].map(|count| count.to_string());
-            let [n, failures] = counts;
-            let size = tally.routing_table_size().to_string();
-            table.add_row([fleet.clone(), kind.to_string(), n, failures, p50, p90, p99, size]);
+        let heads = shown.iter().map(|(name, _)| *name);
+        table.set_header(["fleet", "operation", "n", "failures"].into_iter().chain(heads).chain(["peers\nknown"]));
+        for ((fleet, kind), tally, sample) in rows {
+            let mut cells =
+                vec![fleet.clone(), kind.to_string(), tally.attempts.to_string(), tally.failures.to_string()];
+            cells.extend(shown.iter().map(|(_, q)| groups::quantile(sample.quantile(*q), "\n")));
+            cells.push(tally.routing_table_size.to_string());
+            table.add_row(cells);
         }
         for column in table.column_iter_mut().skip(2) {
             column.set_cell_alignment(CellAlignment::Right);
         }
-        table
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(COLUMNS);
+        table::plain(table)
     }
 
     /// How the fleets' publications compare with the classic ones.
     pub fn comparison(&self) -> String {
-        let sample = |published: &Vec<Observation>| published.iter().copied().collect::<Sample>();
-        let Some(baseline) = self.published.get(BASELINE).map(sample) else { return String::new() };
-        let others = self.published.iter().filter(|(fleet, _)| *fleet != BASELINE);
-        let others: Vec<_> = others.map(|(fleet, published)| (fleet, sample(published))).collect();
-        let pairs: Vec<_> = others.iter().map(|(_, other)| (&baseline, other)).collect();
-        let compared = compare(&pairs, Comparison::default());
-        let lines = others.iter().zip(compared).map(|((fleet, _), compared)| format!("\n{}", verdict(fleet, compared)));
-        lines.collect()
+        let published = |fleet: &str| self.tallies.get(&(fleet.to_owned(), OperationKind::Provide));
+        let Some(baseline) = published(BASELINE).map(Tally::sample) else { return String::new() };
+        let provided = self.tallies.iter().filter(|((_, kind), _)| *kind == OperationKind::Provide);
+        let others: Vec<_> = provided
+            .filter(|((fleet, _), _)| fleet != BASELINE)
+            .map(|((fleet, _), tally)| (fleet.as_str(), tally.sample()))
+            .collect();
+        let others: Vec<_> = others.iter().map(|(fleet, sample)| (*fleet, sample)).collect();
+        verdicts(OperationKind::Provide, &Baseline { name: BASELINE, sample: &baseline, units: "rounds" }, &others)
     }
 
     /// For programs: one object for each fleet and kind of operation.
     pub fn json(&self) -> Vec<Value> {
         let rows = self.tallies.iter().map(|((fleet, kind), tally)| {
-            let [p50, p90, p99] =
-                tally.quantiles(QUANTILES.map(|(_, q)| q)).map(|value| value.map(|value| value.as_secs_f64()));
-            json!({
-                "fleet": fleet,
-                "operation": kind.as_str(),
-                "n": tally.attempts(),
-                "failures": tally.failures(),
-                "p50_seconds": p50,
-                "p90_seconds": p90,
-                "p99_seconds": p99,
-                "routing_table_peers": tally.routing_table_size(),
-            })
+            let mut row: Map<_, _> = [
+                ("fleet", json!(fleet)),
+                ("operation", json!(kind.as_str())),
+                ("n", json!(tally.attempts)),
+                ("failures", json!(tally.failures)),
+                ("routing_table_peers", json!(tally.routing_table_size)),
+            ]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect();
+            row.extend(groups::flat_quantiles(&tally.sample()));
+            Value::Object(row)
         });
         rows.collect()
     }
-}
-
-/// How a fleet publishes, in comparison with the classic one.
-fn verdict(fleet: &str, compared: Result<Vec<Compared>, CompareError>) -> String {
-    let CompareError::TooFewRounds { a, b } = match compared {
-        Ok(compared) => match compared.into_iter().find(|compared| compared.figure == Figure::P50) {
-            Some(Compared { ratio: Some(Interval { value, low, high }), verdict, .. }) => {
-                let told = match verdict {
-                    Verdict::Better => "publishes faster than",
-                    Verdict::Worse => "publishes slower than",
-                    Verdict::Equal => "publishes as fast as",
-                    Verdict::Inconclusive => "is not shown to publish faster or slower than",
-                };
-                return format!("{fleet} {told} {BASELINE}: p50 is {value:.2}x as long (95 %: {low:.2}–{high:.2})");
-            }
-            _ => return format!("{fleet} and {BASELINE} have too few publications for a comparison of p50"),
-        },
-        Err(error) => error,
-    };
-    format!("{fleet} is not compared with {BASELINE} after {b} and {a} rounds: it takes {MIN_ROUNDS} of each")
 }
 
 /// An attempt, for programs.
@@ -155,6 +172,7 @@ pub fn round_json(group: &FleetGroup, round: &Round, attempts: usize) -> Value {
         "fleets": group.to_string(),
         "nodes_ready": round.nodes_ready,
         "nodes_listed": round.nodes_listed,
+        "left_out_before": round.skipped_before,
         "attempts": attempts,
         "outcome": round.ended.map(|(_, outcome)| outcome.as_str()),
         "started": round.started.to_rfc3339(),
@@ -172,24 +190,30 @@ mod tests {
 
     use super::*;
 
-    fn played(rounds: u128, default: u64, optprov: u64) -> String {
+    fn node(fleet: &str) -> Node {
+        Node {
+            id: NodeId(1),
+            peer_id: "12D3KooWSample".to_owned(),
+            fleet: fleet.parse().unwrap(),
+            region: "local".to_owned(),
+            endpoint: Endpoint::new("127.0.0.1".parse().unwrap(), 1),
+        }
+    }
+
+    fn tallied(rounds: u128, default: u64, optprov: u64) -> Tallies {
         let mut tallies = Tallies::default();
         for (fleet, ms) in [("default", default), ("optprov", optprov)] {
             for number in 0..rounds {
-                let node = Node {
-                    id: NodeId(1),
-                    peer_id: "12D3KooWSample".to_owned(),
-                    fleet: fleet.parse().unwrap(),
-                    region: "local".to_owned(),
-                    endpoint: Endpoint::new("127.0.0.1".parse().unwrap(), 1),
-                };
                 let duration = Duration::from_millis(ms + 10 * (number as u64 % 7));
                 let result = Measured { error: None, ..Measured::unmeasured(OutcomeClass::Ok, duration, "") };
-                let now = Utc::now();
-                tallies.add(&node, &attempt(number << 64, result, now));
+                tallies.add(&node(fleet), &attempt(number << 64, result, Utc::now()));
             }
         }
-        tallies.comparison()
+        tallies
+    }
+
+    fn played(rounds: u128, default: u64, optprov: u64) -> String {
+        tallied(rounds, default, optprov).comparison()
     }
 
     fn attempt(round: u128, result: Measured, now: chrono::DateTime<Utc>) -> Attempt {
@@ -211,14 +235,59 @@ mod tests {
 
     #[test]
     fn fleets_are_compared_once_there_are_enough_rounds() {
-        assert_eq!(
-            played(2, 900, 300),
-            "\noptprov is not compared with default after 2 and 2 rounds: it takes 10 of each"
-        );
+        let few = "\nhow fast optprov publishes is not compared with default after 2 and 2 rounds: it takes 10 of each";
+        assert_eq!(played(2, 900, 300), few);
         let told = played(40, 900, 300);
         assert!(told.starts_with("\noptprov publishes faster than default: p50 is 0.35x as long (95 %: 0."), "{told}");
         let told = played(40, 300, 900);
         assert!(told.starts_with("\noptprov publishes slower than default: p50 is 2.82x as long (95 %: 2."), "{told}");
         assert_eq!(played(0, 1, 1), "");
+    }
+
+    #[test]
+    fn a_quantile_stands_in_the_table_only_where_there_are_enough_attempts() {
+        let ten = tallied(10, 900, 300).table();
+        assert!(ten.contains("p90") && !ten.contains("p99"), "ten attempts carry no p99:\n{ten}");
+        assert!(ten.contains("920 ms"), "{ten}");
+        let p90 = ten.lines().find(|line| line.starts_with("default")).unwrap().split_whitespace().nth(6);
+        assert_eq!(p90, Some("–"), "ten attempts carry no p90:\n{ten}");
+        assert!(tallied(400, 900, 300).table().contains("p99"));
+        let row = &tallied(10, 900, 300).json()[0];
+        assert_eq!(
+            (&row["fleet"], &row["p50_seconds"], &row["p99_seconds"]),
+            (&json!("default"), &json!(0.92), &Value::Null)
+        );
+    }
+
+    #[test]
+    fn failures_count_in_the_quantiles_and_answers_from_own_records_in_none() {
+        let mut tallies = tallied(10, 900, 300);
+        for number in 10..50 {
+            let failed = Measured::unmeasured(OutcomeClass::Timeout, Duration::from_secs(60), "");
+            tallies.add(&node("default"), &attempt(number << 64, failed, Utc::now()));
+        }
+        let own = Measured {
+            from_own_records: true,
+            error: None,
+            ..Measured::unmeasured(OutcomeClass::Ok, Duration::ZERO, "")
+        };
+        tallies.add(&node("optprov"), &attempt(99 << 64, own, Utc::now()));
+        let rows = tallies.json();
+        assert_eq!((&rows[0]["failures"], &rows[0]["p50_seconds"]), (&json!(40), &json!("> 60")));
+        assert_eq!((&rows[1]["n"], &rows[1]["p50_seconds"]), (&json!(11), &json!(0.32)));
+        assert_eq!(tallies.failures, 40);
+    }
+
+    #[test]
+    fn the_table_fits_eighty_columns_whatever_was_measured() {
+        let mut tallies = tallied(400, 150_000, 12_345);
+        for number in 400..500 {
+            let failed = Measured::unmeasured(OutcomeClass::Timeout, Duration::from_secs(180), "");
+            tallies.add(&node("default"), &attempt(number << 64, failed.clone(), Utc::now()));
+            tallies.add(&node("a-fleet-with-a-long-name"), &attempt(number << 64, failed, Utc::now()));
+        }
+        let text = tallies.table();
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert!(text.contains("p99") && text.contains("> 180.0 s"), "{text}");
     }
 }

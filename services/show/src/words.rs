@@ -80,16 +80,6 @@ pub fn peer(id: &str) -> &str {
     id.char_indices().rev().nth(SHORT_PEER - 1).map_or(id, |(start, _)| &id[start..])
 }
 
-/// How one duration compares with another, in whichever unit: `2.0x faster`.
-pub fn speed(baseline: f64, other: f64) -> String {
-    match (baseline / other, other / baseline) {
-        (faster, _) if faster >= 1.0 => format!("{faster:.1}x faster"),
-        (_, slower) if slower > 1.0 => format!("{slower:.1}x slower"),
-        // Neither took any time.
-        _ => "no faster".to_owned(),
-    }
-}
-
 fn unit(duration: Duration) -> (&'static str, usize) {
     match duration.as_secs_f64() * 1e3 {
         ms if ms < 10.0 => ("ms", 2),

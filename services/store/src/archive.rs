@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use diesel::dsl::{count_star, sum};
+use diesel::dsl::{count_star, max, sum};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
@@ -53,6 +53,8 @@ pub trait Archive: Send + Sync + 'static {
         selection: &Selection,
         after: Option<PageEnd>,
     ) -> Result<DatasetPage, StoreError>;
+    /// Up to which migration of ours its tables have come. `None` if it does not say: there is no list of them, or we may not read it.
+    async fn schema_version(&self) -> Result<Option<String>, StoreError>;
 }
 
 /// A row of `operations`.
@@ -66,6 +68,16 @@ pub(crate) trait ArchiveQueries: Send {
     fn all_nodes(&mut self) -> impl Future<Output = QueryResult<Vec<(i32, String, String, String)>>> + Send;
     fn operations(&mut self, selected: Selected) -> impl Future<Output = QueryResult<Vec<OperationRow>>> + Send;
     fn rounds(&mut self, selected: Selected) -> impl Future<Output = QueryResult<Vec<RoundRow>>> + Send;
+    fn newest_migration(&mut self) -> impl Future<Output = QueryResult<Option<String>>> + Send;
+}
+
+/// Where diesel counts migrations.
+mod counted {
+    diesel::table! {
+        __diesel_schema_migrations (version) {
+            version -> Text,
+        }
+    }
 }
 
 macro_rules! implement_archive_queries {
@@ -118,6 +130,11 @@ macro_rules! implement_archive_queries {
                         .select((rounds::fleets, rounds::outcome, count_star(), sum(rounds::skipped_before)))
                         .load(self)
                         .await
+                }
+
+                async fn newest_migration(&mut self) -> QueryResult<Option<String>> {
+                    use counted::__diesel_schema_migrations as migrations;
+                    migrations::table.select(max(migrations::version)).first(self).await
                 }
             }
         };

@@ -5,9 +5,10 @@
 //!
 //! [`everywhere`] reads every file as text. [`image`], [`compose`], [`kubernetes`] and [`systemd`] know where a command line stands with its
 //! environment: together they are a [`Workload`], which [`Binary`](binary::Binary) takes or refuses. [`stack`] starts what the compose file
-//! describes, as plain processes.
+//! describes, as plain processes, and [`ci`] runs the steps of the action for GitHub.
 
 mod binary;
+mod ci;
 mod compose;
 mod everywhere;
 mod image;

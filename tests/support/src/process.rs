@@ -172,6 +172,11 @@ impl Process {
         self.line(Stream::Out, what, pick).await
     }
 
+    /// Waits for a line on standard error that begins so.
+    pub async fn noted(&self, beginning: &str) {
+        self.line(Stream::Err, beginning, |line| line.starts_with(beginning).then_some(())).await;
+    }
+
     /// Waits for a JSON log line with this message.
     pub async fn log(&self, message: &str) -> Value {
         self.logged(message, 1).await
@@ -277,7 +282,7 @@ fn json_lines(lines: &[impl AsRef<str>]) -> Vec<Value> {
 }
 
 /// The binary that cargo built for the integration tests of its package: beside the folder of the running test.
-fn parsec() -> PathBuf {
+pub fn parsec() -> PathBuf {
     profile().join("parsec")
 }
 

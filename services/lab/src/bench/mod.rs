@@ -3,15 +3,17 @@
 mod plan;
 mod runner;
 
-use std::sync::mpsc::Sender;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use parsec_measure::{OperationKind, StrategyKind};
-use parsec_results::bench::BenchRow;
+use parsec_results::bench::BenchGroup;
 
 pub use self::plan::{BenchError, BenchPlan};
 
-use self::runner::Samples;
+use self::runner::Operations;
 use crate::LocalTransport;
 use crate::memory::{Size, TooLarge};
 
@@ -19,9 +21,9 @@ use crate::memory::{Size, TooLarge};
 const NODES: u64 = 2;
 
 impl BenchPlan {
-    /// As many strategies at once as there are processors and memory for: on a virtual clock that changes no result. On the
-    /// real clock they would measure each other, so there it is one after the other. `available` is in bytes; `setting`
-    /// names the number of peers to whoever gave it.
+    /// As many strategies and networks at once as there are processors and memory for: on a virtual clock that changes no result. On
+    /// the real clock they would measure each other, so there it is one after the other. `available` is in bytes; `setting` names the
+    /// number of peers to whoever gave it.
     ///
     /// # Errors
     /// [`TooLarge`] if there is no room for one.
@@ -31,31 +33,67 @@ impl BenchPlan {
             LocalTransport::Tcp | LocalTransport::Quic => 1,
         };
         let size = Size { peers: self.peers as u64, undialable: self.undialable, nodes: NODES };
-        size.fitting(processors.min(self.strategies.len()), available, setting)
+        let all = self.strategies.len().saturating_mul(self.networks as usize);
+        size.fitting(processors.min(all), available, setting)
     }
 
-    /// Runs the comparison. Each strategy has a thread and a network of its own, made from the same seed, and publishes the
-    /// same keys. `done` hears of each pair of publication and search.
+    /// Runs the comparison. Each strategy has a thread and networks of its own, made from the same seeds, and publishes the same keys.
+    /// `done` is called after each pair of publication and search. Once `stop` is set, operations under way come to their end, no other
+    /// one begins, and what has been measured by then is returned.
     ///
     /// # Errors
     /// What kept a strategy from coming to its end.
-    pub fn run(&self, at_once: usize, done: &Sender<()>) -> Result<Vec<BenchRow>, BenchError> {
-        let mut rows = Vec::new();
-        for batch in self.strategies.chunks(at_once.max(1)) {
-            let one = |strategy: StrategyKind| {
-                let done = done.clone();
-                move || runner::run(self, strategy, &done)
-            };
-            let results: Vec<Result<Samples, BenchError>> = thread::scope(|scope| {
-                let running: Vec<_> = batch.iter().map(|strategy| scope.spawn(one(*strategy))).collect();
-                running.into_iter().map(|thread| thread.join().unwrap_or(Err(BenchError::Crashed))).collect()
-            });
-            for (strategy, result) in batch.iter().zip(results) {
-                let (provided, found) = result.map_err(|error| BenchError::Strategy(*strategy, Box::new(error)))?;
-                rows.push(BenchRow::of(*strategy, OperationKind::Provide, self.rtt, &provided));
-                rows.push(BenchRow::of(*strategy, OperationKind::Retrieve, self.rtt, &found));
+    pub fn run(
+        &self,
+        at_once: usize,
+        stop: &AtomicBool,
+        done: &(impl Fn() + Sync),
+    ) -> Result<Vec<BenchGroup>, BenchError> {
+        // Network by network: who stops early has as much of every strategy.
+        let all: Vec<_> =
+            self.seeds().flat_map(|seed| self.strategies.iter().map(move |strategy| (seed, *strategy))).collect();
+        let (next, finished) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+        let work = || -> Result<(), BenchError> {
+            while let Some((seed, strategy)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(());
+                }
+                let failed = |error| {
+                    // What comes of the others is shown to nobody.
+                    next.fetch_max(all.len(), Ordering::Relaxed);
+                    BenchError::Strategy(*strategy, Box::new(error))
+                };
+                let operations = runner::run(self, *seed, *strategy, stop, done).map_err(failed)?;
+                let mut finished = finished.lock().map_err(|_| BenchError::Crashed)?;
+                finished.insert((*seed, *strategy), operations);
             }
+            Ok(())
+        };
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..at_once.max(1)).map(|_| scope.spawn(work)).collect();
+            let ended = threads.into_iter().map(|thread| thread.join().unwrap_or(Err(BenchError::Crashed)));
+            // All of them have ended before the first error is told.
+            ended.collect::<Vec<Result<(), BenchError>>>().into_iter().collect::<Result<(), BenchError>>()
+        })?;
+        let finished = finished.into_inner().map_err(|_| BenchError::Crashed)?;
+        Ok(self.groups(finished))
+    }
+
+    /// What has been measured, by strategy and kind.
+    fn groups(&self, mut finished: BTreeMap<(u64, StrategyKind), Operations>) -> Vec<BenchGroup> {
+        let mut groups = Vec::new();
+        for strategy in &self.strategies {
+            let (mut provided, mut found) = Operations::default();
+            for seed in self.seeds() {
+                let (more_provided, more_found) = finished.remove(&(seed, *strategy)).unwrap_or_default();
+                provided.extend(more_provided);
+                found.extend(more_found);
+            }
+            let group = |kind, operations| BenchGroup { strategy: *strategy, kind, operations };
+            groups.push(group(OperationKind::Provide, provided));
+            groups.push(group(OperationKind::Retrieve, found));
         }
-        Ok(rows)
+        groups.retain(|group| !group.operations.is_empty());
+        groups
     }
 }

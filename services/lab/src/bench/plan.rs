@@ -21,7 +21,9 @@ pub struct BenchPlan {
     pub silent: f64,
     /// How the peers are connected. In memory, the clock is virtual.
     pub transport: LocalTransport,
-    /// How many publications and how many lookups to make with each strategy.
+    /// How many networks to draw, with one seed after the other.
+    pub networks: u32,
+    /// How many publications and how many lookups to make with each strategy on each of them.
     pub operations: u32,
     /// What to compare, each once.
     pub strategies: Vec<StrategyKind>,
@@ -29,8 +31,20 @@ pub struct BenchPlan {
     pub alpha: usize,
     /// Whether connections are kept from one operation to the next.
     pub warm: bool,
-    /// Makes all choices: with the same one, a virtual clock gives the same figures.
+    /// Makes all choices on the first network: with the same one, a virtual clock gives the same figures.
     pub seed: u64,
+}
+
+impl BenchPlan {
+    /// The seeds of the networks: each gives the same network when it is the only one.
+    pub(super) fn seeds(&self) -> impl Iterator<Item = u64> {
+        (0..u64::from(self.networks)).map(|number| self.seed.wrapping_add(number))
+    }
+
+    /// How many pairs of a publication and a lookup it comes to.
+    pub fn pairs(&self) -> u64 {
+        u64::from(self.operations) * u64::from(self.networks) * self.strategies.len() as u64
+    }
 }
 
 /// A comparison that did not come to its end.

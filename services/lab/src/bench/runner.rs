@@ -7,12 +7,12 @@
 //! for as long feels them. Over TCP and QUIC, the clock is the real one.
 
 use std::collections::HashSet;
-use std::sync::mpsc::Sender;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parsec_dht::{Dht, Identity, Node, NodeConfig, Readiness};
-use parsec_measure::{Cid, Content, Effort, Latency, Measured, OutcomeClass, RequestKind, StrategyKind};
-use parsec_results::bench::Sample;
+use parsec_measure::{Cid, Content, Effort, Latency, Measured, RequestKind, StrategyKind};
+use parsec_results::bench::BenchOperation;
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 use tokio::time::{Instant, sleep};
@@ -35,11 +35,18 @@ const ARRIVAL: Duration = Duration::from_millis(1);
 /// How long the background of a publication may take to end: longer than its own limit.
 const FOLLOW_UP_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What one strategy did: its publications and its searches.
-pub(super) type Samples = (Vec<Sample>, Vec<Sample>);
+/// What one strategy did on one network: its publications and its searches.
+pub(super) type Operations = (Vec<BenchOperation>, Vec<BenchOperation>);
 
-/// Runs all operations of one strategy to their end. `done` hears of each pair of publication and search.
-pub(super) fn run(plan: &BenchPlan, strategy: StrategyKind, done: &Sender<()>) -> Result<Samples, BenchError> {
+/// Runs all operations of one strategy on the network of `seed` to their end, or until `stop` is set. `done` hears of each pair of
+/// publication and search.
+pub(super) fn run(
+    plan: &BenchPlan,
+    seed: u64,
+    strategy: StrategyKind,
+    stop: &AtomicBool,
+    done: &impl Fn(),
+) -> Result<Operations, BenchError> {
     let mut builder = match plan.transport {
         LocalTransport::Memory => tokio::runtime::Builder::new_current_thread(),
         LocalTransport::Tcp | LocalTransport::Quic => tokio::runtime::Builder::new_multi_thread(),
@@ -50,16 +57,19 @@ pub(super) fn run(plan: &BenchPlan, strategy: StrategyKind, done: &Sender<()>) -
         builder.start_paused(true).on_thread_park(move || idle.next());
     }
     let runtime = builder.build().map_err(BenchError::Runtime)?;
-    let samples = runtime.block_on(async {
-        let mut bench = Bench::start(plan, strategy, turns).await?;
-        bench.run(plan.operations, done).await
+    let operations = runtime.block_on(async {
+        match Bench::start(plan, seed, strategy, turns, stop).await? {
+            Some(mut bench) => bench.run(plan.operations, stop, done).await,
+            None => Ok(Operations::default()),
+        }
     });
     // Peers that are being dropped have nothing to say that would be worth waiting for.
     runtime.shutdown_background();
-    samples
+    operations
 }
 
 struct Bench {
+    seed: u64,
     network: LocalNetwork,
     observer: Observer,
     publisher: Node,
@@ -69,9 +79,16 @@ struct Bench {
 }
 
 impl Bench {
-    async fn start(plan: &BenchPlan, strategy: StrategyKind, turns: Turns) -> Result<Self, BenchError> {
+    /// Starts the network and the nodes that measure; `None` if it is told to stop meanwhile.
+    async fn start(
+        plan: &BenchPlan,
+        seed: u64,
+        strategy: StrategyKind,
+        turns: Turns,
+        stop: &AtomicBool,
+    ) -> Result<Option<Self>, BenchError> {
         // Peers and nodes must not draw the same numbers: they would have the same keys.
-        let mut rng = StdRng::seed_from_u64(plan.seed);
+        let mut rng = StdRng::seed_from_u64(seed);
         let network_seed = rng.random();
         let shape = LocalConfig {
             peers: plan.peers,
@@ -89,24 +106,28 @@ impl Bench {
         let observer = network.observer()?;
         let [publisher, finder] = [node(plan, strategy, &network, &mut rng), node(plan, strategy, &network, &mut rng)];
         // One after the other: on a real clock they would slow each other down.
-        let (publisher, finder) = (ready(publisher).await?, ready(finder).await?);
+        let Some(publisher) = ready(publisher, stop).await? else { return Ok(None) };
+        let Some(finder) = ready(finder, stop).await? else { return Ok(None) };
         let round_trip = plan.rtt;
-        Ok(Self { network, observer, publisher, finder, round_trip, rng })
+        Ok(Some(Self { seed, network, observer, publisher, finder, round_trip, rng }))
     }
 
-    async fn run(&mut self, operations: u32, done: &Sender<()>) -> Result<Samples, BenchError> {
-        let mut samples = Samples::default();
-        for _ in 0..operations {
-            let [provided, found] = self.once().await?;
-            samples.0.push(provided);
-            samples.1.push(found);
-            let _ = done.send(());
+    async fn run(&mut self, operations: u32, stop: &AtomicBool, done: &impl Fn()) -> Result<Operations, BenchError> {
+        let mut all = Operations::default();
+        for number in 0..operations {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let [provided, found] = self.once(number).await?;
+            all.0.push(provided);
+            all.1.push(found);
+            done();
         }
-        Ok(samples)
+        Ok(all)
     }
 
     /// One publication and the search for it.
-    async fn once(&mut self) -> Result<[Sample; 2], BenchError> {
+    async fn once(&mut self, number: u32) -> Result<[BenchOperation; 2], BenchError> {
         let cid = Content::random(&mut self.rng).cid();
         let provided = self.publisher.provide(cid.clone(), None).await?;
         let closest = self.network.closest_live(&cid.multihash(), HOLDERS);
@@ -117,14 +138,28 @@ impl Bench {
         let in_the_end = self.holders_in_the_end(&cid, &closest, &provided).await?;
         let closest_found = found_all(&provided, &closest);
         Ok([
-            Sample {
+            BenchOperation {
                 holders_at_return: Some(at_return),
                 holders_final: Some(in_the_end),
                 closest_found,
-                ..sample(&provided)
+                ..self.operation(number, &provided)
             },
-            sample(&found),
+            self.operation(number, &found),
         ])
+    }
+
+    fn operation(&self, number: u32, measured: &Measured) -> BenchOperation {
+        BenchOperation {
+            network: self.seed,
+            number,
+            class: measured.class,
+            duration: measured.duration,
+            effort: measured.effort,
+            network_size: measured.network_size,
+            holders_at_return: None,
+            holders_final: None,
+            closest_found: None,
+        }
     }
 
     async fn holders(&self, cid: &Cid, closest: &[LocalPeer]) -> u32 {
@@ -154,18 +189,6 @@ impl Bench {
     }
 }
 
-fn sample(measured: &Measured) -> Sample {
-    Sample {
-        success: measured.class == OutcomeClass::Ok,
-        duration: measured.duration,
-        effort: measured.effort,
-        network_size: measured.network_size,
-        holders_at_return: None,
-        holders_final: None,
-        closest_found: None,
-    }
-}
-
 /// 1 if the lookup passed over no live peer that is closer to the key than the farthest live one that it chose for a
 /// record; else 0. Dead peers take places among those chosen, so that fewer than 20 of the live ones are.
 fn found_all(provided: &Measured, closest: &[LocalPeer]) -> Option<f64> {
@@ -190,14 +213,18 @@ fn node(plan: &BenchPlan, strategy: StrategyKind, network: &LocalNetwork, rng: &
     }
 }
 
-async fn ready(config: NodeConfig) -> Result<Node, BenchError> {
+/// A node that can measure; `None` if it is told to stop before.
+async fn ready(config: NodeConfig, stop: &AtomicBool) -> Result<Option<Node>, BenchError> {
     let node = Node::start(config).await?;
     let started = Instant::now();
     while let Readiness::NotReady(reason) = node.readiness().await? {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         if started.elapsed() >= READY_TIMEOUT {
             return Err(BenchError::NotReady { limit: READY_TIMEOUT, reason });
         }
         sleep(READY_POLL).await;
     }
-    Ok(node)
+    Ok(Some(node))
 }

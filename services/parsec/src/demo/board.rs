@@ -1,39 +1,72 @@
 //! The output of the demonstration about its rounds.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use parsec_actors::scheduling::fleet::RoundFinished;
+use parsec_results::run::{KeptOperation, of_attempt};
 use parsec_show::rounds::{Tallies, attempt_json, round_json};
-use serde_json::{Value, json};
+use parsec_show::words;
+use serde_json::json;
 
 use parsec_output::{self as output, Unwritten};
 use parsec_settings::OutputFormat;
 
+/// The most operations that are kept for a file: what a demonstration measures in days, some hundred megabytes.
+const MAX_KEPT: usize = 1_000_000;
+
+/// What the terminal can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Live {
+    /// A line on stderr that changes.
+    pub(crate) status: bool,
+    /// The table as well, in place of the one before: both streams are the same terminal.
+    pub(crate) table: bool,
+}
+
+impl Live {
+    /// What it can do.
+    pub(crate) fn here() -> Self {
+        let status = std::io::stderr().is_terminal();
+        Self { status, table: status && std::io::stdout().is_terminal() }
+    }
+}
+
 /// Collects the results and shows them. Results go to stdout, everything else to stderr.
 pub(crate) struct Board {
     format: OutputFormat,
+    live: Live,
     tallies: Tallies,
-    rounds: u64,
+    /// How many rounds each group of fleets has played.
+    rounds: BTreeMap<String, u64>,
+    /// How many were left out.
+    left_out: u64,
+    /// What is kept for a file, if anything is.
+    kept: Option<Vec<KeptOperation>>,
     started: Instant,
     progress: ProgressBar,
 }
 
 impl Board {
-    /// Whether a status line is updated in place on stderr, which needs a terminal.
-    pub(crate) fn new(format: OutputFormat, live: bool) -> Self {
-        let target = if live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    /// With `keeps`, every operation is kept for a file.
+    pub(crate) fn new(format: OutputFormat, live: Live, keeps: bool) -> Self {
+        let target = if live.status { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let progress = ProgressBar::with_draw_target(None, target);
         let style =
             ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
         progress.set_style(style);
-        Self { format, tallies: Tallies::default(), rounds: 0, started: Instant::now(), progress }
-    }
-
-    /// Whether stderr can show a status line.
-    pub(crate) fn can_be_live() -> bool {
-        std::io::stderr().is_terminal()
+        Self {
+            format,
+            live,
+            tallies: Tallies::default(),
+            rounds: BTreeMap::new(),
+            left_out: 0,
+            kept: keeps.then(Vec::new),
+            started: Instant::now(),
+            progress,
+        }
     }
 
     /// Prints a line that stays.
@@ -48,25 +81,25 @@ impl Board {
             return output::note(&text);
         }
         self.progress.set_message(text);
-        self.progress.enable_steady_tick(Duration::from_millis(120));
+        // A whole table that is drawn again several times a second flickers on slow terminals.
+        self.progress.enable_steady_tick(Duration::from_millis(if self.live.table { 1_000 } else { 120 }));
     }
 
     /// Counts a round and shows it.
     pub(crate) fn show(&mut self, finished: &RoundFinished) -> Result<(), Unwritten> {
-        self.rounds += 1;
+        let fleet = finished.group.to_string();
+        let number = self.rounds.entry(fleet.clone()).or_default();
+        *number += 1;
+        let heading = format!("round {number} of fleet {fleet}");
+        self.left_out += u64::from(finished.round.skipped_before);
         for (node, attempt) in &finished.attempts {
             self.tallies.add(node, attempt);
+            if let Some(kept) = self.kept.as_mut().filter(|kept| kept.len() < MAX_KEPT) {
+                kept.push(of_attempt(node, attempt));
+            }
         }
         match self.format {
-            OutputFormat::Text => {
-                let text = format!("round {}, fleet {}\n{}", self.rounds, finished.group, self.tallies.table());
-                self.print(&text)?;
-                self.say(format!(
-                    "{} rounds done, {} failures so far; Ctrl-C ends",
-                    self.rounds, self.tallies.failures
-                ));
-                Ok(())
-            }
+            OutputFormat::Text => self.show_table(&heading),
             OutputFormat::Json => {
                 for (node, attempt) in &finished.attempts {
                     self.print(&attempt_json(node, attempt).to_string())?;
@@ -76,30 +109,73 @@ impl Board {
         }
     }
 
+    fn show_table(&self, heading: &str) -> Result<(), Unwritten> {
+        let status = format!("{}; Ctrl-C ends", self.counts());
+        if self.live.table {
+            // Below the status line, and with it drawn again in the same place.
+            self.say(format!("{status}\n{heading}\n{}", self.tallies.table()));
+            return Ok(());
+        }
+        self.print(&format!("{heading}\n{}\n", self.tallies.table()))?;
+        self.say(status);
+        Ok(())
+    }
+
+    /// How many rounds there were, and what became of them.
+    fn counts(&self) -> String {
+        let left_out = match self.left_out {
+            0 => String::new(),
+            count => format!(
+                ", {} left out because an earlier one took too long",
+                words::count(as_usize(count), "round", "rounds")
+            ),
+        };
+        format!(
+            "{}, {} failures{left_out}",
+            words::count(as_usize(self.played()), "round", "rounds"),
+            self.tallies.failures
+        )
+    }
+
+    fn played(&self) -> u64 {
+        self.rounds.values().sum()
+    }
+
     /// The closing summary.
-    pub(crate) fn conclude(&self) -> Result<(), Unwritten> {
+    pub(crate) fn conclude(&self, seed: u64, database: Option<&str>) -> Result<(), Unwritten> {
         self.progress.finish_and_clear();
+        let seconds = self.started.elapsed().as_secs_f64();
         match self.format {
             OutputFormat::Text => {
-                let seconds = self.started.elapsed().as_secs_f64();
-                let text = format!("{} rounds in {seconds:.1} s, {} failures", self.rounds, self.tallies.failures);
-                self.print(&format!("{text}\n{}{}", self.tallies.table(), self.tallies.comparison()))
+                let counts = format!("{} in {seconds:.1} s", self.counts());
+                self.print(&format!("{counts}\n{}{}", self.tallies.table(), self.tallies.comparison()))
             }
-            OutputFormat::Json => self.print(&self.summary_json().to_string()),
+            OutputFormat::Json => self.print(
+                &json!({
+                    "type": "summary",
+                    "rounds": self.played(),
+                    "left_out": self.left_out,
+                    "failures": self.tallies.failures,
+                    "duration_seconds": seconds,
+                    "seed": seed,
+                    "database": database,
+                    "results": self.tallies.json(),
+                })
+                .to_string(),
+            ),
         }
+    }
+
+    /// What was kept for a file.
+    pub(crate) fn take_kept(&mut self) -> Vec<KeptOperation> {
+        self.kept.take().unwrap_or_default()
     }
 
     fn print(&self, text: &str) -> Result<(), Unwritten> {
         self.progress.suspend(|| output::line(text))
     }
+}
 
-    fn summary_json(&self) -> Value {
-        json!({
-            "type": "summary",
-            "rounds": self.rounds,
-            "failures": self.tallies.failures,
-            "duration_seconds": self.started.elapsed().as_secs_f64(),
-            "results": self.tallies.json(),
-        })
-    }
+fn as_usize(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }

@@ -26,6 +26,8 @@ use parsec_host::memory;
 use parsec_lab::world::{OPERATION_TIMEOUT, World, WorldPlan};
 use parsec_lab::{LocalConfig, Region};
 use parsec_measure::{Fleet, FleetGroup, Share};
+use parsec_output as output;
+use parsec_results::run::Run;
 use parsec_store::{SpoolLimits, Store, StoreConfig};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -33,14 +35,15 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
-use self::board::Board;
-use crate::database;
+use self::board::{Board, Live};
 use crate::exit::Failure;
+use crate::kept::Place as KeptPlace;
 use crate::place::Place;
 use crate::process::{self, Process};
 use crate::scheduler::{self, SchedulerSetup};
 use crate::server::{self, RunningServer, ServerSetup};
 use crate::spool;
+use crate::{database, provenance};
 use parsec_api::place::HostPort;
 use parsec_settings::{DemoConfig, DemoFleet};
 
@@ -68,6 +71,9 @@ const DATABASE: &str = "parsec.db";
 /// The file in a demonstration's directory that is locked as long as it runs.
 const LOCK: &str = "demo.lock";
 
+/// How many names are tried for a new directory.
+const MAX_DIRECTORIES: u32 = 1_000;
+
 /// How many rounds may wait to be shown.
 const ROUNDS_WAITING: usize = 64;
 
@@ -76,25 +82,58 @@ pub(crate) async fn run(config: DemoConfig) -> anyhow::Result<()> {
     process::raise_file_limit();
     plan(&config, 0).size().fitting(1, memory::available(), "--peers").map_err(Failure::from)?;
     let process = Process::start(Role::Both)?;
-    let mut board = Board::new(config.format, Board::can_be_live());
+    let place = config.save.as_deref().map(|path| KeptPlace::at(path, "--save")).transpose()?;
+    let seed = config.seed.unwrap_or_else(|| u64::from(rand::rng().random::<u32>()));
+    let mut board = Board::new(config.format, Live::here(), place.is_some());
+    board.announce(&format!("seed {seed}: --seed {seed} makes the same choices again"));
     let telemetry = process::bind("telemetry", &HostPort { host: "127.0.0.1".to_owned(), port: 0 })?;
     let address = telemetry.local_addr().context("the telemetry socket has no address")?;
     board.announce(&format!("how it is doing: http://{address}/status and http://{address}/metrics"));
     let _telemetry = process.serve_telemetry(telemetry);
     let mut running = Running::default();
     let ended = tokio::select! {
-        ended = process.wait_for_end() => ended,
-        ended = play(&process, &config, &mut board, &mut running) => ended,
+        // Whoever sets no end means the signal to be one.
+        ended = process.wait_for_end() => ended.map(|()| config.rounds.is_none()),
+        ended = play(&process, &config, seed, &mut board, &mut running) => ended.map(|()| true),
     };
+    let database = running.database.take();
     let stopped = running.stop(process.stop_times).await;
-    board.conclude()?;
-    ended.and(stopped)
+    // First, because nobody may read the summary any more.
+    if let Some(place) = place {
+        let complete = ended.as_ref().is_ok_and(|complete| *complete);
+        let mut run = Run::new("demo", (provenance::VERSION, provenance::COMMIT), seed, settings(&config));
+        (run.complete, run.operations) = (complete, board.take_kept());
+        place.write(&run.text())?;
+    }
+    board.conclude(seed, database.as_deref())?;
+    if let Some(database) = database {
+        output::note(&format!("what was measured stays in {database}: parsec results --database-url {database}"));
+    }
+    ended.map(drop).and(stopped)
+}
+
+/// The settings that are kept with a run.
+fn settings(config: &DemoConfig) -> BTreeMap<String, String> {
+    let fleets: Vec<_> = config.fleets.iter().map(ToString::to_string).collect();
+    let settings = [
+        ("peers", config.peers.to_string()),
+        ("servers", config.servers.to_string()),
+        ("interval", parsec_measure::written_duration(config.interval)),
+        ("latency", config.latency.to_string()),
+        ("undialable", config.undialable.get().to_string()),
+        ("silent", config.silent.get().to_string()),
+        ("fleets", fleets.join(",")),
+    ];
+    let rounds = config.rounds.map(|rounds| ("rounds", rounds.to_string()));
+    settings.into_iter().chain(rounds).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// What has been started so far, to be stopped whatever happens.
 #[derive(Default)]
 struct Running {
     world: Option<World>,
+    /// The URL of the database.
+    database: Option<String>,
     servers: Vec<RunningServer>,
     /// By the name of their fleet.
     schedulers: BTreeMap<String, scheduler::RunningScheduler>,
@@ -111,10 +150,18 @@ impl Running {
     }
 }
 
-async fn play(process: &Process, config: &DemoConfig, board: &mut Board, running: &mut Running) -> anyhow::Result<()> {
+async fn play(
+    process: &Process,
+    config: &DemoConfig,
+    seed: u64,
+    board: &mut Board,
+    running: &mut Running,
+) -> anyhow::Result<()> {
     let started = Instant::now();
-    let mut rng = config.seed.map_or_else(|| StdRng::from_rng(&mut rand::rng()), StdRng::seed_from_u64);
+    let mut rng = StdRng::seed_from_u64(seed);
     let (store, directory, _in_use) = open_store(config.data_dir.as_deref()).await?;
+    forget_servers(store.as_ref(), config).await?;
+    running.database = Some(format!("sqlite:{}", directory.join(DATABASE).display()));
     board.announce(&format!("measurements go to {}", directory.join(DATABASE).display()));
 
     let world = running.world.insert(World::start(plan(config, rng.random())).await?);
@@ -129,8 +176,11 @@ async fn play(process: &Process, config: &DemoConfig, board: &mut Board, running
     board.say(format!("{} servers of {} fleets join it", running.servers.len(), config.fleets.len()));
 
     let (watcher, rounds) = Watcher::new();
-    let schedulers = Schedulers { process, config, store, directory, watcher: watcher.start().recipient(), started };
-    schedulers.run(board, running, rounds, &mut rng).await
+    // Fleets are ready in an order that depends on the machine; what they draw does not.
+    let seeds = config.fleets.iter().map(|fleet| (fleet.to_string(), rng.random())).collect();
+    let schedulers =
+        Schedulers { process, config, store, directory, seeds, watcher: watcher.start().recipient(), started };
+    schedulers.run(board, running, rounds).await
 }
 
 /// Starts the scheduler of each fleet as soon as its servers can measure, and shows the rounds.
@@ -140,6 +190,8 @@ struct Schedulers<'a> {
     store: Arc<dyn Store>,
     /// The directory of its data.
     directory: PathBuf,
+    /// What each fleet draws from, by its name.
+    seeds: BTreeMap<String, u64>,
     watcher: Recipient<RoundFinished>,
     started: Instant,
 }
@@ -150,7 +202,6 @@ impl Schedulers<'_> {
         board: &mut Board,
         running: &mut Running,
         mut rounds: mpsc::Receiver<RoundFinished>,
-        rng: &mut StdRng,
     ) -> anyhow::Result<()> {
         let servers = self.config.servers as usize;
         let fleets = self.config.fleets.iter().map(|DemoFleet { fleet, .. }| fleet);
@@ -164,12 +215,16 @@ impl Schedulers<'_> {
                     let fleet = ready?;
                     let seconds = self.started.elapsed().as_secs_f64();
                     board.say(format!("fleet {fleet} is ready after {seconds:.1} s, its first round begins"));
-                    let setup = self.setup(fleet, rng).await?;
+                    let setup = self.setup(fleet).await?;
                     running.schedulers.insert(fleet.to_string(), scheduler::start(self.process, setup));
                 }
                 finished = rounds.recv() => {
                     let finished = finished.context("the rounds ended by themselves")?;
                     let fleet = finished.group.to_string();
+                    // One that began before its scheduler was stopped is one more than were asked for.
+                    if left.get(&fleet) == Some(&Some(0)) {
+                        continue;
+                    }
                     board.show(&finished)?;
                     if let Some(Some(rounds)) = left.get_mut(&fleet) {
                         *rounds = rounds.saturating_sub(1);
@@ -183,7 +238,7 @@ impl Schedulers<'_> {
         Ok(())
     }
 
-    async fn setup(&self, fleet: &Fleet, rng: &mut StdRng) -> anyhow::Result<SchedulerSetup> {
+    async fn setup(&self, fleet: &Fleet) -> anyhow::Result<SchedulerSetup> {
         let timeouts = Timeouts { operation: OPERATION_TIMEOUT + Duration::from_secs(10), ..Timeouts::default() };
         let database = StoreConfig::Sqlite { path: self.directory.join(DATABASE) };
         Ok(SchedulerSetup {
@@ -196,7 +251,7 @@ impl Schedulers<'_> {
             round_limit: ROUND_LIMIT,
             backlog: spool::backlog(Some(&self.directory.join("spool")), SPOOL_LIMITS, true, &database).await,
             trace_sample: TRACE_SAMPLE,
-            seed: Some(rng.random()),
+            seed: self.seeds.get(fleet.as_str()).copied(),
             watcher: Some(self.watcher.clone()),
         })
     }
@@ -243,13 +298,44 @@ fn server_setup(
 
 /// The database of a demonstration, and its directory.
 async fn open_store(data_dir: Option<&Path>) -> anyhow::Result<(Arc<dyn Store>, PathBuf, File)> {
-    let fresh = || std::env::temp_dir().join(format!("parsec-demo-{}", std::process::id()));
-    let directory = data_dir.map_or_else(fresh, Path::to_path_buf);
-    std::fs::create_dir_all(&directory)
-        .with_context(|| format!("cannot make the directory {}", directory.display()))?;
+    let directory = match data_dir {
+        Some(given) => {
+            let made = std::fs::create_dir_all(given);
+            made.with_context(|| format!("cannot make the directory {}", given.display()))?;
+            given.to_path_buf()
+        }
+        None => fresh_directory()?,
+    };
     let lock = lock(&directory)?;
     let store = database::open(&StoreConfig::Sqlite { path: directory.join(DATABASE) }, Duration::ZERO).await?;
     Ok((store, directory, lock))
+}
+
+/// A directory that was not there before: the numbers of processes come again, in containers at once.
+fn fresh_directory() -> anyhow::Result<PathBuf> {
+    let name = |number: u32| std::env::temp_dir().join(format!("parsec-demo-{}-{number}", std::process::id()));
+    for directory in (0..MAX_DIRECTORIES).map(name) {
+        match std::fs::create_dir(&directory) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            made => {
+                made.with_context(|| format!("cannot make the directory {}", directory.display()))?;
+                return Ok(directory);
+            }
+        }
+    }
+    bail!(
+        "{} has {MAX_DIRECTORIES} directories of earlier demonstrations; give this one another with --data-dir",
+        std::env::temp_dir().display()
+    )
+}
+
+/// Servers of an earlier demonstration in the same directory are gone, even if they could not say so: nobody else uses it.
+async fn forget_servers(store: &dyn Store, config: &DemoConfig) -> anyhow::Result<()> {
+    let fleets: Vec<_> = config.fleets.iter().map(|DemoFleet { fleet, .. }| fleet.clone()).collect();
+    for heard in store.roster(&fleets).await?.nodes {
+        store.mark_offline(heard.node.id).await?;
+    }
+    Ok(())
 }
 
 /// Keeps other demonstrations out of a directory until it is dropped: each would measure the servers of the other.

@@ -1,5 +1,8 @@
 //! How much attempts say that were made in the same rounds.
 
+/// The fewest rounds whose variance is believed. Of fewer, each counts as one witness: that they happen to agree says nothing of the next.
+const FEWEST_ROUNDS: f64 = 10.0;
+
 /// How many independent yes-or-no answers say as much as these, which are given as `(yes, all)` per round.
 ///
 /// From the variance between rounds (Kish's design effect, "Survey Sampling", 1965). Never more than there are: rounds that agree too
@@ -9,8 +12,8 @@ pub(super) fn effective_n(rounds: impl Iterator<Item = (f64, f64)> + Clone) -> f
         rounds.clone().fold((0.0_f64, 0.0, 0.0), |(count, yes, n), (some, all)| (count + 1.0, yes + some, n + all));
     let share = yes / n;
     let independent = share * (1.0 - share) / (n - 1.0).max(1.0);
-    if count < 2.0 || independent <= 0.0 {
-        // One round is one round; and where all agree, each round is still only one witness to what its attempts share.
+    if count < FEWEST_ROUNDS || independent <= 0.0 {
+        // A few rounds are a few rounds; and where all agree, each round is still only one witness to what its attempts share.
         return count.min(n);
     }
     let between: f64 = rounds.map(|(some, all)| (some - share * all).powi(2)).sum();
@@ -39,6 +42,13 @@ mod tests {
     #[test]
     fn rounds_that_all_agree_count_as_rounds() {
         assert_eq!(effective_n((0..9).map(|_| (5.0, 5.0))), 9.0);
+    }
+
+    #[test]
+    fn a_few_rounds_count_as_few_however_much_was_measured_in_each() {
+        let rounds = |count: u64| (0..count).map(|_| (50.0, 100.0));
+        assert_eq!(effective_n(rounds(9)), 9.0);
+        assert_eq!(effective_n(rounds(10)), 1_000.0);
     }
 
     proptest! {

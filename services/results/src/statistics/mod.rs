@@ -29,7 +29,7 @@ pub use compare::{CompareError, Compared, Comparison, compare};
 pub use ecdf::{Ecdf, Step};
 pub use interval::{Interval, Share};
 pub use plan::rounds_to_see;
-pub use quantile::{QUANTILES, Quantile};
+pub use quantile::{QUANTILES, Quantile, attempts_to_carry};
 pub use reading::{Reading, reading};
 pub use resample::{MIN_ROUNDS, RESAMPLES};
 pub use sample::{Counts, Observation, Sample};

@@ -11,6 +11,9 @@ pub(super) const P90: (&str, f64) = ("p90", 0.9);
 /// The quantiles that are told of a group, with their names. Comparisons are about the first two: few groups carry the last.
 pub const QUANTILES: [(&str, f64); 3] = [P50, P90, ("p99", 0.99)];
 
+/// The most attempts that are proposed to carry a quantile: p99.99 takes about 37,000.
+const MOST_ATTEMPTS: usize = 50_000;
+
 /// A quantile and its interval. All three are readings that were taken: nothing is interpolated.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quantile {
@@ -58,6 +61,11 @@ pub(super) fn ranks(q: f64, n: usize, effective_n: f64) -> Option<(usize, usize)
     }
 }
 
+/// How many independent attempts it takes to carry the quantile `q`. `None` if that is more than anybody measures.
+pub fn attempts_to_carry(q: f64) -> Option<usize> {
+    (1..=MOST_ATTEMPTS).find(|n| ranks(q, *n, *n as f64).is_some())
+}
+
 /// The first rank from 1 for which `holds` is no longer true; `n + 1` if there is none. `holds` never becomes true again.
 fn partition(n: usize, holds: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut high) = (1, n + 1);
@@ -90,6 +98,9 @@ mod tests {
         assert!(ranks(0.9, 50, 50.0).is_some());
         assert!(ranks(0.99, 500, 500.0).is_some());
         assert_eq!(ranks(0.9, 50, 20.0), None);
+        for (q, attempts) in [(0.5, Some(6)), (0.9, Some(36)), (0.99, Some(368)), (0.999_999, None)] {
+            assert_eq!(attempts_to_carry(q), attempts, "{q}");
+        }
     }
 
     proptest! {

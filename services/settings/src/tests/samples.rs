@@ -37,6 +37,7 @@ pub(crate) fn sample(key: &Key, secret_file: &str) -> String {
         (_, "AGE") => "70d".to_owned(),
         (_, "OUTCOMES") => "timeout,not_found".to_owned(),
         (_, "EXPORT") => "jsonl".to_owned(),
+        (_, "LIMIT") => "failures>2%".to_owned(),
         (_, "SIDE") => "fleet=other".to_owned(),
         (_, "SHARE") => "7%".to_owned(),
         (_, "LOW-HIGH") => "7-70".to_owned(),
@@ -59,6 +60,7 @@ pub(crate) fn base(program: Program, key: &Key) -> &'static str {
         Program::Compare if key.name == "compare.b" => "compare --a fleet=base",
         Program::Compare => "compare --a fleet=base --b fleet=next",
         Program::Prune if key.name != "prune.keep" => "prune --keep 90d",
+        Program::Check if key.name != "check.fail_if" => "check --fail-if failures>1%",
         // Which settings there are does not depend on their values.
         Program::Config if key.name == "show.schema" => "config",
         program => bare(program),

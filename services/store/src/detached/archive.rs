@@ -85,4 +85,11 @@ impl<B: Backend> Archive for Detached<B> {
         let (lines, next) = page.map_err(|error| datasets::explained(dataset, error))?;
         datasets::read(dataset, lines, next)
     }
+
+    async fn schema_version(&self) -> Result<Option<String>, StoreError> {
+        match self.read(|conn| conn.newest_migration().boxed()).await {
+            Err(StoreError::Query(_) | StoreError::BadRow(_)) => Ok(None),
+            version => version,
+        }
+    }
 }

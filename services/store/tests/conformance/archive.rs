@@ -88,3 +88,11 @@ pub(crate) async fn whoever_may_only_read_reads_everything(database: &Database) 
     assert_eq!(archive.nodes().await.unwrap().len(), 1);
     assert_eq!(archive.rounds(&Selection::default()).await.unwrap().skipped, 0);
 }
+
+pub(crate) async fn the_version_of_the_tables_is_read_where_it_may_be(database: &Database) {
+    let version = database.store.migrate().await.unwrap().after.own;
+    assert!(version.is_some());
+    assert_eq!(database.archive_for_readers().await.schema_version().await.unwrap(), version);
+    database.execute("DROP TABLE __diesel_schema_migrations").await;
+    assert_eq!(database.archive().await.schema_version().await.unwrap(), None);
+}

@@ -1,0 +1,169 @@
+//! Where measurements are read from: a database, or a run that was kept in a file; and which of them were asked for.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use chrono::{DateTime, Utc};
+use parsec_measure::{ArchivedNode, ArchivedOperation, ArchivedRounds, NodeId};
+use parsec_results::run::Run;
+use parsec_results::{Group, Grouping, Looked};
+use parsec_settings::{DatabaseConfig, SelectionConfig, Side};
+use parsec_store::{Archive, Selection, StoreConfig};
+
+use crate::{database, kept};
+
+/// Measurements that are only read.
+pub(crate) struct Reader {
+    /// The servers that made them.
+    pub(crate) nodes: BTreeMap<NodeId, ArchivedNode>,
+    /// Where they are.
+    pub(crate) source: Source,
+}
+
+/// Where measurements are.
+pub(crate) enum Source {
+    Database(Arc<dyn Archive>, StoreConfig),
+    File(Box<Run>, Vec<ArchivedOperation>),
+}
+
+impl Reader {
+    /// Those of the database of a configuration.
+    pub(crate) async fn open(config: &DatabaseConfig) -> anyhow::Result<Self> {
+        Self::of_database(database::target(config)?).await
+    }
+
+    /// Those of a database.
+    pub(crate) async fn of_database(target: StoreConfig) -> anyhow::Result<Self> {
+        let archive = parsec_store::open_archive(&target).await.with_context(|| format!("database {target}"))?;
+        let nodes = archive.nodes().await.with_context(|| format!("database {target}"))?;
+        Ok(Self { nodes, source: Source::Database(archive, target) })
+    }
+
+    /// Those of a run in a file.
+    pub(crate) fn of_file(path: &Path) -> anyhow::Result<Self> {
+        let run = kept::read(path)?;
+        let (nodes, operations) = run.archived().with_context(|| path.display().to_string())?;
+        Ok(Self { nodes, source: Source::File(Box::new(run), operations) })
+    }
+
+    /// The run, if they are of one.
+    pub(crate) fn run(&self) -> Option<&Run> {
+        match &self.source {
+            Source::File(run, _) => Some(run),
+            Source::Database(..) => None,
+        }
+    }
+
+    /// What became of the rounds; a file has none that says so.
+    pub(crate) async fn rounds(&self, selection: &Selection) -> anyhow::Result<ArchivedRounds> {
+        match &self.source {
+            Source::Database(archive, _) => Ok(archive.rounds(selection).await?),
+            Source::File(..) => Ok(ArchivedRounds::default()),
+        }
+    }
+
+    /// Hands all selected ones to `take`, in the order in which they were made.
+    pub(crate) async fn each(
+        &self,
+        selection: &Selection,
+        mut take: impl FnMut(&ArchivedOperation),
+    ) -> anyhow::Result<()> {
+        match &self.source {
+            Source::Database(archive, _) => {
+                let mut after = None;
+                loop {
+                    let page = archive.operations(selection, after).await?;
+                    let Some(last) = page.last() else { return Ok(()) };
+                    after = Some(last.id);
+                    page.iter().for_each(&mut take);
+                }
+            }
+            Source::File(run, _) if (selection.since.is_some() || selection.until.is_some()) && !run.has_times() => {
+                bail!(
+                    "a run of `parsec {}` was measured on a clock of its own: --since and --until mean nothing to it",
+                    run.command
+                )
+            }
+            Source::File(_, operations) => {
+                operations.iter().filter(|operation| self.selects(selection, operation)).for_each(take);
+                Ok(())
+            }
+        }
+    }
+
+    /// All selected ones in groups.
+    pub(crate) async fn read(
+        &self,
+        selection: &Selection,
+        mut grouping: Grouping,
+    ) -> anyhow::Result<(Vec<Group>, Looked)> {
+        self.each(selection, |operation| grouping.add(operation)).await?;
+        Ok(grouping.finish())
+    }
+
+    fn selects(&self, selection: &Selection, operation: &ArchivedOperation) -> bool {
+        let Selection { since, until, fleets, regions, kind } = selection;
+        let Some(node) = self.nodes.get(&operation.node) else { return false };
+        since.is_none_or(|since| since <= operation.started)
+            && until.is_none_or(|until| operation.started < until)
+            && (fleets.is_empty() || fleets.iter().any(|fleet| fleet.as_str() == node.fleet))
+            && (regions.is_empty() || regions.contains(&node.region))
+            && kind.is_none_or(|kind| kind == operation.kind)
+    }
+}
+
+/// What one side is made of: what was asked of both sides, and what the side says of itself.
+pub(crate) fn selected(common: &SelectionConfig, side: &Side, now: DateTime<Utc>) -> anyhow::Result<Selection> {
+    let selection = Selection {
+        since: side.since.or(common.since).map(|when| when.seen_from(now)),
+        until: side.until.or(common.until).map(|when| when.seen_from(now)),
+        fleets: side.fleet.clone().map_or_else(|| common.fleets.clone().unwrap_or_default(), |fleet| vec![fleet]),
+        regions: side.region.clone().map_or_else(|| common.regions.clone().unwrap_or_default(), |region| vec![region]),
+        kind: common.kind,
+    };
+    match (selection.since, selection.until) {
+        (Some(since), Some(until)) if since >= until => {
+            let side = if side.name.is_empty() { String::new() } else { format!(" on the side {}", side.name) };
+            bail!("nothing lies between --since {} and --until {}{side}", shown(since), shown(until))
+        }
+        _ => Ok(selection),
+    }
+}
+
+/// Which rows a result is made of.
+pub(crate) fn used(selection: &Selection, looked: Looked) -> String {
+    let Looked { grouped, from_own_records, later_looks } = looked;
+    let mut told = format!("{grouped} attempts {}", told(selection));
+    let left_out = [
+        (from_own_records, "answered from the own records of a server"),
+        (later_looks, "later looks at the same key (see --by probe)"),
+    ];
+    for (count, what) in left_out.into_iter().filter(|(count, _)| *count > 0) {
+        told += &format!("; {count} left out: {what}");
+    }
+    told
+}
+
+/// What was selected, in words.
+pub(crate) fn told(selection: &Selection) -> String {
+    let mut told = match (selection.since, selection.until) {
+        (None, None) => "at any time".to_owned(),
+        (Some(since), None) => format!("since {}", shown(since)),
+        (None, Some(until)) => format!("until {}", shown(until)),
+        (Some(since), Some(until)) => format!("from {} to {}", shown(since), shown(until)),
+    };
+    if !selection.fleets.is_empty() {
+        let fleets: Vec<_> = selection.fleets.iter().map(|fleet| fleet.as_str()).collect();
+        told += &format!(", fleet {}", fleets.join(" or "));
+    }
+    if !selection.regions.is_empty() {
+        told += &format!(", region {}", selection.regions.join(" or "));
+    }
+    told
+}
+
+pub(crate) fn shown(moment: DateTime<Utc>) -> String {
+    moment.format("%F %H:%M UTC").to_string()
+}

@@ -1,0 +1,124 @@
+//! The measurements that limits are about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use parsec_measure::{ArchivedNode, ArchivedOperation, NodeId};
+
+use super::threshold::{Label, Metric};
+use crate::groups::{Looked, observation};
+use crate::statistics::{Observation, Sample};
+
+/// Collects the attempts that each of some metrics is about.
+#[derive(Debug)]
+pub struct Gathering {
+    metrics: Vec<Metric>,
+    nodes: BTreeMap<NodeId, ArchivedNode>,
+    found: Vec<Vec<Observation>>,
+    /// The fleets and regions of servers that have measured anything.
+    seen: BTreeSet<NodeId>,
+    looked: Looked,
+}
+
+impl Gathering {
+    /// For these metrics, of the measurements of these servers.
+    pub fn new(metrics: Vec<Metric>, nodes: BTreeMap<NodeId, ArchivedNode>) -> Self {
+        let found = vec![Vec::new(); metrics.len()];
+        Self { metrics, nodes, found, seen: BTreeSet::new(), looked: Looked::default() }
+    }
+
+    /// Counts one in.
+    pub fn add(&mut self, operation: &ArchivedOperation) {
+        if operation.from_own_records {
+            self.looked.from_own_records += 1;
+            return;
+        }
+        if operation.probe > 0 {
+            self.looked.later_looks += 1;
+            return;
+        }
+        self.looked.grouped += 1;
+        self.seen.insert(operation.node);
+        let node = self.nodes.get(&operation.node);
+        let observation = observation(operation, node.map(|node| node.region.as_str()));
+        for (metric, found) in self.metrics.iter().zip(&mut self.found) {
+            let has = |(label, value): &(Label, String)| node.is_some_and(|node| of(node, *label) == value);
+            if metric.kind.is_none_or(|kind| kind == operation.kind) && metric.labels.iter().all(has) {
+                found.push(observation);
+            }
+        }
+    }
+
+    /// The values that a label has among the servers that have measured anything.
+    pub fn values(&self, label: Label) -> BTreeSet<&str> {
+        self.seen.iter().filter_map(|node| self.nodes.get(node)).map(|node| of(node, label)).collect()
+    }
+
+    /// What each metric is about, in the order in which they were given; nothing where nobody has measured that.
+    pub fn finish(self) -> (Vec<Option<Sample>>, Looked) {
+        let sample = |found: Vec<Observation>| (!found.is_empty()).then(|| found.into_iter().collect());
+        (self.found.into_iter().map(sample).collect(), self.looked)
+    }
+}
+
+fn of(node: &ArchivedNode, label: Label) -> &str {
+    match label {
+        Label::Fleet => &node.fleet,
+        Label::Region => &node.region,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use parsec_measure::{AttemptId, OperationKind, OutcomeClass, RoundId};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::check::Threshold;
+
+    #[test]
+    fn each_limit_is_about_the_attempts_that_its_labels_name() {
+        let node = |fleet: &str, region: &str| ArchivedNode {
+            fleet: fleet.to_owned(),
+            region: region.to_owned(),
+            peer_id: String::new(),
+        };
+        let nodes: BTreeMap<_, _> = [
+            (NodeId(1), node("default", "eu")),
+            (NodeId(2), node("optprov", "eu")),
+            (NodeId(3), node("optprov", "us")),
+            (NodeId(4), node("fullrt", "us")),
+        ]
+        .into();
+        let metric = |text: &str| text.parse::<Threshold>().unwrap().metric;
+        let metrics = [
+            "provide.p50 > 1s",
+            "provide.p50{fleet=optprov} > 1s",
+            "failures{region=us,fleet=optprov} > 1%",
+            "failures{fleet=fullrt} > 1%",
+        ];
+        let mut gathering = Gathering::new(metrics.map(metric).to_vec(), nodes);
+        let operation = |node, kind| ArchivedOperation {
+            id: AttemptId(Uuid::nil()),
+            round: RoundId(Uuid::nil()),
+            node: NodeId(node),
+            kind,
+            probe: 0,
+            class: OutcomeClass::Ok,
+            started: DateTime::UNIX_EPOCH,
+            duration: std::time::Duration::from_secs(1),
+            from_own_records: false,
+        };
+        for node in [1, 2, 3] {
+            gathering.add(&operation(node, OperationKind::Provide));
+            gathering.add(&operation(node, OperationKind::Retrieve));
+            gathering.add(&ArchivedOperation { probe: 1, ..operation(node, OperationKind::Retrieve) });
+        }
+        gathering.add(&ArchivedOperation { from_own_records: true, ..operation(4, OperationKind::Retrieve) });
+        assert_eq!(gathering.values(Label::Fleet), BTreeSet::from(["default", "optprov"]));
+        let (samples, looked) = gathering.finish();
+        let due: Vec<_> = samples.iter().map(|sample| sample.as_ref().map(|sample| sample.counts().due)).collect();
+        assert_eq!(due, [Some(3), Some(2), Some(2), None]);
+        assert_eq!(looked, Looked { grouped: 6, from_own_records: 1, later_looks: 3 });
+    }
+}

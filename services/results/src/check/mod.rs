@@ -1,0 +1,15 @@
+//! Limits that measurements must keep, as CI jobs want them checked.
+//!
+//! - [`Threshold`]: a limit, as one writes it: `provide.p90{fleet=optprov} > 2s`
+//! - [`Gathering`]: the measurements that each limit is about
+//! - [`judge`]: whether they keep it, and how sure that is
+
+mod gather;
+mod judge;
+mod parse;
+mod threshold;
+
+pub use gather::Gathering;
+pub use judge::{Against, Found, Judged, Judgement, Undecided, judge};
+pub use parse::split;
+pub use threshold::{Crossing, Label, Limit, Measured, Metric, Threshold};
