@@ -110,7 +110,7 @@ impl Board {
     }
 
     fn show_table(&self, heading: &str) -> Result<(), Unwritten> {
-        let status = format!("{}; Ctrl-C ends", self.counts());
+        let status = format!("{}; Ctrl-C ends", self.counts(None));
         if self.live.table {
             // Below the status line, and with it drawn again in the same place.
             self.say(format!("{status}\n{heading}\n{}", self.tallies.table()));
@@ -121,20 +121,14 @@ impl Board {
         Ok(())
     }
 
-    /// How many rounds there were, and what became of them.
-    fn counts(&self) -> String {
+    /// How many rounds there were, in how much time if that is known, and what became of them.
+    fn counts(&self, seconds: Option<f64>) -> String {
+        let in_time = seconds.map(|seconds| format!(" in {seconds:.1} s")).unwrap_or_default();
         let left_out = match self.left_out {
             0 => String::new(),
-            count => format!(
-                ", {} left out because an earlier one took too long",
-                words::count(as_usize(count), "round", "rounds")
-            ),
+            count => format!(", {} left out because an earlier one took too long", rounds(count)),
         };
-        format!(
-            "{}, {} failures{left_out}",
-            words::count(as_usize(self.played()), "round", "rounds"),
-            self.tallies.failures
-        )
+        format!("{}{in_time}, {} failures{left_out}", rounds(self.played()), self.tallies.failures)
     }
 
     fn played(&self) -> u64 {
@@ -147,7 +141,7 @@ impl Board {
         let seconds = self.started.elapsed().as_secs_f64();
         match self.format {
             OutputFormat::Text => {
-                let counts = format!("{} in {seconds:.1} s", self.counts());
+                let counts = self.counts(Some(seconds));
                 self.print(&format!("{counts}\n{}{}", self.tallies.table(), self.tallies.comparison()))
             }
             OutputFormat::Json => self.print(
@@ -176,6 +170,6 @@ impl Board {
     }
 }
 
-fn as_usize(count: u64) -> usize {
-    usize::try_from(count).unwrap_or(usize::MAX)
+fn rounds(count: u64) -> String {
+    words::count(usize::try_from(count).unwrap_or(usize::MAX), "round", "rounds")
 }
