@@ -209,13 +209,13 @@ async fn ctrl_c_keeps_what_was_measured() {
     let path = directory.path().join("run.json");
     let file = path.to_str().unwrap();
     let args =
-        ["bench", "--peers", "25", "--operations", "2000", "--strategies", "classic", "--seed", "1", "--save", file];
+        ["bench", "--peers", "25", "--operations", "300", "--strategies", "classic", "--seed", "1", "--save", file];
     let process = Process::start(&stage, &args);
-    process.noted("200 of 2000 publications and lookups").await;
+    process.noted("30 of 300 publications and lookups").await;
     process.signal(Signal::SIGINT);
     let ended = process.end().await;
     assert_eq!(ended.code(), 0, "{}", ended.err);
-    assert!(ended.err.contains("of 2000 publications and lookups"), "{}", ended.err);
+    assert!(ended.err.contains("of 300 publications and lookups"), "{}", ended.err);
     assert!(ended.out.iter().any(|line| line.starts_with("classic")), "{:#?}", ended.out);
     let run = kept(&path);
     assert_eq!(run["complete"], false);
