@@ -16,7 +16,6 @@ use parsec_show::report::{Measurements, report};
 use parsec_store::Selection;
 
 use crate::database;
-use crate::database;
 use crate::measured::{Reader, selected, used};
 use crate::provenance;
 use parsec_output as output;
