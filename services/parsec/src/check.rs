@@ -13,9 +13,9 @@ use parsec_show::checked::Checked;
 use parsec_store::Selection;
 
 use crate::exit::{CROSSED, Failure, INCONCLUSIVE};
+use crate::kept;
 use crate::measured::{Reader, selected, told, used};
 use crate::results::{Named, conditions, of_run, paired};
-use crate::{database, kept};
 use parsec_output as output;
 
 /// Checks the limits. The exit code says what became of them.
@@ -23,7 +23,7 @@ pub(crate) async fn run(config: CheckConfig) -> anyhow::Result<ExitCode> {
     let junit = config.junit.as_deref().map(|path| kept::Place::at(path, "--junit")).transpose()?;
     let reader = match &config.file {
         Some(path) => Reader::of_file(path)?,
-        None => Reader::of_database(database::target(&config.database)?).await?,
+        None => Reader::open(&config.database).await?,
     };
     let selection = selected(&config.selection, &Side::default(), Utc::now())?;
     let limits = &config.limits.0;
@@ -160,7 +160,7 @@ impl Baseline {
 
 /// Each fleet and kind.
 async fn named(reader: &Reader, selection: &Selection) -> anyhow::Result<Named> {
-    let (groups, _) = reader.groups(selection, Grouping::new(vec![Dimension::Fleet], reader.nodes.clone())).await?;
+    let (groups, _) = reader.read(selection, Grouping::new(vec![Dimension::Fleet], reader.nodes.clone())).await?;
     Ok(groups.into_iter().map(|group| ((group.common, group.kind), group.sample)).collect())
 }
 

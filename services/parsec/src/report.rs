@@ -25,7 +25,7 @@ const PERIOD: TimeDelta = TimeDelta::days(7);
 
 /// Writes a report.
 pub(crate) async fn run(config: ReportConfig) -> anyhow::Result<ExitCode> {
-    let reader = Reader::of_database(database::target(&config.database)?).await?;
+    let reader = Reader::open(&config.database).await?;
     let now = Utc::now();
     let selection = selected(&config.selection, &Side::default(), now)?;
     let until = selection.until.unwrap_or(now);

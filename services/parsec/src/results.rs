@@ -15,17 +15,16 @@ use parsec_show::failures;
 use parsec_show::groups::Groups;
 use parsec_store::{Archive, Selection};
 
-use crate::database;
-use crate::measured::{Reader, Source, used};
-pub(crate) use crate::measured::{selected, shown, told};
+use crate::measured::Source;
+pub(crate) use crate::measured::{Reader, selected, shown, told, used};
 use parsec_output as output;
 
 /// Shows what groups of measurements say.
 pub(crate) async fn run(config: ResultsConfig) -> anyhow::Result<ExitCode> {
-    let reader = Reader::of_database(database::target(&config.database)?).await?;
+    let reader = Reader::open(&config.database).await?;
     let selection = selected(&config.selection, &Side::default(), Utc::now())?;
     let grouping = Grouping::new(config.by.clone(), reader.nodes.clone());
-    let (groups, looked) = reader.groups(&selection, grouping).await?;
+    let (groups, looked) = reader.read(&selection, grouping).await?;
     let rounds = reader.rounds(&selection).await?;
     let records = match &reader.source {
         Source::Database(archive, _) => {
@@ -117,7 +116,7 @@ pub(crate) async fn compare(config: CompareConfig) -> anyhow::Result<ExitCode> {
 
 async fn open(config: &CompareConfig, half: &Half) -> anyhow::Result<Reader> {
     match &half.place {
-        Place::Database => Reader::of_database(database::target(&config.database)?).await,
+        Place::Database => Reader::open(&config.database).await,
         Place::OtherDatabase(url) => Reader::of_database(url.expose().parse()?).await,
         Place::File(path) => Reader::of_file(path),
     }
@@ -222,7 +221,7 @@ async fn half(
     // Where regions are what is compared, they cannot be what is kept apart.
     let of_regions = config.halves.iter().any(|half| half.side.region.is_some());
     let grouping = if of_regions { grouping.across_regions() } else { grouping };
-    let (groups, looked) = reader.groups(&selection, grouping).await?;
+    let (groups, looked) = reader.read(&selection, grouping).await?;
     if groups.is_empty() {
         let name = name(&Half { place: place.clone(), side: side.clone() });
         bail!("no measurement is recorded {}: nothing stands on the side {name}", told(&selection));
