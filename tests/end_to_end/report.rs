@@ -58,7 +58,7 @@ async fn a_report_that_cannot_be_made_is_one_sentence() {
     for (more, expected) in [
         (vec!["--since", "2020-01-01", "--until", "2020-01-02"], "no measurement is recorded"),
         (vec!["--since", "2026-09-23", "--until", "2026-09-22"], "nothing lies between"),
-        ([&PERIOD[..], &output].concat(), "report /nowhere/report.html: No such file"),
+        ([&PERIOD[..], &output].concat(), "--output /nowhere/report.html: cannot be written: No such file"),
     ] {
         let ended = report(&stage, &file.url(), &more).await;
         assert_eq!(ended.code(), 1, "{more:?}: {}", ended.err);

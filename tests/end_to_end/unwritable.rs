@@ -167,7 +167,7 @@ async fn a_demonstration_without_a_log_runs_to_its_end() {
     for preparation in [FULL.to_owned(), into_pipe(&directory, 2, CLOSE)] {
         let ended = Process::start_after(&stage, &preparation, &small).end().await;
         assert_eq!(ended.code(), 0, "{ended:?}");
-        assert!(ended.out.iter().any(|line| line.contains("1 rounds in ")), "{ended:?}");
+        assert!(ended.out.iter().any(|line| line.contains("1 round in ")), "{ended:?}");
     }
 }
 

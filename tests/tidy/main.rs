@@ -94,6 +94,28 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         "parsec-generator",
         &["parsec-!parsec-measure,parsec-store", "actix", "actix-web", "diesel", "diesel-async", "libp2p"],
     ),
+    (
+        "parsec-answers",
+        &[
+            "parsec-!parsec-export,parsec-measure,parsec-output,parsec-results,parsec-settings,parsec-show,parsec-store",
+            "actix",
+            "actix-web",
+            "diesel",
+            "diesel-async",
+            "libp2p",
+        ],
+    ),
+    (
+        "parsec-doctor",
+        &[
+            "parsec-!parsec-api,parsec-dht,parsec-host,parsec-measure,parsec-output,parsec-settings,parsec-show,parsec-store",
+            "actix",
+            "actix-web",
+            "diesel",
+            "diesel-async",
+            "libp2p",
+        ],
+    ),
     ("parsec", &["parsec-schema", "parsec-layers", "libp2p", "diesel", "diesel-async", "actix-web"]),
 ];
 

@@ -17,6 +17,7 @@ const SMALL: House = House { at: "", rooms: &[], lines: None };
 pub(crate) const HOUSES: &[House] = &[
     House { at: "actors", rooms: &["scheduling", "serving", "recording", "telemetry", "supervision"], ..SMALL },
     House { at: "schema", ..SMALL },
+    House { at: "services/answers", ..SMALL },
     House { at: "services/api", ..SMALL },
     House { at: "services/conformance", ..SMALL },
     House {
@@ -24,6 +25,7 @@ pub(crate) const HOUSES: &[House] = &[
         rooms: &["node", "table", "operation", "swarm", "denylist", "wire", "strategy"],
         ..SMALL
     },
+    House { at: "services/doctor", ..SMALL },
     House { at: "services/ecs", ..SMALL },
     House { at: "services/export", ..SMALL },
     House { at: "services/host", rooms: &["log", "process", "machine", "memory"], ..SMALL },
@@ -35,7 +37,7 @@ pub(crate) const HOUSES: &[House] = &[
     },
     House { at: "services/measure", ..SMALL },
     House { at: "services/output", ..SMALL },
-    House { at: "services/parsec", lines: Some(5_050), ..SMALL },
+    House { at: "services/parsec", lines: Some(3_000), ..SMALL },
     House { at: "services/results", ..SMALL },
     House { at: "services/settings", lines: Some(2_580), ..SMALL },
     House { at: "services/show", ..SMALL },

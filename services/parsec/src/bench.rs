@@ -18,9 +18,9 @@ use parsec_show::bench;
 use rand::RngExt;
 
 use crate::exit::Failure;
-use crate::kept::Place;
 use crate::signals::{self, Hangup};
 use crate::{process, provenance};
+use parsec_answers::kept::Place;
 use parsec_output::{self as output, Unwritten};
 
 /// In how many parts progress is told where no bar is shown.

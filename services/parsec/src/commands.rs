@@ -68,7 +68,7 @@ async fn start_server(
     let proof = |files| Proof::read(files, Arc::clone(&expires));
     let certificate = config.access.tls.as_ref().map(proof).transpose()?;
     let token = CurrentToken::new(config.access.token);
-    let target = database::target(&config.database)?;
+    let target = config.database.target()?;
     let files = ServerFiles {
         token: config.access.token_file.map(|file| (file, token.clone())),
         password: database::password_file(&config.database, &target),
@@ -144,7 +144,7 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
     let telemetry = process::bind("telemetry", &config.telemetry.listen)?;
     let timeouts = Timeouts { operation: config.operation_timeout, ..Timeouts::default() };
     let servers = Arc::new(CurrentClient::new(timeouts, config.access)?);
-    let target = database::target(&config.database)?;
+    let target = config.database.target()?;
     let opening = database::open(&target, config.database.wait);
     let Some(store) = process.unless_stopped(opening).await else { return Ok(()) };
     let store = store?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use parsec_measure::NodeId;
-use parsec_store::{Migrated, NewNode, Password, Store, StoreConfig, StoreError};
+use parsec_store::{Migrated, NewNode, Store, StoreConfig, StoreError};
 use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 
@@ -14,22 +14,6 @@ use parsec_settings::DatabaseConfig;
 
 /// The shortest and the longest pause between two tries; it doubles in between.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
-
-/// The configuration of the database in the types of the store.
-pub(crate) fn target(config: &DatabaseConfig) -> anyhow::Result<StoreConfig> {
-    match &config.url {
-        Some(url) => url.expose().parse().context("database URL"),
-        None => Ok(StoreConfig::Postgres {
-            host: config.host.clone(),
-            port: config.port,
-            name: config.name.clone(),
-            user: config.user.clone(),
-            password: Password::from(config.password.expose().to_owned()),
-            ssl: config.ssl_mode,
-            root_cert: config.ssl_root_cert.clone(),
-        }),
-    }
-}
 
 /// The file of the password, if there is one, and the password that this target has of it.
 pub(crate) fn password_file(config: &DatabaseConfig, target: &StoreConfig) -> PasswordFile {

@@ -1,5 +1,6 @@
 //! The exit codes of a process, and its last line on stderr.
 
+use parsec_answers::Unanswerable;
 use parsec_lab::memory::TooLarge;
 use thiserror::Error;
 
@@ -10,12 +11,6 @@ const IMPATIENT: u8 = 130;
 
 /// Nobody reads the result any more: 128 + SIGPIPE, as for tools that the signal ends.
 const UNREAD: u8 = 141;
-
-/// `parsec check`: a limit is crossed. As of k6, so that scripts need not learn another one.
-pub(crate) const CROSSED: u8 = 99;
-
-/// `parsec check`: no limit is crossed, and of some nobody can say.
-pub(crate) const INCONCLUSIVE: u8 = 3;
 
 /// What the codes of servers and schedulers mean, for their help.
 pub(crate) const EXIT_CODES: [(u8, &str); 6] = [
@@ -43,9 +38,6 @@ pub(crate) enum Failure {
     /// A local network for which there is not enough memory.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
-    /// What was asked for cannot be asked of these measurements.
-    #[error("{0}")]
-    Usage(String),
     /// Told a second time to stop.
     #[error("second signal, ending at once")]
     Impatient,
@@ -55,7 +47,7 @@ impl Failure {
     /// See [`EXIT_CODES`].
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::TooLarge(_) | Self::Usage(_) => 2,
+            Self::TooLarge(_) => 2,
             Self::GaveUp(_) => 70,
             Self::Unfinished(_) => 75,
             Self::Impatient => IMPATIENT,
@@ -67,6 +59,9 @@ impl Failure {
 pub(crate) fn code(error: &anyhow::Error) -> u8 {
     if error.downcast_ref().is_some_and(Unwritten::is_closed) {
         return UNREAD;
+    }
+    if error.downcast_ref::<Unanswerable>().is_some() {
+        return 2;
     }
     error.downcast_ref::<Failure>().map_or(1, Failure::exit_code)
 }

@@ -3,13 +3,8 @@
 //! This crate only connects the parts: the actors do the work, and `parsec_settings` reads the command line.
 //!
 //! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them in one process; [`network`]: only a DHT
-//! - [`oneshot`]: `provide` and `retrieve`; [`trace`]: what an operation did
-//! - [`results`]: what was measured, by group, and two groups compared; [`incidents`]: what happened;
-//!   [`plan`]: how long to measure
-//! - [`doctor`]: what a deployment lacks
-//! - [`export`]: measurements in files that other programs read; [`prune`]: old ones deleted
-//! - [`report`]: what a period comes to, as one page
-//! - [`explain`]: what the time of operations went to, and which peers; [`reading`]: the traces that this takes
+//! - [`oneshot`]: `provide` and `retrieve`
+//! - `parsec_answers` has the commands about what was measured, `parsec_doctor` the one about what a deployment lacks
 //! - [`bench`](mod@bench): strategies compared
 //! - [`migrate`]: the database brought up to date, or the SQL for it
 //! - [`spool`]: where rows wait while the database is away, and the command that shows and empties spools
@@ -21,37 +16,24 @@
 //! - [`place`]: where a server runs, from the metadata of ECS or from the machine
 
 mod bench;
-mod check;
 mod commands;
 mod conformance;
 mod database;
 mod demo;
 mod denylists;
 mod dht;
-mod doctor;
 mod exit;
-mod explain;
-mod export;
-mod incidents;
-mod kept;
-mod measured;
 mod migrate;
 mod network;
 mod oneshot;
 mod place;
-mod plan;
 mod process;
 mod provenance;
-mod prune;
-mod reading;
 mod reload;
-mod report;
-mod results;
 mod scheduler;
 mod server;
 mod signals;
 mod spool;
-mod trace;
 mod watchdog;
 
 use std::ffi::OsString;
@@ -59,14 +41,18 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use oneshot::OneShot;
+use parsec_answers as answers;
 use parsec_settings::{Binary, Command, Started};
 use parsec_show::Look;
 use tracing::warn;
 
 use parsec_output::{self as output, Unwritten, log as logging};
 
-/// What the help says of this binary.
-const BINARY: Binary = Binary { version: provenance::VERSION_AND_COMMIT, exit_codes: &exit::EXIT_CODES };
+/// What this binary says of itself.
+const VERSION: &str = provenance::VERSION_AND_COMMIT;
+
+/// What the help says of it.
+const BINARY: Binary = Binary { version: VERSION, exit_codes: &exit::EXIT_CODES };
 
 fn main() -> ExitCode {
     let Started { args, parsed, colours_unwanted } = parsec_settings::started(&BINARY);
@@ -113,18 +99,21 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
             return oneshot::run(config.one, operation, look).await;
         }
         Command::Retrieve(config) => return oneshot::run(config.one, OneShot::Retrieve(config.cid), look).await,
-        Command::Trace(config) => return trace::run(*config, look).await,
-        Command::Explain(config) => return explain::run(*config).await,
-        Command::Peers(config) => return explain::peers(*config).await,
-        Command::Results(config) => return results::run(*config).await,
-        Command::Compare(config) => return results::compare(*config).await,
-        Command::Export(config) => return export::run(*config).await,
-        Command::Prune(config) => return prune::run(*config).await,
-        Command::Report(config) => return report::run(*config).await,
-        Command::Plan(config) => return plan::run(*config).await,
-        Command::Incidents(config) => return incidents::run(*config).await,
-        Command::Doctor(config) => return doctor::run(*config).await,
-        Command::Check(config) => return check::run(*config).await,
+        Command::Trace(config) => return answers::trace::run(*config, look).await,
+        Command::Explain(config) => return answers::explain::run(*config).await,
+        Command::Peers(config) => return answers::explain::peers(*config).await,
+        Command::Results(config) => return answers::results::run(*config).await,
+        Command::Compare(config) => return answers::results::compare(*config).await,
+        Command::Export(config) => return answers::export::run(*config, VERSION).await,
+        Command::Prune(config) => return answers::prune::run(*config).await,
+        Command::Report(config) => return answers::report::run(*config, VERSION).await,
+        Command::Plan(config) => return answers::plan::run(*config).await,
+        Command::Incidents(config) => return answers::incidents::run(*config).await,
+        Command::Doctor(config) => {
+            let node = dht::node_config(&config.server.dht, &config.server.peer);
+            return parsec_doctor::run(*config, node).await;
+        }
+        Command::Check(config) => return answers::check::run(*config).await,
         Command::Migrate(config) => migrate::run(*config).await?,
         Command::Spool(config) => return spool::run(*config).await,
         Command::Conformance(config) => return conformance::run(*config, look).await,

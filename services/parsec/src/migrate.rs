@@ -8,7 +8,7 @@ use parsec_settings::MigrateConfig;
 
 /// `parsec migrate`.
 pub(crate) async fn run(config: MigrateConfig) -> anyhow::Result<()> {
-    let target = database::target(&config.database)?;
+    let target = config.database.target()?;
     if config.print {
         output::line(migration_script(&target).trim_end())?;
         return Ok(());

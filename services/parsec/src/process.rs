@@ -16,6 +16,7 @@ use parsec_actors::supervision::supervise::{Child, ChildEvent, GivenUp, RestartP
 use parsec_actors::telemetry::Telemetry;
 use parsec_actors::telemetry::metrics::{Metrics, Role};
 use parsec_dht::port_candidates;
+use parsec_host::files;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -180,33 +181,21 @@ pub(crate) fn bind(what: &str, place: &HostPort) -> anyhow::Result<TcpListener> 
     free.map_or_else(|| bind(address), Ok)
 }
 
-/// How many open files leave room for everything: the connections that a DHT node keeps (192) and those that others may have
-/// to it (1,024), a crawl's 200 visits with a few dials each, the HTTP API's connections, the database and the spool.
-pub(crate) const ENOUGH_FILES: u64 = 4_096;
-
 /// Each peer, each called server and each connection is an open file of this process. Raises the limit as far as the
-/// system allows, warns if that may not be enough, and returns it.
-pub(crate) fn raise_file_limit() -> u64 {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map(|()| hard));
-    let limit = raised.or_else(|error| {
+/// system allows, and warns if that may not be enough.
+pub(crate) fn raise_file_limit() {
+    let limit = files::raise().or_else(|error| {
         warn!(%error, "the limit of open files stays as it is");
-        getrlimit(Resource::RLIMIT_NOFILE).map(|(soft, _)| soft)
+        files::limit()
     });
-    let limit = limit.unwrap_or(ENOUGH_FILES);
-    if limit < ENOUGH_FILES {
+    if let Ok(limit) = limit
+        && limit < files::ENOUGH
+    {
         warn!(
             limit,
-            enough = ENOUGH_FILES,
+            enough = files::ENOUGH,
             "this process may have no more files open than this, each connection being one, and may come to its limit: \
              raise the hard limit (ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of docker)"
         );
     }
-    limit
-}
-
-/// How far the limit of open files can be raised.
-pub(crate) fn file_limit() -> nix::Result<u64> {
-    nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).map(|(_, hard)| hard)
 }

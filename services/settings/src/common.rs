@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use parsec_api::place::HostPort;
 use parsec_layers::{Secrecy, Secret, Variables, set};
-use parsec_store::{SpoolLimits, SslMode};
+use parsec_store::{ParseStoreUrlError, Password, SpoolLimits, SslMode, StoreConfig};
+use thiserror::Error;
 
 use crate::access::host;
 use crate::declare::settings;
@@ -98,6 +99,32 @@ settings! {
         "Authorities, as PEM, that the certificate of the database has to come from; those of the system if it is `system` or not given";
     wait: Duration = ("database.wait", "database-wait", "DURATION").default("1m") by values::duration,
         "How long to wait at the start for a database that cannot be reached";
+}
+
+/// A URL of a database that cannot be read.
+#[derive(Debug, Error)]
+#[error("database URL: {0}")]
+pub struct WrongDatabaseUrl(ParseStoreUrlError);
+
+impl DatabaseConfig {
+    /// In the types of the store.
+    ///
+    /// # Errors
+    /// Says what is wrong with the URL.
+    pub fn target(&self) -> Result<StoreConfig, WrongDatabaseUrl> {
+        match &self.url {
+            Some(url) => url.expose().parse().map_err(WrongDatabaseUrl),
+            None => Ok(StoreConfig::Postgres {
+                host: self.host.clone(),
+                port: self.port,
+                name: self.name.clone(),
+                user: self.user.clone(),
+                password: Password::from(self.password.expose().to_owned()),
+                ssl: self.ssl_mode,
+                root_cert: self.ssl_root_cert.clone(),
+            }),
+        }
+    }
 }
 
 pub(crate) fn database_url(text: &str) -> Reading<Secret> {

@@ -48,7 +48,9 @@ mod values;
 pub use access::{CallingConfig, ServingConfig, TlsFiles};
 pub use check::{CheckConfig, Limits};
 pub use cli::{completion_script, parse};
-pub use common::{CommonConfig, DatabaseConfig, LogConfig, SpoolConfig, SpoolLimitsConfig, TelemetryConfig};
+pub use common::{
+    CommonConfig, DatabaseConfig, LogConfig, SpoolConfig, SpoolLimitsConfig, TelemetryConfig, WrongDatabaseUrl,
+};
 pub use demo::{DemoConfig, DemoFleet};
 pub use doctor::DoctorConfig;
 pub use keeping::{ExportConfig, ExportFormat, PruneConfig};

@@ -37,13 +37,13 @@ use tracing::warn;
 
 use self::board::{Board, Live};
 use crate::exit::Failure;
-use crate::kept::Place as KeptPlace;
 use crate::place::Place;
 use crate::process::{self, Process};
 use crate::scheduler::{self, SchedulerSetup};
 use crate::server::{self, RunningServer, ServerSetup};
 use crate::spool;
 use crate::{database, provenance};
+use parsec_answers::kept::Place as KeptPlace;
 use parsec_api::place::HostPort;
 use parsec_settings::{DemoConfig, DemoFleet};
 

@@ -68,7 +68,7 @@ pub(crate) async fn run(config: SpoolCommandConfig) -> anyhow::Result<ExitCode> 
 }
 
 async fn replay(directory: &Path, config: &SpoolCommandConfig) -> anyhow::Result<ExitCode> {
-    let target = database::target(&config.database)?;
+    let target = config.database.target()?;
     let slots: Vec<_> =
         inspect(directory, SpoolDepth::Frames)?.into_iter().filter(|slot| slot.is_of(&target)).collect();
     let used = slots.iter().filter(|slot| slot.used).count();

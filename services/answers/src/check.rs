@@ -12,14 +12,23 @@ use parsec_settings::{CheckConfig, CompareFormat, Side};
 use parsec_show::checked::Checked;
 use parsec_store::Selection;
 
-use crate::exit::{CROSSED, Failure, INCONCLUSIVE};
+use crate::Unanswerable;
 use crate::kept;
 use crate::measured::{Reader, selected, told, used};
 use crate::results::{Named, conditions, of_run, paired};
 use parsec_output as output;
 
+/// A limit is crossed. As of k6, so that scripts need not learn another code.
+const CROSSED: u8 = 99;
+
+/// No limit is crossed, and of some nobody can say.
+const INCONCLUSIVE: u8 = 3;
+
 /// Checks the limits. The exit code says what became of them.
-pub(crate) async fn run(config: CheckConfig) -> anyhow::Result<ExitCode> {
+///
+/// # Errors
+/// Says in one sentence why there is no answer.
+pub async fn run(config: CheckConfig) -> anyhow::Result<ExitCode> {
     let junit = config.junit.as_deref().map(|path| kept::Place::at(path, "--junit")).transpose()?;
     let reader = match &config.file {
         Some(path) => Reader::of_file(path)?,
@@ -95,7 +104,7 @@ async fn gathered(
     let sample = |(limit, sample): (&Threshold, Option<Sample>)| {
         let nothing = || {
             let there = there.join("; ");
-            Failure::Usage(format!(
+            Unanswerable(format!(
                 "--fail-if `{limit}`: no attempt like this was measured {}; measured were: {there}",
                 told(selection)
             ))
@@ -128,11 +137,9 @@ impl Baseline {
         let comparable = base.run().zip(reader.run()).is_some_and(|(a, b)| a.differences(b).is_empty());
         if let (false, false, Some(why)) = (comparable, config.other_configuration, &unlike) {
             let why = why.trim_end_matches('.');
-            return Err(Failure::Usage(format!(
-                "--baseline {}: {why}; --other-configuration allows it",
-                path.display()
-            ))
-            .into());
+            return Err(
+                Unanswerable(format!("--baseline {}: {why}; --other-configuration allows it", path.display())).into()
+            );
         }
         // What the baseline measured, it measured at another time.
         let earlier = Selection { since: None, until: None, ..selection.clone() };
@@ -143,7 +150,7 @@ impl Baseline {
         let (samples, _) = gathering.finish();
         for (limit, sample) in limits.iter().zip(&samples) {
             if limit.limit.needs_baseline() && sample.is_none() {
-                return Err(Failure::Usage(format!(
+                return Err(Unanswerable(format!(
                     "--fail-if `{limit}`: the baseline {} has no attempt like this",
                     path.display()
                 ))

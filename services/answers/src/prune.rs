@@ -7,13 +7,15 @@ use chrono::{DateTime, Utc};
 use parsec_settings::{PruneConfig, When};
 use parsec_store::{OldRows, PrunedTable, Pruning};
 
-use crate::database;
 use crate::results::shown;
 use parsec_output as output;
 
 /// Counts what is old, and deletes it.
-pub(crate) async fn run(config: PruneConfig) -> anyhow::Result<ExitCode> {
-    let target = database::target(&config.database)?;
+///
+/// # Errors
+/// Says in one sentence why there is no answer.
+pub async fn run(config: PruneConfig) -> anyhow::Result<ExitCode> {
+    let target = config.database.target()?;
     let before = When::Ago(config.keep).seen_from(Utc::now());
     let pruning = parsec_store::open_pruning(&target, config.delete).await;
     let pruning = pruning.with_context(|| format!("database {target}"))?;

@@ -8,8 +8,6 @@ use parsec_measure::{ArchivedNode, AttemptId, IdPart, NodeId, SampledOperation, 
 use parsec_settings::DatabaseConfig;
 use parsec_store::{MAX_MEANT, Selection, StoreConfig, TRACES_AT_ONCE, Traces};
 
-use crate::database;
-
 /// A database with traces.
 pub(crate) struct Kept {
     pub(crate) traces: Arc<dyn Traces>,
@@ -20,7 +18,7 @@ pub(crate) struct Kept {
 impl Kept {
     /// Opens it, to read.
     pub(crate) async fn open(config: &DatabaseConfig) -> anyhow::Result<Self> {
-        let target = database::target(config)?;
+        let target = config.target()?;
         if let StoreConfig::Sqlite { path } = &target
             && !path.exists()
         {

@@ -11,23 +11,26 @@ use std::process::ExitCode;
 use parsec_settings::{DoctorConfig, OutputFormat};
 use parsec_show::findings::{self, Finding, Level};
 
-use crate::database;
-use crate::process;
+use parsec_dht::NodeConfig;
+use parsec_host::files;
 use parsec_output as output;
 
-/// Looks at everything and says what it found: 1 if something has to be mended.
-pub(crate) async fn run(config: DoctorConfig) -> anyhow::Result<ExitCode> {
+/// Looks at everything and says what it found: 1 if something has to be mended. `node` is what a server with these settings would start.
+///
+/// # Errors
+/// If the findings cannot be written.
+pub async fn run(config: DoctorConfig, node: anyhow::Result<NodeConfig>) -> anyhow::Result<ExitCode> {
     let server = &config.server;
     let mut found = ports::look(server).await;
-    match database::target(&server.database) {
+    match server.database.target() {
         Ok(target) => {
             found.extend(registry::look(&target, &config.fleets).await);
             found.extend(disk::look(server, &target));
         }
         Err(error) => found.push(Finding::error("database", format!("{error:#}"), "mend the setting")),
     }
-    found.push(files());
-    found.extend(swarm::look(server).await);
+    found.push(open_files());
+    found.extend(swarm::look(node).await);
     output::line(&match config.format {
         OutputFormat::Text => findings::text(&found),
         OutputFormat::Json => parsec_show::json(&findings::document(&found)),
@@ -37,9 +40,9 @@ pub(crate) async fn run(config: DoctorConfig) -> anyhow::Result<ExitCode> {
 }
 
 /// Each connection is an open file.
-fn files() -> Finding {
-    let enough = process::ENOUGH_FILES;
-    match process::file_limit() {
+fn open_files() -> Finding {
+    let enough = files::ENOUGH;
+    match files::limit() {
         Ok(limit) if limit >= enough => Finding::ok("open files", format!("{limit} may be open")),
         Ok(limit) => Finding::warning(
             "open files",

@@ -13,7 +13,7 @@ const MAX_BYTES: u64 = 1 << 30;
 /// A place for a file that is written when everything is known, and tried before anything is measured: what took an hour is not lost
 /// because a directory is not there. Until then, a file that stands there already stays as it is.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub struct Place {
     path: PathBuf,
     draft: PathBuf,
     file: File,
@@ -24,7 +24,7 @@ impl Place {
     ///
     /// # Errors
     /// If no file can be written there.
-    pub(crate) fn at(path: &Path, flag: &str) -> anyhow::Result<Self> {
+    pub fn at(path: &Path, flag: &str) -> anyhow::Result<Self> {
         let context = || format!("{flag} {}: cannot be written", path.display());
         if path.is_dir() {
             bail!("{flag} {}: it is a directory; expected the name of a file", path.display());
@@ -36,11 +36,16 @@ impl Place {
         Ok(Self { path: path.to_owned(), draft, file })
     }
 
+    /// Where the file will be.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Writes the file, at once or not at all.
     ///
     /// # Errors
     /// If the disk does not take it.
-    pub(crate) fn write(mut self, text: &str) -> anyhow::Result<()> {
+    pub fn write(mut self, text: &str) -> anyhow::Result<()> {
         let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_all());
         let written = written.and_then(|()| fs::rename(&self.draft, &self.path));
         written.with_context(|| format!("cannot write {}", self.path.display()))

@@ -12,7 +12,7 @@ use parsec_results::{Group, Grouping, Looked};
 use parsec_settings::{DatabaseConfig, SelectionConfig, Side};
 use parsec_store::{Archive, Selection, StoreConfig};
 
-use crate::{database, kept};
+use crate::kept;
 
 /// Measurements that are only read.
 pub(crate) struct Reader {
@@ -31,7 +31,7 @@ pub(crate) enum Source {
 impl Reader {
     /// Those of the database of a configuration.
     pub(crate) async fn open(config: &DatabaseConfig) -> anyhow::Result<Self> {
-        Self::of_database(database::target(config)?).await
+        Self::of_database(config.target()?).await
     }
 
     /// Those of a database.

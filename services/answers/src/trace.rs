@@ -17,7 +17,10 @@ use crate::results::selected;
 use parsec_output::{self as output, Unwritten};
 
 /// Does what was asked for.
-pub(crate) async fn run(config: TraceConfig, look: Look) -> anyhow::Result<ExitCode> {
+///
+/// # Errors
+/// Says in one sentence why there is no answer.
+pub async fn run(config: TraceConfig, look: Look) -> anyhow::Result<ExitCode> {
     if config.export.is_none() && config.output.is_some() {
         bail!("--output FILE is for an export: say --export perfetto or --export jsonl, too");
     }

@@ -8,7 +8,6 @@ use parsec_results::incidents;
 use parsec_settings::{IncidentsConfig, ResultsFormat};
 use parsec_show::incidents as shown;
 
-use crate::database;
 use crate::results;
 use parsec_output as output;
 
@@ -16,13 +15,16 @@ use parsec_output as output;
 const A_DAY: TimeDelta = TimeDelta::hours(24);
 
 /// Says what happened.
-pub(crate) async fn run(config: IncidentsConfig) -> anyhow::Result<ExitCode> {
+///
+/// # Errors
+/// Says in one sentence why there is no answer.
+pub async fn run(config: IncidentsConfig) -> anyhow::Result<ExitCode> {
     let now = Utc::now();
     let mut selection = results::selected(&config.selection, &parsec_settings::Side::default(), now)?;
     if selection.since.is_none() {
         selection.since = Some(selection.until.unwrap_or(now) - A_DAY);
     }
-    let target = database::target(&config.database)?;
+    let target = config.database.target()?;
     let chronicle = parsec_store::open_chronicle(&target).await.with_context(|| format!("database {target}"))?;
     let history = chronicle.history(&selection).await.with_context(|| format!("database {target}"))?;
     let told = results::told(&selection);

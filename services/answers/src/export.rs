@@ -10,13 +10,15 @@ use parsec_store::{Archive, Dataset, Selection, StoreConfig};
 use serde_json::{Map, Value, json};
 
 use crate::results::{selected, shown, told};
-use crate::{database, provenance};
 use parsec_output as output;
 
 /// Writes a dataset into files.
-pub(crate) async fn run(config: ExportConfig) -> anyhow::Result<ExitCode> {
+///
+/// # Errors
+/// Says in one sentence why there is no answer.
+pub async fn run(config: ExportConfig, version: &str) -> anyhow::Result<ExitCode> {
     let ExportConfig { dataset, directory, addresses, overwrite, .. } = config;
-    let target = database::target(&config.database)?;
+    let target = config.database.target()?;
     let now = Utc::now();
     let selection = selected(&config.selection, &Side::default(), now)?;
     // What is written meanwhile is for the next export.
@@ -28,7 +30,8 @@ pub(crate) async fn run(config: ExportConfig) -> anyhow::Result<ExitCode> {
     if export.rows() == 0 {
         bail!("no row of {} is recorded {}", dataset.as_str(), told(&selection));
     }
-    let manifest = tokio::task::spawn_blocking(move || export.finish(of(&target, &selection, now))).await??;
+    let provenance = of(&target, &selection, now, version);
+    let manifest = tokio::task::spawn_blocking(move || export.finish(provenance)).await??;
     let times = manifest.times.map(|(first, last)| format!(", from {} to {}", shown(first), shown(last)));
     let size = parsec_show::words::bytes(manifest.bytes);
     let file = directory.join(&manifest.file);
@@ -63,7 +66,7 @@ fn format(format: ExportFormat) -> Format {
 }
 
 /// What the manifest says of where the rows come from.
-fn of(target: &StoreConfig, selection: &Selection, now: DateTime<Utc>) -> Provenance {
+fn of(target: &StoreConfig, selection: &Selection, now: DateTime<Utc>, version: &str) -> Provenance {
     let time = |at: Option<DateTime<Utc>>| json!(at.map(|at| at.to_rfc3339_opts(SecondsFormat::Micros, true)));
     let names = |names: Vec<&str>| if names.is_empty() { Value::Null } else { json!(names) };
     let selection = [
@@ -74,7 +77,7 @@ fn of(target: &StoreConfig, selection: &Selection, now: DateTime<Utc>) -> Proven
         ("kind", json!(selection.kind.map(parsec_measure::OperationKind::as_str))),
     ];
     Provenance {
-        written_by: format!("parsec {}", provenance::VERSION_AND_COMMIT),
+        written_by: format!("parsec {version}"),
         written_at: now,
         database: target.to_string(),
         selection: Map::from_iter(selection.map(|(name, value)| (name.to_owned(), value))),

@@ -20,7 +20,10 @@ pub(crate) use crate::measured::{Reader, selected, shown, told, used};
 use parsec_output as output;
 
 /// Shows what groups of measurements say.
-pub(crate) async fn run(config: ResultsConfig) -> anyhow::Result<ExitCode> {
+///
+/// # Errors
+/// Says in one sentence why there is no answer.
+pub async fn run(config: ResultsConfig) -> anyhow::Result<ExitCode> {
     let reader = Reader::open(&config.database).await?;
     let selection = selected(&config.selection, &Side::default(), Utc::now())?;
     let grouping = Grouping::new(config.by.clone(), reader.nodes.clone());
@@ -82,7 +85,10 @@ async fn records(
 }
 
 /// Compares two groups of measurements.
-pub(crate) async fn compare(config: CompareConfig) -> anyhow::Result<ExitCode> {
+///
+/// # Errors
+/// Says in one sentence why there is no answer.
+pub async fn compare(config: CompareConfig) -> anyhow::Result<ExitCode> {
     let now = Utc::now();
     let [a, b] = &config.halves;
     let readers = [open(&config, a).await?, open(&config, b).await?];

@@ -16,7 +16,10 @@ use crate::results::{selected, told};
 use parsec_output as output;
 
 /// Explains one operation, or adds up all that were selected.
-pub(crate) async fn run(config: ExplainConfig) -> anyhow::Result<ExitCode> {
+///
+/// # Errors
+/// Says in one sentence why there is no answer.
+pub async fn run(config: ExplainConfig) -> anyhow::Result<ExitCode> {
     let kept = Kept::open(&config.database).await?;
     if let Some(id) = &config.id {
         return one(&kept, id, config.format).await;
@@ -69,7 +72,10 @@ async fn one(kept: &Kept, id: &IdPart, format: ResultsFormat) -> anyhow::Result<
 }
 
 /// Shows the peers that cost most.
-pub(crate) async fn peers(config: PeersConfig) -> anyhow::Result<ExitCode> {
+///
+/// # Errors
+/// Says in one sentence why there is no answer.
+pub async fn peers(config: PeersConfig) -> anyhow::Result<ExitCode> {
     let kept = Kept::open(&config.database).await?;
     let selection = selected(&config.selection, &Side::default(), Utc::now())?;
     let mut sampling = Sampling::default();

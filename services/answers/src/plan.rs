@@ -12,7 +12,10 @@ use crate::results::{Reader, selected, told, used};
 use parsec_output as output;
 
 /// Says how long to measure.
-pub(crate) async fn run(config: PlanConfig) -> anyhow::Result<ExitCode> {
+///
+/// # Errors
+/// Says in one sentence why there is no answer.
+pub async fn run(config: PlanConfig) -> anyhow::Result<ExitCode> {
     let reader = Reader::open(&config.database).await?;
     let selection = selected(&config.selection, &Side::default(), Utc::now())?;
     let grouping = Grouping::new(config.by.clone(), reader.nodes.clone());

@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use parsec_dht::{BootstrapAnswer, Dht as _, Node};
+use parsec_dht::{BootstrapAnswer, Dht as _, Node, NodeConfig};
 use parsec_measure::StrategyKind;
-use parsec_settings::ServerConfig;
 use parsec_show::findings::Finding;
 use tokio::time::{Instant, sleep};
-
-use crate::dht;
 
 /// How long the peers may take to answer: a dial of each address of a peer, and a request.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -20,8 +17,8 @@ const WHAT: &str = "bootstrap";
 const OTHERS: &str = "name others (--bootstrap-peers)";
 
 /// What each of them answers.
-pub(super) async fn look(server: &ServerConfig) -> Vec<Finding> {
-    let mut config = match dht::node_config(&server.dht, &server.peer) {
+pub(super) async fn look(node: anyhow::Result<NodeConfig>) -> Vec<Finding> {
+    let mut config = match node {
         Ok(config) => config,
         Err(error) => return vec![Finding::error(WHAT, format!("{error:#}"), "mend the setting")],
     };

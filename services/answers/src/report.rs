@@ -1,10 +1,9 @@
 //! `parsec report`: what a period comes to, as one page.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use chrono::{DateTime, TimeDelta, Utc};
 use parsec_measure::{ArchivedNode, NodeId, OperationKind};
 use parsec_results::statistics::{self, Comparison, Sample};
@@ -13,51 +12,50 @@ use parsec_settings::{ReportConfig, ReportFormat, Side};
 use parsec_show::chart::Times;
 use parsec_show::compared::{Pair, Pairs};
 use parsec_show::report::{Measurements, report};
+use parsec_show::words;
 use parsec_store::Selection;
 
-use crate::database;
+use crate::kept::Place;
 use crate::measured::{Reader, selected, used};
-use crate::provenance;
 use parsec_output as output;
 
 /// What a report is about unless it is told otherwise: a week.
 const PERIOD: TimeDelta = TimeDelta::days(7);
 
 /// Writes a report.
-pub(crate) async fn run(config: ReportConfig) -> anyhow::Result<ExitCode> {
+///
+/// # Errors
+/// Says in one sentence why there is no answer.
+pub async fn run(config: ReportConfig, version: &str) -> anyhow::Result<ExitCode> {
+    let place = config.output.as_deref().map(|path| Place::at(path, "--output")).transpose()?;
     let reader = Reader::open(&config.database).await?;
     let now = Utc::now();
     let selection = selected(&config.selection, &Side::default(), now)?;
     let until = selection.until.unwrap_or(now);
     let since = selection.since.unwrap_or(until - PERIOD);
     let selection = Selection { since: Some(since), until: Some(until), ..selection };
-    let measured = measurements(&config, &reader, selection, now).await?;
+    let measured = measurements(&config, &reader, selection, (now, version)).await?;
     let report = report(&measured);
     let written = match config.format {
         ReportFormat::Html => report.html(),
         ReportFormat::Markdown => report.markdown(),
     };
-    match &config.output {
+    match place {
         None => output::line(written.trim_end())?,
-        Some(path) => write(path, &written)?,
+        Some(place) => {
+            let told = format!("{}: {}", place.path().display(), words::bytes(written.len() as u64));
+            place.write(&written)?;
+            output::note(&told);
+        }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Writes the whole file or leaves the one that is there.
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    let failed = || format!("report {}", path.display());
-    let beside = path.with_extension("part");
-    std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path)).with_context(failed)?;
-    output::note(&format!("{}: {} bytes", path.display(), text.len()));
-    Ok(())
 }
 
 async fn measurements(
     config: &ReportConfig,
     reader: &Reader,
     selection: Selection,
-    now: DateTime<Utc>,
+    (made, version): (DateTime<Utc>, &str),
 ) -> anyhow::Result<Measurements> {
     let (Some(since), Some(until)) = (selection.since, selection.until) else { bail!("a report is about a period") };
     let by = [&[Dimension::Fleet][..], &[Dimension::Fleet, Dimension::Region], &[Dimension::Fleet, Dimension::Day]];
@@ -83,9 +81,9 @@ async fn measurements(
     Ok(Measurements {
         since,
         until,
-        made: now,
-        version: provenance::VERSION_AND_COMMIT.to_owned(),
-        used: vec![format!("{}: {used}.", database::target(&config.database)?)],
+        made,
+        version: version.to_owned(),
+        used: vec![format!("{}: {used}.", config.database.target()?)],
         servers: servers(&measured, &reader.nodes),
         rounds: reader.rounds(&selection).await?,
         by_fleet,
