@@ -34,7 +34,9 @@ pub fn warnings(from: &Sources, variables: &Variables) -> Vec<Warning> {
     found.extend(idle(from).into_iter().map(|(made, reason)| format!("{} no effect: {reason}", list(&made))));
     // A command that tells about others takes flags of its own beside theirs.
     let used: Vec<_> = app.describers().chain([command]).flat_map(Command::keys).collect();
-    let unused = app.keys().filter(|key| !used.contains(key)).flat_map(given);
+    // Commands may have a flag of the same name, each with a meaning of its own.
+    let means_something = |flag: &str| used.iter().any(|key| key.flags().any(|name| name == flag));
+    let unused = app.keys().filter(|key| !used.contains(key)).flat_map(given).filter(|flag| !means_something(flag));
     found.extend(unused.map(|flag| format!("flag --{flag} has no effect on `{}`", command.name)));
     found.into_iter().map(Warning).collect()
 }

@@ -18,6 +18,13 @@ fn an_unknown_variable_of_ours_is_pointed_out_with_the_nearest_known_one() {
 }
 
 #[test]
+fn a_short_flag_that_several_commands_have_is_nothing_odd() {
+    for line in ["report -o x.html", "export rounds -o x", "trace --export jsonl -o x", "config report -o x.html"] {
+        assert_eq!(odd(line, &[]), [""; 0], "{line}");
+    }
+}
+
+#[test]
 fn a_variable_of_another_command_is_nothing_odd() {
     let environment =
         [("PARSEC_SCHEDULER_FLEETS", "a"), ("PARSEC_SERVER_FULLRT", "true"), ("PARSEC_SERVER_LEVELDB", "/data")];
