@@ -5,6 +5,7 @@ use parsec_measure::OperationKind;
 use parsec_results::statistics::{Compared, Figure, Interval, Sample, Verdict};
 use serde_json::{Value, json};
 
+use crate::words::times;
 use crate::{groups, table};
 
 /// Two groups of one kind that were compared, and what came of it.
@@ -130,7 +131,6 @@ fn change(compared: &Compared, between: &str) -> String {
             return format!("{} pp{between}({}–{})", points(value), points(low), points(high));
         }
     };
-    let times = |ratio: f64| if ratio.is_finite() { format!("{ratio:.2}") } else { "∞".to_owned() };
     format!("{}x{between}({}–{})", times(value), times(low), times(high))
 }
 

@@ -5,6 +5,8 @@ use parsec_results::statistics::{
     CompareError, Compared, Comparison, Figure, Interval, MIN_ROUNDS, Sample, Verdict, compare,
 };
 
+use crate::words::times;
+
 /// What the others are compared with.
 #[derive(Debug)]
 pub(crate) struct Baseline<'a> {
@@ -61,10 +63,6 @@ fn line(
         .map(|(Interval { value, low, high }, _)| format!(", p90 {}x ({}–{})", times(value), times(low), times(high)));
     let p50 = format!("p50 is {}x as long (95 %: {}–{})", times(value), times(low), times(high));
     format!("{name} {told} {baseline}: {p50}{}", p90.unwrap_or_default())
-}
-
-fn times(ratio: f64) -> String {
-    if ratio.is_finite() { format!("{ratio:.2}") } else { "∞".to_owned() }
 }
 
 #[cfg(test)]

@@ -56,6 +56,11 @@ pub fn long(seconds: f64) -> String {
     }
 }
 
+/// How many times as long: `0.35`; infinite where only one of the two fails.
+pub fn times(ratio: f64) -> String {
+    if ratio.is_finite() { format!("{ratio:.2}") } else { "∞".to_owned() }
+}
+
 /// Bytes in the unit that suits them: `812 B`, `7.8 KiB`.
 pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];

@@ -18,7 +18,7 @@ use crate::StoreError;
 use crate::columns::Key;
 use crate::connection::AsyncSqliteConnection;
 use crate::datasets::{Dataset, DatasetPage, PageEnd};
-use crate::selection::{Selected, Selection};
+use crate::selection::{Selected, Selection, is_selected};
 use crate::session::Session;
 
 /// How many rows a page has: few enough for some megabytes, enough that asking for the next one costs nothing beside reading it.
@@ -80,6 +80,25 @@ mod counted {
     }
 }
 
+/// The columns of an [`OperationRow`].
+macro_rules! operation_columns {
+    ($operations:ident) => {
+        (
+            $operations::id,
+            $operations::round_id,
+            $operations::node_id,
+            $operations::kind,
+            $operations::probe,
+            $operations::outcome,
+            $operations::started_at,
+            $operations::duration_seconds,
+            $operations::from_own_records,
+        )
+    };
+}
+
+pub(crate) use operation_columns;
+
 macro_rules! implement_archive_queries {
     (for $connection:ty, on $schema:ident) => {
         const _: () = {
@@ -94,30 +113,12 @@ macro_rules! implement_archive_queries {
                 }
 
                 async fn operations(&mut self, selected: Selected) -> QueryResult<Vec<OperationRow>> {
-                    let any_fleet = selected.fleets.is_empty().into_sql::<Bool>();
-                    let any_region = selected.regions.is_empty().into_sql::<Bool>();
-                    let any_kind = selected.kind.is_none().into_sql::<Bool>();
                     operations::table
                         .inner_join(nodes_ecs::table)
-                        .filter(operations::id.gt(selected.after).and(operations::id.lt(selected.before)))
-                        .filter(operations::started_at.ge(selected.since))
-                        .filter(operations::started_at.lt(selected.until))
-                        .filter(any_fleet.or(nodes_ecs::fleet.eq_any(selected.fleets)))
-                        .filter(any_region.or(nodes_ecs::region.eq_any(selected.regions)))
-                        .filter(any_kind.or(operations::kind.eq(selected.kind.unwrap_or_default())))
+                        .filter(is_selected!(operations, nodes_ecs, selected))
                         .order(operations::id)
                         .limit(PAGE)
-                        .select((
-                            operations::id,
-                            operations::round_id,
-                            operations::node_id,
-                            operations::kind,
-                            operations::probe,
-                            operations::outcome,
-                            operations::started_at,
-                            operations::duration_seconds,
-                            operations::from_own_records,
-                        ))
+                        .select(operation_columns!(operations))
                         .load(self)
                         .await
                 }

@@ -7,10 +7,10 @@ use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 use parsec_measure::{History, NodeId, NotedAttempt, Round, RoundId, SchedulerId, ServerLife};
 
-use crate::archive::{self, OperationRow, bad};
+use crate::archive::{self, OperationRow, bad, operation_columns};
 use crate::columns::Key;
 use crate::connection::AsyncSqliteConnection;
-use crate::selection::Selected;
+use crate::selection::{Selected, is_selected};
 use crate::session::Session;
 use crate::{Selection, StoreError};
 
@@ -112,34 +112,12 @@ macro_rules! implement_history_queries {
                 }
 
                 async fn history_attempts(&mut self, selected: Selected) -> QueryResult<Vec<HistoryAttempt>> {
-                    let any_fleet = selected.fleets.is_empty().into_sql::<Bool>();
-                    let any_region = selected.regions.is_empty().into_sql::<Bool>();
-                    let any_kind = selected.kind.is_none().into_sql::<Bool>();
                     operations::table
                         .inner_join(nodes_ecs::table)
-                        .filter(operations::id.gt(selected.after).and(operations::id.lt(selected.before)))
-                        .filter(operations::started_at.ge(selected.since))
-                        .filter(operations::started_at.lt(selected.until))
-                        .filter(any_fleet.or(nodes_ecs::fleet.eq_any(selected.fleets)))
-                        .filter(any_region.or(nodes_ecs::region.eq_any(selected.regions)))
-                        .filter(any_kind.or(operations::kind.eq(selected.kind.unwrap_or_default())))
+                        .filter(is_selected!(operations, nodes_ecs, selected))
                         .order(operations::id)
                         .limit(PAGE)
-                        .select((
-                            (
-                                operations::id,
-                                operations::round_id,
-                                operations::node_id,
-                                operations::kind,
-                                operations::probe,
-                                operations::outcome,
-                                operations::started_at,
-                                operations::duration_seconds,
-                                operations::from_own_records,
-                            ),
-                            operations::ended_at,
-                            operations::created_at,
-                        ))
+                        .select((operation_columns!(operations), operations::ended_at, operations::created_at))
                         .load(self)
                         .await
                 }

@@ -17,7 +17,7 @@ use crate::StoreError;
 use crate::columns::Key;
 use crate::connection::AsyncSqliteConnection;
 use crate::figures::{FigureColumns, figure_columns, read};
-use crate::selection::Selected;
+use crate::selection::{Selected, is_selected};
 use crate::session::Session;
 use crate::traced::Order;
 
@@ -155,18 +155,10 @@ macro_rules! implement_operation_queries {
 
                 async fn listed(&mut self, listed: Listed) -> QueryResult<Vec<OperationRow>> {
                     let Listed { selected, outcomes, order, limit } = listed;
-                    let any_fleet = selected.fleets.is_empty().into_sql::<Bool>();
-                    let any_region = selected.regions.is_empty().into_sql::<Bool>();
-                    let any_kind = selected.kind.is_none().into_sql::<Bool>();
                     let any_outcome = outcomes.is_empty().into_sql::<Bool>();
                     let is_traced = any_outcome.and(operations::trace_id.is_not_null());
                     let rows = rows!()
-                        .filter(operations::id.gt(selected.after).and(operations::id.lt(selected.before)))
-                        .filter(operations::started_at.ge(selected.since))
-                        .filter(operations::started_at.lt(selected.until))
-                        .filter(any_fleet.or(nodes_ecs::fleet.eq_any(selected.fleets)))
-                        .filter(any_region.or(nodes_ecs::region.eq_any(selected.regions)))
-                        .filter(any_kind.or(operations::kind.eq(selected.kind.unwrap_or_default())))
+                        .filter(is_selected!(operations, nodes_ecs, selected))
                         .filter(is_traced.or(operations::outcome.eq_any(outcomes)))
                         .limit(limit);
                     match order {

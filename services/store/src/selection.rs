@@ -67,3 +67,20 @@ fn key_at(time: DateTime<Utc>) -> Key {
     let millis = u64::try_from(time.timestamp_millis()).unwrap_or(0).min((1 << 48) - 1);
     Key(Uuid::from_u128(u128::from(millis) << 80))
 }
+
+/// Whether an operation, joined with its node, is selected.
+macro_rules! is_selected {
+    ($operations:ident, $nodes:ident, $selected:expr) => {{
+        let Selected { since, until, after, before, fleets, regions, kind } = $selected;
+        let any_fleet = fleets.is_empty().into_sql::<Bool>();
+        let any_region = regions.is_empty().into_sql::<Bool>();
+        let any_kind = kind.is_none().into_sql::<Bool>();
+        let in_time = $operations::started_at.ge(since).and($operations::started_at.lt(until));
+        ($operations::id.gt(after).and($operations::id.lt(before)).and(in_time))
+            .and(any_fleet.or($nodes::fleet.eq_any(fleets)))
+            .and(any_region.or($nodes::region.eq_any(regions)))
+            .and(any_kind.or($operations::kind.eq(kind.unwrap_or_default())))
+    }};
+}
+
+pub(crate) use is_selected;

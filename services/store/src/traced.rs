@@ -8,10 +8,10 @@ use diesel_async::RunQueryDsl;
 use parsec_measure::{AttemptId, IdPart, OutcomeClass, SampledOperation, SchedulerId, StoredOperation, Trace};
 use serde_json::Value;
 
-use crate::archive::{OperationRow, PAGE, bad, read};
+use crate::archive::{OperationRow, PAGE, bad, operation_columns, read};
 use crate::columns::Key;
 use crate::connection::AsyncSqliteConnection;
-use crate::selection::Selected;
+use crate::selection::{Selected, is_selected};
 use crate::session::Session;
 use crate::{Archive, Selection, StoreError};
 
@@ -84,32 +84,14 @@ macro_rules! implement_trace_queries {
 
             impl TraceQueries for $connection {
                 async fn sampled(&mut self, selected: Selected) -> QueryResult<Vec<SampledRow>> {
-                    let any_fleet = selected.fleets.is_empty().into_sql::<Bool>();
-                    let any_region = selected.regions.is_empty().into_sql::<Bool>();
-                    let any_kind = selected.kind.is_none().into_sql::<Bool>();
                     operations::table
                         .inner_join(nodes_ecs::table)
                         .left_join(traces::table)
-                        .filter(operations::id.gt(selected.after).and(operations::id.lt(selected.before)))
-                        .filter(operations::started_at.ge(selected.since))
-                        .filter(operations::started_at.lt(selected.until))
-                        .filter(any_fleet.or(nodes_ecs::fleet.eq_any(selected.fleets)))
-                        .filter(any_region.or(nodes_ecs::region.eq_any(selected.regions)))
-                        .filter(any_kind.or(operations::kind.eq(selected.kind.unwrap_or_default())))
+                        .filter(is_selected!(operations, nodes_ecs, selected))
                         .order(operations::id)
                         .limit(PAGE)
                         .select((
-                            (
-                                operations::id,
-                                operations::round_id,
-                                operations::node_id,
-                                operations::kind,
-                                operations::probe,
-                                operations::outcome,
-                                operations::started_at,
-                                operations::duration_seconds,
-                                operations::from_own_records,
-                            ),
+                            operation_columns!(operations),
                             operations::scheduler_id,
                             operations::rpcs.is_not_null(),
                             operations::trace_id.is_not_null(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use parsec_measure::{ArchivedRounds, OperationKind};
 use parsec_results::Group;
-use parsec_results::statistics::{QUANTILES, Share, Verdict};
+use parsec_results::statistics::{Interval, QUANTILES, Share, Verdict};
 use serde_json::{Value, json};
 
 use super::tiles::tiles;
@@ -116,7 +116,9 @@ fn judged(pairs: &Pairs, b: &str, a: &str) -> Vec<String> {
                 let figure = compared.figure.as_str();
                 let is_time = compared.ratio.is_some();
                 let by = match compared.ratio {
-                    Some(ratio) => format!("{:.2}x (95 %: {:.2}–{:.2})", ratio.value, ratio.low, ratio.high),
+                    Some(Interval { value, low, high }) => {
+                        format!("{}x (95 %: {}–{})", words::times(value), words::times(low), words::times(high))
+                    }
                     None => {
                         let points = |share: f64| format!("{:+.1}", 100.0 * share);
                         let found = compared.difference;
