@@ -13,9 +13,9 @@ use parsec_actors::supervision::supervise::{Child, supervise};
 use parsec_actors::telemetry::metrics::Metrics;
 use parsec_measure::{Attempt, AttemptId, NodeId, OperationKind, OutcomeClass, RoundId, SchedulerId, WhyKept};
 use parsec_store::{Row, SetAside, set_aside};
-use tokio::time::{Instant, pause, sleep};
+use tokio::time::{Instant, pause, sleep, timeout};
 
-use crate::fakes::{Call, FakeStore, Mood, POLICY, Witness, counted, measured, metrics, millis, secs};
+use crate::fakes::{Call, FakeStore, Mood, PATIENCE, POLICY, Witness, counted, measured, metrics, millis, secs};
 use crate::spooling::time_goes_on;
 
 /// How long a row waits for company.
@@ -270,9 +270,17 @@ async fn of_many_rows_few_of_which_are_bad_the_good_ones_are_written_in_few_call
 
 /// Waits until nothing is left to write.
 async fn until_idle(desk: &Desk) {
-    while desk.rows_waiting() > 0 {
-        sleep(millis(1)).await;
-    }
+    until_none("rows to write", || desk.rows_waiting() == 0).await;
+}
+
+/// Looks until there is none left.
+async fn until_none(what: &str, is_so: impl Fn() -> bool) {
+    let looking = async {
+        while !is_so() {
+            sleep(millis(1)).await;
+        }
+    };
+    assert!(timeout(PATIENCE, looking).await.is_ok(), "there are still {what}");
 }
 
 #[actix::test]
@@ -347,9 +355,7 @@ async fn refused_rows_for_which_a_disk_that_hung_has_no_room_are_counted_as_lost
 
 /// Waits until nothing is left, also of what the database has refused.
 async fn until_empty(desk: &Desk) {
-    while !desk.backlog.is_empty() {
-        sleep(millis(1)).await;
-    }
+    until_none("rows", || desk.backlog.is_empty()).await;
 }
 
 #[actix::test]

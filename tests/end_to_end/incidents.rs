@@ -167,7 +167,6 @@ async fn what_happened_is_found_by_a_role_that_may_only_read() {
     );
     let client = database_.client().await;
     client.batch_execute(&set_up).await.unwrap();
-    // `trace` migrates, and so is asked as somebody else.
     let ended = incidents(&stage, &database_.url_as(&role), &["--since", "4h"]).await;
     client.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
     assert!(ended.code() == 0 && ended.out.concat().contains("burst of failures"), "{:?} {}", ended.out, ended.err);

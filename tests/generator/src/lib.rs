@@ -1,4 +1,4 @@
-//! Months of measurements that nobody made, to try what reads them: rounds of several fleets in several regions, with failures,
+//! Months of synthetic measurements, to try what reads them: rounds of several fleets in several regions, with failures,
 //! traces, follow-ups and checks of records. The same [`History`] makes the same rows.
 //!
 //! - [`History`]: how much of what; [`write()`] puts it into a database that is migrated
