@@ -1,6 +1,7 @@
 //! A table that is being written, row by row, and what it is at the end.
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -11,7 +12,7 @@ use crate::delimited::Delimited;
 use crate::format::{Unwritten, Writer};
 use crate::json_lines::JsonLines;
 use crate::manifest::{Manifest, Provenance};
-use crate::sink::Sink;
+use crate::sink::{Draft, Sink, remove};
 use crate::words::anonymous;
 use crate::{ExportError, Format};
 
@@ -93,14 +94,15 @@ impl Export {
         Ok(())
     }
 
-    /// Gives the table its name, and writes the manifest beside it.
+    /// Gives the table and its manifest their names. A manifest that stands beside a table is always that of this table: whatever is
+    /// interrupted leaves the earlier pair, the new one, or a table without a manifest.
     ///
     /// # Errors
     /// If either cannot be written.
     pub fn finish(self, provenance: Provenance) -> Result<Manifest, ExportError> {
         let Self { table, format, addresses, writer, file, manifest: beside, rows, times } = self;
         let sink = writer.finish().map_err(|error| unwritten(&file, error))?;
-        let whole = sink.close().map_err(ExportError::file(&file))?;
+        let draft = sink.close().map_err(ExportError::file(&file))?;
         let manifest = Manifest {
             provenance,
             table: table.name,
@@ -109,15 +111,24 @@ impl Export {
             addresses,
             file: file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
             rows,
-            bytes: whole.bytes,
-            sha256: whole.sha256,
+            bytes: draft.bytes,
+            sha256: draft.sha256.clone(),
             time: table.time,
             times,
         };
-        let text = format!("{:#}\n", manifest.document());
-        fs::write(&beside, text).map_err(ExportError::file(&beside))?;
+        let description = described(&beside, &manifest).map_err(ExportError::file(&beside))?;
+        remove(&beside).map_err(ExportError::file(&beside))?;
+        draft.publish().map_err(ExportError::file(&file))?;
+        description.publish().map_err(ExportError::file(&beside))?;
         Ok(manifest)
     }
+}
+
+/// The manifest, not under its name yet.
+fn described(path: &Path, manifest: &Manifest) -> io::Result<Draft> {
+    let mut sink = Sink::create(path)?;
+    writeln!(sink, "{:#}", manifest.document())?;
+    sink.close()
 }
 
 fn boxed(writer: impl Writer + 'static) -> Box<dyn Writer> {

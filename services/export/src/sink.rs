@@ -1,4 +1,4 @@
-//! The file that a table is written to. Until it is whole it has another name, so that nobody takes a part for all of it.
+//! The files of an export. Until one is whole it has another name, so that nobody takes a part for all of it.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -24,9 +24,10 @@ struct Partial {
     is_whole: bool,
 }
 
-/// A file that is whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Whole {
+/// A file that is whole and on the disk, and does not have its name yet.
+pub(crate) struct Draft {
+    path: PathBuf,
+    partial: Partial,
     pub(crate) bytes: u64,
     pub(crate) sha256: String,
 }
@@ -49,14 +50,36 @@ impl Sink {
         Ok(Self { file, path: path.to_owned(), partial, hash: Sha256::new(), bytes: 0 })
     }
 
-    /// Gives the file its name, once all of it is on the disk.
-    pub(crate) fn close(mut self) -> io::Result<Whole> {
+    /// Waits until all of it is on the disk.
+    pub(crate) fn close(mut self) -> io::Result<Draft> {
         self.file.flush()?;
         self.file.get_ref().sync_all()?;
+        let Self { path, partial, bytes, hash, .. } = self;
+        Ok(Draft { path, partial, bytes, sha256: hex::encode(hash.finalize()) })
+    }
+}
+
+impl Draft {
+    /// Gives the file its name, which it has after a power failure too.
+    pub(crate) fn publish(mut self) -> io::Result<()> {
         fs::rename(&self.partial.path, &self.path)?;
         self.partial.is_whole = true;
-        Ok(Whole { bytes: self.bytes, sha256: hex::encode(self.hash.finalize()) })
+        sync_names(&self.path)
     }
+}
+
+/// Removes a file if it is there. It stays away after a power failure too.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.and_then(|()| sync_names(path)),
+    }
+}
+
+/// Waits until the names in the directory of this file are on the disk.
+fn sync_names(path: &Path) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 impl Write for Sink {

@@ -106,6 +106,49 @@ fn what_is_there_is_not_written_over_unless_that_is_wanted() {
     assert_eq!(names.len(), 2, "what is not finished leaves nothing: {names:?}");
 }
 
+/// Begins an export over that of [`written`], and finishes it.
+fn written_over(directory: &Path) -> Result<Manifest, ExportError> {
+    let mut export = Export::begin(directory, TABLE, Format::Csv, false, true).unwrap();
+    export.add(vec![row(1), row(2)]).unwrap();
+    export.finish(Provenance::default())
+}
+
+/// What is in the directory, without what something of the test's own stands in the way of.
+fn files(directory: &Path) -> Vec<String> {
+    let names = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
+    let files = names.filter(|entry| entry.file_type().unwrap().is_file());
+    let mut names: Vec<_> = files.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_manifest_that_cannot_be_written_leaves_the_earlier_pair() {
+    let (directory, _) = written(Format::Csv, vec![row(1)]);
+    let read = || ["things.csv", "things.manifest.json"].map(|name| fs::read(directory.path().join(name)).unwrap());
+    let earlier = read();
+    fs::create_dir(directory.path().join("things.manifest.json.partial")).unwrap();
+    let error = written_over(directory.path()).unwrap_err().to_string();
+    assert!(error.contains("things.manifest.json"), "{error}");
+    assert_eq!(read(), earlier);
+    assert_eq!(files(directory.path()), ["things.csv", "things.manifest.json"]);
+}
+
+#[test]
+fn an_earlier_manifest_does_not_stand_beside_a_later_table() {
+    let (directory, _) = written(Format::Csv, vec![row(1)]);
+    // The table cannot get its name: as far as the manifest is concerned, this is where the power failed.
+    let file = directory.path().join("things.csv");
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    let error = written_over(directory.path()).unwrap_err().to_string();
+    assert!(error.contains("things.csv"), "{error}");
+    assert_eq!(files(directory.path()), Vec::<String>::new());
+    fs::remove_dir(&file).unwrap();
+    assert_eq!(written_over(directory.path()).unwrap().rows, 2);
+    assert_eq!(files(directory.path()), ["things.csv", "things.manifest.json"]);
+}
+
 #[test]
 fn a_row_that_does_not_fit_is_an_error_that_names_the_column() {
     let directory = tempfile::tempdir().unwrap();
