@@ -24,7 +24,7 @@ use parsec_actors::supervision::supervise::supervise;
 use parsec_dht::Readiness;
 use parsec_measure::{
     AttemptId, Fleet, FleetGroup, Heard, Measured, Node, NodeId, OutcomeClass, PlannedCheck, RoundId, RoundOutcome,
-    SchedulerId, Share, StoredOperation,
+    SchedulerId, Share,
 };
 use parsec_store::{ClaimChecks, Migrated, NewNode, OtherScheduler, Roster, Row, Store, StoreError};
 use tokio::time::{pause, sleep};
@@ -191,14 +191,6 @@ impl Store for Ledger {
 
     async fn record(&self, rows: &[Row]) -> Result<(), StoreError> {
         self.answer(|books| rows.iter().for_each(|row| books.take(row)))
-    }
-
-    async fn operation(&self, _: AttemptId) -> Result<Option<StoredOperation>, StoreError> {
-        not_asked()
-    }
-
-    async fn recent_operations(&self, _: u32) -> Result<Vec<StoredOperation>, StoreError> {
-        not_asked()
     }
 }
 

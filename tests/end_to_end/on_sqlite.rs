@@ -1,7 +1,7 @@
 //! A deployment of one host: every process has the same SQLite file open.
 
 use parsec_measure::AttemptId;
-use parsec_store::{StoreConfig, connect};
+use parsec_store::{StoreConfig, open_traces};
 use tokio::join;
 
 use crate::deployment::{Server, joining, metrics, network, scheduler, server};
@@ -63,9 +63,9 @@ async fn a_file_that_is_deleted_while_all_have_it_open_is_written_again_and_no_r
     for process in [scheduler, one.process, other.process] {
         assert_eq!(process.terminate().await.code(), 0);
     }
-    let store = connect(&StoreConfig::Sqlite { path: file.path() }).await.unwrap();
+    let traces = open_traces(&StoreConfig::Sqlite { path: file.path() }).await.unwrap();
     for attempt in attempts {
-        let found = store.operation(AttemptId(attempt.parse().unwrap())).await.unwrap();
+        let found = traces.whole(AttemptId(attempt.parse().unwrap())).await.unwrap();
         assert!(found.is_some(), "attempt {attempt} is missing");
     }
 }

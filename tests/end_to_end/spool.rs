@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use parsec_measure::{Attempt, AttemptId, Measured, NodeId, OperationKind, OutcomeClass, Round, RoundId, SchedulerId};
-use parsec_store::{NewNode, Row, ServerPort, Spool, SpoolLimits, Spooling, Store, StoreConfig, connect};
+use parsec_store::{NewNode, Row, ServerPort, Spool, SpoolLimits, Spooling, StoreConfig, Traces, connect, open_traces};
 use parsec_test_support::{database, sqlite_file};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -21,7 +21,7 @@ struct Left {
     stage: Stage,
     url: String,
     directory: TempDir,
-    store: Arc<dyn Store>,
+    traces: Arc<dyn Traces>,
     scheduler: SchedulerId,
     node: NodeId,
 }
@@ -48,7 +48,8 @@ impl Left {
         };
         let node = store.register_node(node).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
-        Self { stage: Stage::begin(), url: url.to_owned(), directory, store, scheduler, node }
+        let traces = open_traces(&url.parse().unwrap()).await.unwrap();
+        Self { stage: Stage::begin(), url: url.to_owned(), directory, traces, scheduler, node }
     }
 
     /// The spool of a process of this test.
@@ -107,7 +108,7 @@ impl Left {
     }
 
     async fn class_of(&self, id: AttemptId) -> Option<OutcomeClass> {
-        let operation = self.store.operation(id).await.unwrap();
+        let operation = self.traces.whole(id).await.unwrap();
         operation.map(|operation| operation.attempt.result.class)
     }
 

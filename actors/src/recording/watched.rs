@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use parsec_measure::{AttemptId, Fleet, FleetGroup, NodeId, PlannedCheck, SchedulerId, StoredOperation};
+use parsec_measure::{Fleet, FleetGroup, NodeId, PlannedCheck, SchedulerId};
 use parsec_store::{ClaimChecks, ClosedTable, Migrated, NewNode, OtherScheduler, Roster, Row, Store, StoreError};
 
 use crate::telemetry::metrics::Metrics;
@@ -104,13 +104,5 @@ impl Store for WatchedStore {
 
     async fn claim_checks(&self, claim: ClaimChecks) -> Result<Vec<PlannedCheck>, StoreError> {
         self.noted(Write, self.store.claim_checks(claim).await)
-    }
-
-    async fn operation(&self, id: AttemptId) -> Result<Option<StoredOperation>, StoreError> {
-        self.store.operation(id).await
-    }
-
-    async fn recent_operations(&self, limit: u32) -> Result<Vec<StoredOperation>, StoreError> {
-        self.store.recent_operations(limit).await
     }
 }

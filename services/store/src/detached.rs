@@ -20,7 +20,7 @@ use diesel::QueryResult;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
-use parsec_measure::{ACTIVE_WITHIN, AttemptId, Fleet, FleetGroup, NodeId, PlannedCheck, SchedulerId, StoredOperation};
+use parsec_measure::{ACTIVE_WITHIN, Fleet, FleetGroup, NodeId, PlannedCheck, SchedulerId};
 use tokio::runtime::Handle;
 use tokio::task::JoinError;
 use tokio::time::timeout;
@@ -29,17 +29,17 @@ use crate::archive::ArchiveQueries;
 use crate::batch::Batch;
 use crate::checks::{CheckQueries, ClaimRow, StoredPlan};
 use crate::closed::ClosedTable;
-use crate::columns::{Address, Key, Names, micros, text};
+use crate::columns::{Address, Names, micros, text};
 use crate::datasets::DatasetQueries;
 use crate::diagnosis::DiagnosisQueries;
 use crate::history::HistoryQueries;
-use crate::operations::{OperationQueries, OperationRow, WholeOperation};
+use crate::operations::OperationQueries;
 use crate::presence::{NodeQueries, NodeRow};
 use crate::prune::PruneQueries;
 use crate::queries::Queries;
 use crate::records::RecordQueries;
 use crate::traced::TraceQueries;
-use crate::{ClaimChecks, MAX_LISTED_OPERATIONS, Migrated, NewNode, OtherScheduler, Roster, Row, Store, StoreError};
+use crate::{ClaimChecks, Migrated, NewNode, OtherScheduler, Roster, Row, Store, StoreError};
 
 /// How long a caller waits: longer than a connection and a statement may take (each back end says how long), so that
 /// they report their own reasons, and short enough to notice a machine that vanished.
@@ -308,17 +308,6 @@ impl<B: Backend> Store for Detached<B> {
         let claim = ClaimRow::from(&claim);
         let claimed = self.write(move |conn| conn.claim_checks(claim.clone()).boxed()).await?;
         claimed.into_iter().map(StoredPlan::read).collect()
-    }
-
-    async fn operation(&self, id: AttemptId) -> Result<Option<StoredOperation>, StoreError> {
-        let found = self.read(move |conn| conn.operation(Key(id.0)).boxed()).await?;
-        found.map(WholeOperation::read).transpose()
-    }
-
-    async fn recent_operations(&self, limit: u32) -> Result<Vec<StoredOperation>, StoreError> {
-        let limit = i64::from(limit.min(MAX_LISTED_OPERATIONS));
-        let rows = self.read(move |conn| conn.traced_operations(limit).boxed()).await?;
-        rows.into_iter().map(OperationRow::read).collect()
     }
 }
 

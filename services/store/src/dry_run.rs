@@ -6,9 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;
-use parsec_measure::{
-    AttemptId, CheckId, Fleet, FleetGroup, NodeId, PlannedCheck, RecordCheck, SchedulerId, StoredOperation,
-};
+use parsec_measure::{CheckId, Fleet, FleetGroup, NodeId, PlannedCheck, RecordCheck, SchedulerId};
 use tracing::info;
 
 use crate::{ClaimChecks, Migrated, NewNode, OtherScheduler, Roster, Row, Store, StoreError};
@@ -121,20 +119,6 @@ impl Store for DryRun {
         let due = planned.keys().take_while(|(due, _)| *due <= claim.now).take(claim.limit as usize);
         let due: Vec<_> = due.copied().collect();
         Ok(due.iter().filter_map(|key| planned.remove(key)).collect())
-    }
-
-    async fn operation(&self, id: AttemptId) -> Result<Option<StoredOperation>, StoreError> {
-        match &self.nodes {
-            Some(store) => store.operation(id).await,
-            None => Ok(None),
-        }
-    }
-
-    async fn recent_operations(&self, limit: u32) -> Result<Vec<StoredOperation>, StoreError> {
-        match &self.nodes {
-            Some(store) => store.recent_operations(limit).await,
-            None => Ok(Vec::new()),
-        }
     }
 }
 

@@ -2,8 +2,7 @@
 //!
 //! This crate alone knows diesel. Others hold an `Arc<dyn Store>`, which [`connect`] gives them.
 //!
-//! - [`Store`]: what can be asked of the database, the rows that go in: [`NewNode`], [`Row`], [`ServerPort`], and what
-//!   comes out again: `StoredOperation`
+//! - [`Store`]: what can be asked of the database, the rows that go in: [`NewNode`], [`Row`], [`ServerPort`]
 //! - [`Roster`]: who is there, and which rows could not be used
 //! - [`Migrated`], [`migration_script`]: what was done to the schema, and the SQL for those who do it themselves
 //! - [`StoreConfig`]: which database, how to reach it, as a value or as a URL
@@ -77,8 +76,8 @@ pub use spool::{
     Adopted, Confirmed, Damage, LateSpool, Mark, Oldest, Recovered, ReplayError, Replayed, SlotReport, Spool,
     SpoolDepth, SpoolError, SpoolLimits, SpoolState, Spooling, inspect, replay,
 };
-pub use store::{ClaimChecks, MAX_LISTED_OPERATIONS, MAX_RECENT_SCHEDULERS, NewNode, NodeFollowUp, Row, Store};
-pub use traced::{Listing, MAX_MEANT, Order, TRACES_AT_ONCE, Traces};
+pub use store::{ClaimChecks, MAX_RECENT_SCHEDULERS, NewNode, NodeFollowUp, Row, Store};
+pub use traced::{Listing, MAX_LISTED_OPERATIONS, MAX_MEANT, Order, TRACES_AT_ONCE, Traces};
 
 use chrono::{DateTime, Utc};
 use detached::Detached;

@@ -78,8 +78,6 @@ pub(crate) struct Listed {
 /// The queries of one connection. Futures must not be dropped half-way: see `detached`.
 pub(crate) trait OperationQueries: Send {
     fn operation(&mut self, id: Key) -> impl Future<Output = QueryResult<Option<WholeOperation>>> + Send;
-    /// The newest ones that have a trace, newest first.
-    fn traced_operations(&mut self, limit: i64) -> impl Future<Output = QueryResult<Vec<OperationRow>>> + Send;
     fn listed(&mut self, listed: Listed) -> impl Future<Output = QueryResult<Vec<OperationRow>>> + Send;
 }
 
@@ -142,15 +140,6 @@ macro_rules! implement_operation_queries {
                         .await
                         .optional()?;
                     Ok(Some(WholeOperation { row, trace, follow_up }))
-                }
-
-                async fn traced_operations(&mut self, limit: i64) -> QueryResult<Vec<OperationRow>> {
-                    rows!()
-                        .filter(operations::trace_id.is_not_null())
-                        .order((operations::started_at.desc(), operations::id.desc()))
-                        .limit(limit)
-                        .load(self)
-                        .await
                 }
 
                 async fn listed(&mut self, listed: Listed) -> QueryResult<Vec<OperationRow>> {

@@ -4,10 +4,7 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use parsec_measure::{
-    Attempt, AttemptId, Fleet, FleetGroup, FollowUp, NodeId, PlannedCheck, RecordCheck, Round, SchedulerId,
-    StoredOperation,
-};
+use parsec_measure::{Attempt, Fleet, FleetGroup, FollowUp, NodeId, PlannedCheck, RecordCheck, Round, SchedulerId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -107,9 +104,6 @@ pub struct ClaimChecks {
     pub limit: u32,
 }
 
-/// How many operations can be listed at once.
-pub const MAX_LISTED_OPERATIONS: u32 = 1_000;
-
 /// How many rows of schedulers are looked at: each start of a scheduler makes one for each of its loops.
 pub const MAX_RECENT_SCHEDULERS: usize = 256;
 
@@ -195,15 +189,4 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::BadRow`] if one of them was written by somebody else and cannot be used.
     async fn claim_checks(&self, claim: ClaimChecks) -> Result<Vec<PlannedCheck>, StoreError>;
-    /// The operation of this attempt, with its trace if that was kept.
-    ///
-    /// # Errors
-    /// [`StoreError::BadRow`] if a newer version has written what this one cannot read.
-    async fn operation(&self, id: AttemptId) -> Result<Option<StoredOperation>, StoreError>;
-    /// The newest operations whose trace was kept, newest first, at most [`MAX_LISTED_OPERATIONS`] of them. Neither
-    /// their traces nor their follow-ups come with them.
-    ///
-    /// # Errors
-    /// As with [`operation`](Self::operation).
-    async fn recent_operations(&self, limit: u32) -> Result<Vec<StoredOperation>, StoreError>;
 }

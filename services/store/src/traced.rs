@@ -22,6 +22,9 @@ pub const TRACES_AT_ONCE: usize = 32;
 /// takes. As many as are read at once then fit in memory, whoever wrote them.
 const MAX_TRACE_CHARS: u32 = 1 << 20;
 
+/// How many operations can be listed at once.
+pub const MAX_LISTED_OPERATIONS: u32 = 1_000;
+
 /// How many operations an ambiguous name is said to mean.
 pub const MAX_MEANT: usize = 6;
 
@@ -43,7 +46,7 @@ pub struct Listing {
     pub outcomes: Vec<OutcomeClass>,
     /// Which first.
     pub order: Order,
-    /// How many at most, and at most [`MAX_LISTED_OPERATIONS`](crate::MAX_LISTED_OPERATIONS).
+    /// How many at most, and at most [`MAX_LISTED_OPERATIONS`].
     pub limit: u32,
 }
 
@@ -60,10 +63,16 @@ pub trait Traces: Archive {
     /// this version cannot read.
     async fn traces(&self, of: &[AttemptId]) -> Result<Vec<(AttemptId, Option<Trace>)>, StoreError>;
     /// Operations, without their traces and follow-ups.
+    ///
+    /// # Errors
+    /// As with [`whole`](Self::whole).
     async fn list(&self, listing: &Listing) -> Result<Vec<StoredOperation>, StoreError>;
     /// The operations whose identity begins or ends like this, at most [`MAX_MEANT`].
     async fn meant(&self, part: &IdPart) -> Result<Vec<AttemptId>, StoreError>;
     /// The operation, with its trace if that was kept.
+    ///
+    /// # Errors
+    /// [`StoreError::BadRow`] if a newer version has written what this one cannot read.
     async fn whole(&self, id: AttemptId) -> Result<Option<StoredOperation>, StoreError>;
 }
 

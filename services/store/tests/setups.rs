@@ -12,7 +12,7 @@ use futures::future::join_all;
 use parsec_measure::{
     Attempt, AttemptId, Measured, NodeId, OperationKind, OutcomeClass, Round, RoundId, RoundOutcome, SchedulerId,
 };
-use parsec_store::{NewNode, Row, ServerPort, StoreConfig, StoreError, connect};
+use parsec_store::{NewNode, Row, ServerPort, StoreConfig, StoreError, connect, open_traces};
 use parsec_test_support::postgres::Postgres;
 use parsec_test_support::{TestDatabase, database};
 use uuid::Uuid;
@@ -77,7 +77,7 @@ async fn all_is_well(config: &StoreConfig) {
     let list = store.roster(&["default".parse().unwrap()]).await.unwrap();
     assert_eq!(list.nodes.iter().map(|heard| heard.node.id).collect::<Vec<_>>(), [node]);
     store.record(&[round(scheduler, node), attempt(2, scheduler, node, r"a\b'c")]).await.unwrap();
-    let read = store.operation(AttemptId(Uuid::from_u128(2))).await.unwrap().unwrap();
+    let read = open_traces(config).await.unwrap().whole(AttemptId(Uuid::from_u128(2))).await.unwrap().unwrap();
     assert_eq!(read.attempt.result.error.as_deref(), Some(r"a\b'c"));
     store.mark_offline(node).await.unwrap();
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use parsec_measure::{
     ACTIVE_WITHIN, Attempt, AttemptId, CheckId, Fleet, FleetGroup, Heard, Node, NodeId, PlannedCheck, RecordCheck,
-    Round, SchedulerId, StoredOperation,
+    Round, SchedulerId,
 };
 use parsec_store::{
     ClaimChecks, Migrated, NewNode, NodeFollowUp, OtherScheduler, Roster, Row, Store, StoreError, UnusableNode,
@@ -366,13 +366,5 @@ impl Store for FakeStore {
         let mut claimed = Vec::new();
         self.finish(Call::ClaimChecks, |content| claimed = content.claim(&claim));
         Ok(claimed)
-    }
-
-    async fn operation(&self, _: AttemptId) -> Result<Option<StoredOperation>, StoreError> {
-        Err(StoreError::Refused("no actor reads operations".to_owned()))
-    }
-
-    async fn recent_operations(&self, _: u32) -> Result<Vec<StoredOperation>, StoreError> {
-        Err(StoreError::Refused("no actor reads operations".to_owned()))
     }
 }

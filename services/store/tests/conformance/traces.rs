@@ -5,19 +5,24 @@ use std::time::Duration;
 
 use parsec_measure::OperationKind::{Provide, Retrieve};
 use parsec_measure::{Attempt, AttemptId, FollowUp, NodeId, OutcomeClass, StoredOperation, WhyKept};
-use parsec_store::{NodeFollowUp, Row, StoreError};
+use parsec_store::{Listing, NodeFollowUp, Order, Row, Selection, StoreError};
 use uuid::Uuid;
 
 use super::database::Database;
 use super::samples::{Pair, at, rows, trace};
 
 async fn operation(database: &Database, id: u128) -> Option<StoredOperation> {
-    database.store.operation(AttemptId(Uuid::from_u128(id))).await.unwrap()
+    database.traces().await.whole(AttemptId(Uuid::from_u128(id))).await.unwrap()
+}
+
+/// The newest operations that have a trace.
+async fn newest(database: &Database, limit: u32) -> Vec<StoredOperation> {
+    let listing = Listing { selection: Selection::default(), outcomes: Vec::new(), order: Order::Newest, limit };
+    database.traces().await.list(&listing).await.unwrap()
 }
 
 async fn listed(database: &Database, limit: u32) -> Vec<u128> {
-    let listed = database.store.recent_operations(limit).await.unwrap();
-    listed.into_iter().map(|operation| operation.attempt.id.0.as_u128()).collect()
+    newest(database, limit).await.into_iter().map(|operation| operation.attempt.id.0.as_u128()).collect()
 }
 
 pub(crate) fn follow_up(pair: Pair, id: u128, attempt: Option<u128>) -> NodeFollowUp {
@@ -132,7 +137,7 @@ pub(crate) async fn traced_operations_are_listed_newest_first(database: &Databas
     assert_eq!(listed(database, 10).await, [4, 1, 3, 2]);
     assert_eq!(listed(database, 2).await, [4, 1]);
     assert_eq!(listed(database, u32::MAX).await.len(), 4);
-    let operation = database.store.recent_operations(3).await.unwrap().remove(2);
+    let operation = newest(database, 3).await.remove(2);
     assert_eq!((operation.attempt.kind, operation.attempt.why_kept), (Provide, Some(WhyKept::Slow)));
     assert_eq!((operation.region.as_str(), operation.attempt.result.trace), ("eu-central-1", None));
 }
@@ -184,7 +189,7 @@ pub(crate) async fn a_trace_that_nobody_wrote_or_of_any_length_is_refused_and_na
     let long = if database.is_postgres() { format!("({long})::JSONB") } else { long };
     for (document, reason) in [("'[1, 2]'", "invalid"), (&long, "characters, at most 16777216 are read")] {
         database.execute(&format!("UPDATE traces SET document = {document}")).await;
-        let error = database.store.operation(AttemptId(Uuid::from_u128(1))).await.unwrap_err();
+        let error = database.traces().await.whole(AttemptId(Uuid::from_u128(1))).await.unwrap_err();
         let StoreError::BadRow(said) = &error else { panic!("{error:?}") };
         assert!(said.contains(reason) && said.contains("00000000-0000-0000-0000-000000000001"), "{said}");
     }
