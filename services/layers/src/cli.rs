@@ -15,8 +15,8 @@ use crate::error::ConfigError;
 mod dashes;
 mod definition;
 
+pub use definition::command_line;
 use definition::{ARGUMENT, id};
-pub use definition::{command_line, other_name};
 
 /// Why there is nothing to run: help was asked for, or something is wrong. Its text is what to print, the last line ended.
 #[derive(Debug, Error)]

@@ -53,6 +53,8 @@ pub struct Key {
     pub name: &'static str,
     /// Its flag, without the dashes.
     pub flag: &'static str,
+    /// The letter that stands for the flag behind one dash. A secret has none: its value is blanked behind its whole name.
+    pub short: Option<char>,
     /// Names that the flag had in earlier generations, still read.
     pub older_flags: &'static [&'static str],
     /// Its current environment variable.
@@ -102,6 +104,7 @@ details! {
     variable: &'static str = variable;
     older: &'static [&'static str] = older;
     older_flags: &'static [&'static str] = older_flags;
+    short: char = Some(short);
     default: &'static str = Some(default);
     found: fn(&Variables) -> Option<String> = Some(found);
     secrecy: Secrecy = secrecy;
@@ -121,6 +124,7 @@ impl Key {
         Self {
             name,
             flag,
+            short: None,
             older_flags: &[],
             variable,
             older: &[],

@@ -27,7 +27,7 @@ mod warnings;
 
 pub use app::{ACTION, App, Argument, Binary, Command, Used, Words};
 pub use clap_complete::Shell;
-pub use cli::{CliError, command_line, completion_script, other_name, words};
+pub use cli::{CliError, command_line, completion_script, words};
 pub use error::{ConfigError, Origin};
 pub use key::{CONFIG, Choice, Form, Key, Kind, Secrecy, Section, Variables, set};
 pub use redact::redacted;

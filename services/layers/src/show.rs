@@ -135,6 +135,7 @@ pub fn schema(table: &[Used]) -> Value {
             "programs": programs,
             "name": key.name,
             "flag": key.flag,
+            "short": key.short,
             "older_flags": key.older_flags,
             "variable": key.variable,
             "older_variables": key.older,

@@ -40,7 +40,7 @@ static PLAY: Section = Section {
             .older_flags(&["dht-server"])
             .help("Answer, too"),
         Key::new(SWITCH, ("play.fullrt", "fullrt", "BOOL"), "TOY_PLAY_FULLRT").help("Know all"),
-        Key::new(NUMBER, ("play.peers", "peers", "N"), "TOY_PLAY_PEERS").default("3").help("How many"),
+        Key::new(NUMBER, ("play.peers", "peers", "N"), "TOY_PLAY_PEERS").short('p').default("3").help("How many"),
         Key::new(NUMBER, ("play.rounds", "rounds", "N"), "TOY_PLAY_ROUNDS").help("How often"),
         Key::new(NUMBER, ("play.luck", "luck", "N"), "TOY_PLAY_LUCK").default("7").idle("there is none").help("Luck"),
     ],
@@ -49,7 +49,10 @@ static PLAY: Section = Section {
 static TELL: Section = Section {
     heading: "Tell",
     global: false,
-    keys: &[Key::new(TEXT, ("tell.format", "format", "FORMAT"), "TOY_TELL_FORMAT").default("text").help("How to tell")],
+    keys: &[Key::new(TEXT, ("tell.format", "format", "FORMAT"), "TOY_TELL_FORMAT")
+        .short('p')
+        .default("text")
+        .help("How to tell")],
 };
 
 const BINARY: Binary = Binary { version: "1.0", exit_codes: &[(0, "well"), (9, "badly")] };
@@ -165,6 +168,22 @@ fn words_are_split_into_command_action_argument_and_flags() {
         assert_eq!(split(line).unwrap_err().is_failure(), is_failure, "{line}");
     }
     command_line(app(), &BINARY).debug_assert();
+}
+
+#[test]
+fn a_letter_stands_for_a_flag_of_each_command_that_has_it() {
+    let flags = |line: &str| {
+        let flags = split(line).unwrap().flags.into_iter();
+        flags.map(|(name, given)| format!("{name}: {given:?}")).collect::<Vec<_>>()
+    };
+    for line in ["toy play -p 6", "toy play -p6", "toy play -p=6", "toy play --peers 6", "toy play -peers 6"] {
+        assert_eq!(flags(line), [r#"play.peers: [("peers", "6")]"#], "{line}");
+    }
+    let both = [r#"play.peers: [("peers", "6")]"#, r#"tell.format: [("format", "x")]"#];
+    assert_eq!(flags("toy tell -p x play -p 6"), both);
+    let refused = split("toy play --p 6").unwrap_err().to_string();
+    assert!(refused.contains("unexpected argument '--p'"), "{refused}");
+    assert!(split("toy play --help").unwrap_err().to_string().contains("-p, --peers <N>"));
 }
 
 #[test]

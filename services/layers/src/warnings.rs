@@ -34,9 +34,7 @@ pub fn warnings(from: &Sources, variables: &Variables) -> Vec<Warning> {
     found.extend(idle(from).into_iter().map(|(made, reason)| format!("{} no effect: {reason}", list(&made))));
     // A command that tells about others takes flags of its own beside theirs.
     let used: Vec<_> = app.describers().chain([command]).flat_map(Command::keys).collect();
-    // Commands may have a flag of the same name, each with a meaning of its own.
-    let means_something = |flag: &str| used.iter().any(|key| key.flags().any(|name| name == flag));
-    let unused = app.keys().filter(|key| !used.contains(key)).flat_map(given).filter(|flag| !means_something(flag));
+    let unused = app.keys().filter(|key| !used.contains(key)).flat_map(given);
     found.extend(unused.map(|flag| format!("flag --{flag} has no effect on `{}`", command.name)));
     found.into_iter().map(Warning).collect()
 }
@@ -96,8 +94,7 @@ fn is_service_link(name: &str, value: &str) -> bool {
 /// What to say of the names that were `used` for a setting, the one first that counts.
 fn older_names(used: Vec<&'static str>, current: &'static str, origin: fn(&'static str) -> Origin) -> Vec<String> {
     let winner = used.first().copied().unwrap_or(current);
-    // One letter is short, not old.
-    let older = used.into_iter().filter(|name| *name != current && name.len() > 1);
+    let older = used.into_iter().filter(|name| *name != current);
     let name = |name| origin(name).place().1;
     older
         .map(|older| match winner == older {

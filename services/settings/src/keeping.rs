@@ -38,7 +38,7 @@ settings! {
     + common: CommonConfig, "What every command has";
     + database: DatabaseConfig, "Where the measurements are";
     + selection: SelectionConfig, "Which of them";
-    directory: PathBuf = ("export.directory", "output", "DIR").default("parsec-export").older_flags(&["o"]), "Where the files are written";
+    directory: PathBuf = ("export.directory", "output", "DIR").default("parsec-export").short('o'), "Where the files are written";
     format: ExportFormat = ("export.format", "format", "FORMAT").default("parquet"), "In which form";
     addresses: bool = ("export.addresses", "addresses", "BOOL"), "Keep the addresses of other peers in traces and errors";
     overwrite: bool = ("export.overwrite", "overwrite", "BOOL"), "Write over the files of an earlier export";

@@ -39,7 +39,8 @@ fn row(key: &Key) -> String {
     let values: Vec<_> = key.choices.iter().map(|(name, _)| format!("`{name}`")).collect();
     let values = if values.is_empty() { String::new() } else { format!(": {}", values.join(", ")) };
     let help = (key.described() + &values).replace('|', "\\|");
-    let flags: Vec<_> = key.flags().map(|flag| format!("`--{flag}`")).collect();
+    let short = key.short.map(|short| format!("`-{short}`"));
+    let flags: Vec<_> = short.into_iter().chain(key.flags().map(|flag| format!("`--{flag}`"))).collect();
     format!("| {} | {} | {name} | {default} | {help} |", flags.join(", "), variables.join(", "))
 }
 

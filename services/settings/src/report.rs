@@ -23,7 +23,7 @@ settings! {
     + common: CommonConfig, "What every command has";
     + database: DatabaseConfig, "Where the measurements are";
     + selection: SelectionConfig, "Which of them; without --since those of seven days";
-    output: Option<PathBuf> = ("report.output", "output", "FILE").older_flags(&["o"]), "Where the report is written; stdout if not given";
+    output: Option<PathBuf> = ("report.output", "output", "FILE").short('o'), "Where the report is written; stdout if not given";
     format: ReportFormat = ("report.format", "format", "FORMAT").default("html"), "How it is written";
     log_axis: bool = ("report.log_axis", "log-axis", "BOOL"), "Axes of distributions go by decades instead of from zero";
     margin: Share = ("report.margin", "margin", "SHARE").default("5%") by share_or_percent, "By how much times may differ and still count as equal";

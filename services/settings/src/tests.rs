@@ -14,7 +14,7 @@ use parsec_measure::StrategyKind;
 use parsec_store::SslMode;
 
 use crate::cli::parse;
-use crate::key::Key;
+use crate::key::{Key, Secrecy};
 use crate::programs::{Program, keys};
 use crate::*;
 
@@ -417,6 +417,13 @@ fn every_row_of_the_table_reaches_the_settings_by_each_of_its_names() {
                 command
             };
             let by_flag = set(run(&format!("{base} --{}={value}", key.flag), &[]), key.flag);
+            if let Some(short) = key.short {
+                let line = format!("{base} -{short}{value}");
+                assert_eq!(set(run(&line, &[]), &line), by_flag);
+                let refused = run(&format!("{base} --{short} {value}"), &[]).unwrap_err();
+                assert!(refused.contains(&format!("unexpected argument '--{short}'")), "{refused}");
+                assert_eq!(key.secrecy, Secrecy::Open, "{line}: what stands behind a letter is not blanked");
+            }
             for flag in key.older_flags {
                 assert_eq!(set(run(&format!("{base} --{flag}={value}"), &[]), flag), by_flag);
             }

@@ -82,7 +82,7 @@ settings! {
     outcomes: Option<Vec<OutcomeClass>> = ("trace.outcome", "outcome", "OUTCOMES"), "Only those that ended like this, also those without a trace";
     format: OutputFormat = ("trace.format", "format", "FORMAT").default("text"), "How it is written";
     export: Option<TraceExport> = ("trace.export", "export", "EXPORT"), "Write the operations with their traces, for other tools";
-    output: Option<PathBuf> = ("trace.output", "output", "FILE").older_flags(&["o"]), "The file that an export is written to, instead of stdout";
+    output: Option<PathBuf> = ("trace.output", "output", "FILE").short('o'), "The file that an export is written to, instead of stdout";
     addresses: bool = ("trace.addresses", "addresses", "BOOL"), "Export the addresses of other peers, too; without it, only their ids";
     => asked: Asked = from.argument(Asked::read)?.unwrap_or(Asked::List), "Which operations";
 }

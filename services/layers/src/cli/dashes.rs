@@ -3,9 +3,9 @@
 use std::ffi::{OsStr, OsString};
 
 use crate::app::App;
-use crate::key::Kind;
+use crate::key::{Key, Kind};
 
-/// The same command line with two dashes before each of our flags, and with a flag and its value as one word where the value
+/// The same command line with two dashes before each of our flags but those of one letter, and with a flag and its value as one word where the value
 /// is a negative number: it is refused as what it is then, not as an unknown flag. Other values stay as they are, also those
 /// that look like flags.
 pub(super) fn doubled(app: &App, args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
@@ -31,9 +31,14 @@ pub(super) fn doubled(app: &App, args: impl IntoIterator<Item = OsString>) -> Ve
     words
 }
 
-/// The flag with two dashes, and whether its value is the next word; `None` if it is none of ours.
+/// The flag with two dashes, or with one if it is short, and whether its value is the next word; `None` if it is none of ours.
 fn flag(app: &App, arg: &OsStr) -> Option<(OsString, bool)> {
     let bare = arg.to_str()?.strip_prefix('-')?;
+    let is_short = |key: &&Key| key.short.is_some_and(|letter| bare.chars().eq([letter]));
+    let mut short = app.keys().filter(is_short).peekable();
+    if short.peek().is_some() {
+        return Some((arg.to_owned(), short.any(|key| key.kind != Kind::Switch)));
+    }
     let bare = bare.strip_prefix('-').unwrap_or(bare);
     let (name, has_value) = bare.split_once('=').map_or((bare, false), |(name, _)| (name, true));
     let mut ours = app.meant_by(name).peekable();
@@ -77,6 +82,10 @@ mod tests {
             ("parsec demo --peers -5 -debug", "parsec demo --peers=-5 --debug"),
             ("parsec demo -rounds -.5", "parsec demo --rounds=-.5"),
             ("parsec demo --debug -5", "parsec demo --debug -5"),
+            ("parsec demo -p -debug -debug", "parsec demo -p -debug --debug"),
+            ("parsec demo -p -5", "parsec demo -p=-5"),
+            ("parsec demo -p5 -debug", "parsec demo -p5 --debug"),
+            ("parsec demo -peers 5", "parsec demo --peers 5"),
         ] {
             assert_eq!(doubled(line), expected);
         }

@@ -80,21 +80,17 @@ fn args(sections: impl Iterator<Item = &'static Section>) -> impl Iterator<Item 
         let flags = section.keys.iter().flat_map(|key| key.flags().map(move |flag| (key, flag)));
         flags.map(|(key, flag)| {
             let hidden = flag != key.flag || key.idle.is_some();
-            arg(key).id(id(key, flag)).long(flag).hide(hidden).help_heading(section.heading)
+            let short = key.short.filter(|_| flag == key.flag);
+            arg(key).id(id(key, flag)).short(short).long(flag).hide(hidden).help_heading(section.heading)
         })
     })
-}
-
-/// What the help says of a second name of a flag. One letter is short, not old.
-pub fn other_name(flag: &str) -> String {
-    if flag.len() == 1 { format!("[short: -{flag}]") } else { format!("[older: --{flag}]") }
 }
 
 fn arg(key: &'static Key) -> Arg {
     let variables = key.variables().collect::<Vec<_>>().join(", ");
     let default = key.default.filter(|default| !default.is_empty());
     let default = default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
-    let older: String = key.older_flags.iter().map(|flag| format!(" {}", other_name(flag))).collect();
+    let older: String = key.older_flags.iter().map(|flag| format!(" [older: --{flag}]")).collect();
     let arg = Arg::new(key.name)
         .value_name(key.placeholder)
         // A password may begin with a dash, as it may with anything.

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use parsec_layers::{command_line, other_name};
+use parsec_layers::command_line;
 use parsec_measure::{Cid, StrategyKind};
 
 use super::*;
@@ -113,7 +113,11 @@ fn the_help_of_a_subcommand_shows_every_setting_it_uses() {
                 assert_eq!(help.contains(&format!("[env: {}", key.variable)), used, "{program:?}: {}", key.name);
                 if used {
                     assert!(help.contains(&format!("--{}", key.flag)) && help.contains(&key.described()), "{help}");
-                    assert!(key.older_flags.iter().all(|flag| help.contains(&other_name(flag))), "{help}");
+                    assert!(key.older_flags.iter().all(|flag| help.contains(&format!("[older: --{flag}]"))), "{help}");
+                    assert!(
+                        key.short.is_none_or(|short| help.contains(&format!("-{short}, --{}", key.flag))),
+                        "{help}"
+                    );
                     assert!(key.variables().all(|name| help.contains(name)), "{help}");
                     assert!(
                         help.contains(&format!("[default: {}]", key.default.unwrap_or_default()))

@@ -198,7 +198,7 @@ fn the_table_for_programs_names_every_setting() {
     assert_eq!(
         *find("server.dht.server_mode"),
         json!({
-            "section": "Server", "programs": ["server", "doctor"], "name": "server.dht.server_mode", "flag": "server-mode",
+            "section": "Server", "programs": ["server", "doctor"], "name": "server.dht.server_mode", "flag": "server-mode", "short": null,
             "older_flags": ["dht-server"], "variable": "PARSEC_SERVER_DHT_SERVER_MODE",
             "older_variables": ["PARSEC_SERVER_DHT_SERVER"], "kind": "switch", "values": [], "default": "false", "secret": false,
             "no_effect": null
@@ -206,5 +206,6 @@ fn the_table_for_programs_names_every_setting() {
     );
     assert_eq!(find("database.password")["secret"], true);
     assert_eq!(find("aws.region")["default"], Value::Null);
+    assert_eq!(find("report.output")["short"], "o");
     assert_eq!(find("server.level_db")["no_effect"], "provider records are kept in memory");
 }
