@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
+use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::result::Error as QueryError;
 use diesel::sql_types::{BigInt, Bool};
+use diesel::sqlite::Sqlite;
 use diesel_async::RunQueryDsl;
 use parsec_measure::{Attempt, AttemptId, FollowUp, Measured, NodeId, RoundId, SchedulerId, StoredOperation};
 
@@ -17,7 +19,7 @@ use crate::StoreError;
 use crate::columns::Key;
 use crate::connection::AsyncSqliteConnection;
 use crate::figures::{FigureColumns, figure_columns, read};
-use crate::selection::{Selected, is_selected};
+use crate::selection::{Selected, is_selected, is_selected_at_any_time};
 use crate::session::Session;
 use crate::traced::Order;
 
@@ -70,6 +72,8 @@ pub(crate) struct WholeOperation {
 #[derive(Debug, Clone)]
 pub(crate) struct Listed {
     pub(crate) selected: Selected,
+    /// Whether all times are selected.
+    pub(crate) at_any_time: bool,
     pub(crate) outcomes: Vec<String>,
     pub(crate) order: Order,
     pub(crate) limit: i64,
@@ -82,7 +86,7 @@ pub(crate) trait OperationQueries: Send {
 }
 
 macro_rules! implement_operation_queries {
-    (for $connection:ty, on $schema:ident) => {
+    (for $connection:ty, of $backend:ty, on $schema:ident) => {
         const _: () = {
             use parsec_schema::$schema::{follow_ups, nodes_ecs, operations, traces};
 
@@ -143,29 +147,33 @@ macro_rules! implement_operation_queries {
                 }
 
                 async fn listed(&mut self, listed: Listed) -> QueryResult<Vec<OperationRow>> {
-                    let Listed { selected, outcomes, order, limit } = listed;
-                    let any_outcome = outcomes.is_empty().into_sql::<Bool>();
-                    let is_traced = any_outcome.and(operations::trace_id.is_not_null());
-                    let rows = rows!()
-                        .filter(is_selected!(operations, nodes_ecs, selected))
-                        .filter(is_traced.or(operations::outcome.eq_any(outcomes)))
-                        .limit(limit);
-                    match order {
-                        Order::Newest => {
-                            rows.order((operations::started_at.desc(), operations::id.desc())).load(self).await
-                        }
-                        Order::Slowest => {
-                            rows.order((operations::duration_seconds.desc(), operations::id.desc())).load(self).await
-                        }
-                    }
+                    let Listed { selected, at_any_time, outcomes, order, limit } = listed;
+                    // The statement says no more than what is asked for: a database takes the indexes of operations with traces only
+                    // for statements that are about these whatever is bound, and the one by duration only if no times are compared.
+                    let rows = rows!().into_boxed::<$backend>().limit(limit);
+                    let rows = if at_any_time {
+                        rows.filter(is_selected_at_any_time!(operations, nodes_ecs, selected))
+                    } else {
+                        rows.filter(is_selected!(operations, nodes_ecs, selected))
+                    };
+                    let rows = if outcomes.is_empty() {
+                        rows.filter(operations::trace_id.is_not_null())
+                    } else {
+                        rows.filter(operations::outcome.eq_any(outcomes))
+                    };
+                    let rows = match order {
+                        Order::Newest => rows.order((operations::started_at.desc(), operations::id.desc())),
+                        Order::Slowest => rows.order((operations::duration_seconds.desc(), operations::id.desc())),
+                    };
+                    rows.load(self).await
                 }
             }
         };
     };
 }
 
-implement_operation_queries!(for Session, on postgres);
-implement_operation_queries!(for AsyncSqliteConnection, on sqlite);
+implement_operation_queries!(for Session, of Pg, on postgres);
+implement_operation_queries!(for AsyncSqliteConnection, of Sqlite, on sqlite);
 
 impl WholeOperation {
     /// In the terms of the domain.
@@ -237,3 +245,6 @@ fn bad(id: Key, error: &dyn Display) -> StoreError {
 fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,16 +71,24 @@ fn key_at(time: DateTime<Utc>) -> Key {
 /// Whether an operation, joined with its node, is selected.
 macro_rules! is_selected {
     ($operations:ident, $nodes:ident, $selected:expr) => {{
-        let Selected { since, until, after, before, fleets, regions, kind } = $selected;
+        let selected: Selected = $selected;
+        let in_time = $operations::started_at.ge(selected.since).and($operations::started_at.lt(selected.until));
+        ($operations::id.gt(selected.after).and($operations::id.lt(selected.before)).and(in_time))
+            .and($crate::selection::is_selected_at_any_time!($operations, $nodes, selected))
+    }};
+}
+
+/// The same of all times.
+macro_rules! is_selected_at_any_time {
+    ($operations:ident, $nodes:ident, $selected:expr) => {{
+        let Selected { fleets, regions, kind, .. } = $selected;
         let any_fleet = fleets.is_empty().into_sql::<Bool>();
         let any_region = regions.is_empty().into_sql::<Bool>();
         let any_kind = kind.is_none().into_sql::<Bool>();
-        let in_time = $operations::started_at.ge(since).and($operations::started_at.lt(until));
-        ($operations::id.gt(after).and($operations::id.lt(before)).and(in_time))
-            .and(any_fleet.or($nodes::fleet.eq_any(fleets)))
+        (any_fleet.or($nodes::fleet.eq_any(fleets)))
             .and(any_region.or($nodes::region.eq_any(regions)))
             .and(any_kind.or($operations::kind.eq(kind.unwrap_or_default())))
     }};
 }
 
-pub(crate) use is_selected;
+pub(crate) use {is_selected, is_selected_at_any_time};
