@@ -7,6 +7,7 @@ mod columns;
 
 use chrono::TimeDelta;
 use diesel::QueryResult;
+use diesel::result::Error as QueryError;
 use diesel::sql_query;
 use diesel::sql_types::{Text, Timestamptz, TimestamptzSqlite, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
@@ -16,6 +17,7 @@ use crate::StoreError;
 use crate::columns::Key;
 use crate::connection::AsyncSqliteConnection;
 use crate::lines::{Dialect, Line, POSTGRES, SQLITE, json};
+use crate::reason::{Reasons, refused};
 use crate::selection::{IDENTITY_SLACK, Selected, Selection};
 use crate::session::Session;
 
@@ -272,14 +274,11 @@ pub(crate) fn read(dataset: Dataset, lines: Vec<Line>, next: Option<Key>) -> Res
 }
 
 /// A database that was not brought up to date lacks the view: whoever reads it may not make it.
-pub(crate) fn explained(dataset: Dataset, error: StoreError) -> StoreError {
+pub(crate) fn explained(dataset: Dataset, reasons: &impl Reasons, error: QueryError) -> QueryError {
     let view = dataset.view();
-    let is_missing =
-        |reason: &str| reason.contains(view) && (reason.contains("does not exist") || reason.contains("no such table"));
-    match error {
-        StoreError::Query(reason) | StoreError::BadRow(reason) if is_missing(&reason) => {
-            StoreError::Refused(format!("it lacks the view {view}: bring it up to date with `parsec migrate`"))
-        }
-        error => error,
+    if reasons.lacks(view, &error) {
+        refused(format!("it lacks the view {view}: bring it up to date with `parsec migrate`"))
+    } else {
+        error
     }
 }

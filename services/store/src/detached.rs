@@ -37,6 +37,7 @@ use crate::operations::OperationQueries;
 use crate::presence::{NodeQueries, NodeRow};
 use crate::prune::PruneQueries;
 use crate::queries::Queries;
+use crate::reason::Reasons;
 use crate::records::RecordQueries;
 use crate::traced::TraceQueries;
 use crate::{ClaimChecks, Migrated, NewNode, OtherScheduler, Roster, Row, Store, StoreError};
@@ -60,7 +61,8 @@ pub(crate) trait Backend: Send + Sync + 'static {
         + PruneQueries
         + TraceQueries
         + HistoryQueries
-        + DiagnosisQueries;
+        + DiagnosisQueries
+        + Reasons;
 
     /// For how long a call that was answered stands for a check.
     const TRUSTED: Duration;

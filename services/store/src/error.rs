@@ -32,6 +32,13 @@ pub enum StoreError {
 impl From<QueryError> for StoreError {
     fn from(error: QueryError) -> Self {
         use DatabaseErrorKind as Kind;
+        let error = match error {
+            QueryError::QueryBuilderError(packed) => match packed.downcast::<Self>() {
+                Ok(error) => return *error,
+                Err(other) => QueryError::QueryBuilderError(other),
+            },
+            error => error,
+        };
         match &error {
             QueryError::DatabaseError(kind, information) => match kind {
                 Kind::UnableToSendCommand
@@ -70,7 +77,12 @@ impl From<deadpool::PoolError> for StoreError {
 impl StoreError {
     /// Packs the error so that it survives the way through diesel's pool; unpacked by `From<PoolError>`.
     pub(crate) fn into_connection_error(self) -> ConnectionError {
-        ConnectionError::CouldntSetupConfiguration(QueryError::QueryBuilderError(Box::new(self)))
+        ConnectionError::CouldntSetupConfiguration(self.into_query_error())
+    }
+
+    /// Packs what a query knows better than diesel; unpacked by `From<QueryError>`.
+    pub(crate) fn into_query_error(self) -> QueryError {
+        QueryError::QueryBuilderError(Box::new(self))
     }
 }
 
@@ -116,6 +128,14 @@ mod tests {
         let error = StoreError::Refused("no TLS".to_owned());
         let pooled = PoolError::ConnectionError(error.clone().into_connection_error());
         assert_eq!(StoreError::from(deadpool::PoolError::Backend(pooled)), error);
+    }
+
+    #[test]
+    fn what_a_query_says_itself_comes_out_unchanged() {
+        let error = StoreError::Refused("no view".to_owned());
+        assert_eq!(StoreError::from(error.clone().into_query_error()), error);
+        let other = QueryError::QueryBuilderError("why".into());
+        assert_eq!(StoreError::from(other), StoreError::Query("why".to_owned()));
     }
 
     #[test]

@@ -45,6 +45,7 @@ mod postgres;
 mod presence;
 mod prune;
 mod queries;
+mod reason;
 mod records;
 mod refused;
 mod roster;

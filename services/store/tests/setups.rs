@@ -12,7 +12,10 @@ use futures::future::join_all;
 use parsec_measure::{
     Attempt, AttemptId, Measured, NodeId, OperationKind, OutcomeClass, Round, RoundId, RoundOutcome, SchedulerId,
 };
-use parsec_store::{NewNode, Row, ServerPort, StoreConfig, StoreError, connect, open_traces};
+use parsec_store::{
+    Dataset, NewNode, PrunedTable, Row, Selection, ServerPort, StoreConfig, StoreError, connect, open_archive,
+    open_pruning, open_traces,
+};
 use parsec_test_support::postgres::Postgres;
 use parsec_test_support::{TestDatabase, database};
 use uuid::Uuid;
@@ -230,4 +233,40 @@ async fn a_unix_socket_is_used_whatever_is_asked_for_tls() {
         let directory = server.directory().display();
         works(&format!("postgres://parsec@localhost:{port}/postgres?host={directory}&sslmode={mode}")).await;
     }
+}
+
+/// No server of this machine has to have the locale: what it would answer is said by functions.
+#[tokio::test]
+async fn what_to_do_is_told_also_where_the_server_speaks_german() {
+    let database = database().await;
+    let config: StoreConfig = database.url().parse().unwrap();
+    let store = connect(&config).await.unwrap();
+    store.migrate().await.unwrap();
+    let node = store.register_node(new_node()).await.unwrap();
+    let scheduler =
+        store.register_scheduler(&"default".parse().unwrap(), serde_json::json!({}), Utc::now()).await.unwrap();
+    store.record(&[round(scheduler, node), attempt(2, scheduler, node, "why")]).await.unwrap();
+    let set_up = "CREATE FUNCTION missing() RETURNS BOOLEAN LANGUAGE plpgsql AS \
+                  $$ BEGIN RAISE 'Relation »v_rounds« existiert nicht' USING ERRCODE = '42P01'; END $$; \
+                  ALTER VIEW v_rounds RENAME TO v_played; \
+                  CREATE VIEW v_rounds AS SELECT * FROM v_played WHERE missing(); \
+                  CREATE FUNCTION denied() RETURNS TRIGGER LANGUAGE plpgsql AS \
+                  $$ BEGIN RAISE 'keine Berechtigung für Tabelle operations' USING ERRCODE = '42501'; END $$; \
+                  CREATE TRIGGER denied BEFORE DELETE ON operations EXECUTE FUNCTION denied()";
+    database.client().await.batch_execute(set_up).await.unwrap();
+    let refused = |error| match error {
+        StoreError::Refused(reason) => reason,
+        other => panic!("{other:?}"),
+    };
+    let archive = open_archive(&config).await.unwrap();
+    let error = archive.dataset(Dataset::Rounds, &Selection::default(), None).await.unwrap_err();
+    assert_eq!(refused(error), "it lacks the view v_rounds: bring it up to date with `parsec migrate`");
+
+    let pruning = open_pruning(&config, true).await.unwrap();
+    let soon = Utc::now() + Duration::from_secs(60);
+    let old = pruning.old_rows(PrunedTable::Operations, soon, None).await.unwrap();
+    let error = pruning.delete(PrunedTable::Operations, soon, old.last.unwrap()).await.unwrap_err();
+    let reason = refused(error);
+    assert!(reason.starts_with("keine Berechtigung für Tabelle operations: run `parsec prune` as"), "{reason}");
+    assert!(reason.ends_with("GRANT DELETE ON operations"), "{reason}");
 }

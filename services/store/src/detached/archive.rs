@@ -81,8 +81,15 @@ impl<B: Backend> Archive for Detached<B> {
         after: Option<PageEnd>,
     ) -> Result<DatasetPage, StoreError> {
         let range = dataset.range(selection, after);
-        let page = self.read(move |conn| conn.page(dataset, range.clone()).boxed()).await;
-        let (lines, next) = page.map_err(|error| datasets::explained(dataset, error))?;
+        let page = self.read(move |conn| {
+            let range = range.clone();
+            async move {
+                let page = conn.page(dataset, range).await;
+                page.map_err(|error| datasets::explained(dataset, conn, error))
+            }
+            .boxed()
+        });
+        let (lines, next) = page.await?;
         datasets::read(dataset, lines, next)
     }
 
