@@ -157,17 +157,15 @@ pub struct Half {
     pub side: Side,
 }
 
-/// One half, out of the settings `compare.a` or `compare.b` and those beside it. One of them has to be made.
+/// One half, out of the setting of this name, `compare.a` or `compare.b`, and those beside it. One of them has to be made; of
+/// file and database at most one is there, because they are rivals.
 fn half(
     from: &Sources,
-    [name, file_name, database_name]: [&'static str; 3],
+    name: &str,
     (side, file, database): (Option<&Side>, Option<&Path>, Option<&Secret>),
 ) -> Result<Half, ConfigError> {
     let place = match (file, database) {
-        (Some(_), Some(_)) => {
-            return Err(ConfigError::Both(from.origin(file_name).clone(), from.origin(database_name).clone()));
-        }
-        (Some(file), None) => Place::File(file.to_owned()),
+        (Some(file), _) => Place::File(file.to_owned()),
         (None, Some(url)) => Place::OtherDatabase(url.clone()),
         (None, None) if side.is_none() => return Err(ConfigError::Missing(from.key(name))),
         (None, None) => Place::Database,
@@ -213,13 +211,13 @@ settings! {
     + database: DatabaseConfig, "Where the measurements are";
     + selection: SelectionConfig, "Which of them, on both sides";
     a: Option<Side> = ("compare.a", "a", "SIDE"), "What to compare with, such as fleet=default";
-    a_file: Option<PathBuf> = ("compare.a_file", "a-file", "FILE"), "Run to compare with, as `bench --save` and `demo --save` write it";
-    a_database: Option<Secret> = ("compare.a_database", "a-database", "URL").secrecy(Secrecy::SecretInUrl) by database_url,
-        "Database to compare with, if it is another one";
+    a_file: Option<PathBuf> = ("compare.a_file", "a-file", "FILE").rivals(&["compare.a_database"]), "Run to compare with, as `bench --save` and `demo --save` write it";
+    a_database: Option<Secret> = ("compare.a_database", "a-database", "URL").secrecy(Secrecy::SecretInUrl)
+        .rivals(&["compare.a_file"]) by database_url, "Database to compare with, if it is another one";
     b: Option<Side> = ("compare.b", "b", "SIDE"), "What to compare, such as fleet=optprov";
-    b_file: Option<PathBuf> = ("compare.b_file", "b-file", "FILE"), "Run to compare";
-    b_database: Option<Secret> = ("compare.b_database", "b-database", "URL").secrecy(Secrecy::SecretInUrl) by database_url,
-        "Database to compare, if it is another one";
+    b_file: Option<PathBuf> = ("compare.b_file", "b-file", "FILE").rivals(&["compare.b_database"]), "Run to compare";
+    b_database: Option<Secret> = ("compare.b_database", "b-database", "URL").secrecy(Secrecy::SecretInUrl)
+        .rivals(&["compare.b_file"]) by database_url, "Database to compare, if it is another one";
     by: Option<Vec<Dimension>> = ("compare.by", "by", "DIMENSIONS"),
         "Compare within each region, day, …, instead of as a whole; two files are compared within each fleet unless a side names one";
     margin: Share = ("compare.margin", "margin", "SHARE").default("5%") by share_or_percent, "By how much times may differ and still count as equal";
@@ -227,8 +225,8 @@ settings! {
         "By how much success rates may differ and still count as equal, in percentage points";
     format: CompareFormat = ("compare.format", "format", "FORMAT").default("text"), "How the result is written";
     => halves: [Half; 2] = [
-        half(from, ["compare.a", "compare.a_file", "compare.a_database"], (a.as_ref(), a_file.as_deref(), a_database.as_ref()))?,
-        half(from, ["compare.b", "compare.b_file", "compare.b_database"], (b.as_ref(), b_file.as_deref(), b_database.as_ref()))?,
+        half(from, "compare.a", (a.as_ref(), a_file.as_deref(), a_database.as_ref()))?,
+        half(from, "compare.b", (b.as_ref(), b_file.as_deref(), b_database.as_ref()))?,
     ], "Both sides: what to compare with, and what to compare";
 }
 
@@ -257,6 +255,8 @@ mod tests {
     use chrono::TimeZone;
 
     use super::*;
+    use crate::programs::Command;
+    use crate::tests::{file, run};
 
     #[test]
     fn a_moment_is_a_day_a_time_or_how_long_ago() {
@@ -289,6 +289,25 @@ mod tests {
         ] {
             let error = <Side as Value>::read(text).unwrap_err();
             assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn of_the_file_and_the_database_of_a_side_the_one_in_the_higher_place_is_compared() {
+        let (_dir, path) = file("p.toml", "[compare]\na_file = 'main.json'\nb_database = 'sqlite:b.db'\n");
+        let places = |line: &str| match run(&format!("compare --config {} {line}", path.display()), &[]) {
+            Ok((Command::Compare(config), _)) => Ok(config.halves.map(|half| half.place)),
+            Ok(other) => panic!("{line}: {other:?}"),
+            Err(refused) => Err(refused),
+        };
+        let database = |url: &str| Place::OtherDatabase(Secret::new(url));
+        assert_eq!(places(""), Ok([Place::File("main.json".into()), database("sqlite:b.db")]));
+        let swapped = places("--a-database sqlite:a.db --b-file branch.json");
+        assert_eq!(swapped, Ok([database("sqlite:a.db"), Place::File("branch.json".into())]));
+        for side in ["a", "b"] {
+            let refused = places(&format!("--{side}-file x.json --{side}-database sqlite:x.db")).unwrap_err();
+            let both = format!("flag --{side}-file and flag --{side}-database are both set; set only one of them");
+            assert_eq!(refused, format!("error: {both}"));
         }
     }
 
