@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use config::{Config, FileFormat, Value, ValueKind};
 use parsec_measure::harmless;
@@ -217,22 +217,28 @@ fn read_bounded(path: &Path, max: u64) -> Result<String, String> {
     if text.len() as u64 > max { Err(format!("it has more than {max} bytes")) } else { Ok(text) }
 }
 
-/// The settings that a file makes.
+/// The settings that a file makes: those that are found in it, and nothing else may be there.
 fn known_keys(app: &App, path: &Path, content: &Config) -> Result<Vec<&'static str>, ConfigError> {
-    let mut found = Vec::new();
-    leaves("", &content.cache, &mut found);
     let names = || app.keys().map(|key| key.name).filter(|name| *name != CONFIG);
-    let known = |name: String| {
-        let unknown = || ConfigError::UnknownKey(PathBuf::from(path), name.clone(), did_you_mean(&name, names()));
-        names().find(|known| *known == name).ok_or_else(unknown)
-    };
-    found.into_iter().map(known).collect()
+    let made: Vec<_> = names().filter(|name| find(&content.cache, name).is_some()).collect();
+    let mut written = Vec::new();
+    leaves(None, &content.cache, &mut written);
+    match written.into_iter().find(|name| !made.contains(&name.as_str())) {
+        Some(name) => {
+            let guess = did_you_mean(&name, names());
+            Err(ConfigError::UnknownKey(path.to_owned(), name, guess))
+        }
+        None => Ok(made),
+    }
 }
 
-fn leaves(path: &str, value: &Value, found: &mut Vec<String>) {
-    let ValueKind::Table(table) = &value.kind else { return found.push(path.to_owned()) };
+/// The keys of a file as TOML writes them: a name with a dot in it is one name, and stands in quotes.
+fn leaves(path: Option<&str>, value: &Value, found: &mut Vec<String>) {
+    let ValueKind::Table(table) = &value.kind else { return found.extend(path.map(str::to_owned)) };
     for (name, value) in table {
-        leaves(&if path.is_empty() { name.clone() } else { format!("{path}.{name}") }, value, found);
+        let is_bare = !name.is_empty() && !name.contains('.');
+        let name = if is_bare { name.clone() } else { format!("{name:?}") };
+        leaves(Some(&path.map_or(name.clone(), |path| format!("{path}.{name}"))), value, found);
     }
 }
 

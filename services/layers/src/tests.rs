@@ -39,7 +39,7 @@ static PLAY: Section = Section {
         Key::new(SWITCH, ("play.serving", "server-mode", "BOOL"), "TOY_PLAY_SERVING")
             .older_flags(&["dht-server"])
             .help("Answer, too"),
-        Key::new(SWITCH, ("play.fullrt", "fullrt", "BOOL"), "TOY_PLAY_FULLRT").help("Know all"),
+        Key::new(SWITCH, ("play.dht.fullrt", "fullrt", "BOOL"), "TOY_PLAY_FULLRT").help("Know all"),
         Key::new(NUMBER, ("play.peers", "peers", "N"), "TOY_PLAY_PEERS").short('p').default("3").help("How many"),
         Key::new(NUMBER, ("play.rounds", "rounds", "N"), "TOY_PLAY_ROUNDS").help("How often"),
         Key::new(NUMBER, ("play.luck", "luck", "N"), "TOY_PLAY_LUCK").default("7").idle("there is none").help("Luck"),
@@ -123,7 +123,7 @@ fn each_layer_wins_over_those_below_it_and_the_origin_is_remembered() {
         ("play.peers", "6", Origin::Flag("peers")),
         ("play.rounds", "5", Origin::Variable("TOY_PLAY_ROUNDS")),
         ("play.fleet", "file", Origin::File(path.clone(), "play.fleet")),
-        ("play.fullrt", "false", Origin::Default("play.fullrt")),
+        ("play.dht.fullrt", "false", Origin::Default("play.dht.fullrt")),
     ] {
         assert_eq!(from.optional(name, from.key(name).meaning), Ok(Some(expected.to_owned())));
         assert_eq!(from.origin(name), &origin);
@@ -149,6 +149,25 @@ fn what_cannot_be_used_is_named_with_its_place_and_what_would_be_right() {
     let (_dir, path) = file("toy.toml", "[play]\npears = 1\n");
     let refused = merged(&format!("toy play --config {}", path.display()), &[]).unwrap_err();
     assert!(refused.ends_with("unknown key `play.pears`; did you mean `play.peers`?"), "{refused}");
+}
+
+#[test]
+fn a_name_in_quotes_is_one_name_and_no_path() {
+    let fullrt = |content: &str| {
+        let (_dir, path) = file("toy.toml", content);
+        value(&format!("toy play --config {}", path.display()), &[], "play.dht.fullrt")
+    };
+    for content in ["play.dht.fullrt = true", "[play]\n'dht'.'fullrt' = true", "'play.dht.fullrt' = true"] {
+        assert_eq!(fullrt(content), Ok(Some("true".to_owned())), "{content}");
+    }
+    for (content, said) in [
+        ("[play]\n'dht.fullrt' = true", "unknown key `play.\"dht.fullrt\"`; did you mean `play.dht.fullrt`?"),
+        ("['']\nplay.dht.fullrt = true", "unknown key `\"\".play.dht.fullrt`; did you mean `play.dht.fullrt`?"),
+        ("[play]\n'' = true", "unknown key `play.\"\"`"),
+    ] {
+        let refused = fullrt(content).expect_err(content);
+        assert!(refused.ends_with(said), "{refused}");
+    }
 }
 
 #[test]
@@ -231,7 +250,7 @@ fn what_is_shown_as_a_file_means_the_same_when_it_is_read() {
     assert!(text.contains("\n# password = \"***\" # flag --db-password\n") && text.contains("# play.luck"), "{text}");
     let (_dir, path) = file("toy.toml", &text);
     let (again, _) = merged(&format!("toy play --config {}", path.display()), &[]).unwrap();
-    for name in ["play.peers", "play.fullrt", "play.fleet", "play.rounds"] {
+    for name in ["play.peers", "play.dht.fullrt", "play.fleet", "play.rounds"] {
         let read = |from: &Sources| from.optional(name, from.key(name).meaning);
         assert_eq!(read(&again), read(&from), "{name}:\n{text}");
     }
