@@ -33,5 +33,5 @@ pub use key::{CONFIG, Choice, Form, Key, Kind, Secrecy, Section, Variables, set}
 pub use redact::redacted;
 pub use secrecy::Secret;
 pub use show::{Setting, schema, table, toml};
-pub use sources::{Sources, secret_in_file};
+pub use sources::{Sources, not_a_pipe, secret_again};
 pub use warnings::{Warning, warnings};

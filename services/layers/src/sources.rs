@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::io::Read as _;
 use std::path::Path;
 
-use config::{Config, FileFormat, Value, ValueKind};
+use config::{Config, FileFormat, Source as _, Value, ValueKind};
 use parsec_measure::harmless;
 
 use crate::app::{App, Words};
@@ -68,7 +68,7 @@ impl Sources {
                 return Err(unusable(&origins[CONFIG], path, NOT_UTF8.to_owned()));
             }
             let path = Path::new(&**path);
-            let content = read_config(path, &origins[CONFIG])?;
+            let content = read_config(app, path, &origins[CONFIG])?;
             for name in known_keys(app, path, &content)? {
                 let made = origins.get_mut(name).filter(|origin| origin.rank() == 0);
                 made.into_iter().for_each(|origin| *origin = Origin::File(path.to_owned(), name));
@@ -177,10 +177,27 @@ impl Sources {
 ///
 /// # Errors
 /// What is wrong with the file; nothing of its content is repeated.
-pub fn secret_in_file(path: &Path) -> Result<String, String> {
+fn secret_in_file(path: &Path) -> Result<String, String> {
     let mut secret = read_bounded(path, MAX_SECRET_BYTES)?;
     secret.truncate(secret.trim_end_matches(['\r', '\n']).len());
     if secret.is_empty() { Err("it is empty; expected a secret in it".to_owned()) } else { Ok(secret) }
+}
+
+/// The secret in a file that is read once more while the program runs. A pipe from which it came then has nothing more.
+///
+/// # Errors
+/// What is wrong with the file; nothing of its content is repeated.
+pub fn secret_again(path: &Path) -> Result<String, String> {
+    not_a_pipe(path).and_then(|()| secret_in_file(path))
+}
+
+/// Opening a pipe would block until somebody writes into it.
+///
+/// # Errors
+/// That it is no regular file.
+pub fn not_a_pipe(path: &Path) -> Result<(), String> {
+    let is_file = path.metadata().map_err(|error| error.to_string())?.is_file();
+    if is_file { Ok(()) } else { Err("it is not a regular file".to_owned()) }
 }
 
 /// A value in this place that cannot be used, for this reason.
@@ -198,7 +215,7 @@ fn with_remedy(origin: &Origin, text: &str, reason: String) -> String {
     }
 }
 
-fn read_config(path: &Path, origin: &Origin) -> Result<Config, ConfigError> {
+fn read_config(app: &App, path: &Path, origin: &Origin) -> Result<Config, ConfigError> {
     let failed = |reason| ConfigError::File(origin.clone(), path.to_owned(), reason);
     let format = match path.extension().and_then(|extension| extension.to_str()) {
         Some("toml") => FileFormat::Toml,
@@ -207,7 +224,12 @@ fn read_config(path: &Path, origin: &Origin) -> Result<Config, ConfigError> {
     };
     let text = read_bounded(path, MAX_FILE_BYTES).map_err(failed)?;
     let source = config::File::from_str(&text, format);
-    Config::builder().add_source(source).build().map_err(|error| failed(error.to_string().trim().to_owned()))
+    let unread = |error: config::ConfigError| failed(error.to_string().trim().to_owned());
+    // `config` would take `x[9]` for the tenth item of a list, and make room for as many: a file could ask for all memory.
+    if let Some(name) = source.collect().map_err(unread)?.into_keys().find(|name| name.contains('[')) {
+        return Err(unknown_key(app, path, as_in_a_file(&name)));
+    }
+    Config::builder().add_source(source).build().map_err(unread)
 }
 
 fn read_bounded(path: &Path, max: u64) -> Result<String, String> {
@@ -219,27 +241,37 @@ fn read_bounded(path: &Path, max: u64) -> Result<String, String> {
 
 /// The settings that a file makes: those that are found in it, and nothing else may be there.
 fn known_keys(app: &App, path: &Path, content: &Config) -> Result<Vec<&'static str>, ConfigError> {
-    let names = || app.keys().map(|key| key.name).filter(|name| *name != CONFIG);
-    let made: Vec<_> = names().filter(|name| find(&content.cache, name).is_some()).collect();
+    let made: Vec<_> = file_keys(app).filter(|name| find(&content.cache, name).is_some()).collect();
     let mut written = Vec::new();
     leaves(None, &content.cache, &mut written);
     match written.into_iter().find(|name| !made.contains(&name.as_str())) {
-        Some(name) => {
-            let guess = did_you_mean(&name, names());
-            Err(ConfigError::UnknownKey(path.to_owned(), name, guess))
-        }
+        Some(name) => Err(unknown_key(app, path, name)),
         None => Ok(made),
     }
+}
+
+/// The keys that a file may hold.
+fn file_keys(app: &App) -> impl Iterator<Item = &'static str> + use<'_> {
+    app.keys().map(|key| key.name).filter(|name| *name != CONFIG)
+}
+
+fn unknown_key(app: &App, path: &Path, name: String) -> ConfigError {
+    let guess = did_you_mean(&name, file_keys(app));
+    ConfigError::UnknownKey(path.to_owned(), name, guess)
 }
 
 /// The keys of a file as TOML writes them: a name with a dot in it is one name, and stands in quotes.
 fn leaves(path: Option<&str>, value: &Value, found: &mut Vec<String>) {
     let ValueKind::Table(table) = &value.kind else { return found.extend(path.map(str::to_owned)) };
     for (name, value) in table {
-        let is_bare = !name.is_empty() && !name.contains('.');
-        let name = if is_bare { name.clone() } else { format!("{name:?}") };
+        let name = as_in_a_file(name);
         leaves(Some(&path.map_or(name.clone(), |path| format!("{path}.{name}"))), value, found);
     }
+}
+
+fn as_in_a_file(name: &str) -> String {
+    let is_bare = !name.is_empty() && !name.contains(['.', '[']);
+    if is_bare { name.to_owned() } else { format!("{name:?}") }
 }
 
 fn find<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {

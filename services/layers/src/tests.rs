@@ -171,6 +171,35 @@ fn a_name_in_quotes_is_one_name_and_no_path() {
 }
 
 #[test]
+fn a_table_where_no_value_is_says_nothing_or_is_refused_by_its_place() {
+    let peers = |content: &str| {
+        let (_dir, path) = file("toy.toml", content);
+        let place = path.display().to_string();
+        let peers = value(&format!("toy play --config {}", path.display()), &[], "play.peers");
+        peers.map_err(|error| error.replace(&place, "FILE"))
+    };
+    for content in ["[x]", "[play]", "[play.dht]\n[play.dht.x]", ""] {
+        assert_eq!(peers(content), Ok(Some("3".to_owned())), "{content}");
+    }
+    let key = "configuration file FILE, key `play.peers`: cannot use";
+    let unknown = |name: &str| format!("configuration file FILE: unknown key `\"{name}\"`");
+    for (content, refused) in [
+        ("[play.peers]", format!("{key} `{{  }}`: expected a whole number")),
+        (
+            "[play.peers]\nx = 1",
+            "configuration file FILE: unknown key `play.peers.x`; did you mean `play.peers`?".to_owned(),
+        ),
+        ("play = 1", "configuration file FILE: unknown key `play`".to_owned()),
+        ("'play.peers[0]' = 1", unknown("play.peers[0]")),
+        ("'play[-2]' = 1", unknown("play[-2]")),
+        ("'play[9223372036854775807]' = 1", unknown("play[9223372036854775807]")),
+        ("[play]\n'peers[1]' = 1", "configuration file FILE: unknown key `play.\"peers[1]\"`".to_owned()),
+    ] {
+        assert_eq!(peers(content), Err(refused), "{content}");
+    }
+}
+
+#[test]
 fn words_are_split_into_command_action_argument_and_flags() {
     let words = split("toy play alone --fleet x").unwrap();
     assert_eq!((words.command.name, words.meant.map(|meant| meant.name)), ("play", Some("play")));

@@ -4,12 +4,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use parsec_api::token::CurrentToken;
 use parsec_dht::DenylistWatch;
-use parsec_settings::DenylistFiles;
+use parsec_settings::{DenylistFiles, secret_again};
 use parsec_store::Password;
-use parsec_tls::{CurrentClient, Proof, password_in, token_in};
+use parsec_tls::{CurrentClient, Proof, token_in};
 use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
@@ -62,7 +62,10 @@ pub(crate) async fn scheduler(client: &Arc<CurrentClient>, file: &PasswordFile) 
 
 async fn password(file: &PasswordFile) {
     if let Some((file, password)) = file.clone() {
-        let read = beside(move || password_in(&file).map(|read| password.replace(read)));
+        let read = beside(move || {
+            let wrong = |reason| anyhow!("password (--db-password-file) {}: {reason}", file.display());
+            secret_again(&file).map(|read| password.replace(read)).map_err(wrong)
+        });
         told("password of the database", read.await);
     }
 }

@@ -1,9 +1,9 @@
 //! Every flag and variable of the original, 2023 and 2026, where it stands on the command line there, and its default.
 //! Whoever runs the original runs this with the same words.
 
-use crate::key::{Key, Kind};
 use crate::programs::Program;
 use crate::tests::{run, sample};
+use parsec_layers::{Key, Kind};
 
 /// Where the original takes a flag: before any subcommand, or behind one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

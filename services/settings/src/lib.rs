@@ -25,10 +25,6 @@ mod hosts;
 mod idle;
 mod keeping;
 #[cfg(test)]
-mod key {
-    pub(crate) use parsec_layers::{CONFIG, Key, Kind, Secrecy};
-}
-#[cfg(test)]
 mod markdown;
 mod programs;
 mod redact;
@@ -54,7 +50,7 @@ pub use common::{
 pub use demo::{DemoConfig, DemoFleet};
 pub use doctor::DoctorConfig;
 pub use keeping::{ExportConfig, ExportFormat, PruneConfig};
-pub use parsec_layers::{Binary, CliError, ConfigError, Secret, Shell, Warning, secret_in_file};
+pub use parsec_layers::{Binary, CliError, ConfigError, Secret, Shell, Warning, not_a_pipe, secret_again};
 pub use programs::Command;
 pub use redact::redacted;
 pub use report::{ReportConfig, ReportFormat};

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use parsec_layers::Used;
 
-use crate::key::{CONFIG, Key};
 use crate::programs::{Program, table};
+use parsec_layers::{CONFIG, Key};
 
 const BEGIN: &str = "<!-- configuration:begin -->\n";
 const END: &str = "<!-- configuration:end -->";

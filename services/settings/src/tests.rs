@@ -14,9 +14,9 @@ use parsec_measure::StrategyKind;
 use parsec_store::SslMode;
 
 use crate::cli::parse;
-use crate::key::{Key, Secrecy};
 use crate::programs::{Program, keys};
 use crate::*;
+use parsec_layers::{Key, Secrecy};
 
 pub(crate) use samples::{bare, base, sample};
 

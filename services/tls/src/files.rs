@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use parsec_api::token::ApiToken;
-use parsec_settings::secret_in_file;
+use parsec_settings::{not_a_pipe, secret_again};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
@@ -53,12 +53,6 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Opening a pipe would block until somebody writes into it.
-fn not_a_pipe(path: &Path) -> Result<(), String> {
-    let is_file = path.metadata().map_err(|error| error.to_string())?.is_file();
-    if is_file { Ok(()) } else { Err("it is not a regular file".to_owned()) }
-}
-
 /// Reads a token again from its file, as it was read at the start. A pipe from which it came then has nothing more.
 ///
 /// # Errors
@@ -67,18 +61,6 @@ pub fn token_in(file: &Path) -> Result<ApiToken, TlsError> {
     let wrong = TlsError::of("token (--api-token-file)", file);
     let text = secret_again(file).map_err(&wrong)?;
     ApiToken::new(&text).map_err(|error| wrong(error.to_string()))
-}
-
-/// The same of the password of the database.
-///
-/// # Errors
-/// Names the file, and what is wrong with it.
-pub fn password_in(file: &Path) -> Result<String, TlsError> {
-    secret_again(file).map_err(TlsError::of("password (--db-password-file)", file))
-}
-
-fn secret_again(file: &Path) -> Result<String, String> {
-    not_a_pipe(file).and_then(|()| secret_in_file(file))
 }
 
 /// The certificates in it, at least one.

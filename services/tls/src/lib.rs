@@ -13,5 +13,5 @@ mod proof;
 mod validity;
 
 pub use calling::{CurrentClient, to_server, to_servers};
-pub use files::{TlsError, password_in, token_in};
+pub use files::{TlsError, token_in};
 pub use proof::{Expires, Proof};

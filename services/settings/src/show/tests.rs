@@ -1,9 +1,9 @@
 use serde_json::json;
 
 use super::*;
-use crate::key::{CONFIG, Key, Secrecy};
 use crate::programs::{Command, Program, keys, table};
 use crate::tests::{bare, base, file, run, sample};
+use parsec_layers::{CONFIG, Key, Secrecy};
 
 fn shown(line: &str, environment: &[(&str, &str)]) -> String {
     match run(line, environment) {

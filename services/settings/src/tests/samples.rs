@@ -1,7 +1,7 @@
 //! What to give each setting and each command in a test that tries all of them.
 
-use crate::key::{Key, Kind};
 use crate::programs::Program;
+use parsec_layers::{Key, Kind};
 
 /// A value for a setting that is not its default.
 pub(crate) fn sample(key: &Key, secret_file: &str) -> String {
