@@ -14,7 +14,7 @@ use parsec_store::Selection;
 
 use crate::Unanswerable;
 use crate::kept;
-use crate::measured::{Reader, selected, told, used};
+use crate::measured::{Reader, selected, settled, told, used};
 use crate::results::{Named, conditions, of_run, paired};
 use parsec_output as output;
 
@@ -34,7 +34,9 @@ pub async fn run(config: CheckConfig) -> anyhow::Result<ExitCode> {
         Some(path) => Reader::of_file(path)?,
         None => Reader::open(&config.database).await?,
     };
-    let selection = selected(&config.selection, &Side::default(), Utc::now())?;
+    let now = Utc::now();
+    let asked = selected(&config.selection, &Side::default(), now)?;
+    let selection = if reader.run().is_some() { asked } else { settled(&asked, now) };
     let limits = &config.limits.0;
     let (samples, mut remark) = gathered(limits, &reader, &selection).await?;
     remark = match (reader.run(), &config.file) {

@@ -11,8 +11,8 @@ use parsec_show::peers::PeerTable;
 use parsec_show::recorded;
 use parsec_show::spent::{SpentTable, counts, not_asked, stands_for, weighed};
 
+use crate::measured::{selected, settled, told};
 use crate::reading::Kept;
-use crate::results::{selected, told};
 use parsec_output as output;
 
 /// Explains one operation, or adds up all that were selected.
@@ -77,26 +77,31 @@ async fn one(kept: &Kept, id: &IdPart, format: ResultsFormat) -> anyhow::Result<
 /// Says in one sentence why there is no answer.
 pub async fn peers(config: PeersConfig) -> anyhow::Result<ExitCode> {
     let kept = Kept::open(&config.database).await?;
-    let selection = selected(&config.selection, &Side::default(), Utc::now())?;
+    let now = Utc::now();
+    let asked = selected(&config.selection, &Side::default(), now)?;
+    let selection = settled(&asked, now);
     let mut sampling = Sampling::default();
     kept.operations(&selection, |sampled| sampling.count(sampled)).await?;
     let mut unread = 0;
     if sampling.operations() == 0 {
         let left_out = not_asked(sampling.not_asked(), unread);
-        bail!("no operation whose peers are known is recorded {}{left_out}", told(&selection));
+        bail!("no operation whose peers are known is recorded {}{left_out}", told(&asked));
     }
     sampling.weigh()?;
     let mut costs = Costs::new(&sampling);
     let each = |sampled: &_, trace: Option<Option<_>>| match trace {
         Some(Some(trace)) => costs.add(sampled, &trace),
-        Some(None) => unread += 1,
+        Some(None) => {
+            costs.missed(sampled);
+            unread += 1;
+        }
         None => {}
     };
     kept.with_traces(&selection, each).await?;
     let costs = costs.finish(usize::try_from(config.worst).unwrap_or(usize::MAX));
     let table = PeerTable { costs, addresses: config.addresses };
     let left_out = not_asked(sampling.not_asked(), unread);
-    let mut remark = format!("{}\n{} operations {}", table.remark(), sampling.operations(), told(&selection));
+    let mut remark = format!("{}\n{} operations {}", table.remark(), sampling.operations(), told(&asked));
     remark += &format!("{left_out}\n{}", weighed(&sampling.stands_for()));
     written(
         config.format,

@@ -9,7 +9,7 @@ use parsec_settings::{ExportConfig, ExportFormat, Side};
 use parsec_store::{Archive, Dataset, Selection, StoreConfig};
 use serde_json::{Map, Value, json};
 
-use crate::results::{selected, shown, told};
+use crate::measured::{selected, settled, shown, told};
 use parsec_output as output;
 
 /// Writes a dataset into files.
@@ -22,7 +22,7 @@ pub async fn run(config: ExportConfig, version: &str) -> anyhow::Result<ExitCode
     let now = Utc::now();
     let selection = selected(&config.selection, &Side::default(), now)?;
     // What is written meanwhile is for the next export.
-    let selection = Selection { until: selection.until.or(Some(now)), ..selection };
+    let selection = settled(&selection, now);
     let archive = parsec_store::open_archive(&target).await.with_context(|| format!("database {target}"))?;
     let table = Table { name: dataset.as_str(), columns: dataset.columns(), time: dataset.time() };
     let mut export = Export::begin(&directory, table, format(config.format), addresses, overwrite)?;

@@ -132,6 +132,11 @@ pub(crate) fn selected(common: &SelectionConfig, side: &Side, now: DateTime<Utc>
     }
 }
 
+/// The same up to now: what is read in several passes must be the same rows in each of them.
+pub(crate) fn settled(selection: &Selection, now: DateTime<Utc>) -> Selection {
+    Selection { until: selection.until.or(Some(now)), ..selection.clone() }
+}
+
 /// Which rows a result is made of.
 pub(crate) fn used(selection: &Selection, looked: Looked) -> String {
     let Looked { grouped, from_own_records, later_looks } = looked;
@@ -160,6 +165,9 @@ pub(crate) fn told(selection: &Selection) -> String {
     }
     if !selection.regions.is_empty() {
         told += &format!(", region {}", selection.regions.join(" or "));
+    }
+    if let Some(kind) = selection.kind {
+        told += &format!(", {kind} only");
     }
     told
 }

@@ -15,8 +15,8 @@ use parsec_show::failures;
 use parsec_show::groups::Groups;
 use parsec_store::{Archive, Selection};
 
-use crate::measured::Source;
 pub(crate) use crate::measured::{Reader, selected, shown, told, used};
+use crate::measured::{Source, settled};
 use parsec_output as output;
 
 /// Shows what groups of measurements say.
@@ -25,7 +25,9 @@ use parsec_output as output;
 /// Says in one sentence why there is no answer.
 pub async fn run(config: ResultsConfig) -> anyhow::Result<ExitCode> {
     let reader = Reader::open(&config.database).await?;
-    let selection = selected(&config.selection, &Side::default(), Utc::now())?;
+    let now = Utc::now();
+    let asked = selected(&config.selection, &Side::default(), now)?;
+    let selection = settled(&asked, now);
     let grouping = Grouping::new(config.by.clone(), reader.nodes.clone());
     let (groups, looked) = reader.read(&selection, grouping).await?;
     let rounds = reader.rounds(&selection).await?;
@@ -38,9 +40,9 @@ pub async fn run(config: ResultsConfig) -> anyhow::Result<ExitCode> {
     };
     let groups = Groups { by: config.by.iter().map(|dimension| dimension.as_str()).collect(), groups, records };
     if groups.groups.is_empty() {
-        bail!("no measurement is recorded {}", told(&selection));
+        bail!("no measurement is recorded {}", told(&asked));
     }
-    let remark = format!("{}\n{}", used(&selection, looked), parsec_show::groups::rounds(&rounds));
+    let remark = format!("{}\n{}", used(&asked, looked), parsec_show::groups::rounds(&rounds));
     let shown = |whole: fn(&Groups) -> String, failures: fn(&Groups) -> String| {
         if config.failures { failures(&groups) } else { whole(&groups) }
     };
@@ -178,15 +180,10 @@ pub(crate) type Named = BTreeMap<(Vec<String>, OperationKind), Sample>;
 /// Each group of one side with its like on the other.
 pub(crate) fn paired([name_a, name_b]: [String; 2], a: Named, mut b: Named, how: Comparison) -> anyhow::Result<Pairs> {
     let (mut both, mut alone) = (Vec::new(), Vec::new());
-    for (name, a) in a {
-        match b.remove(&name) {
-            Some(b) => {
-                let (common_a, common_b) = (a.in_strata_of(&b), b.in_strata_of(&a));
-                let due = |sample: &Sample| sample.counts().due;
-                let left_out = due(&a) + due(&b) - due(&common_a) - due(&common_b);
-                both.push((name, common_a, common_b, left_out));
-            }
-            None => alone.push((name, &name_a)),
+    for ((common, kind), a) in &a {
+        match b.remove(&(common.clone(), *kind)) {
+            Some(b) => both.push((common.join(" "), *kind, a, b)),
+            None => alone.push(((common.clone(), *kind), &name_a)),
         }
     }
     alone.extend(b.into_keys().map(|name| (name, &name_b)));
@@ -196,16 +193,30 @@ pub(crate) fn paired([name_a, name_b]: [String; 2], a: Named, mut b: Named, how:
     for ((common, kind), side) in alone {
         output::note(&format!("{} {kind}: only {side} has measured this; left out", common.join(" ")));
     }
-    let samples: Vec<_> = both.iter().map(|(_, a, b, _)| (a, b)).collect();
-    let compared = statistics::compare(&samples, how);
-    let pairs = both.into_iter().zip(compared).map(|(((common, kind), a, b, left_out), compared)| Pair {
-        common: common.join(" "),
-        kind,
-        samples: (a, b),
-        left_out,
-        compared: compared.map_err(|error| error.to_string()),
-    });
-    Ok(Pairs { names: (name_a.clone(), name_b.clone()), pairs: pairs.collect() })
+    let asked = both.iter().map(|(common, kind, a, b)| (common.clone(), *kind, *a, b)).collect();
+    Ok(Pairs { names: (name_a.clone(), name_b.clone()), pairs: pairs(asked, how) })
+}
+
+/// Two samples of one kind, with what they have in common: is the second another than the first?
+pub(crate) type Question<'a> = (String, OperationKind, &'a Sample, &'a Sample);
+
+/// The answers to questions that are asked at once, so that their number is accounted for, in their order.
+pub(crate) fn pairs(asked: Vec<Question<'_>>, how: Comparison) -> Vec<Pair> {
+    // One that only one of the two has says nothing of the difference.
+    let in_common = |(_, _, a, b): &Question<'_>| (a.in_strata_of(b), b.in_strata_of(a));
+    let samples: Vec<_> = asked.iter().map(in_common).collect();
+    let compared = statistics::compare(&samples.iter().map(|(a, b)| (a, b)).collect::<Vec<_>>(), how);
+    let due = |sample: &Sample| sample.counts().due;
+    let answered = asked.into_iter().zip(samples).zip(compared);
+    answered
+        .map(|(((common, kind, a, b), samples), compared)| Pair {
+            common,
+            kind,
+            left_out: due(a) + due(b) - due(&samples.0) - due(&samples.1),
+            samples,
+            compared: compared.map_err(|error| error.to_string()),
+        })
+        .collect()
 }
 
 /// What stands on one side of a comparison, and which rows that is.

@@ -137,7 +137,11 @@ fn reach(server: &ServerConfig, ip: IpAddr) -> Finding {
             Finding::ok(WHAT, said)
         };
     }
-    let outside = parsec_host::machine::address_towards(OUTSIDE, 1).filter(|_| ip.is_unspecified()).unwrap_or(ip);
+    let outside = if ip.is_unspecified() { parsec_host::machine::address_towards(OUTSIDE, 1) } else { Some(ip) };
+    let Some(outside) = outside else {
+        let said = "this machine has no way to addresses outside of it";
+        return Finding::warning(WHAT, said, "see that it has a route, if the peers are not all on this machine");
+    };
     if is_private(outside) {
         let said = format!("{outside} is a private address: behind a NAT, peers outside cannot connect{role}");
         return if server.server_mode {

@@ -16,6 +16,14 @@ pub fn limit() -> io::Result<u64> {
     Ok(getrlimit(Resource::RLIMIT_NOFILE)?.1)
 }
 
+/// How many may be open now.
+///
+/// # Errors
+/// If the system does not tell.
+pub fn in_force() -> io::Result<u64> {
+    Ok(getrlimit(Resource::RLIMIT_NOFILE)?.0)
+}
+
 /// Raises the limit as far as the system allows, and returns it.
 ///
 /// # Errors

@@ -55,14 +55,15 @@ pub(crate) async fn run(config: BenchConfig) -> anyhow::Result<()> {
     if !complete {
         output::note(&format!("stopped after {} of {} publications and lookups", finished(&groups), plan.pairs()));
     }
-    // First, because nobody may read the table any more.
-    if let Some(place) = place {
+    // First, because nobody may read the table any more; and the table all the same, because the disk may be full.
+    let saved = place.map_or(Ok(()), |place| {
         let program = (provenance::VERSION, provenance::COMMIT);
         let mut run = Run::new("bench", program, plan.seed, settings(&config));
         (run.complete, run.operations) = (complete, of_bench(&groups));
-        place.write(&run.text())?;
-    }
-    Ok(print(&config, plan.seed, &groups)?)
+        place.write(&run.text())
+    });
+    print(&config, plan.seed, &groups)?;
+    saved
 }
 
 /// How many pairs of a publication and a lookup there are.

@@ -186,7 +186,7 @@ pub(crate) fn bind(what: &str, place: &HostPort) -> anyhow::Result<TcpListener> 
 pub(crate) fn raise_file_limit() {
     let limit = files::raise().or_else(|error| {
         warn!(%error, "the limit of open files stays as it is");
-        files::limit()
+        files::in_force()
     });
     if let Ok(limit) = limit
         && limit < files::ENOUGH

@@ -134,7 +134,9 @@ impl BenchRow {
             networks: networks.len(),
             round_trip,
             spread: (unit == Unit::Network && !operations.is_empty())
-                .then(|| [0.5, 0.9].map(|q| spread(&networks, operations, q))),
+                .then(|| [0.5, 0.9].map(|q| spread(&networks, operations, q)))
+                // On none of the networks was anything due.
+                .filter(|spread| spread.iter().all(|(_, most)| *most > f64::NEG_INFINITY)),
             sample: operations.iter().map(observation).collect(),
             means: Means::of(*kind, operations),
         }
@@ -147,10 +149,11 @@ fn spread(networks: &BTreeSet<u64>, operations: &[BenchOperation], q: f64) -> (f
         let own = operations.iter().filter(|operation| operation.network == *network);
         let mut readings: Vec<_> = own.filter_map(|one| reading(one.class, one.duration)).collect();
         readings.sort_by(|a, b| a.order(*b));
-        readings.get(nearest_rank(q, readings.len()) - 1).map_or(f64::INFINITY, |reading| reading.seconds())
+        let rank = nearest_rank(q, readings.len()).checked_sub(1)?;
+        readings.get(rank).map(|reading| reading.seconds())
     };
     let ends = (f64::INFINITY, f64::NEG_INFINITY);
-    networks.iter().map(quantile).fold(ends, |(least, most), value| (least.min(value), most.max(value)))
+    networks.iter().filter_map(quantile).fold(ends, |(least, most), value| (least.min(value), most.max(value)))
 }
 
 impl Means {

@@ -8,7 +8,7 @@ use crate::groups::round_number;
 use crate::path::stretches;
 use crate::sampling::Sampling;
 use crate::spending::Estimate;
-use crate::statistics::MIN_ROUNDS;
+use crate::statistics::{MIN_ROUNDS, Z};
 
 /// Of how many peers the costs are remembered: several times the public network, in some fifty megabytes. When there are more, the half
 /// that cost least is forgotten, and counted.
@@ -16,9 +16,6 @@ pub const MAX_PEERS: usize = 100_000;
 
 /// How many rounds of different loops may go on at once and still be told apart: more than there are loops, in practice.
 const ROUNDS_AT_ONCE: usize = 8;
-
-/// The standard normal quantile at 0.975.
-const Z: f64 = 1.959_963_984_540_054;
 
 /// What a peer cost.
 #[derive(Debug, Clone, PartialEq)]
@@ -158,6 +155,13 @@ impl<'a> Costs<'a> {
         }
         if self.peers.len() > self.max {
             self.forget();
+        }
+    }
+
+    /// Counts the time of an operation whose trace was kept and cannot be read: nobody knows which peers it went to.
+    pub fn missed(&mut self, sampled: &SampledOperation) {
+        if let Some(weight) = self.sampling.weight(sampled) {
+            self.seconds += weight * sampled.operation.duration.as_secs_f64();
         }
     }
 

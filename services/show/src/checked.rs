@@ -1,15 +1,13 @@
 //! Limits, and whether measurements keep them: for people, for issue trackers, for programs, for CI systems.
 
-use std::time::Duration;
-
 use comfy_table::Table;
 use parsec_measure::harmless;
 use parsec_results::check::{Found, Judged, Judgement, Limit, Measured, Undecided};
-use parsec_results::statistics::{Interval, MIN_ROUNDS, Reading};
+use parsec_results::statistics::{Interval, MIN_ROUNDS};
 use serde_json::{Value, json};
 
 use crate::junit::{self, Case, Outcome};
-use crate::{groups, table, words};
+use crate::{compared, groups, table, words};
 
 /// How much of a limit's text is repeated in a line for GitHub.
 const MAX_SHOWN_CHARS: usize = 300;
@@ -122,10 +120,7 @@ fn name(judgement: Judgement) -> &'static str {
 fn told(judged: &Judged, found: &Found) -> String {
     match found {
         Found::Time(quantile) => groups::quantile(Some(*quantile), " "),
-        Found::Share(Interval { value, low, high }) => {
-            let percent = |share: f64| format!("{:.1}", 100.0 * share);
-            format!("{} % ({}–{})", percent(*value), percent(*low), percent(*high))
-        }
+        Found::Share(interval) => words::share_interval(*interval, " "),
         Found::Change(interval) => change(judged, *interval),
     }
 }
@@ -178,23 +173,13 @@ fn sentence(judged: &Judged) -> String {
 
 /// JSON has no infinity; a failure is longer than any time.
 fn value(found: Found) -> Value {
-    let [value, low, high] = match found {
-        Found::Time(quantile) => [quantile.value, quantile.low, quantile.high].map(|reading| match reading {
-            Reading::Took(seconds) => json!(seconds),
-            Reading::MoreThan(limit) => {
-                json!(format!("> {}", Duration::try_from_secs_f64(limit).unwrap_or_default().as_secs_f64()))
-            }
-            Reading::Failed => json!("failed"),
-        }),
-        Found::Share(interval) | Found::Change(interval) => {
-            [interval.value, interval.low, interval.high].map(|number| match number {
-                f64::INFINITY => json!("inf"),
-                f64::NEG_INFINITY => json!("-inf"),
-                number => json!(number),
-            })
+    match found {
+        Found::Time(quantile) => {
+            let [value, low, high] = [quantile.value, quantile.low, quantile.high].map(groups::for_programs);
+            json!({ "value": value, "low": low, "high": high })
         }
-    };
-    json!({ "value": value, "low": low, "high": high })
+        Found::Share(found) | Found::Change(found) => compared::interval(found),
+    }
 }
 
 /// The text of a command of GitHub's runner: a line break would end it.
@@ -207,6 +192,8 @@ mod tests {
     use parsec_measure::OutcomeClass;
     use parsec_results::check::{Against, judge};
     use parsec_results::statistics::{Observation, Sample};
+
+    use std::time::Duration;
 
     use super::*;
 

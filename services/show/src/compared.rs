@@ -122,7 +122,7 @@ impl Pairs {
     }
 }
 
-fn change(compared: &Compared, between: &str) -> String {
+pub(crate) fn change(compared: &Compared, between: &str) -> String {
     let Interval { value, low, high } = match compared.ratio {
         Some(ratio) => ratio,
         None => {
@@ -161,7 +161,7 @@ fn figure(compared: &Compared) -> Value {
 }
 
 /// JSON has no infinity: where only one of the two fails that often, its text stands in the place of the number.
-fn interval(interval: Interval) -> Value {
+pub(crate) fn interval(interval: Interval) -> Value {
     let number = |value: f64| match value {
         f64::INFINITY => json!("inf"),
         f64::NEG_INFINITY => json!("-inf"),

@@ -7,7 +7,7 @@ use parsec_results::statistics::Share;
 use serde_json::{Map, Value, json};
 
 use crate::groups::Groups;
-use crate::table;
+use crate::{table, words};
 
 /// What one group says of one class.
 struct Line<'a> {
@@ -72,12 +72,9 @@ fn made(groups: &Groups) -> Table {
     let mut table = Table::new();
     table.set_header(groups.by.iter().copied().chain(["kind", "due", "ended as", "attempts", "of those due"]));
     for line in lines(groups) {
-        let percent = |share: f64| format!("{:.1}", 100.0 * share);
         let share = match (line.class, line.share) {
             (None, _) => String::new(),
-            (Some(_), Some(Share { share, .. })) => {
-                format!("{} % ({}–{})", percent(share.value), percent(share.low), percent(share.high))
-            }
+            (Some(_), Some(Share { share, .. })) => words::share_interval(share, " "),
             (Some(_), None) => "not due".to_owned(),
         };
         let class = line.class.map_or("no failure", OutcomeClass::as_str);

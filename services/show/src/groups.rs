@@ -170,10 +170,7 @@ pub(crate) fn for_programs(reading: Reading) -> Value {
 }
 
 pub(crate) fn success(sample: &Sample, between: &str) -> String {
-    let Some(success) = sample.success() else { return TOO_FEW.to_owned() };
-    let percent = |share: f64| format!("{:.1}", 100.0 * share);
-    let share = success.share;
-    format!("{} %{between}({}–{})", percent(share.value), percent(share.low), percent(share.high))
+    sample.success().map_or_else(|| TOO_FEW.to_owned(), |success| words::share_interval(success.share, between))
 }
 
 pub(crate) fn quantile(quantile: Option<Quantile>, between: &str) -> String {

@@ -1,7 +1,10 @@
 //! Tables in the forms in which they leave us.
 
 use comfy_table::{Table, presets};
+use parsec_measure::harmless;
 use serde_json::Value;
+
+use crate::words;
 
 /// Without lines, for a terminal: as narrow as it can be.
 pub(crate) fn plain(mut table: Table) -> String {
@@ -14,6 +17,9 @@ pub(crate) fn plain(mut table: Table) -> String {
 
 /// For issue trackers.
 pub(crate) fn markdown(mut table: Table) -> String {
+    for row in table.row_iter_mut() {
+        *row = row.cell_iter().map(|cell| words::markdown(&cell.content())).collect::<Vec<_>>().into();
+    }
     table.load_style(presets::ASCII_MARKDOWN);
     table.to_string()
 }
@@ -23,7 +29,7 @@ pub(crate) fn csv<H: AsRef<[u8]>>(
     header: impl IntoIterator<Item = H>,
     rows: impl IntoIterator<Item = Vec<Value>>,
 ) -> String {
-    let in_memory = "memory takes every record";
+    let in_memory = "rows are as long as their header, and memory takes them";
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(header).expect(in_memory);
     for row in rows {
@@ -35,7 +41,8 @@ pub(crate) fn csv<H: AsRef<[u8]>>(
 fn field(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => text.clone(),
+        // Strangers have written some of them.
+        Value::String(text) => harmless(text, usize::MAX),
         value => value.to_string(),
     }
 }

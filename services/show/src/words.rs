@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use parsec_measure::harmless;
+use parsec_results::statistics::Interval;
+
 /// How many letters of a peer's id are shown.
 const SHORT_PEER: usize = 6;
 
@@ -56,9 +59,35 @@ pub fn long(seconds: f64) -> String {
     }
 }
 
+/// A share in percent with its interval: `94.7 % (92.0–96.6)`, with `between` before the bracket.
+pub fn share_interval(Interval { value, low, high }: Interval, between: &str) -> String {
+    let percent = |share: f64| format!("{:.1}", 100.0 * share);
+    format!("{} %{between}({}–{})", percent(value), percent(low), percent(high))
+}
+
 /// How many times as long: `0.35`; infinite where only one of the two fails.
 pub fn times(ratio: f64) -> String {
     if ratio.is_finite() { format!("{ratio:.2}") } else { "∞".to_owned() }
+}
+
+/// Text in Markdown, in one line: nothing in it is markup or ends a cell of a table.
+pub fn markdown(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in harmless(text, usize::MAX).chars() {
+        match letter {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '\\' | '`' | '*' | '[' | ']' | '|' => escaped.extend(['\\', letter]),
+            letter => escaped.push(letter),
+        }
+    }
+    escaped
+}
+
+/// A difference of shares: `1 point`, `2.5 points`.
+pub fn count_points(difference: f64) -> String {
+    let points = (difference * 1e3).round() / 1e1;
+    format!("{points} {}", if points == 1.0 { "point" } else { "points" })
 }
 
 /// Bytes in the unit that suits them: `812 B`, `7.8 KiB`.
@@ -108,6 +137,14 @@ mod tests {
     fn a_duration_has_three_digits_and_the_unit_that_suits_them() {
         let words = [40, 1_234, 45_600, 999_400, 2_611_000, 61_000_000].map(|us| duration(Duration::from_micros(us)));
         assert_eq!(words, ["0.04 ms", "1.23 ms", "45.6 ms", "999 ms", "2.61 s", "61.0 s"]);
+    }
+
+    #[test]
+    fn nothing_in_markdown_is_markup_or_ends_a_cell() {
+        assert_eq!(
+            markdown("a|b <img> ![x](y) `c` *d*\n\u{1b}e_f"),
+            "a\\|b &lt;img> !\\[x\\](y) \\`c\\` \\*d\\* \u{fffd}e_f"
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::StoreError;
 use crate::columns::Key;
 use crate::connection::AsyncSqliteConnection;
+use crate::selection::{IDENTITY_SLACK, key_at};
 use crate::session::Session;
 
 /// How many rows are deleted at once: with their traces, checks and indexes some tens of milliseconds on a slow disk.
@@ -145,20 +146,28 @@ macro_rules! implement_prune_queries {
                     after: Option<LastRow>,
                 ) -> QueryResult<OldBatch> {
                     macro_rules! of {
-                        ($table:ident by $time:ident, after $after:expr, as $place:path) => {{
+                        ($table:ident by $time:ident, after $after:expr, up to $end:expr, as $place:path) => {{
                             let old = $table::table.filter($table::id.gt($after)).filter($table::$time.lt(before));
                             let old = old.order($table::id).limit(BATCH).select(($table::id, $table::$time));
-                            batch(old.load(self).await?, $place)
+                            batch(old.filter($table::id.le($end)).load(self).await?, $place)
                         }};
                     }
                     let (key, number) = (key(after), number(after));
+                    // Identities hold the time, which has no index: without an end the search goes on through all that is young.
+                    let end = key_at(before + IDENTITY_SLACK);
                     Ok(match table {
-                        PrunedTable::Operations => of!(operations by started_at, after key, as Place::Key),
-                        PrunedTable::FollowUps => of!(follow_ups by ended_at, after key, as Place::Key),
-                        PrunedTable::PlannedChecks => of!(planned_checks by due_at, after key, as Place::Key),
-                        PrunedTable::Rounds => of!(rounds by started_at, after key, as Place::Key),
-                        PrunedTable::Provides => of!(provides_ecs by created_at, after number, as Place::Number),
-                        PrunedTable::Retrievals => of!(retrievals_ecs by created_at, after number, as Place::Number),
+                        PrunedTable::Operations => of!(operations by started_at, after key, up to end, as Place::Key),
+                        PrunedTable::FollowUps => of!(follow_ups by ended_at, after key, up to end, as Place::Key),
+                        PrunedTable::PlannedChecks => {
+                            of!(planned_checks by due_at, after key, up to end, as Place::Key)
+                        }
+                        PrunedTable::Rounds => of!(rounds by started_at, after key, up to end, as Place::Key),
+                        PrunedTable::Provides => {
+                            of!(provides_ecs by created_at, after number, up to i32::MAX, as Place::Number)
+                        }
+                        PrunedTable::Retrievals => {
+                            of!(retrievals_ecs by created_at, after number, up to i32::MAX, as Place::Number)
+                        }
                     })
                 }
 

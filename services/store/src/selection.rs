@@ -48,11 +48,13 @@ impl Selected {
 
     /// The same where identities were made at another time than what is selected by, with at most `slack` between the two.
     pub(crate) fn within(selection: &Selection, after: Option<Key>, slack: TimeDelta) -> Self {
-        let first = selection.since.map_or(Key(Uuid::nil()), |since| key_at(since - slack));
-        let last = selection.until.map_or(Key(Uuid::max()), |until| key_at(until + slack));
+        // Nothing was measured beyond, where neither sums nor texts of times can be relied on.
+        let [since, until] = [selection.since, selection.until].map(|time| time.map(|time| time.clamp(FIRST, LAST)));
+        let first = since.map_or(Key(Uuid::nil()), |since| key_at(since - slack));
+        let last = until.map_or(Key(Uuid::max()), |until| key_at(until + slack));
         Self {
-            since: micros(selection.since.unwrap_or(FIRST)),
-            until: micros(selection.until.unwrap_or(LAST)),
+            since: micros(since.unwrap_or(FIRST)),
+            until: micros(until.unwrap_or(LAST)),
             after: after.map_or(first, |after| after.max(first)),
             before: last,
             fleets: selection.fleets.iter().map(|fleet| fleet.as_str().to_owned()).collect(),
@@ -63,7 +65,7 @@ impl Selected {
 }
 
 /// The smallest UUID of version 7 that was made then (RFC 9562, section 5.7: 48 bits of milliseconds come first).
-fn key_at(time: DateTime<Utc>) -> Key {
+pub(crate) fn key_at(time: DateTime<Utc>) -> Key {
     let millis = u64::try_from(time.timestamp_millis()).unwrap_or(0).min((1 << 48) - 1);
     Key(Uuid::from_u128(u128::from(millis) << 80))
 }
@@ -92,3 +94,19 @@ macro_rules! is_selected_at_any_time {
 }
 
 pub(crate) use {is_selected, is_selected_at_any_time};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_beyond_all_that_was_measured_select_all_of_it() {
+        let ends = Selection {
+            since: Some(DateTime::<Utc>::MIN_UTC),
+            until: Some(DateTime::<Utc>::MAX_UTC),
+            ..Selection::default()
+        };
+        let Selected { since, until, .. } = Selected::new(&ends, None);
+        assert_eq!((since, until), (FIRST, LAST));
+    }
+}

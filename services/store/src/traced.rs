@@ -124,6 +124,9 @@ macro_rules! implement_trace_queries {
                     let limit = MAX_MEANT as i64;
                     let begin = operations::table.filter(operations::id.between(first, last)).order(operations::id);
                     let mut meant: Vec<Key> = begin.select(operations::id).limit(limit).load(self).await?;
+                    if first == last {
+                        return Ok(meant);
+                    }
                     // Every identity has to be looked at for its end: none has an index.
                     let ends = sql::<Bool>("CAST(id AS TEXT) LIKE ").bind::<Text, _>(format!("%{ending}"));
                     let ends = operations::table.filter(ends).order(operations::id).select(operations::id);

@@ -160,9 +160,14 @@ impl Board {
         }
     }
 
-    /// What was kept for a file.
-    pub(crate) fn take_kept(&mut self) -> Vec<KeptOperation> {
-        self.kept.take().unwrap_or_default()
+    /// What was kept for a file, and whether that is all.
+    pub(crate) fn take_kept(&mut self) -> (Vec<KeptOperation>, bool) {
+        let kept = self.kept.take().unwrap_or_default();
+        let all = kept.len() < MAX_KEPT;
+        if !all {
+            output::note(&format!("only the first {MAX_KEPT} operations are saved"));
+        }
+        (kept, all)
     }
 
     fn print(&self, text: &str) -> Result<(), Unwritten> {

@@ -98,18 +98,19 @@ pub(crate) async fn run(config: DemoConfig) -> anyhow::Result<()> {
     };
     let database = running.database.take();
     let stopped = running.stop(process.stop_times).await;
-    // First, because nobody may read the summary any more.
-    if let Some(place) = place {
-        let complete = ended.as_ref().is_ok_and(|complete| *complete);
+    // First, because nobody may read the summary any more; and the summary all the same, because the disk may be full.
+    let saved = place.map_or(Ok(()), |place| {
+        let (operations, all) = board.take_kept();
+        let complete = all && ended.as_ref().is_ok_and(|complete| *complete);
         let mut run = Run::new("demo", (provenance::VERSION, provenance::COMMIT), seed, settings(&config));
-        (run.complete, run.operations) = (complete, board.take_kept());
-        place.write(&run.text())?;
-    }
+        (run.complete, run.operations) = (complete, operations);
+        place.write(&run.text())
+    });
     board.conclude(seed, database.as_deref())?;
     if let Some(database) = database {
         output::note(&format!("what was measured stays in {database}: parsec results --database-url {database}"));
     }
-    ended.map(drop).and(stopped)
+    ended.map(drop).and(stopped).and(saved)
 }
 
 /// The settings that are kept with a run.

@@ -128,9 +128,10 @@ impl Logs {
     fn refine(&self, tallies: &[Tally], around: Range<usize>) -> Range<usize> {
         let sums = sums(tallies);
         let reach = around.len();
-        let starts = around.start.saturating_sub(reach)..=around.end - 1;
+        let starts = around.start.saturating_sub(reach)..around.end;
         let last = (around.end + reach).min(tallies.len());
-        let stretches = starts.flat_map(|start| (start + 1..=last).map(move |end| start..end));
+        // A stretch that touches nothing of this one would be another burst, which has not been judged.
+        let stretches = starts.flat_map(|start| (start.max(around.start) + 1..=last).map(move |end| start..end));
         let at_most_half = stretches.filter(|stretch| 2 * stretch.len() <= tallies.len());
         self.most(&sums, at_most_half).map_or(around, |(_, stretch)| stretch)
     }
@@ -189,6 +190,18 @@ mod tests {
         assert_eq!(bursts(&few, LEVEL), Vec::<Range<usize>>::new());
         assert_eq!(bursts(&vec![(1, 1); 100], LEVEL), Vec::<Range<usize>>::new());
         assert_eq!(bursts(&[], LEVEL), Vec::<Range<usize>>::new());
+    }
+
+    #[test]
+    fn the_ends_of_a_burst_never_move_to_a_stretch_beside_it() {
+        let tallies: Vec<Tally> = [(1, 1), (0, 1), (1, 1), (0, 0), (2, 2), (0, 1), (0, 2), (0, 0), (0, 0), (2, 3)]
+            .into_iter()
+            .chain([(0, 1), (2, 2), (2, 4), (2, 2), (0, 0), (1, 2), (1, 1), (0, 1), (0, 0), (0, 1), (0, 1)])
+            .collect();
+        let logs = Logs::up_to(tallies.iter().map(|(_, due)| *due).sum());
+        let (_, stretch) = logs.scan(&tallies).unwrap();
+        let refined = logs.refine(&tallies, stretch.clone());
+        assert!(refined.start < stretch.end && stretch.start < refined.end, "{refined:?} {stretch:?}");
     }
 
     proptest! {

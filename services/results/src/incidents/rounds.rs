@@ -36,11 +36,10 @@ pub(super) fn find(rounds: &[Round], attempts: &ByRound<'_>, end: DateTime<Utc>)
         found.extend(looped.skipped());
         found.extend(looped.of_outcome(end));
         found.extend(looped.fewer());
+        let silent = |round: &Round| round.nodes_without_heartbeat > 0;
+        let runs = looped.runs(silent).into_iter();
         found.extend(
-            looped
-                .runs(|round| round.nodes_without_heartbeat > 0)
-                .into_iter()
-                .map(|run| looped.incident(What::HeartbeatsMissing { rounds: run.len() }, &run)),
+            runs.map(|run| looped.incident(What::HeartbeatsMissing { rounds: looped.count(&run, silent) }, &run)),
         );
     }
     found
@@ -163,7 +162,9 @@ impl Loop<'_> {
 fn interval(rounds: &[&Round]) -> Option<TimeDelta> {
     let of_one = rounds.windows(2).filter(|pair| pair[0].scheduler == pair[1].scheduler);
     let mut steps: Vec<TimeDelta> = of_one
-        .map(|pair| (pair[1].due - pair[0].due) / i32::try_from(pair[1].skipped_before + 1).unwrap_or(i32::MAX))
+        .map(|pair| {
+            (pair[1].due - pair[0].due) / i32::try_from(pair[1].skipped_before.saturating_add(1)).unwrap_or(i32::MAX)
+        })
         .filter(|step| *step > TimeDelta::zero())
         .collect();
     steps.sort_unstable();

@@ -8,7 +8,7 @@ use super::clusters::effective_n;
 pub(super) const CONFIDENCE: f64 = 0.95;
 
 /// The standard normal quantile at 0.975.
-pub(super) const Z: f64 = 1.959_963_984_540_054;
+pub(crate) const Z: f64 = 1.959_963_984_540_054;
 
 /// An estimate and the ends of its 95 % interval. An end may be infinite where failures reach that far.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

@@ -27,6 +27,7 @@ mod verdict;
 pub(crate) use bootstrap::intervals;
 pub use compare::{CompareError, Compared, Comparison, compare};
 pub use ecdf::{Ecdf, Step};
+pub(crate) use interval::Z;
 pub use interval::{Interval, Share};
 pub use plan::rounds_to_see;
 pub use quantile::{QUANTILES, Quantile, attempts_to_carry};

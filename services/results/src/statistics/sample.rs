@@ -134,6 +134,17 @@ impl Sample {
         survivors.get(nearest_rank(q, survivors.len()) - 1).map(|taken| taken.reading.seconds())
     }
 
+    /// After how many seconds the share `q` of all due attempts had succeeded; `None` if it never had.
+    pub fn done_after(&self, q: f64) -> Option<f64> {
+        let rank = nearest_rank(q, self.taken.len()).checked_sub(1)?;
+        self.taken.get(rank).filter(|taken| taken.reading.succeeded()).map(|taken| taken.reading.seconds())
+    }
+
+    /// How many had succeeded after so many seconds.
+    pub fn done_within(&self, seconds: f64) -> usize {
+        self.taken[..self.counts.succeeded].partition_point(|taken| taken.reading.seconds() <= seconds)
+    }
+
     /// The share of all due attempts that was done after a time, in about `max` steps.
     pub fn ecdf(&self, max: usize) -> Ecdf {
         let survivors = &self.taken[..self.counts.succeeded];

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::axis::Scale;
 use super::frame::{Frame, Horizontal, Vertical, area, n, svg};
 use super::{Chart, Data, Named};
-use crate::words;
+use crate::{groups, words};
 
 /// What a box shows: whiskers, its ends, and the line in it.
 const QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
@@ -72,12 +72,7 @@ impl<'a> Drawn<'a> {
     }
 
     fn row(&self) -> Vec<Value> {
-        let told = |reading: Option<Reading>| match reading {
-            Some(Reading::Took(seconds)) => json!(seconds),
-            Some(Reading::MoreThan(limit)) => json!(format!("> {limit}")),
-            Some(Reading::Failed) => json!("failed"),
-            None => Value::Null,
-        };
+        let told = |reading: Option<Reading>| reading.map_or(Value::Null, groups::for_programs);
         let mut row = vec![json!(self.name), json!(self.sample.counts().due)];
         row.extend(self.quantiles.map(told));
         row

@@ -52,8 +52,8 @@ pub fn ecdf(title: &str, groups: &[Named<'_>], times: Times) -> Chart {
         }
         @for (index, (_, ecdf)) in drawn.iter().enumerate() { path class=(line(index)) d=(path(&frame, ecdf)) {} }
     };
-    let says = says(&drawn.iter().map(|(group, ecdf)| (**group, ecdf)).collect::<Vec<_>>(), scale.high());
-    let rows = drawn.iter().flat_map(|(group, ecdf)| TOLD.iter().filter_map(|percent| told(group, ecdf, *percent)));
+    let says = says(groups, scale.high());
+    let rows = drawn.iter().flat_map(|(group, _)| TOLD.iter().filter_map(|percent| told(group, *percent)));
     Chart {
         title: title.to_owned(),
         svg: svg(frame.bottom(), &format!("{title}: {says}"), &inside),
@@ -63,10 +63,9 @@ pub fn ecdf(title: &str, groups: &[Named<'_>], times: Times) -> Chart {
 }
 
 /// When so many percent of all due attempts were done, if they ever were.
-fn told(group: &Named<'_>, ecdf: &Ecdf, percent: u32) -> Option<Vec<Value>> {
-    let share = f64::from(percent) / 100.0;
-    let step = ecdf.steps.iter().find(|step| step.share >= share)?;
-    Some(vec![json!(group.name), json!(ecdf.n), json!(percent), json!(step.seconds)])
+fn told(Named { name, sample }: &Named<'_>, percent: u32) -> Option<Vec<Value>> {
+    let seconds = sample.done_after(f64::from(percent) / 100.0)?;
+    Some(vec![json!(name), json!(sample.counts().due), json!(percent), json!(seconds)])
 }
 
 fn path(frame: &Frame, ecdf: &Ecdf) -> String {
@@ -77,8 +76,8 @@ fn path(frame: &Frame, ecdf: &Ecdf) -> String {
     path + &format!("H{}", n(frame.right()))
 }
 
-fn says(drawn: &[(Named<'_>, &Ecdf)], end: f64) -> String {
-    let told = drawn.iter().map(|(Named { name, sample }, _)| {
+fn says(groups: &[Named<'_>], end: f64) -> String {
+    let told = groups.iter().map(|Named { name, sample }| {
         let counts = sample.counts();
         match sample.success() {
             Some(success) => format!("{name}: {} of {} succeeded", words::percent(success.share.value), counts.due),
@@ -86,14 +85,8 @@ fn says(drawn: &[(Named<'_>, &Ecdf)], end: f64) -> String {
         }
     });
     let mut says = told.collect::<Vec<_>>().join("; ");
-    let slower: usize = drawn
-        .iter()
-        .map(|(Named { sample, .. }, ecdf)| {
-            let succeeded = sample.counts().succeeded as f64;
-            let shown = ecdf.at(end) * sample.counts().due as f64;
-            (succeeded - shown).round().max(0.0) as usize
-        })
-        .sum();
+    let slower: usize =
+        groups.iter().map(|Named { sample, .. }| sample.counts().succeeded - sample.done_within(end)).sum();
     if slower > 0 {
         says += &format!(". {slower} more took longer than the axis shows");
     }

@@ -1,8 +1,8 @@
 //! One figure by two things at once, such as region and fleet.
 
 use maud::html;
-use parsec_results::statistics::{Reading, Sample};
-use serde_json::{Value, json};
+use parsec_results::statistics::Sample;
+use serde_json::json;
 
 use super::frame::{WIDTH, n, svg};
 use super::{Chart, Data};
@@ -39,7 +39,8 @@ pub fn heat(title: &str, q: f64, cells: &[Cell<'_>]) -> Chart {
             names.dedup();
             names
         });
-    let longest = cells.iter().filter_map(|cell| seconds(cell.sample, q)).fold(0.0, f64::max);
+    let times = cells.iter().filter_map(|cell| seconds(cell.sample, q)).filter(|seconds| seconds.is_finite());
+    let longest = times.fold(f64::MIN_POSITIVE, f64::max);
     let width = (WIDTH - LEFT) / columns.len().max(1) as f64;
     let place = |names: &[String], name: &str| names.iter().position(|known| known == name).unwrap_or_default() as f64;
     let inside = html! {
@@ -57,7 +58,7 @@ pub fn heat(title: &str, q: f64, cells: &[Cell<'_>]) -> Chart {
     };
     let says = says(cells, q);
     let data = cells.iter().map(|cell| {
-        let ends = cell.sample.quantile(q).map(|found| [found.value, found.low, found.high].map(told));
+        let ends = cell.sample.quantile(q).map(|found| [found.value, found.low, found.high].map(groups::for_programs));
         let mut row = vec![json!(cell.row), json!(cell.column), json!(cell.sample.counts().due)];
         row.extend(ends.unwrap_or_default());
         row
@@ -73,10 +74,6 @@ pub fn heat(title: &str, q: f64, cells: &[Cell<'_>]) -> Chart {
 /// The quantile in seconds, infinite among failures.
 fn seconds(sample: &Sample, q: f64) -> Option<f64> {
     Some(sample.quantile(q)?.value.seconds())
-}
-
-fn told(reading: Reading) -> Value {
-    if reading.succeeded() { json!(reading.seconds()) } else { json!("failed") }
 }
 
 fn says(cells: &[Cell<'_>], q: f64) -> String {

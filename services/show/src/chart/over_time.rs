@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::axis::Scale;
 use super::frame::{Frame, Horizontal, Vertical, area, band, legend, line, n, svg};
 use super::{Chart, Data};
-use crate::words;
+use crate::{groups, words};
 
 /// The height of the upper and the lower part.
 const TIMES: f64 = 200.0;
@@ -168,11 +168,8 @@ fn row(period: &Period<'_>) -> Vec<Value> {
     let mut row = vec![json!(period.from), json!(period.sample.counts().due)];
     for (_, q) in QUANTILES {
         let quantile = period.sample.quantile(q);
-        let seconds = |reading: Reading| reading.succeeded().then(|| reading.seconds());
         row.extend(
-            quantile.map_or([Value::Null, Value::Null, Value::Null], |Quantile { value, low, high, .. }| {
-                [value, low, high].map(|reading| json!(seconds(reading)))
-            }),
+            quantile.map(|found| [found.value, found.low, found.high].map(groups::for_programs)).unwrap_or_default(),
         );
     }
     row.push(json!(failed(period.sample).map(|[share, ..]| share)));

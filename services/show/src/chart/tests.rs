@@ -91,3 +91,19 @@ fn a_day_without_attempts_leaves_a_gap() {
     let bands = |chart: &Chart| chart.svg.matches("class=\"b b0\"").count();
     assert_eq!((bands(&whole), bands(&gap)), (1, 2));
 }
+
+#[test]
+fn a_cell_that_fails_takes_the_colour_from_no_other() {
+    let (fine, failing) = (sample(300, 500, 50), sample(300, 500, 1));
+    let cells = [("eu", &fine), ("us", &failing)].map(|(row, sample)| Cell { row, column: "default", sample });
+    let chart = heat("median", 0.5, &cells);
+    assert_eq!(chart.svg.matches("opacity=\"0.45\"").count(), 2, "{}", chart.svg);
+    assert_eq!(chart.data.rows[1][3], "> 1.15", "{:?}", chart.data.rows);
+}
+
+#[test]
+fn only_what_took_longer_than_the_axis_shows_is_said_to_have() {
+    let many = sample(4_000, 500, 50);
+    let chart = ecdf("lookups", &[Named { name: "default", sample: &many }], Times::FromZero);
+    assert_eq!(chart.says, "default: 98 % of 4000 succeeded.");
+}

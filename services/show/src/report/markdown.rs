@@ -2,6 +2,7 @@
 
 use super::{Part, Report, Tile};
 use crate::chart::{Chart, Data};
+use crate::words::markdown;
 use serde_json::Value;
 
 /// How many rows of a chart's table are written: an issue is no archive.
@@ -12,10 +13,10 @@ impl Report {
     pub fn markdown(&self) -> String {
         let mut text = format!("# {}\n", self.title);
         for sentence in &self.lead {
-            text += &format!("\n{}\n", inline(sentence));
+            text += &format!("\n{}\n", markdown(sentence));
         }
         for section in &self.sections {
-            text += &format!("\n## {}\n", inline(&section.heading));
+            text += &format!("\n## {}\n", markdown(&section.heading));
             for part in &section.parts {
                 text += &one(part);
             }
@@ -26,15 +27,16 @@ impl Report {
 
 fn one(part: &Part) -> String {
     match part {
-        Part::Heading(text) => format!("\n### {}\n", inline(text)),
-        Part::Text(text) => format!("\n{}\n", inline(text)),
+        Part::Heading(text) => format!("\n### {}\n", markdown(text)),
+        Part::Text(text) => format!("\n{}\n", markdown(text)),
         Part::List(sentences) => {
-            let lines: String = sentences.iter().map(|sentence| format!("- {}\n", inline(sentence))).collect();
+            let lines: String = sentences.iter().map(|sentence| format!("- {}\n", markdown(sentence))).collect();
             format!("\n{lines}")
         }
         Part::Tiles(tiles) => {
-            let line =
-                |Tile { name, value, detail }: &Tile| format!("- {}: **{value}**, {}\n", inline(name), inline(detail));
+            let line = |Tile { name, value, detail }: &Tile| {
+                format!("- {}: **{value}**, {}\n", markdown(name), markdown(detail))
+            };
             format!("\n{}", tiles.iter().map(line).collect::<String>())
         }
         Part::Table(data) => table(data),
@@ -44,12 +46,12 @@ fn one(part: &Part) -> String {
 }
 
 fn chart(Chart { title, says, data, .. }: &Chart) -> String {
-    format!("\n### {}\n\n{}\n{}", inline(title), inline(says), table(data))
+    format!("\n### {}\n\n{}\n{}", markdown(title), markdown(says), table(data))
 }
 
 fn table(data: &Data) -> String {
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let mut text = format!("\n{}", line(data.heads.iter().map(|head| inline(head)).collect()));
+    let mut text = format!("\n{}", line(data.heads.iter().map(|head| markdown(head)).collect()));
     text += &line(data.heads.iter().map(|_| "---".to_owned()).collect());
     for row in data.rows.iter().take(ROWS) {
         text += &line(row.iter().map(written).collect());
@@ -63,12 +65,7 @@ fn table(data: &Data) -> String {
 fn written(value: &Value) -> String {
     match value {
         Value::Null => "–".to_owned(),
-        Value::String(text) => inline(text),
+        Value::String(text) => markdown(text),
         value => value.to_string(),
     }
-}
-
-/// Text that ends no cell and is no markup.
-fn inline(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('|', "\\|").replace('\n', " ")
 }

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use parsec_measure::{ArchivedRounds, OperationKind};
 use parsec_results::Group;
-use parsec_results::statistics::{Interval, QUANTILES, Share, Verdict};
+use parsec_results::statistics::{QUANTILES, Verdict};
 use serde_json::{Value, json};
 
 use super::tiles::tiles;
 use super::{Part, Report, Section};
 use crate::chart::{self, Cell, Data, Named, Period, Times};
-use crate::compared::Pairs;
+use crate::compared::{Pairs, change};
 use crate::words;
 
 /// What a report is made of.
@@ -41,6 +41,8 @@ pub struct Measurements {
     pub fleets: Vec<Pairs>,
     /// The period before against this one, fleet by fleet.
     pub before: Option<Pairs>,
+    /// By how much times may differ and still count as equal, and by how much success rates.
+    pub margins: (f64, f64),
     /// How the axes of distributions go.
     pub times: Times,
 }
@@ -115,32 +117,22 @@ fn judged(pairs: &Pairs, b: &str, a: &str) -> Vec<String> {
             Ok(figures) => said.extend(figures.iter().map(|compared| {
                 let figure = compared.figure.as_str();
                 let is_time = compared.ratio.is_some();
-                let by = match compared.ratio {
-                    Some(Interval { value, low, high }) => {
-                        format!("{}x (95 %: {}–{})", words::times(value), words::times(low), words::times(high))
-                    }
-                    None => {
-                        let points = |share: f64| format!("{:+.1}", 100.0 * share);
-                        let found = compared.difference;
-                        format!(
-                            "{} points (95 %: {} to {})",
-                            points(found.value),
-                            points(found.low),
-                            points(found.high)
-                        )
-                    }
-                };
+                let by = change(compared, " ");
                 match compared.verdict {
                     Verdict::Better if is_time => format!("{what}: {b} is faster than {a} at {figure}, {by}."),
                     Verdict::Worse if is_time => format!("{what}: {b} is slower than {a} at {figure}, {by}."),
                     Verdict::Better => format!("{what}: {b} succeeds more often than {a}, {by}."),
                     Verdict::Worse => format!("{what}: {b} succeeds less often than {a}, {by}."),
-                    Verdict::Equal => format!("{what}: {figure} of {b} and {a} differ by less than the margin, {by}."),
+                    Verdict::Equal => format!("{what}: {figure} of {b} and {a} count as equal, {by}."),
                     Verdict::Inconclusive => {
                         format!("{what}: no difference in {figure} between {b} and {a} is shown, {by}.")
                     }
                 }
             })),
+        }
+        if pair.left_out > 0 {
+            let left_out = words::count(pair.left_out, "attempt", "attempts");
+            said.push(format!("{what}: {left_out} in regions that only one of the two has are in no comparison."));
         }
     }
     said
@@ -233,14 +225,8 @@ fn failures(all: &Measurements) -> Section {
     for group in &all.by_fleet {
         let counts = group.sample.counts();
         for (class, count) in &counts.failed {
-            let Some(share) = Share::new(*count, counts.due, counts.rounds as f64) else { continue };
-            let percent = |value: f64| format!("{:.1}", 100.0 * value);
-            let share = format!(
-                "{} % ({}–{})",
-                percent(share.share.value),
-                percent(share.share.low),
-                percent(share.share.high)
-            );
+            let Some(share) = group.sample.ended(*class) else { continue };
+            let share = words::share_interval(share.share, " ");
             let named = [group.common.join(" "), group.kind.to_string(), class.as_str().to_owned()];
             rows.push(
                 named.into_iter().map(Value::from).chain([json!(count), json!(counts.due), json!(share)]).collect(),
@@ -272,7 +258,9 @@ fn rounds(all: &Measurements) -> Section {
 
 /// What the numbers do not allow to say.
 fn caveats(all: &Measurements) -> Section {
+    let (time, success) = all.margins;
     let mut said = vec![
+        format!("Times within {} of each other, and success rates within {}, count as equal.", words::percent(time), words::count_points(success)),
         "Intervals are of 95 % and take the round, not the attempt, as the unit: attempts of one round share their content and their moment.".to_owned(),
         "A comparison says what these servers met at these times. It holds for other places and times only as far as these stand for them.".to_owned(),
     ];

@@ -77,6 +77,7 @@ fn measurements(strange: &str) -> Measurements {
         rounds: ArchivedRounds { played: [(Some(RoundOutcome::Complete), 2_000)].into(), skipped: 3 },
         fleets: vec![pairs],
         before: Some(before),
+        margins: (0.05, 0.01),
         times: Times::FromZero,
     }
 }

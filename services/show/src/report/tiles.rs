@@ -4,7 +4,7 @@ use parsec_results::Group;
 use parsec_results::statistics::{Compared, QUANTILES, Verdict};
 
 use super::Tile;
-use crate::compared::Pairs;
+use crate::compared::{Pairs, change};
 use crate::groups;
 
 /// A tile for each quantile that n carries, and one for the success rate. `before` compares the period before with this one, fleet by fleet.
@@ -36,11 +36,7 @@ fn changed(before: Option<&Pairs>, fleet: &str, group: &Group, figure: &str) -> 
 }
 
 fn told(compared: &Compared) -> String {
-    let change = match compared.ratio {
-        Some(ratio) if ratio.value.is_finite() => format!("{:+.0} %", 100.0 * (ratio.value - 1.0)),
-        Some(_) => "now failing".to_owned(),
-        None => format!("{:+.1} points", 100.0 * compared.difference.value),
-    };
+    let change = change(compared, " ");
     match compared.verdict {
         Verdict::Better => format!("{change} against the period before: better"),
         Verdict::Worse => format!("{change} against the period before: worse"),
