@@ -1,17 +1,19 @@
 //! What is to be known of a database before programs use it. Nothing is changed: neither rows, nor the schema, nor is a file made.
 
-use chrono::TimeDelta;
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Text};
 use diesel_async::RunQueryDsl;
+use parsec_measure::Fleet;
 use parsec_schema::{postgres, sqlite};
 
 use crate::closed::ClosedTable;
 use crate::connection::AsyncSqliteConnection;
 use crate::migrated::SchemaVersion;
 use crate::session::Session;
-use crate::{OtherScheduler, StoreConfig};
+use crate::{OtherScheduler, StoreConfig, StoreError};
 
 /// A database, looked at from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,18 @@ pub struct Diagnosis {
     pub closed: Vec<ClosedTable>,
     /// The round loops that have lately recorded publications of the fleets that were asked about.
     pub schedulers: Vec<OtherScheduler>,
+}
+
+/// A database that can be looked at.
+#[async_trait]
+pub(crate) trait Diagnosed {
+    /// What is to be known of the database at `config`, which this one is.
+    async fn diagnose(
+        &self,
+        config: &StoreConfig,
+        fleets: &[Fleet],
+        since: DateTime<Utc>,
+    ) -> Result<Diagnosis, StoreError>;
 }
 
 /// The newest migration for such a database.

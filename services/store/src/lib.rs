@@ -81,7 +81,8 @@ pub use store::{ClaimChecks, MAX_RECENT_SCHEDULERS, NewNode, NodeFollowUp, Row, 
 pub use traced::{Listing, MAX_LISTED_OPERATIONS, MAX_MEANT, Order, TRACES_AT_ONCE, Traces};
 
 use chrono::{DateTime, Utc};
-use detached::Detached;
+use detached::{Backend, Detached};
+use diagnosis::Diagnosed;
 use parsec_measure::Fleet;
 
 /// Opens the database and checks that it answers.
@@ -99,15 +100,41 @@ pub async fn connect(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError>
     }
 }
 
+/// All that only reads, and what deletes if the database lets it.
+trait Opened: Traces + Chronicle + Pruning + Diagnosed {}
+
+impl<B: Backend> Opened for Detached<B> {}
+
+/// Opens the database to read: an SQLite file is opened read-only.
+async fn open(config: &StoreConfig) -> Result<Arc<dyn Opened>, StoreError> {
+    match config {
+        StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
+        StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::read_only(path)?).await?)),
+    }
+}
+
 /// Opens the database to read measurements: a role that may only read, and a file that may only be read, are enough.
 ///
 /// # Errors
 /// As for [`connect`].
 pub async fn open_archive(config: &StoreConfig) -> Result<Arc<dyn Archive>, StoreError> {
-    match config {
-        StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
-        StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::read_only(path)?).await?)),
-    }
+    Ok(open(config).await?)
+}
+
+/// The same as [`open_archive`], to read traces besides.
+///
+/// # Errors
+/// As for [`connect`].
+pub async fn open_traces(config: &StoreConfig) -> Result<Arc<dyn Traces>, StoreError> {
+    Ok(open(config).await?)
+}
+
+/// Opens the database to read what happened, as [`open_archive`] does.
+///
+/// # Errors
+/// As for [`connect`].
+pub async fn open_chronicle(config: &StoreConfig) -> Result<Arc<dyn Chronicle>, StoreError> {
+    Ok(open(config).await?)
 }
 
 /// Opens the database to look for old measurements, and to delete them if it is to be `written`. The schema stays as it is.
@@ -116,35 +143,10 @@ pub async fn open_archive(config: &StoreConfig) -> Result<Arc<dyn Archive>, Stor
 /// As for [`connect`].
 pub async fn open_pruning(config: &StoreConfig, written: bool) -> Result<Arc<dyn Pruning>, StoreError> {
     match config {
-        StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
         StoreConfig::Sqlite { path } if written => {
-            // Without this, a file that is not there would be made.
-            sqlite::Sqlite::read_only(path)?;
-            Ok(Arc::new(Detached::open(sqlite::Sqlite::new(path)?).await?))
+            Ok(Arc::new(Detached::open(sqlite::Sqlite::existing(path)?).await?))
         }
-        StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::read_only(path)?).await?)),
-    }
-}
-
-/// The same as [`open_archive`], to read traces besides.
-///
-/// # Errors
-/// As for [`connect`].
-pub async fn open_traces(config: &StoreConfig) -> Result<Arc<dyn Traces>, StoreError> {
-    match config {
-        StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
-        StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::read_only(path)?).await?)),
-    }
-}
-
-/// Opens the database to read what happened, as [`open_archive`] does.
-///
-/// # Errors
-/// As for [`connect`].
-pub async fn open_chronicle(config: &StoreConfig) -> Result<Arc<dyn Chronicle>, StoreError> {
-    match config {
-        StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
-        StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::read_only(path)?).await?)),
+        _ => Ok(open(config).await?),
     }
 }
 
@@ -154,12 +156,5 @@ pub async fn open_chronicle(config: &StoreConfig) -> Result<Arc<dyn Chronicle>, 
 /// # Errors
 /// As for [`connect`].
 pub async fn diagnose(config: &StoreConfig, fleets: &[Fleet], since: DateTime<Utc>) -> Result<Diagnosis, StoreError> {
-    match config {
-        StoreConfig::Postgres { .. } => {
-            Detached::open(postgres::Postgres::new(config)?).await?.diagnose(config, fleets, since).await
-        }
-        StoreConfig::Sqlite { path } => {
-            Detached::open(sqlite::Sqlite::read_only(path)?).await?.diagnose(config, fleets, since).await
-        }
-    }
+    open(config).await?.diagnose(config, fleets, since).await
 }

@@ -67,13 +67,21 @@ impl Sqlite {
         Ok(Self { path: Some(PathBuf::from(&file)), file, open: Mutex::default(), moves: AtomicUsize::new(0) })
     }
 
-    /// Prepares connections that only read. The file must be there; neither it nor its folder need be writable.
+    /// The same of a file that is there already: none is made in its place.
     ///
     /// # Errors
     /// [`StoreError::Refused`] if there is no such file, or SQLite cannot be told such a path.
-    pub(crate) fn read_only(path: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn existing(path: &Path) -> Result<Self, StoreError> {
         std::fs::metadata(path).map_err(|error| refused(path.display(), error))?;
-        Ok(Self { file: name(path)?, path: None, open: Mutex::default(), moves: AtomicUsize::new(0) })
+        Self::new(path)
+    }
+
+    /// The same, with connections that only read. Neither the file nor its folder need be writable.
+    ///
+    /// # Errors
+    /// As for [`existing`](Self::existing).
+    pub(crate) fn read_only(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { path: None, ..Self::existing(path)? })
     }
 
     /// Connections to the file at our path, and which it is. If that is not the one that was opened, follows it.

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
 use parsec_measure::{Fleet, SchedulerId};
 
 use super::{Backend, CALL_LIMIT, Detached, skew};
-use crate::diagnosis::{Diagnosis, DiagnosisQueries, newest};
+use crate::diagnosis::{Diagnosed, Diagnosis, DiagnosisQueries, newest};
 use crate::presence::NodeQueries;
 use crate::{SchemaVersion, Store, StoreConfig, StoreError};
 
 /// No loop has this number.
 const NOBODY: SchedulerId = SchedulerId(0);
 
-impl<B: Backend> Detached<B> {
-    /// What is to be known of the database at `config`, which this one is.
-    pub(crate) async fn diagnose(
+#[async_trait]
+impl<B: Backend> Diagnosed for Detached<B> {
+    async fn diagnose(
         &self,
         config: &StoreConfig,
         fleets: &[Fleet],
