@@ -1,13 +1,12 @@
-//! The clock of a host, which is set while a server runs on it: Debian's `faketime`, without its wrapper, which would be what is
-//! signalled. Durations go by the monotonic clock, which is left alone, as on a host whose time is set.
+//! The clock of a host, which is set while a server runs on it. Durations go by the monotonic clock, which is left alone, as on a host
+//! whose time is set.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::plan::Skew;
+use parsec_test_support::clock::faketime;
 
-/// Where the library is that a program is given another time by.
-const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+use crate::plan::Skew;
 
 /// Further off than a heartbeat may be old, and further than anybody's patience.
 const BEHIND: &str = "-140s";
@@ -15,9 +14,9 @@ const AHEAD: &str = "+3600s";
 
 /// A shell's preparation for a process that has this clock.
 pub(crate) fn of_ours(disks: &Path) -> String {
-    let file = file(disks).display().to_string();
+    let (library, file) = (faketime(), file(disks).display().to_string());
     format!(
-        "export LD_PRELOAD={LIBRARY} FAKETIME_TIMESTAMP_FILE={file} FAKETIME_CACHE_DURATION=1 FAKETIME_DONT_FAKE_MONOTONIC=1"
+        "export LD_PRELOAD={library} FAKETIME_TIMESTAMP_FILE={file} FAKETIME_CACHE_DURATION=1 FAKETIME_DONT_FAKE_MONOTONIC=1"
     )
 }
 

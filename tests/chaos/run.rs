@@ -30,6 +30,14 @@ pub(crate) struct Struck {
 /// Plays the plan, and fails unless everything is in order at the end.
 pub(crate) async fn play(plan: &Plan) {
     report::say(&plan.to_string());
+    for (is_there, what) in [
+        (cfg!(has_pgbouncer), "a pooler before the database: PgBouncer is not installed"),
+        (cfg!(has_faketime), "the clock of a host that is set: faketime is not installed"),
+    ] {
+        if !is_there {
+            report::say(&format!("NOT TRIED: {what}"));
+        }
+    }
     let stage = Stage::lasting(plan.length + AROUND);
     let world = World::start(&stage).await;
     let (struck, recovery, mut complaints) = tokio::select! {

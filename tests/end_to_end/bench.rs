@@ -10,11 +10,12 @@ use crate::process::{Ended, Process};
 use crate::stage::Stage;
 
 /// What a row has, in the order of the columns.
-const FIELDS: [&str; 34] = [
+const FIELDS: [&str; 35] = [
     "strategy",
     "operation",
     "networks",
     "n",
+    "due",
     "successes",
     "success_low",
     "success_high",
@@ -142,8 +143,9 @@ async fn a_spreadsheet_gets_the_same_columns() {
     let lines: Vec<Vec<_>> =
         ended.out.iter().map(|line| line.strip_suffix('\r').unwrap().split(',').collect()).collect();
     assert_eq!(lines[0], FIELDS);
-    let begins: Vec<_> = lines[1..].iter().map(|line| line[..5].join(" ")).collect();
-    let expected = ["libp2p provide 1 1 1", "libp2p retrieve 1 1 1", "classic provide 1 1 1", "classic retrieve 1 1 1"];
+    let begins: Vec<_> = lines[1..].iter().map(|line| line[..6].join(" ")).collect();
+    let expected =
+        ["libp2p provide 1 1 1 1", "libp2p retrieve 1 1 1 1", "classic provide 1 1 1 1", "classic retrieve 1 1 1 1"];
     assert_eq!(begins, expected);
     assert!(lines.iter().all(|line| line.len() == FIELDS.len()), "{lines:#?}");
 }

@@ -6,12 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::process::{Ended, Process};
+use crate::process::{Process, ask};
 use crate::stage::Stage;
-
-async fn ask(stage: &Stage, words: &[&str]) -> Ended {
-    Process::start(stage, words).end().await
-}
 
 /// A run of `rounds` publications by each of two strategies, of which every twelfth fails, as a bench would have kept it.
 fn run(peers: u32, classic: f64, optprov: f64, rounds: u32) -> Value {

@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::process::{Ended, Process};
+use crate::process::{Ended, Process, Terminal};
 use crate::stage::Stage;
 
 /// As little as there can be rounds with.
@@ -232,12 +232,8 @@ async fn on_a_terminal_the_table_is_drawn_again_in_the_same_place() {
     let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
     let place = directory.path().to_str().unwrap();
     let words = [&["demo", "--interval", "1s", "--rounds", "2", "--data-dir", place][..], &SMALL, &PLAIN].concat();
-    // Both streams on one terminal, whose output is ours.
-    let line =
-        format!("stty cols 80 rows 40; exec {} {}", parsec_test_support::process::parsec().display(), words.join(" "));
-    let mut script = std::process::Command::new("script");
-    script.args(["-qec", &line, "/dev/null"]);
-    let ended = Process::run(&stage, &[("TERM", "xterm")], script).end().await;
+    let terminal = Terminal::open();
+    let ended = Process::draw_on(&stage, &terminal, &words).end().await;
     let text = ended.out.join("\n");
     assert_eq!(ended.code(), 0, "{text}");
     // The cursor goes up over what was drawn before.

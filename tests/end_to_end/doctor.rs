@@ -75,12 +75,8 @@ async fn a_role_without_rights_is_told_which_and_a_database_that_is_away_is_an_e
     assert!(level == "warning" && said.contains("there are no tables of ours yet"), "{said}");
     parsec_store::connect(&config).await.unwrap().migrate().await.unwrap();
 
-    let role = format!("parsec_patient_{}", std::process::id());
-    let client = database.client().await;
-    let set_up = format!("CREATE ROLE {role} LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}");
-    client.batch_execute(&set_up).await.unwrap();
+    let role = database.role("SELECT").await;
     let (code, found) = doctor(&stage, &[&FREE[..], &["--database-url", &database.url_as(&role)]].concat()).await;
-    client.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
     assert_eq!(code, 1, "{found:#?}");
     let (level, said) = of(&found, "rights");
     assert!(level == "error" && said.contains(&role) && said.contains("GRANT"), "{said}");

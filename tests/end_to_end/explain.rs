@@ -6,14 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use parsec_measure::{
-    Attempt, AttemptId, Effort, Measured, NodeId, OperationKind, OutcomeClass, RoundId, SchedulerId, WhyKept,
-};
+use parsec_measure::{Attempt, Effort, Measured, NodeId, OperationKind, OutcomeClass, SchedulerId, WhyKept};
 use parsec_store::Row;
 use serde_json::{Value, json};
 
-use crate::process::{Ended, Process};
-use crate::results::{beginning, identity, node};
+use crate::process::{self, Ended};
+use crate::recorded::{self, beginning, identity, node};
 use crate::stage::Stage;
 
 /// How many publications there are, each in a round of its own. Every tenth fails after a minute, and of the others every third is drawn.
@@ -60,34 +58,23 @@ fn attempt(scheduler: SchedulerId, node: NodeId, number: i64) -> Attempt {
         trace,
         ..Measured::unmeasured(class, took, "")
     };
-    Attempt {
-        id: AttemptId(identity(at, u128::from(number.unsigned_abs()))),
-        round: RoundId(identity(at, 7)),
-        scheduler,
-        node,
-        kind: OperationKind::Provide,
-        probe: 0,
-        cid: "QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4".to_owned(),
-        due: at,
-        started: at,
-        ended: at + TimeDelta::from_std(took).unwrap(),
-        result,
-        why_kept,
-    }
+    let round = recorded::round(identity(at, 7), scheduler, "default", node, at);
+    let ended = at + TimeDelta::from_std(took).unwrap();
+    let id = identity(at, u128::from(number.unsigned_abs()));
+    Attempt { ended, why_kept, ..recorded::attempt(id, &round, node, OperationKind::Provide, result) }
 }
 
 async fn fill(url: &str) {
-    let store = parsec_store::connect(&url.parse().unwrap()).await.unwrap();
-    store.migrate().await.unwrap();
+    let store = recorded::migrated(url).await;
     let publisher = store.register_node(node("default", "eu-central-1")).await.unwrap();
-    let scheduler = store.register_scheduler(&"default".parse().unwrap(), Value::Null, beginning()).await.unwrap();
+    let scheduler = recorded::scheduler(&*store, "default", beginning()).await;
     let attempts: Vec<_> =
         (0..PUBLICATIONS).map(|number| Row::Attempt(attempt(scheduler, publisher, number))).collect();
     store.record(&attempts).await.unwrap();
 }
 
 async fn ask(stage: &Stage, url: &str, words: &[&str]) -> Ended {
-    Process::start(stage, &[words, &["--database-url", url]].concat()).end().await
+    process::ask(stage, &[words, &["--database-url", url]].concat()).await
 }
 
 async fn answer(stage: &Stage, url: &str, words: &[&str]) -> Value {

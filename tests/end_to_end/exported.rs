@@ -3,16 +3,16 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
-use parsec_generator::{History, write};
-use parsec_store::Dataset;
+use parsec_generator::History;
+use parsec_store::{Dataset, Selection};
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 
-use crate::process::{Ended, Process};
+use crate::process::{Ended, ask};
+use crate::recorded::generated;
 use crate::stage::Stage;
 
 /// What stands in every address that the generator gives to peers.
@@ -20,18 +20,16 @@ const ADDRESS: &str = "198.51.100.";
 
 /// A short history with much of everything.
 fn history() -> History {
-    History { operations: 420, days: 3, traces: 0.5, checks: 0.5, ..History::default() }
+    History { operations: 420, days: 3, traces: Some(0.5), checks: 0.5, ..History::default() }
 }
 
 async fn database(url: &str) {
-    let store = parsec_store::connect(&url.parse().unwrap()).await.unwrap();
-    store.migrate().await.unwrap();
-    write(Arc::clone(&store), history(), |_| ()).await.unwrap();
+    generated(url, history()).await;
 }
 
 async fn export(stage: &Stage, url: &str, to: &Path, words: &[&str]) -> Ended {
     let place = ["export", "--database-url", url, "-o", to.to_str().unwrap()];
-    Process::start(stage, &[&place[..1], words, &place[1..]].concat()).end().await
+    ask(stage, &[&place[..1], words, &place[1..]].concat()).await
 }
 
 /// The rows of a file of JSON lines.
@@ -80,6 +78,31 @@ async fn both_databases_give_the_same_rows_and_none_with_an_address() {
     let traces = lines(&directory, Dataset::Traces);
     assert!(traces.iter().all(|trace| trace["kind"] == "retrieve"));
     assert!(traces.iter().any(|trace| trace["document"].to_string().contains(ADDRESS)), "asked for, they stay");
+}
+
+/// More than two pages of operations, which have 2,000 each.
+const OF_SEVERAL_PAGES: u64 = 4_410;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_of_several_pages_has_every_row_once_and_in_order() {
+    let (stage, file, postgres) =
+        (Stage::begin(), parsec_test_support::sqlite_file(), parsec_test_support::database().await);
+    let history = History { operations: OF_SEVERAL_PAGES, days: 3, traces: None, checks: 0.0, ..History::default() };
+    for url in [file.url(), postgres.url().to_owned()] {
+        generated(&url, history).await;
+        let archive = parsec_store::open_archive(&url.parse().unwrap()).await.unwrap();
+        let first = archive.dataset(Dataset::Operations, &Selection::default(), None).await.unwrap();
+        assert!(first.next.is_some() && first.rows.len() * 2 < OF_SEVERAL_PAGES as usize, "{}", first.rows.len());
+
+        let directory = tempfile::tempdir().unwrap();
+        let ended = export(&stage, &url, directory.path(), &["operations", "--format", "jsonl"]).await;
+        assert_eq!(ended.code(), 0, "{url}: {}", ended.err);
+        let rows = lines(&directory, Dataset::Operations);
+        assert_eq!(rows.len() as u64, OF_SEVERAL_PAGES, "{url}");
+        let ids: Vec<_> = rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
+        // UUIDs of version 7: in their order they are in that of time, and strictly so only if none is there twice.
+        assert!(ids.is_sorted_by(|one, next| one < next), "{url}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,14 +4,12 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use parsec_measure::{
-    Attempt, AttemptId, Measured, NodeId, OperationKind, OutcomeClass, Round, RoundId, RoundOutcome, SchedulerId,
-};
+use parsec_measure::{NodeId, OperationKind, OutcomeClass, Round, RoundOutcome, SchedulerId};
 use parsec_store::{Row, Store};
 use serde_json::Value;
 
-use crate::process::Ended;
-use crate::results::{ask, identity, node};
+use crate::process::{Ended, ask};
+use crate::recorded::{self, identity, measured, node};
 use crate::stage::Stage;
 
 /// One round a minute, the last one two minutes ago.
@@ -26,14 +24,13 @@ const FAILED: std::ops::Range<i64> = 80..95;
 /// Two hours of one fleet, with a gap, a burst of failures and a server that was stopped.
 async fn database(url: &str) -> DateTime<Utc> {
     let beginning = Utc::now() - TimeDelta::minutes(ROUNDS + 1);
-    let store = parsec_store::connect(&url.parse().unwrap()).await.unwrap();
-    store.migrate().await.unwrap();
+    let store = recorded::migrated(url).await;
     let mut servers = Vec::new();
     for region in ["eu-central-1", "us-east-2"] {
         let new = parsec_store::NewNode { created_at: beginning - TimeDelta::minutes(5), ..node("default", region) };
         servers.push(store.register_node(new).await.unwrap());
     }
-    let scheduler = store.register_scheduler(&"default".parse().unwrap(), Value::Null, beginning).await.unwrap();
+    let scheduler = recorded::scheduler(&*store, "default", beginning).await;
     for number in (0..ROUNDS).filter(|number| !MISSING.contains(number)) {
         play(&*store, scheduler, &servers, number, beginning + TimeDelta::minutes(number)).await;
     }
@@ -43,38 +40,12 @@ async fn database(url: &str) -> DateTime<Utc> {
 }
 
 async fn play(store: &dyn Store, scheduler: SchedulerId, servers: &[NodeId], number: i64, at: DateTime<Utc>) {
-    let ended = at + TimeDelta::seconds(9);
-    let round = Round {
-        id: RoundId(identity(at, 0)),
-        scheduler,
-        fleets: "default".parse().unwrap(),
-        provider: Some(servers[0]),
-        nodes_listed: 2,
-        nodes_ready: 2,
-        nodes_without_heartbeat: 0,
-        skipped_before: 0,
-        due: at,
-        started: at,
-        ended: Some((ended, RoundOutcome::Complete)),
-    };
+    let round = recorded::round(identity(at, 0), scheduler, "default", servers[0], at);
+    let round = Round { ended: Some((at + TimeDelta::seconds(9), RoundOutcome::Complete)), ..round };
     let attempt = |kind, node, failed: bool, order| {
         let class = if failed { OutcomeClass::DialFailed } else { OutcomeClass::Ok };
-        let result =
-            Measured::unmeasured(class, Duration::from_millis(800 + 37 * number.unsigned_abs() % 400), "nobody");
-        Row::Attempt(Attempt {
-            id: AttemptId(identity(at, order)),
-            round: round.id,
-            scheduler,
-            node,
-            kind,
-            probe: 0,
-            cid: "QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4".to_owned(),
-            due: at,
-            started: at,
-            ended,
-            result: if failed { result } else { Measured { error: None, ..result } },
-            why_kept: None,
-        })
+        let result = measured(class, Duration::from_millis(800 + 37 * number.unsigned_abs() % 400));
+        Row::Attempt(recorded::attempt(identity(at, order), &round, node, kind, result))
     };
     let rows = [
         attempt(OperationKind::Provide, servers[0], number % 23 == 0, 1),
@@ -160,15 +131,10 @@ async fn what_happened_is_found_in_a_file_and_told_in_every_form() {
 async fn what_happened_is_found_by_a_role_that_may_only_read() {
     let (stage, database_) = (Stage::begin(), parsec_test_support::database().await);
     let beginning = database(database_.url()).await;
-    let role = format!("parsec_looks_{}", std::process::id());
-    let set_up = format!(
-        "UPDATE operations SET created_at = ended_at + INTERVAL '1 second'; \
-         CREATE ROLE {role} LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"
-    );
-    let client = database_.client().await;
-    client.batch_execute(&set_up).await.unwrap();
-    let ended = incidents(&stage, &database_.url_as(&role), &["--since", "4h"]).await;
-    client.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await.unwrap();
+    let at_once = "UPDATE operations SET created_at = ended_at + INTERVAL '1 second'";
+    database_.client().await.batch_execute(at_once).await.unwrap();
+    let reader = database_.url_as(&database_.role("SELECT").await);
+    let ended = incidents(&stage, &reader, &["--since", "4h"]).await;
     assert!(ended.code() == 0 && ended.out.concat().contains("burst of failures"), "{:?} {}", ended.out, ended.err);
     let all = what_happened_is_found(&stage, database_.url(), beginning).await;
     assert!(!all.iter().any(|incident| incident["incident"] == "database_away"), "{all:#?}");
@@ -177,7 +143,7 @@ async fn what_happened_is_found_by_a_role_that_may_only_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_about_a_time_without_rows_is_one_sentence() {
     let (stage, file) = (Stage::begin(), parsec_test_support::sqlite_file());
-    parsec_store::connect(&file.url().parse().unwrap()).await.unwrap().migrate().await.unwrap();
+    recorded::migrated(&file.url()).await;
     for (words, code, expected) in [
         (vec!["--since", "2h"], 1, "neither an attempt, a round nor a server is recorded since"),
         (vec!["--since", "2026-09-23", "--until", "2026-09-22"], 1, "nothing lies between --since"),

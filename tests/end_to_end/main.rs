@@ -34,6 +34,7 @@ mod outages;
 mod pooler;
 mod pruned;
 mod questions;
+mod recorded;
 mod refused;
 mod report;
 mod results;

@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use parsec_schema::{postgres, sqlite};
-use parsec_test_support::{TestDatabase, database, sqlite_file};
+use parsec_test_support::{database, sqlite_file};
 
 use crate::deployment::{Server, joining, network, scheduler, server};
 use crate::process::{Ended, Process};
@@ -69,43 +69,22 @@ async fn several_at_once_do_it_once() {
     assert_eq!(busy, 1);
 }
 
-/// A role that may log in, and do this to all tables there are.
-async fn guest(database: &TestDatabase, rights: &str) -> String {
-    let name = format!("{}_daily", database.name());
-    let set_up = format!(
-        "CREATE ROLE {name} LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC; \
-         GRANT {rights} ON ALL TABLES IN SCHEMA public TO {name}"
-    );
-    database.client().await.batch_execute(&set_up).await.expect("the owner may make a role");
-    name
-}
-
-async fn dismiss(database: &TestDatabase, name: &str) {
-    database
-        .client()
-        .await
-        .batch_execute(&format!("DROP OWNED BY {name}; DROP ROLE {name}"))
-        .await
-        .expect("the owner may remove a role");
-}
-
 #[tokio::test]
 async fn a_role_without_the_right_is_told_what_to_run_and_as_whom() {
     let (stage, database) = (Stage::begin(), database().await);
-    let guest = guest(&database, "SELECT").await;
+    let guest = database.role("SELECT").await;
     let refused = migrate(&stage, &database.url_as(&guest), &[]).await;
     assert_eq!((refused.code(), refused.out.len()), (1, 0));
     for part in [&format!("`{guest}` has no right to create tables"), "run `parsec migrate` as a role that has it"] {
         assert!(refused.err.contains(part), "no {part} in {}", refused.err);
     }
-    dismiss(&database, &guest).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn once_the_tables_are_there_servers_and_scheduler_need_no_right_to_change_them() {
     let (stage, network, database) = (Stage::begin(), network().await, database().await);
     assert_eq!(migrate(&stage, database.url(), &[]).await.code(), 0);
-    let guest = guest(&database, "SELECT, INSERT, UPDATE").await;
+    let guest = database.role("SELECT, INSERT, UPDATE").await;
     let url = database.url_as(&guest);
     let [flag, peers] = joining(&network);
     let at_database = ["--database-url", &url];
@@ -118,7 +97,6 @@ async fn once_the_tables_are_there_servers_and_scheduler_need_no_right_to_change
     for process in servers.into_iter().map(|server| server.process).chain([scheduler]) {
         assert_eq!(process.terminate().await.code(), 0);
     }
-    dismiss(&database, &guest).await;
     let tables = Tables::of(&stage, database).await;
     tables.wait_for(1, "retrievals_ecs r JOIN nodes_ecs n ON n.id = r.node_id AND n.offline_since IS NOT NULL").await;
     assert_eq!(tables.count("provides_ecs WHERE error IS NOT NULL").await, 0);

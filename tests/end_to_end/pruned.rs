@@ -2,13 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use chrono::{TimeDelta, Utc};
-use parsec_generator::{History, write};
+use parsec_generator::History;
 use parsec_store::Dataset;
 
-use crate::process::{Ended, Process};
+use crate::process::{Ended, ask};
+use crate::recorded::generated;
 use crate::stage::Stage;
 
 /// How old measurements may be.
@@ -17,20 +17,18 @@ const KEPT: i64 = 15;
 /// A month of measurements, of which half is too old. No round, and no check, is as old as may be within hours: rounds are eighteen
 /// hours apart.
 async fn database(url: &str) {
-    let store = parsec_store::connect(&url.parse().unwrap()).await.unwrap();
-    store.migrate().await.unwrap();
     let history = History {
         operations: 840,
         end: Utc::now() + TimeDelta::hours(9),
-        traces: 0.3,
+        traces: Some(0.3),
         checks: 0.3,
         ..History::default()
     };
-    write(Arc::clone(&store), history, |_| ()).await.unwrap();
+    generated(url, history).await;
 }
 
 async fn prune(stage: &Stage, url: &str, words: &[&str]) -> Ended {
-    Process::start(stage, &[&["prune", "--keep", "15d", "--database-url", url], words].concat()).end().await
+    ask(stage, &[&["prune", "--keep", "15d", "--database-url", url], words].concat()).await
 }
 
 /// How many rows of each dataset are older than may be, and how many are not.
@@ -103,21 +101,38 @@ async fn old_measurements_go_from_sqlite_if_that_is_asked_for() {
     old_ones_go_and_no_others(&parsec_test_support::sqlite_file().url()).await;
 }
 
+/// Enough for the old half to be more than a batch of 2,000 rows, also of lookups alone.
+const OF_SEVERAL_BATCHES: u64 = 5_040;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_old_rows_than_a_batch_has_all_go_and_are_counted() {
+    let (stage, file, postgres) =
+        (Stage::begin(), parsec_test_support::sqlite_file(), parsec_test_support::database().await);
+    for url in [file.url(), postgres.url().to_owned()] {
+        let end = Utc::now() + TimeDelta::hours(1);
+        let history = History { operations: OF_SEVERAL_BATCHES, end, traces: None, checks: 0.0, ..History::default() };
+        generated(&url, history).await;
+        let (old, young) = rows(&url).await["operations"];
+        assert!(old > 2_200 && young > 2_200, "{url}: {old} and {young}");
+        let told = prune(&stage, &url, &["--original-tables"]).await.out;
+        let done = prune(&stage, &url, &["--yes", "--original-tables"]).await;
+        assert_eq!(done.code(), 0, "{url}: {}", done.err);
+        assert_eq!(done.out, told.iter().map(|line| line.replace(" old, ", " deleted, ")).collect::<Vec<_>>());
+        assert!(done.out[0].starts_with(&format!("operations: {old} rows deleted")), "{url}: {:?}", done.out);
+        assert_eq!(rows(&url).await["operations"], (0, young), "{url}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_may_not_delete_is_told_who_may() {
     let (stage, postgres) = (Stage::begin(), parsec_test_support::database().await);
     database(postgres.url()).await;
-    let role = "parsec_test_pruner";
-    let set_up = format!(
-        "DO $$ BEGIN CREATE ROLE {role} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$; \
-         GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {role}"
-    );
-    postgres.client().await.batch_execute(&set_up).await.unwrap();
-    let ended = prune(&stage, &postgres.url_as(role), &["--yes"]).await;
+    let url = postgres.url_as(&postgres.role("SELECT, INSERT, UPDATE").await);
+    let ended = prune(&stage, &url, &["--yes"]).await;
     assert_eq!(ended.code(), 1);
     assert!(ended.err.contains("GRANT DELETE ON operations"), "{}", ended.err);
     // To be told what is old, reading is enough.
-    assert_eq!(prune(&stage, &postgres.url_as(role), &[]).await.code(), 0);
+    assert_eq!(prune(&stage, &url, &[]).await.code(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,7 +144,7 @@ async fn an_age_that_makes_no_sense_and_a_file_that_is_not_there_are_one_sentenc
         (vec!["prune", "--keep", "1h", "--database-url", &url], 2, "at least 2d"),
         (vec!["prune", "--keep", "90d", "--yes", "--database-url", &url], 1, "No such file"),
     ] {
-        let ended = Process::start(&stage, &words).end().await;
+        let ended = ask(&stage, &words).await;
         assert_eq!(ended.code(), code, "{words:?}: {}", ended.err);
         assert!(ended.err.contains(expected), "{words:?}: {}", ended.err);
     }

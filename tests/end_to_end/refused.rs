@@ -11,16 +11,8 @@ use crate::process::{Ended, Process};
 use crate::stage::Stage;
 use crate::tables::Tables;
 
-/// A role that may write rows, and make no tables.
-async fn guest_of(database: &TestDatabase) -> String {
-    let name = format!("{}_guest", database.name());
-    let set_up = format!(
-        "CREATE ROLE {name} LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC; \
-         GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {name}"
-    );
-    database.client().await.batch_execute(&set_up).await.unwrap();
-    name
-}
+/// What a role may do that writes rows, and makes no tables.
+const DAILY: &str = "SELECT, INSERT, UPDATE";
 
 async fn migrated(stage: &Stage, database: &TestDatabase) -> Ended {
     Process::start(stage, &["migrate", "--database-url", database.url()]).end().await
@@ -44,7 +36,7 @@ async fn rows_without_rights_are_set_aside_while_all_others_are_written_and_a_re
     let stage = Stage::begin();
     let (network, database) = tokio::join!(network(), database());
     assert_eq!(migrated(&stage, &database).await.code(), 0);
-    let guest = guest_of(&database).await;
+    let guest = database.role(DAILY).await;
     let url = database.url_as(&guest);
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path().to_str().unwrap();
@@ -99,8 +91,6 @@ async fn rows_without_rights_are_set_aside_while_all_others_are_written_and_a_re
     assert_eq!(tables.count("operations WHERE trace_id IS NULL AND outcome = 'ok'").await, 0);
     assert_eq!(tables.count("operations o WHERE NOT EXISTS (SELECT FROM rounds r WHERE r.id = o.round_id)").await, 0);
     assert_eq!(tables.count("rounds WHERE outcome IS NULL").await, 0);
-    tables.query(&format!("DROP OWNED BY {guest}")).await;
-    tables.query(&format!("DROP ROLE {guest}")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,11 +98,10 @@ async fn whoever_migrates_is_told_which_roles_lack_which_rights() {
     let stage = Stage::begin();
     let database = database().await;
     assert_eq!(migrated(&stage, &database).await.code(), 0);
-    let guest = guest_of(&database).await;
+    let guest = database.role(DAILY).await;
     let client = database.client().await;
     client.batch_execute(&format!("REVOKE INSERT ON record_checks FROM {guest}")).await.unwrap();
     let again = migrated(&stage, &database).await;
     let grant = format!("GRANT SELECT, INSERT, UPDATE ON TABLE public.record_checks TO {guest}");
     assert!(again.code() == 0 && again.out.last().unwrap().ends_with(&grant), "{again:?}");
-    client.batch_execute(&format!("DROP OWNED BY {guest}; DROP ROLE {guest}")).await.unwrap();
 }

@@ -1,10 +1,10 @@
 //! The report on a period, made by the real binary and opened in a real browser.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use crate::process::{Ended, Process};
+use crate::process::{Ended, Process, ask};
 use crate::results::database;
 use crate::stage::Stage;
 
@@ -12,7 +12,7 @@ use crate::stage::Stage;
 const PERIOD: [&str; 4] = ["--since", "2026-09-22", "--until", "2026-09-23"];
 
 async fn report(stage: &Stage, url: &str, more: &[&str]) -> Ended {
-    Process::start(stage, &[&["report", "--database-url", url][..], more].concat()).end().await
+    ask(stage, &[&["report", "--database-url", url][..], more].concat()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,27 +66,32 @@ async fn a_report_that_cannot_be_made_is_one_sentence() {
     }
 }
 
+/// How long the test with a browser may take: a browser that starts for the first time reads hundreds of megabytes.
+const WITH_A_BROWSER: Duration = Duration::from_secs(180);
+
 /// Runs Chromium on a file without a window; returns what it wrote to stderr, where its console is.
-fn chromium(profile: &Path, words: &[&str], page: &Path) -> String {
+async fn chromium(stage: &Stage, profile: &Path, words: &[&str], page: &Path) -> String {
     let mut command = Command::new("chromium");
     command.args(["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"]);
     command.arg(format!("--user-data-dir={}", profile.display())).args(words);
-    let output = command.arg(format!("file://{}", page.display())).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stderr).into_owned()
+    command.arg(format!("file://{}", page.display()));
+    let home = profile.to_str().expect("temporary directories have plain names");
+    let ended = Process::run(stage, &[("HOME", home)], command).end().await;
+    assert_eq!(ended.code(), 0, "{}", ended.err);
+    ended.err
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[cfg_attr(not(has_chromium), ignore = "needs Chromium")]
+#[cfg_attr(not(has_chromium), ignore = "needs Chromium (Debian package `chromium`)")]
 async fn a_browser_opens_the_report_without_a_complaint_and_prints_it() {
-    let (stage, file) = (Stage::begin(), parsec_test_support::sqlite_file());
+    let (stage, file) = (Stage::lasting(WITH_A_BROWSER), parsec_test_support::sqlite_file());
     database(&file.url()).await;
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("report.html");
     let ended = report(&stage, &file.url(), &[&PERIOD[..], &["--output", path.to_str().unwrap()]].concat()).await;
     assert_eq!(ended.code(), 0, "{}", ended.err);
     let (profile, print) = (place.path().join("browser"), place.path().join("report.pdf"));
-    let said = chromium(&profile, &[&format!("--print-to-pdf={}", print.display())], &path);
+    let said = chromium(&stage, &profile, &[&format!("--print-to-pdf={}", print.display())], &path).await;
     assert!(!said.contains("CONSOLE"), "{said}");
     assert!(std::fs::read(&print).unwrap().starts_with(b"%PDF-"));
 }

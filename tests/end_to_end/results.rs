@@ -1,19 +1,16 @@
 //! Questions about what was measured, asked of a database that nobody writes to any more.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use parsec_generator::{History, write};
-use parsec_measure::{
-    Attempt, AttemptId, Measured, NodeId, OperationKind, OutcomeClass, Round, RoundId, RoundOutcome, SchedulerId,
-};
-use parsec_store::{NewNode, Row, ServerPort, Store};
+use chrono::TimeDelta;
+use parsec_generator::History;
+use parsec_measure::{NodeId, OperationKind, OutcomeClass, Round, SchedulerId};
+use parsec_store::{Row, Store};
 use serde_json::Value;
-use uuid::Uuid;
 
-use crate::process::{Ended, Process};
+use crate::process::ask;
+use crate::recorded::{self, beginning, identity, measured, node};
 use crate::stage::Stage;
 
 /// The fleets of the database, and how long a publication of each takes, in milliseconds.
@@ -22,41 +19,13 @@ const FLEETS: [(&str, u64); 2] = [("default", 8_000), ("optprov", 1_000)];
 /// How many rounds each fleet has played, an hour apart.
 const ROUNDS: i64 = 48;
 
-/// The first of them.
-pub(crate) fn beginning() -> DateTime<Utc> {
-    DateTime::from_timestamp(1_790_000_000, 0).unwrap()
-}
-
-/// A UUID of version 7 that was made then, the `number`-th of that moment.
-pub(crate) fn identity(at: DateTime<Utc>, number: u128) -> Uuid {
-    let millis = u128::try_from(at.timestamp_millis()).unwrap();
-    Uuid::from_u128((millis << 80) | (7 << 76) | (number << 64) | number)
-}
-
-pub(crate) fn node(fleet: &str, region: &str) -> NewNode {
-    NewNode {
-        cpu: 1_024,
-        memory: 2_048,
-        peer_id: format!("12D3KooW{fleet}{region}"),
-        region: region.to_owned(),
-        cmd: "parsec server".to_owned(),
-        fleet: fleet.parse().unwrap(),
-        dependencies: Value::Null,
-        ip_address: "192.0.2.7".parse().unwrap(),
-        server_port: ServerPort::try_from(7_070).unwrap(),
-        peer_port: ServerPort::try_from(4_001).unwrap(),
-        created_at: beginning(),
-    }
-}
-
 /// A database in which `optprov` publishes eight times as fast, and every twelfth publication runs into its limit.
 pub(crate) async fn database(url: &str) {
-    let store = parsec_store::connect(&url.parse().unwrap()).await.unwrap();
-    store.migrate().await.unwrap();
+    let store = recorded::migrated(url).await;
     for (index, (fleet, ms)) in FLEETS.into_iter().enumerate() {
         let publisher = store.register_node(node(fleet, "eu-central-1")).await.unwrap();
         let other = store.register_node(node(fleet, "us-east-2")).await.unwrap();
-        let scheduler = store.register_scheduler(&fleet.parse().unwrap(), Value::Null, beginning()).await.unwrap();
+        let scheduler = recorded::scheduler(&*store, fleet, beginning()).await;
         for number in 0..ROUNDS {
             play(&*store, index as u128, (scheduler, fleet), [publisher, other], number, ms).await;
         }
@@ -72,36 +41,11 @@ async fn play(
     ms: u64,
 ) {
     let at = beginning() + TimeDelta::hours(number);
-    let round = Round {
-        id: RoundId(identity(at, index)),
-        scheduler,
-        fleets: fleet.parse().unwrap(),
-        provider: Some(publisher),
-        nodes_listed: 2,
-        nodes_ready: 2,
-        nodes_without_heartbeat: 0,
-        skipped_before: u32::from(number == 5),
-        due: at,
-        started: at,
-        ended: Some((at + TimeDelta::seconds(30), RoundOutcome::Complete)),
-    };
-    let attempt = |node, kind, class: OutcomeClass, ms: u64, order: u128| {
-        let error = if class == OutcomeClass::Ok { "" } else { "no answer" };
-        let result = Measured::unmeasured(class, Duration::from_millis(ms), error);
-        Row::Attempt(Attempt {
-            id: AttemptId(identity(at, 2 * index + order)),
-            round: round.id,
-            scheduler,
-            node,
-            kind,
-            probe: 0,
-            cid: "QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4".to_owned(),
-            due: at,
-            started: at,
-            ended: at + TimeDelta::seconds(30),
-            result: if class == OutcomeClass::Ok { Measured { error: None, ..result } } else { result },
-            why_kept: None,
-        })
+    let round = recorded::round(identity(at, index), scheduler, fleet, publisher, at);
+    let round = Round { skipped_before: u32::from(number == 5), ..round };
+    let attempt = |node, kind, class, ms, order| {
+        let result = measured(class, Duration::from_millis(ms));
+        Row::Attempt(recorded::attempt(identity(at, 2 * index + order), &round, node, kind, result))
     };
     let spread = ms / 20 * number.unsigned_abs() % (ms / 2);
     let provide = match number % 12 {
@@ -109,11 +53,7 @@ async fn play(
         _ => attempt(publisher, OperationKind::Provide, OutcomeClass::Ok, ms + spread, 0),
     };
     let retrieve = attempt(other, OperationKind::Retrieve, OutcomeClass::Ok, 400 + spread % 100, 1);
-    store.record(&[Row::Round(round), provide, retrieve]).await.unwrap();
-}
-
-pub(crate) async fn ask(stage: &Stage, words: &[&str]) -> Ended {
-    Process::start(stage, words).end().await
+    store.record(&[Row::Round(round.clone()), provide, retrieve]).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,10 +145,8 @@ async fn a_question_that_has_no_answer_is_one_sentence() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_became_of_records_is_told_with_of_how_many() {
     let (stage, file) = (Stage::begin(), parsec_test_support::sqlite_file());
-    let store = parsec_store::connect(&file.url().parse().unwrap()).await.unwrap();
-    store.migrate().await.unwrap();
-    let history = History { operations: 840, traces: 0.0, checks: 0.5, ..History::default() };
-    write(Arc::clone(&store), history, |_| ()).await.unwrap();
+    let history = History { operations: 840, traces: None, checks: 0.5, ..History::default() };
+    recorded::generated(&file.url(), history).await;
 
     let table = ask(&stage, &["results", "--database-url", &file.url()]).await;
     let text = table.out.join("\n");

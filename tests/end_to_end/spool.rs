@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use chrono::Utc;
 use parsec_measure::{Attempt, AttemptId, Measured, NodeId, OperationKind, OutcomeClass, Round, RoundId, SchedulerId};
-use parsec_store::{NewNode, Row, ServerPort, Spool, SpoolLimits, Spooling, StoreConfig, Traces, connect, open_traces};
+use parsec_store::{Row, Spool, SpoolLimits, Spooling, StoreConfig, Traces, open_traces};
 use parsec_test_support::{database, sqlite_file};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::process::{Ended, Process};
+use crate::process::{Ended, Process, ask};
+use crate::recorded;
 use crate::stage::Stage;
 
 /// A database with a scheduler and a node, and a spool directory for it.
@@ -28,25 +29,9 @@ struct Left {
 
 impl Left {
     async fn at(url: &str) -> Self {
-        let store = connect(&url.parse().unwrap()).await.unwrap();
-        store.migrate().await.unwrap();
-        let now = Utc::now();
-        let dependencies = serde_json::json!({ "package": "parsec" });
-        let scheduler = store.register_scheduler(&"default".parse().unwrap(), dependencies.clone(), now).await.unwrap();
-        let node = NewNode {
-            cpu: 2,
-            memory: 4_096,
-            peer_id: "12D3KooWSpool".to_owned(),
-            region: "eu-central-1".to_owned(),
-            cmd: "parsec server".to_owned(),
-            fleet: "default".parse().unwrap(),
-            dependencies,
-            ip_address: "192.0.2.7".parse().unwrap(),
-            server_port: ServerPort::try_from(7_070).unwrap(),
-            peer_port: ServerPort::try_from(4_001).unwrap(),
-            created_at: now,
-        };
-        let node = store.register_node(node).await.unwrap();
+        let store = recorded::migrated(url).await;
+        let scheduler = recorded::scheduler(&*store, "default", Utc::now()).await;
+        let node = store.register_node(recorded::node("default", "eu-central-1")).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
         let traces = open_traces(&url.parse().unwrap()).await.unwrap();
         Self { stage: Stage::begin(), url: url.to_owned(), directory, traces, scheduler, node }
@@ -60,44 +45,19 @@ impl Left {
     }
 
     fn round(&self) -> Round {
-        let now = Utc::now();
-        Round {
-            id: RoundId::fresh(),
-            scheduler: self.scheduler,
-            fleets: "default".parse().unwrap(),
-            provider: Some(self.node),
-            nodes_listed: 2,
-            nodes_ready: 2,
-            nodes_without_heartbeat: 0,
-            skipped_before: 0,
-            due: now,
-            started: now,
-            ended: None,
-        }
+        let round = recorded::round(RoundId::fresh().0, self.scheduler, "default", self.node, Utc::now());
+        Round { ended: None, ..round }
     }
 
-    fn attempt(&self, round: RoundId, class: OutcomeClass) -> Attempt {
-        let now = Utc::now();
-        Attempt {
-            id: AttemptId::fresh(),
-            round,
-            scheduler: self.scheduler,
-            node: self.node,
-            kind: OperationKind::Retrieve,
-            probe: 0,
-            cid: "QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4".to_owned(),
-            due: now,
-            started: now,
-            ended: now,
-            result: Measured::unmeasured(class, Duration::from_secs(1), "why"),
-            why_kept: None,
-        }
+    fn attempt(&self, of: &Round, class: OutcomeClass) -> Attempt {
+        let result = Measured::unmeasured(class, Duration::from_secs(1), "why");
+        recorded::attempt(AttemptId::fresh().0, of, self.node, OperationKind::Retrieve, result)
     }
 
     async fn run(&self, action: &str, added: &[&str]) -> Ended {
         let directory = self.directory.path().to_str().unwrap();
         let args = ["spool", action, "--spool-dir", directory, "--database-url", &self.url];
-        Process::start(&self.stage, &[&args, added].concat()).end().await
+        ask(&self.stage, &[&args, added].concat()).await
     }
 
     /// What the slots are, as a program reads it.
@@ -124,8 +84,8 @@ impl Left {
 async fn rows_are_listed_verified_and_replayed(left: Left) {
     let mut spool = left.spool();
     let (whole, cut_off) = (left.round(), left.round());
-    let measured = left.attempt(whole.id, OutcomeClass::ServerUnreachable);
-    let lost = left.attempt(cut_off.id, OutcomeClass::RecordLost);
+    let measured = left.attempt(&whole, OutcomeClass::ServerUnreachable);
+    let lost = left.attempt(&cut_off, OutcomeClass::RecordLost);
     spool.push(&[Row::Round(whole), Row::Attempt(measured.clone())]).unwrap();
     spool.announce(&cut_off, std::slice::from_ref(&lost), &[]).unwrap();
 
@@ -170,8 +130,8 @@ async fn a_row_that_the_database_refuses_is_kept_beside_the_others_are_written()
     let database = database().await;
     let left = Left::at(database.url()).await;
     let round = left.round();
-    let good = left.attempt(round.id, OutcomeClass::Cancelled);
-    let bad = Attempt { node: NodeId(999_999), ..left.attempt(round.id, OutcomeClass::Cancelled) };
+    let good = left.attempt(&round, OutcomeClass::Cancelled);
+    let bad = Attempt { node: NodeId(999_999), ..left.attempt(&round, OutcomeClass::Cancelled) };
     left.spool().push(&[Row::Round(round), Row::Attempt(bad.clone()), Row::Attempt(good.clone())]).unwrap();
 
     let replayed = left.run("replay", &[]).await;

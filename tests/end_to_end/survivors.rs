@@ -2,22 +2,22 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
 
-use parsec_generator::{FLEETS, History, write};
+use parsec_generator::{FLEETS, History};
 use parsec_measure::OutcomeClass;
 use parsec_results::statistics::reading;
 use serde_json::Value;
 
-use crate::process::Process;
+use crate::process::ask;
+use crate::recorded::{generated, migrated};
 use crate::stage::Stage;
 
 const METHODS: &str = include_str!("../../docs/methods.md");
 
 /// The history behind the table.
 fn history() -> History {
-    History { operations: 21_000, traces: 0.0, checks: 0.0, ..History::default() }
+    History { operations: 21_000, traces: None, checks: 0.0, ..History::default() }
 }
 
 /// The SQL in the documentation, for publications and for lookups.
@@ -36,10 +36,8 @@ fn percent_more(ours: &Value, theirs: f64) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_fields_sql_runs_unchanged_and_differs_from_ours_as_documented() {
     let (stage, postgres) = (Stage::lasting(Duration::from_secs(180)), parsec_test_support::database().await);
-    let store = parsec_store::connect(&postgres.url().parse().unwrap()).await.unwrap();
-    store.migrate().await.unwrap();
-    write(Arc::clone(&store), history(), |_| ()).await.unwrap();
-    let ours = Process::start(&stage, &["results", "--format", "json", "--database-url", postgres.url()]).end().await;
+    generated(postgres.url(), history()).await;
+    let ours = ask(&stage, &["results", "--format", "json", "--database-url", postgres.url()]).await;
     assert_eq!(ours.code(), 0, "{}", ours.err);
     let ours: Vec<Value> = serde_json::from_str(&ours.out.concat()).unwrap();
 
@@ -78,7 +76,7 @@ async fn the_fields_sql_runs_unchanged_and_differs_from_ours_as_documented() {
 #[tokio::test]
 async fn what_a_view_counts_as_due_is_what_the_results_count() {
     let postgres = parsec_test_support::database().await;
-    parsec_store::connect(&postgres.url().parse().unwrap()).await.unwrap().migrate().await.unwrap();
+    migrated(postgres.url()).await;
     let client = postgres.client().await;
     let definition: String =
         client.query_one("SELECT pg_get_viewdef('v_operations'::regclass)", &[]).await.unwrap().get(0);

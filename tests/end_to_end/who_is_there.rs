@@ -3,6 +3,7 @@
 
 use nix::sys::signal::Signal;
 use parsec_lab::LocalNetwork;
+use parsec_test_support::clock::faketime;
 use parsec_test_support::database;
 use parsec_test_support::tls::Authority;
 use tempfile::TempDir;
@@ -129,20 +130,14 @@ async fn a_scheduler_that_cannot_reach_the_servers_spoils_no_round_of_another_on
     assert!(lines.iter().any(|line| says(&line)), "{lines:?}");
 }
 
-/// How a program is given another time: Debian's `faketime`, without its wrapper, which would be what is signalled.
-#[cfg_attr(not(has_faketime), allow(dead_code, reason = "only with faketime"))]
-const BEHIND: [(&str, &str); 3] = [
-    ("LD_PRELOAD", "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"),
-    ("FAKETIME", "-140s"),
-    ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-];
-
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(has_faketime), ignore = "needs faketime (Debian package `faketime`)")]
 async fn a_server_whose_clock_is_behind_takes_part_and_says_so() {
     let fleet = Fleet::start().await;
     let Fleet { stage, tables, url, .. } = &fleet;
-    let late = Server::started(server_with(stage, &BEHIND, &fleet.args())).await.ready(stage).await;
+    let library = faketime();
+    let behind = [("LD_PRELOAD", library.as_str()), ("FAKETIME", "-140s"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
+    let late = Server::started(server_with(stage, &behind, &fleet.args())).await.ready(stage).await;
     let said = late.process.log(
         "the clock of the database and that of this host are apart; heartbeats go by the \
                                  database's, but times in rows will not agree: check NTP on both",

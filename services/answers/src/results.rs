@@ -104,7 +104,7 @@ pub async fn compare(config: CompareConfig) -> anyhow::Result<ExitCode> {
         ..Comparison::default()
     };
     let pairs = paired(names, in_a, in_b, how)?;
-    let percent = |share: Share| parsec_show::words::percent(share.get());
+    let percent = |share: Share| parsec_show::words::set_percent(share.get());
     let remark = format!(
         "a: {a_used}\nb: {b_used}{}\nIntervals: 95 %, by round. Equal: times within {}, success rates within {} (points).",
         conditions(&readers).map(|remark| format!("\n{remark}")).unwrap_or_default(),

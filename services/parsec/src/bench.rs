@@ -14,7 +14,7 @@ use parsec_measure::OperationKind;
 use parsec_results::bench::{BenchGroup, BenchRow, Unit};
 use parsec_results::run::{Run, of_bench};
 use parsec_settings::{BenchConfig, BenchFormat, BenchTransport};
-use parsec_show::bench;
+use parsec_show::{bench, words};
 use rand::RngExt;
 
 use crate::exit::Failure;
@@ -154,7 +154,6 @@ fn print(config: &BenchConfig, seed: u64, groups: &[BenchGroup]) -> Result<(), U
 
 /// The conditions in one line.
 fn heading(config: &BenchConfig, seed: u64) -> String {
-    let percent = |share: f64| format!("{} %", (share * 1e4).round() / 1e2);
     let clock = match config.transport {
         BenchTransport::Memory => "virtual clock",
         BenchTransport::Tcp | BenchTransport::Quic => "real clock",
@@ -167,8 +166,8 @@ fn heading(config: &BenchConfig, seed: u64) -> String {
         "{networks}{} peers, RTT {}, {} undialable, {} silent, {} connections, alpha {}, {seeds}, transport {}, {clock}",
         config.peers,
         parsec_measure::written_duration(config.rtt),
-        percent(config.undialable.get()),
-        percent(config.silent.get()),
+        words::set_percent(config.undialable.get()),
+        words::set_percent(config.silent.get()),
         if config.warm { "warm" } else { "cold" },
         config.alpha,
         config.transport.as_str(),

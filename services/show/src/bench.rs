@@ -28,7 +28,7 @@ fn times(rows: &[BenchRow], unit: Unit) -> Table {
         Unit::Operation => "survivors\np50, p90 (s)".to_owned(),
         Unit::Network => "p90 of a\nnetwork (s)".to_owned(),
     };
-    let head = ["strategy", "operation", "n", "succeeded"].map(str::to_owned).into_iter();
+    let head = ["strategy", "operation", "due", "succeeded"].map(str::to_owned).into_iter();
     table.set_header(head.chain(heads).chain([last]));
     for row in rows {
         let carried = |q| row.sample.quantile(q).and_then(|_| row.sample.survivors(q));
@@ -139,6 +139,7 @@ fn flat(row: &BenchRow) -> Vec<(String, Value)> {
         ("operation".to_owned(), json!(row.kind.as_str())),
         ("networks".to_owned(), json!(row.networks)),
         ("n".to_owned(), json!(counts.due + counts.unsaid.values().sum::<usize>())),
+        ("due".to_owned(), json!(counts.due)),
         ("successes".to_owned(), json!(counts.succeeded)),
         ("success_low".to_owned(), json!(share.map(|share| share.low))),
         ("success_high".to_owned(), json!(share.map(|share| share.high))),

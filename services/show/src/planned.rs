@@ -68,7 +68,7 @@ impl Plans {
         format!(
             "Rounds of each group that show a difference of {} in at least 80 % of cases, by how much the rounds measured here vary. \
              Two groups that are measured in the same rounds need fewer.",
-            words::percent(self.effect)
+            words::set_percent(self.effect)
         )
     }
 

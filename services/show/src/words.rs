@@ -32,6 +32,11 @@ pub fn percent(share: f64) -> String {
     format!("{} %", (share * 1e3).round() / 1e1)
 }
 
+/// A share that somebody has set, in percent: as it was written, up to two digits behind the point.
+pub fn set_percent(share: f64) -> String {
+    format!("{} %", (share * 1e4).round() / 1e2)
+}
+
 /// A span of whole hours, or of seconds: `12 h`, `90 s`.
 pub fn span(span: Duration) -> String {
     match span.as_secs() {
@@ -150,6 +155,8 @@ mod tests {
     #[test]
     fn percents_are_rounded() {
         assert_eq!([0.05, 0.07, 0.125, 0.29, 1.0].map(percent), ["5 %", "7 %", "12.5 %", "29 %", "100 %"]);
+        assert_eq!([0.1234, 0.0125].map(percent), ["12.3 %", "1.3 %"]);
+        assert_eq!([0.15, 0.0125, 0.0].map(set_percent), ["15 %", "1.25 %", "0 %"]);
     }
 
     #[test]

@@ -67,7 +67,7 @@ struct Shape {
     time: &'static str,
     /// By how much the time in the key may be another one.
     slack: TimeDelta,
-    /// How many keys a page has: some megabytes.
+    /// How many keys a page has: a few megabytes, and some tens where every text is as long as texts of strangers can be.
     page: u32,
     /// Which rows are of a kind of operations.
     of_kind: &'static str,
@@ -112,7 +112,7 @@ impl Dataset {
             keys: ("v_operations", "id"),
             time: "started_at",
             slack: IDENTITY_SLACK,
-            page: 10_000,
+            page: 2_000,
             of_kind: "kind = $7",
         };
         match self {

@@ -143,9 +143,7 @@ pub async fn open_chronicle(config: &StoreConfig) -> Result<Arc<dyn Chronicle>, 
 /// As for [`connect`].
 pub async fn open_pruning(config: &StoreConfig, written: bool) -> Result<Arc<dyn Pruning>, StoreError> {
     match config {
-        StoreConfig::Sqlite { path } if written => {
-            Ok(Arc::new(Detached::open(sqlite::Sqlite::existing(path)?).await?))
-        }
+        StoreConfig::Sqlite { path } if written => Ok(Arc::new(Detached::open(sqlite::Sqlite::existing(path)?).await?)),
         _ => Ok(open(config).await?),
     }
 }

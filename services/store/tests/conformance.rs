@@ -149,7 +149,7 @@ macro_rules! with_daily_rights_only {
             $(
                 #[tokio::test]
                 async fn $promise() {
-                    super::$module::$promise(&super::Database::with_daily_rights_only().await).await;
+                    super::$module::$promise(&super::Database::with_daily_rights_only().await.0).await;
                 }
             )+
         }
@@ -176,14 +176,14 @@ mod on_postgres_with_rights_missing {
     #[tokio::test]
     async fn a_table_without_rights_costs_only_its_rows_which_are_written_once_there_are_rights() {
         for table in refusals::TABLES {
-            refusals::a_table_without_rights_costs_only_its_rows(&Database::with_daily_rights_only().await, table)
-                .await;
+            let (database, guest) = Database::with_daily_rights_only().await;
+            refusals::a_table_without_rights_costs_only_its_rows(&database, &guest, table).await;
         }
     }
 
     #[tokio::test]
     async fn tables_without_rights_are_named_with_the_grant_that_mends_it() {
-        let database = Database::with_daily_rights_only().await;
-        refusals::tables_without_rights_are_named_with_the_grant_that_mends_it(&database).await;
+        let (database, guest) = Database::with_daily_rights_only().await;
+        refusals::tables_without_rights_are_named_with_the_grant_that_mends_it(&database, &guest).await;
     }
 }

@@ -1,7 +1,7 @@
 //! How much of what is made, and where.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use parsec_measure::StrategyKind;
+use parsec_measure::{Share, StrategyKind, TraceKeeper};
 
 /// A fleet, how its servers publish, and how many seconds half of its publications take at most.
 pub const FLEETS: [(&str, StrategyKind, f64); 3] = [
@@ -37,8 +37,9 @@ pub struct History {
     pub end: DateTime<Utc>,
     /// Which share of operations fails. The slower one is, the likelier it fails.
     pub failures: f64,
-    /// Which share has a trace. (A scheduler keeps those of all failures, which would take gigabytes here.)
-    pub traces: f64,
+    /// Which share of the traces is kept that are neither of failures nor of the slowest, as with `--trace-sample`. `None` if the servers
+    /// tell none.
+    pub traces: Option<f64>,
     /// The records of which share of publications are checked.
     pub checks: f64,
 }
@@ -51,13 +52,18 @@ impl Default for History {
             days: 30,
             end: DateTime::from_timestamp(1_793_318_400, 0).expect("the 30th of October 2026"),
             failures: 0.15,
-            traces: 0.02,
+            traces: Some(0.01),
             checks: 0.01,
         }
     }
 }
 
 impl History {
+    /// What decides which traces are kept: the policy of schedulers.
+    pub(crate) fn keeper(&self) -> TraceKeeper {
+        TraceKeeper::new(Share::new(self.traces.unwrap_or_default()).expect("a share is from 0 to 1"))
+    }
+
     /// How many rounds each fleet plays.
     pub(crate) fn rounds(&self) -> u64 {
         self.operations.div_ceil(ATTEMPTS * FLEETS.len() as u64).max(1)

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use parsec_generator::{History, write};
 
 const USAGE: &str = "usage: parsec-generator DATABASE_URL [--operations N] [--seed N] [--days N] [--failures SHARE] \
-                     [--traces SHARE] [--checks SHARE]";
+                     [--traces SHARE|none] [--checks SHARE]";
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
@@ -25,7 +25,8 @@ async fn main() -> anyhow::Result<ExitCode> {
             "--seed" => history.seed = value.parse().with_context(wrong)?,
             "--days" => history.days = value.parse().with_context(wrong)?,
             "--failures" => history.failures = value.parse().with_context(wrong)?,
-            "--traces" => history.traces = value.parse().with_context(wrong)?,
+            "--traces" if value == "none" => history.traces = None,
+            "--traces" => history.traces = Some(value.parse().with_context(wrong)?),
             "--checks" => history.checks = value.parse().with_context(wrong)?,
             _ => bail!("unknown flag {flag}\n{USAGE}"),
         }

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use parsec_measure::{
-    Attempt, AttemptId, CHECK_AGES, CheckDone, CheckId, Effort, FollowUp, HolderCheck, Measured, Measurement, NodeId,
-    OperationKind, OutcomeClass, PlannedCheck, RecordCheck, Round, RoundId, RoundOutcome, StrategyKind, WhyKept,
+    Attempt, AttemptId, CHECK_AGES, CheckDone, CheckId, Effort, Fleet, FollowUp, HolderCheck, Measured, Measurement,
+    NodeId, OperationKind, OutcomeClass, PlannedCheck, RecordCheck, Round, RoundId, RoundOutcome, StrategyKind,
+    TraceKeeper,
 };
 use parsec_store::{NodeFollowUp, Row};
 
 use crate::chance::{Chance, rank};
 use crate::history::{FLEETS, History, REGIONS};
-use crate::trace;
+use crate::trace::{self, Traced};
 use crate::world::World;
 
 /// The time limit of an operation.
@@ -23,6 +24,9 @@ const LOOKUP: f64 = 0.45;
 
 /// How many peers a record is given to.
 const HOLDERS: u32 = 20;
+
+/// How many requests a failed operation has sent, in vain.
+const FAILED_REQUESTS: u32 = 20;
 
 /// The shares of those that have the record at each of [`CHECK_AGES`].
 const HELD: [f64; 4] = [0.95, 0.92, 0.78, 0.66];
@@ -55,17 +59,20 @@ struct Play<'w> {
     /// What all attempts of the round share: the moment, the content, the peers.
     mood: f64,
     chance: Chance,
+    name: Fleet,
+    keeper: &'w mut TraceKeeper,
 }
 
 /// The rows of the round of this number of a fleet.
-pub(crate) fn play(world: &World, history: &History, number: u64, fleet: usize) -> Vec<Row> {
+pub(crate) fn play(world: &World, history: &History, keeper: &mut TraceKeeper, number: u64, fleet: usize) -> Vec<Row> {
     let mut chance = Chance::of(history.seed, number * FLEETS.len() as u64 + fleet as u64);
     let due = history.due(number);
     let id = RoundId(chance.identity(due));
     let cid = chance.letters("Qm", 44);
     let mood = chance.normal();
     let later = 2 * (number + 1) > history.rounds();
-    let mut play = Play { world, history, fleet, later, due, id, cid, mood, chance };
+    let name = FLEETS[fleet].0.parse().expect("the names of fleets are valid");
+    let mut play = Play { world, history, fleet, later, due, id, cid, mood, chance, name, keeper };
     let publisher = (number % REGIONS.len() as u64) as usize;
     let mut rows = Vec::with_capacity(REGIONS.len() + 2);
     let provide = play.attempt(publisher, OperationKind::Provide, due);
@@ -117,17 +124,18 @@ impl Play<'_> {
             _ => duration.min(LIMIT),
         };
         let mut result = self.measured(kind, class, duration, strategy);
-        let why_kept = self.chance.happens(self.history.traces).then_some(match class {
-            OutcomeClass::Ok if slow > 2.0 => WhyKept::Slow,
-            OutcomeClass::Ok => WhyKept::Sampled,
-            _ => WhyKept::Failed,
+        let draw = self.chance.share();
+        let id = AttemptId(self.chance.identity(started));
+        // What is decided depends on whether there is a trace, and not on what is in it.
+        result.trace = self.tells_traces(class).then(|| Arc::clone(&self.world.untold));
+        let why_kept = self.keeper.decide(&self.name, kind, &result, draw);
+        result.trace = why_kept.map(|_| {
+            // Of its own, so that all else is the same with traces and without.
+            let mut chance = Chance::of(self.history.seed, id.0.as_u64_pair().1);
+            Arc::new(trace::of(self.world, &mut chance, Traced { kind, strategy, class, returned: duration }))
         });
-        let why_kept = why_kept.filter(|_| class.is_measured());
-        if why_kept.is_some() {
-            result.trace = Some(Arc::new(trace::of(self.world, &mut self.chance, kind, strategy, duration)));
-        }
         Attempt {
-            id: AttemptId(self.chance.identity(started)),
+            id,
             round: self.id,
             scheduler: self.world.schedulers[self.fleet],
             node,
@@ -140,6 +148,10 @@ impl Play<'_> {
             result,
             why_kept,
         }
+    }
+
+    fn tells_traces(&self, class: OutcomeClass) -> bool {
+        self.history.traces.is_some() && class.is_measured()
     }
 
     fn failure(&mut self, kind: OperationKind) -> OutcomeClass {
@@ -167,8 +179,13 @@ impl Play<'_> {
             OutcomeClass::DialFailed => "none of 20 peers could be dialled, the last one at /ip4/198.51.100.7/tcp/4001",
             _ => "stream reset",
         };
-        let routing_table_size = if class.is_measured() { self.routing_table(strategy) } else { 0 };
-        Measured { routing_table_size, ..Measured::unmeasured(class, duration, error) }
+        let unmeasured = Measured::unmeasured(class, duration, error);
+        if !class.is_measured() {
+            return unmeasured;
+        }
+        let routing_table_size = self.routing_table(strategy);
+        let effort = Effort { rpcs: Some(FAILED_REQUESTS), rpcs_failed: Some(FAILED_REQUESTS), ..Effort::default() };
+        Measured { routing_table_size, effort, ..unmeasured }
     }
 
     fn success(&mut self, kind: OperationKind, duration: Duration, strategy: StrategyKind) -> Measured {
@@ -233,7 +250,7 @@ impl Play<'_> {
             id: CheckId(self.chance.identity(published)),
             attempt: Some(provide.id),
             node,
-            fleet: FLEETS[self.fleet].0.parse().expect("the names of fleets are valid"),
+            fleet: self.name.clone(),
             region: REGIONS[publisher].0.to_owned(),
             cid: self.cid.clone(),
             provider: peer_id.to_owned(),

@@ -1,76 +1,179 @@
-//! What an operation did, request by request.
+//! What an operation did, request by request: at any time, somebody is being asked, as with a real server.
 
 use std::time::Duration;
 
-use parsec_measure::{FoundProvider, OperationKind, RequestEnd, RequestKind, StrategyKind, Trace, TracedRequest};
+use parsec_measure::{
+    FoundProvider, OperationKind, OutcomeClass, RequestEnd, RequestKind, StrategyKind, Trace, TracedRequest,
+};
 
 use crate::chance::Chance;
-use crate::world::World;
+use crate::world::{Manner, World};
 
-/// How many requests a publication and a lookup have.
-const REQUESTS: [usize; 2] = [45, 13];
+/// How many peers are asked for others at a time.
+const AT_ONCE: usize = 3;
 
-/// A trace of an operation that took so long.
-pub(crate) fn of(
-    world: &World,
-    chance: &mut Chance,
-    kind: OperationKind,
-    strategy: StrategyKind,
-    returned: Duration,
-) -> Trace {
-    let count = REQUESTS[usize::from(kind == OperationKind::Retrieve)];
-    let mut requests: Vec<TracedRequest> = Vec::with_capacity(count);
-    for number in 0..count {
-        let request = request(world, chance, kind, (number, count), returned);
-        requests.push(request);
-    }
+/// How many are asked in all, by a publication and by a lookup.
+const ASKED: [usize; 2] = [25, 13];
+
+/// How many peers are then given the record.
+const PUTS: usize = 20;
+
+/// How many peers are silent, one after the other, before an operation runs out of time; and how many times as long as an answer takes
+/// each of them is waited for.
+const SILENT: (usize, f64) = (15, 12.0);
+
+/// Which share of requests find no connection, and the share of their time that making one takes.
+const COLD: (f64, f64) = (0.6, 0.55);
+
+/// The operation that a trace is of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Traced {
+    pub(crate) kind: OperationKind,
+    pub(crate) strategy: StrategyKind,
+    pub(crate) class: OutcomeClass,
+    pub(crate) returned: Duration,
+}
+
+/// A request whose time is not in seconds yet: how long all of them take is known at the end.
+struct Step {
+    kind: RequestKind,
+    end: RequestEnd,
+    named_by: Option<usize>,
+    hop: u32,
+    asked: f64,
+    ended: f64,
+}
+
+/// A trace of this operation.
+pub(crate) fn of(world: &World, chance: &mut Chance, operation: Traced) -> Trace {
+    let Traced { kind, strategy, class, returned } = operation;
+    let steps = steps(chance, kind, class);
+    let whole = steps.iter().map(|step| step.ended).fold(f64::MIN_POSITIVE, f64::max);
+    let at = |time: f64| returned.mul_f64((time / whole).clamp(0.0, 1.0));
+    let found = (kind == OperationKind::Retrieve && class == OutcomeClass::Ok).then(|| steps.len() - 1);
+    let requests = steps.iter().enumerate();
+    let requests = requests.map(|(number, step)| request(world, chance, step, found == Some(number), &at)).collect();
     Trace { strategy, returned, requests, left_out: 0 }
+}
+
+fn steps(chance: &mut Chance, kind: OperationKind, class: OutcomeClass) -> Vec<Step> {
+    let (asks, count) = match kind {
+        OperationKind::Provide => (RequestKind::FindNode, ASKED[0]),
+        OperationKind::Retrieve => (RequestKind::GetProviders, ASKED[1]),
+    };
+    let end_of = |chance: &mut Chance, number: usize| match class {
+        OutcomeClass::DialFailed => RequestEnd::DialFailed,
+        OutcomeClass::Protocol if number + 1 == count => RequestEnd::Protocol,
+        // Whoever named nobody yet cannot be dead; and the last one is what the lookup waited for.
+        _ if number >= AT_ONCE && number + 1 < count && chance.happens(0.15) => RequestEnd::DialFailed,
+        _ => RequestEnd::Answered,
+    };
+    let mut steps: Vec<Step> = Vec::with_capacity(count + PUTS);
+    // Whose end made room for the next request.
+    let mut rooms: Vec<Option<usize>> = vec![None; AT_ONCE];
+    let ended = |steps: &[Step], room: Option<usize>| room.map_or(0.0, |number: usize| steps[number].ended);
+    for number in 0..count {
+        let room = (0..AT_ONCE).min_by(|one, two| ended(&steps, rooms[*one]).total_cmp(&ended(&steps, rooms[*two])));
+        let room = room.unwrap_or_default();
+        let asked = ended(&steps, rooms[room]);
+        let named_by = namer(&steps, asked);
+        let end = end_of(chance, number);
+        let took = if end == RequestEnd::DialFailed { 0.7 } else { 1.0 } * took(chance);
+        let hop = named_by.map_or(0, |number| steps[number].hop + 1);
+        steps.push(Step { kind: asks, end, named_by, hop, asked, ended: asked + took });
+        rooms[room] = Some(number);
+    }
+    match class {
+        OutcomeClass::Ok if kind == OperationKind::Provide => puts(chance, &mut steps),
+        OutcomeClass::Timeout => silence(asks, &mut steps),
+        _ => {}
+    }
+    steps
+}
+
+/// The last one to have answered by then, if any.
+fn namer(steps: &[Step], by: f64) -> Option<usize> {
+    let answered = steps.iter().enumerate().filter(|(_, step)| step.end == RequestEnd::Answered && step.ended <= by);
+    answered.max_by(|(_, one), (_, two)| one.ended.total_cmp(&two.ended)).map(|(number, _)| number)
+}
+
+fn took(chance: &mut Chance) -> f64 {
+    (0.5 * chance.normal()).exp()
+}
+
+/// The record goes to all at once, when the lookup has come to its end.
+fn puts(chance: &mut Chance, steps: &mut Vec<Step>) {
+    let asked = last_end(steps);
+    for _ in 0..PUTS {
+        let end = if chance.happens(0.1) { RequestEnd::DialFailed } else { RequestEnd::Answered };
+        let (named_by, ended) = (namer(steps, asked), asked + took(chance));
+        let hop = named_by.map_or(0, |number| steps[number].hop + 1);
+        steps.push(Step { kind: RequestKind::AddProvider, end, named_by, hop, asked, ended });
+    }
+}
+
+/// Peers that can be connected to and do not answer, until the time is up.
+fn silence(asks: RequestKind, steps: &mut Vec<Step>) {
+    let (count, each) = SILENT;
+    for _ in 0..count {
+        let asked = last_end(steps);
+        let named_by = namer(steps, asked);
+        let hop = named_by.map_or(0, |number| steps[number].hop + 1);
+        let end = RequestEnd::Timeout;
+        steps.push(Step { kind: asks, end, named_by, hop, asked, ended: asked + each });
+    }
+}
+
+fn last_end(steps: &[Step]) -> f64 {
+    steps.iter().map(|step| step.ended).fold(0.0, f64::max)
 }
 
 fn request(
     world: &World,
     chance: &mut Chance,
-    kind: OperationKind,
-    (number, count): (usize, usize),
-    returned: Duration,
+    step: &Step,
+    finds: bool,
+    at: &impl Fn(f64) -> Duration,
 ) -> TracedRequest {
-    let peer = &world.peers[chance.below(world.peers.len())];
-    let puts = kind == OperationKind::Provide && number >= count / 2;
-    let kind = match kind {
-        OperationKind::Provide if puts => RequestKind::AddProvider,
-        OperationKind::Provide => RequestKind::FindNode,
-        OperationKind::Retrieve => RequestKind::GetProviders,
+    let manner = match step.end {
+        RequestEnd::DialFailed => Manner::Dead,
+        RequestEnd::Timeout => Manner::Silent,
+        _ => Manner::Answers,
     };
-    let at = |share: f64| Duration::from_micros((returned.as_micros() as f64 * share) as u64);
-    let begin = number as f64 / count as f64;
-    let part = chance.share() / count as f64;
-    let (asked, dialled, connected, ended) =
-        (at(begin), at(begin + 0.1 * part), at(begin + 0.5 * part), at(begin + part));
-    let last = !puts && number + 1 == count;
-    let named = (kind == RequestKind::GetProviders && last).then(|| FoundProvider {
-        peer: peer.id.clone(),
-        addresses: vec![peer.address.clone()],
-        named_by: None,
-    });
+    let (peer, is_dead) = (world.peer(chance, manner), manner == Manner::Dead);
+    let is_put = step.kind == RequestKind::AddProvider;
+    let answered = step.end == RequestEnd::Answered;
+    let part = |share: f64| at(step.asked + share * (step.ended - step.asked));
+    let is_cold = is_dead || chance.happens(COLD.0);
+    let connected = (!is_dead).then(|| part(if is_cold { COLD.1 } else { 0.0 }));
+    let ended = at(step.ended);
+    let named =
+        finds.then(|| FoundProvider { peer: peer.id.clone(), addresses: vec![peer.address.clone()], named_by: None });
+    let error = match step.end {
+        RequestEnd::DialFailed => Some(format!("{}: connection refused", peer.address)),
+        RequestEnd::Timeout => Some("no answer in time".to_owned()),
+        RequestEnd::Protocol => Some("stream reset".to_owned()),
+        _ => None,
+    };
     TracedRequest {
         peer: peer.id.clone(),
         agent: peer.agent.clone(),
-        kind,
-        named_by: (number >= 3).then_some(number as u32 % 3),
-        hop: (number / 3).min(4) as u32,
-        common_prefix: 4 + (number / 3).min(12) as u32,
-        asked,
-        dialled: Some(dialled),
-        connected: (!peer.is_dead).then_some(connected),
-        opened: (!peer.is_dead).then_some(connected),
-        written: (!peer.is_dead).then_some(connected),
+        kind: step.kind,
+        named_by: step.named_by.and_then(|number| u32::try_from(number).ok()),
+        hop: step.hop,
+        common_prefix: 4 + step.hop.min(12),
+        asked: at(step.asked),
+        dialled: is_cold.then(|| part(0.0)),
+        connected,
+        opened: connected,
+        written: connected,
         ended: Some(ended),
-        end: if peer.is_dead { RequestEnd::DialFailed } else { RequestEnd::Answered },
-        error: peer.is_dead.then(|| format!("{}: connection refused", peer.address)),
-        closer: if peer.is_dead || puts { 0 } else { 20 },
-        providers: u32::from(named.is_some()),
+        end: step.end,
+        error,
+        closer: if answered && !is_put { 20 } else { 0 },
+        providers: u32::from(finds),
         named: named.into_iter().collect(),
-        confirmed: (puts && !peer.is_dead).then_some(ended),
+        confirmed: (is_put && answered).then_some(ended),
         unconfirmed: None,
     }
 }

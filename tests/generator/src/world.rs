@@ -1,7 +1,10 @@
 //! Fleets, regions, servers, and the peers of the DHT.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use chrono::TimeDelta;
-use parsec_measure::{NodeId, SchedulerId};
+use parsec_measure::{NodeId, SchedulerId, StrategyKind, Trace};
 use parsec_store::{NewNode, ServerPort, Store, StoreError};
 use serde_json::json;
 
@@ -14,6 +17,9 @@ const VERSIONS: [&str; 2] = ["0.1.0", "0.2.0"];
 /// How many peers the DHT has.
 const PEERS: usize = 2_000;
 
+/// One in so many of them is silent, if it can be dialled.
+const SILENT: usize = 20;
+
 /// What peers say they run.
 const AGENTS: [&str; 5] = ["kubo/0.38.1/", "kubo/0.39.0/desktop", "go-ipfs/0.8.0/", "storm", "nabu/v0.8.0 \u{1f680}"];
 
@@ -23,8 +29,17 @@ pub(crate) struct Peer {
     pub(crate) id: String,
     pub(crate) agent: Option<String>,
     pub(crate) address: String,
+    pub(crate) manner: Manner,
+}
+
+/// What becomes of whoever asks a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    Answers,
     /// It cannot be dialled.
-    pub(crate) is_dead: bool,
+    Dead,
+    /// It takes connections, and says nothing.
+    Silent,
 }
 
 /// Whoever takes part.
@@ -35,14 +50,18 @@ pub(crate) struct World {
     nodes: Vec<NodeId>,
     peer_ids: Vec<String>,
     pub(crate) peers: Vec<Peer>,
+    /// An empty trace, of which there is one: of all operations, only those have theirs drawn that it is kept of.
+    pub(crate) untold: Arc<Trace>,
 }
 
 impl World {
     /// Registers servers and schedulers.
     pub(crate) async fn register(store: &dyn Store, history: &History) -> Result<Self, StoreError> {
         let mut chance = Chance::of(history.seed, u64::MAX);
-        let peers = (0..PEERS).map(|_| peer(&mut chance)).collect();
-        let mut world = Self { schedulers: vec![], nodes: vec![], peer_ids: vec![], peers };
+        let peers = (0..PEERS).map(|number| peer(&mut chance, number % SILENT == 0)).collect();
+        let untold = Trace { strategy: StrategyKind::Classic, returned: Duration::ZERO, requests: vec![], left_out: 0 };
+        let untold = Arc::new(untold);
+        let mut world = Self { schedulers: vec![], nodes: vec![], peer_ids: vec![], peers, untold };
         for (fleet, strategy, _) in FLEETS {
             let group = fleet.parse().map_err(|error| StoreError::BadRow(format!("{error}")))?;
             world.schedulers.push(store.register_scheduler(&group, json!({}), history.begin()).await?);
@@ -76,13 +95,20 @@ impl World {
         let index = (fleet * VERSIONS.len() + usize::from(later)) * REGIONS.len() + region;
         (self.nodes[index], &self.peer_ids[index])
     }
+
+    /// Some peer of this manner.
+    pub(crate) fn peer(&self, chance: &mut Chance, manner: Manner) -> &Peer {
+        let begin = chance.below(self.peers.len());
+        let mut from_there = self.peers[begin..].iter().chain(&self.peers[..begin]);
+        from_there.find(|peer| peer.manner == manner).unwrap_or(&self.peers[begin])
+    }
 }
 
 fn port(number: u16) -> Result<ServerPort, StoreError> {
     ServerPort::try_from(number).map_err(|error| StoreError::BadRow(error.to_string()))
 }
 
-fn peer(chance: &mut Chance) -> Peer {
+fn peer(chance: &mut Chance, is_silent: bool) -> Peer {
     let is_dead = chance.happens(0.15);
     let agent = AGENTS[chance.below(AGENTS.len())].to_owned();
     let octet = chance.below(250) + 1;
@@ -91,6 +117,10 @@ fn peer(chance: &mut Chance) -> Peer {
         id: chance.letters("12D3KooW", 44),
         agent: (!is_dead).then_some(agent),
         address: format!("/ip4/198.51.100.{octet}/tcp/{port}"),
-        is_dead,
+        manner: match (is_dead, is_silent) {
+            (true, _) => Manner::Dead,
+            (false, true) => Manner::Silent,
+            (false, false) => Manner::Answers,
+        },
     }
 }

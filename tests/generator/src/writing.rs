@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use parsec_measure::TraceKeeper;
 use parsec_store::{Row, Store, StoreError};
 
 use crate::history::{ATTEMPTS, FLEETS, History};
@@ -24,18 +25,23 @@ pub async fn write(store: Arc<dyn Store>, history: History, progress: impl Fn(u6
     let world = World::register(&*store, &history).await?;
     let rounds_of_all = FLEETS.len() as u64 * ATTEMPTS;
     let at_once = BATCH / rounds_of_all;
+    let mut keeper = history.keeper();
     let (store, world, progress) = (&store, &world, &progress);
-    let writing = stream::iter((0..history.rounds()).step_by(at_once as usize)).map(|first| async move {
+    let writing = stream::iter((0..history.rounds()).step_by(at_once as usize)).map(|first| {
         let last = (first + at_once).min(history.rounds());
-        store.record(&rows(world, &history, first..last)).await?;
-        progress(last * rounds_of_all);
-        Ok(())
+        // In the order of time, whatever the order in which they are written: what is slow depends on what was before.
+        let rows = rows(world, &history, &mut keeper, first..last);
+        async move {
+            store.record(&rows).await?;
+            progress(last * rounds_of_all);
+            Ok(())
+        }
     });
     writing.buffer_unordered(WRITERS).try_collect().await
 }
 
 /// The rows of rounds of all fleets.
-fn rows(world: &World, history: &History, rounds: Range<u64>) -> Vec<Row> {
+fn rows(world: &World, history: &History, keeper: &mut TraceKeeper, rounds: Range<u64>) -> Vec<Row> {
     let numbers = rounds.flat_map(|number| (0..FLEETS.len()).map(move |fleet| (number, fleet)));
-    numbers.flat_map(|(number, fleet)| round::play(world, history, number, fleet)).collect()
+    numbers.flat_map(|(number, fleet)| round::play(world, history, keeper, number, fleet)).collect()
 }

@@ -15,6 +15,8 @@ pub struct TestDatabase {
     name: String,
     /// The server it stands on, if that outlives this process: then the database is dropped with this value.
     lasting_server: Option<Url>,
+    /// How many roles were made for it.
+    roles: AtomicU32,
 }
 
 /// A new, empty database.
@@ -32,7 +34,7 @@ pub async fn database() -> TestDatabase {
     execute(&server, &format!("CREATE DATABASE {name}")).await;
     let mut url = server;
     url.set_path(&name);
-    TestDatabase { url, name, lasting_server }
+    TestDatabase { url, name, lasting_server, roles: AtomicU32::new(0) }
 }
 
 impl TestDatabase {
@@ -49,6 +51,22 @@ impl TestDatabase {
         url.into()
     }
 
+    /// A new role that may log in, and do this to all tables there are (`SELECT, INSERT`; nothing if it is empty), but make none. It goes
+    /// with the database. Returns its name, for [`url_as`](Self::url_as).
+    pub async fn role(&self, rights: &str) -> String {
+        let name = self.role_name(self.roles.fetch_add(1, Ordering::Relaxed));
+        let mut set_up = format!("CREATE ROLE {name} LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+        if !rights.is_empty() {
+            set_up.push_str(&format!("; GRANT {rights} ON ALL TABLES IN SCHEMA public TO {name}"));
+        }
+        execute(&self.url, &set_up).await;
+        name
+    }
+
+    fn role_name(&self, number: u32) -> String {
+        format!("{}_role_{number}", self.name)
+    }
+
     /// Its name on the server.
     pub fn name(&self) -> &str {
         &self.name
@@ -63,11 +81,18 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let Some(server) = self.lasting_server.take() else { return };
-        let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        // One by one: a database is dropped in no transaction. The rights of roles go with it.
+        let mut statements = vec![format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)];
+        let roles = 0..*self.roles.get_mut();
+        statements.extend(roles.map(|number| format!("DROP ROLE IF EXISTS {}", self.role_name(number))));
         // A thread and a runtime of its own: this may run inside any runtime, or in none.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("a test can make a runtime").block_on(execute(&server, &statement));
+            runtime.expect("a test can make a runtime").block_on(async {
+                for statement in &statements {
+                    execute(&server, statement).await;
+                }
+            });
         });
         if dropped.join().is_err() && !std::thread::panicking() {
             panic!("test database {} could not be dropped", self.name);

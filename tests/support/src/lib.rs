@@ -8,10 +8,11 @@
 //! can be bent, [`pooler`] a PgBouncer in between, [`sabotage`] makes statements fail or slow, and [`outage`] has them all by name. [`ledger`] compares what processes
 //! said with what stands in the tables. [`double`] is a server that answers as a test tells it to, [`hostile`] one that breaks the contract as it is told to, [`stranger`] one that
 //! stands in the list of nodes besides.
-//! [`node`] starts nodes of ours in the process of the test.
+//! [`node`] starts nodes of ours in the process of the test, [`clock`] gives programs another time.
 //! [`database()`] gives each test a PostgreSQL database of its own, [`sqlite_file`] a place for an SQLite file. Neither
 //! is ever skipped: where PostgreSQL is neither installed nor pointed at, the test fails and says what to install.
 
+pub mod clock;
 mod cluster;
 mod database;
 pub mod deployment;

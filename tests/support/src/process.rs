@@ -1,6 +1,8 @@
 //! Programs, running: parsec as its operators start it, and those of other people.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -42,7 +44,7 @@ pub struct Process {
 /// A terminal; it hangs up when it is dropped.
 #[derive(Debug)]
 pub struct Terminal {
-    _ours: PtyMaster,
+    ours: PtyMaster,
     name: PathBuf,
 }
 
@@ -57,7 +59,13 @@ impl Terminal {
         let ours = posix_openpt(flags).expect("the system has terminals");
         grantpt(&ours).and_then(|()| unlockpt(&ours)).expect("a new terminal is ours");
         let name = ptsname_r(&ours).expect("a terminal has a name").into();
-        Self { _ours: ours, name }
+        Self { ours, name }
+    }
+
+    /// What is drawn on it.
+    fn screen(&self) -> File {
+        let ours = self.ours.as_fd().try_clone_to_owned();
+        File::from(ours.expect("a process may have a few more files"))
     }
 }
 
@@ -120,12 +128,22 @@ impl Process {
         Self::run(stage, &[], command)
     }
 
+    /// Starts `parsec` with these arguments on a terminal of 80 columns, which is all of its streams. What it draws comes as its standard
+    /// output.
+    pub fn draw_on(stage: &Stage, terminal: &Terminal, args: &[&str]) -> Self {
+        let mut command = Command::new("/bin/sh");
+        let name = terminal.name.display();
+        let script = format!("exec <{name} >{name} 2>&1; stty cols 80 rows 40; exec setsid -c \"$0\" \"$@\"");
+        command.args(["-c", &script]).arg(parsec()).args(args);
+        Self::spawn(stage, &[("TERM", "xterm")], command, Stdio::null(), Some(terminal))
+    }
+
     /// Starts any program with these variables, and nothing else around it.
     ///
     /// # Panics
     /// If there is no such program.
     pub fn run(stage: &Stage, variables: &[(&str, &str)], command: Command) -> Self {
-        Self::spawn(stage, variables, command, Stdio::null())
+        Self::spawn(stage, variables, command, Stdio::null(), None)
     }
 
     /// Starts any program that takes orders on its standard input, which [`Self::say`] writes to.
@@ -133,11 +151,17 @@ impl Process {
     /// # Panics
     /// If there is no such program.
     pub fn converse(stage: &Stage, variables: &[(&str, &str)], command: Command) -> Self {
-        Self::spawn(stage, variables, command, Stdio::piped())
+        Self::spawn(stage, variables, command, Stdio::piped(), None)
     }
 
     #[expect(clippy::disallowed_methods, reason = "the child gets an environment of its own, and these parts of ours")]
-    fn spawn(stage: &Stage, variables: &[(&str, &str)], mut command: Command, input: Stdio) -> Self {
+    fn spawn(
+        stage: &Stage,
+        variables: &[(&str, &str)],
+        mut command: Command,
+        input: Stdio,
+        screen: Option<&Terminal>,
+    ) -> Self {
         let inherited = INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
         command.env_clear().envs(inherited).envs(variables.iter().copied());
         command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -148,6 +172,10 @@ impl Process {
         heed_hang_ups();
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}"));
         let out = child.stdout.take().expect("standard output was asked for");
+        let out: Box<dyn Read + Send> = match screen {
+            Some(terminal) => Box::new(terminal.screen()),
+            None => Box::new(out),
+        };
         let err = child.stderr.take().expect("standard error was asked for");
         let said = Transcript::of(format!("{name} (process {})", child.id()), out, err);
         stage.keep(Arc::clone(&said));
@@ -293,10 +321,22 @@ pub(crate) fn profile() -> PathBuf {
 }
 
 /// Who started the tests with `nohup` has them ignore SIGHUP, and whatever they start, too. A signal that we listen for is at its default
-/// in a new process, so that a test finds the same in any case.
+/// in a new process, so that a test finds the same in any case. Otherwise we do not listen: a hang-up is to end the tests.
 fn heed_hang_ups() {
-    if tokio::runtime::Handle::try_current().is_ok() {
+    if ignores_hang_ups() && tokio::runtime::Handle::try_current().is_ok() {
         // Without it, only the tests about hang-ups fail, under nohup.
         let _ = signal(SignalKind::hangup());
     }
+}
+
+/// Whether this process ignores SIGHUP (proc(5), `SigIgn`).
+fn ignores_hang_ups() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & (1 << (Signal::SIGHUP as u32 - 1)) != 0)
+}
+
+/// Runs `parsec` with these arguments to its end.
+pub async fn ask(stage: &Stage, args: &[&str]) -> Ended {
+    Process::start(stage, args).end().await
 }

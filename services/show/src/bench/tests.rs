@@ -81,6 +81,19 @@ fn without_classic_there_is_nothing_to_compare_with() {
 }
 
 #[test]
+fn what_says_nothing_about_the_dht_counts_and_is_not_due() {
+    let mut operations: Vec<_> = (0..9).map(|number| bench_operation(7, number, 500)).collect();
+    operations.push(BenchOperation { class: OutcomeClass::Cancelled, ..bench_operation(7, 9, 500) });
+    let group = BenchGroup { strategy: StrategyKind::Classic, kind: OperationKind::Provide, operations };
+    let row = BenchRow::of(&group, Unit::Operation, Duration::ZERO);
+    let document: Value = serde_json::from_str(&json(std::slice::from_ref(&row))).unwrap();
+    let counts = ["n", "due", "successes"].map(|name| document[0][name].as_u64().unwrap());
+    assert_eq!(counts, [10, 9, 9]);
+    let text = table(&[row], Unit::Operation);
+    assert!(text.contains("due     succeeded") && text.contains("    9       100.0 %"), "{text}");
+}
+
+#[test]
 fn programs_get_the_same_names_as_json_and_as_csv() {
     let rows = rows(40, Unit::Operation);
     let document: Value = serde_json::from_str(&json(&rows)).unwrap();
@@ -88,7 +101,7 @@ fn programs_get_the_same_names_as_json_and_as_csv() {
     let csv = csv(&rows);
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
     let heads: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
-    assert_eq!(heads[..5], ["strategy", "operation", "networks", "n", "successes"]);
+    assert_eq!(heads[..6], ["strategy", "operation", "networks", "n", "due", "successes"]);
     assert_eq!(heads.iter().cloned().collect::<BTreeSet<_>>(), object.keys().cloned().collect());
     assert_eq!((&object["strategy"], &object["n"], &object["networks"]), (&json!("classic"), &json!(40), &json!(1)));
     assert_eq!((&object["p50_seconds"], &object["p50_round_trips"]), (&json!(2.52), &json!(25.2)));

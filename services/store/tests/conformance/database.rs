@@ -9,12 +9,6 @@ use futures::future::join_all;
 use parsec_store::{Archive, Row, Store, StoreConfig, Traces, connect, migration_script, open_archive, open_traces};
 use parsec_test_support::{SqliteFile, TestDatabase, database, sqlite_file};
 
-/// A role that may do with rows what the programs do.
-pub(crate) const GUEST: &str = "parsec_test_daily";
-
-/// A role that looks at results.
-const READER: &str = "parsec_test_reader";
-
 /// What takes the newest migrations back, the newest first: version, name, SQL.
 const UNDO_ON_POSTGRES: [(&str, &str, &str); 6] = [
     ("0007", "views", include_str!("../../../../schema/postgres/migrations/0007_views/down.sql")),
@@ -93,27 +87,16 @@ impl Database {
 
     async fn url_for_readers(&self) -> String {
         let Place::Server(database) = &self.place else { return self.url.clone() };
-        let set_up = format!(
-            "DO $$ BEGIN CREATE ROLE {READER} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$; \
-             GRANT SELECT ON ALL TABLES IN SCHEMA public TO {READER}"
-        );
-        database.client().await.batch_execute(&set_up).await.unwrap();
-        database.url_as(READER)
+        database.url_as(&database.role("SELECT").await)
     }
 
-    /// On PostgreSQL, seen by a role that may do with the rows what the programs do, and nothing to the tables. It is one for
-    /// all tests, so that none stays behind for each on a server that outlives them.
-    pub(crate) async fn with_daily_rights_only() -> Self {
+    /// On PostgreSQL, seen by a role that may do with the rows what the programs do, and nothing to the tables; and its name.
+    pub(crate) async fn with_daily_rights_only() -> (Self, String) {
         let Self { place, .. } = Self::postgres().await;
         let Place::Server(database) = &place else { unreachable!("it was just made on a server") };
-        let set_up = format!(
-            "DO $$ BEGIN CREATE ROLE {GUEST} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$; \
-             REVOKE CREATE ON SCHEMA public FROM PUBLIC; \
-             GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {GUEST}"
-        );
-        database.client().await.batch_execute(&set_up).await.unwrap();
-        let url = database.url_as(GUEST);
-        Self::migrated(url, place).await
+        let guest = database.role("SELECT, INSERT, UPDATE").await;
+        let url = database.url_as(&guest);
+        (Self::migrated(url, place).await, guest)
     }
 
     /// Made by somebody who runs the script, instead of by us.

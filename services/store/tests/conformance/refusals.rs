@@ -7,7 +7,7 @@ use parsec_measure::{Attempt, RoundOutcome, WhyKept};
 use parsec_store::{Refused, Row, write};
 
 use super::checks::{made, plan, planned};
-use super::database::{Database, GUEST};
+use super::database::Database;
 use super::samples::{Pair, rows};
 use super::traces::follow_up;
 
@@ -63,14 +63,14 @@ async fn is_mended(database: &Database, refused: Vec<Refused>, expected: [usize;
     }
 }
 
-pub(crate) async fn a_table_without_rights_costs_only_its_rows(database: &Database, table: &str) {
+pub(crate) async fn a_table_without_rights_costs_only_its_rows(database: &Database, guest: &str, table: &str) {
     let pair = Pair::registered(database).await;
     let (rows, all) = of_a_round(pair);
-    database.execute(&format!("REVOKE INSERT ON {table} FROM {GUEST}")).await;
+    database.execute(&format!("REVOKE INSERT ON {table} FROM {guest}")).await;
     let refused = written(database, &rows).await;
     for Refused { why, in_part, .. } in &refused {
         assert!(why.contains(&format!("no right to write to table {table} ")), "{why}");
-        assert!(why.ends_with(&format!("GRANT SELECT, INSERT, UPDATE ON TABLE public.{table} TO {GUEST}")), "{why}");
+        assert!(why.ends_with(&format!("GRANT SELECT, INSERT, UPDATE ON TABLE public.{table} TO {guest}")), "{why}");
         assert_eq!(*in_part, table == "traces");
     }
     // An attempt is whole or not at all, but for its trace; so is a check.
@@ -85,18 +85,18 @@ pub(crate) async fn a_table_without_rights_costs_only_its_rows(database: &Databa
         _ => (1, [1, 3, 1, 1, 2, 1, 1, 0]),
     };
     assert_eq!((refused.len(), counts(database).await), (lost, missing), "{table} of {TABLES:?}");
-    database.execute(&format!("GRANT INSERT ON {table} TO {GUEST}")).await;
+    database.execute(&format!("GRANT INSERT ON {table} TO {guest}")).await;
     is_mended(database, refused, all).await;
 }
 
-pub(crate) async fn tables_without_rights_are_named_with_the_grant_that_mends_it(database: &Database) {
+pub(crate) async fn tables_without_rights_are_named_with_the_grant_that_mends_it(database: &Database, guest: &str) {
     assert_eq!(database.store.closed_tables(false).await.unwrap(), []);
-    database.execute(&format!("REVOKE INSERT ON traces, nodes_ecs FROM {GUEST}")).await;
+    database.execute(&format!("REVOKE INSERT ON traces, nodes_ecs FROM {guest}")).await;
     let closed = database.store.closed_tables(false).await.unwrap();
     assert_eq!(closed.iter().map(|closed| closed.table.as_str()).collect::<Vec<_>>(), ["nodes_ecs", "traces"]);
-    let grant = format!("GRANT SELECT, INSERT, UPDATE ON TABLE public.traces TO {GUEST}");
+    let grant = format!("GRANT SELECT, INSERT, UPDATE ON TABLE public.traces TO {guest}");
     assert!(
-        closed[1].why.contains(&format!("`{GUEST}` has no right")) && closed[1].why.ends_with(&grant),
+        closed[1].why.contains(&format!("`{guest}` has no right")) && closed[1].why.ends_with(&grant),
         "{}",
         closed[1]
     );
@@ -105,7 +105,7 @@ pub(crate) async fn tables_without_rights_are_named_with_the_grant_that_mends_it
     let owner = database.of_the_owner().await;
     assert_eq!(owner.closed_tables(false).await.unwrap(), []);
     assert_eq!(owner.closed_tables(true).await.unwrap(), closed);
-    for right in [grant.as_str(), &format!("GRANT INSERT ON nodes_ecs TO {GUEST}")] {
+    for right in [grant.as_str(), &format!("GRANT INSERT ON nodes_ecs TO {guest}")] {
         database.execute(right).await;
     }
     assert_eq!(owner.closed_tables(true).await.unwrap(), []);
@@ -115,7 +115,7 @@ pub(crate) async fn tables_without_rights_are_named_with_the_grant_that_mends_it
                   ALTER TABLE provides_ecs ALTER id DROP IDENTITY, ALTER id SET DEFAULT nextval('numbers')";
     database.execute(serial).await;
     let closed = database.store.closed_tables(false).await.unwrap();
-    let grant = format!("GRANT USAGE ON SEQUENCE public.numbers TO {GUEST}");
+    let grant = format!("GRANT USAGE ON SEQUENCE public.numbers TO {guest}");
     assert!(closed.len() == 1 && closed[0].why.ends_with(&grant), "{closed:?}");
 }
 

@@ -14,10 +14,7 @@ struct Guest {
 
 impl Guest {
     async fn of(database: &TestDatabase) -> Self {
-        let (name, owner) = (format!("{}_guest", database.name()), database.client().await);
-        let set_up = format!("CREATE ROLE {name} LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC");
-        owner.batch_execute(&set_up).await.unwrap();
-        Self { name, owner }
+        Self { name: database.role("").await, owner: database.client().await }
     }
 
     /// `rights` end where the role's name belongs.
@@ -31,11 +28,6 @@ impl Guest {
             Err(StoreError::Refused(reason)) => reason,
             other => panic!("a guest migrated: {other:?}"),
         }
-    }
-
-    async fn leave(self) {
-        let name = &self.name;
-        self.owner.batch_execute(&format!("DROP OWNED BY {name}; DROP ROLE {name}")).await.unwrap();
     }
 
     /// Who made the tables.
@@ -60,7 +52,6 @@ async fn one_that_may_create_nothing_is_told_so_and_may_start_once_the_tables_ar
     guest.may("SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public").await;
     let migrated = migrate_at(&database.url_as(&guest.name)).await.unwrap();
     assert_eq!(migrated.before, migrated.after);
-    guest.leave().await;
 }
 
 #[tokio::test]
@@ -76,7 +67,6 @@ async fn one_that_may_not_even_read_is_told_who_can_let_it() {
     guest.owner.batch_execute("REVOKE USAGE ON SCHEMA public FROM PUBLIC").await.unwrap();
     let reason = guest.refusal(&database).await;
     assert!(reason.contains(&format!("GRANT USAGE ON SCHEMA public TO {}", guest.name)), "{reason}");
-    guest.leave().await;
 }
 
 #[tokio::test]
@@ -89,7 +79,6 @@ async fn one_that_does_not_own_the_tables_is_told_who_must_migrate_them() {
     let (change, migrate) =
         ("no right to change table", format!("run `parsec migrate` as its owner, `{}`", guest.owner_name().await));
     assert!(reason.contains(change) && reason.contains(&migrate) && reason.contains(&guest.name), "{reason}");
-    guest.leave().await;
 }
 
 #[tokio::test]
@@ -105,5 +94,4 @@ async fn one_that_may_create_tables_beside_those_of_the_original_needs_the_right
 
     client.batch_execute(&grant).await.unwrap();
     migrate_at(&database.url_as(&guest.name)).await.unwrap();
-    guest.leave().await;
 }
