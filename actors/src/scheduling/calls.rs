@@ -2,12 +2,10 @@
 //! others' answers. Times are taken there, and books are kept here.
 
 use std::panic::resume_unwind;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
@@ -34,30 +32,18 @@ pub(crate) fn call<T: Send + 'static>(
         let answer = unless_stopping(stopping, answering).await;
         Called { started, ended: Utc::now(), took: clock.elapsed(), answer }
     };
-    Calling(tokio::spawn(calling.instrument(span)))
-}
-
-struct Calling<T>(JoinHandle<Called<T>>);
-
-impl<T> Future for Calling<T> {
-    type Output = Called<T>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Called<T>> {
-        let joined = ready!(Pin::new(&mut self.0).poll(context)).map_err(JoinError::try_into_panic);
-        Poll::Ready(match joined {
-            Ok(called) => called,
-            Err(Ok(panic)) => resume_unwind(panic),
+    // A set of one: whoever drops it aborts the task.
+    let mut task = JoinSet::new();
+    task.spawn(calling.instrument(span));
+    async move {
+        match task.join_next().await {
+            Some(Ok(called)) => called,
+            Some(Err(error)) if error.is_panic() => resume_unwind(error.into_panic()),
             // The runtime ends, and with it whoever would hear of it.
-            Err(Err(_cut_off)) => {
+            _ => {
                 let now = Utc::now();
                 Called { started: now, ended: now, took: Duration::ZERO, answer: None }
             }
-        })
-    }
-}
-
-impl<T> Drop for Calling<T> {
-    fn drop(&mut self) {
-        self.0.abort();
+        }
     }
 }

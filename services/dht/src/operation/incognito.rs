@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use libp2p::StreamProtocol;
 use libp2p::kad::Mode;
-use tokio::task::AbortHandle;
+use tokio::task::JoinSet;
 
 use crate::operation::drive::Tools;
 use crate::operation::error::DhtError;
@@ -24,13 +24,9 @@ pub(crate) struct Incognito {
     pub(crate) underlay: Arc<dyn Underlay>,
 }
 
-/// The task of a temporary swarm. Dropping it ends the task.
-pub(crate) struct Visit(AbortHandle);
-
-impl Drop for Visit {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+/// The task of a temporary swarm, in a set of one: dropping it ends the task.
+pub(crate) struct Visit {
+    _driving: JoinSet<()>,
 }
 
 impl Incognito {
@@ -48,7 +44,9 @@ impl Incognito {
         let (swarm, rpc) = build(&plan).map_err(|error| DhtError::Crashed(error.to_string()))?;
         let peer = identity.keypair().public().to_peer_id();
         let (driver, handle) = Driver::new(swarm, rpc.clone(), self.reach.clone(), Warmth::default());
-        let visit = Visit(tokio::spawn(driver.run()).abort_handle());
-        Ok((Tools::new(rpc, handle, NetworkSize::unknown(&peer, k), self.reach.clone()), visit))
+        let mut driving = JoinSet::new();
+        driving.spawn(driver.run());
+        let tools = Tools::new(rpc, handle, NetworkSize::unknown(&peer, k), self.reach.clone());
+        Ok((tools, Visit { _driving: driving }))
     }
 }

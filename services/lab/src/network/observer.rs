@@ -7,7 +7,7 @@ use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
 use libp2p::{PeerId, StreamProtocol, Swarm, identity};
 use parsec_dht::parts::Asker;
 use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio::task::AbortHandle;
+use tokio::task::JoinSet;
 
 use super::config::LOCAL_PROTOCOL;
 use super::peers::{self, LocalPeer};
@@ -62,7 +62,8 @@ struct Tidy {
 pub(super) struct Client {
     pub(super) asker: Asker,
     tidy: mpsc::Sender<Tidy>,
-    task: AbortHandle,
+    /// A set of one: dropping it ends the task.
+    _task: JoinSet<()>,
 }
 
 impl Client {
@@ -70,8 +71,9 @@ impl Client {
         let (behaviour, asker) = Asker::new(StreamProtocol::new(LOCAL_PROTOCOL));
         let swarm = peers::swarm(keypair, attachment, behaviour)?;
         let (tidy, orders) = mpsc::channel(1);
-        let task = tokio::spawn(run(swarm, orders)).abort_handle();
-        Ok(Self { asker, tidy, task })
+        let mut task = JoinSet::new();
+        task.spawn(run(swarm, orders));
+        Ok(Self { asker, tidy, _task: task })
     }
 
     /// Closes all connections if there are more than `limit`, and returns when they are closed.
@@ -80,12 +82,6 @@ impl Client {
         if self.tidy.send(Tidy { limit, done }).await.is_ok() {
             let _ = tidied.await;
         }
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 
