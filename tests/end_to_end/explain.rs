@@ -64,7 +64,7 @@ fn attempt(scheduler: SchedulerId, node: NodeId, number: i64) -> Attempt {
     Attempt { ended, why_kept, ..recorded::attempt(id, &round, node, OperationKind::Provide, result) }
 }
 
-async fn fill(url: &str) {
+pub(crate) async fn fill(url: &str) {
     let store = recorded::migrated(url).await;
     let publisher = store.register_node(node("default", "eu-central-1")).await.unwrap();
     let scheduler = recorded::scheduler(&*store, "default", beginning()).await;

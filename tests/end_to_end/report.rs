@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::explain::fill;
 use crate::process::{Ended, Process, ask};
 use crate::results::database;
 use crate::stage::Stage;
@@ -48,6 +49,29 @@ async fn a_report_for_an_issue_tracker_goes_to_stdout() {
     let text = ended.out.join("\n");
     assert!(text.starts_with("# What parsec measured\n") && text.contains("| fleet | kind | class |"), "{text}");
     assert!(!text.contains("<svg"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_shows_what_the_time_went_to_and_draws_the_slowest_operations() {
+    let stage = Stage::begin();
+    let (database, file) = (parsec_test_support::database().await, parsec_test_support::sqlite_file());
+    for url in [database.url(), &file.url()] {
+        fill(url).await;
+        let ended = report(&stage, url, &["--since", "2026-09-21", "--until", "2026-09-22"]).await;
+        assert_eq!((ended.code(), ended.err.as_str()), (0, ""));
+        let html = ended.out.join("\n");
+        for part in [
+            "Publications: what the time went to",
+            "dial time-outs",
+            "48 of 120 operations traced",
+            "Publication of default in eu-central-1: timeout after 61.1 s",
+            "1 connected peer that never answered (…Silent)",
+            "Bursts and shifts: 1 series of attempts",
+        ] {
+            assert!(html.contains(part), "no `{part}` in\n{html}");
+        }
+        assert!(!html.contains("198.51.100.7"), "addresses of others are nobody's business");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,9 +10,10 @@ use parsec_measure::{ArchivedNode, ArchivedOperation, ArchivedRounds, NodeId};
 use parsec_results::run::Run;
 use parsec_results::{Group, Grouping, Looked};
 use parsec_settings::{DatabaseConfig, SelectionConfig, Side};
-use parsec_store::{Archive, Selection, StoreConfig};
+use parsec_store::{Archive, Selection, StoreConfig, Traces};
 
 use crate::kept;
+use crate::reading::Kept;
 
 /// Measurements that are only read.
 pub(crate) struct Reader {
@@ -39,6 +40,12 @@ impl Reader {
         let archive = parsec_store::open_archive(&target).await.with_context(|| format!("database {target}"))?;
         let nodes = archive.nodes().await.with_context(|| format!("database {target}"))?;
         Ok(Self { nodes, source: Source::Database(archive, target) })
+    }
+
+    /// Those of a database that is open already.
+    pub(crate) async fn of_kept(kept: &Kept) -> anyhow::Result<Self> {
+        let archive: Arc<dyn Archive> = Arc::<dyn Traces>::clone(&kept.traces);
+        Ok(Self { nodes: kept.nodes().await?, source: Source::Database(archive, kept.target.clone()) })
     }
 
     /// Those of a run in a file.

@@ -12,7 +12,7 @@ use parsec_store::{MAX_MEANT, Selection, StoreConfig, TRACES_AT_ONCE, Traces};
 pub(crate) struct Kept {
     pub(crate) traces: Arc<dyn Traces>,
     /// Its name.
-    target: StoreConfig,
+    pub(crate) target: StoreConfig,
 }
 
 impl Kept {

@@ -5,23 +5,28 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use chrono::{DateTime, TimeDelta, Utc};
-use parsec_measure::{ArchivedNode, NodeId, OperationKind};
+use parsec_measure::{ArchivedNode, NodeId, OperationKind, StoredOperation};
+use parsec_results::incidents::{self, Incidents};
 use parsec_results::statistics::Comparison;
-use parsec_results::{Dimension, Group, Grouping};
+use parsec_results::{Dimension, Group, Grouping, Named, Records, Spending, Spent};
 use parsec_settings::{ReportConfig, ReportFormat, Side};
 use parsec_show::chart::Times;
 use parsec_show::compared::Pairs;
 use parsec_show::report::{Measurements, report};
 use parsec_show::words;
-use parsec_store::Selection;
+use parsec_store::{Listing, Order, Selection, StoreConfig};
 
 use crate::kept::Place;
 use crate::measured::{Reader, selected, used};
-use crate::results::{Question, pairs};
+use crate::reading::Kept;
+use crate::results::{self, Question, pairs};
 use parsec_output as output;
 
 /// What a report is about unless it is told otherwise: a week.
 const PERIOD: TimeDelta = TimeDelta::days(7);
+
+/// How many operations of each kind are drawn request by request.
+const SLOWEST: u32 = 2;
 
 /// Writes a report.
 ///
@@ -29,12 +34,13 @@ const PERIOD: TimeDelta = TimeDelta::days(7);
 /// Says in one sentence why there is no answer.
 pub async fn run(config: ReportConfig, version: &str) -> anyhow::Result<ExitCode> {
     let place = config.output.as_deref().map(|path| Place::at(path, "--output")).transpose()?;
-    let reader = Reader::open(&config.database).await?;
+    let kept = Kept::open(&config.database).await?;
+    let reader = Reader::of_kept(&kept).await?;
     let now = Utc::now();
     let selection = selected(&config.selection, &Side::default(), now)?;
     let until = selection.until.unwrap_or(now);
     let since = selection.since.unwrap_or(until - PERIOD);
-    let report = report(&measurements(&config, &reader, (selection, since, until), (now, version)).await?);
+    let report = report(&measurements(&config, (&kept, &reader), (selection, since, until), (now, version)).await?);
     let written = match config.format {
         ReportFormat::Html => report.html(),
         ReportFormat::Markdown => report.markdown(),
@@ -52,7 +58,7 @@ pub async fn run(config: ReportConfig, version: &str) -> anyhow::Result<ExitCode
 
 async fn measurements(
     config: &ReportConfig,
-    reader: &Reader,
+    (kept, reader): (&Kept, &Reader),
     (selection, since, until): (Selection, DateTime<Utc>, DateTime<Utc>),
     (made, version): (DateTime<Utc>, &str),
 ) -> anyhow::Result<Measurements> {
@@ -77,6 +83,7 @@ async fn measurements(
     let (before, _) = grouping.finish();
     let how = Comparison { margin: config.margin.get(), ..Comparison::default() };
     let (fleets, before) = compared(&by_fleet, &before, how);
+    let records = Records::new(vec![Dimension::Fleet], reader.nodes.clone());
     Ok(Measurements {
         since,
         until,
@@ -84,7 +91,11 @@ async fn measurements(
         version: version.to_owned(),
         used: vec![format!("{}: {used}.", config.database.target()?)],
         servers: servers(&measured, &reader.nodes),
+        spent: spent(kept, reader, &selection).await?,
+        slowest: slowest(kept, &selection).await?,
+        records: results::records(kept.traces.as_ref(), &selection, records).await?,
         rounds: reader.rounds(&selection).await?,
+        incidents: happened(&kept.target, &selection, made).await.map_err(|error| format!("{error:#}")),
         by_fleet,
         by_region,
         by_day,
@@ -93,6 +104,44 @@ async fn measurements(
         margins: (how.margin, how.success_margin),
         times: if config.log_axis { Times::ByDecades } else { Times::FromZero },
     })
+}
+
+/// What the time of the selected operations went to, by fleet.
+async fn spent(kept: &Kept, reader: &Reader, selection: &Selection) -> anyhow::Result<Vec<Named<Spent>>> {
+    let mut spending = Spending::new(vec![Dimension::Fleet], reader.nodes.clone());
+    let each = |sampled: &_, trace: Option<Option<_>>| {
+        spending.count(sampled);
+        if let Some(trace) = trace {
+            spending.add(sampled, trace.as_ref());
+        }
+    };
+    kept.with_traces(selection, each).await?;
+    Ok(spending.finish())
+}
+
+/// The slowest operations of each kind with their traces.
+async fn slowest(kept: &Kept, selection: &Selection) -> anyhow::Result<Vec<StoredOperation>> {
+    let mut slowest = Vec::new();
+    for kind in OperationKind::ALL.into_iter().filter(|kind| selection.kind.is_none_or(|only| only == *kind)) {
+        let listing = Listing {
+            selection: Selection { kind: Some(kind), ..selection.clone() },
+            outcomes: Vec::new(),
+            order: Order::Slowest,
+            limit: SLOWEST,
+        };
+        for listed in kept.traces.list(&listing).await? {
+            // One that was pruned meanwhile is not drawn.
+            slowest.extend(kept.traces.whole(listed.attempt.id).await?);
+        }
+    }
+    Ok(slowest)
+}
+
+/// What happened until `now`.
+async fn happened(target: &StoreConfig, selection: &Selection, now: DateTime<Utc>) -> anyhow::Result<Incidents> {
+    let history = parsec_store::open_chronicle(target).await?.history(selection).await?;
+    let end = selection.until.map_or(now, |until| until.min(now));
+    Ok(tokio::task::spawn_blocking(move || incidents::find(&history, end)).await?)
 }
 
 /// How many servers measured, by fleet and region.

@@ -65,7 +65,7 @@ pub async fn run(config: ResultsConfig) -> anyhow::Result<ExitCode> {
 }
 
 /// What became of the records of all selected publications.
-async fn records(
+pub(crate) async fn records(
     archive: &dyn Archive,
     selection: &Selection,
     mut records: Records,

@@ -36,11 +36,19 @@ pub fn text(found: &Incidents) -> String {
 /// For issue trackers.
 pub fn markdown(found: &Incidents) -> String {
     let mut table = Table::new();
-    table.set_header(["when", "what", "where", "attempts"]);
-    for incident in &found.incidents {
-        table.add_row([when(incident), sentence(&incident.what), place(&incident.place), ids(incident, " ")]);
-    }
+    table.set_header(HEADS);
+    table.add_rows(rows(found));
     table::markdown(table)
+}
+
+/// What stands above [`rows`].
+pub(crate) const HEADS: [&str; 4] = ["when", "what", "where", "attempts"];
+
+/// A row for each incident.
+pub(crate) fn rows(found: &Incidents) -> Vec<[String; 4]> {
+    let row =
+        |incident: &Incident| [when(incident), sentence(&incident.what), place(&incident.place), ids(incident, " ")];
+    found.incidents.iter().map(row).collect()
 }
 
 /// For spreadsheets.

@@ -33,6 +33,7 @@ pub mod planned;
 pub mod recorded;
 mod records;
 pub mod report;
+mod requests;
 pub mod rounds;
 pub mod sentences;
 pub mod side_by_side;

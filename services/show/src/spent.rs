@@ -90,13 +90,7 @@ impl SpentTable {
 
     /// Groups of which nothing is known, a sentence for each.
     pub fn unknown(&self) -> Vec<String> {
-        let unknown = |(common, kind, spent): &Named<Spent>| {
-            let unrepresented = spent.as_ref().err()?;
-            let mut name = common.join(" ");
-            name = if name.is_empty() { kind.to_string() } else { format!("{name} {kind}") };
-            Some(format!("{name}: {unrepresented}"))
-        };
-        self.groups.iter().filter_map(unknown).collect()
+        unknown(&self.groups)
     }
 
     fn spent(&self) -> impl Iterator<Item = (&Vec<String>, &Spent)> {
@@ -125,6 +119,17 @@ impl SpentTable {
         }
         table
     }
+}
+
+/// Groups of which nothing is known, a sentence for each.
+pub(crate) fn unknown(groups: &[Named<Spent>]) -> Vec<String> {
+    let unknown = |(common, kind, spent): &Named<Spent>| {
+        let unrepresented = spent.as_ref().err()?;
+        let mut name = common.join(" ");
+        name = if name.is_empty() { kind.to_string() } else { format!("{name} {kind}") };
+        Some(format!("{name}: {unrepresented}"))
+    };
+    groups.iter().filter_map(unknown).collect()
 }
 
 /// How many traces stand for how many operations.
@@ -191,17 +196,16 @@ pub(crate) fn seconds(Estimate { value, ends }: Estimate) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod testing {
     use std::collections::BTreeMap;
+    use std::time::Duration;
 
     use parsec_measure::{OutcomeClass, RequestEnd, WhyKept};
-    use parsec_results::Spending;
     use parsec_results::testing::{ending, request, sampled, trace};
-
-    use super::*;
+    use parsec_results::{Named, Spending, Spent};
 
     /// Ninety lookups of a second, every third of which is kept, and ten that failed.
-    fn table() -> SpentTable {
+    pub(crate) fn groups() -> Vec<Named<Spent>> {
         let mut spending = Spending::new(vec![], BTreeMap::new());
         for second in 0..90_u64 {
             let why = second.is_multiple_of(3).then_some(WhyKept::Sampled);
@@ -217,7 +221,22 @@ mod tests {
             let silent = ending(RequestEnd::Timeout, request("b", 0, 10_000));
             spending.add(&operation, Some(&trace(10_000, vec![silent])));
         }
-        SpentTable { by: vec![], groups: spending.finish() }
+        spending.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use parsec_measure::OutcomeClass;
+    use parsec_results::Spending;
+    use parsec_results::testing::sampled;
+
+    use super::*;
+
+    fn table() -> SpentTable {
+        SpentTable { by: vec![], groups: testing::groups() }
     }
 
     #[test]

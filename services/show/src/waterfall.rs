@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use console::Style;
-use parsec_measure::{RequestEnd, RequestKind, Trace, TracedRequest, Warmth};
+use parsec_measure::{RequestEnd, RequestKind, Trace, TracedRequest};
 use parsec_results::phases::{Phase, Span, phases};
 
+use crate::requests::{named_by, reach, result, state};
 use crate::{Look, words};
 
 /// What a line needs at least for its bar, however narrow the terminal is.
@@ -21,9 +22,6 @@ const BEYOND: char = '›';
 const HEADER: [&str; 7] = ["#", "by", "hop", "bits", "peer", "request", "state"];
 
 const RESULT: &str = "result";
-
-/// How many providers a line names.
-const MAX_NAMED: usize = 2;
 
 /// Draws the requests, with a legend.
 pub fn waterfall(trace: &Trace, look: Look) -> String {
@@ -52,20 +50,14 @@ pub fn waterfall(trace: &Trace, look: Look) -> String {
 }
 
 fn cells(index: usize, request: &TracedRequest) -> [String; 7] {
-    let state = match request.warmth() {
-        Some(Warmth::Cold) => "cold",
-        Some(Warmth::Connection) => "warm",
-        Some(Warmth::Stream) => "stream",
-        None => "–",
-    };
     [
         index.to_string(),
-        request.named_by.map_or_else(|| "table".to_owned(), |by| by.to_string()),
+        named_by(request),
         request.hop.to_string(),
         request.common_prefix.to_string(),
         words::peer(&request.peer).to_owned(),
         request.kind.to_string(),
-        state.to_owned(),
+        state(request).to_owned(),
     ]
 }
 
@@ -76,45 +68,6 @@ fn padded(cells: &[String; 7], widths: &[usize; 7]) -> String {
             if column < 4 { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
         });
     padded.collect::<Vec<_>>().join(" ")
-}
-
-fn result(request: &TracedRequest) -> String {
-    let closer = format!("{} closer", request.closer);
-    match request.end {
-        RequestEnd::Answered if request.kind == RequestKind::AddProvider => {
-            let taken_in = match (request.confirmed, &request.unconfirmed) {
-                (Some(_), _) => ", confirmed",
-                (None, Some(_)) => ", not confirmed",
-                (None, None) => "",
-            };
-            format!("written{taken_in}")
-        }
-        RequestEnd::Answered if request.providers > 0 => {
-            format!("{}{}, {closer}", words::count(request.providers as usize, "provider", "providers"), named(request))
-        }
-        RequestEnd::Answered => closer,
-        RequestEnd::DialFailed => "dial failed".to_owned(),
-        RequestEnd::DialTimeout => "dial time-out".to_owned(),
-        RequestEnd::BackOff => "back-off".to_owned(),
-        RequestEnd::NoTransport => "no transport".to_owned(),
-        RequestEnd::LocalLimit => "limit reached here".to_owned(),
-        RequestEnd::Timeout => "time-out".to_owned(),
-        RequestEnd::Protocol => "protocol error".to_owned(),
-        RequestEnd::Cancelled => "cancelled".to_owned(),
-        RequestEnd::Pending => "pending".to_owned(),
-    }
-}
-
-/// Which providers, in brackets.
-fn named(request: &TracedRequest) -> String {
-    let mut names: Vec<_> =
-        request.named.iter().take(MAX_NAMED).map(|provider| format!("…{}", words::peer(&provider.peer))).collect();
-    if names.is_empty() {
-        return String::new();
-    }
-    let more = (request.providers as usize).saturating_sub(names.len());
-    names.extend((more > 0).then(|| format!("{more} more")));
-    format!(" ({})", names.join(", "))
 }
 
 fn style(end: RequestEnd) -> Style {
@@ -147,13 +100,8 @@ struct Bars {
 }
 
 impl Bars {
-    /// The picture reaches to the last end, but not further than twice the time to the return: what goes on in the
-    /// background must not push together what was waited for.
     fn new(trace: &Trace, width: usize) -> Self {
-        let times = trace.requests.iter().flat_map(|request| [Some(request.asked), request.ended]).flatten();
-        let last = times.max().unwrap_or_default();
-        let most = if trace.returned.is_zero() { last } else { trace.returned * 2 };
-        let whole = last.min(most).max(trace.returned).max(Duration::from_micros(1));
+        let whole = reach(trace);
         let width = width.saturating_sub(1).max(1);
         let mark = position(trace.returned, whole, width).round() as usize;
         Self { width, whole, returned: trace.returned, mark: mark.min(width) }

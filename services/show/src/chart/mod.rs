@@ -6,6 +6,8 @@
 //! - [`boxes`]: how times spread, group by group
 //! - [`heat`]: one figure by two things at once
 //! - [`rounds`]: rounds due, played and left out
+//! - [`spent`]: what the time went to; [`waterfall`]: one operation, request by request
+//! - [`records`]: who has a record, by its age
 
 mod axis;
 mod boxes;
@@ -13,15 +15,21 @@ mod ecdf;
 mod frame;
 mod heat;
 mod over_time;
+mod records;
 mod rounds;
+mod spent;
 mod style;
+mod waterfall;
 
 pub use boxes::boxes;
 pub use ecdf::{Times, ecdf};
 pub use heat::{Cell, heat};
 pub use over_time::{Period, over_time};
+pub use records::records;
 pub use rounds::rounds;
+pub use spent::spent;
 pub use style::style;
+pub use waterfall::waterfall;
 
 use parsec_results::statistics::Sample;
 use serde_json::Value;

@@ -1,11 +1,15 @@
 //! What every chart has: a picture that is well-formed, bounded and safe, a sentence, and a table.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use parsec_measure::{ArchivedRounds, RoundOutcome};
+use parsec_measure::{ArchivedCheck, ArchivedRounds, CHECK_AGES, CheckId, NodeId, RequestEnd, RoundOutcome};
 use parsec_results::statistics::Sample;
+use parsec_results::testing::{arbitrary_trace, ending, hop, request, trace};
+use parsec_results::{RecordGroup, Records};
+use proptest::prelude::*;
 
 use super::testing::sample;
 use super::*;
+use crate::spent::testing as spending;
 
 fn start() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_000_000 - 1_795_000_000 % 86_400, 0).unwrap()
@@ -14,6 +18,18 @@ fn start() -> DateTime<Utc> {
 fn played() -> ArchivedRounds {
     let played = [(Some(RoundOutcome::Complete), 40), (Some(RoundOutcome::TooFewNodes), 2), (None, 1)].into();
     ArchivedRounds { played, skipped: 3 }
+}
+
+/// What checks of records of all ages saw: the older, the fewer peers have them.
+fn checked() -> RecordGroup {
+    let mut records = Records::new(vec![], [].into());
+    for (have, after) in [20, 19, 15, 11].into_iter().zip(CHECK_AGES) {
+        for id in 0..5 {
+            let id = CheckId(uuid::Uuid::from_u128(id));
+            records.add_check(&ArchivedCheck { id, node: NodeId(1), published: start(), after, asked: 20, have });
+        }
+    }
+    records.finish().remove(0)
 }
 
 /// One chart of each kind, of the same groups.
@@ -29,6 +45,9 @@ fn all(name: &str, samples: &[Sample]) -> Vec<Chart> {
         over_time(name, &days, TimeDelta::days(1)),
         heat(name, 0.5, &cells),
         rounds(name, &played()),
+        records(name, &[(name, &checked())]),
+        waterfall(name, &trace(1_000, vec![request(name, 0, 400), hop(name, 0, 400, 900)])),
+        spent(name, &[(name, spending::groups()[0].2.as_ref().unwrap())]),
     ]
 }
 
@@ -106,4 +125,60 @@ fn only_what_took_longer_than_the_axis_shows_is_said_to_have() {
     let many = sample(4_000, 500, 50);
     let chart = ecdf("lookups", &[Named { name: "default", sample: &many }], Times::FromZero);
     assert_eq!(chart.says, "default: 98 % of 4000 succeeded.");
+}
+
+#[test]
+fn a_bar_has_the_parts_of_the_time_with_their_shares() {
+    let groups = spending::groups();
+    let chart = spent("lookups", &[("default", groups[0].2.as_ref().unwrap())]);
+    assert_eq!(chart.says, "default: 53 % silent peers, 47 % hops of the lookup.");
+    assert!(chart.svg.contains(">53 %</text>") && chart.svg.contains("40 of 100 operations traced"), "{}", chart.svg);
+    assert_eq!(chart.data.rows.iter().map(|row| &row[1]).collect::<Vec<_>>(), ["silent peers", "hops of the lookup"]);
+    let widths = chart.svg.split("<rect").skip(1).map(|rect| rect.split("width=\"").nth(1).unwrap().split('"').next());
+    let widths: Vec<f64> = widths.map(|width| width.unwrap().parse().unwrap()).collect();
+    assert!((widths[0] / widths[1] - 1.0 / 0.9).abs() < 0.01, "{widths:?}");
+}
+
+#[test]
+fn records_that_fade_are_a_line_that_falls() {
+    let chart = records("records", &[("default", &checked()), ("nothing", &RecordGroup::default())]);
+    let shares: Vec<_> = chart.data.rows.iter().map(|row| row[2].as_f64().unwrap()).collect();
+    assert_eq!(shares, [1.0, 0.95, 0.75, 0.55]);
+    assert!(
+        chart.says.starts_with("default: 55.0 % (") && chart.says.ends_with("after 24 h (5 checks)."),
+        "{}",
+        chart.says
+    );
+    assert_eq!(records("records", &[]).says, "No record was checked.");
+}
+
+#[test]
+fn an_operation_is_drawn_request_by_request_and_what_failed_is_marked() {
+    let dead = ending(RequestEnd::DialTimeout, request("dead", 0, 900));
+    let chart =
+        waterfall("a lookup", &trace(1_000, vec![request("first", 0, 400), hop("second", 0, 400, 1_000), dead]));
+    assert!(chart.svg.contains(">second</text>") && chart.svg.contains(">dial time-out</text>"), "{}", chart.svg);
+    assert_eq!(chart.svg.matches("l6 6m0 -6l-6 6").count(), 1);
+    assert_eq!(chart.svg.matches("font-weight=\"bold\"").count(), 2, "the critical path");
+    assert_eq!(chart.data.rows[1][..2], [serde_json::json!(2), "table".into()]);
+    assert!(chart.says.contains("2 hops of the lookup"), "{}", chart.says);
+}
+
+#[test]
+fn of_many_requests_those_that_count_are_drawn_and_the_others_are_counted() {
+    let mut many: Vec<_> = (0..100).map(|_| request("beside", 0, 10)).collect();
+    many.push(request("long", 0, 1_000));
+    let chart = waterfall("a lookup", &trace(1_000, many));
+    assert_eq!(chart.data.rows.len(), 40);
+    assert!(chart.svg.contains(">long</text>") && chart.says.ends_with("61 requests are not drawn."), "{}", chart.says);
+}
+
+proptest! {
+    #[test]
+    fn any_trace_has_a_picture(trace in arbitrary_trace()) {
+        let chart = waterfall("an operation", &trace);
+        is_well_formed(&chart.svg);
+        prop_assert!(!chart.svg.contains("NaN") && !chart.svg.contains("inf"), "{}", chart.svg);
+        prop_assert_eq!(chart.data.rows.len(), trace.requests.len());
+    }
 }

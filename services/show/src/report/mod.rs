@@ -7,6 +7,7 @@
 
 mod html;
 mod markdown;
+mod operations;
 mod sections;
 #[cfg(test)]
 mod tests;

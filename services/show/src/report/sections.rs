@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
-use parsec_measure::{ArchivedRounds, OperationKind};
-use parsec_results::Group;
+use parsec_measure::{ArchivedRounds, OperationKind, StoredOperation};
+use parsec_results::incidents::Incidents;
 use parsec_results::statistics::{QUANTILES, Verdict};
+use parsec_results::{self as results, Group, RecordGroup, Spent};
 use serde_json::{Value, json};
 
 use super::tiles::tiles;
-use super::{Part, Report, Section};
+use super::{Part, Report, Section, operations};
 use crate::chart::{self, Cell, Data, Named, Period, Times};
 use crate::compared::{Pairs, change};
 use crate::words;
@@ -35,8 +36,16 @@ pub struct Measurements {
     pub by_region: Vec<Group>,
     /// By fleet and day.
     pub by_day: Vec<Group>,
+    /// What the time of operations went to, by fleet.
+    pub spent: Vec<results::Named<Spent>>,
+    /// The slowest operations with their traces.
+    pub slowest: Vec<StoredOperation>,
+    /// What became of records, by fleet.
+    pub records: Vec<RecordGroup>,
     /// What became of the rounds.
     pub rounds: ArchivedRounds,
+    /// What happened, or why that is not known.
+    pub incidents: Result<Incidents, String>,
     /// Fleets against the first of them.
     pub fleets: Vec<Pairs>,
     /// The period before against this one, fleet by fleet.
@@ -70,7 +79,11 @@ pub fn report(all: &Measurements) -> Report {
         heading: "By region".to_owned(),
         parts: kinds().flat_map(|kind| regions(all, kind)).collect(),
     });
-    sections.extend([failures(all), rounds(all), caveats(all)]);
+    sections.push(failures(all));
+    sections.extend(
+        [operations::time, operations::slowest, operations::records, operations::rounds].map(|section| section(all)),
+    );
+    sections.push(caveats(all));
     Report { title: "What parsec measured".to_owned(), lead, sections }
 }
 
@@ -153,7 +166,7 @@ fn of_kind(groups: &[Group], kind: OperationKind) -> impl Iterator<Item = &Group
     groups.iter().filter(move |group| group.kind == kind)
 }
 
-fn plural(kind: OperationKind) -> &'static str {
+pub(super) fn plural(kind: OperationKind) -> &'static str {
     match kind {
         OperationKind::Provide => "Publications",
         OperationKind::Retrieve => "Lookups",
@@ -249,11 +262,6 @@ fn failures(all: &Measurements) -> Section {
         )));
     }
     Section { id: "failures", heading: "Failures".to_owned(), parts }
-}
-
-fn rounds(all: &Measurements) -> Section {
-    let drawn = chart::rounds("Rounds that were due", &all.rounds);
-    Section { id: "rounds", heading: "Rounds".to_owned(), parts: vec![Part::Chart(drawn)] }
 }
 
 /// What the numbers do not allow to say.

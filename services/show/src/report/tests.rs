@@ -5,9 +5,12 @@ use std::time::Duration;
 use super::*;
 use crate::chart::Times;
 use crate::compared::{Pair, Pairs};
+use crate::recorded::testing::recorded;
+use crate::spent::testing;
 use chrono::{DateTime, TimeDelta};
-use parsec_measure::{ArchivedRounds, OperationKind, RoundOutcome};
-use parsec_results::Group;
+use parsec_measure::{ArchivedRounds, OperationKind, RoundOutcome, StoredOperation};
+use parsec_results::testing::{request, trace};
+use parsec_results::{self as results, Group, Spent};
 
 fn sample(first: u64, rounds: u64, ms: u64) -> Sample {
     let observation = |round: u64| Observation {
@@ -74,12 +77,27 @@ fn measurements(strange: &str) -> Measurements {
         by_region: over(&regions.map(str::to_owned), 300),
         by_day: over(&days, 300),
         by_fleet,
+        spent: spent(&fleets),
+        slowest: vec![slow()],
+        records: vec![],
+        incidents: Err("it was not asked for".to_owned()),
         rounds: ArchivedRounds { played: [(Some(RoundOutcome::Complete), 2_000)].into(), skipped: 3 },
         fleets: vec![pairs],
         before: Some(before),
         margins: (0.05, 0.01),
         times: Times::FromZero,
     }
+}
+
+/// What lookups of each fleet spent their time on.
+fn spent(fleets: &[&str]) -> Vec<results::Named<Spent>> {
+    let (_, kind, spent) = testing::groups().remove(0);
+    fleets.iter().map(|fleet| (vec![(*fleet).to_owned()], kind, spent.clone())).collect()
+}
+
+/// A lookup of many requests.
+fn slow() -> StoredOperation {
+    recorded(trace(9_000, (0..60).map(|at| request("12D3KooWpeer", 100 * at, 100 * at + 3_000)).collect()))
 }
 
 fn is_well_formed(html: &str) {
@@ -126,6 +144,22 @@ fn what_n_does_not_carry_is_named_and_not_shown() {
     let markdown = report(&few).markdown();
     assert!(markdown.contains("default provide: 30 due attempts do not carry p90 or p99."), "{markdown}");
     assert!(!markdown.contains("- p99: **"), "{markdown}");
+}
+
+#[test]
+fn what_stands_behind_the_figures_is_shown_with_how_many_it_is_of() {
+    let markdown = report(&measurements("fullrt")).markdown();
+    for part in [
+        "default: 53 % silent peers, 47 % hops of the lookup;",
+        "Weighed: 120 traces stand for 300 operations",
+        "### Lookup of default in eu-central-1: ok after 9.00 s",
+        "operation 01890a5d-ac96-774b-bcce-b302099a8057.",
+        "20 requests are not drawn.",
+        "No record was looked for after its publication.",
+        "What happened meanwhile is not known: it was not asked for.",
+    ] {
+        assert!(markdown.contains(part), "no `{part}` in {markdown}");
+    }
 }
 
 #[test]

@@ -1,0 +1,127 @@
+//! What stands behind the figures: what the time went to, the slowest operations, what became of records and rounds.
+
+use chrono::SecondsFormat;
+use parsec_measure::{OperationKind, StoredOperation};
+use parsec_results::incidents::Incidents;
+use parsec_results::{Named, RecordGroup, Spent};
+use serde_json::json;
+
+use super::sections::{Measurements, plural};
+use super::{Part, Section};
+use crate::chart::{self, Data};
+use crate::spent::{counts, stands_for, unknown, weighed};
+use crate::{incidents, words};
+
+/// How many incidents are listed: who wants all asks `parsec incidents`.
+const MAX_INCIDENTS: usize = 30;
+
+/// What the time of operations went to.
+pub(super) fn time(all: &Measurements) -> Section {
+    let of_kind = |kind: OperationKind| {
+        let known = |(common, known, spent): &'_ Named<Spent>| {
+            (*known == kind).then_some(())?;
+            Some((common.first().map_or("", String::as_str).to_owned(), spent.as_ref().ok()?.clone()))
+        };
+        all.spent.iter().filter_map(known).collect::<Vec<_>>()
+    };
+    let mut parts = Vec::new();
+    for kind in [OperationKind::Provide, OperationKind::Retrieve] {
+        let groups = of_kind(kind);
+        let named: Vec<(&str, &Spent)> = groups.iter().map(|(fleet, spent)| (fleet.as_str(), spent)).collect();
+        if !named.is_empty() {
+            parts.push(Part::Chart(chart::spent(&format!("{}: what the time went to", plural(kind)), &named)));
+        }
+    }
+    let stands_for = stands_for(&all.spent);
+    let mut said = unknown(&all.spent).into_iter().map(|group| group + ".").collect::<Vec<_>>();
+    if counts(&stands_for).1 > 0 {
+        said.insert(0, weighed(&stands_for));
+    }
+    if said.is_empty() {
+        said.push("No operation has a trace that says what its time went to.".to_owned());
+    }
+    parts.extend(said.into_iter().map(Part::Text));
+    Section { id: "time", heading: "What the time went to".to_owned(), parts }
+}
+
+/// The slowest operations, request by request.
+pub(super) fn slowest(all: &Measurements) -> Section {
+    let mut parts: Vec<Part> = all.slowest.iter().filter_map(drawn).collect();
+    if parts.is_empty() {
+        parts.push(Part::Text("No operation has a trace that could be drawn.".to_owned()));
+    }
+    Section { id: "slowest", heading: "The slowest operations".to_owned(), parts }
+}
+
+fn drawn(operation: &StoredOperation) -> Option<Part> {
+    let StoredOperation { attempt, region, fleet, .. } = operation;
+    let trace = attempt.result.trace.as_deref()?;
+    let what = match attempt.kind {
+        OperationKind::Provide => "Publication",
+        OperationKind::Retrieve => "Lookup",
+    };
+    let (class, took) = (attempt.result.class, words::duration(attempt.result.duration));
+    let mut chart = chart::waterfall(&format!("{what} of {fleet} in {region}: {class} after {took}"), trace);
+    let started = attempt.started.to_rfc3339_opts(SecondsFormat::Secs, true);
+    chart.says += &format!(" Started {started}, operation {}.", attempt.id.0);
+    Some(Part::Chart(chart))
+}
+
+/// Who was given records, and who had them later.
+pub(super) fn records(all: &Measurements) -> Section {
+    let groups: Vec<(&str, &RecordGroup)> =
+        all.records.iter().map(|group| (group.common.first().map_or("", String::as_str), group)).collect();
+    let mut parts = Vec::new();
+    if groups.iter().any(|(_, group)| !group.verified.is_empty()) {
+        parts.push(Part::Chart(chart::records("Which share of the closest peers had a record, by its age", &groups)));
+    } else {
+        parts.push(Part::Text("No record was looked for after its publication.".to_owned()));
+    }
+    let rows: Vec<_> = groups
+        .iter()
+        .filter(|(_, group)| group.finally.stored.n > 0)
+        .map(|(fleet, group)| {
+            let stored = &group.finally.stored;
+            let confirmed = &group.finally.confirmed;
+            vec![
+                json!(fleet),
+                json!(group.publications),
+                json!(stored.value()),
+                json!(stored.n),
+                json!(confirmed.value()),
+                json!(confirmed.n),
+            ]
+        })
+        .collect();
+    if !rows.is_empty() {
+        let heads = ["fleet", "publications", "peers given the record (mean)", "n", "of them confirmed (mean)", "n"];
+        parts.push(Part::Table(Data::of(heads, rows)));
+    }
+    Section { id: "records", heading: "What became of records".to_owned(), parts }
+}
+
+/// What became of rounds, and what happened meanwhile.
+pub(super) fn rounds(all: &Measurements) -> Section {
+    let mut parts = vec![Part::Chart(chart::rounds("Rounds that were due", &all.rounds))];
+    match &all.incidents {
+        Ok(found) => parts.extend(happened(found)),
+        Err(reason) => parts.push(Part::Text(format!("What happened meanwhile is not known: {reason}."))),
+    }
+    Section { id: "rounds", heading: "Rounds and what happened".to_owned(), parts }
+}
+
+fn happened(found: &Incidents) -> Vec<Part> {
+    let judged = Part::Text(incidents::judged(found));
+    if found.incidents.is_empty() {
+        return vec![Part::Text("Nothing happened that stands out.".to_owned()), judged];
+    }
+    let rows = incidents::rows(found);
+    let more = rows.len().saturating_sub(MAX_INCIDENTS);
+    let rows = rows.into_iter().take(MAX_INCIDENTS).map(|row| row.map(|cell| json!(cell)).to_vec()).collect();
+    let mut parts = vec![Part::Table(Data::of(incidents::HEADS, rows))];
+    if more > 0 {
+        parts.push(Part::Text(format!("{more} more are left out: see parsec incidents.")));
+    }
+    parts.push(judged);
+    parts
+}
