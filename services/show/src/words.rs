@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use parsec_measure::harmless;
+use parsec_measure::{OperationKind, harmless};
 use parsec_results::statistics::Interval;
 
 /// How many letters of a peer's id are shown.
@@ -106,6 +106,14 @@ pub fn bytes(bytes: u64) -> String {
         (number, unit) = (number / 1024.0, unit + 1);
     }
     format!("{number:.1} {}", UNITS[unit])
+}
+
+/// Operations of this kind, at the beginning of a sentence.
+pub fn plural(kind: OperationKind) -> &'static str {
+    match kind {
+        OperationKind::Provide => "Publications",
+        OperationKind::Retrieve => "Lookups",
+    }
 }
 
 /// `1 peer`, `2 peers`.

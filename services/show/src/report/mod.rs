@@ -7,13 +7,15 @@
 
 mod html;
 mod markdown;
+mod measurements;
 mod operations;
 mod sections;
 #[cfg(test)]
 mod tests;
 mod tiles;
 
-pub use sections::{Measurements, report};
+pub use measurements::Measurements;
+pub use sections::report;
 
 use crate::chart::{Chart, Data};
 

@@ -6,8 +6,7 @@ use parsec_results::incidents::Incidents;
 use parsec_results::{Named, RecordGroup, Spent};
 use serde_json::json;
 
-use super::sections::{Measurements, plural};
-use super::{Part, Section};
+use super::{Measurements, Part, Section};
 use crate::chart::{self, Data};
 use crate::spent::{counts, stands_for, unknown, weighed};
 use crate::{incidents, words};
@@ -29,7 +28,7 @@ pub(super) fn time(all: &Measurements) -> Section {
         let groups = of_kind(kind);
         let named: Vec<(&str, &Spent)> = groups.iter().map(|(fleet, spent)| (fleet.as_str(), spent)).collect();
         if !named.is_empty() {
-            parts.push(Part::Chart(chart::spent(&format!("{}: what the time went to", plural(kind)), &named)));
+            parts.push(Part::Chart(chart::spent(&format!("{}: what the time went to", words::plural(kind)), &named)));
         }
     }
     let stands_for = stands_for(&all.spent);

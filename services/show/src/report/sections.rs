@@ -3,58 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
-use parsec_measure::{ArchivedRounds, OperationKind, StoredOperation};
-use parsec_results::incidents::Incidents;
+use parsec_measure::OperationKind;
+use parsec_results::Group;
 use parsec_results::statistics::{QUANTILES, Verdict};
-use parsec_results::{self as results, Group, RecordGroup, Spent};
 use serde_json::{Value, json};
 
 use super::tiles::tiles;
-use super::{Part, Report, Section, operations};
-use crate::chart::{self, Cell, Data, Named, Period, Times};
+use super::{Measurements, Part, Report, Section, operations};
+use crate::chart::{self, Cell, Data, Named, Period};
 use crate::compared::{Pairs, change};
 use crate::words;
-
-/// What a report is made of.
-#[derive(Debug)]
-pub struct Measurements {
-    /// From when on.
-    pub since: DateTime<Utc>,
-    /// Until when.
-    pub until: DateTime<Utc>,
-    /// When the report was made.
-    pub made: DateTime<Utc>,
-    /// Which version of parsec made it.
-    pub version: String,
-    /// Where the measurements come from, and which they are.
-    pub used: Vec<String>,
-    /// How many servers each fleet had in each region, among those that measured.
-    pub servers: BTreeMap<(String, String), usize>,
-    /// Groups by fleet.
-    pub by_fleet: Vec<Group>,
-    /// By fleet and region.
-    pub by_region: Vec<Group>,
-    /// By fleet and day.
-    pub by_day: Vec<Group>,
-    /// What the time of operations went to, by fleet.
-    pub spent: Vec<results::Named<Spent>>,
-    /// The slowest operations with their traces.
-    pub slowest: Vec<StoredOperation>,
-    /// What became of records, by fleet.
-    pub records: Vec<RecordGroup>,
-    /// What became of the rounds.
-    pub rounds: ArchivedRounds,
-    /// What happened, or why that is not known.
-    pub incidents: Result<Incidents, String>,
-    /// Fleets against the first of them.
-    pub fleets: Vec<Pairs>,
-    /// The period before against this one, fleet by fleet.
-    pub before: Option<Pairs>,
-    /// By how much times may differ and still count as equal, and by how much success rates.
-    pub margins: (f64, f64),
-    /// How the axes of distributions go.
-    pub times: Times,
-}
 
 /// The report on these measurements.
 pub fn report(all: &Measurements) -> Report {
@@ -124,7 +82,7 @@ fn judged(pairs: &Pairs, b: &str, a: &str) -> Vec<String> {
     let mut said = Vec::new();
     for pair in &pairs.pairs {
         let of = if pair.common.is_empty() { String::new() } else { format!("{}, ", pair.common) };
-        let what = format!("{of}{}", plural(pair.kind).to_lowercase());
+        let what = format!("{of}{}", words::plural(pair.kind).to_lowercase());
         match &pair.compared {
             Err(reason) => said.push(format!("{what}: {b} and {a} cannot be compared: {reason}.")),
             Ok(figures) => said.extend(figures.iter().map(|compared| {
@@ -155,7 +113,7 @@ fn at_a_glance(all: &Measurements) -> Section {
     let says = "Quantiles of all due attempts with their 95 % intervals. What n does not carry is not shown.";
     let mut parts = vec![Part::Text(says.to_owned())];
     for group in &all.by_fleet {
-        parts.push(Part::Heading(format!("{} of {}", plural(group.kind), group.common.join(" "))));
+        parts.push(Part::Heading(format!("{} of {}", words::plural(group.kind), group.common.join(" "))));
         parts.push(Part::Tiles(tiles(group, all.before.as_ref())));
     }
     Section { id: "figures", heading: "At a glance".to_owned(), parts }
@@ -164,13 +122,6 @@ fn at_a_glance(all: &Measurements) -> Section {
 /// The groups of one kind.
 fn of_kind(groups: &[Group], kind: OperationKind) -> impl Iterator<Item = &Group> {
     groups.iter().filter(move |group| group.kind == kind)
-}
-
-pub(super) fn plural(kind: OperationKind) -> &'static str {
-    match kind {
-        OperationKind::Provide => "Publications",
-        OperationKind::Retrieve => "Lookups",
-    }
 }
 
 fn named(group: &Group) -> Named<'_> {
@@ -184,11 +135,11 @@ fn distributions(all: &Measurements, kind: OperationKind) -> Vec<Part> {
     }
     vec![
         Part::Chart(chart::ecdf(
-            &format!("{}: the share that was done after a time", plural(kind)),
+            &format!("{}: the share that was done after a time", words::plural(kind)),
             &groups,
             all.times,
         )),
-        Part::Chart(chart::boxes(&format!("{}: how times spread", plural(kind)), &groups)),
+        Part::Chart(chart::boxes(&format!("{}: how times spread", words::plural(kind)), &groups)),
     ]
 }
 
@@ -204,7 +155,7 @@ fn days(all: &Measurements, kind: OperationKind) -> Option<Part> {
         .into_iter()
         .map(|(fleet, mut periods)| {
             periods.sort_by_key(|period| period.from);
-            chart::over_time(&format!("{} of {fleet}, by day", plural(kind)), &periods, TimeDelta::days(1))
+            chart::over_time(&format!("{} of {fleet}, by day", words::plural(kind)), &periods, TimeDelta::days(1))
         })
         .collect();
     (!charts.is_empty()).then_some(Part::Charts(charts))
@@ -221,12 +172,12 @@ fn regions(all: &Measurements, kind: OperationKind) -> Vec<Part> {
     if cells.is_empty() {
         return Vec::new();
     }
-    let heat = chart::heat(&format!("{}: the median by region and fleet", plural(kind)), 0.5, &cells);
+    let heat = chart::heat(&format!("{}: the median by region and fleet", words::plural(kind)), 0.5, &cells);
     let mut parts = vec![Part::Chart(heat)];
     if regions.len() > 1 {
         let charts = regions
             .into_iter()
-            .map(|(region, groups)| chart::ecdf(&format!("{} in {region}", plural(kind)), &groups, all.times));
+            .map(|(region, groups)| chart::ecdf(&format!("{} in {region}", words::plural(kind)), &groups, all.times));
         parts.push(Part::Charts(charts.collect()));
     }
     parts
