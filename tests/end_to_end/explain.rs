@@ -143,6 +143,9 @@ async fn explanations(stage: &Stage, url: &str) {
         assert!(text.contains(part), "no `{part}` in\n{text}");
     }
     assert!(text.lines().take(6).all(|line| line.chars().count() <= 80), "{text}");
+    let groups = answer(stage, url, &["explain", "--by", "strategy,agent", "--format", "json"]).await;
+    let unsaid = (&groups[0]["strategy"], &groups[0]["agent"], groups.as_array().map(Vec::len));
+    assert_eq!(unsaid, (&json!("unknown"), &json!("unknown"), Some(1)), "nobody said it, and nothing is dropped");
     let rows = ask(stage, url, &["explain", "--by", "fleet,hour", "--format", "csv"]).await.out;
     assert!(rows[0].starts_with("fleet,hour,kind,part,seconds,seconds_low"), "{rows:?}");
     assert_eq!(rows.len(), 1 + 3 * 10, "two hours begin three: {rows:?}");

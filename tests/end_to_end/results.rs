@@ -6,8 +6,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use parsec_generator::History;
 use parsec_measure::{NodeId, OperationKind, OutcomeClass, Round, SchedulerId};
-use parsec_store::{Row, Store};
-use serde_json::Value;
+use parsec_store::{NewNode, Row, Store};
+use serde_json::{Value, json};
 
 use crate::process::ask;
 use crate::recorded::{self, beginning, identity, measured, node};
@@ -19,11 +19,18 @@ const FLEETS: [(&str, u64); 2] = [("default", 8_000), ("optprov", 1_000)];
 /// How many rounds each fleet has played, an hour apart.
 const ROUNDS: i64 = 48;
 
+/// What the publisher of a fleet says of itself. The servers that look up say nothing, as those of the original.
+fn said(fleet: &str) -> Value {
+    let strategy = if fleet == "default" { "classic" } else { fleet };
+    json!({ "strategy": strategy, "package": "parsec", "version": "0.1.0" })
+}
+
 /// A database in which `optprov` publishes eight times as fast, and every twelfth publication runs into its limit.
 pub(crate) async fn database(url: &str) {
     let store = recorded::migrated(url).await;
     for (index, (fleet, ms)) in FLEETS.into_iter().enumerate() {
-        let publisher = store.register_node(node(fleet, "eu-central-1")).await.unwrap();
+        let publisher = store.register_node(NewNode { dependencies: said(fleet), ..node(fleet, "eu-central-1") });
+        let publisher = publisher.await.unwrap();
         let other = store.register_node(node(fleet, "us-east-2")).await.unwrap();
         let scheduler = recorded::scheduler(&*store, fleet, beginning()).await;
         for number in 0..ROUNDS {
@@ -110,7 +117,10 @@ async fn a_comparison_has_a_verdict_where_the_data_carry_one() {
     let regions = ["compare", "--a", "region=eu-central-1,fleet=default", "--b", "region=eu-central-1,fleet=optprov"];
     let ended = ask(&stage, &[&regions[..], &["--margin", "7%", "--database-url", &file.url()]].concat()).await;
     let text = ended.out.join("\n");
-    assert!(text.contains("faster") && text.contains("times within 7 %, success rates within 1 % (points)"), "{text}");
+    assert!(
+        text.contains("faster") && text.contains("times within 7 %, success rates within 1 percentage point"),
+        "{text}"
+    );
 
     // A group against itself at another time: no difference is found.
     let days =
@@ -118,6 +128,35 @@ async fn a_comparison_has_a_verdict_where_the_data_carry_one() {
     let table = ask(&stage, &[&days[..], &[&file.url()]].concat()).await;
     let text = table.out.join("\n");
     assert!(!text.contains("slower") && !text.contains("faster") && text.contains("p50"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strategies_and_releases_are_told_apart_and_who_does_not_say_is_not_dropped() {
+    let (stage, file, postgres) =
+        (Stage::begin(), parsec_test_support::sqlite_file(), parsec_test_support::database().await);
+    for url in [file.url(), postgres.url().to_owned()] {
+        database(&url).await;
+        let ask = async |words: &[&str]| ask(&stage, &[words, &["--database-url", &url]].concat()).await;
+        for (by, values) in [("strategy", ["classic", "optprov"]), ("agent", ["parsec/0.1.0", "parsec/0.1.0"])] {
+            let rows = ask(&["results", "--by", by, "--format", "csv"]).await.out;
+            let due = |row: &String| {
+                let cells: Vec<_> = row.split(',').collect();
+                (cells[0].to_owned(), cells[2].parse::<u32>().unwrap())
+            };
+            let due: Vec<_> = rows[1..].iter().map(due).collect();
+            let of = |value: &str| due.iter().filter(|(name, _)| name == value).map(|(_, due)| due).sum::<u32>();
+            assert_eq!(of("unknown"), 96, "{rows:?}");
+            assert_eq!(values.map(of), if by == "agent" { [96; 2] } else { [48; 2] }, "{rows:?}");
+        }
+        let ended = ask(&["compare", "--a", "strategy=classic", "--b", "strategy=optprov"]).await;
+        let text = ended.out.join("\n");
+        assert!(text.contains("faster") && text.contains("48 attempts at any time, strategy optprov"), "{text}");
+        let ended = ask(&["compare", "--a", "agent=parsec/0.1.0", "--b", "agent=parsec/0.2.0"]).await;
+        assert_eq!(ended.code(), 1);
+        assert!(ended.err.contains("at any time, agent parsec/0.2.0: nothing stands on the side"), "{}", ended.err);
+        let ended = ask(&["check", "--fail-if", "provide.p50{strategy=classic,agent=parsec/0.1.0} > 2s"]).await;
+        assert_eq!(ended.code(), 99, "{}", ended.err);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use chrono::Utc;
-use parsec_results::check::{Against, Gathering, Judgement, Label, Threshold, judge};
+use parsec_results::check::{Against, Gathering, Judgement, LABELS, Threshold, judge};
 use parsec_results::statistics::{Comparison, Sample};
 use parsec_results::{Dimension, Grouping};
 use parsec_settings::{CheckConfig, CompareFormat, Side};
@@ -95,7 +95,7 @@ async fn gathered(
     let metrics = limits.iter().map(|limit| limit.metric.clone()).collect();
     let mut gathering = Gathering::new(metrics, reader.nodes.clone());
     reader.each(selection, |operation| gathering.add(operation)).await?;
-    let there: Vec<_> = Label::ALL
+    let there: Vec<_> = LABELS
         .into_iter()
         .map(|label| {
             let values: Vec<_> = gathering.values(label).into_iter().map(str::to_owned).collect();

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use chrono::{DateTime, Utc};
-use parsec_measure::{OperationKind, Share};
+use parsec_measure::{ArchivedOperation, OperationKind, Share};
 use parsec_results::statistics::{self, Comparison, Sample};
 use parsec_results::{Dimension, Grouping, RecordGroup, Records};
 use parsec_settings::{CompareConfig, CompareFormat, Half, Place, ResultsConfig, ResultsFormat, Side};
@@ -106,10 +106,10 @@ pub async fn compare(config: CompareConfig) -> anyhow::Result<ExitCode> {
     let pairs = paired(names, in_a, in_b, how)?;
     let percent = |share: Share| parsec_show::words::set_percent(share.get());
     let remark = format!(
-        "a: {a_used}\nb: {b_used}{}\nIntervals: 95 %, by round. Equal: times within {}, success rates within {} (points).",
+        "a: {a_used}\nb: {b_used}{}\nIntervals: 95 %, by round. Equal: times within {}, success rates within {}.",
         conditions(&readers).map(|remark| format!("\n{remark}")).unwrap_or_default(),
         percent(config.margin),
-        percent(config.success_margin)
+        parsec_show::words::percentage_points(config.success_margin.get())
     );
     match config.format {
         CompareFormat::Text => output::line(&format!("{}\n\n{remark}", pairs.text()))?,
@@ -237,14 +237,26 @@ async fn half(
     let grouping = Grouping::new(by, reader.nodes.clone());
     // Where regions are what is compared, they cannot be what is kept apart.
     let of_regions = config.halves.iter().any(|half| half.side.region.is_some());
-    let grouping = if of_regions { grouping.across_regions() } else { grouping };
-    let (groups, looked) = reader.read(&selection, grouping).await?;
+    let mut grouping = if of_regions { grouping.across_regions() } else { grouping };
+    let is_here = |operation: &ArchivedOperation| {
+        let server = reader.nodes.get(&operation.node);
+        side.servers().all(|(dimension, said)| dimension.of(server) == said)
+    };
+    reader
+        .each(&selection, |operation| {
+            if is_here(operation) {
+                grouping.add(operation)
+            }
+        })
+        .await?;
+    let (groups, looked) = grouping.finish();
+    let of_servers: String = side.servers().map(|(dimension, said)| format!(", {dimension} {said}")).collect();
     if groups.is_empty() {
         let name = name(&Half { place: place.clone(), side: side.clone() });
-        bail!("no measurement is recorded {}: nothing stands on the side {name}", told(&selection));
+        bail!("no measurement is recorded {}{of_servers}: nothing stands on the side {name}", told(&selection));
     }
     let named = groups.into_iter().map(|group| ((group.common, group.kind), group.sample)).collect();
-    let used = used(&selection, looked);
+    let used = format!("{}{of_servers}", used(&selection, looked));
     Ok((
         named,
         reader.run().zip(path(place)).map_or(used.clone(), |(run, path)| format!("{used} {}", of_run(run, path))),
@@ -266,6 +278,9 @@ pub(crate) fn of_run(run: &parsec_results::run::Run, path: &Path) -> String {
 
 /// Fleets are never mixed where nobody can have meant it: in files that hold several.
 fn by(config: &CompareConfig) -> Vec<Dimension> {
-    let files = config.halves.iter().all(|half| matches!(half.place, Place::File(_)) && half.side.fleet.is_none());
+    let files = config
+        .halves
+        .iter()
+        .all(|half| matches!(half.place, Place::File(_)) && half.side.fleet.is_none() && half.side.strategy.is_none());
     config.by.clone().unwrap_or_else(|| if files { vec![Dimension::Fleet] } else { vec![] })
 }

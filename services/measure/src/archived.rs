@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::{AttemptId, CheckId, NodeId, OperationKind, OutcomeClass, RoundId, RoundOutcome};
 
 /// A server as its measurements name it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ArchivedNode {
     /// Its fleet.
     pub fleet: String,
@@ -16,6 +16,10 @@ pub struct ArchivedNode {
     pub region: String,
     /// Its libp2p peer id.
     pub peer_id: String,
+    /// How it publishes and finds, if it says so. The name may be one that only a newer version knows.
+    pub strategy: Option<String>,
+    /// The software that it is, if it says so: package and version, as other peers are told, such as `parsec/0.1.0`.
+    pub agent: Option<String>,
 }
 
 /// An operation, as far as statistics are concerned.

@@ -8,6 +8,9 @@ use parsec_measure::{ArchivedNode, ArchivedOperation, NodeId, OperationKind, Rou
 
 use crate::statistics::{Observation, Sample};
 
+/// What stands in the place of what a server does not say of itself. The servers of others need not say anything.
+pub const UNKNOWN: &str = "unknown";
+
 /// What tells groups apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dimension {
@@ -15,6 +18,10 @@ pub enum Dimension {
     Fleet,
     /// Its region.
     Region,
+    /// How the server publishes and finds.
+    Strategy,
+    /// The software that the server is: package and version.
+    Agent,
     /// The server itself, by its peer id.
     Peer,
     /// The day, in UTC.
@@ -31,6 +38,8 @@ impl Dimension {
         match self {
             Self::Fleet => "fleet",
             Self::Region => "region",
+            Self::Strategy => "strategy",
+            Self::Agent => "agent",
             Self::Peer => "peer",
             Self::Day => "day",
             Self::Hour => "hour",
@@ -40,16 +49,28 @@ impl Dimension {
 
     /// What tells apart what a node did then, in its `probe`-th look at the key.
     pub(crate) fn value(self, at: DateTime<Utc>, probe: u32, node: Option<&ArchivedNode>) -> String {
-        let of_node =
-            |field: fn(&ArchivedNode) -> &String| node.map_or_else(|| "unknown".to_owned(), |node| field(node).clone());
         match self {
-            Self::Fleet => of_node(|node| &node.fleet),
-            Self::Region => of_node(|node| &node.region),
-            Self::Peer => of_node(|node| &node.peer_id),
+            Self::Fleet | Self::Region | Self::Strategy | Self::Agent | Self::Peer => self.of(node).to_owned(),
             Self::Day => at.format("%F").to_string(),
             Self::Hour => at.format("%FT%HZ").to_string(),
             Self::Probe => probe.to_string(),
         }
+    }
+}
+
+impl Dimension {
+    /// What tells a node apart. What it does not say is [`UNKNOWN`], as is everything but times and looks of a node that nobody knows; a
+    /// node itself is told apart neither by those nor by looks.
+    pub fn of(self, node: Option<&ArchivedNode>) -> &str {
+        let said = match self {
+            Self::Fleet => node.map(|node| node.fleet.as_str()),
+            Self::Region => node.map(|node| node.region.as_str()),
+            Self::Peer => node.map(|node| node.peer_id.as_str()),
+            Self::Strategy => node.and_then(|node| node.strategy.as_deref()),
+            Self::Agent => node.and_then(|node| node.agent.as_deref()),
+            Self::Day | Self::Hour | Self::Probe => None,
+        };
+        said.unwrap_or(UNKNOWN)
     }
 }
 
@@ -170,6 +191,8 @@ mod tests {
             fleet: fleet.to_owned(),
             region: region.to_owned(),
             peer_id: format!("12D3KooW{fleet}{region}"),
+            strategy: (fleet == "optprov").then(|| fleet.to_owned()),
+            agent: (region == "eu").then(|| "parsec/0.1.0".to_owned()),
         };
         [(NodeId(1), node("default", "eu")), (NodeId(2), node("default", "us")), (NodeId(3), node("optprov", "eu"))]
             .into()
@@ -221,6 +244,8 @@ mod tests {
         assert_eq!(names(&[Dimension::Day]), ["2026-11-27"]);
         assert_eq!(names(&[Dimension::Hour]), ["2026-11-27T23Z"]);
         assert_eq!(names(&[Dimension::Peer]).len(), 3);
+        assert_eq!(names(&[Dimension::Strategy]), ["optprov", "unknown"], "who does not say it is not dropped");
+        assert_eq!(names(&[Dimension::Agent]), ["parsec/0.1.0", "unknown"]);
     }
 
     #[test]

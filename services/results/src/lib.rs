@@ -32,7 +32,7 @@ pub mod testing;
 
 pub use costs::{Costs, MAX_PEERS, PeerCost, PeerCosts};
 pub use explanation::{Background, Explanation, Unconfirmed, explain};
-pub use groups::{Dimension, Group, Grouping, Looked, round_number};
+pub use groups::{Dimension, Group, Grouping, Looked, UNKNOWN, round_number};
 pub use path::{Cause, Part, Share};
 pub use phases::{Phase, Span};
 pub use portions::{Portion, portions};

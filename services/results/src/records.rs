@@ -149,6 +149,7 @@ mod tests {
             fleet: fleet.to_owned(),
             region: "eu".to_owned(),
             peer_id: format!("12D3KooW{fleet}"),
+            ..ArchivedNode::default()
         };
         let nodes = [(NodeId(1), node("default")), (NodeId(2), node("optprov"))].into();
         Records::new(vec![Dimension::Fleet], nodes)

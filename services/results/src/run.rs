@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use parsec_measure::{
     ArchivedNode, ArchivedOperation, Attempt, AttemptId, Node, NodeId, OperationKind, OutcomeClass, RoundId,
+    StrategyKind,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -194,11 +195,19 @@ impl Run {
             operations.push(archived(kept, index, node, self.unit()).map_err(damaged)?);
         }
         let node = |((fleet, region), id): ((&str, &str), NodeId)| {
+            let (strategy, agent) = (strategy_of(fleet), format!("parsec/{}", self.version));
             let (fleet, region) = (fleet.to_owned(), region.to_owned());
-            (id, ArchivedNode { fleet, region, peer_id: String::new() })
+            (id, ArchivedNode { fleet, region, peer_id: String::new(), strategy, agent: Some(agent) })
         };
         Ok((nodes.into_iter().map(node).collect(), operations))
     }
+}
+
+/// The strategy of a fleet of a run: in a bench they have one name, and a demo's fleets are named after theirs, but for the one that a
+/// server has if it is not told otherwise.
+fn strategy_of(fleet: &str) -> Option<String> {
+    let strategy = if fleet == "default" { StrategyKind::Classic } else { fleet.parse().ok()? };
+    Some(strategy.as_str().to_owned())
 }
 
 const PLAIN: &str = "a run is names and numbers";

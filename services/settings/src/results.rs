@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use parsec_layers::{ConfigError, Secrecy, Secret, Sources};
-use parsec_measure::{Fleet, OperationKind, Share, read_duration};
-use parsec_results::Dimension;
+use parsec_measure::{Fleet, OperationKind, Share, StrategyKind, read_duration};
+use parsec_results::{Dimension, UNKNOWN};
 
 use crate::common::{CommonConfig, DatabaseConfig, database_url};
 use crate::declare::settings;
@@ -43,6 +43,8 @@ names! {
     Dimension, "" {
         Dimension::Fleet = "fleet", "The fleet of the server";
         Dimension::Region = "region", "Its region";
+        Dimension::Strategy = "strategy", "How the server publishes and finds; `unknown` if it does not say";
+        Dimension::Agent = "agent", "The software that the server is: package and version; `unknown` if it does not say";
         Dimension::Peer = "peer", "The server itself, by its peer id";
         Dimension::Day = "day", "The day, in UTC";
         Dimension::Hour = "hour", "The hour, in UTC";
@@ -108,16 +110,34 @@ pub struct Side {
     pub fleet: Option<Fleet>,
     /// The region, if not all.
     pub region: Option<String>,
+    /// The strategy of the servers or [`UNKNOWN`], if not all.
+    pub strategy: Option<String>,
+    /// Their software or [`UNKNOWN`], if not all.
+    pub agent: Option<String>,
     /// From when on.
     pub since: Option<When>,
     /// Until when.
     pub until: Option<When>,
 }
 
+impl Side {
+    /// What the servers say of themselves on this side.
+    pub fn servers(&self) -> impl Iterator<Item = (Dimension, &str)> {
+        let said = [(Dimension::Strategy, &self.strategy), (Dimension::Agent, &self.agent)];
+        said.into_iter().filter_map(|(dimension, said)| Some((dimension, said.as_deref()?)))
+    }
+}
+
+fn strategy(text: &str) -> Reading<String> {
+    match <StrategyKind as Value>::read(text) {
+        Err(reason) if text != UNKNOWN => Err(format!("{reason} (or {UNKNOWN}, for servers that do not say it)")),
+        _ => Ok(text.to_owned()),
+    }
+}
+
 impl Value for Side {
     fn read(text: &str) -> Reading<Self> {
-        let expected =
-            "expected what tells this side apart, such as fleet=optprov, region=eu-central-1 or since=14d,until=7d";
+        let expected = "expected what tells this side apart, such as fleet=optprov, region=eu-central-1, strategy=classic, agent=parsec/0.1.0 or since=14d,until=7d";
         let mut side = Self { name: text.to_owned(), ..Self::default() };
         for part in text.split(',') {
             let Some((key, value)) = part.split_once('=') else { return Err(expected.to_owned()) };
@@ -125,6 +145,8 @@ impl Value for Side {
             let twice = match key.trim() {
                 "fleet" => side.fleet.replace(<Fleet as Value>::read(value)?).is_some(),
                 "region" => side.region.replace(<String as Value>::read(value)?).is_some(),
+                "strategy" => side.strategy.replace(strategy(value)?).is_some(),
+                "agent" => side.agent.replace(<String as Value>::read(value)?).is_some(),
                 "since" => side.since.replace(value.parse()?).is_some(),
                 "until" => side.until.replace(value.parse()?).is_some(),
                 _ => return Err(expected.to_owned()),
@@ -281,11 +303,17 @@ mod tests {
         let side = <Side as Value>::read("fleet=optprov, since=14d,until=7d").unwrap();
         assert_eq!((side.fleet.unwrap().as_str(), side.region), ("optprov", None));
         assert_eq!(side.until, Some(When::Ago(Duration::from_secs(7 * 86_400))));
+        let side = <Side as Value>::read("strategy=classic,agent=parsec/0.1.0").unwrap();
+        let said: Vec<_> = side.servers().collect();
+        assert_eq!(said, [(Dimension::Strategy, "classic"), (Dimension::Agent, "parsec/0.1.0")]);
+        assert_eq!(<Side as Value>::read("strategy=unknown").unwrap().strategy.as_deref(), Some(UNKNOWN));
         for (text, why) in [
             ("optprov", "expected what"),
             ("colour=red", "expected what"),
             ("fleet=a,fleet=b", "twice"),
             ("since=soon", "how long ago"),
+            ("strategy=clasic", "did you mean `classic`? (or unknown, for servers that do not say it)"),
+            ("agent=", "expected"),
         ] {
             let error = <Side as Value>::read(text).unwrap_err();
             assert!(error.contains(why), "{text}: {error}");

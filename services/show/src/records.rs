@@ -116,8 +116,7 @@ mod tests {
     use super::*;
 
     fn groups() -> Vec<RecordGroup> {
-        let node =
-            ArchivedNode { fleet: "optprov".to_owned(), region: "eu".to_owned(), peer_id: "12D3KooWx".to_owned() };
+        let node = ArchivedNode { fleet: "optprov".to_owned(), region: "eu".to_owned(), ..ArchivedNode::default() };
         let mut records = Records::new(vec![Dimension::Fleet], BTreeMap::from([(NodeId(1), node)]));
         let (started, id) = (DateTime::UNIX_EPOCH, Uuid::nil());
         for stored in [20, 18] {

@@ -37,6 +37,12 @@ pub fn set_percent(share: f64) -> String {
     format!("{} %", (share * 1e4).round() / 1e2)
 }
 
+/// A difference of shares, with at most one digit behind the point: `1 percentage point`, `2.5 percentage points`.
+pub fn percentage_points(share: f64) -> String {
+    let points = (share * 1e3).round() / 1e1;
+    format!("{points} percentage point{}", if points == 1.0 { "" } else { "s" })
+}
+
 /// A span of whole hours, or of seconds: `12 h`, `90 s`.
 pub fn span(span: Duration) -> String {
     match span.as_secs() {
@@ -165,6 +171,8 @@ mod tests {
         assert_eq!([0.05, 0.07, 0.125, 0.29, 1.0].map(percent), ["5 %", "7 %", "12.5 %", "29 %", "100 %"]);
         assert_eq!([0.1234, 0.0125].map(percent), ["12.3 %", "1.3 %"]);
         assert_eq!([0.15, 0.0125, 0.0].map(set_percent), ["15 %", "1.25 %", "0 %"]);
+        let points = ["0 percentage points", "1 percentage point", "2.5 percentage points"];
+        assert_eq!([0.0, 0.01, 0.025].map(percentage_points), points);
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use diesel::dsl::{count_star, max, sum};
+use diesel::dsl::{count_star, max, sql, sum};
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
 use parsec_measure::{
     ArchivedCheck, ArchivedNode, ArchivedOperation, ArchivedPublication, ArchivedRounds, AttemptId, CheckId, NodeId,
@@ -57,6 +57,9 @@ pub trait Archive: Send + Sync + 'static {
     async fn schema_version(&self) -> Result<Option<String>, StoreError>;
 }
 
+/// A row of `nodes_ecs`: identity, fleet, region and peer id, and what it says of its strategy, its package and that one's version.
+pub(crate) type NodeRow = (i32, String, String, String, Option<String>, Option<String>, Option<String>);
+
 /// A row of `operations`.
 pub(crate) type OperationRow = (Key, Key, i32, String, i32, String, DateTime<Utc>, f64, bool);
 
@@ -65,7 +68,7 @@ pub(crate) type RoundRow = (String, Option<String>, i64, Option<i64>);
 
 /// The queries of one connection. Futures must not be dropped half-way: see `detached`.
 pub(crate) trait ArchiveQueries: Send {
-    fn all_nodes(&mut self) -> impl Future<Output = QueryResult<Vec<(i32, String, String, String)>>> + Send;
+    fn all_nodes(&mut self) -> impl Future<Output = QueryResult<Vec<NodeRow>>> + Send;
     fn operations(&mut self, selected: Selected) -> impl Future<Output = QueryResult<Vec<OperationRow>>> + Send;
     fn rounds(&mut self, selected: Selected) -> impl Future<Output = QueryResult<Vec<RoundRow>>> + Send;
     fn newest_migration(&mut self) -> impl Future<Output = QueryResult<Option<String>>> + Send;
@@ -100,14 +103,23 @@ macro_rules! operation_columns {
 pub(crate) use operation_columns;
 
 macro_rules! implement_archive_queries {
-    (for $connection:ty, on $schema:ident) => {
+    (for $connection:ty, on $schema:ident, where a server says $said:path) => {
         const _: () = {
             use parsec_schema::$schema::{nodes_ecs, operations, rounds};
 
             impl ArchiveQueries for $connection {
-                async fn all_nodes(&mut self) -> QueryResult<Vec<(i32, String, String, String)>> {
+                async fn all_nodes(&mut self) -> QueryResult<Vec<NodeRow>> {
+                    let said = |name| sql::<Nullable<Text>>(&$said(name));
                     nodes_ecs::table
-                        .select((nodes_ecs::id, nodes_ecs::fleet, nodes_ecs::region, nodes_ecs::peer_id))
+                        .select((
+                            nodes_ecs::id,
+                            nodes_ecs::fleet,
+                            nodes_ecs::region,
+                            nodes_ecs::peer_id,
+                            said("strategy"),
+                            said("package"),
+                            said("version"),
+                        ))
                         .load(self)
                         .await
                 }
@@ -142,8 +154,24 @@ macro_rules! implement_archive_queries {
     };
 }
 
-implement_archive_queries!(for Session, on postgres);
-implement_archive_queries!(for AsyncSqliteConnection, on sqlite);
+fn said_on_postgres(name: &str) -> String {
+    format!("nodes_ecs.dependencies ->> '{name}'")
+}
+
+fn said_on_sqlite(name: &str) -> String {
+    let dependencies = "nodes_ecs.dependencies";
+    format!("CASE WHEN json_valid({dependencies}) THEN CAST(json_extract({dependencies}, '$.{name}') AS TEXT) END")
+}
+
+implement_archive_queries!(for Session, on postgres, where a server says said_on_postgres);
+implement_archive_queries!(for AsyncSqliteConnection, on sqlite, where a server says said_on_sqlite);
+
+/// In the terms of the domain. What is said in no words is not said.
+pub(crate) fn node((id, fleet, region, peer_id, strategy, package, version): NodeRow) -> (NodeId, ArchivedNode) {
+    let said = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let agent = said(package).zip(said(version)).map(|(package, version)| format!("{package}/{version}"));
+    (NodeId(id), ArchivedNode { fleet, region, peer_id, strategy: said(strategy), agent })
+}
 
 /// In the terms of the domain.
 ///

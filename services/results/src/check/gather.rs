@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use parsec_measure::{ArchivedNode, ArchivedOperation, NodeId};
 
-use super::threshold::{Label, Metric};
-use crate::groups::{Looked, observation};
+use super::threshold::Metric;
+use crate::groups::{Dimension, Looked, observation};
 use crate::statistics::{Observation, Sample};
 
 /// Collects the attempts that each of some metrics is about.
@@ -41,7 +41,7 @@ impl Gathering {
         let node = self.nodes.get(&operation.node);
         let observation = observation(operation, node.map(|node| node.region.as_str()));
         for (metric, found) in self.metrics.iter().zip(&mut self.found) {
-            let has = |(label, value): &(Label, String)| node.is_some_and(|node| of(node, *label) == value);
+            let has = |(label, value): &(Dimension, String)| label.of(node) == value;
             if metric.kind.is_none_or(|kind| kind == operation.kind) && metric.labels.iter().all(has) {
                 found.push(observation);
             }
@@ -49,21 +49,14 @@ impl Gathering {
     }
 
     /// The values that a label has among the servers that have measured anything.
-    pub fn values(&self, label: Label) -> BTreeSet<&str> {
-        self.seen.iter().filter_map(|node| self.nodes.get(node)).map(|node| of(node, label)).collect()
+    pub fn values(&self, label: Dimension) -> BTreeSet<&str> {
+        self.seen.iter().map(|node| label.of(self.nodes.get(node))).collect()
     }
 
     /// What each metric is about, in the order in which they were given; nothing where nobody has measured that.
     pub fn finish(self) -> (Vec<Option<Sample>>, Looked) {
         let sample = |found: Vec<Observation>| (!found.is_empty()).then(|| found.into_iter().collect());
         (self.found.into_iter().map(sample).collect(), self.looked)
-    }
-}
-
-fn of(node: &ArchivedNode, label: Label) -> &str {
-    match label {
-        Label::Fleet => &node.fleet,
-        Label::Region => &node.region,
     }
 }
 
@@ -81,7 +74,7 @@ mod tests {
         let node = |fleet: &str, region: &str| ArchivedNode {
             fleet: fleet.to_owned(),
             region: region.to_owned(),
-            peer_id: String::new(),
+            ..ArchivedNode::default()
         };
         let nodes: BTreeMap<_, _> = [
             (NodeId(1), node("default", "eu")),
@@ -115,7 +108,7 @@ mod tests {
             gathering.add(&ArchivedOperation { probe: 1, ..operation(node, OperationKind::Retrieve) });
         }
         gathering.add(&ArchivedOperation { from_own_records: true, ..operation(4, OperationKind::Retrieve) });
-        assert_eq!(gathering.values(Label::Fleet), BTreeSet::from(["default", "optprov"]));
+        assert_eq!(gathering.values(Dimension::Fleet), BTreeSet::from(["default", "optprov"]));
         let (samples, looked) = gathering.finish();
         let due: Vec<_> = samples.iter().map(|sample| sample.as_ref().map(|sample| sample.counts().due)).collect();
         assert_eq!(due, [Some(3), Some(2), Some(2), None]);

@@ -12,4 +12,4 @@ mod threshold;
 pub use gather::Gathering;
 pub use judge::{Against, Found, Judged, Judgement, Undecided, judge};
 pub use parse::split;
-pub use threshold::{Crossing, Label, Limit, Measured, Metric, Threshold};
+pub use threshold::{Crossing, LABELS, Limit, Measured, Metric, Threshold};

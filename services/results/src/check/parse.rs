@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use parsec_measure::OperationKind;
 
-use super::threshold::{Crossing, Label, Limit, Measured, Metric, Threshold};
+use super::threshold::{Crossing, LABELS, Limit, Measured, Metric, Threshold};
+use crate::groups::Dimension;
 
 /// What a metric may be.
 const METRICS: &str = "expected a metric such as provide.p90, retrieve.p50, provide.success or failures";
@@ -91,17 +92,21 @@ fn quantile(name: &str) -> Option<f64> {
     Some(percent / 100.0)
 }
 
-fn labels_of(text: &str) -> Result<Vec<(Label, String)>, String> {
-    let mut labels: Vec<(Label, String)> = Vec::new();
+fn labels_of(text: &str) -> Result<Vec<(Dimension, String)>, String> {
+    let mut labels: Vec<(Dimension, String)> = Vec::new();
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-        let known = |name: &str| Label::ALL.into_iter().find(|label| label.as_str() == name.trim());
+        let known = |name: &str| LABELS.into_iter().find(|label| label.as_str() == name.trim());
         let label = part.split_once('=').and_then(|(name, value)| Some((known(name)?, value.trim().trim_matches('"'))));
         match label {
             Some((label, _)) if labels.iter().any(|(other, _)| *other == label) => {
                 return Err(format!("label `{}` stands there twice", label.as_str()));
             }
             Some((label, value)) if !value.is_empty() => labels.push((label, value.to_owned())),
-            _ => return Err(format!("cannot use the label `{part}`; expected fleet=NAME or region=NAME")),
+            _ => {
+                return Err(format!(
+                    "cannot use the label `{part}`; expected fleet=NAME, region=NAME, strategy=NAME or agent=NAME"
+                ));
+            }
         }
     }
     Ok(labels)
@@ -147,7 +152,7 @@ mod tests {
         let full = read("provide.p90{fleet=optprov, region=eu-central-1} > 2s");
         assert_eq!(full.metric.kind, Some(OperationKind::Provide));
         assert_eq!(full.metric.measured, Measured::Quantile(0.9));
-        let labels = [(Label::Fleet, "optprov".to_owned()), (Label::Region, "eu-central-1".to_owned())];
+        let labels = [(Dimension::Fleet, "optprov".to_owned()), (Dimension::Region, "eu-central-1".to_owned())];
         assert_eq!(full.metric.labels, labels);
         assert_eq!((full.crossing, full.limit), (Crossing::Above, Limit::Seconds(2.0)));
         assert_eq!(full.to_string(), "provide.p90{fleet=optprov, region=eu-central-1} > 2s");

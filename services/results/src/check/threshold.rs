@@ -4,6 +4,7 @@ use std::fmt;
 
 use parsec_measure::OperationKind;
 
+use crate::groups::Dimension;
 use crate::statistics::Figure;
 
 /// What is looked at.
@@ -36,30 +37,11 @@ pub struct Metric {
     /// What of them.
     pub measured: Measured,
     /// What the servers must have in common.
-    pub labels: Vec<(Label, String)>,
+    pub labels: Vec<(Dimension, String)>,
 }
 
-/// What tells servers apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Label {
-    /// Their fleet; in a bench, the strategy.
-    Fleet,
-    /// Their region.
-    Region,
-}
-
-impl Label {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Fleet, Self::Region];
-
-    /// Its name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Fleet => "fleet",
-            Self::Region => "region",
-        }
-    }
-}
+/// What may tell the servers apart that a limit is about. In a bench, the fleet is the strategy.
+pub const LABELS: [Dimension; 4] = [Dimension::Fleet, Dimension::Region, Dimension::Strategy, Dimension::Agent];
 
 /// On which side of a limit it is crossed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use parsec_measure::{
 };
 
 use super::{Backend, Detached};
-use crate::archive::{ArchiveQueries, bad, read};
+use crate::archive::{ArchiveQueries, bad, node, read};
 use crate::columns::Key;
 use crate::datasets::{self, DatasetQueries};
 use crate::records::{self, RecordQueries};
@@ -21,7 +21,6 @@ use crate::{Archive, Dataset, DatasetPage, PageEnd, Selection, StoreError};
 impl<B: Backend> Archive for Detached<B> {
     async fn nodes(&self) -> Result<BTreeMap<NodeId, ArchivedNode>, StoreError> {
         let rows = self.read(|conn| conn.all_nodes().boxed()).await?;
-        let node = |(id, fleet, region, peer_id)| (NodeId(id), ArchivedNode { fleet, region, peer_id });
         Ok(rows.into_iter().map(node).collect())
     }
 

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use parsec_measure::{ArchivedNode, AttemptId, NodeId, OperationKind, OutcomeClass, RoundOutcome};
-use parsec_store::{Row, Selection};
+use parsec_measure::{ArchivedNode, AttemptId, OperationKind, OutcomeClass, RoundOutcome};
+use parsec_store::{NewNode, Row, Selection};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::database::Database;
-use super::samples::{Pair, at, register_node};
+use super::samples::{Pair, at, new_node, register_node};
 
 /// An identity as it is made at a time, the `number`-th.
 fn identity(second: i64, number: u128) -> AttemptId {
@@ -53,14 +54,34 @@ pub(crate) async fn what_was_measured_is_selected_by_time_fleet_and_region(datab
     assert_eq!(count(Selection { regions: vec!["eu-central-1".to_owned()], ..all.clone() }).await, 3);
     assert_eq!(count(Selection { kind: Some(OperationKind::Retrieve), ..all.clone() }).await, 1);
     assert_eq!(count(Selection { regions: vec!["elsewhere".to_owned()], ..all }).await, 0);
-    let nodes = archive.nodes().await.unwrap();
-    let node = |fleet: &str| ArchivedNode {
-        fleet: fleet.to_owned(),
-        region: "eu-central-1".to_owned(),
-        peer_id: "12D3KooWSample".to_owned(),
-    };
-    let expected: BTreeMap<NodeId, _> = [(pair.node, node("default")), (other.node, node("fullrt"))].into();
-    assert_eq!(nodes, expected);
+}
+
+pub(crate) async fn a_server_is_named_as_far_as_it_says_what_it_is(database: &Database) {
+    let (strategy, package) = (json!({ "strategy": "optprov" }), json!({ "package": "parsec", "version": "0.1.0" }));
+    let both = json!({ "strategy": "optprov", "package": "parsec", "version": "0.1.0", "crates": {} });
+    // The original says other things of itself, and whoever wrote a row may have meant anything.
+    let foreign =
+        [json!({ "github.com/libp2p/go-libp2p": "v0.36.0" }), json!(null), json!([]), json!("parsec"), json!(7)];
+    let empty = json!({ "strategy": "", "package": "", "version": "1" });
+    let silent = foreign.into_iter().chain([empty]).map(|said| (said, None, None));
+    let said = [
+        (both, Some("optprov"), Some("parsec/0.1.0")),
+        (strategy, Some("optprov"), None),
+        (package, None, Some("parsec/0.1.0")),
+    ];
+    let mut expected = BTreeMap::new();
+    for (dependencies, strategy, agent) in said.into_iter().chain(silent) {
+        let row = NewNode { dependencies, ..new_node("default") };
+        let node = ArchivedNode {
+            fleet: "default".to_owned(),
+            region: "eu-central-1".to_owned(),
+            peer_id: "12D3KooWSample".to_owned(),
+            strategy: strategy.map(str::to_owned),
+            agent: agent.map(str::to_owned),
+        };
+        expected.insert(database.store.register_node(row).await.unwrap(), node);
+    }
+    assert_eq!(database.archive().await.nodes().await.unwrap(), expected);
 }
 
 pub(crate) async fn rounds_are_counted_by_what_became_of_them(database: &Database) {
