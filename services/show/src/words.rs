@@ -95,12 +95,6 @@ pub fn markdown(text: &str) -> String {
     escaped
 }
 
-/// A difference of shares: `1 point`, `2.5 points`.
-pub fn count_points(difference: f64) -> String {
-    let points = (difference * 1e3).round() / 1e1;
-    format!("{points} {}", if points == 1.0 { "point" } else { "points" })
-}
-
 /// Bytes in the unit that suits them: `812 B`, `7.8 KiB`.
 pub fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];

@@ -152,7 +152,7 @@ impl Picture<'_> {
             path class="axis" d=(format!("M{} {}H{}", n(BARS.0), n(floor), n(BARS.1))) {}
             path class="guide" d=(format!("M{} {}V{}", n(returned), n(self.top - 2.0), n(floor))) {}
             text class="faint" x=(n(f64::midpoint(BARS.0, BARS.1))) y=(n(floor + 30.0)) text-anchor="middle" {
-                "seconds; dotted line: returned after " (words::duration(self.trace.returned))
+                "seconds; bold: on the critical path; dotted line: returned after " (words::duration(self.trace.returned))
             }
         }
     }

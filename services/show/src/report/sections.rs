@@ -219,7 +219,7 @@ fn failures(all: &Measurements) -> Section {
 fn caveats(all: &Measurements) -> Section {
     let (time, success) = all.margins;
     let mut said = vec![
-        format!("Times within {} of each other, and success rates within {}, count as equal.", words::percent(time), words::count_points(success)),
+        format!("Times within {} of each other, and success rates within {}, count as equal.", words::percent(time), words::percentage_points(success)),
         "Intervals are of 95 % and take the round, not the attempt, as the unit: attempts of one round share their content and their moment.".to_owned(),
         "A comparison says what these servers met at these times. It holds for other places and times only as far as these stand for them.".to_owned(),
     ];
