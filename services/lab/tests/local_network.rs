@@ -252,7 +252,17 @@ async fn a_stopped_node_frees_its_port_and_says_that_it_is_gone() {
     node.stop().await;
     assert_eq!(timeout(PATIENCE, node.died()).await.unwrap(), "the node was stopped");
     assert!(node.readiness().await.is_err());
-    assert_eq!(Node::start(again).await.unwrap().port(), node.port());
+    // The task of QUIC closes its socket in its own time.
+    let free = async {
+        loop {
+            match Node::start(again.clone()).await {
+                Ok(node) => return node.port(),
+                Err(StartError::Listen { .. }) => tokio::task::yield_now().await,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    };
+    assert_eq!(timeout(PATIENCE, free).await.unwrap(), node.port());
 }
 
 #[tokio::test(flavor = "multi_thread")]
