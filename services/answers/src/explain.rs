@@ -25,14 +25,8 @@ pub async fn run(config: ExplainConfig) -> anyhow::Result<ExitCode> {
         return one(&kept, id, config.format).await;
     }
     let selection = selected(&config.selection, &Side::default(), Utc::now())?;
-    let mut spending = Spending::new(config.by.clone(), kept.nodes().await?);
-    let each = |sampled: &_, trace: Option<Option<_>>| {
-        spending.count(sampled);
-        if let Some(trace) = trace {
-            spending.add(sampled, trace.as_ref());
-        }
-    };
-    kept.with_traces(&selection, each).await?;
+    let spending = Spending::new(config.by.clone(), kept.nodes().await?);
+    let spending = kept.spent(&selection, spending, |_| ()).await?;
     let left_out = not_asked(spending.not_asked(), spending.unread());
     let by = config.by.iter().map(|dimension| dimension.as_str()).collect();
     let table = SpentTable { by, groups: spending.finish() };

@@ -3,10 +3,12 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use chrono::{TimeDelta, Utc};
-use parsec_results::incidents;
+use chrono::{DateTime, TimeDelta, Utc};
+use parsec_measure::History;
+use parsec_results::incidents::{self, Incidents};
 use parsec_settings::{IncidentsConfig, ResultsFormat};
 use parsec_show::incidents as shown;
+use parsec_store::{Selection, StoreConfig};
 
 use crate::results;
 use parsec_output as output;
@@ -25,15 +27,13 @@ pub async fn run(config: IncidentsConfig) -> anyhow::Result<ExitCode> {
         selection.since = Some(selection.until.unwrap_or(now) - A_DAY);
     }
     let target = config.database.target()?;
-    let chronicle = parsec_store::open_chronicle(&target).await.with_context(|| format!("database {target}"))?;
-    let history = chronicle.history(&selection).await.with_context(|| format!("database {target}"))?;
+    let history = history(&target, &selection).await?;
     let told = results::told(&selection);
     let (attempts, rounds, servers) = (history.attempts.len(), history.rounds.len(), history.servers.len());
     if attempts + rounds + servers == 0 {
         bail!("neither an attempt, a round nor a server is recorded {told}");
     }
-    let end = selection.until.map_or(now, |until| until.min(now));
-    let found = tokio::task::spawn_blocking(move || incidents::find(&history, end)).await?;
+    let found = judged(history, &selection, now).await?;
     let remark =
         format!("{attempts} attempts, {rounds} rounds and {servers} servers {told}.\n{}", shown::judged(&found));
     match config.format {
@@ -49,4 +49,16 @@ pub async fn run(config: IncidentsConfig) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the tables have of the selected time.
+pub(crate) async fn history(target: &StoreConfig, selection: &Selection) -> anyhow::Result<History> {
+    let chronicle = parsec_store::open_chronicle(target).await.with_context(|| format!("database {target}"))?;
+    chronicle.history(selection).await.with_context(|| format!("database {target}"))
+}
+
+/// What happened in it, as far as it is over `now`.
+pub(crate) async fn judged(history: History, selection: &Selection, now: DateTime<Utc>) -> anyhow::Result<Incidents> {
+    let end = selection.until.map_or(now, |until| until.min(now));
+    Ok(tokio::task::spawn_blocking(move || incidents::find(&history, end)).await?)
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use parsec_measure::{ArchivedNode, AttemptId, IdPart, NodeId, SampledOperation, StoredOperation, Trace};
+use parsec_measure::{
+    ArchivedNode, ArchivedOperation, AttemptId, IdPart, NodeId, SampledOperation, StoredOperation, Trace,
+};
+use parsec_results::Spending;
 use parsec_settings::DatabaseConfig;
 use parsec_store::{MAX_MEANT, Selection, StoreConfig, TRACES_AT_ONCE, Traces};
 
@@ -46,6 +49,24 @@ impl Kept {
             after = Some(last.operation.id);
             page.iter().for_each(&mut each);
         }
+    }
+
+    /// What the time of the selected operations went to; `each` sees all of them.
+    pub(crate) async fn spent(
+        &self,
+        selection: &Selection,
+        mut spending: Spending,
+        mut each: impl FnMut(&ArchivedOperation),
+    ) -> anyhow::Result<Spending> {
+        let count = |sampled: &SampledOperation, trace: Option<Option<Trace>>| {
+            each(&sampled.operation);
+            spending.count(sampled);
+            if let Some(trace) = trace {
+                spending.add(sampled, trace.as_ref());
+            }
+        };
+        self.with_traces(selection, count).await?;
+        Ok(spending)
     }
 
     /// Hands over each of the selected operations, and its trace if that was kept: none in it if it cannot be read.

@@ -5,17 +5,18 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use chrono::{DateTime, TimeDelta, Utc};
-use parsec_measure::{ArchivedNode, NodeId, OperationKind, StoredOperation};
-use parsec_results::incidents::{self, Incidents};
+use parsec_measure::{ArchivedNode, ArchivedOperation, NodeId, OperationKind, StoredOperation};
 use parsec_results::statistics::Comparison;
-use parsec_results::{Dimension, Group, Grouping, Named, Records, Spending, Spent};
+use parsec_results::{Dimension, Group, Grouping, Records, Spending};
 use parsec_settings::{ReportConfig, ReportFormat, Side};
 use parsec_show::chart::Times;
 use parsec_show::compared::Pairs;
 use parsec_show::report::{Measurements, report};
+use parsec_show::spent::not_asked;
 use parsec_show::words;
-use parsec_store::{Listing, Order, Selection, StoreConfig};
+use parsec_store::{Listing, Order, Selection};
 
+use crate::incidents;
 use crate::kept::Place;
 use crate::measured::{Reader, selected, used};
 use crate::reading::Kept;
@@ -66,12 +67,12 @@ async fn measurements(
     let by = [&[Dimension::Fleet][..], &[Dimension::Fleet, Dimension::Region], &[Dimension::Fleet, Dimension::Day]];
     let mut groupings = by.map(|by| Grouping::new(by.to_vec(), reader.nodes.clone()));
     let mut measured = BTreeSet::new();
-    reader
-        .each(&selection, |operation| {
-            measured.insert(operation.node);
-            groupings.iter_mut().for_each(|grouping| grouping.add(operation));
-        })
-        .await?;
+    let spending = Spending::new(vec![Dimension::Fleet], reader.nodes.clone());
+    let each = |operation: &ArchivedOperation| {
+        measured.insert(operation.node);
+        groupings.iter_mut().for_each(|grouping| grouping.add(operation));
+    };
+    let spending = kept.spent(&selection, spending, each).await?;
     let [(by_fleet, looked), (by_region, _), (by_day, _)] = groupings.map(Grouping::finish);
     let used = used(&selection, looked);
     if by_fleet.is_empty() {
@@ -83,6 +84,10 @@ async fn measurements(
     let (before, _) = grouping.finish();
     let how = Comparison { margin: config.margin.get(), ..Comparison::default() };
     let (fleets, before) = compared(&by_fleet, &before, how);
+    let happened = async {
+        let history = incidents::history(&kept.target, &selection).await?;
+        incidents::judged(history, &selection, made).await
+    };
     let records = Records::new(vec![Dimension::Fleet], reader.nodes.clone());
     Ok(Measurements {
         since,
@@ -91,11 +96,12 @@ async fn measurements(
         version: version.to_owned(),
         used: vec![format!("{}: {used}.", config.database.target()?)],
         servers: servers(&measured, &reader.nodes),
-        spent: spent(kept, reader, &selection).await?,
+        spent_without: not_asked(spending.not_asked(), spending.unread()),
+        spent: spending.finish(),
         slowest: slowest(kept, &selection).await?,
         records: results::records(kept.traces.as_ref(), &selection, records).await?,
         rounds: reader.rounds(&selection).await?,
-        incidents: happened(&kept.target, &selection, made).await.map_err(|error| format!("{error:#}")),
+        incidents: happened.await.map_err(|error| format!("{error:#}")),
         by_fleet,
         by_region,
         by_day,
@@ -104,19 +110,6 @@ async fn measurements(
         margins: (how.margin, how.success_margin),
         times: if config.log_axis { Times::ByDecades } else { Times::FromZero },
     })
-}
-
-/// What the time of the selected operations went to, by fleet.
-async fn spent(kept: &Kept, reader: &Reader, selection: &Selection) -> anyhow::Result<Vec<Named<Spent>>> {
-    let mut spending = Spending::new(vec![Dimension::Fleet], reader.nodes.clone());
-    let each = |sampled: &_, trace: Option<Option<_>>| {
-        spending.count(sampled);
-        if let Some(trace) = trace {
-            spending.add(sampled, trace.as_ref());
-        }
-    };
-    kept.with_traces(selection, each).await?;
-    Ok(spending.finish())
 }
 
 /// The slowest operations of each kind with their traces.
@@ -135,13 +128,6 @@ async fn slowest(kept: &Kept, selection: &Selection) -> anyhow::Result<Vec<Store
         }
     }
     Ok(slowest)
-}
-
-/// What happened until `now`.
-async fn happened(target: &StoreConfig, selection: &Selection, now: DateTime<Utc>) -> anyhow::Result<Incidents> {
-    let history = parsec_store::open_chronicle(target).await?.history(selection).await?;
-    let end = selection.until.map_or(now, |until| until.min(now));
-    Ok(tokio::task::spawn_blocking(move || incidents::find(&history, end)).await?)
 }
 
 /// How many servers measured, by fleet and region.

@@ -163,7 +163,7 @@ pub trait Dht: Send + Sync + 'static {
     async fn next_follow_up(&self) -> FollowUp;
     /// Returns when the node has died without being stopped, with the reason.
     async fn died(&self) -> String;
-    /// Stops the node; its port is free afterwards.
+    /// Stops the node. Its TCP port is free afterwards; QUIC closes its socket a moment later, in a task of its own.
     async fn stop(&self);
 }
 

@@ -91,7 +91,8 @@ fn has(group: &RecordGroup, age: Duration) -> bool {
     group.verified.contains_key(&age)
 }
 
-fn mean(mean: Mean, between: &str) -> String {
+/// A mean with how many it is of.
+pub(crate) fn mean(mean: Mean, between: &str) -> String {
     mean.value().map_or_else(|| UNKNOWN.to_owned(), |value| format!("{value:.1}{between}n {}", mean.n))
 }
 

@@ -5,6 +5,7 @@ mod setups {
     mod certificates;
 }
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -13,7 +14,7 @@ use parsec_measure::{
     Attempt, AttemptId, Measured, NodeId, OperationKind, OutcomeClass, Round, RoundId, RoundOutcome, SchedulerId,
 };
 use parsec_store::{
-    Dataset, NewNode, PrunedTable, Row, Selection, ServerPort, StoreConfig, StoreError, connect, open_archive,
+    Dataset, NewNode, PrunedTable, Row, Selection, ServerPort, Store, StoreConfig, StoreError, connect, open_archive,
     open_pruning, open_traces,
 };
 use parsec_test_support::postgres::Postgres;
@@ -69,13 +70,19 @@ fn attempt(id: u128, scheduler: SchedulerId, node: NodeId, error: &str) -> Row {
     })
 }
 
-/// Everything that programs do with a database, from an empty one on.
-async fn all_is_well(config: &StoreConfig) {
+/// A database with its tables, a server and a scheduler.
+async fn joined(config: &StoreConfig) -> (Arc<dyn Store>, NodeId, SchedulerId) {
     let store = connect(config).await.unwrap();
     store.migrate().await.unwrap();
     let node = store.register_node(new_node()).await.unwrap();
     let scheduler =
         store.register_scheduler(&"default".parse().unwrap(), serde_json::json!({}), Utc::now()).await.unwrap();
+    (store, node, scheduler)
+}
+
+/// Everything that programs do with a database, from an empty one on.
+async fn all_is_well(config: &StoreConfig) {
+    let (store, node, scheduler) = joined(config).await;
     store.heartbeat(node).await.unwrap();
     let list = store.roster(&["default".parse().unwrap()]).await.unwrap();
     assert_eq!(list.nodes.iter().map(|heard| heard.node.id).collect::<Vec<_>>(), [node]);
@@ -147,11 +154,7 @@ async fn programs_that_start_at_once_on_an_empty_serializable_database_all_start
 async fn programs_that_record_the_same_at_once_on_a_serializable_database_leave_it_once() {
     let database = with_settings(&["default_transaction_isolation = serializable"]).await;
     let config: StoreConfig = database.url().parse().unwrap();
-    let store = connect(&config).await.unwrap();
-    store.migrate().await.unwrap();
-    let node = store.register_node(new_node()).await.unwrap();
-    let scheduler =
-        store.register_scheduler(&"default".parse().unwrap(), serde_json::json!({}), Utc::now()).await.unwrap();
+    let (_, node, scheduler) = joined(&config).await;
     let rows: Vec<Row> = std::iter::once(round(scheduler, node))
         .chain((10..30).map(|id| attempt(id, scheduler, node, "slow")))
         .collect();
@@ -183,11 +186,7 @@ async fn a_database_of_another_encoding_works() {
 #[tokio::test]
 async fn a_row_with_text_that_the_encoding_does_not_have_is_the_rows_fault() {
     let database = database().await;
-    let store = connect(&encoded(&database, "LATIN1").await.parse().unwrap()).await.unwrap();
-    store.migrate().await.unwrap();
-    let node = store.register_node(new_node()).await.unwrap();
-    let scheduler =
-        store.register_scheduler(&"default".parse().unwrap(), serde_json::json!({}), Utc::now()).await.unwrap();
+    let (store, node, scheduler) = joined(&encoded(&database, "LATIN1").await.parse().unwrap()).await;
     let rows = [round(scheduler, node), attempt(3, scheduler, node, "日本")];
     let error = store.record(&rows).await.unwrap_err();
     assert!(matches!(&error, StoreError::BadRow(reason) if reason.contains("LATIN1")), "{error:?}");
@@ -240,11 +239,7 @@ async fn a_unix_socket_is_used_whatever_is_asked_for_tls() {
 async fn what_to_do_is_told_also_where_the_server_speaks_german() {
     let database = database().await;
     let config: StoreConfig = database.url().parse().unwrap();
-    let store = connect(&config).await.unwrap();
-    store.migrate().await.unwrap();
-    let node = store.register_node(new_node()).await.unwrap();
-    let scheduler =
-        store.register_scheduler(&"default".parse().unwrap(), serde_json::json!({}), Utc::now()).await.unwrap();
+    let (store, node, scheduler) = joined(&config).await;
     store.record(&[round(scheduler, node), attempt(2, scheduler, node, "why")]).await.unwrap();
     let set_up = "CREATE FUNCTION missing() RETURNS BOOLEAN LANGUAGE plpgsql AS \
                   $$ BEGIN RAISE 'Relation »v_rounds« existiert nicht' USING ERRCODE = '42P01'; END $$; \

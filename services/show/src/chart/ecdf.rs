@@ -9,8 +9,8 @@ use super::frame::{Frame, Horizontal, Vertical, legend, line, n, svg};
 use super::{Chart, Data, Named};
 use crate::words;
 
-/// How many steps a line has at most: more are not seen.
-const STEPS: usize = 240;
+/// How many steps a line has at most: more are hardly seen, and a report has dozens of lines.
+const STEPS: usize = 160;
 
 /// Which share of the attempts of every series the horizontal axis shows, so that a single straggler does not press all others to
 /// the left. How many lie beyond is said.

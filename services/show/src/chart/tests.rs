@@ -169,8 +169,8 @@ fn of_many_requests_those_that_count_are_drawn_and_the_others_are_counted() {
     let mut many: Vec<_> = (0..100).map(|_| request("beside", 0, 10)).collect();
     many.push(request("long", 0, 1_000));
     let chart = waterfall("a lookup", &trace(1_000, many));
-    assert_eq!(chart.data.rows.len(), 40);
-    assert!(chart.svg.contains(">long</text>") && chart.says.ends_with("61 requests are not drawn."), "{}", chart.says);
+    assert_eq!(chart.data.rows.len(), 32);
+    assert!(chart.svg.contains(">long</text>") && chart.says.ends_with("69 requests are not drawn."), "{}", chart.says);
 }
 
 proptest! {

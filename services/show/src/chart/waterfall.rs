@@ -16,8 +16,8 @@ use crate::requests::{named_by, reach, result, state};
 use crate::sentences::sentences;
 use crate::words;
 
-/// How many requests are drawn: a screen. The others stand in what `parsec trace` shows.
-const ROWS: usize = 40;
+/// How many requests are drawn: a screen, and a quarter of what a report may weigh if four operations are. The others stand in what `parsec trace` shows.
+const ROWS: usize = 32;
 
 /// The height of a row, and the size of what is written in it.
 const ROW: f64 = 14.0;

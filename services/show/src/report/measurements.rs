@@ -33,6 +33,8 @@ pub struct Measurements {
     pub by_day: Vec<Group>,
     /// What the time of operations went to, by fleet.
     pub spent: Vec<results::Named<Spent>>,
+    /// What is left out of that, as [`not_asked`](crate::spent::not_asked) tells it.
+    pub spent_without: String,
     /// The slowest operations with their traces.
     pub slowest: Vec<StoredOperation>,
     /// What became of records, by fleet.

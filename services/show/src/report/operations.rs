@@ -3,32 +3,32 @@
 use chrono::SecondsFormat;
 use parsec_measure::{OperationKind, StoredOperation};
 use parsec_results::incidents::Incidents;
-use parsec_results::{Named, RecordGroup, Spent};
+use parsec_results::{RecordGroup, Spent};
 use serde_json::json;
 
 use super::{Measurements, Part, Section};
 use crate::chart::{self, Data};
+use crate::records::mean;
 use crate::spent::{counts, stands_for, unknown, weighed};
 use crate::{incidents, words};
 
 /// How many incidents are listed: who wants all asks `parsec incidents`.
 const MAX_INCIDENTS: usize = 30;
 
+/// The fleet of a group by fleet.
+fn fleet(common: &[String]) -> &str {
+    common.first().map_or("", String::as_str)
+}
+
 /// What the time of operations went to.
 pub(super) fn time(all: &Measurements) -> Section {
-    let of_kind = |kind: OperationKind| {
-        let known = |(common, known, spent): &'_ Named<Spent>| {
-            (*known == kind).then_some(())?;
-            Some((common.first().map_or("", String::as_str).to_owned(), spent.as_ref().ok()?.clone()))
-        };
-        all.spent.iter().filter_map(known).collect::<Vec<_>>()
-    };
     let mut parts = Vec::new();
-    for kind in [OperationKind::Provide, OperationKind::Retrieve] {
-        let groups = of_kind(kind);
-        let named: Vec<(&str, &Spent)> = groups.iter().map(|(fleet, spent)| (fleet.as_str(), spent)).collect();
-        if !named.is_empty() {
-            parts.push(Part::Chart(chart::spent(&format!("{}: what the time went to", words::plural(kind)), &named)));
+    for kind in OperationKind::ALL {
+        let of_kind = all.spent.iter().filter(|(_, of, _)| *of == kind);
+        let known = of_kind.filter_map(|(common, _, spent)| Some((fleet(common), spent.as_ref().ok()?)));
+        let groups: Vec<(&str, &Spent)> = known.collect();
+        if !groups.is_empty() {
+            parts.push(Part::Chart(chart::spent(&format!("{}: what the time went to", words::plural(kind)), &groups)));
         }
     }
     let stands_for = stands_for(&all.spent);
@@ -38,6 +38,9 @@ pub(super) fn time(all: &Measurements) -> Section {
     }
     if said.is_empty() {
         said.push("No operation has a trace that says what its time went to.".to_owned());
+    }
+    if let Some(left_out) = all.spent_without.strip_prefix("; ") {
+        said.push(format!("{left_out}."));
     }
     parts.extend(said.into_iter().map(Part::Text));
     Section { id: "time", heading: "What the time went to".to_owned(), parts }
@@ -68,8 +71,7 @@ fn drawn(operation: &StoredOperation) -> Option<Part> {
 
 /// Who was given records, and who had them later.
 pub(super) fn records(all: &Measurements) -> Section {
-    let groups: Vec<(&str, &RecordGroup)> =
-        all.records.iter().map(|group| (group.common.first().map_or("", String::as_str), group)).collect();
+    let groups: Vec<(&str, &RecordGroup)> = all.records.iter().map(|group| (fleet(&group.common), group)).collect();
     let mut parts = Vec::new();
     if groups.iter().any(|(_, group)| !group.verified.is_empty()) {
         parts.push(Part::Chart(chart::records("Which share of the closest peers had a record, by its age", &groups)));
@@ -80,20 +82,12 @@ pub(super) fn records(all: &Measurements) -> Section {
         .iter()
         .filter(|(_, group)| group.finally.stored.n > 0)
         .map(|(fleet, group)| {
-            let stored = &group.finally.stored;
-            let confirmed = &group.finally.confirmed;
-            vec![
-                json!(fleet),
-                json!(group.publications),
-                json!(stored.value()),
-                json!(stored.n),
-                json!(confirmed.value()),
-                json!(confirmed.n),
-            ]
+            let [stored, confirmed] = [group.finally.stored, group.finally.confirmed].map(|of| mean(of, " "));
+            vec![json!(fleet), json!(group.publications), json!(stored), json!(confirmed)]
         })
         .collect();
     if !rows.is_empty() {
-        let heads = ["fleet", "publications", "peers given the record (mean)", "n", "of them confirmed (mean)", "n"];
+        let heads = ["fleet", "publications", "peers given the record (mean)", "of them confirmed (mean)"];
         parts.push(Part::Table(Data::of(heads, rows)));
     }
     Section { id: "records", heading: "What became of records".to_owned(), parts }

@@ -20,7 +20,7 @@ pub fn report(all: &Measurements) -> Report {
     let mut lead = vec![format!("From {} to {}.", shown(all.since), shown(all.until))];
     lead.extend(all.used.iter().cloned());
     lead.push(format!("Made {} by parsec {}.", shown(all.made), all.version));
-    let kinds = || [OperationKind::Provide, OperationKind::Retrieve].into_iter();
+    let kinds = || OperationKind::ALL.into_iter();
     let mut sections = vec![what(all), verdicts(all), at_a_glance(all)];
     sections.push(Section {
         id: "distributions",
