@@ -35,8 +35,9 @@ fn main() {
     println!("cargo:rerun-if-env-changed=PARSEC_GIT_COMMIT");
 
     let versions = std::fs::read_to_string(lock).map(|text| versions(&text)).unwrap_or_default();
-    println!("cargo:rustc-env=PARSEC_CRATES={versions}");
-    println!("cargo:rustc-env=PARSEC_COMMIT={}", commit().unwrap_or_else(|| "unknown".to_owned()));
+    // `cargo run` hands both to the program, which would take a name that begins with PARSEC for a setting that it does not know.
+    println!("cargo:rustc-env=LINKED_CRATES={versions}");
+    println!("cargo:rustc-env=BUILT_COMMIT={}", commit().unwrap_or_else(|| "unknown".to_owned()));
     note_programs();
 }
 

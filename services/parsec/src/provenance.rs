@@ -6,14 +6,14 @@ use serde_json::{Map, Value, json};
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The commit, or `unknown`.
-pub(crate) const COMMIT: &str = env!("PARSEC_COMMIT");
+pub(crate) const COMMIT: &str = env!("BUILT_COMMIT");
 
 /// Both, as text for people.
-pub(crate) const VERSION_AND_COMMIT: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("PARSEC_COMMIT"), ")");
+pub(crate) const VERSION_AND_COMMIT: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILT_COMMIT"), ")");
 
 /// The content of the columns `dependencies`: package, version, commit, important crates, and `extra` entries.
 pub(crate) fn dependencies(extra: &[(&str, &str)]) -> Value {
-    let pairs = env!("PARSEC_CRATES").split(',').filter_map(|pair| pair.split_once('='));
+    let pairs = env!("LINKED_CRATES").split(',').filter_map(|pair| pair.split_once('='));
     let crates: Map<String, Value> = pairs.map(|(name, version)| (name.to_owned(), version.into())).collect();
     let mut all = Map::from_iter([
         ("package".to_owned(), json!("parsec")),

@@ -46,6 +46,7 @@ use crate::{database, provenance};
 use parsec_answers::kept::Place as KeptPlace;
 use parsec_api::place::HostPort;
 use parsec_settings::{DemoConfig, DemoFleet};
+use parsec_show::words;
 
 /// What rows that wait may take: they lie beside the database of the demo.
 const SPOOL_LIMITS: SpoolLimits = SpoolLimits { bytes: 256 << 20, age: Duration::from_secs(24 * 3_600) };
@@ -174,7 +175,8 @@ async fn play(
             running.servers.push(server::start(process, setup).await?);
         }
     }
-    board.say(format!("{} servers of {} fleets join it", running.servers.len(), config.fleets.len()));
+    let servers = words::count(running.servers.len(), "server", "servers");
+    board.say(format!("{servers} of {} join it", words::count(config.fleets.len(), "fleet", "fleets")));
 
     let (watcher, rounds) = Watcher::new();
     // Fleets are ready in an order that depends on the machine; what they draw does not.
