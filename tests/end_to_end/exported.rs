@@ -7,6 +7,7 @@ use std::path::Path;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use parsec_generator::History;
+use parsec_measure::Share;
 use parsec_store::{Dataset, Selection};
 use serde_json::{Map, Value};
 use tempfile::TempDir;
@@ -20,7 +21,7 @@ const ADDRESS: &str = "198.51.100.";
 
 /// A short history with much of everything.
 fn history() -> History {
-    History { operations: 420, days: 3, traces: Some(0.5), checks: 0.5, ..History::default() }
+    History { operations: 420, days: 3, traces: Share::new(0.5), checks: 0.5, ..History::default() }
 }
 
 async fn database(url: &str) {

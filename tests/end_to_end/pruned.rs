@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::{TimeDelta, Utc};
 use parsec_generator::History;
+use parsec_measure::Share;
 use parsec_store::Dataset;
 
 use crate::process::{Ended, ask};
@@ -20,7 +21,7 @@ async fn database(url: &str) {
     let history = History {
         operations: 840,
         end: Utc::now() + TimeDelta::hours(9),
-        traces: Some(0.3),
+        traces: Share::new(0.3),
         checks: 0.3,
         ..History::default()
     };

@@ -18,7 +18,7 @@ pub const LEAST_SEEN: usize = 20;
 pub const SLOW_FROM: f64 = 0.99;
 
 /// A part of a whole: a number from 0 to 1.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd)]
 pub struct Share(f64);
 
 impl Share {

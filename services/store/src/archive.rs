@@ -18,6 +18,7 @@ use crate::StoreError;
 use crate::columns::Key;
 use crate::connection::AsyncSqliteConnection;
 use crate::datasets::{Dataset, DatasetPage, PageEnd};
+use crate::lines::{POSTGRES, SQLITE};
 use crate::selection::{Selected, Selection, is_selected};
 use crate::session::Session;
 
@@ -103,13 +104,13 @@ macro_rules! operation_columns {
 pub(crate) use operation_columns;
 
 macro_rules! implement_archive_queries {
-    (for $connection:ty, on $schema:ident, where a server says $said:path) => {
+    (for $connection:ty, on $schema:ident, in $dialect:ident) => {
         const _: () = {
             use parsec_schema::$schema::{nodes_ecs, operations, rounds};
 
             impl ArchiveQueries for $connection {
                 async fn all_nodes(&mut self) -> QueryResult<Vec<NodeRow>> {
-                    let said = |name| sql::<Nullable<Text>>(&$said(name));
+                    let said = |name| sql::<Nullable<Text>>(&($dialect.member)("nodes_ecs.dependencies", name));
                     nodes_ecs::table
                         .select((
                             nodes_ecs::id,
@@ -154,19 +155,10 @@ macro_rules! implement_archive_queries {
     };
 }
 
-fn said_on_postgres(name: &str) -> String {
-    format!("nodes_ecs.dependencies ->> '{name}'")
-}
+implement_archive_queries!(for Session, on postgres, in POSTGRES);
+implement_archive_queries!(for AsyncSqliteConnection, on sqlite, in SQLITE);
 
-fn said_on_sqlite(name: &str) -> String {
-    let dependencies = "nodes_ecs.dependencies";
-    format!("CASE WHEN json_valid({dependencies}) THEN CAST(json_extract({dependencies}, '$.{name}') AS TEXT) END")
-}
-
-implement_archive_queries!(for Session, on postgres, where a server says said_on_postgres);
-implement_archive_queries!(for AsyncSqliteConnection, on sqlite, where a server says said_on_sqlite);
-
-/// In the terms of the domain. What is said in no words is not said.
+/// In the terms of the domain. An empty text counts as missing.
 pub(crate) fn node((id, fleet, region, peer_id, strategy, package, version): NodeRow) -> (NodeId, ArchivedNode) {
     let said = |text: Option<String>| text.filter(|text| !text.is_empty());
     let agent = said(package).zip(said(version)).map(|(package, version)| format!("{package}/{version}"));

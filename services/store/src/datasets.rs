@@ -177,7 +177,7 @@ impl Dataset {
     }
 
     /// The parameters stand in their order: SQLite numbers them as they come.
-    fn selected(self, key: &str, Dialect { list, find }: &Dialect) -> String {
+    fn selected(self, key: &str, Dialect { list, find, .. }: &Dialect) -> String {
         let Shape { time, of_kind, .. } = self.shape();
         let wanted = list("$5");
         let of_fleet = match self {

@@ -32,12 +32,9 @@ pub enum StoreError {
 impl From<QueryError> for StoreError {
     fn from(error: QueryError) -> Self {
         use DatabaseErrorKind as Kind;
-        let error = match error {
-            QueryError::QueryBuilderError(packed) => match packed.downcast::<Self>() {
-                Ok(error) => return *error,
-                Err(other) => QueryError::QueryBuilderError(other),
-            },
-            error => error,
+        let error = match unpacked(error) {
+            Ok(error) => return error,
+            Err(error) => error,
         };
         match &error {
             QueryError::DatabaseError(kind, information) => match kind {
@@ -86,13 +83,20 @@ impl StoreError {
     }
 }
 
+/// What [`StoreError::into_query_error`] has packed, or the error as it is.
+fn unpacked(error: QueryError) -> Result<StoreError, QueryError> {
+    match error {
+        QueryError::QueryBuilderError(packed) => {
+            packed.downcast::<StoreError>().map(|error| *error).map_err(QueryError::QueryBuilderError)
+        }
+        error => Err(error),
+    }
+}
+
 fn from_connection_error(error: ConnectionError) -> StoreError {
     match error {
-        ConnectionError::CouldntSetupConfiguration(QueryError::QueryBuilderError(packed)) => {
-            match packed.downcast::<StoreError>() {
-                Ok(error) => *error,
-                Err(other) => StoreError::Unavailable(other.to_string()),
-            }
+        ConnectionError::CouldntSetupConfiguration(error) => {
+            unpacked(error).unwrap_or_else(|other| StoreError::Unavailable(other.to_string()))
         }
         other => StoreError::Unavailable(other.to_string()),
     }

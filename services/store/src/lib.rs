@@ -100,12 +100,12 @@ pub async fn connect(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError>
     }
 }
 
-/// All that only reads, and what deletes if the database lets it.
+/// What a database can be asked besides recording.
 trait Opened: Traces + Chronicle + Pruning + Diagnosed {}
 
 impl<B: Backend> Opened for Detached<B> {}
 
-/// Opens the database to read: an SQLite file is opened read-only.
+/// Opens the database for that: an SQLite file read-only.
 async fn open(config: &StoreConfig) -> Result<Arc<dyn Opened>, StoreError> {
     match config {
         StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),

@@ -24,11 +24,22 @@ pub(crate) struct Dialect {
     pub(crate) list: fn(&str) -> String,
     /// Finds a text in another.
     pub(crate) find: &'static str,
+    /// A member of an object in a column of JSON, as text; NULL if the column holds no object, or nothing of that name.
+    pub(crate) member: fn(&str, &str) -> String,
 }
 
-pub(crate) const POSTGRES: Dialect =
-    Dialect { list: |json| format!("jsonb_array_elements_text({json}::JSONB) AS wanted (value)"), find: "strpos" };
-pub(crate) const SQLITE: Dialect = Dialect { list: |json| format!("json_each({json}) AS wanted"), find: "instr" };
+pub(crate) const POSTGRES: Dialect = Dialect {
+    list: |json| format!("jsonb_array_elements_text({json}::JSONB) AS wanted (value)"),
+    find: "strpos",
+    member: |column, name| format!("{column} ->> '{name}'"),
+};
+pub(crate) const SQLITE: Dialect = Dialect {
+    list: |json| format!("json_each({json}) AS wanted"),
+    find: "instr",
+    member: |column, name| {
+        format!("CASE WHEN json_valid({column}) THEN CAST(json_extract({column}, '$.{name}') AS TEXT) END")
+    },
+};
 
 /// Names as a parameter of [`Dialect::list`].
 pub(crate) fn json(names: &[String]) -> String {

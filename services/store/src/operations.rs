@@ -72,8 +72,6 @@ pub(crate) struct WholeOperation {
 #[derive(Debug, Clone)]
 pub(crate) struct Listed {
     pub(crate) selected: Selected,
-    /// Whether all times are selected.
-    pub(crate) at_any_time: bool,
     pub(crate) outcomes: Vec<String>,
     pub(crate) order: Order,
     pub(crate) limit: i64,
@@ -147,11 +145,12 @@ macro_rules! implement_operation_queries {
                 }
 
                 async fn listed(&mut self, listed: Listed) -> QueryResult<Vec<OperationRow>> {
-                    let Listed { selected, at_any_time, outcomes, order, limit } = listed;
-                    // The statement says no more than what is asked for: a database takes the indexes of operations with traces only
-                    // for statements that are about these whatever is bound, and the one by duration only if no times are compared.
+                    let Listed { selected, outcomes, order, limit } = listed;
+                    // Times and outcomes are left out of the statement where none are asked for: a database takes the indexes of
+                    // operations with traces only for statements that are about these whatever is bound, and the one by duration only
+                    // if no times are compared.
                     let rows = rows!().into_boxed::<$backend>().limit(limit);
-                    let rows = if at_any_time {
+                    let rows = if selected.is_at_any_time() {
                         rows.filter(is_selected_at_any_time!(operations, nodes_ecs, selected))
                     } else {
                         rows.filter(is_selected!(operations, nodes_ecs, selected))

@@ -248,6 +248,6 @@ impl Backend for Postgres {
     }
 
     async fn closed_tables(&self, by_others: bool) -> Result<Vec<ClosedTable>, StoreError> {
-        self.run(Access::Read, move |session| rights::closed_tables(session, by_others).boxed()).await?
+        self.run(Access::Read, move |session| rights::closed_tables(session, by_others).boxed()).await
     }
 }

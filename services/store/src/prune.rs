@@ -153,7 +153,7 @@ macro_rules! implement_prune_queries {
                         }};
                     }
                     let (key, number) = (key(after), number(after));
-                    // Identities hold the time, which has no index: without an end the search goes on through all that is young.
+                    // Times have no index, but these identities hold them: without an upper bound, the query would scan all newer rows.
                     let end = key_at(before + IDENTITY_SLACK);
                     Ok(match table {
                         PrunedTable::Operations => of!(operations by started_at, after key, up to end, as Place::Key),

@@ -1,5 +1,5 @@
-//! Why a statement failed, as far as what to do about it hangs on that. PostgreSQL says it in a code; its words are in the language of
-//! the server. SQLite has one language.
+//! Why a statement failed, where the advice depends on it. PostgreSQL's messages are in the language of the server, so its code is used;
+//! SQLite has one language.
 
 use diesel::result::Error as QueryError;
 use tokio_postgres::error::SqlState;

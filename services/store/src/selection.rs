@@ -62,6 +62,11 @@ impl Selected {
             kind: selection.kind.map(OperationKind::as_str),
         }
     }
+
+    /// Whether no time is asked for.
+    pub(crate) fn is_at_any_time(&self) -> bool {
+        (self.since, self.until) == (micros(FIRST), micros(LAST))
+    }
 }
 
 /// The smallest UUID of version 7 that was made then (RFC 9562, section 5.7: 48 bits of milliseconds come first).

@@ -234,7 +234,7 @@ async fn a_unix_socket_is_used_whatever_is_asked_for_tls() {
     }
 }
 
-/// No server of this machine has to have the locale: what it would answer is said by functions.
+/// The German locale may not be installed, so functions raise the messages.
 #[tokio::test]
 async fn what_to_do_is_told_also_where_the_server_speaks_german() {
     let database = database().await;

@@ -37,9 +37,8 @@ pub struct History {
     pub end: DateTime<Utc>,
     /// Which share of operations fails. The slower one is, the likelier it fails.
     pub failures: f64,
-    /// Which share of the traces is kept that are neither of failures nor of the slowest, as with `--trace-sample`. `None` if the servers
-    /// tell none.
-    pub traces: Option<f64>,
+    /// Which share of the traces is kept that are neither of failures nor of the slowest, as with `--trace-sample`. `None`: no trace is kept.
+    pub traces: Option<Share>,
     /// The records of which share of publications are checked.
     pub checks: f64,
 }
@@ -52,7 +51,7 @@ impl Default for History {
             days: 30,
             end: DateTime::from_timestamp(1_793_318_400, 0).expect("the 30th of October 2026"),
             failures: 0.15,
-            traces: Some(0.01),
+            traces: Share::new(0.01),
             checks: 0.01,
         }
     }
@@ -61,7 +60,7 @@ impl Default for History {
 impl History {
     /// What decides which traces are kept: the policy of schedulers.
     pub(crate) fn keeper(&self) -> TraceKeeper {
-        TraceKeeper::new(Share::new(self.traces.unwrap_or_default()).expect("a share is from 0 to 1"))
+        TraceKeeper::new(self.traces.unwrap_or_default())
     }
 
     /// How many rounds each fleet plays.

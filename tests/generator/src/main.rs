@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use parsec_generator::{History, write};
+use parsec_measure::Share;
 
 const USAGE: &str = "usage: parsec-generator DATABASE_URL [--operations N] [--seed N] [--days N] [--failures SHARE] \
                      [--traces SHARE|none] [--checks SHARE]";
@@ -26,7 +27,7 @@ async fn main() -> anyhow::Result<ExitCode> {
             "--days" => history.days = value.parse().with_context(wrong)?,
             "--failures" => history.failures = value.parse().with_context(wrong)?,
             "--traces" if value == "none" => history.traces = None,
-            "--traces" => history.traces = Some(value.parse().with_context(wrong)?),
+            "--traces" => history.traces = Some(Share::new(value.parse().with_context(wrong)?).with_context(wrong)?),
             "--checks" => history.checks = value.parse().with_context(wrong)?,
             _ => bail!("unknown flag {flag}\n{USAGE}"),
         }

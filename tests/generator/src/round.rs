@@ -126,9 +126,13 @@ impl Play<'_> {
         let mut result = self.measured(kind, class, duration, strategy);
         let draw = self.chance.share();
         let id = AttemptId(self.chance.identity(started));
-        // What is decided depends on whether there is a trace, and not on what is in it.
-        result.trace = self.tells_traces(class).then(|| Arc::clone(&self.world.untold));
-        let why_kept = self.keeper.decide(&self.name, kind, &result, draw);
+        let why_kept = if self.tells_traces(class) {
+            // What is decided depends on whether there is a trace, and not on what is in it.
+            result.trace = Some(Arc::clone(&self.world.untold));
+            self.keeper.decide(&self.name, kind, &result, draw)
+        } else {
+            None
+        };
         result.trace = why_kept.map(|_| {
             // Of its own, so that all else is the same with traces and without.
             let mut chance = Chance::of(self.history.seed, id.0.as_u64_pair().1);

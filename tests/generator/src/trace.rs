@@ -18,12 +18,17 @@ const ASKED: [usize; 2] = [25, 13];
 /// How many peers are then given the record.
 const PUTS: usize = 20;
 
-/// How many peers are silent, one after the other, before an operation runs out of time; and how many times as long as an answer takes
-/// each of them is waited for.
-const SILENT: (usize, f64) = (15, 12.0);
+/// How many peers are silent, one after the other, before an operation runs out of time.
+const SILENT: usize = 15;
 
-/// Which share of requests find no connection, and the share of their time that making one takes.
-const COLD: (f64, f64) = (0.6, 0.55);
+/// How many times as long as an answer takes each of them is waited for.
+const SILENCE: f64 = 12.0;
+
+/// Which share of requests find no connection.
+const COLD: f64 = 0.6;
+
+/// The share of their time that making one takes.
+const DIALLING: f64 = 0.55;
 
 /// The operation that a trace is of.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +53,7 @@ struct Step {
 pub(crate) fn of(world: &World, chance: &mut Chance, operation: Traced) -> Trace {
     let Traced { kind, strategy, class, returned } = operation;
     let steps = steps(chance, kind, class);
-    let whole = steps.iter().map(|step| step.ended).fold(f64::MIN_POSITIVE, f64::max);
+    let whole = last_end(&steps);
     let at = |time: f64| returned.mul_f64((time / whole).clamp(0.0, 1.0));
     let found = (kind == OperationKind::Retrieve && class == OutcomeClass::Ok).then(|| steps.len() - 1);
     let requests = steps.iter().enumerate();
@@ -69,19 +74,13 @@ fn steps(chance: &mut Chance, kind: OperationKind, class: OutcomeClass) -> Vec<S
         _ => RequestEnd::Answered,
     };
     let mut steps: Vec<Step> = Vec::with_capacity(count + PUTS);
-    // Whose end made room for the next request.
-    let mut rooms: Vec<Option<usize>> = vec![None; AT_ONCE];
-    let ended = |steps: &[Step], room: Option<usize>| room.map_or(0.0, |number: usize| steps[number].ended);
+    // When there is room for the next request.
+    let mut free = [0.0; AT_ONCE];
     for number in 0..count {
-        let room = (0..AT_ONCE).min_by(|one, two| ended(&steps, rooms[*one]).total_cmp(&ended(&steps, rooms[*two])));
-        let room = room.unwrap_or_default();
-        let asked = ended(&steps, rooms[room]);
-        let named_by = namer(&steps, asked);
+        free.sort_by(f64::total_cmp);
         let end = end_of(chance, number);
         let took = if end == RequestEnd::DialFailed { 0.7 } else { 1.0 } * took(chance);
-        let hop = named_by.map_or(0, |number| steps[number].hop + 1);
-        steps.push(Step { kind: asks, end, named_by, hop, asked, ended: asked + took });
-        rooms[room] = Some(number);
+        free[0] = ask(&mut steps, asks, end, free[0], took);
     }
     match class {
         OutcomeClass::Ok if kind == OperationKind::Provide => puts(chance, &mut steps),
@@ -89,6 +88,14 @@ fn steps(chance: &mut Chance, kind: OperationKind, class: OutcomeClass) -> Vec<S
         _ => {}
     }
     steps
+}
+
+/// Asks the peer that was named last by then; returns when that ends.
+fn ask(steps: &mut Vec<Step>, kind: RequestKind, end: RequestEnd, asked: f64, took: f64) -> f64 {
+    let named_by = namer(steps, asked);
+    let hop = named_by.map_or(0, |number| steps[number].hop + 1);
+    steps.push(Step { kind, end, named_by, hop, asked, ended: asked + took });
+    asked + took
 }
 
 /// The last one to have answered by then, if any.
@@ -106,21 +113,15 @@ fn puts(chance: &mut Chance, steps: &mut Vec<Step>) {
     let asked = last_end(steps);
     for _ in 0..PUTS {
         let end = if chance.happens(0.1) { RequestEnd::DialFailed } else { RequestEnd::Answered };
-        let (named_by, ended) = (namer(steps, asked), asked + took(chance));
-        let hop = named_by.map_or(0, |number| steps[number].hop + 1);
-        steps.push(Step { kind: RequestKind::AddProvider, end, named_by, hop, asked, ended });
+        ask(steps, RequestKind::AddProvider, end, asked, took(chance));
     }
 }
 
 /// Peers that can be connected to and do not answer, until the time is up.
 fn silence(asks: RequestKind, steps: &mut Vec<Step>) {
-    let (count, each) = SILENT;
-    for _ in 0..count {
-        let asked = last_end(steps);
-        let named_by = namer(steps, asked);
-        let hop = named_by.map_or(0, |number| steps[number].hop + 1);
-        let end = RequestEnd::Timeout;
-        steps.push(Step { kind: asks, end, named_by, hop, asked, ended: asked + each });
+    let mut asked = last_end(steps);
+    for _ in 0..SILENT {
+        asked = ask(steps, asks, RequestEnd::Timeout, asked, SILENCE);
     }
 }
 
@@ -144,8 +145,8 @@ fn request(
     let is_put = step.kind == RequestKind::AddProvider;
     let answered = step.end == RequestEnd::Answered;
     let part = |share: f64| at(step.asked + share * (step.ended - step.asked));
-    let is_cold = is_dead || chance.happens(COLD.0);
-    let connected = (!is_dead).then(|| part(if is_cold { COLD.1 } else { 0.0 }));
+    let is_cold = is_dead || chance.happens(COLD);
+    let connected = (!is_dead).then(|| part(if is_cold { DIALLING } else { 0.0 }));
     let ended = at(step.ended);
     let named =
         finds.then(|| FoundProvider { peer: peer.id.clone(), addresses: vec![peer.address.clone()], named_by: None });
@@ -163,7 +164,7 @@ fn request(
         hop: step.hop,
         common_prefix: 4 + step.hop.min(12),
         asked: at(step.asked),
-        dialled: is_cold.then(|| part(0.0)),
+        dialled: is_cold.then(|| at(step.asked)),
         connected,
         opened: connected,
         written: connected,
@@ -175,5 +176,25 @@ fn request(
         named: named.into_iter().collect(),
         confirmed: (is_put && answered).then_some(ended),
         unconfirmed: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_any_time_somebody_is_being_asked() {
+        for (seed, kind) in OperationKind::ALL.into_iter().flat_map(|kind| (0..50).map(move |seed| (seed, kind))) {
+            for class in [OutcomeClass::Ok, OutcomeClass::Timeout, OutcomeClass::DialFailed, OutcomeClass::NotFound] {
+                let mut steps = steps(&mut Chance::of(seed, 0), kind, class);
+                steps.sort_by(|one, other| one.asked.total_cmp(&other.asked));
+                let mut until = 0.0_f64;
+                for step in &steps {
+                    assert!(step.asked <= until, "{kind} {class}, seed {seed}: nobody from {until} to {}", step.asked);
+                    until = until.max(step.ended);
+                }
+            }
+        }
     }
 }

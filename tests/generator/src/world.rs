@@ -50,7 +50,9 @@ pub(crate) struct World {
     nodes: Vec<NodeId>,
     peer_ids: Vec<String>,
     pub(crate) peers: Vec<Peer>,
-    /// An empty trace, of which there is one: of all operations, only those have theirs drawn that it is kept of.
+    /// Which of them have each manner, in the order of [`Manner`].
+    by_manner: [Vec<usize>; 3],
+    /// Stands in for a trace until it is decided whether to keep one: only those that are kept are drawn.
     pub(crate) untold: Arc<Trace>,
 }
 
@@ -58,10 +60,12 @@ impl World {
     /// Registers servers and schedulers.
     pub(crate) async fn register(store: &dyn Store, history: &History) -> Result<Self, StoreError> {
         let mut chance = Chance::of(history.seed, u64::MAX);
-        let peers = (0..PEERS).map(|number| peer(&mut chance, number % SILENT == 0)).collect();
+        let peers: Vec<Peer> = (0..PEERS).map(|number| peer(&mut chance, number % SILENT == 0)).collect();
+        let by_manner = [Manner::Answers, Manner::Dead, Manner::Silent]
+            .map(|manner| (0..PEERS).filter(|index| peers[*index].manner == manner).collect());
         let untold = Trace { strategy: StrategyKind::Classic, returned: Duration::ZERO, requests: vec![], left_out: 0 };
         let untold = Arc::new(untold);
-        let mut world = Self { schedulers: vec![], nodes: vec![], peer_ids: vec![], peers, untold };
+        let mut world = Self { schedulers: vec![], nodes: vec![], peer_ids: vec![], peers, by_manner, untold };
         for (fleet, strategy, _) in FLEETS {
             let group = fleet.parse().map_err(|error| StoreError::BadRow(format!("{error}")))?;
             world.schedulers.push(store.register_scheduler(&group, json!({}), history.begin()).await?);
@@ -98,9 +102,8 @@ impl World {
 
     /// Some peer of this manner.
     pub(crate) fn peer(&self, chance: &mut Chance, manner: Manner) -> &Peer {
-        let begin = chance.below(self.peers.len());
-        let mut from_there = self.peers[begin..].iter().chain(&self.peers[..begin]);
-        from_there.find(|peer| peer.manner == manner).unwrap_or(&self.peers[begin])
+        let indexes = &self.by_manner[manner as usize];
+        &self.peers[indexes[chance.below(indexes.len())]]
     }
 }
 

@@ -40,7 +40,6 @@ impl<B: Backend> Traces for Detached<B> {
     async fn list(&self, listing: &Listing) -> Result<Vec<StoredOperation>, StoreError> {
         let listed = Listed {
             selected: Selected::new(&listing.selection, None),
-            at_any_time: listing.selection.since.is_none() && listing.selection.until.is_none(),
             outcomes: listing.outcomes.iter().map(|class| class.as_str().to_owned()).collect(),
             order: listing.order,
             limit: i64::from(listing.limit.min(MAX_LISTED_OPERATIONS)),

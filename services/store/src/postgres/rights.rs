@@ -190,20 +190,14 @@ WHERE NOT has_sequence_privilege(writers.oid, numbers.oid, 'USAGE')
 ORDER BY role, table_name";
 
 /// The tables that rows cannot be written to, each with the GRANT that changes that; or why there can be none.
-pub(super) async fn closed_tables(
-    session: &mut Session,
-    by_others: bool,
-) -> QueryResult<Result<Vec<ClosedTable>, StoreError>> {
+pub(super) async fn closed_tables(session: &mut Session, by_others: bool) -> QueryResult<Vec<ClosedTable>> {
     let place: Place = diesel_async::RunQueryDsl::get_result(where_we_are(), session).await?;
-    let schema = match place.schema() {
-        Ok(schema) => schema,
-        Err(error) => return Ok(Err(error)),
-    };
+    let schema = place.schema().map_err(StoreError::into_query_error)?;
     let (tables, actions): (Vec<&str>, Vec<&str>) = WRITING.into_iter().unzip();
     let lacking = sql_query(LACKING).bind::<Array<Text>, _>(tables).bind::<Array<Text>, _>(actions);
     let lacking = lacking.bind::<Text, _>(schema).bind::<Bool, _>(by_others);
     let lacking: Vec<Lacking> = diesel_async::RunQueryDsl::load(lacking, session).await?;
-    Ok(Ok(lacking.into_iter().map(|lacking| lacking.in_words(&place.database, schema)).collect()))
+    Ok(lacking.into_iter().map(|lacking| lacking.in_words(&place.database, schema)).collect())
 }
 
 impl Lacking {

@@ -82,6 +82,12 @@ pub(crate) async fn a_server_is_named_as_far_as_it_says_what_it_is(database: &Da
         expected.insert(database.store.register_node(row).await.unwrap(), node);
     }
     assert_eq!(database.archive().await.nodes().await.unwrap(), expected);
+    if !database.is_postgres() {
+        // SQLite takes what is no JSON, too.
+        database.execute("UPDATE nodes_ecs SET dependencies = 'parsec'").await;
+        let nodes = database.archive().await.nodes().await.unwrap();
+        assert!(nodes.values().all(|node| node.strategy.is_none() && node.agent.is_none()), "{nodes:?}");
+    }
 }
 
 pub(crate) async fn rounds_are_counted_by_what_became_of_them(database: &Database) {

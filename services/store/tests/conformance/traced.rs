@@ -64,6 +64,15 @@ pub(crate) async fn operations_are_listed_by_time_duration_and_outcome(database:
     assert_eq!(listed(Order::Slowest, vec![], 2).await, [1, 3]);
     let unreachable = vec![OutcomeClass::ServerUnreachable, OutcomeClass::Timeout];
     assert_eq!(listed(Order::Newest, unreachable, 9).await, [4], "whether it has a trace or not");
+    let between = |from, to| Selection { since: Some(at(from)), until: Some(at(to)), ..Selection::default() };
+    for (selection, expected) in
+        [(between(10, 30), [3, 1].as_slice()), (between(11, 99), &[2, 3]), (between(31, 99), &[])]
+    {
+        let listing = Listing { selection, outcomes: vec![], order: Order::Newest, limit: 9 };
+        let listed = traces.list(&listing).await.unwrap();
+        let listed: Vec<_> = listed.into_iter().map(|operation| operation.attempt.id.0.as_u128()).collect();
+        assert_eq!(listed, expected, "an end is not part of the time");
+    }
     let none = Selection { regions: vec!["elsewhere".to_owned()], ..Selection::default() };
     let listing = Listing { selection: none, outcomes: vec![], order: Order::Newest, limit: 9 };
     assert_eq!(traces.list(&listing).await.unwrap().len(), 0);
