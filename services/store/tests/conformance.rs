@@ -55,6 +55,7 @@ promises! {
         each_operation_is_read_with_why_its_trace_was_kept,
         traces_are_read_a_few_at_a_time_and_none_that_is_too_long,
         operations_are_listed_by_time_duration_and_outcome,
+        operations_are_listed_between_two_times,
         an_operation_is_found_by_the_beginning_or_the_end_of_its_identity,
         whoever_may_only_read_reads_traces,
     }

@@ -11,7 +11,7 @@ use super::database::Database;
 use super::samples::{Pair, at, new_node, register_node};
 
 /// An identity as it is made at a time, the `number`-th.
-fn identity(second: i64, number: u128) -> AttemptId {
+pub(crate) fn identity(second: i64, number: u128) -> AttemptId {
     let millis = u128::try_from(at(second).timestamp_millis()).unwrap();
     AttemptId(Uuid::from_u128((millis << 80) | number))
 }
