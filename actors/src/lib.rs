@@ -1,6 +1,6 @@
 //! The actors of parsec: whatever lives long, owns state or can crash is an actor, one to a file. The modules are
-//! rooms, and a room may only use those below it: [`scheduling`], [`serving`], [`recording`], [`telemetry`],
-//! [`supervision`].
+//! rooms, and a room may only use those below it: [`scheduling`], [`serving`], [`viewing`], [`recording`],
+//! [`telemetry`], [`supervision`].
 //!
 //! | actor | duty | asks | supervised by |
 //! |---|---|---|---|
@@ -9,7 +9,8 @@
 //! | `Listener` in [`follow_ups`](serving::follow_ups) | has the outcome of finished publications recorded | `Recorder` | `DhtNode` |
 //! | [`Heartbeat`](serving::heartbeat::Heartbeat) | keeps the node's row alive | `DhtNode` | root |
 //! | [`Verifier`](serving::verifier::Verifier) | checks whether records are still in place | `DhtNode`, `Recorder` | root |
-//! | [`Gateway`](serving::gateway::Gateway) | serves HTTP | `DhtNode`, or `Telemetry` | root |
+//! | [`Gateway`](serving::gateway::Gateway) | serves HTTP | `DhtNode`, `Telemetry`, or `Archive` | root |
+//! | [`Archive`](viewing::archive::Archive) | answers those who look at what was measured | – | root |
 //! | [`Telemetry`](telemetry::Telemetry) | answers with metrics and status | – | root |
 //! | [`Recorder`](recording::recorder::Recorder) | writes what was measured to the database | – | root |
 //! | [`Scheduler`](scheduling::scheduler::Scheduler) | keeps the fleets going | `Fleet` | root |
@@ -24,3 +25,4 @@ pub mod scheduling;
 pub mod serving;
 pub mod supervision;
 pub mod telemetry;
+pub mod viewing;

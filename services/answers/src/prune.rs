@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use parsec_settings::{PruneConfig, When};
+use parsec_measure::When;
+use parsec_settings::PruneConfig;
 use parsec_store::{OldRows, PrunedTable, Pruning};
 
 use crate::results::shown;

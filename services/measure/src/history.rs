@@ -44,3 +44,16 @@ pub struct ServerLife {
     /// Since when it is offline; `None` if it is not.
     pub offline_since: Option<DateTime<Utc>>,
 }
+
+/// A server as people want to see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenServer {
+    /// Since when it is there, and when it was heard of.
+    pub life: ServerLife,
+    /// How it publishes and finds, if it says so.
+    pub strategy: Option<String>,
+    /// The network that it measures: the protocol of its DHT, if it says so.
+    pub network: Option<String>,
+    /// The version of its program, likewise.
+    pub version: Option<String>,
+}

@@ -82,6 +82,7 @@ pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Resu
             ("strategy", config.strategy.as_str()),
             // How many connections a node keeps open affects what it measures, so that is recorded, too.
             ("connections", &config.warmth.to_string()),
+            ("network", &config.protocols.join(" ")),
         ]),
         ip_address: ip,
         server_port: ServerPort::try_from(http_port).context("HTTP port")?,

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use parsec_measure::When;
 use parsec_store::Dataset;
 
 use crate::common::{CommonConfig, DatabaseConfig};
 use crate::declare::settings;
-use crate::results::{SelectionConfig, When};
+use crate::results::SelectionConfig;
 use crate::values::{Reading, Value, choice, names};
 
 /// The shortest time that measurements are kept: by then every round has ended, and every check of a record has been made or given up.

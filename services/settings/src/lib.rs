@@ -56,7 +56,7 @@ pub use redact::redacted;
 pub use report::{ReportConfig, ReportFormat};
 pub use results::{
     CompareConfig, CompareFormat, Half, IncidentsConfig, Place, PlanConfig, ResultsConfig, ResultsFormat,
-    SelectionConfig, Side, When,
+    SelectionConfig, Side,
 };
 pub use serving::{DenylistFiles, DhtConfig, HealthConfig, PlaceConfig, SchedulerConfig, ServerConfig};
 pub use show::ShowConfig;

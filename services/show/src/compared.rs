@@ -67,7 +67,7 @@ impl Pairs {
         self.pairs.iter().map(pair).collect()
     }
 
-    fn table(&self, between: &str) -> Table {
+    pub(crate) fn table(&self, between: &str) -> Table {
         let mut table = Table::new();
         let with_common = self.pairs.iter().any(|pair| !pair.common.is_empty());
         let heads = ["kind", "figure", &self.names.0, &self.names.1, "b / a", "verdict on b"];

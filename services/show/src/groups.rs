@@ -53,7 +53,7 @@ impl Groups {
         self.groups.iter().map(|group| self.object(group)).collect()
     }
 
-    fn table(&self, between: &str) -> Table {
+    pub(crate) fn table(&self, between: &str) -> Table {
         let mut table = Table::new();
         let heads = ["kind", "due", "succeeded", "p50", "p90", "p99", "not due"];
         table.set_header(self.by.iter().copied().chain(heads));

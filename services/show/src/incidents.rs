@@ -93,6 +93,11 @@ pub fn document(found: &Incidents) -> Value {
     found.incidents.iter().map(object).collect()
 }
 
+/// Each incident with when, what and where, in words.
+pub(crate) fn told(found: &Incidents) -> impl Iterator<Item = (&Incident, [String; 3])> {
+    found.incidents.iter().map(|incident| (incident, [when(incident), sentence(&incident.what), place(&incident.place)]))
+}
+
 /// What was judged, and how often it would be wrong.
 pub fn judged(found: &Incidents) -> String {
     let short = match found.too_short {

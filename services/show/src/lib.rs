@@ -10,6 +10,7 @@
 //! - [`failures`]: how they failed; [`planned`]: how many of them it takes
 //! - [`compared`]: two groups of measurements, and what differs
 //! - [`chart`]: pictures of them; [`report`]: what a period comes to, as one page
+//! - [`page`]: the live page
 //! - [`incidents`]: what happened; [`findings`]: what a deployment lacks
 //! - [`checked`]: limits, and whether they were kept, also as `junit` and for GitHub
 //! - `verdicts`: groups compared with one of them, a sentence each
@@ -27,6 +28,7 @@ pub mod groups;
 pub mod incidents;
 mod junit;
 pub mod operation;
+pub mod page;
 pub mod peers;
 pub mod perfetto;
 pub mod planned;

@@ -103,7 +103,7 @@ impl PeerTable {
         remark
     }
 
-    fn table(&self, between: &str) -> Table {
+    pub(crate) fn table(&self, between: &str) -> Table {
         let mut table = Table::new();
         let heads = ["peer", "time", "share", "requests", "failed", "agent"];
         table.set_header(heads.into_iter().chain(self.addresses.then_some("addresses")));

@@ -6,6 +6,7 @@
 
 mod archive;
 mod diagnosis;
+mod glance;
 mod history;
 mod prune;
 mod traced;
@@ -32,6 +33,7 @@ use crate::closed::ClosedTable;
 use crate::columns::{Address, Names, micros, text};
 use crate::datasets::DatasetQueries;
 use crate::diagnosis::DiagnosisQueries;
+use crate::glance::GlanceQueries;
 use crate::history::HistoryQueries;
 use crate::operations::OperationQueries;
 use crate::presence::{NodeQueries, NodeRow};
@@ -61,6 +63,7 @@ pub(crate) trait Backend: Send + Sync + 'static {
         + PruneQueries
         + TraceQueries
         + HistoryQueries
+        + GlanceQueries
         + DiagnosisQueries
         + Reasons;
 

@@ -22,7 +22,7 @@ pub(crate) const PAGE: i64 = 20_000;
 pub const MAX_HISTORY_ROWS: usize = 2_000_000;
 
 /// How much of a name that strangers may have written is read.
-const MAX_NAME_CHARS: usize = 128;
+pub(crate) const MAX_NAME_CHARS: usize = 128;
 
 /// A database whose past is only read.
 #[async_trait]
@@ -80,6 +80,28 @@ pub(crate) trait HistoryQueries: Send {
     ) -> impl Future<Output = QueryResult<Vec<HistoryServer>>> + Send;
 }
 
+/// The columns of a [`HistoryRound`].
+macro_rules! history_round_columns {
+    ($rounds:ident) => {
+        (
+            $rounds::id,
+            $rounds::scheduler_id,
+            $rounds::fleets,
+            $rounds::provider_node_id,
+            $rounds::nodes_listed,
+            $rounds::nodes_ready,
+            $rounds::nodes_without_heartbeat,
+            $rounds::skipped_before,
+            $rounds::due_at,
+            $rounds::started_at,
+            $rounds::ended_at,
+            $rounds::outcome,
+        )
+    };
+}
+
+pub(crate) use history_round_columns;
+
 macro_rules! implement_history_queries {
     (for $connection:ty, on $schema:ident) => {
         const _: () = {
@@ -93,20 +115,7 @@ macro_rules! implement_history_queries {
                         .filter(rounds::started_at.lt(selected.until))
                         .order(rounds::id)
                         .limit(PAGE)
-                        .select((
-                            rounds::id,
-                            rounds::scheduler_id,
-                            rounds::fleets,
-                            rounds::provider_node_id,
-                            rounds::nodes_listed,
-                            rounds::nodes_ready,
-                            rounds::nodes_without_heartbeat,
-                            rounds::skipped_before,
-                            rounds::due_at,
-                            rounds::started_at,
-                            rounds::ended_at,
-                            rounds::outcome,
-                        ))
+                        .select(history_round_columns!(rounds))
                         .load(self)
                         .await
                 }

@@ -12,6 +12,7 @@
 //!   [`Dataset`]: the same as flat tables to take along
 //! - [`Pruning`]: what deletes old measurements
 //! - [`Chronicle`]: what happened in a stretch of time, from such a database
+//! - [`Glance`]: what a page shows at a glance, besides all that can be read
 //! - [`Diagnosis`]: what is to be known of a database before programs use it
 //! - [`DryRun`]: what stands for the database where nothing may be written
 //! - [`StoreError`]: what can go wrong, told apart by what the caller should do
@@ -36,6 +37,7 @@ mod dry_run;
 mod error;
 mod figures;
 mod file_id;
+mod glance;
 mod history;
 mod lines;
 mod migrated;
@@ -66,6 +68,7 @@ pub use datasets::{Dataset, DatasetPage, PageEnd};
 pub use diagnosis::Diagnosis;
 pub use dry_run::DryRun;
 pub use error::StoreError;
+pub use glance::{Glance, MAX_GLANCED};
 pub use history::{Chronicle, MAX_HISTORY_ROWS};
 pub use migrated::{Migrated, SchemaVersion, migration_script};
 pub use port::{PortTooHigh, ServerPort};
@@ -145,6 +148,17 @@ pub async fn open_pruning(config: &StoreConfig, written: bool) -> Result<Arc<dyn
     match config {
         StoreConfig::Sqlite { path } if written => Ok(Arc::new(Detached::open(sqlite::Sqlite::existing(path)?).await?)),
         _ => Ok(open(config).await?),
+    }
+}
+
+/// Opens the database for a page that shows it, as [`open_archive`] does.
+///
+/// # Errors
+/// As for [`connect`].
+pub async fn open_glance(config: &StoreConfig) -> Result<Arc<dyn Glance>, StoreError> {
+    match config {
+        StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
+        StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::read_only(path)?).await?)),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::chart::{Chart, Data, style};
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// How the page looks beside its charts.
-const PAGE: &str = "\
+pub(crate) const PAGE: &str = "\
     body{background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:60rem;padding:1rem}\
     h1{font-size:1.7rem;line-height:1.2}h2{border-bottom:1px solid var(--line);margin-top:2.5rem}h3{margin-bottom:.3rem}\
     nav ul{columns:2;padding-left:1.2rem}a{color:var(--s0)}\
@@ -57,12 +57,13 @@ fn whole(section: &Section) -> Markup {
     html! {
         section id=(section.id) aria-labelledby=(format!("{}-heading", section.id)) {
             h2 id=(format!("{}-heading", section.id)) { (section.heading) }
-            @for part in &section.parts { (one(part)) }
+            @for one in &section.parts { (part(one)) }
         }
     }
 }
 
-fn one(part: &Part) -> Markup {
+/// A part of a section.
+pub(crate) fn part(part: &Part) -> Markup {
     match part {
         Part::Heading(text) => html! { h3 { (text) } },
         Part::Text(text) => html! { p { (text) } },

@@ -78,7 +78,7 @@ fn verdicts(all: &Measurements) -> Section {
 }
 
 /// What a comparison comes to, a sentence for each figure.
-fn judged(pairs: &Pairs, b: &str, a: &str) -> Vec<String> {
+pub(crate) fn judged(pairs: &Pairs, b: &str, a: &str) -> Vec<String> {
     let mut said = Vec::new();
     for pair in &pairs.pairs {
         let of = if pair.common.is_empty() { String::new() } else { format!("{}, ", pair.common) };

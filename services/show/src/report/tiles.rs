@@ -8,7 +8,7 @@ use crate::compared::{Pairs, change};
 use crate::groups;
 
 /// A tile for each quantile that n carries, and one for the success rate. `before` compares the period before with this one, fleet by fleet.
-pub(super) fn tiles(group: &Group, before: Option<&Pairs>) -> Vec<Tile> {
+pub(crate) fn tiles(group: &Group, before: Option<&Pairs>) -> Vec<Tile> {
     let fleet = group.common.join(" ");
     let due = group.sample.counts().due;
     let tile = |figure: &str, told: &str| {
