@@ -21,7 +21,7 @@ const SHOWN_DIGITS: usize = 8;
 const DASHES: [usize; 4] = [8, 12, 16, 20];
 
 /// The identity of an operation, or as much of its beginning or its end as somebody has written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdPart(String);
 
 /// A text that is no part of an identity.
