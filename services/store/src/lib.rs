@@ -103,8 +103,8 @@ pub async fn connect(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError>
     }
 }
 
-/// What a database can be asked besides recording.
-trait Opened: Traces + Chronicle + Pruning + Diagnosed {}
+/// All that only reads, and what deletes if the database lets it.
+trait Opened: Glance + Pruning + Diagnosed {}
 
 impl<B: Backend> Opened for Detached<B> {}
 
@@ -156,10 +156,7 @@ pub async fn open_pruning(config: &StoreConfig, written: bool) -> Result<Arc<dyn
 /// # Errors
 /// As for [`connect`].
 pub async fn open_glance(config: &StoreConfig) -> Result<Arc<dyn Glance>, StoreError> {
-    match config {
-        StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
-        StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::read_only(path)?).await?)),
-    }
+    Ok(open(config).await?)
 }
 
 /// Looks at a database without changing anything: which loops have recorded publications of these fleets since then, and all else

@@ -86,6 +86,24 @@ impl Drop for AtWork {
     }
 }
 
+/// A connection on which an answer goes on for as long as somebody reads it.
+#[derive(Debug)]
+pub(super) struct StaysOpen(Option<Arc<Connection>>);
+
+/// The answer to this request goes on.
+pub(super) fn stays_open(request: &HttpRequest) -> StaysOpen {
+    StaysOpen(of(request))
+}
+
+impl StaysOpen {
+    /// More of the answer was read just now: the connection has a turn from now on.
+    pub(super) fn is_used(&self) {
+        if let Some(connection) = &self.0 {
+            connection.closes.send_replace(Some(Instant::now() + connection.turn));
+        }
+    }
+}
+
 /// This request is a scheduler's: its address has places of its own from now on.
 pub(super) fn is_a_schedulers(request: &HttpRequest) {
     of(request).iter().for_each(|connection| connection.place.is_a_schedulers());

@@ -1,6 +1,6 @@
 //! Duty: serves HTTP on one listening socket. It only translates: it parses, asks an actor, and serialises the answer.
 //!
-//! Its [`Routes`] decide what it serves: the measuring API of a server, or the telemetry of any process. The socket is
+//! Its [`Routes`] decide what it serves: the measuring API of a server, the telemetry of any process, or the pages for people. The socket is
 //! bound once, outside, and survives a crash of this actor. When told to stop ([`Stop`]), it accepts no new
 //! connections, lets requests in flight finish, and ends.
 
@@ -12,6 +12,7 @@ mod measuring;
 mod places;
 mod refusal;
 mod telemetry;
+mod viewing;
 mod workers;
 
 use std::fmt;
@@ -29,6 +30,7 @@ use tracing::{debug, warn};
 pub use limits::Limits;
 pub use measuring::Measuring;
 pub use telemetry::Reports;
+pub use viewing::{Access, Viewing};
 
 use self::connections::{Connections, take_turn};
 use self::workers::Workers;
@@ -56,6 +58,14 @@ impl Routes {
         let data = web::Data::new(reports);
         Self(Arc::new(move |config| {
             config.app_data(data.clone()).configure(telemetry::configure);
+        }))
+    }
+
+    /// What people look at: the pages, and the same for programs under `/api/v1`.
+    pub fn viewing(viewing: Viewing) -> Self {
+        let data = web::Data::new(viewing);
+        Self(Arc::new(move |config| {
+            config.app_data(data.clone()).configure(viewing::configure);
         }))
     }
 
