@@ -7,6 +7,8 @@ pub enum Role {
     Server,
     /// It asks servers to measure.
     Scheduler,
+    /// It shows what was measured.
+    Page,
     /// Both in one process, as in a demonstration or a test.
     Both,
 }
@@ -17,6 +19,7 @@ impl Role {
         match self {
             Self::Server => "server",
             Self::Scheduler => "scheduler",
+            Self::Page => "page",
             Self::Both => "both",
         }
     }

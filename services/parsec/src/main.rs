@@ -5,6 +5,7 @@
 //! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them in one process; [`network`]: only a DHT
 //! - [`oneshot`]: `provide` and `retrieve`
 //! - `parsec_answers` has the commands about what was measured, `parsec_doctor` the one about what a deployment lacks
+//! - [`page`]: the pages for people who look at what was measured
 //! - [`bench`](mod@bench): strategies compared
 //! - [`migrate`]: the database brought up to date, or the SQL for it
 //! - [`spool`]: where rows wait while the database is away, and the command that shows and empties spools
@@ -26,6 +27,7 @@ mod exit;
 mod migrate;
 mod network;
 mod oneshot;
+mod page;
 mod place;
 mod process;
 mod provenance;
@@ -107,6 +109,7 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
         Command::Export(config) => return answers::export::run(*config, VERSION).await,
         Command::Prune(config) => return answers::prune::run(*config).await,
         Command::Report(config) => return answers::report::run(*config, VERSION).await,
+        Command::Page(config) => page::run(*config).await?,
         Command::Plan(config) => return answers::plan::run(*config).await,
         Command::Incidents(config) => return answers::incidents::run(*config).await,
         Command::Doctor(config) => {

@@ -26,6 +26,7 @@ mod idle;
 mod keeping;
 #[cfg(test)]
 mod markdown;
+mod page;
 mod programs;
 mod redact;
 mod report;
@@ -51,6 +52,7 @@ pub use demo::{DemoConfig, DemoFleet};
 pub use doctor::DoctorConfig;
 pub use keeping::{ExportConfig, ExportFormat, PruneConfig};
 pub use parsec_layers::{Binary, CliError, ConfigError, Secret, Shell, Warning, not_a_pipe, secret_again};
+pub use page::PageConfig;
 pub use programs::Command;
 pub use redact::redacted;
 pub use report::{ReportConfig, ReportFormat};

@@ -10,6 +10,7 @@ use crate::declare::{PREFIX, Settings};
 use crate::demo::DemoConfig;
 use crate::doctor::DoctorConfig;
 use crate::keeping::{ExportConfig, PruneConfig};
+use crate::page::PageConfig;
 use crate::report::ReportConfig;
 use crate::results::{CompareConfig, IncidentsConfig, PlanConfig, ResultsConfig};
 use crate::serving::{HealthConfig, SchedulerConfig, ServerConfig};
@@ -126,6 +127,10 @@ programs! {
     Report(ReportConfig) = "report": "Writes what a period comes to as one page: verdicts, figures, charts, failures, caveats"
         ["parsec report --since 7d -o report.html --database-url sqlite:parsec.db",
          "parsec report --since 2026-11-01 --until 2026-12-01 --format markdown > november.md"];
+    Page(PageConfig) = "page": "Shows what was measured as pages in a browser, which change while it is measured"
+        .logging()
+        ["parsec page --database-url sqlite:parsec.db",
+         "parsec page --page-port 8080 --db-host db.internal --db-user reader --db-password-file /run/secrets/reader"];
     Plan(PlanConfig) = "plan": "Says how many rounds it takes to see a difference, by how much those that were measured vary"
         ["parsec plan --to-see 20% --since 7d --database-url sqlite:parsec.db",
          "parsec plan --to-see 5% --kind provide --by fleet,region"];
