@@ -31,6 +31,7 @@ mod on_postgres;
 mod on_sqlite;
 mod one_shot;
 mod outages;
+mod page;
 mod pooler;
 mod pruned;
 mod questions;

@@ -15,7 +15,11 @@ const SMALL: House = House { at: "", rooms: &[], lines: None };
 
 /// Every crate of the workspace.
 pub(crate) const HOUSES: &[House] = &[
-    House { at: "actors", rooms: &["scheduling", "serving", "viewing", "recording", "telemetry", "supervision"], ..SMALL },
+    House {
+        at: "actors",
+        rooms: &["scheduling", "serving", "viewing", "recording", "telemetry", "supervision"],
+        ..SMALL
+    },
     House { at: "schema", ..SMALL },
     House { at: "services/answers", ..SMALL },
     House { at: "services/api", ..SMALL },

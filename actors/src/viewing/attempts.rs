@@ -70,7 +70,9 @@ impl Attempts {
 
     /// Counts one in, unless the filter leaves it out.
     pub(super) fn add(&mut self, operation: &ArchivedOperation) {
-        let Some(names) = self.of_node.get(&operation.node).copied().filter(|_| self.takes(operation.node)) else { return };
+        let Some(names) = self.of_node.get(&operation.node).copied().filter(|_| self.takes(operation.node)) else {
+            return;
+        };
         if operation.from_own_records {
             self.looked.from_own_records += 1;
             return;
@@ -109,7 +111,8 @@ impl Attempts {
     /// From the first to the last.
     pub(super) fn span(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         let at = |seconds: u32| DateTime::from_timestamp(i64::from(seconds), 0);
-        let (first, last) = (self.all.iter().map(|one| one.started).min()?, self.all.iter().map(|one| one.started).max()?);
+        let (first, last) =
+            (self.all.iter().map(|one| one.started).min()?, self.all.iter().map(|one| one.started).max()?);
         at(first).zip(at(last))
     }
 
@@ -158,7 +161,8 @@ impl Attempts {
                 places.resize(places.len().max(first + 2), Vec::new());
                 first
             });
-            places[first + usize::from(one.kind == OperationKind::Retrieve)].push(u32::try_from(index).unwrap_or(u32::MAX));
+            places[first + usize::from(one.kind == OperationKind::Retrieve)]
+                .push(u32::try_from(index).unwrap_or(u32::MAX));
         }
         let group = |((common, kind), place): ((Vec<String>, OperationKind), usize)| {
             let of = std::mem::take(&mut places[place]);
@@ -248,10 +252,18 @@ mod tests {
         let all = [(1, 1, Provide), (2, 1, Retrieve), (4, 2, Retrieve), (3, 30, Retrieve), (9, 1, Retrieve)];
         let attempts = counted(Filter::default(), &all.map(|(node, hour, kind)| operation(node, hour, kind)));
         let named = |name: &str, kind, due| (name.to_owned(), kind, due);
-        assert_eq!(told(&attempts.by_fleet()), [named("<b>", Retrieve, 1), named("a", Provide, 1), named("a", Retrieve, 2)]);
+        assert_eq!(
+            told(&attempts.by_fleet()),
+            [named("<b>", Retrieve, 1), named("a", Provide, 1), named("a", Retrieve, 2)]
+        );
         assert_eq!(
             told(&attempts.by_region()),
-            [named("<b> eu", Retrieve, 1), named("a eu", Provide, 1), named("a eu", Retrieve, 1), named("a us", Retrieve, 1)]
+            [
+                named("<b> eu", Retrieve, 1),
+                named("a eu", Provide, 1),
+                named("a eu", Retrieve, 1),
+                named("a us", Retrieve, 1)
+            ]
         );
         assert_eq!(told(&attempts.by_time("%F")).len(), 3);
         assert_eq!(told(&attempts.by_time("%FT%HZ"))[2], named("a 2026-11-26T01Z", Retrieve, 1));

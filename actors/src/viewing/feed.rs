@@ -163,7 +163,10 @@ mod tests {
         feed.looked(Ok(&glimpse(0..3, "a")));
         feed.looked(Ok(&glimpse(1..5, "a")));
         feed.looked(Ok(&glimpse(1..5, "b")));
-        assert_eq!(heard(&mut listening), [(999, "state"), (1_000, "attempt"), (1_001, "attempt"), (1_002, "overview")]);
+        assert_eq!(
+            heard(&mut listening),
+            [(999, "state"), (1_000, "attempt"), (1_001, "attempt"), (1_002, "overview")]
+        );
     }
 
     #[test]

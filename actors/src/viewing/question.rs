@@ -162,9 +162,9 @@ impl From<StoreError> for Unanswered {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(reason) => Self::Away(reason),
-            StoreError::Refused(reason)
-            | StoreError::BadRow(reason)
-            | StoreError::Query(reason) => Self::Failed(reason),
+            StoreError::Refused(reason) | StoreError::BadRow(reason) | StoreError::Query(reason) => {
+                Self::Failed(reason)
+            }
             StoreError::NoSuchNode(_) => Self::Failed(error.to_string()),
         }
     }

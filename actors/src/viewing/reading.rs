@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use parsec_measure::{
-    IdPart, NodeId, NotedAttempt, OperationKind, SampledOperation, SeenServer, StoredOperation, Trace, without_addresses,
+    IdPart, NodeId, NotedAttempt, OperationKind, SampledOperation, SeenServer, StoredOperation, Trace,
+    without_addresses,
 };
 use parsec_results::statistics::{self, Comparison, Sample};
 use parsec_results::{Costs, Looked, Sampling, incidents};
@@ -65,7 +66,8 @@ pub(super) async fn answer(store: Arc<dyn Glance>, question: Question) -> Result
             let servers = store.servers(None).await?;
             // What the database cannot narrow down is left out here, so a page may be shorter than asked for, and not be the last.
             let found = store.newest_attempts(&selection, before, limit).await?;
-            let next = found.last().filter(|_| found.len() >= limit as usize).map(|last| last.operation.id.0.to_string());
+            let next =
+                found.last().filter(|_| found.len() >= limit as usize).map(|last| last.operation.id.0.to_string());
             let attempts = seen(&servers, found, &of);
             let operations: Vec<_> = attempts.iter().map(SeenAttempt::document).collect();
             Ok(Answer { document: json!({ "operations": operations, "next_cursor": next }), ..Answer::default() })
@@ -113,7 +115,11 @@ async fn overview(store: &dyn Glance, now: DateTime<Utc>) -> Result<Answer, Unan
 }
 
 /// All selected attempts.
-async fn attempts(store: &dyn Glance, filter: &Filter, selection: &Selection) -> Result<(Attempts, Vec<SeenServer>), Unanswered> {
+async fn attempts(
+    store: &dyn Glance,
+    filter: &Filter,
+    selection: &Selection,
+) -> Result<(Attempts, Vec<SeenServer>), Unanswered> {
     let servers = store.servers(None).await?;
     let mut attempts = Attempts::new(filter.clone(), &servers);
     let mut after = None;
@@ -137,7 +143,10 @@ async fn measurements(store: &dyn Glance, filter: Filter, now: DateTime<Utc>) ->
         let used = used(&selection, attempts.looked());
         if attempts.len() == 0 {
             let names = if known.fleets.is_empty() { "none yet".to_owned() } else { known.fleets.join(", ") };
-            let none = format!("No measurement of these servers is recorded {}. Fleets that are known: {names}.", told(&selection));
+            let none = format!(
+                "No measurement of these servers is recorded {}. Fleets that are known: {names}.",
+                told(&selection)
+            );
             let document = json!({ "used": used, "groups": [] });
             return Answer { html: measured::used(&none), document, known, ..Answer::default() };
         }
@@ -246,7 +255,8 @@ async fn peers(store: &dyn Glance, filter: Filter, now: DateTime<Utc>) -> Result
         read.for_each(|(sampled, trace): (_, Trace)| costs.add(sampled, &trace));
     }
     let table = PeerTable { costs: costs.finish(WORST), addresses: false };
-    let html = measured::used(&format!("{} operations {}.", sampling.operations(), told(&selection))) + &answers::peers(&table);
+    let html = measured::used(&format!("{} operations {}.", sampling.operations(), told(&selection)))
+        + &answers::peers(&table);
     Ok(Answer { html, document: json!({ "peers": table.document() }), known, ..Answer::default() })
 }
 
@@ -298,7 +308,8 @@ fn anonymous(mut operation: StoredOperation) -> StoredOperation {
 fn used(selection: &Selection, looked: Looked) -> String {
     let Looked { grouped, from_own_records, later_looks } = looked;
     let mut used = format!("{grouped} attempts {}", told(selection));
-    let left_out = [(from_own_records, "answered from the own records of a server"), (later_looks, "later looks at the same key")];
+    let left_out =
+        [(from_own_records, "answered from the own records of a server"), (later_looks, "later looks at the same key")];
     for (count, what) in left_out.into_iter().filter(|(count, _)| *count > 0) {
         used += &format!("; {count} left out: {what}");
     }

@@ -85,7 +85,8 @@ mod tests {
         let (mut shelf, now) = (Shelf::default(), Instant::now());
         for (took, fresh, old) in [(0, 1, 2), (5, 99, 100), (60, 599, 600)] {
             shelf.put(question(took as usize), answer(took, 1), now);
-            let mut is_fresh = |seconds| shelf.get(&question(took as usize), now + Duration::from_secs(seconds)).unwrap().1;
+            let mut is_fresh =
+                |seconds| shelf.get(&question(took as usize), now + Duration::from_secs(seconds)).unwrap().1;
             assert_eq!((is_fresh(fresh), is_fresh(old)), (true, false), "{took}");
         }
         assert_eq!(shelf.get(&question(60), now + KEPT), None);
@@ -96,7 +97,10 @@ mod tests {
         let (mut shelf, now) = (Shelf::default(), Instant::now());
         for fleet in 0..100 {
             shelf.put(question(fleet), answer(1, 10), now + Duration::from_secs(fleet as u64));
-            assert!(shelf.get(&question(0), now + Duration::from_secs(fleet as u64)).is_some(), "it is looked at all the time");
+            assert!(
+                shelf.get(&question(0), now + Duration::from_secs(fleet as u64)).is_some(),
+                "it is looked at all the time"
+            );
         }
         assert_eq!(shelf.0.len(), MAX_ANSWERS);
         for fleet in 200..210 {

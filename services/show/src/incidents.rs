@@ -95,7 +95,10 @@ pub fn document(found: &Incidents) -> Value {
 
 /// Each incident with when, what and where, in words.
 pub(crate) fn told(found: &Incidents) -> impl Iterator<Item = (&Incident, [String; 3])> {
-    found.incidents.iter().map(|incident| (incident, [when(incident), sentence(&incident.what), place(&incident.place)]))
+    found
+        .incidents
+        .iter()
+        .map(|incident| (incident, [when(incident), sentence(&incident.what), place(&incident.place)]))
 }
 
 /// What was judged, and how often it would be wrong.

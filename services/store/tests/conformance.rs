@@ -61,6 +61,7 @@ promises! {
     }
     history {
         what_happened_is_read_back,
+        the_newest_is_seen_at_a_glance,
         a_database_is_diagnosed_without_a_change,
     }
     schema {

@@ -123,7 +123,19 @@ fn requests(of: &StoredOperation) -> Markup {
     let Some(trace) = of.attempt.result.trace.as_deref() else { return PreEscaped(String::new()) };
     let mut rows = Table::new();
     rows.set_header([
-        "#", "named by", "hop", "common bits", "peer", "request", "asked", "queued", "dial", "open", "wait", "end", "agent",
+        "#",
+        "named by",
+        "hop",
+        "common bits",
+        "peer",
+        "request",
+        "asked",
+        "queued",
+        "dial",
+        "open",
+        "wait",
+        "end",
+        "agent",
     ]);
     for (index, request) in trace.requests.iter().enumerate() {
         let end = request.ended.unwrap_or(trace.returned);

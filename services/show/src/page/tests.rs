@@ -94,7 +94,11 @@ fn markup_in_a_strangers_name_is_text() {
 
 #[test]
 fn nothing_stands_in_a_page_that_its_policy_forbids() {
-    let form = form::form(Place::Measurements, &[form::Choice { chosen: "\"><i>".to_owned(), ..form::Choice::default() }], &[]);
+    let form = form::form(
+        Place::Measurements,
+        &[form::Choice { chosen: "\"><i>".to_owned(), ..form::Choice::default() }],
+        &[],
+    );
     let page = whole(&Frame { place: Some(Place::Overview), form: Some(form), ..Frame::default() }, &overview().html());
     assert!(!page.contains("style=") && !page.contains("<style") && !page.contains(" on"), "{page}");
     assert_eq!(page.matches("<script").count(), 1);

@@ -2,7 +2,7 @@
 
 use chrono::{SubsecRound as _, TimeDelta, Utc};
 use parsec_measure::{AttemptId, OperationKind, Round, RoundId, RoundOutcome};
-use parsec_store::{Row, Selection, StoreConfig, diagnose, open_chronicle};
+use parsec_store::{Row, Selection, StoreConfig, diagnose, open_chronicle, open_glance};
 use uuid::Uuid;
 
 use super::database::Database;
@@ -41,6 +41,26 @@ pub(crate) async fn what_happened_is_read_back(database: &Database) {
     let other = Selection { fleets: vec!["optprov".parse().unwrap()], ..Selection::default() };
     let other = chronicle.history(&other).await.unwrap();
     assert_eq!((other.rounds.len(), other.attempts.len(), other.servers.len()), (0, 0, 0));
+}
+
+pub(crate) async fn the_newest_is_seen_at_a_glance(database: &Database) {
+    let pair = Pair::registered(database).await;
+    let older = pair.round(Some(RoundOutcome::Complete));
+    let newer = Round { id: RoundId(Uuid::from_u128(2)), ..pair.round(None) };
+    let attempts = [3, 4, 5].map(|id| Row::Attempt(pair.attempt(id, OperationKind::Retrieve)));
+    database.store.record(&[Row::Round(older.clone()), Row::Round(newer.clone())]).await.unwrap();
+    database.store.record(&attempts).await.unwrap();
+    let glance = open_glance(&database.config()).await.unwrap();
+    assert_eq!(glance.newest_rounds(1).await.unwrap(), [as_kept(newer)]);
+    let newest = glance.newest_attempts(&Selection::default(), None, 2).await.unwrap();
+    let ids =
+        |of: &[parsec_measure::NotedAttempt]| of.iter().map(|noted| noted.operation.id.0.as_u128()).collect::<Vec<_>>();
+    assert_eq!(ids(&newest), [5, 4]);
+    let before = newest.last().map(|noted| noted.operation.id);
+    assert_eq!(ids(&glance.newest_attempts(&Selection::default(), before, 2).await.unwrap()), [3]);
+    let [server] = &glance.servers(None).await.unwrap()[..] else { panic!("one server is registered") };
+    assert_eq!((server.life.id, server.life.fleet.as_str(), &server.strategy), (pair.node, "default", &None));
+    assert_eq!(glance.servers(Some(Utc::now())).await.unwrap(), [], "it was never heard of, and started long ago");
 }
 
 pub(crate) async fn a_database_is_diagnosed_without_a_change(database: &Database) {

@@ -29,7 +29,8 @@ pub(super) async fn events(request: HttpRequest, viewing: Data<Viewing>) -> Http
     let listening = match viewing.listen.ask(Listen { after }).await {
         Ok(Some(listening)) => listening,
         Ok(None) => {
-            let reason = format!("{MAX_LISTENERS} pages listen already; this one has to be loaded again to see what is new");
+            let reason =
+                format!("{MAX_LISTENERS} pages listen already; this one has to be loaded again to see what is new");
             return problem(StatusCode::SERVICE_UNAVAILABLE, &reason);
         }
         Err(error) => return problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
@@ -64,8 +65,9 @@ fn after(request: &HttpRequest) -> Result<Option<u64>, String> {
     match text {
         None if request.query_string().is_empty() => Ok(None),
         None => Err("the only parameter known here is: after".to_owned()),
-        Some(text) => text.parse().map(Some).map_err(|_| {
-            format!("cannot use `{}`: expected the id of an event", harmless(text, MAX_QUOTED_CHARS))
-        }),
+        Some(text) => text
+            .parse()
+            .map(Some)
+            .map_err(|_| format!("cannot use `{}`: expected the id of an event", harmless(text, MAX_QUOTED_CHARS))),
     }
 }

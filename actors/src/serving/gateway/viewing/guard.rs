@@ -54,7 +54,8 @@ impl Access {
         let as_password = password(presented).map(|password| format!("{BEARER} {password}"));
         let is_in = token.is_presented_by(presented)
             || as_password.is_some_and(|header| token.is_presented_by(header.as_bytes()));
-        let reason = "the token of this page is wanted: as `Authorization: Bearer`, or as the password, with any user name";
+        let reason =
+            "the token of this page is wanted: as `Authorization: Bearer`, or as the password, with any user name";
         (!is_in).then_some((StatusCode::UNAUTHORIZED, reason))
     }
 }

@@ -49,11 +49,13 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     const READ: &[Method] = &[Method::GET, Method::HEAD];
     let mut scope = web::scope("").wrap(from_fn(guard::guarded));
     for place in [Place::Overview, Place::Measurements, Place::Compare, Place::Peers, Place::Incidents] {
-        let shown = move |request: HttpRequest, viewing: Data<Viewing>| async move { page(place, &request, &viewing).await };
+        let shown =
+            move |request: HttpRequest, viewing: Data<Viewing>| async move { page(place, &request, &viewing).await };
         scope = scope.service(read(place.path(), shown));
         let name = if place == Place::Overview { "overview" } else { &place.path()[1..] };
-        let document =
-            move |request: HttpRequest, viewing: Data<Viewing>| async move { document(place, &request, &viewing).await };
+        let document = move |request: HttpRequest, viewing: Data<Viewing>| async move {
+            document(place, &request, &viewing).await
+        };
         scope = scope.service(read(&format!("/api/v1/{name}"), document));
     }
     let scope = scope
@@ -62,10 +64,18 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(read("/api/v1/operations/{id}", operation_document))
         .service(read("/api/v1/operations/{id}/perfetto", perfetto))
         .service(read("/api/v1/events", events::events))
-        .service(read("/page.css", || async { HttpResponse::Ok().content_type("text/css; charset=utf-8").body(style()) }))
-        .service(read("/page.js", || async { HttpResponse::Ok().content_type("text/javascript; charset=utf-8").body(SCRIPT) }))
+        .service(read("/page.css", || async {
+            HttpResponse::Ok().content_type("text/css; charset=utf-8").body(style())
+        }))
+        .service(read("/page.js", || async {
+            HttpResponse::Ok().content_type("text/javascript; charset=utf-8").body(SCRIPT)
+        }))
         .default_service(web::to(|request: HttpRequest, viewing: Data<Viewing>, body| async move {
-            if READ.contains(request.method()) { not_there(&request, &viewing) } else { wrong_method(request, body, READ).await }
+            if READ.contains(request.method()) {
+                not_there(&request, &viewing)
+            } else {
+                wrong_method(request, body, READ).await
+            }
         }));
     config.service(scope);
 }
@@ -98,9 +108,11 @@ fn status(why: &Unanswered) -> StatusCode {
     match why {
         Unanswered::NotFound(_) => StatusCode::NOT_FOUND,
         Unanswered::Unanswerable(_) | Unanswered::TooMany(_) => StatusCode::BAD_REQUEST,
-        Unanswered::Counting | Unanswered::Busy | Unanswered::TooLong(_) | Unanswered::Away(_) | Unanswered::Failed(_) => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Unanswered::Counting
+        | Unanswered::Busy
+        | Unanswered::TooLong(_)
+        | Unanswered::Away(_)
+        | Unanswered::Failed(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -267,7 +279,8 @@ fn json_of(asked: Result<Seen, Unanswered>) -> HttpResponse {
 /// An error as RFC 9457 has it.
 fn problem(code: StatusCode, detail: &str) -> HttpResponse {
     let title = code.canonical_reason().unwrap_or("Error");
-    let document = json!({ "type": "about:blank", "title": title, "status": code.as_u16(), "detail": harmless(detail, 512) });
+    let document =
+        json!({ "type": "about:blank", "title": title, "status": code.as_u16(), "detail": harmless(detail, 512) });
     let mut answer = HttpResponse::build(code);
     if code == StatusCode::SERVICE_UNAVAILABLE {
         answer.insert_header((RETRY_AFTER, AGAIN_AFTER_SECONDS.to_string()));

@@ -99,7 +99,8 @@ impl Query {
             "since" => filter.since = Some(value.parse::<When>()?),
             "until" => filter.until = Some(value.parse::<When>()?),
             "cursor" => {
-                let id = Uuid::parse_str(value).map_err(|_| "expected a next_cursor of an earlier answer".to_owned())?;
+                let id =
+                    Uuid::parse_str(value).map_err(|_| "expected a next_cursor of an earlier answer".to_owned())?;
                 self.before = Some(AttemptId(id));
             }
             "limit" => {

@@ -1,0 +1,113 @@
+//! The page, served by the real binary out of a real database.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use reqwest::{Client, StatusCode};
+use serde_json::Value;
+
+use crate::process::Process;
+use crate::results::database;
+use crate::stage::Stage;
+
+const TOKEN: &str = "0123456789abcdefghijkl";
+
+/// A page on a free port, and where it is.
+async fn page(stage: &Stage, url: &str, more: &[&str]) -> (Process, String) {
+    let words = [&["page", "--page-port", "0", "--database-url", url][..], more].concat();
+    let process = Process::start(stage, &words);
+    let address =
+        |line: &str| line.strip_prefix("http://").map(|rest| format!("http://{}", rest.trim_end_matches('/')));
+    let address = process.out("the address of the page", address).await;
+    (process, address)
+}
+
+async fn get(url: String) -> (StatusCode, String) {
+    let answer = Client::new().get(url).send().await.unwrap();
+    (answer.status(), answer.text().await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_readable_without_script_and_has_a_document_for_programs() {
+    let (stage, file) = (Stage::begin(), parsec_test_support::sqlite_file());
+    database(&file.url()).await;
+    let (process, at) = page(&stage, &file.url(), &[]).await;
+    let period = "since=2026-09-21&until=2026-09-24";
+    for (place, document, says) in [
+        ("/".to_owned(), "overview".to_owned(), "optprov"),
+        (format!("/measurements?{period}&fleet=optprov"), format!("measurements?{period}"), "Publications of optprov"),
+        (format!("/compare?{period}"), format!("compare?{period}"), "optprov is faster than default at p50"),
+        (format!("/incidents?{period}"), format!("incidents?{period}"), "attempts"),
+        (format!("/peers?{period}"), format!("peers?{period}"), "No operation whose peers are known"),
+    ] {
+        let (status, html) = get(format!("{at}{place}")).await;
+        assert_eq!(status, StatusCode::OK, "{place}: {html}");
+        assert!(html.contains(says) && html.matches("<h1>").count() == 1, "no `{says}` at {place}: {html}");
+        let (status, text) = get(format!("{at}/api/v1/{document}")).await;
+        let document: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((status, &document["stale"]), (StatusCode::OK, &Value::Null), "{text}");
+    }
+    let (_, text) = get(format!("{at}/api/v1/operations?{period}&limit=1")).await;
+    let first: Value = serde_json::from_str(&text).unwrap();
+    let (id, cursor) = (first["operations"][0]["id"].as_str().unwrap(), first["next_cursor"].as_str().unwrap());
+    assert_eq!(id, cursor);
+    let (status, html) = get(format!("{at}/operations/{id}")).await;
+    assert!(status == StatusCode::OK && html.contains("was not kept, or has been pruned"), "{html}");
+    let (_, text) = get(format!("{at}/api/v1/operations?{period}&limit=1&cursor={cursor}")).await;
+    let second: Value = serde_json::from_str(&text).unwrap();
+    assert_ne!(first["operations"][0]["id"], second["operations"][0]["id"]);
+    assert_eq!(process.terminate().await.code(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_shown_is_said() {
+    let (stage, file) = (Stage::begin(), parsec_test_support::sqlite_file());
+    database(&file.url()).await;
+    let (_process, at) = page(&stage, &file.url(), &[]).await;
+    for (path, status, says) in [
+        (
+            "/measurements?colour=%3Cb%3E",
+            StatusCode::BAD_REQUEST,
+            "`colour` is not known here; known are: network, fleet",
+        ),
+        ("/measurements?fleet=%3Cb%3E", StatusCode::OK, "Fleets that are known: default, optprov"),
+        (
+            "/measurements?since=2020-01-01&until=2020-01-02",
+            StatusCode::OK,
+            "No measurement of these servers is recorded",
+        ),
+        (
+            "/operations/01890a5d-ac96-774b-bcce-b302099a8057",
+            StatusCode::NOT_FOUND,
+            "is recorded, or it has been pruned",
+        ),
+        ("/api/v1/compare?a=default&b=default", StatusCode::BAD_REQUEST, "stands on both sides"),
+        ("/api/v1/operations?limit=0", StatusCode::BAD_REQUEST, "expected a number from 1 to 1000"),
+        ("/api/v1/nothing", StatusCode::NOT_FOUND, "nothing is served at"),
+    ] {
+        let (found, text) = get(format!("{at}{path}")).await;
+        assert!(found == status && text.contains(says), "{path}: {found} {text}");
+        assert!(!text.contains("<b>"), "{path}: {text}");
+    }
+    let answer = Client::new().get(format!("{at}/")).header("host", "evil.example").send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    let policy = answer.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("script-src 'self';") && !policy.contains("unsafe"), "{policy}");
+    let answer = Client::new().post(format!("{at}/measurements")).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_lets_in_whoever_has_it_and_listeners_hear_how_the_database_is() {
+    let (stage, file) = (Stage::begin(), parsec_test_support::sqlite_file());
+    database(&file.url()).await;
+    let (_process, at) = page(&stage, &file.url(), &["--page-token", TOKEN]).await;
+    let answer = Client::new().get(format!("{at}/")).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    assert!(answer.headers()["www-authenticate"].to_str().unwrap().starts_with("Basic "));
+    let mut events = Client::new().get(format!("{at}/api/v1/events")).bearer_auth(TOKEN).send().await.unwrap();
+    assert_eq!(events.headers()["content-type"], "text/event-stream");
+    let mut heard = String::new();
+    while !heard.contains("\"database\":\"up\"") {
+        heard += &String::from_utf8_lossy(&events.chunk().await.unwrap().unwrap());
+    }
+    assert!(heard.starts_with("retry: 3000\n\nid: ") && heard.contains("event: state\n"), "{heard}");
+}
