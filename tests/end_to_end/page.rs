@@ -1,7 +1,8 @@
 //! The page, served by the real binary out of a real database.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use reqwest::{Client, StatusCode};
+use parsec_test_support::http::client;
+use reqwest::StatusCode;
 use serde_json::Value;
 
 use crate::process::Process;
@@ -21,7 +22,7 @@ async fn page(stage: &Stage, url: &str, more: &[&str]) -> (Process, String) {
 }
 
 async fn get(url: String) -> (StatusCode, String) {
-    let answer = Client::new().get(url).send().await.unwrap();
+    let answer = client().get(url).send().await.unwrap();
     (answer.status(), answer.text().await.unwrap())
 }
 
@@ -87,11 +88,11 @@ async fn what_cannot_be_shown_is_said() {
         assert!(found == status && text.contains(says), "{path}: {found} {text}");
         assert!(!text.contains("<b>"), "{path}: {text}");
     }
-    let answer = Client::new().get(format!("{at}/")).header("host", "evil.example").send().await.unwrap();
+    let answer = client().get(format!("{at}/")).header("host", "evil.example").send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::FORBIDDEN);
     let policy = answer.headers()["content-security-policy"].to_str().unwrap();
     assert!(policy.contains("script-src 'self';") && !policy.contains("unsafe"), "{policy}");
-    let answer = Client::new().post(format!("{at}/measurements")).send().await.unwrap();
+    let answer = client().post(format!("{at}/measurements")).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
 }
 
@@ -100,10 +101,10 @@ async fn a_token_lets_in_whoever_has_it_and_listeners_hear_how_the_database_is()
     let (stage, file) = (Stage::begin(), parsec_test_support::sqlite_file());
     database(&file.url()).await;
     let (_process, at) = page(&stage, &file.url(), &["--page-token", TOKEN]).await;
-    let answer = Client::new().get(format!("{at}/")).send().await.unwrap();
+    let answer = client().get(format!("{at}/")).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     assert!(answer.headers()["www-authenticate"].to_str().unwrap().starts_with("Basic "));
-    let mut events = Client::new().get(format!("{at}/api/v1/events")).bearer_auth(TOKEN).send().await.unwrap();
+    let mut events = client().get(format!("{at}/api/v1/events")).bearer_auth(TOKEN).send().await.unwrap();
     assert_eq!(events.headers()["content-type"], "text/event-stream");
     let mut heard = String::new();
     while !heard.contains("\"database\":\"up\"") {

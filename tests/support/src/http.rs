@@ -132,7 +132,10 @@ pub async fn get_secure(
 }
 
 /// Each call has a client, and so a connection, of its own.
-fn client() -> reqwest::Client {
+///
+/// # Panics
+/// If there can be none.
+pub fn client() -> reqwest::Client {
     client_with(tls::believer([]))
 }
 

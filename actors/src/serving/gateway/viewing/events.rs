@@ -9,7 +9,7 @@ use futures::stream;
 use parsec_measure::harmless;
 use tokio::time::timeout;
 
-use super::{MAX_QUOTED_CHARS, Viewing, problem};
+use super::parts::{MAX_QUOTED_CHARS, Viewing, problem};
 use crate::serving::gateway::connections::{self, StaysOpen};
 use crate::viewing::archive::Listen;
 use crate::viewing::feed::{Event, Listening, MAX_LISTENERS};

@@ -8,9 +8,9 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use parsec_api::token::{BEARER, CurrentToken};
+use parsec_api::token::BEARER;
 
-use super::{Viewing, problem};
+use super::parts::{Access, Viewing, problem};
 
 /// Nothing from elsewhere, nothing written into the page runs, and nobody frames it.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; \
@@ -28,16 +28,6 @@ const HEADERS: [(&str, &str); 6] = [
 
 /// The names of this machine that only it has.
 const OWN_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
-
-/// Who is let in.
-#[derive(Debug, Clone, Default)]
-pub struct Access {
-    /// Whoever looks has to present it, if there is one: as a bearer, or as a password for whatever user name, which browsers ask for.
-    pub token: CurrentToken,
-    /// Whether only this machine reaches the socket. Then, and without a token, another name in a request is another site's, which a
-    /// browser was led to believe to be here.
-    pub is_local: bool,
-}
 
 impl Access {
     fn refusal(&self, headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
@@ -93,7 +83,7 @@ pub(super) async fn guarded<B: MessageBody + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use parsec_api::token::ApiToken;
+    use parsec_api::token::{ApiToken, CurrentToken};
 
     use super::*;
 

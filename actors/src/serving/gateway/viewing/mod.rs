@@ -2,9 +2,10 @@
 
 mod events;
 mod guard;
+mod parts;
 mod query;
 
-use actix_web::http::header::{CONTENT_DISPOSITION, RETRY_AFTER};
+use actix_web::http::header::CONTENT_DISPOSITION;
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, Path, ServiceConfig};
@@ -16,34 +17,13 @@ use parsec_show::page::form::{Choice, Field, form};
 use parsec_show::page::{Frame, Place, SCRIPT, error, style, whole};
 use serde_json::{Value, json};
 
-pub use self::guard::Access;
+use self::parts::{AGAIN_AFTER_SECONDS, MAX_QUOTED_CHARS, problem};
+pub use self::parts::{Access, Viewing};
 use self::query::{Query, Wanted};
 use super::refusal::wrong_method;
-use crate::supervision::ask::{Ask, AskError};
-use crate::viewing::archive::{Listen, Look};
+use crate::supervision::ask::AskError;
+use crate::viewing::archive::Look;
 use crate::viewing::question::{Answer, Question, Seen, Unanswered};
-
-/// After how many seconds a page asks again for what is being counted.
-const AGAIN_AFTER_SECONDS: u32 = 2;
-
-/// How much of a stranger's text an answer repeats.
-const MAX_QUOTED_CHARS: usize = 128;
-
-/// Documents of the HTTP API's errors (RFC 9457).
-const PROBLEM: &str = "application/problem+json";
-
-/// What the pages need.
-#[derive(Debug, Clone)]
-pub struct Viewing {
-    /// Answers what there is to see.
-    pub look: Ask<Look>,
-    /// Tells what is new.
-    pub listen: Ask<Listen>,
-    /// Who is let in.
-    pub access: Access,
-    /// The version of parsec that shows them.
-    pub version: String,
-}
 
 pub(super) fn configure(config: &mut ServiceConfig) {
     const READ: &[Method] = &[Method::GET, Method::HEAD];
@@ -274,16 +254,4 @@ fn json_of(asked: Result<Seen, Unanswered>) -> HttpResponse {
         }
         Err(why) => problem(status(&why), &why.to_string()),
     }
-}
-
-/// An error as RFC 9457 has it.
-fn problem(code: StatusCode, detail: &str) -> HttpResponse {
-    let title = code.canonical_reason().unwrap_or("Error");
-    let document =
-        json!({ "type": "about:blank", "title": title, "status": code.as_u16(), "detail": harmless(detail, 512) });
-    let mut answer = HttpResponse::build(code);
-    if code == StatusCode::SERVICE_UNAVAILABLE {
-        answer.insert_header((RETRY_AFTER, AGAIN_AFTER_SECONDS.to_string()));
-    }
-    answer.content_type(PROBLEM).body(document.to_string())
 }

@@ -7,7 +7,7 @@ use parsec_measure::{AttemptId, When, harmless};
 use parsec_show::page::Place;
 use uuid::Uuid;
 
-use super::MAX_QUOTED_CHARS;
+use super::parts::MAX_QUOTED_CHARS;
 use crate::viewing::question::{Filter, Question};
 
 /// How many attempts a page of them has, unless fewer or more are asked for.
