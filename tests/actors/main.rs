@@ -16,6 +16,7 @@ mod gateway;
 mod heartbeat;
 mod hung;
 mod kid;
+mod looking;
 mod panics;
 mod recorder;
 mod rig;

@@ -17,8 +17,8 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, pause, sleep};
 
 use crate::fakes::{
-    Bystander, Bystanding, Call, FakeDht, FakeServers, FakeStore, How, MockDht, Mood, POLICY, Question, Records, Run,
-    Witness, cid, metrics, millis, node, peer_id, publication, secs,
+    Bystander, Bystanding, Call, FakeDht, FakeGlance, FakeServers, FakeStore, How, MockDht, Mood, POLICY, Question,
+    Records, Run, Witness, cid, metrics, millis, node, peer_id, publication, secs,
 };
 use parsec_actors::recording::recorder::{Backlog, Recorder, RecorderConfig, RecorderHandle};
 use parsec_actors::scheduling::fleet::{Fleet, FleetConfig, FleetMemory};
@@ -34,6 +34,8 @@ use parsec_actors::supervision::progress::Progress;
 use parsec_actors::supervision::supervise::{Child, supervise};
 use parsec_actors::telemetry::metrics::Metrics;
 use parsec_actors::telemetry::{Scrape, Telemetry};
+use parsec_actors::viewing::archive::{Archive, Look};
+use parsec_actors::viewing::question::Question as Asked;
 
 /// How many calls a gateway may leave without an answer when it crashes: far more than it does.
 const CALLS: usize = 1_000;
@@ -136,6 +138,9 @@ survives! {
     });
     scheduler: scheduler_case();
     fleet: fleet_case();
+    archive: Case::new(Archive::new(FakeGlance::new()), async |child: &Child<Archive>| {
+        assert!(child.ask(secs(5)).ask(Look(Asked::Overview)).await.unwrap().is_ok());
+    });
 }
 
 /// No engine but the first.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use parsec_test_support::http::client;
+use parsec_test_support::postgres::{Postgres, Shutdown};
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -21,6 +22,17 @@ async fn page(stage: &Stage, url: &str, more: &[&str]) -> (Process, String) {
     (process, address)
 }
 
+/// The whole of what a page shows is read by a role that may only read.
+async fn on_both(test: impl AsyncFn(&Stage, &str)) {
+    let (stage, file) = (Stage::begin(), parsec_test_support::sqlite_file());
+    database(&file.url()).await;
+    test(&stage, &file.url()).await;
+    let postgres = parsec_test_support::database().await;
+    database(postgres.url()).await;
+    let reader = postgres.url_as(&postgres.role("SELECT").await);
+    test(&stage, &reader).await;
+}
+
 async fn get(url: String) -> (StatusCode, String) {
     let answer = client().get(url).send().await.unwrap();
     (answer.status(), answer.text().await.unwrap())
@@ -28,9 +40,11 @@ async fn get(url: String) -> (StatusCode, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_readable_without_script_and_has_a_document_for_programs() {
-    let (stage, file) = (Stage::begin(), parsec_test_support::sqlite_file());
-    database(&file.url()).await;
-    let (process, at) = page(&stage, &file.url(), &[]).await;
+    on_both(async |stage, url| every_page_is_readable(stage, url).await).await;
+}
+
+async fn every_page_is_readable(stage: &Stage, url: &str) {
+    let (process, at) = page(stage, url, &[]).await;
     let period = "since=2026-09-21&until=2026-09-24";
     for (place, document, says) in [
         ("/".to_owned(), "overview".to_owned(), "optprov"),
@@ -111,4 +125,79 @@ async fn a_token_lets_in_whoever_has_it_and_listeners_hear_how_the_database_is()
         heard += &String::from_utf8_lossy(&events.chunk().await.unwrap().unwrap());
     }
     assert!(heard.starts_with("retry: 3000\n\nid: ") && heard.contains("event: state\n"), "{heard}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_somebody_else_wrote_oddly_takes_no_page_away() {
+    let (stage, postgres) = (Stage::begin(), parsec_test_support::database().await);
+    database(postgres.url()).await;
+    let odd = "UPDATE nodes_ecs SET fleet = '<b>bold</b>', region = 'eu\"><i>', dependencies = '[]' WHERE fleet = 'optprov'; \
+               UPDATE rounds SET fleets = '<b>bold</b>' WHERE fleets = 'optprov'";
+    postgres.client().await.batch_execute(odd).await.unwrap();
+    let (_process, at) = page(&stage, postgres.url(), &[]).await;
+    let period = "since=2026-09-21&until=2026-09-24";
+    for (path, says) in [
+        ("/".to_owned(), "&lt;b&gt;bold&lt;/b&gt;"),
+        ("/".to_owned(), "12 rows are left out that this version cannot read"),
+        (format!("/measurements?{period}"), "48 more have rows that this version cannot read"),
+        (format!("/measurements?{period}&fleet=%3Cb%3Ebold%3C/b%3E"), "Publications of &lt;b&gt;bold&lt;/b&gt;"),
+        (
+            format!("/compare?{period}&a=default&b=%3Cb%3Ebold%3C/b%3E"),
+            "&lt;b&gt;bold&lt;/b&gt; is faster than default",
+        ),
+        (format!("/peers?{period}"), "&lt;b&gt;bold&lt;/b&gt;"),
+        (format!("/incidents?{period}"), "48 rounds have rows that this version cannot read"),
+    ] {
+        let (status, html) = get(format!("{at}{path}")).await;
+        assert!(status == StatusCode::OK && html.contains(says), "no `{says}` at {path}: {status} {html}");
+        assert!(!html.contains("<b>bold") && !html.contains("<i>"), "{path}: {html}");
+    }
+    let (_, text) = get(format!("{at}/api/v1/operations?{period}&fleet=%3Cb%3Ebold%3C/b%3E&limit=1")).await;
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let operation = &document["operations"][0];
+    assert_eq!(operation["fleet"], "<b>bold</b>", "for programs it is text as it stands");
+    let (status, html) = get(format!("{at}/operations/{}", operation["id"].as_str().unwrap())).await;
+    assert!(status == StatusCode::OK && html.contains("&lt;b&gt;bold&lt;/b&gt;"), "{html}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_goes_away_while_pages_are_open_is_said_and_comes_back() {
+    let (stage, postgres) = (Stage::begin(), Postgres::start().await);
+    database(&postgres.url()).await;
+    let (_process, at) = page(&stage, &postgres.url(), &[]).await;
+    let mut events = client().get(format!("{at}/api/v1/events")).send().await.unwrap();
+    let mut heard = String::new();
+    hears(&stage, &mut events, &mut heard, "\"database\":\"up\"").await;
+    let (_, html) = get(format!("{at}/")).await;
+    assert!(html.contains("optprov"), "{html}");
+    postgres.stop(Shutdown::Fast).await;
+    hears(&stage, &mut events, &mut heard, "\"database\":\"down\"").await;
+    stage
+        .eventually("the page shows what was read before, and why it is not newer", async || {
+            let (status, html) = get(format!("{at}/")).await;
+            let says = html.contains("The database is away") && html.contains("optprov");
+            (status == StatusCode::OK && says).then_some(())
+        })
+        .await;
+    let (status, text) = get(format!("{at}/api/v1/measurements")).await;
+    assert!(status == StatusCode::SERVICE_UNAVAILABLE && text.contains("database is away"), "{text}");
+    postgres.start_again().await;
+    heard.clear();
+    hears(&stage, &mut events, &mut heard, "\"database\":\"up\"").await;
+    stage
+        .eventually("the page is whole again", async || {
+            let (status, html) = get(format!("{at}/measurements?since=2026-09-21&until=2026-09-24")).await;
+            (status == StatusCode::OK && html.contains("Publications of optprov")).then_some(())
+        })
+        .await;
+}
+
+/// Reads the stream until this was said.
+async fn hears(stage: &Stage, events: &mut reqwest::Response, heard: &mut String, what: &str) {
+    let hearing = async {
+        while !heard.contains(what) {
+            *heard += &String::from_utf8_lossy(&events.chunk().await.unwrap().unwrap());
+        }
+    };
+    stage.in_time(what, hearing).await;
 }

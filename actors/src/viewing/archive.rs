@@ -161,7 +161,8 @@ impl Progress for Archive {}
 
 impl Supervised for Archive {
     fn restarting(&mut self, _: &mut Self::Context) {
-        *self = Self::new(Arc::clone(&self.store));
+        let feed = self.feed.renewed();
+        *self = Self { feed, ..Self::new(Arc::clone(&self.store)) };
     }
 }
 

@@ -6,12 +6,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use parsec_measure::{ArchivedOperation, NodeId, OperationKind, OutcomeClass, SeenServer};
 use parsec_results::statistics::{Observation, Sample};
-use parsec_results::{Group, Looked, round_number};
+use parsec_results::{Group, Looked, UNKNOWN, round_number};
 
 use super::question::{Filter, Known};
-
-/// What stands for a name that a server does not have.
-const UNKNOWN: &str = "unknown";
 
 /// An attempt, as far as figures need it.
 #[derive(Debug, Clone, Copy)]

@@ -56,6 +56,11 @@ impl Feed {
         Self { listeners, past, next: first, told, mark: None, away: None }
     }
 
+    /// One without listeners, whose numbers follow: what happened meanwhile was told to nobody, and whoever comes back is told to look again.
+    pub(super) fn renewed(&self) -> Self {
+        Self::new(self.next + 1)
+    }
+
     /// A place for one who has heard everything up to `after`, if there is room.
     pub(super) fn listen(&mut self, after: Option<u64>) -> Option<Listening> {
         self.listeners.retain(|listener| !listener.is_closed());

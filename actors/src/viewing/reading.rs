@@ -6,17 +6,19 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use parsec_measure::{
-    IdPart, NodeId, NotedAttempt, OperationKind, SampledOperation, SeenServer, StoredOperation, Trace,
+    AttemptId, IdPart, NodeId, NotedAttempt, OperationKind, SampledOperation, SeenServer, StoredOperation, Trace,
     without_addresses,
 };
-use parsec_results::statistics::{self, Comparison, Sample};
-use parsec_results::{Costs, Looked, Sampling, incidents};
+use parsec_results::statistics::{Comparison, Sample};
+use parsec_results::{Costs, Dimension, Sampling, Spending, UNKNOWN, incidents};
 use parsec_show::chart::Times;
-use parsec_show::compared::{Pair, Pairs};
+use parsec_show::compared::{Pairs, pairs};
 use parsec_show::page::{Overview, SeenAttempt, answers, measured};
 use parsec_show::peers::PeerTable;
+use parsec_show::selected::{selected, used};
+use parsec_show::spent::{SpentTable, not_asked, weighed};
 use parsec_show::{incidents as happenings, perfetto, recorded};
-use parsec_store::{Glance, Selection, TRACES_AT_ONCE};
+use parsec_store::{Glance, Selection, each_traced};
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
@@ -46,9 +48,6 @@ const MAX_TRACES: u64 = 20_000;
 /// How many peers are shown.
 const WORST: usize = 25;
 
-/// By how much times may differ and still count as equal.
-const MARGIN: f64 = 0.05;
-
 /// Periods up to this long are told hour by hour.
 const BY_HOUR: TimeDelta = TimeDelta::days(3);
 
@@ -61,17 +60,7 @@ pub(super) async fn answer(store: Arc<dyn Glance>, question: Question) -> Result
         Question::Comparison { a, b, of } => comparison(&*store, (a, b), of, now).await,
         Question::Peers(filter) => peers(&*store, filter, now).await,
         Question::Incidents(filter) => happened(&*store, filter, now).await,
-        Question::Operations { of, before, limit } => {
-            let selection = of.selection(now, A_WEEK);
-            let servers = store.servers(None).await?;
-            // What the database cannot narrow down is left out here, so a page may be shorter than asked for, and not be the last.
-            let found = store.newest_attempts(&selection, before, limit).await?;
-            let next =
-                found.last().filter(|_| found.len() >= limit as usize).map(|last| last.operation.id.0.to_string());
-            let attempts = seen(&servers, found, &of);
-            let operations: Vec<_> = attempts.iter().map(SeenAttempt::document).collect();
-            Ok(Answer { document: json!({ "operations": operations, "next_cursor": next }), ..Answer::default() })
-        }
+        Question::Operations { of, before, limit } => operations(&*store, (of, before, limit), now).await,
         Question::Operation(part) => operation(&*store, &part).await,
     };
     let took = (Utc::now() - now).to_std().unwrap_or_default();
@@ -86,7 +75,7 @@ fn seen(servers: &[SeenServer], found: Vec<NotedAttempt>, filter: &Filter) -> Ve
     let by_id: BTreeMap<NodeId, &SeenServer> = servers.iter().map(|server| (server.life.id, server)).collect();
     let place = |noted: NotedAttempt| {
         let server = by_id.get(&noted.operation.node)?;
-        let [network, strategy] = [&server.network, &server.strategy].map(|name| name.as_deref().unwrap_or("unknown"));
+        let [network, strategy] = [&server.network, &server.strategy].map(|name| name.as_deref().unwrap_or(UNKNOWN));
         let life = &server.life;
         let taken = filter.takes([network, &life.fleet, &life.region, strategy]);
         taken.then(|| SeenAttempt { noted, fleet: life.fleet.clone(), region: life.region.clone() })
@@ -99,19 +88,37 @@ async fn overview(store: &dyn Glance, now: DateTime<Utc>) -> Result<Answer, Unan
     let rounds = store.newest_rounds(ROUNDS).await?;
     let lately = Selection { since: Some(now - NEWS), ..Selection::default() };
     let mut found = store.newest_attempts(&lately, None, GLIMPSED).await?;
-    if found.is_empty() {
+    if found.last.is_none() {
         found = store.newest_attempts(&Selection::default(), None, GLIMPSED).await?;
     }
-    let missing = found.iter().any(|noted| servers.iter().all(|server| server.life.id != noted.operation.node));
-    let attempts = if missing {
-        seen(&store.servers(None).await?, found, &Filter::default())
+    let is_listed = |noted: &NotedAttempt| servers.iter().any(|server| server.life.id == noted.operation.node);
+    let unread = rounds.unread + found.unread;
+    let attempts = if found.rows.iter().all(is_listed) {
+        seen(&servers, found.rows, &Filter::default())
     } else {
-        seen(&servers, found, &Filter::default())
+        seen(&store.servers(None).await?, found.rows, &Filter::default())
     };
-    let overview = Overview { at: now, servers, rounds, attempts };
+    let overview = Overview { at: now, servers, rounds: rounds.rows, attempts, unread };
     let news = overview.attempts.iter().rev().map(|attempt| (attempt.noted.operation.id, attempt.news())).collect();
     let glimpse = Some(Glimpse { attempts: news, mark: overview.mark() });
     Ok(Answer { html: overview.html(), document: overview.document(), glimpse, ..Answer::default() })
+}
+
+async fn operations(
+    store: &dyn Glance,
+    (filter, before, limit): (Filter, Option<AttemptId>, u32),
+    now: DateTime<Utc>,
+) -> Result<Answer, Unanswered> {
+    let selection = filter.selection(now, A_WEEK);
+    let servers = store.servers(None).await?;
+    // What the database cannot narrow down is left out here, so a page may be shorter than asked for, and not be the last.
+    let found = store.newest_attempts(&selection, before, limit).await?;
+    let is_full = found.rows.len() + found.unread >= limit as usize;
+    let next = found.last.filter(|_| is_full).map(|last| last.to_string());
+    let attempts = seen(&servers, found.rows, &filter);
+    let operations: Vec<_> = attempts.iter().map(SeenAttempt::document).collect();
+    let document = json!({ "operations": operations, "next_cursor": next, "unread_rows": found.unread });
+    Ok(Answer { document, ..Answer::default() })
 }
 
 /// All selected attempts.
@@ -140,12 +147,12 @@ async fn measurements(store: &dyn Glance, filter: Filter, now: DateTime<Utc>) ->
     let rounds = store.rounds(&selection).await?;
     let known = known(&servers);
     counted(move || {
-        let used = used(&selection, attempts.looked());
+        let used = used(&told(&filter, &selection), attempts.looked());
         if attempts.len() == 0 {
             let names = if known.fleets.is_empty() { "none yet".to_owned() } else { known.fleets.join(", ") };
             let none = format!(
                 "No measurement of these servers is recorded {}. Fleets that are known: {names}.",
-                told(&selection)
+                told(&filter, &selection)
             );
             let document = json!({ "used": used, "groups": [] });
             return Answer { html: measured::used(&none), document, known, ..Answer::default() };
@@ -196,21 +203,11 @@ async fn comparison(
     let selection = filter.selection(now, A_WEEK);
     let (attempts, _) = attempts(store, &filter, &selection).await?;
     counted(move || {
-        let kinds = [OperationKind::Provide, OperationKind::Retrieve];
-        let samples = kinds.map(|kind| (kind, attempts.of_fleet(&a, kind), attempts.of_fleet(&b, kind)));
-        let is_due = |(_, a, b): &(OperationKind, Sample, Sample)| a.counts().due + b.counts().due > 0;
-        let samples: Vec<_> = samples.into_iter().filter(is_due).collect();
-        let sides: Vec<_> = samples.iter().map(|(_, a, b)| (a, b)).collect();
-        let compared = statistics::compare(&sides, Comparison { margin: MARGIN, ..Comparison::default() });
-        let pairs = samples.into_iter().zip(compared).map(|((kind, a, b), compared)| {
-            let both = (a.in_strata_of(&b), b.in_strata_of(&a));
-            let due = |sample: &Sample| sample.counts().due;
-            let left_out = due(&a) + due(&b) - due(&both.0) - due(&both.1);
-            let compared = compared.map_err(|error| error.to_string());
-            Pair { common: String::new(), kind, samples: both, left_out, compared }
-        });
-        let pairs = Pairs { names: (a, b), pairs: pairs.collect() };
-        let used = used(&selection, attempts.looked());
+        let samples = OperationKind::ALL.map(|kind| (kind, attempts.of_fleet(&a, kind), attempts.of_fleet(&b, kind)));
+        let is_due = |(_, a, b): &&(OperationKind, Sample, Sample)| a.counts().due + b.counts().due > 0;
+        let asked = samples.iter().filter(is_due).map(|(kind, a, b)| (String::new(), *kind, a, b)).collect();
+        let pairs = Pairs { names: (a, b), pairs: pairs(asked, Comparison::default()) };
+        let used = used(&told(&filter, &selection), attempts.looked());
         let html = measured::used(&format!("{used}.")) + &answers::comparison(&pairs);
         Answer { html, document: json!({ "used": used, "pairs": pairs.document() }), known, ..Answer::default() }
     })
@@ -218,46 +215,60 @@ async fn comparison(
 }
 
 async fn peers(store: &dyn Glance, filter: Filter, now: DateTime<Utc>) -> Result<Answer, Unanswered> {
+    // The same rows are read twice.
     let selection = filter.selection(now, A_DAY);
+    let selection = Selection { until: selection.until.or(Some(now)), ..selection };
     let servers = store.servers(None).await?;
-    let nodes = Attempts::new(filter, &servers);
-    let mut sampling = Sampling::default();
-    let (mut kept, mut after) = (Vec::new(), None);
+    let (nodes, known) = (Attempts::new(filter.clone(), &servers), known(&servers));
+    let (mut sampling, mut after, mut kept) = (Sampling::default(), None, 0);
     loop {
         let page = store.sampled(&selection, after).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.operation.id);
         for sampled in page.iter().filter(|sampled| nodes.takes(sampled.operation.node)) {
             sampling.count(sampled);
-            kept.extend(sampled.why_kept.is_some().then_some(*sampled));
+            kept += u64::from(sampled.why_kept.is_some());
         }
-        if kept.len() as u64 > MAX_TRACES {
+        if kept > MAX_TRACES {
             let sentence = format!("more than {MAX_TRACES} traces are selected; choose a shorter period, or a fleet");
             return Err(Unanswered::Unanswerable(sentence));
         }
     }
-    let known = known(&servers);
+    let told = told(&filter, &selection);
     let nothing = |why: &str, known| {
-        let html = measured::used(&format!("{why} ({}).", told(&selection)));
-        Ok(Answer { html, document: json!({ "peers": [] }), known, ..Answer::default() })
+        let document = json!({ "used": told, "spent": [], "peers": [] });
+        Ok(Answer { html: measured::used(&format!("{why} ({told}).")), document, known, ..Answer::default() })
     };
     if sampling.operations() == 0 {
         return nothing("No operation whose peers are known is recorded", known);
     }
     if let Err(error) = sampling.weigh() {
-        return nothing(&error.to_string(), known);
+        return nothing(&format!("What the time went to is not known: {error}"), known);
     }
     let mut costs = Costs::new(&sampling);
-    for some in kept.chunks(TRACES_AT_ONCE) {
-        let ids: Vec<_> = some.iter().map(|sampled: &SampledOperation| sampled.operation.id).collect();
-        let traces = store.traces(&ids).await?;
-        let read = some.iter().zip(traces).filter_map(|(sampled, (_, trace))| Some((sampled, trace?)));
-        read.for_each(|(sampled, trace): (_, Trace)| costs.add(sampled, &trace));
-    }
-    let table = PeerTable { costs: costs.finish(WORST), addresses: false };
-    let html = measured::used(&format!("{} operations {}.", sampling.operations(), told(&selection)))
-        + &answers::peers(&table);
-    Ok(Answer { html, document: json!({ "peers": table.document() }), known, ..Answer::default() })
+    let mut spending = Spending::new(vec![Dimension::Fleet], store.nodes().await?);
+    let each = |sampled: &SampledOperation, trace: Option<Option<Trace>>| {
+        if !nodes.takes(sampled.operation.node) {
+            return;
+        }
+        spending.count(sampled);
+        if let Some(trace) = trace {
+            spending.add(sampled, trace.as_ref());
+            match trace {
+                Some(trace) => costs.add(sampled, &trace),
+                None => costs.missed(sampled),
+            }
+        }
+    };
+    each_traced(store, &selection, each).await?;
+    let left_out = not_asked(spending.not_asked(), spending.unread());
+    let (spent, table) = (spending.finish(), PeerTable { costs: costs.finish(WORST), addresses: false });
+    let used = format!("{} operations {told}{left_out}", sampling.operations());
+    let weighed = weighed(&sampling.stands_for());
+    let html = measured::used(&format!("{used}. {weighed}")) + &answers::spent(&spent) + &answers::peers(&table);
+    let spent = SpentTable { by: vec!["fleet"], groups: spent }.document();
+    let document = json!({ "used": used, "weighed": weighed, "spent": spent, "peers": table.document() });
+    Ok(Answer { html, document, known, ..Answer::default() })
 }
 
 async fn happened(store: &dyn Glance, filter: Filter, now: DateTime<Utc>) -> Result<Answer, Unanswered> {
@@ -267,8 +278,9 @@ async fn happened(store: &dyn Glance, filter: Filter, now: DateTime<Utc>) -> Res
     let end = selection.until.map_or(now, |until| until.min(now));
     counted(move || {
         let (attempts, rounds) = (history.attempts.len(), history.rounds.len());
+        let unread = happenings::unread(&history);
         let found = incidents::find(&history, end);
-        let used = format!("{attempts} attempts and {rounds} rounds {}", told(&selection));
+        let used = format!("{attempts} attempts and {rounds} rounds {}{unread}", told(&filter, &selection));
         let html = measured::used(&format!("{used}.")) + &answers::happened(&found);
         let document = json!({ "used": used, "incidents": happenings::document(&found) });
         Answer { html, document, known, ..Answer::default() }
@@ -304,21 +316,17 @@ fn anonymous(mut operation: StoredOperation) -> StoredOperation {
     operation
 }
 
-/// Which rows an answer is made of.
-fn used(selection: &Selection, looked: Looked) -> String {
-    let Looked { grouped, from_own_records, later_looks } = looked;
-    let mut used = format!("{grouped} attempts {}", told(selection));
-    let left_out =
-        [(from_own_records, "answered from the own records of a server"), (later_looks, "later looks at the same key")];
-    for (count, what) in left_out.into_iter().filter(|(count, _)| *count > 0) {
-        used += &format!("; {count} left out: {what}");
+/// Which measurements these are, in words. Names that no fleet of ours can have are among them.
+fn told(filter: &Filter, selection: &Selection) -> String {
+    fn names(names: &[String]) -> Vec<&str> {
+        names.iter().map(String::as_str).collect()
     }
-    used
-}
-
-fn told(selection: &Selection) -> String {
-    let shown = |at: DateTime<Utc>| at.format("%F %H:%M").to_string();
-    let since = selection.since.map_or_else(|| "the beginning".to_owned(), shown);
-    let until = selection.until.map_or_else(|| "now".to_owned(), shown);
-    format!("from {since} to {until}")
+    let Filter { networks, fleets, regions, strategies, kind, .. } = filter;
+    let names = [
+        ("network", names(networks)),
+        ("fleet", names(fleets)),
+        ("region", names(regions)),
+        ("strategy", names(strategies)),
+    ];
+    selected((selection.since, selection.until), &names, *kind)
 }

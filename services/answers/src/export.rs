@@ -6,10 +6,11 @@ use anyhow::{Context as _, bail};
 use chrono::{DateTime, SecondsFormat, Utc};
 use parsec_export::{Export, Format, Provenance, Table};
 use parsec_settings::{ExportConfig, ExportFormat, Side};
+use parsec_show::selected::moment;
 use parsec_store::{Archive, Dataset, Selection, StoreConfig};
 use serde_json::{Map, Value, json};
 
-use crate::measured::{selected, settled, shown, told};
+use crate::measured::{selected, settled, told};
 use parsec_output as output;
 
 /// Writes a dataset into files.
@@ -32,7 +33,7 @@ pub async fn run(config: ExportConfig, version: &str) -> anyhow::Result<ExitCode
     }
     let provenance = of(&target, &selection, now, version);
     let manifest = tokio::task::spawn_blocking(move || export.finish(provenance)).await??;
-    let times = manifest.times.map(|(first, last)| format!(", from {} to {}", shown(first), shown(last)));
+    let times = manifest.times.map(|(first, last)| format!(", from {} to {}", moment(first), moment(last)));
     let size = parsec_show::words::bytes(manifest.bytes);
     let file = directory.join(&manifest.file);
     output::line(&format!("{}: {} rows, {size}{}", file.display(), manifest.rows, times.unwrap_or_default()))?;

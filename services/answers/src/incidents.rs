@@ -30,12 +30,15 @@ pub async fn run(config: IncidentsConfig) -> anyhow::Result<ExitCode> {
     let history = history(&target, &selection).await?;
     let told = results::told(&selection);
     let (attempts, rounds, servers) = (history.attempts.len(), history.rounds.len(), history.servers.len());
+    let unread = shown::unread(&history);
     if attempts + rounds + servers == 0 {
         bail!("neither an attempt, a round nor a server is recorded {told}");
     }
     let found = judged(history, &selection, now).await?;
-    let remark =
-        format!("{attempts} attempts, {rounds} rounds and {servers} servers {told}.\n{}", shown::judged(&found));
+    let remark = format!(
+        "{attempts} attempts, {rounds} rounds and {servers} servers {told}{unread}.\n{}",
+        shown::judged(&found)
+    );
     match config.format {
         ResultsFormat::Text => output::line(&format!("{}\n\n{remark}", shown::text(&found)))?,
         ResultsFormat::Markdown => output::line(&format!("{}\n\n{remark}", shown::markdown(&found)))?,

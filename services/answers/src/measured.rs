@@ -10,6 +10,7 @@ use parsec_measure::{ArchivedNode, ArchivedOperation, ArchivedRounds, NodeId};
 use parsec_results::run::Run;
 use parsec_results::{Group, Grouping, Looked};
 use parsec_settings::{DatabaseConfig, SelectionConfig, Side};
+use parsec_show::selected::moment;
 use parsec_store::{Archive, Selection, StoreConfig, Traces};
 
 use crate::kept;
@@ -133,7 +134,7 @@ pub(crate) fn selected(common: &SelectionConfig, side: &Side, now: DateTime<Utc>
     match (selection.since, selection.until) {
         (Some(since), Some(until)) if since >= until => {
             let side = if side.name.is_empty() { String::new() } else { format!(" on the side {}", side.name) };
-            bail!("nothing lies between --since {} and --until {}{side}", shown(since), shown(until))
+            bail!("nothing lies between --since {} and --until {}{side}", moment(since), moment(until))
         }
         _ => Ok(selection),
     }
@@ -146,39 +147,16 @@ pub(crate) fn settled(selection: &Selection, now: DateTime<Utc>) -> Selection {
 
 /// Which rows a result is made of.
 pub(crate) fn used(selection: &Selection, looked: Looked) -> String {
-    let Looked { grouped, from_own_records, later_looks } = looked;
-    let mut told = format!("{grouped} attempts {}", told(selection));
-    let left_out = [
-        (from_own_records, "answered from the own records of a server"),
-        (later_looks, "later looks at the same key (see --by probe)"),
-    ];
-    for (count, what) in left_out.into_iter().filter(|(count, _)| *count > 0) {
-        told += &format!("; {count} left out: {what}");
-    }
-    told
+    parsec_show::selected::used(&told(selection), looked)
 }
 
 /// What was selected, in words.
 pub(crate) fn told(selection: &Selection) -> String {
-    let mut told = match (selection.since, selection.until) {
-        (None, None) => "at any time".to_owned(),
-        (Some(since), None) => format!("since {}", shown(since)),
-        (None, Some(until)) => format!("until {}", shown(until)),
-        (Some(since), Some(until)) => format!("from {} to {}", shown(since), shown(until)),
-    };
-    if !selection.fleets.is_empty() {
-        let fleets: Vec<_> = selection.fleets.iter().map(|fleet| fleet.as_str()).collect();
-        told += &format!(", fleet {}", fleets.join(" or "));
-    }
-    if !selection.regions.is_empty() {
-        told += &format!(", region {}", selection.regions.join(" or "));
-    }
-    if let Some(kind) = selection.kind {
-        told += &format!(", {kind} only");
-    }
-    told
-}
-
-pub(crate) fn shown(moment: DateTime<Utc>) -> String {
-    moment.format("%F %H:%M UTC").to_string()
+    let fleets = selection.fleets.iter().map(|fleet| fleet.as_str()).collect();
+    let regions = selection.regions.iter().map(String::as_str).collect();
+    parsec_show::selected::selected(
+        (selection.since, selection.until),
+        &[("fleet", fleets), ("region", regions)],
+        selection.kind,
+    )
 }

@@ -6,9 +6,9 @@ use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use parsec_measure::When;
 use parsec_settings::PruneConfig;
+use parsec_show::selected::moment;
 use parsec_store::{OldRows, PrunedTable, Pruning};
 
-use crate::results::shown;
 use parsec_output as output;
 
 /// Counts what is old, and deletes it.
@@ -28,9 +28,9 @@ pub async fn run(config: PruneConfig) -> anyhow::Result<ExitCode> {
         output::line(&told(table, old, config.delete))?;
     }
     let what = match (any, config.delete) {
-        (false, _) => format!("nothing is older than {}", shown(before)),
-        (true, false) => format!("nothing was deleted: `--yes` deletes what is older than {}", shown(before)),
-        (true, true) => format!("deleted what was older than {}", shown(before)),
+        (false, _) => format!("nothing is older than {}", moment(before)),
+        (true, false) => format!("nothing was deleted: `--yes` deletes what is older than {}", moment(before)),
+        (true, true) => format!("deleted what was older than {}", moment(before)),
     };
     output::note(&what);
     Ok(ExitCode::SUCCESS)
@@ -60,7 +60,7 @@ fn told(table: PrunedTable, old: OldRows, deleted: bool) -> String {
     let also = table.takes_along().map_or_else(String::new, |other| format!(", with their {other}"));
     let verb = if deleted { "deleted" } else { "old" };
     match old.oldest {
-        Some(oldest) => format!("{name}: {} rows {verb}, the oldest of {}{also}", old.rows, shown(oldest)),
+        Some(oldest) => format!("{name}: {} rows {verb}, the oldest of {}{also}", old.rows, moment(oldest)),
         None => format!("{name}: no row is old"),
     }
 }

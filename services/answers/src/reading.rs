@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use parsec_measure::{
-    ArchivedNode, ArchivedOperation, AttemptId, IdPart, NodeId, SampledOperation, StoredOperation, Trace,
-};
+use parsec_measure::{ArchivedNode, ArchivedOperation, IdPart, NodeId, SampledOperation, StoredOperation, Trace};
 use parsec_results::Spending;
 use parsec_settings::DatabaseConfig;
-use parsec_store::{MAX_MEANT, Selection, StoreConfig, TRACES_AT_ONCE, Traces};
+use parsec_store::{MAX_MEANT, Selection, StoreConfig, Traces};
 
 /// A database with traces.
 pub(crate) struct Kept {
@@ -73,21 +71,9 @@ impl Kept {
     pub(crate) async fn with_traces(
         &self,
         selection: &Selection,
-        mut each: impl FnMut(&SampledOperation, Option<Option<Trace>>),
+        each: impl FnMut(&SampledOperation, Option<Option<Trace>>),
     ) -> anyhow::Result<()> {
-        let mut after = None;
-        loop {
-            let page = self.traces.sampled(selection, after).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some(last.operation.id);
-            let (kept, others): (Vec<_>, Vec<_>) = page.iter().partition(|sampled| sampled.why_kept.is_some());
-            others.into_iter().for_each(|sampled| each(sampled, None));
-            for some in kept.chunks(TRACES_AT_ONCE) {
-                let ids: Vec<AttemptId> = some.iter().map(|sampled| sampled.operation.id).collect();
-                let traces = self.traces.traces(&ids).await?;
-                some.iter().zip(traces).for_each(|(sampled, (_, trace))| each(sampled, Some(trace)));
-            }
-        }
+        Ok(parsec_store::each_traced(self.traces.as_ref(), selection, each).await?)
     }
 
     /// The one operation that is meant.

@@ -10,7 +10,7 @@ use parsec_results::statistics::Comparison;
 use parsec_results::{Dimension, Group, Grouping, Records, Spending};
 use parsec_settings::{ReportConfig, ReportFormat, Side};
 use parsec_show::chart::Times;
-use parsec_show::compared::Pairs;
+use parsec_show::compared::{Pairs, Question, pairs};
 use parsec_show::report::{Measurements, report};
 use parsec_show::spent::not_asked;
 use parsec_show::words;
@@ -20,7 +20,7 @@ use crate::incidents;
 use crate::kept::Place;
 use crate::measured::{Reader, selected, used};
 use crate::reading::Kept;
-use crate::results::{self, Question, pairs};
+use crate::results;
 use parsec_output as output;
 
 /// What a report is about unless it is told otherwise: a week.

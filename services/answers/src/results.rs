@@ -7,15 +7,15 @@ use std::process::ExitCode;
 use anyhow::bail;
 use chrono::{DateTime, Utc};
 use parsec_measure::{ArchivedOperation, OperationKind, Share};
-use parsec_results::statistics::{self, Comparison, Sample};
+use parsec_results::statistics::{Comparison, Sample};
 use parsec_results::{Dimension, Grouping, RecordGroup, Records};
 use parsec_settings::{CompareConfig, CompareFormat, Half, Place, ResultsConfig, ResultsFormat, Side};
-use parsec_show::compared::{Pair, Pairs};
+use parsec_show::compared::{Pairs, pairs};
 use parsec_show::failures;
 use parsec_show::groups::Groups;
 use parsec_store::{Archive, Selection};
 
-pub(crate) use crate::measured::{Reader, selected, shown, told, used};
+pub(crate) use crate::measured::{Reader, selected, told, used};
 use crate::measured::{Source, settled};
 use parsec_output as output;
 
@@ -195,28 +195,6 @@ pub(crate) fn paired([name_a, name_b]: [String; 2], a: Named, mut b: Named, how:
     }
     let asked = both.iter().map(|(common, kind, a, b)| (common.clone(), *kind, *a, b)).collect();
     Ok(Pairs { names: (name_a.clone(), name_b.clone()), pairs: pairs(asked, how) })
-}
-
-/// Two samples of one kind, with what they have in common: is the second another than the first?
-pub(crate) type Question<'a> = (String, OperationKind, &'a Sample, &'a Sample);
-
-/// The answers to questions that are asked at once, so that their number is accounted for, in their order.
-pub(crate) fn pairs(asked: Vec<Question<'_>>, how: Comparison) -> Vec<Pair> {
-    // One that only one of the two has says nothing of the difference.
-    let in_common = |(_, _, a, b): &Question<'_>| (a.in_strata_of(b), b.in_strata_of(a));
-    let samples: Vec<_> = asked.iter().map(in_common).collect();
-    let compared = statistics::compare(&samples.iter().map(|(a, b)| (a, b)).collect::<Vec<_>>(), how);
-    let due = |sample: &Sample| sample.counts().due;
-    let answered = asked.into_iter().zip(samples).zip(compared);
-    answered
-        .map(|(((common, kind, a, b), samples), compared)| Pair {
-            common,
-            kind,
-            left_out: due(a) + due(b) - due(&samples.0) - due(&samples.1),
-            samples,
-            compared: compared.map_err(|error| error.to_string()),
-        })
-        .collect()
 }
 
 /// What stands on one side of a comparison, and which rows that is.

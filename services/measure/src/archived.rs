@@ -52,6 +52,8 @@ pub struct ArchivedRounds {
     pub played: BTreeMap<Option<RoundOutcome>, u64>,
     /// How many were left out, because an earlier one took too long.
     pub skipped: u64,
+    /// How many more have rows that this version cannot read.
+    pub unread: u64,
 }
 
 /// How many peers were given a record.

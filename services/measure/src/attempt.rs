@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AttemptId, Fleet, FleetGroup, FollowUp, Measured, NodeId, OperationKind, RoundId, SchedulerId, UnknownName, WhyKept,
+    AttemptId, FleetGroup, FollowUp, Measured, NodeId, OperationKind, RoundId, SchedulerId, UnknownName, WhyKept,
 };
 
 /// One attempt to publish or to find, whatever became of it.
@@ -71,8 +71,8 @@ pub struct StoredOperation {
     pub peer_id: String,
     /// The region of that node.
     pub region: String,
-    /// Its fleet.
-    pub fleet: Fleet,
+    /// Its fleet, as its row has it: others write such rows, too.
+    pub fleet: String,
     /// What became of a publication in the end, if that is known yet.
     pub follow_up: Option<FollowUp>,
 }

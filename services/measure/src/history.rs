@@ -13,6 +13,8 @@ pub struct History {
     pub attempts: Vec<NotedAttempt>,
     /// Servers that were there at some time.
     pub servers: Vec<ServerLife>,
+    /// How many rounds have rows that this version cannot read.
+    pub unread_rounds: usize,
 }
 
 /// An attempt, and when its row was written.

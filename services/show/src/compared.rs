@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, Table};
 use parsec_measure::OperationKind;
-use parsec_results::statistics::{Compared, Figure, Interval, Sample, Verdict};
+use parsec_results::statistics::{self, Compared, Comparison, Figure, Interval, Sample, Verdict};
 use serde_json::{Value, json};
 
 use crate::words::times;
@@ -38,6 +38,28 @@ pub struct Pairs {
     pub names: (String, String),
     /// In the order in which they are shown.
     pub pairs: Vec<Pair>,
+}
+
+/// Two samples of one kind, with what they have in common: is the second another than the first?
+pub type Question<'a> = (String, OperationKind, &'a Sample, &'a Sample);
+
+/// The answers to questions that are asked at once, so that their number is accounted for, in their order.
+pub fn pairs(asked: Vec<Question<'_>>, how: Comparison) -> Vec<Pair> {
+    // One that only one of the two has says nothing of the difference.
+    let in_common = |(_, _, a, b): &Question<'_>| (a.in_strata_of(b), b.in_strata_of(a));
+    let samples: Vec<_> = asked.iter().map(in_common).collect();
+    let compared = statistics::compare(&samples.iter().map(|(a, b)| (a, b)).collect::<Vec<_>>(), how);
+    let due = |sample: &Sample| sample.counts().due;
+    let answered = asked.into_iter().zip(samples).zip(compared);
+    answered
+        .map(|(((common, kind, a, b), samples), compared)| Pair {
+            common,
+            kind,
+            left_out: due(a) + due(b) - due(&samples.0) - due(&samples.1),
+            samples,
+            compared: compared.map_err(|error| error.to_string()),
+        })
+        .collect()
 }
 
 impl Pairs {

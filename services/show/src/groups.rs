@@ -122,8 +122,12 @@ pub fn rounds(rounds: &ArchivedRounds) -> String {
     let outcome = |outcome: Option<RoundOutcome>| outcome.map_or("without an end", RoundOutcome::as_str);
     let played: Vec<_> = rounds.played.iter().map(|(ended, count)| format!("{count} {}", outcome(*ended))).collect();
     let all: u64 = rounds.played.values().sum();
+    let unread = match rounds.unread {
+        0 => String::new(),
+        some => format!("; {some} more have rows that this version cannot read"),
+    };
     format!(
-        "{} rounds were due: {} left out because an earlier one took too long, {all} begun{}{}",
+        "{} rounds were due: {} left out because an earlier one took too long, {all} begun{}{}{unread}",
         all + rounds.skipped,
         rounds.skipped,
         if played.is_empty() { "" } else { ": " },
@@ -230,7 +234,7 @@ mod tests {
     #[test]
     fn rounds_are_told_by_what_became_of_them() {
         let played = [(None, 1), (Some(RoundOutcome::Complete), 40), (Some(RoundOutcome::TooFewNodes), 2)].into();
-        let told = rounds(&ArchivedRounds { played, skipped: 3 });
+        let told = rounds(&ArchivedRounds { played, skipped: 3, unread: 0 });
         let expected = "46 rounds were due: 3 left out because an earlier one took too long, 43 begun: 1 without an end, 40 complete, 2 too_few_nodes";
         assert_eq!(told, expected);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use comfy_table::Table;
-use parsec_measure::{ACTIVE_WITHIN, OutcomeClass, written_duration};
+use parsec_measure::{ACTIVE_WITHIN, History, OutcomeClass, written_duration};
 use parsec_results::incidents::{FALSE_ALARMS, Incident, Incidents, Lost, Place, What};
 use parsec_results::statistics::Quantile;
 use serde_json::{Value, json};
@@ -93,12 +93,14 @@ pub fn document(found: &Incidents) -> Value {
     found.incidents.iter().map(object).collect()
 }
 
-/// Each incident with when, what and where, in words.
-pub(crate) fn told(found: &Incidents) -> impl Iterator<Item = (&Incident, [String; 3])> {
-    found
-        .incidents
-        .iter()
-        .map(|incident| (incident, [when(incident), sentence(&incident.what), place(&incident.place)]))
+/// What could not be read of it, in words; empty if there is nothing.
+pub fn unread(history: &History) -> String {
+    match history.unread_rounds {
+        0 => String::new(),
+        some => {
+            format!("; {} that this version cannot read", words::count(some, "round has a row", "rounds have rows"))
+        }
+    }
 }
 
 /// What was judged, and how often it would be wrong.

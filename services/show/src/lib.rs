@@ -14,7 +14,7 @@
 //! - [`incidents`]: what happened; [`findings`]: what a deployment lacks
 //! - [`checked`]: limits, and whether they were kept, also as `junit` and for GitHub
 //! - `verdicts`: groups compared with one of them, a sentence each
-//! - [`words`]: numbers in words
+//! - [`selected`]: which measurements were asked for; [`words`]: numbers in words
 //! - [`Look`]: what the terminal can show
 
 pub mod bench;
@@ -37,6 +37,7 @@ mod records;
 pub mod report;
 mod requests;
 pub mod rounds;
+pub mod selected;
 pub mod sentences;
 pub mod side_by_side;
 pub mod spent;

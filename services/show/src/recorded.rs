@@ -83,7 +83,7 @@ fn heading(StoredOperation { attempt, region, fleet, .. }: &StoredOperation) -> 
         class: attempt.result.class,
         error: attempt.result.error.clone(),
         duration: attempt.result.duration,
-        fleet: Some(fleet.to_string()),
+        fleet: Some(fleet.clone()),
         region: Some(region.clone()),
     }
 }
@@ -150,7 +150,7 @@ pub(crate) mod testing {
             why_kept: Some(WhyKept::Failed),
         };
         let (peer_id, region) = ("QmSelf".to_owned(), "eu-central-1".to_owned());
-        StoredOperation { attempt, peer_id, region, fleet: "default".parse().unwrap(), follow_up: None }
+        StoredOperation { attempt, peer_id, region, fleet: "default".to_owned(), follow_up: None }
     }
 }
 

@@ -88,7 +88,7 @@ pub fn text(a: &StoredOperation, b: &StoredOperation) -> String {
     rows.words("operation", |side| side.operation.attempt.kind.to_string(), (&a, &b));
     rows.words("outcome", |side| side.operation.attempt.result.class.to_string(), (&a, &b));
     rows.words("started", |side| side.operation.attempt.started.format("%F %T").to_string(), (&a, &b));
-    rows.words("fleet", |side| side.operation.fleet.to_string(), (&a, &b));
+    rows.words("fleet", |side| side.operation.fleet.clone(), (&a, &b));
     rows.words("region", |side| side.operation.region.clone(), (&a, &b));
     let strategy = |side: &Side<'_>| side.trace.map_or("no trace", |trace| trace.strategy.as_str()).to_owned();
     rows.words("strategy", strategy, (&a, &b));

@@ -7,11 +7,13 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
 use parsec_measure::{AttemptId, NodeId, NotedAttempt, Round, SeenServer, ServerLife};
+use uuid::Uuid;
 
 use crate::archive::operation_columns;
 use crate::columns::Key;
 use crate::connection::AsyncSqliteConnection;
 use crate::history::{HistoryAttempt, HistoryRound, MAX_NAME_CHARS, history_round_columns};
+use crate::lines::{POSTGRES, SQLITE};
 use crate::selection::{Selected, is_selected};
 use crate::session::Session;
 use crate::{Chronicle, Selection, StoreError, Traces};
@@ -28,14 +30,34 @@ pub trait Glance: Traces + Chronicle {
     /// The servers that have started or been heard of since then, the newest first; all if no time is given.
     async fn servers(&self, since: Option<DateTime<Utc>>) -> Result<Vec<SeenServer>, StoreError>;
     /// The rounds that began last, the newest first, at most [`MAX_GLANCED`].
-    async fn newest_rounds(&self, limit: u32) -> Result<Vec<Round>, StoreError>;
+    async fn newest_rounds(&self, limit: u32) -> Result<Glanced<Round>, StoreError>;
     /// The selected attempts that began last, the newest first, at most [`MAX_GLANCED`]: of those with identities before `before`.
     async fn newest_attempts(
         &self,
         selection: &Selection,
         before: Option<AttemptId>,
         limit: u32,
-    ) -> Result<Vec<NotedAttempt>, StoreError>;
+    ) -> Result<Glanced<NotedAttempt>, StoreError>;
+}
+
+/// Rows of one kind. One that somebody else has written, or a newer version, takes none of the others away.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Glanced<T> {
+    /// Those that can be read.
+    pub rows: Vec<T>,
+    /// How many cannot.
+    pub unread: usize,
+    /// The identity of the last one, whether it can be read or not.
+    pub last: Option<Uuid>,
+}
+
+impl<T> Glanced<T> {
+    /// Reads rows as they stand in the table.
+    pub(crate) fn of<R>(found: Vec<R>, key: impl Fn(&R) -> Key, read: impl Fn(R) -> Result<T, StoreError>) -> Self {
+        let (count, last) = (found.len(), found.last().map(|row| key(row).0));
+        let rows: Vec<T> = found.into_iter().filter_map(|row| read(row).ok()).collect();
+        Self { unread: count - rows.len(), rows, last }
+    }
 }
 
 /// A row of `nodes_ecs`, as far as people want to see it.
@@ -65,18 +87,15 @@ pub(crate) trait GlanceQueries: Send {
     ) -> impl Future<Output = QueryResult<Vec<HistoryAttempt>>> + Send;
 }
 
-/// A member of the column `dependencies`: JSON that others may have written, too.
-fn member(name: &str) -> diesel::expression::SqlLiteral<Nullable<Text>> {
-    sql(&format!("dependencies->>'{name}'"))
-}
-
 macro_rules! implement_glance_queries {
-    (for $connection:ty, on $schema:ident) => {
+    (for $connection:ty, on $schema:ident, in $dialect:ident) => {
         const _: () = {
             use parsec_schema::$schema::{nodes_ecs, operations, rounds};
 
             impl GlanceQueries for $connection {
                 async fn seen_servers(&mut self, since: DateTime<Utc>) -> QueryResult<Vec<ServerRow>> {
+                    // JSON that others may have written, too.
+                    let said = |name| sql::<Nullable<Text>>(&($dialect.member)("nodes_ecs.dependencies", name));
                     let heard = nodes_ecs::last_heartbeat.is_not_null().and(nodes_ecs::last_heartbeat.ge(Some(since)));
                     nodes_ecs::table
                         .filter(nodes_ecs::created_at.ge(since).nullable().or(heard))
@@ -90,9 +109,9 @@ macro_rules! implement_glance_queries {
                             nodes_ecs::created_at,
                             nodes_ecs::last_heartbeat,
                             nodes_ecs::offline_since,
-                            member("strategy"),
-                            member("network"),
-                            member("version"),
+                            said("strategy"),
+                            said("network"),
+                            said("version"),
                         ))
                         .load(self)
                         .await
@@ -128,8 +147,8 @@ macro_rules! implement_glance_queries {
     };
 }
 
-implement_glance_queries!(for Session, on postgres);
-implement_glance_queries!(for AsyncSqliteConnection, on sqlite);
+implement_glance_queries!(for Session, on postgres, in POSTGRES);
+implement_glance_queries!(for AsyncSqliteConnection, on sqlite, in SQLITE);
 
 impl ServerRow {
     /// In the terms of the domain.
@@ -144,8 +163,8 @@ impl ServerRow {
             last_heartbeat: self.heartbeat,
             offline_since: self.offline,
         };
-        let [strategy, network, version] =
-            [self.strategy, self.network, self.version].map(|text| text.as_deref().map(name));
+        let [strategy, network, version] = [self.strategy, self.network, self.version]
+            .map(|text| text.as_deref().filter(|text| !text.is_empty()).map(name));
         SeenServer { life, strategy, network, version }
     }
 }

@@ -68,7 +68,7 @@ pub use datasets::{Dataset, DatasetPage, PageEnd};
 pub use diagnosis::Diagnosis;
 pub use dry_run::DryRun;
 pub use error::StoreError;
-pub use glance::{Glance, MAX_GLANCED};
+pub use glance::{Glance, Glanced, MAX_GLANCED};
 pub use history::{Chronicle, MAX_HISTORY_ROWS};
 pub use migrated::{Migrated, SchemaVersion, migration_script};
 pub use port::{PortTooHigh, ServerPort};
@@ -81,7 +81,7 @@ pub use spool::{
     SpoolDepth, SpoolError, SpoolLimits, SpoolState, Spooling, inspect, replay,
 };
 pub use store::{ClaimChecks, MAX_RECENT_SCHEDULERS, NewNode, NodeFollowUp, Row, Store};
-pub use traced::{Listing, MAX_LISTED_OPERATIONS, MAX_MEANT, Order, TRACES_AT_ONCE, Traces};
+pub use traced::{Listing, MAX_LISTED_OPERATIONS, MAX_MEANT, Order, TRACES_AT_ONCE, Traces, each_traced};
 
 use chrono::{DateTime, Utc};
 use detached::{Backend, Detached};

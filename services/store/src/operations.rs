@@ -222,8 +222,7 @@ impl OperationRow {
             result: self.figures.of(result),
             why_kept: self.why_kept.map(|why| name(id, &why)).transpose()?,
         };
-        let fleet = name(id, &self.fleet)?;
-        Ok(StoredOperation { attempt, peer_id: self.peer_id, region: self.region, fleet, follow_up: None })
+        Ok(StoredOperation { attempt, peer_id: self.peer_id, region: self.region, fleet: self.fleet, follow_up: None })
     }
 }
 

@@ -76,6 +76,31 @@ pub trait Traces: Archive {
     async fn whole(&self, id: AttemptId) -> Result<Option<StoredOperation>, StoreError>;
 }
 
+/// Hands over each of the selected operations, and its trace if that was kept: none in it if it cannot be read. Only a few traces are in memory
+/// at once.
+///
+/// # Errors
+/// As with [`Traces::sampled`].
+pub async fn each_traced(
+    traces: &dyn Traces,
+    selection: &Selection,
+    mut each: impl FnMut(&SampledOperation, Option<Option<Trace>>),
+) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let page = traces.sampled(selection, after).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.operation.id);
+        let (kept, others): (Vec<_>, Vec<_>) = page.iter().partition(|sampled| sampled.why_kept.is_some());
+        others.into_iter().for_each(|sampled| each(sampled, None));
+        for some in kept.chunks(TRACES_AT_ONCE) {
+            let ids: Vec<AttemptId> = some.iter().map(|sampled| sampled.operation.id).collect();
+            let found = traces.traces(&ids).await?;
+            some.iter().zip(found).for_each(|(sampled, (_, trace))| each(sampled, Some(trace)));
+        }
+    }
+}
+
 /// A row of `operations`, the scheduler, whether its effort is told, whether it has a trace, and why that was kept.
 pub(crate) type SampledRow = (OperationRow, i32, bool, bool, Option<String>);
 

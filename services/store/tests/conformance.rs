@@ -62,6 +62,7 @@ promises! {
     history {
         what_happened_is_read_back,
         the_newest_is_seen_at_a_glance,
+        what_others_wrote_oddly_takes_nothing_else_away,
         a_database_is_diagnosed_without_a_change,
     }
     schema {

@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, reason = "each of the test programs that share this folder uses a part of it")]
 
 mod dht;
+mod glance;
 mod run;
 mod servers;
 mod spool;
@@ -21,6 +22,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 pub(crate) use dht::{BeReady, FakeDht, MockDht, MockServers, Records};
+pub(crate) use glance::FakeGlance;
 pub(crate) use run::Run;
 pub(crate) use servers::{FakeServers, Finds, How, LIAR, Question, STRANGER};
 pub(crate) use spool::{DiskMood, FakeDisk};

@@ -9,6 +9,7 @@ use parsec_actors::serving::gateway::Gateway;
 use parsec_actors::serving::heartbeat::Heartbeat;
 use parsec_actors::serving::verifier::Verifier;
 use parsec_actors::telemetry::Telemetry;
+use parsec_actors::viewing::archive::Archive;
 use tokio::time::sleep;
 
 use super::millis;
@@ -68,4 +69,4 @@ macro_rules! runs {
     )*};
 }
 
-runs!(DhtNode, Heartbeat, Verifier, Gateway, Recorder, Telemetry, Scheduler, Fleet);
+runs!(Archive, DhtNode, Heartbeat, Verifier, Gateway, Recorder, Telemetry, Scheduler, Fleet);

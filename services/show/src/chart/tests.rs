@@ -17,7 +17,7 @@ fn start() -> DateTime<Utc> {
 
 fn played() -> ArchivedRounds {
     let played = [(Some(RoundOutcome::Complete), 40), (Some(RoundOutcome::TooFewNodes), 2), (None, 1)].into();
-    ArchivedRounds { played, skipped: 3 }
+    ArchivedRounds { played, skipped: 3, unread: 0 }
 }
 
 /// What checks of records of all ages saw: the older, the fewer peers have them.

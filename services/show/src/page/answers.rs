@@ -1,21 +1,24 @@
 //! What is said of two fleets, of peers, of a stretch of time, and of one operation.
 
-use comfy_table::Table;
-use maud::{Markup, PreEscaped, html};
-use parsec_measure::StoredOperation;
-use parsec_results::explain;
+use maud::{Markup, html};
+use parsec_measure::{OperationKind, StoredOperation, harmless};
 use parsec_results::incidents::Incidents;
-use parsec_results::phases::phases;
+use parsec_results::{Named as Group, Spent, explain};
 
 use super::{section, table};
 use crate::chart::{self, Named, Times};
 use crate::compared::Pairs;
 use crate::peers::PeerTable;
-use crate::report::{Part, judged, part};
-use crate::{Look, incidents, recorded, sentences::sentences, waterfall, words};
+use crate::report::{Part, judged, part, waterfall};
+use crate::sentences::sentences;
+use crate::spent::unknown;
+use crate::{Look, incidents, recorded, words};
 
-/// How wide a waterfall is: letters that fit on a desk, and scroll on a telephone.
-const WATERFALL: Look = Look { width: 130, colour: false };
+/// How wide the text of an operation is: letters that fit on a desk, and scroll on a telephone.
+const TEXT: Look = Look { width: 130, colour: false };
+
+/// How much of a stranger's text is shown: errors are sentences.
+const MAX_TEXT_CHARS: usize = 1_024;
 
 /// Two groups against each other.
 pub fn comparison(pairs: &Pairs) -> String {
@@ -34,6 +37,26 @@ pub fn comparison(pairs: &Pairs) -> String {
         }
     };
     section("compared", &format!("{b} against {a}"), &inside).into_string()
+}
+
+/// What the time went to, fleet by fleet.
+pub fn spent(groups: &[Group<Spent>]) -> String {
+    let of_kind = |kind: OperationKind| {
+        let of_kind = groups.iter().filter(move |(_, of, _)| *of == kind);
+        let name = |common: &[String]| common.first().cloned().unwrap_or_default();
+        of_kind.filter_map(move |(common, _, spent)| Some((name(common), spent.as_ref().ok()?))).collect::<Vec<_>>()
+    };
+    let inside = html! {
+        @for kind in OperationKind::ALL {
+            @let of_kind = of_kind(kind);
+            @let named: Vec<_> = of_kind.iter().map(|(name, spent)| (name.as_str(), *spent)).collect();
+            @if !named.is_empty() {
+                (part(&Part::Chart(chart::spent(&format!("{}: what the time went to", words::plural(kind)), &named))))
+            }
+        }
+        @for sentence in unknown(groups) { p { (sentence) "." } }
+    };
+    section("spent", "What the time went to", &inside).into_string()
 }
 
 /// The peers that cost most.
@@ -59,9 +82,9 @@ fn list(found: &Incidents) -> Markup {
         div class="wide" tabindex="0" role="region" aria-label="Incidents" {
             table {
                 caption { "Incidents, in the order in which they began" }
-                thead { tr { @for head in ["When", "What", "Where", "Attempts"] { th scope="col" { (head) } } } }
+                thead { tr { @for head in incidents::HEADS { th scope="col" { (head) } } } }
                 tbody {
-                    @for (incident, [when, what, place]) in incidents::told(found) {
+                    @for (incident, [when, what, place, _]) in found.incidents.iter().zip(incidents::rows(found)) {
                         tr {
                             th scope="row" { (when) } td { (what) } td { (place) }
                             td {
@@ -89,7 +112,7 @@ pub fn operation(of: &StoredOperation) -> String {
         ("Took", words::duration(attempt.result.duration)),
         ("Started", attempt.started.format("%F %T%.3f").to_string()),
         ("Due", attempt.due.format("%F %T%.3f").to_string()),
-        ("Fleet", of.fleet.to_string()),
+        ("Fleet", of.fleet.clone()),
         ("Region", of.region.clone()),
         ("Server", of.peer_id.clone()),
         ("Key", attempt.cid.clone()),
@@ -102,49 +125,16 @@ pub fn operation(of: &StoredOperation) -> String {
             @if trace.is_some() { ", " a download href=(format!("/api/v1/operations/{id}/perfetto")) { "trace for ui.perfetto.dev" } }
         }
         div class="wide" tabindex="0" role="region" aria-label="What it was" {
-            table { tbody { @for (name, value) in about { tr { th scope="row" { (name) } td { (value) } } } } }
+            table { tbody { @for (name, value) in about { tr { th scope="row" { (name) } td { (harmless(&value, MAX_TEXT_CHARS)) } } } } }
         }
         @match trace {
             None => p { "Its trace was not kept, or has been pruned: what it did request by request is not known." },
             Some(trace) => {
                 (section("explanation", "What its time went to", &part(&Part::List(sentences(&explain(trace))))))
-                (section("waterfall", "Request by request", &html! {
-                    pre tabindex="0" role="img" aria-label="A waterfall of the requests; the table below says the same" { (waterfall::waterfall(trace, WATERFALL)) }
-                    (requests(of))
-                }))
+                (section("waterfall", "Request by request", &html! { @if let Some(chart) = waterfall(of) { (part(&Part::Chart(chart))) } }))
             }
         }
-        details { summary { "As the command line shows it" } pre tabindex="0" { (recorded::text(of, WATERFALL)) } }
+        details { summary { "As the command line shows it" } pre tabindex="0" { (recorded::text(of, TEXT)) } }
     }
     .into_string()
-}
-
-fn requests(of: &StoredOperation) -> Markup {
-    let Some(trace) = of.attempt.result.trace.as_deref() else { return PreEscaped(String::new()) };
-    let mut rows = Table::new();
-    rows.set_header([
-        "#",
-        "named by",
-        "hop",
-        "common bits",
-        "peer",
-        "request",
-        "asked",
-        "queued",
-        "dial",
-        "open",
-        "wait",
-        "end",
-        "agent",
-    ]);
-    for (index, request) in trace.requests.iter().enumerate() {
-        let end = request.ended.unwrap_or(trace.returned);
-        let spent = phases(request, end).map(|(_, span)| words::duration(span.length()));
-        let by = request.named_by.map_or_else(|| "table".to_owned(), |by| by.to_string());
-        let first = [index.to_string(), by, request.hop.to_string(), request.common_prefix.to_string()];
-        let who = [words::peer(&request.peer).to_owned(), request.kind.to_string(), words::duration(request.asked)];
-        let last = [request.end.as_str().replace('_', " "), request.agent.clone().unwrap_or_else(|| "–".to_owned())];
-        rows.add_row(first.into_iter().chain(who).chain(spent).chain(last));
-    }
-    table("Its requests, each with its phases", &rows)
 }

@@ -1,6 +1,6 @@
 //! What can be chosen. It stands in the address, so that a view can be shared.
 
-use maud::{Markup, html};
+use maud::html;
 
 use super::Place;
 
@@ -33,7 +33,7 @@ pub struct Field {
 }
 
 /// A form that leads to the same page with other parameters.
-pub fn form(place: Place, choices: &[Choice], fields: &[Field]) -> Markup {
+pub fn form(place: Place, choices: &[Choice], fields: &[Field]) -> String {
     html! {
         form action=(place.path()) method="get" role="search" aria-label="What is shown" {
             @for choice in choices {
@@ -60,4 +60,5 @@ pub fn form(place: Place, choices: &[Choice], fields: &[Field]) -> Markup {
             button type="submit" { "Show" }
         }
     }
+    .into_string()
 }

@@ -59,7 +59,7 @@ pub struct Frame<'a> {
     /// After how many seconds the page asks again by itself: its content is still being counted.
     pub again_after: Option<u32>,
     /// What can be chosen.
-    pub form: Option<Markup>,
+    pub form: Option<String>,
     /// Where the same stands for programs.
     pub document: Option<&'a str>,
     /// When the content was counted, in words.
@@ -90,7 +90,7 @@ pub fn whole(frame: &Frame<'_>, content: &str) -> String {
                 p id="state" role="status" class="notice" hidden[frame.notice.is_none()] { (frame.notice.unwrap_or_default()) }
                 main id="main" tabindex="-1" data-live[frame.place == Some(Place::Overview)] {
                     h1 { (name) }
-                    @if let Some(form) = &frame.form { (form) }
+                    @if let Some(form) = &frame.form { (PreEscaped(form)) }
                     (PreEscaped(content))
                 }
                 footer {

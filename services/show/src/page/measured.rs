@@ -12,21 +12,13 @@ use super::{section, table};
 use crate::chart::{self, Cell, Named, Period, Times};
 use crate::groups::{self, Groups};
 use crate::report::{Part, part, tiles};
+use crate::words;
 
 /// How many groups a chart shows at most: more cannot be told apart.
 const MAX_SERIES: usize = 6;
 
 /// How many charts of one sort stand on a page.
 const MAX_CHARTS: usize = 12;
-
-const KINDS: [OperationKind; 2] = [OperationKind::Provide, OperationKind::Retrieve];
-
-fn plural(kind: OperationKind) -> &'static str {
-    match kind {
-        OperationKind::Provide => "Publications",
-        OperationKind::Retrieve => "Lookups",
-    }
-}
 
 fn of_kind(groups: &[Group], kind: OperationKind) -> impl Iterator<Item = &Group> {
     groups.iter().filter(move |group| group.kind == kind)
@@ -37,7 +29,7 @@ pub fn by_fleet(of: &[Group], times: Times) -> String {
     let glance = html! {
         p { "Quantiles of all due attempts with their 95 % intervals. What n does not carry is not shown." }
         @for group in of {
-            h3 { (plural(group.kind)) " of " (group.common.join(" ")) }
+            h3 { (words::plural(group.kind)) " of " (group.common.join(" ")) }
             (part(&Part::Tiles(tiles(group, None))))
         }
     };
@@ -47,15 +39,15 @@ pub fn by_fleet(of: &[Group], times: Times) -> String {
         let drawn = &groups[..groups.len().min(MAX_SERIES)];
         html! {
             @if !drawn.is_empty() {
-                (part(&Part::Chart(chart::ecdf(&format!("{}: the share that was done after a time", plural(kind)), drawn, times))))
-                (part(&Part::Chart(chart::boxes(&format!("{}: how times spread", plural(kind)), &groups))))
+                (part(&Part::Chart(chart::ecdf(&format!("{}: the share that was done after a time", words::plural(kind)), drawn, times))))
+                (part(&Part::Chart(chart::boxes(&format!("{}: how times spread", words::plural(kind)), &groups))))
             }
             @if left_out > 0 { p { (left_out) " more fleets are not drawn as lines: choose some of them." } }
         }
     };
     html! {
         (section("figures", "At a glance", &glance))
-        (section("distributions", "How long it took", &html! { @for kind in KINDS { (charts(kind)) } }))
+        (section("distributions", "How long it took", &html! { @for kind in OperationKind::ALL { (charts(kind)) } }))
     }
     .into_string()
 }
@@ -79,13 +71,13 @@ pub fn by_region(of: Vec<Group>) -> (String, serde_json::Value) {
             .collect();
         html! {
             @if !cells.is_empty() {
-                (part(&Part::Chart(chart::heat(&format!("{}: the median by region and fleet", plural(kind)), 0.5, &cells))))
+                (part(&Part::Chart(chart::heat(&format!("{}: the median by region and fleet", words::plural(kind)), 0.5, &cells))))
             }
         }
     };
     let inside = html! {
         (table("Attempts by fleet, region and kind, with 95 % intervals", &groups.table(" ")))
-        @for kind in KINDS { (heat(kind)) }
+        @for kind in OperationKind::ALL { (heat(kind)) }
     };
     (section("regions", "By fleet and region", &inside).into_string(), groups.document())
 }
@@ -94,7 +86,7 @@ pub fn by_region(of: Vec<Group>) -> (String, serde_json::Value) {
 pub fn by_time(of: &[Group], length: TimeDelta) -> String {
     let unit = if length < TimeDelta::days(1) { "hour" } else { "day" };
     let mut charts = Vec::new();
-    for kind in KINDS {
+    for kind in OperationKind::ALL {
         let mut fleets: BTreeMap<&str, Vec<Period<'_>>> = BTreeMap::new();
         for group in of_kind(of, kind) {
             let [fleet, at] = &group.common[..] else { continue };
@@ -103,7 +95,7 @@ pub fn by_time(of: &[Group], length: TimeDelta) -> String {
         }
         for (fleet, mut periods) in fleets {
             periods.sort_by_key(|period| period.from);
-            let title = format!("{} of {fleet}, by {unit}", plural(kind));
+            let title = format!("{} of {fleet}, by {unit}", words::plural(kind));
             charts.push(chart::over_time(&title, &periods, length));
         }
     }

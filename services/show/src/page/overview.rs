@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use maud::{Markup, html};
-use parsec_measure::{ACTIVE_WITHIN, NotedAttempt, OutcomeClass, Round, RoundOutcome, SeenServer};
+use parsec_measure::{ACTIVE_WITHIN, NotedAttempt, OutcomeClass, Round, RoundOutcome, SeenServer, harmless};
 use serde_json::{Value, json};
 
 use super::section;
@@ -18,6 +18,9 @@ const ROUNDS: usize = 12;
 
 /// How many servers it lists, those in service first.
 const SERVERS: usize = 200;
+
+/// How much of a name is shown.
+const MAX_NAME_CHARS: usize = 128;
 
 /// An attempt with the place where it was made.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +44,8 @@ pub struct Overview {
     pub rounds: Vec<Round>,
     /// The newest attempts, the newest first.
     pub attempts: Vec<SeenAttempt>,
+    /// How many rows of rounds and attempts this version cannot read.
+    pub unread: usize,
 }
 
 /// How a server is.
@@ -90,6 +95,9 @@ impl Overview {
             (section("rounds", "Rounds", &self.rounds()))
             (section("servers", "Servers", &self.servers()))
             (section("latest", "Last attempts", &self.latest()))
+            @if self.unread > 0 {
+                p { (words::count(self.unread, "row is", "rows are")) " left out that this version cannot read." }
+            }
         }
         .into_string()
     }
@@ -101,6 +109,7 @@ impl Overview {
             "servers": self.servers.iter().map(|server| self.server(server)).collect::<Vec<_>>(),
             "rounds": self.rounds.iter().map(round).collect::<Vec<_>>(),
             "operations": self.attempts.iter().map(SeenAttempt::document).collect::<Vec<_>>(),
+            "unread_rows": self.unread,
         })
     }
 
@@ -192,10 +201,10 @@ impl Overview {
             tr {
                 th scope="row" title=(life.peer_id) { (life.id) " …" (words::peer(&life.peer_id)) }
                 td { (named(&life.fleet)) }
-                td { (life.region) }
+                td { (named(&life.region)) }
                 td class=(class) { (told) @if let Some(since) = life.offline_since { ", " (ago(since)) } }
                 td { (life.last_heartbeat.map_or_else(|| "never".to_owned(), ago)) }
-                @for text in [&server.strategy, &server.network, &server.version] { td { (text.as_deref().unwrap_or("–")) } }
+                @for text in [&server.strategy, &server.network, &server.version] { td { (text.as_deref().map_or_else(|| "–".to_owned(), named)) } }
             }
         }
     }
@@ -262,7 +271,7 @@ impl SeenAttempt {
                 td class=(if operation.class == OutcomeClass::Ok { "ok" } else { "bad" }) { (operation.class) }
                 td { (words::duration(operation.duration)) }
                 td { (named(&self.fleet)) }
-                td { (self.region) }
+                td { (named(&self.region)) }
             }
         }
     }
@@ -297,8 +306,8 @@ impl SeenAttempt {
             "kind": operation.kind.as_str(),
             "outcome": operation.class.as_str(),
             "took": words::duration(operation.duration),
-            "fleet": self.fleet,
-            "region": self.region,
+            "fleet": named(&self.fleet),
+            "region": named(&self.region),
         })
     }
 }
@@ -319,9 +328,9 @@ fn round(round: &Round) -> Value {
     })
 }
 
-/// A fleet that was given no name has none to show.
-fn named(fleet: &str) -> &str {
-    if fleet.is_empty() { "(no name)" } else { fleet }
+/// A name as far as it can be shown, whoever has written it; a fleet that was given none has none.
+fn named(name: &str) -> String {
+    if name.is_empty() { "(no name)".to_owned() } else { harmless(name, MAX_NAME_CHARS) }
 }
 
 fn shown(at: DateTime<Utc>) -> String {

@@ -14,15 +14,12 @@ mod sections;
 mod tests;
 mod tiles;
 
-<<<<<<< HEAD
-pub use measurements::Measurements;
-pub use sections::report;
-=======
 pub(crate) use html::{PAGE, part};
+pub use measurements::Measurements;
+pub(crate) use operations::waterfall;
 pub(crate) use sections::judged;
-pub use sections::{Measurements, report};
+pub use sections::report;
 pub(crate) use tiles::tiles;
->>>>>>> b44b3a5 (The archive: an actor that answers those who look at what was measured, and the pages it fills)
 
 use crate::chart::{Chart, Data};
 

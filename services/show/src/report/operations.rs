@@ -7,7 +7,7 @@ use parsec_results::{RecordGroup, Spent};
 use serde_json::json;
 
 use super::{Measurements, Part, Section};
-use crate::chart::{self, Data};
+use crate::chart::{self, Chart, Data};
 use crate::records::mean;
 use crate::spent::{counts, stands_for, unknown, weighed};
 use crate::{incidents, words};
@@ -48,14 +48,15 @@ pub(super) fn time(all: &Measurements) -> Section {
 
 /// The slowest operations, request by request.
 pub(super) fn slowest(all: &Measurements) -> Section {
-    let mut parts: Vec<Part> = all.slowest.iter().filter_map(drawn).collect();
+    let mut parts: Vec<Part> = all.slowest.iter().filter_map(waterfall).map(Part::Chart).collect();
     if parts.is_empty() {
         parts.push(Part::Text("No operation has a trace that could be drawn.".to_owned()));
     }
     Section { id: "slowest", heading: "The slowest operations".to_owned(), parts }
 }
 
-fn drawn(operation: &StoredOperation) -> Option<Part> {
+/// An operation request by request, with what it was.
+pub(crate) fn waterfall(operation: &StoredOperation) -> Option<Chart> {
     let StoredOperation { attempt, region, fleet, .. } = operation;
     let trace = attempt.result.trace.as_deref()?;
     let what = match attempt.kind {
@@ -66,7 +67,7 @@ fn drawn(operation: &StoredOperation) -> Option<Part> {
     let mut chart = chart::waterfall(&format!("{what} of {fleet} in {region}: {class} after {took}"), trace);
     let started = attempt.started.to_rfc3339_opts(SecondsFormat::Secs, true);
     chart.says += &format!(" Started {started}, operation {}.", attempt.id.0);
-    Some(Part::Chart(chart))
+    Some(chart)
 }
 
 /// Who was given records, and who had them later.

@@ -82,7 +82,7 @@ fn measurements(strange: &str) -> Measurements {
         slowest: vec![slow(), slow(), slow(), slow()],
         records: vec![],
         incidents: Err("it was not asked for".to_owned()),
-        rounds: ArchivedRounds { played: [(Some(RoundOutcome::Complete), 2_000)].into(), skipped: 3 },
+        rounds: ArchivedRounds { played: [(Some(RoundOutcome::Complete), 2_000)].into(), skipped: 3, unread: 0 },
         fleets: vec![pairs],
         before: Some(before),
         margins: (0.05, 0.01),

@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use parsec_measure::{
     ArchivedCheck, ArchivedNode, ArchivedOperation, ArchivedPublication, ArchivedRounds, AttemptId, CheckId,
-    FleetGroup, NodeId, OperationKind,
+    FleetGroup, NodeId, OperationKind, RoundOutcome,
 };
 
 use super::{Backend, Detached};
-use crate::archive::{ArchiveQueries, bad, node, read};
+use crate::archive::{ArchiveQueries, node, read};
 use crate::columns::Key;
 use crate::datasets::{self, DatasetQueries};
 use crate::records::{self, RecordQueries};
@@ -39,11 +39,15 @@ impl<B: Backend> Archive for Detached<B> {
         let rows = self.read(move |conn| ArchiveQueries::rounds(conn, selected.clone()).boxed()).await?;
         let mut rounds = ArchivedRounds::default();
         for (fleets, outcome, count, skipped) in rows {
-            let fleets: FleetGroup = fleets.parse().map_err(|error| bad("a round", &error))?;
+            let count = u64::try_from(count).unwrap_or_default();
+            let read = (fleets.parse::<FleetGroup>().ok(), outcome.map(|name| name.parse::<RoundOutcome>().ok()));
+            let (Some(fleets), outcome @ (None | Some(Some(_)))) = read else {
+                rounds.unread += count;
+                continue;
+            };
             let wanted = &selection.fleets;
             if wanted.is_empty() || fleets.fleets().iter().any(|fleet| wanted.contains(fleet)) {
-                let outcome = outcome.map(|name| name.parse().map_err(|error| bad("a round", &error))).transpose()?;
-                *rounds.played.entry(outcome).or_default() += u64::try_from(count).unwrap_or_default();
+                *rounds.played.entry(outcome.flatten()).or_default() += count;
                 rounds.skipped += skipped.and_then(|skipped| u64::try_from(skipped).ok()).unwrap_or_default();
             }
         }

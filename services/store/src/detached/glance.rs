@@ -11,7 +11,7 @@ use crate::columns::{Key, micros};
 use crate::glance::{GlanceQueries, MAX_GLANCED, ServerRow};
 use crate::history::{HistoryRound, attempt};
 use crate::selection::Selected;
-use crate::{Glance, Selection, StoreError};
+use crate::{Glance, Glanced, Selection, StoreError};
 
 #[async_trait]
 impl<B: Backend> Glance for Detached<B> {
@@ -21,10 +21,10 @@ impl<B: Backend> Glance for Detached<B> {
         Ok(rows.into_iter().map(ServerRow::read).collect())
     }
 
-    async fn newest_rounds(&self, limit: u32) -> Result<Vec<Round>, StoreError> {
+    async fn newest_rounds(&self, limit: u32) -> Result<Glanced<Round>, StoreError> {
         let limit = i64::from(limit.min(MAX_GLANCED));
         let rows = self.read(move |conn| conn.last_rounds(limit).boxed()).await?;
-        rows.into_iter().map(HistoryRound::read).collect()
+        Ok(Glanced::of(rows, |row| row.id, HistoryRound::read))
     }
 
     async fn newest_attempts(
@@ -32,10 +32,10 @@ impl<B: Backend> Glance for Detached<B> {
         selection: &Selection,
         before: Option<AttemptId>,
         limit: u32,
-    ) -> Result<Vec<NotedAttempt>, StoreError> {
+    ) -> Result<Glanced<NotedAttempt>, StoreError> {
         let (selected, limit) = (Selected::new(selection, None), i64::from(limit.min(MAX_GLANCED)));
         let before = before.map_or(Key(Uuid::max()), |before| Key(before.0));
         let rows = self.read(move |conn| conn.last_attempts(selected.clone(), before, limit).boxed()).await?;
-        rows.into_iter().map(attempt).collect()
+        Ok(Glanced::of(rows, |((id, ..), ..)| *id, attempt))
     }
 }

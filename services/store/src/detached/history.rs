@@ -27,7 +27,11 @@ impl<B: Backend> Chronicle for Detached<B> {
             after = page.last().map(|row| AttemptId(row.id.0));
             read += page.len();
             for row in page.into_iter().map(HistoryRound::read) {
-                let round = row?;
+                // Everything else happened all the same.
+                let Ok(round) = row else {
+                    history.unread_rounds += 1;
+                    continue;
+                };
                 let wanted = &selection.fleets;
                 if wanted.is_empty() || round.fleets.fleets().iter().any(|fleet| wanted.contains(fleet)) {
                     history.rounds.push(round);

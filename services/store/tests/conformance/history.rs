@@ -51,16 +51,42 @@ pub(crate) async fn the_newest_is_seen_at_a_glance(database: &Database) {
     database.store.record(&[Row::Round(older.clone()), Row::Round(newer.clone())]).await.unwrap();
     database.store.record(&attempts).await.unwrap();
     let glance = open_glance(&database.config()).await.unwrap();
-    assert_eq!(glance.newest_rounds(1).await.unwrap(), [as_kept(newer)]);
-    let newest = glance.newest_attempts(&Selection::default(), None, 2).await.unwrap();
+    assert_eq!(glance.newest_rounds(1).await.unwrap().rows, [as_kept(newer)]);
+    let newest = glance.newest_attempts(&Selection::default(), None, 2).await.unwrap().rows;
     let ids =
         |of: &[parsec_measure::NotedAttempt]| of.iter().map(|noted| noted.operation.id.0.as_u128()).collect::<Vec<_>>();
     assert_eq!(ids(&newest), [5, 4]);
     let before = newest.last().map(|noted| noted.operation.id);
-    assert_eq!(ids(&glance.newest_attempts(&Selection::default(), before, 2).await.unwrap()), [3]);
+    assert_eq!(ids(&glance.newest_attempts(&Selection::default(), before, 2).await.unwrap().rows), [3]);
     let [server] = &glance.servers(None).await.unwrap()[..] else { panic!("one server is registered") };
     assert_eq!((server.life.id, server.life.fleet.as_str(), &server.strategy), (pair.node, "default", &None));
     assert_eq!(glance.servers(Some(Utc::now())).await.unwrap(), [], "it was never heard of, and started long ago");
+}
+
+pub(crate) async fn what_others_wrote_oddly_takes_nothing_else_away(database: &Database) {
+    let pair = Pair::registered(database).await;
+    database.execute("UPDATE nodes_ecs SET fleet = '<b>bold</b>'").await;
+    let (round, other) = (pair.round(None), Round { id: RoundId(Uuid::from_u128(2)), ..pair.round(None) });
+    database.store.record(&[Row::Round(round.clone()), Row::Round(other)]).await.unwrap();
+    database.store.record(&[Row::Attempt(pair.attempt(3, OperationKind::Retrieve))]).await.unwrap();
+    let odd = Uuid::from_u128(2);
+    database.execute(&format!("UPDATE rounds SET fleets = '<i>, odd' WHERE id = '{odd}'")).await;
+    let glance = open_glance(&database.config()).await.unwrap();
+    let rounds = glance.newest_rounds(9).await.unwrap();
+    assert_eq!((rounds.rows, rounds.unread, rounds.last), (vec![as_kept(round)], 1, Some(Uuid::from_u128(1))));
+    assert_eq!(glance.newest_attempts(&Selection::default(), None, 9).await.unwrap().rows.len(), 1);
+    let history = glance.history(&Selection::default()).await.unwrap();
+    assert_eq!((history.rounds.len(), history.unread_rounds, history.attempts.len()), (1, 1, 1));
+    let rounds = glance.rounds(&Selection::default()).await.unwrap();
+    assert_eq!((rounds.played.values().sum::<u64>(), rounds.unread), (1, 1));
+    let whole = glance.whole(AttemptId(Uuid::from_u128(3))).await.unwrap().unwrap();
+    assert_eq!(whole.fleet, "<b>bold</b>");
+    database.execute("UPDATE nodes_ecs SET dependencies = '[\"odd\"]'").await;
+    let servers = glance.servers(None).await.unwrap();
+    assert!(
+        servers.iter().any(|server| server.life.fleet == "<b>bold</b>" && server.strategy.is_none()),
+        "{servers:?}"
+    );
 }
 
 pub(crate) async fn a_database_is_diagnosed_without_a_change(database: &Database) {

@@ -11,7 +11,6 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::Utc;
-use maud::Markup;
 use parsec_measure::{IdPart, harmless};
 use parsec_show::page::form::{Choice, Field, form};
 use parsec_show::page::{Frame, Place, SCRIPT, error, style, whole};
@@ -173,7 +172,7 @@ fn not_there(request: &HttpRequest, viewing: &Viewing) -> HttpResponse {
 }
 
 /// What can be chosen on a page, as it is chosen.
-fn filled_in(place: Place, query: &Query, answer: Option<&Answer>) -> Option<Markup> {
+fn filled_in(place: Place, query: &Query, answer: Option<&Answer>) -> Option<String> {
     if place == Place::Overview {
         return None;
     }
@@ -235,7 +234,8 @@ async fn perfetto(id: Path<String>, viewing: Data<Viewing>) -> HttpResponse {
         Ok(Seen { answer, .. }) => match &answer.trace {
             Some(trace) => HttpResponse::Ok()
                 .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"trace.json\""))
-                .json(trace),
+                .content_type("application/json")
+                .body(parsec_show::json(trace)),
             None => problem(StatusCode::NOT_FOUND, "the trace of this operation was not kept, or has been pruned"),
         },
         Err(why) => problem(status(&why), &why.to_string()),
@@ -250,7 +250,7 @@ fn json_of(asked: Result<Seen, Unanswered>) -> HttpResponse {
             if let Value::Object(members) = &mut document {
                 members.insert("stale".to_owned(), json!(because.map(|because| because.to_string())));
             }
-            HttpResponse::Ok().json(document)
+            HttpResponse::Ok().content_type("application/json").body(parsec_show::json(&document))
         }
         Err(why) => problem(status(&why), &why.to_string()),
     }
