@@ -131,7 +131,8 @@ async fn a_token_lets_in_whoever_has_it_and_listeners_hear_how_the_database_is()
 async fn a_row_that_somebody_else_wrote_oddly_takes_no_page_away() {
     let (stage, postgres) = (Stage::begin(), parsec_test_support::database().await);
     database(postgres.url()).await;
-    let odd = "UPDATE nodes_ecs SET fleet = '<b>bold</b>', region = 'eu\"><i>', dependencies = '[]' WHERE fleet = 'optprov'; \
+    let odd = "UPDATE nodes_ecs SET fleet = '<b>bold</b>', dependencies = '[]' WHERE fleet = 'optprov'; \
+               UPDATE nodes_ecs SET region = 'eu\"><i>' WHERE region = 'eu-central-1'; \
                UPDATE rounds SET fleets = '<b>bold</b>' WHERE fleets = 'optprov'";
     postgres.client().await.batch_execute(odd).await.unwrap();
     let (_process, at) = page(&stage, postgres.url(), &[]).await;
