@@ -5,6 +5,7 @@
 //! [`parsec_dht`], this crate alone knows libp2p.
 
 pub mod bench;
+pub mod field;
 pub mod memory;
 mod network;
 pub mod world;

@@ -35,6 +35,33 @@ pub struct TooLarge {
     most: u64,
 }
 
+/// A simulated network, of which a peer takes little.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Needs {
+    /// Its peers.
+    pub peers: u64,
+    /// The bytes of each.
+    pub each: u64,
+    /// The bytes of everything else.
+    pub besides: u64,
+}
+
+impl Needs {
+    /// Whether there is room for it. Where the system does not say how much memory is available, there is.
+    ///
+    /// # Errors
+    /// [`TooLarge`] with the number of peers that there is room for. `setting` names the number of peers.
+    pub fn fit(self, available: Option<u64>, setting: &'static str) -> Result<(), TooLarge> {
+        let Self { peers, each, besides } = self;
+        let (Some(available), needed) = (available, peers * each + besides) else { return Ok(()) };
+        let room = (available as f64 * (1.0 - MARGIN)) as u64;
+        if needed <= room {
+            return Ok(());
+        }
+        Err(TooLarge { setting, peers, needed, available, most: room.saturating_sub(besides) / each.max(1) })
+    }
+}
+
 /// A local network that is to be started.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Size {
@@ -105,6 +132,17 @@ mod tests {
             "one after the other, before it is refused"
         );
         assert_eq!(size(10_000).fitting(2, Some(30 * GB), "--peers"), Ok(2));
+    }
+
+    #[test]
+    fn a_simulated_network_says_what_it_takes_before_it_is_drawn() {
+        let needs = |peers| Needs { peers, each: 100, besides: GB };
+        assert_eq!(needs(1_000_000).fit(Some(2 * GB), "peers ="), Ok(()));
+        let error = needs(50_000_000).fit(Some(2 * GB), "peers =").unwrap_err();
+        let words = "peers = 50000000: so many peers need about 6.0 GB of memory, and 2.0 GB are available; expected at most 9000000";
+        assert_eq!(error.to_string(), words);
+        assert_eq!(needs(error.most).fit(Some(2 * GB), "peers ="), Ok(()), "what is said to fit does");
+        assert_eq!(needs(u64::from(u32::MAX)).fit(None, "peers ="), Ok(()));
     }
 
     #[test]

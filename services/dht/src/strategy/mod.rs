@@ -39,7 +39,7 @@ pub use size::{NotEnough, SizeEstimate, SizeEstimator};
 /// How many questions one operation asks, and how many records it sends, tries that fail included. In the field lookups
 /// take some dozens. Without a bound, peers that keep naming others who do not exist would have us dial for as long as an
 /// operation may take.
-pub(crate) const MAX_REQUESTS: usize = 1_024;
+pub const MAX_REQUESTS: usize = 1_024;
 
 /// Why an operation ended before its strategy did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,157 @@
+//! What a simulated operation did, request by request: the same figures and the same trace as those of an operation on a wire.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use parsec_dht::key::{Contact, Key};
+use parsec_measure::{Effort, MAX_TRACED_REQUESTS, RequestEnd, RequestKind, StrategyKind, Trace, TracedRequest};
+
+use super::population::Peer;
+
+/// How an operation learnt of a peer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// The request whose answer named it first; `None`: known from the start.
+    pub(super) named_by: Option<u32>,
+    /// How many answers led to it.
+    pub(super) hop: u32,
+}
+
+/// One try of a request. Times are since the operation began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    pub(super) peer: Peer,
+    pub(super) kind: RequestKind,
+    pub(super) origin: Origin,
+    pub(super) asked: Duration,
+    pub(super) dialled: Option<Duration>,
+    /// Another request was dialling the peer already.
+    pub(super) joined: bool,
+    pub(super) connected: Option<Duration>,
+    pub(super) written: Option<Duration>,
+    pub(super) ended: Option<Duration>,
+    pub(super) end: RequestEnd,
+    pub(super) closer: u32,
+    pub(super) providers: u32,
+}
+
+/// Every request of an operation, in the order in which they were made.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Log(pub(super) Vec<Entry>);
+
+impl Log {
+    fn count(&self, wanted: impl Fn(&Entry) -> bool) -> u32 {
+        u32::try_from(self.0.iter().filter(|entry| wanted(entry)).count()).unwrap_or(u32::MAX)
+    }
+
+    /// The counts that are reported with a measurement, as `parsec-dht` counts them.
+    pub(super) fn effort(&self) -> Effort {
+        let dials = |entry: &Entry| entry.dialled.is_some() && !entry.joined;
+        Effort {
+            rpcs: Some(self.count(|entry| entry.written.is_some())),
+            rpcs_failed: Some(self.count(|entry| entry.written.is_some() && entry.end.is_failure())),
+            dials: Some(self.count(dials)),
+            dials_failed: Some(self.count(|entry| dials(entry) && is_dial(entry.end))),
+            ..Effort::default()
+        }
+    }
+
+    /// The same for a publication, with what became of its puts.
+    pub(super) fn effort_of_publication(&self) -> Effort {
+        // Each peer counts once, as what the best of its tries was.
+        let mut puts: HashMap<u32, RequestEnd> = HashMap::new();
+        for entry in self.0.iter().filter(|entry| entry.kind == RequestKind::AddProvider) {
+            let known = puts.entry(entry.peer.index).or_insert(entry.end);
+            if rank(entry.end) > rank(*known) {
+                *known = entry.end;
+            }
+        }
+        let count = |wanted: u8| {
+            Some(u32::try_from(puts.values().filter(|end| rank(**end) == wanted).count()).unwrap_or(u32::MAX))
+        };
+        Effort { holders_stored: count(2), holders_failed: count(0), holders_pending: count(1), ..self.effort() }
+    }
+
+    /// Whether any request of this kind was answered.
+    pub(super) fn has_answer(&self, kind: RequestKind) -> bool {
+        self.0.iter().any(|entry| entry.kind == kind && entry.end == RequestEnd::Answered)
+    }
+
+    /// Whether a peer was reached and then failed.
+    pub(super) fn has_reached(&self) -> bool {
+        self.0.iter().any(|entry| entry.end.is_failure() && !is_dial(entry.end))
+    }
+
+    /// The peers that were sent the record, with the time at which it was written, if it was.
+    pub(super) fn puts(&self) -> BTreeMap<u32, Option<Duration>> {
+        let mut puts = BTreeMap::new();
+        for entry in self.0.iter().filter(|entry| entry.kind == RequestKind::AddProvider) {
+            let written = entry.written.filter(|_| entry.end == RequestEnd::Answered);
+            let known = puts.entry(entry.peer.index).or_insert(None);
+            *known = (*known).or(written);
+        }
+        puts
+    }
+
+    /// How many answers, one after the other, led to the peers that were sent the record: the most for any of them.
+    pub(super) fn hops(&self) -> u32 {
+        let puts = self.0.iter().filter(|entry| entry.kind == RequestKind::AddProvider);
+        puts.map(|entry| entry.origin.hop).max().unwrap_or(0)
+    }
+
+    /// The document of it. `id` gives the ids of peers.
+    pub(super) fn trace(
+        &self,
+        strategy: StrategyKind,
+        target: &Key,
+        returned: Duration,
+        id: impl Fn(u32) -> String,
+    ) -> Trace {
+        let requests: Vec<_> = self.0.iter().take(MAX_TRACED_REQUESTS).map(|entry| entry.traced(target, &id)).collect();
+        let left_out = u32::try_from(self.0.len() - requests.len()).unwrap_or(u32::MAX);
+        Trace { strategy, returned, requests, left_out }
+    }
+}
+
+impl Entry {
+    fn traced(&self, target: &Key, id: &impl Fn(u32) -> String) -> TracedRequest {
+        let Self { peer, kind, origin, asked, dialled, connected, written, ended, end, closer, providers, .. } = *self;
+        let bound = u32::try_from(MAX_TRACED_REQUESTS).unwrap_or(u32::MAX);
+        TracedRequest {
+            peer: id(peer.index),
+            agent: None,
+            kind,
+            named_by: origin.named_by.filter(|place| *place < bound),
+            hop: origin.hop,
+            common_prefix: peer.key().distance(target).common_prefix(),
+            asked,
+            dialled,
+            connected,
+            // A stream costs no round trip: what it is for is proposed together with the request.
+            opened: connected.filter(|_| written.is_some()),
+            written,
+            ended,
+            end,
+            error: None,
+            closer,
+            providers,
+            named: Vec::new(),
+            confirmed: None,
+            unconfirmed: None,
+        }
+    }
+}
+
+/// Whether the peer was not even reached.
+fn is_dial(end: RequestEnd) -> bool {
+    matches!(end, RequestEnd::DialFailed | RequestEnd::DialTimeout | RequestEnd::BackOff)
+}
+
+/// What a put came to: failed, under way, written.
+fn rank(end: RequestEnd) -> u8 {
+    match end {
+        RequestEnd::Answered => 2,
+        RequestEnd::Pending => 1,
+        _ => 0,
+    }
+}

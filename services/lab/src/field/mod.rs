@@ -1,0 +1,25 @@
+//! The field in a box: networks of thousands to millions of peers, simulated, in which our strategies are played as they are.
+//!
+//! A [`World`] says as data what a network is like. Its `population` is drawn from a seed; routing `tables` are made when somebody is asked; a `vantage`
+//! is a node that measures. The `drive`r performs the steps of a strategy on a clock that jumps from event to event, and keeps the same `log` as
+//! the driver of a real node. A [`Trial`] compares strategies.
+//!
+//! Every number is drawn for a purpose (`draw`), never in a sequence that others draw from: one seed gives one output, on any number
+//! of threads.
+
+mod draw;
+mod drive;
+mod log;
+mod population;
+mod quantiles;
+mod tables;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod trial;
+mod vantage;
+mod world;
+
+pub use trial::{Trial, TrialError};
+pub use world::{MAX_WORLD_BYTES, SHIPPED, ScanError, World, WorldError};

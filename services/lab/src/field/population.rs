@@ -1,0 +1,285 @@
+//! Who is in a world: keys, fates and regions, drawn from a seed. Some forty bytes for each peer, so that there is room for millions.
+
+use std::hash::{Hash, Hasher};
+use std::ops::Range;
+
+use libp2p::PeerId;
+use parsec_dht::key::{Contact, Key};
+
+use super::draw::Dice;
+use super::world::{Fates, World};
+use crate::Region;
+
+/// A peer of a simulated network.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer {
+    /// Its place among all peers, in the order of their keys.
+    pub(super) index: u32,
+    key: Key,
+}
+
+impl Peer {
+    pub(super) fn new(index: u32, key: Key) -> Self {
+        Self { index, key }
+    }
+}
+
+impl PartialEq for Peer {
+    fn eq(&self, other: &Self) -> bool {
+        self.index == other.index
+    }
+}
+
+impl Eq for Peer {}
+
+impl Hash for Peer {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.index.hash(hasher);
+    }
+}
+
+impl Contact for Peer {
+    fn key(&self) -> Key {
+        self.key
+    }
+}
+
+/// What a peer does when it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Live,
+    /// Answers late.
+    Slow,
+    /// Can be dialled, and never answers.
+    Silent,
+    /// Refuses to be dialled.
+    Refusing,
+    /// Is not there: a dial runs into its time-out.
+    BlackHole,
+}
+
+impl Fate {
+    pub(super) fn is_dialable(self) -> bool {
+        matches!(self, Self::Live | Self::Slow | Self::Silent)
+    }
+
+    pub(super) fn answers(self) -> bool {
+        matches!(self, Self::Live | Self::Slow)
+    }
+}
+
+/// What a number is drawn for.
+#[derive(Debug, Clone, Copy)]
+enum Purpose {
+    Key,
+    Fate,
+    Region,
+}
+
+/// All peers, in the order of their keys.
+#[derive(Debug)]
+pub(super) struct Population {
+    dice: Dice,
+    keys: Vec<Key>,
+    /// The numbers that peers had before they were put in order.
+    numbers: Vec<u32>,
+    fates: Vec<Fate>,
+    regions: Vec<Region>,
+    /// Those who can be dialled, and those who cannot.
+    pub(super) dialable: Vec<u32>,
+    pub(super) dead: Vec<u32>,
+}
+
+impl Population {
+    /// The peers of a world. Other shares of dead ones change nothing about the others.
+    pub(super) fn draw(world: &World, seed: u64) -> Self {
+        let dice = Dice::new(seed);
+        let mut all: Vec<(Key, u32)> = (0..world.peers).map(|number| (key(dice, number), number)).collect();
+        all.sort_unstable();
+        let of = |purpose: Purpose, number: u32| dice.of(purpose as u64).of(u64::from(number));
+        let numbers: Vec<u32> = all.iter().map(|(_, number)| *number).collect();
+        let keys = all.into_iter().map(|(key, _)| key).collect();
+        let mut fates: Vec<_> = numbers.iter().map(|number| fate(world.fates, of(Purpose::Fate, *number))).collect();
+        let regions = numbers.iter().map(|number| region(&world.regions, of(Purpose::Region, *number))).collect();
+        // In a small world everybody may have drawn a bad fate.
+        if !fates.contains(&Fate::Live) {
+            fates[0] = Fate::Live;
+        }
+        Self::of(dice, keys, numbers, fates, regions)
+    }
+
+    fn of(dice: Dice, keys: Vec<Key>, numbers: Vec<u32>, fates: Vec<Fate>, regions: Vec<Region>) -> Self {
+        let all = || 0..u32::try_from(fates.len()).expect("a world has fewer than 2³² peers");
+        let (dialable, dead) = all().partition(|index| fates[*index as usize].is_dialable());
+        Self { dice, keys, numbers, fates, regions, dialable, dead }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(super) fn peer(&self, index: u32) -> Peer {
+        Peer { index, key: self.keys[index as usize] }
+    }
+
+    pub(super) fn fate(&self, index: u32) -> Fate {
+        self.fates[index as usize]
+    }
+
+    pub(super) fn region(&self, index: u32) -> Region {
+        self.regions[index as usize]
+    }
+
+    /// A number of its own, which does not depend on who else there is.
+    pub(super) fn number(&self, index: u32) -> u64 {
+        u64::from(self.numbers[index as usize])
+    }
+
+    /// Its id, as text.
+    pub(super) fn id(&self, index: u32) -> String {
+        text(&id(self.dice, self.numbers[index as usize]))
+    }
+
+    /// Where, within a range of `among`, those stand that share at least `bits` bits with a key.
+    pub(super) fn sharing(&self, among: &[u32], within: Range<usize>, key: &Key, bits: u32) -> Range<usize> {
+        let (part, start) = (&among[within.clone()], within.start);
+        let shares = |index: &u32| self.keys[*index as usize].distance(key).common_prefix() >= bits;
+        let below = |index: &u32| self.keys[*index as usize] < *key;
+        // Keys that share a prefix stand side by side, around the place of the key.
+        let from = part.partition_point(|index| below(index) && !shares(index));
+        let to = part.partition_point(|index| below(index) || shares(index));
+        start + from..start + to.max(from)
+    }
+
+    /// The `count` peers closest to a key who answer, closest first.
+    pub(super) fn closest_live(&self, target: &Key, count: usize) -> Vec<Peer> {
+        let all = &self.dialable;
+        let answering = |range: Range<usize>| all[range].iter().filter(|index| self.fate(**index).answers());
+        let mut range = 0..all.len();
+        // Who shares more bits is closer than who does not.
+        for bits in 1..256 {
+            let narrower = self.sharing(all, range.clone(), target, bits);
+            if narrower.len() < count || answering(narrower.clone()).count() < count {
+                break;
+            }
+            range = narrower;
+        }
+        let mut found: Vec<Peer> = answering(range).map(|index| self.peer(*index)).collect();
+        found.sort_unstable_by_key(|peer| peer.key.distance(target));
+        found.truncate(count);
+        found
+    }
+}
+
+fn key(dice: Dice, number: u32) -> Key {
+    Key::of(&id(dice, number))
+}
+
+/// The bytes of a peer id: the multihash of a sha2-256 digest, as RSA keys have.
+fn id(dice: Dice, number: u32) -> [u8; 34] {
+    let mut bytes = [0; 34];
+    [bytes[0], bytes[1]] = [0x12, 32];
+    bytes[2..].copy_from_slice(&dice.of(Purpose::Key as u64).of(u64::from(number)).bytes());
+    bytes
+}
+
+fn text(bytes: &[u8; 34]) -> String {
+    PeerId::from_bytes(bytes).expect("the multihash of a sha2-256 digest is a peer id").to_string()
+}
+
+/// A fate is drawn in steps, each of which needs its own number: the more are dead, the same are dead as before, and more.
+fn fate(shares: Fates, mut dice: Dice) -> Fate {
+    let [dead, how, answers] = [(); 3].map(|()| dice.share());
+    let undialable = shares.refusing + shares.black_hole;
+    if dead < undialable {
+        return if how * undialable < shares.refusing { Fate::Refusing } else { Fate::BlackHole };
+    }
+    let of_the_rest = answers * (1.0 - undialable);
+    if of_the_rest < shares.silent {
+        Fate::Silent
+    } else if of_the_rest < shares.silent + shares.slow {
+        Fate::Slow
+    } else {
+        Fate::Live
+    }
+}
+
+fn region(shares: &[(Region, f64)], mut dice: Dice) -> Region {
+    let (at, mut below) = (dice.share(), 0.0);
+    let found = shares.iter().find(|(_, share)| {
+        below += share;
+        at < below
+    });
+    found.or(shares.last()).map_or(Region::ALL[0], |(region, _)| *region)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::world;
+    use super::*;
+
+    #[test]
+    fn the_shares_are_those_of_the_world() {
+        let mut world = world(20_000);
+        world.fates = Fates { refusing: 0.1, black_hole: 0.05, silent: 0.2, slow: 0.1 };
+        let population = Population::draw(&world, 1);
+        let share = |fate| population.fates.iter().filter(|other| **other == fate).count() as f64 / 20_000.0;
+        for (fate, expected) in
+            [(Fate::Refusing, 0.1), (Fate::BlackHole, 0.05), (Fate::Silent, 0.2), (Fate::Slow, 0.1), (Fate::Live, 0.55)]
+        {
+            assert!((share(fate) - expected).abs() < 0.01, "{fate:?}: {}", share(fate));
+        }
+        assert!(population.keys.is_sorted());
+        assert_eq!(population.dialable.len() + population.dead.len(), 20_000);
+    }
+
+    #[test]
+    fn with_more_dead_peers_the_same_are_dead_as_before_and_the_others_are_who_they_were() {
+        let few = Population::draw(&world(2_000).with("undialable", 0.1).unwrap(), 1);
+        let many = Population::draw(&world(2_000).with("undialable", 0.4).unwrap(), 1);
+        assert_eq!((&few.keys, &few.regions), (&many.keys, &many.regions));
+        assert!(few.dead.iter().all(|index| many.dead.contains(index)) && few.dead.len() < many.dead.len());
+    }
+
+    #[test]
+    fn a_peer_id_is_well_formed_and_hashes_to_the_key() {
+        let population = Population::draw(&world(30), 1);
+        for index in 0..30 {
+            let id: PeerId = population.id(index).parse().unwrap();
+            assert_eq!(id.key(), population.peer(index).key());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_closest_are_those_that_sorting_everybody_would_give(
+            peers in 21..300_u32, seed in any::<u64>(), target in any::<u64>(), count in 1..25_usize,
+            undialable in 0.0..0.9_f64, silent in 0.0..0.05_f64,
+        ) {
+            let world = world(peers).with("undialable", undialable).unwrap().with("silent", silent).unwrap();
+            let population = Population::draw(&world, seed);
+            let target = Key::of(&target.to_be_bytes());
+            let mut all: Vec<Peer> = (0..peers).map(|index| population.peer(index)).collect();
+            all.retain(|peer| population.fate(peer.index).answers());
+            all.sort_by_key(|peer| peer.key.distance(&target));
+            all.truncate(count);
+            prop_assert_eq!(population.closest_live(&target, count), all);
+        }
+
+        #[test]
+        fn those_who_share_bits_with_a_key_are_all_found(
+            peers in 21..300_u32, seed in any::<u64>(), other in any::<u64>(), bits in 0..12_u32,
+        ) {
+            let population = Population::draw(&world(peers), seed);
+            let all: Vec<u32> = (0..peers).collect();
+            for key in [Key::of(&other.to_be_bytes()), population.peer(0).key(), population.peer(peers - 1).key()] {
+                let found = population.sharing(&all, 0..all.len(), &key, bits);
+                let shares = |index: &u32| population.peer(*index).key.distance(&key).common_prefix() >= bits;
+                let expected: Vec<u32> = all.iter().copied().filter(shares).collect();
+                prop_assert_eq!(&all[found], &expected[..]);
+            }
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Routing tables, made on demand: a bucket is drawn when somebody is asked, and is the same each time. So a million tables take no
+//! memory.
+
+use std::ops::Range;
+
+use parsec_dht::key::{Contact, Key};
+
+use super::draw::Dice;
+use super::population::{Peer, Population};
+use super::world::Tables;
+
+/// The size of a bucket, and how many peers an answer names (k of the specification).
+pub(super) const BUCKET: usize = 20;
+
+/// The deepest bucket: beyond, a peer would have to be next to another by chance.
+const DEEPEST: u32 = 255;
+
+/// Up to this size, those who could be in a bucket are shuffled; of more, some are picked.
+const SHUFFLED: usize = 3 * BUCKET;
+
+/// The routing tables of a world.
+#[derive(Debug)]
+pub(super) struct Directory<'a> {
+    pub(super) population: &'a Population,
+    pub(super) tables: &'a Tables,
+    pub(super) dice: Dice,
+}
+
+/// Whose table it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Owner {
+    pub(super) key: Key,
+    /// Tells tables apart.
+    pub(super) number: u64,
+    /// By how much it is as stale as those of others.
+    pub(super) staleness: f64,
+}
+
+/// Those who share the first bits with the owner of a table: of those who can be dialled, and of the dead.
+#[derive(Debug, Clone)]
+struct Around {
+    dialable: Range<usize>,
+    dead: Range<usize>,
+}
+
+impl<'a> Directory<'a> {
+    /// The table of a peer.
+    pub(super) fn owner(&self, peer: Peer) -> Owner {
+        Owner { key: peer.key(), number: self.population.number(peer.index), staleness: 1.0 }
+    }
+
+    fn everybody(&self) -> Around {
+        Around { dialable: 0..self.population.dialable.len(), dead: 0..self.population.dead.len() }
+    }
+
+    fn around(&self, within: &Around, key: &Key, bits: u32) -> Around {
+        let Population { dialable, dead, .. } = self.population;
+        Around {
+            dialable: self.population.sharing(dialable, within.dialable.clone(), key, bits),
+            dead: self.population.sharing(dead, within.dead.clone(), key, bits),
+        }
+    }
+
+    /// Whether nobody stands there but the owner itself.
+    fn is_alone(&self, owner: &Owner, Around { dialable, dead }: &Around) -> bool {
+        let Population { dialable: all, dead: all_dead, .. } = self.population;
+        let mut there = all[dialable.clone()].iter().chain(&all_dead[dead.clone()]);
+        dialable.len() + dead.len() <= 1 && there.all(|index| self.population.peer(*index).key() == owner.key)
+    }
+
+    /// The entries of the table that are closest to `target`, at most `count`, closest first: as go-libp2p-kbucket has it, those of the
+    /// bucket of the target, of all deeper ones, and of as many others as it takes.
+    pub(super) fn closest(&self, owner: &Owner, target: &Key, count: usize) -> Vec<Peer> {
+        let own = owner.key.distance(target).common_prefix().min(DEEPEST);
+        let mut found = Vec::with_capacity(4 * BUCKET);
+        let at = self.around(&self.everybody(), &owner.key, own);
+        let mut inner = self.around(&at, &owner.key, own + 1);
+        self.bucket(owner, own, &at, &inner, &mut found);
+        if found.len() < count {
+            for bits in own + 1..=DEEPEST {
+                if self.is_alone(owner, &inner) {
+                    break;
+                }
+                let next = self.around(&inner, &owner.key, bits + 1);
+                self.bucket(owner, bits, &inner, &next, &mut found);
+                inner = next;
+            }
+        }
+        let mut inner = at;
+        for bits in (0..own).rev() {
+            if found.len() >= count {
+                break;
+            }
+            let outer = self.around(&self.everybody(), &owner.key, bits);
+            self.bucket(owner, bits, &outer, &inner, &mut found);
+            inner = outer;
+        }
+        let mut found: Vec<Peer> = found.into_iter().map(|index| self.population.peer(index)).collect();
+        found.sort_by_cached_key(|peer| peer.key().distance(target));
+        found.truncate(count);
+        found
+    }
+
+    /// Everybody in the table whose bucket is one of the first `buckets`.
+    pub(super) fn entries(&self, owner: &Owner, buckets: u32) -> Vec<u32> {
+        let (mut found, mut outer) = (Vec::new(), self.everybody());
+        for bits in 0..buckets.min(DEEPEST) {
+            if self.is_alone(owner, &outer) {
+                break;
+            }
+            let inner = self.around(&outer, &owner.key, bits + 1);
+            self.bucket(owner, bits, &outer, &inner, &mut found);
+            outer = inner;
+        }
+        found
+    }
+
+    /// How many entries the bucket has into which a target falls.
+    pub(super) fn in_bucket_of(&self, owner: &Owner, target: &Key) -> usize {
+        let bits = owner.key.distance(target).common_prefix().min(DEEPEST);
+        let outer = self.around(&self.everybody(), &owner.key, bits);
+        let inner = self.around(&outer, &owner.key, bits + 1);
+        let mut found = Vec::new();
+        self.bucket(owner, bits, &outer, &inner, &mut found);
+        found.len()
+    }
+
+    /// Draws the bucket of those who share `bits` bits with the owner and no more: they stand in `outer`, and not in `inner`.
+    fn bucket(&self, owner: &Owner, bits: u32, outer: &Around, inner: &Around, found: &mut Vec<u32>) {
+        let Population { dialable, dead, .. } = self.population;
+        let live = &dialable[beside(&outer.dialable, &inner.dialable)];
+        let dead = &dead[beside(&outer.dead, &inner.dead)];
+        let mut dice = self.dice.of(owner.number).of(u64::from(bits));
+        let room = BUCKET.min(live.len() + dead.len());
+        let stale = (self.tables.stale(bits) * owner.staleness).min(1.0);
+        let of_dead = dice.rounded(room as f64 * stale).min(dead.len()).min(room);
+        let of_live = (room - of_dead).min(live.len());
+        pick(&mut dice, dead, of_dead, found);
+        if of_live < live.len() {
+            return pick(&mut dice, live, of_live, found);
+        }
+        // There is room for all of them, and still some are not known.
+        found.extend(live.iter().filter(|_| dice.share() >= self.tables.missing));
+    }
+}
+
+/// The part of a range that a part at one of its ends leaves.
+fn beside(outer: &Range<usize>, inner: &Range<usize>) -> Range<usize> {
+    if inner.start > outer.start { outer.start..inner.start } else { inner.end.max(outer.start)..outer.end }
+}
+
+/// Picks `count` of them at random, none twice.
+fn pick(dice: &mut Dice, from: &[u32], count: usize, found: &mut Vec<u32>) {
+    if count >= from.len() {
+        return found.extend(from);
+    }
+    let begin = found.len();
+    if from.len() <= SHUFFLED {
+        found.extend(from);
+        for place in 0..count {
+            let other = place + dice.below(from.len() - place);
+            found.swap(begin + place, begin + other);
+        }
+        return found.truncate(begin + count);
+    }
+    while found.len() < begin + count {
+        let one = from[dice.below(from.len())];
+        if !found[begin..].contains(&one) {
+            found.push(one);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::world;
+    use super::super::world::World;
+    use super::*;
+
+    fn with<T>(world: &World, seed: u64, act: impl FnOnce(&Directory<'_>) -> T) -> T {
+        let population = Population::draw(world, seed);
+        act(&Directory { population: &population, tables: &world.tables, dice: Dice::new(seed).of(9) })
+    }
+
+    proptest! {
+        #[test]
+        fn when_tables_are_full_each_bucket_has_everybody_that_there_is_room_for(
+            peers in 21..400_u32, seed in any::<u64>(), of in 0..21_u32,
+        ) {
+            let world = world(peers).with("undialable", 0.0).unwrap().with("missing", 0.0).unwrap();
+            with(&world, seed, |directory| {
+                let all: Vec<Peer> = (0..peers).map(|index| directory.population.peer(index)).collect();
+                let (peer, entries) = (all[of as usize], directory.entries(&directory.owner(all[of as usize]), 256));
+                let bits = |other: &Peer| other.key().distance(&peer.key()).common_prefix();
+                for bucket in 0..10 {
+                    let of_it = |other: &&Peer| bits(other) == bucket;
+                    let known = entries.iter().map(|index| &all[*index as usize]).filter(of_it).count();
+                    assert_eq!(known, all.iter().filter(of_it).count().min(BUCKET), "bucket {bucket}");
+                }
+            });
+        }
+
+        #[test]
+        fn a_table_is_the_same_each_time_has_nobody_twice_and_never_its_owner(
+            peers in 21..400_u32, seed in any::<u64>(), of in 0..21_u32, target in any::<u64>(),
+            undialable in 0.0..0.6_f64, missing in 0.0..0.5_f64,
+        ) {
+            let world = world(peers).with("undialable", undialable).unwrap().with("missing", missing).unwrap();
+            with(&world, seed, |directory| {
+                let owner = directory.owner(directory.population.peer(of));
+                let all = directory.entries(&owner, 256);
+                assert_eq!(&all, &directory.entries(&owner, 256));
+                let mut once = all.clone();
+                once.sort_unstable();
+                once.dedup();
+                assert_eq!(once.len(), all.len());
+                assert!(!all.contains(&of));
+                let target = Key::of(&target.to_be_bytes());
+                let closest = directory.closest(&owner, &target, 20);
+                assert!(closest.iter().all(|peer| all.contains(&peer.index)), "an answer names who stands in the table");
+                assert!(closest.len() == 20.min(all.len()), "{} of {}", closest.len(), all.len());
+                let in_bucket = directory.in_bucket_of(&owner, &target);
+                let bits = owner.key.distance(&target).common_prefix();
+                let same = |index: &&u32| directory.population.peer(**index).key().distance(&owner.key).common_prefix() == bits;
+                assert_eq!(in_bucket, all.iter().filter(same).count());
+            });
+        }
+    }
+
+    #[test]
+    fn full_buckets_are_as_stale_as_the_world_says() {
+        let world = world(20_000);
+        with(&world, 3, |directory| {
+            let (mut dead, mut all) = (0, 0);
+            for of in 0..2_000 {
+                let owner = directory.owner(directory.population.peer(of * 10));
+                let first = directory.entries(&owner, 1);
+                all += first.len();
+                dead += first.iter().filter(|index| !directory.population.fate(**index).is_dialable()).count();
+            }
+            let share = f64::from(dead) / all as f64;
+            assert!((share - world.tables.stale(0)).abs() < 0.01, "{share}");
+        });
+    }
+}

@@ -1,0 +1,146 @@
+//! What simulated operations come to, whatever the world.
+
+use std::sync::atomic::AtomicBool;
+
+use parsec_dht::key::Contact;
+use parsec_measure::{OperationKind, OutcomeClass, StrategyKind};
+use parsec_results::bench::BenchGroup;
+use proptest::prelude::*;
+
+use super::testing::world;
+use super::*;
+
+const STRATEGIES: [StrategyKind; 3] = [StrategyKind::Classic, StrategyKind::Optprov, StrategyKind::Fullrt];
+
+fn trial(world: World, seed: u64, operations: u32) -> Trial {
+    Trial { world, seed, operations, strategies: STRATEGIES.to_vec() }
+}
+
+fn run(trial: &Trial, threads: usize) -> Vec<BenchGroup> {
+    trial.run(threads, &AtomicBool::new(false), &|| {}).unwrap()
+}
+
+/// Everybody lives, and every table has everybody for whom it has room.
+fn healthy(peers: u32) -> World {
+    let mut world = world(peers);
+    for name in ["undialable", "silent", "slow", "missing"] {
+        world = world.with(name, 0.0).unwrap();
+    }
+    world
+}
+
+#[test]
+fn a_seed_gives_the_same_operations_on_any_number_of_threads_and_alone() {
+    let all = trial(world(2_000), 7, 100);
+    let groups = run(&all, 1);
+    assert_eq!(groups.len(), 6);
+    for threads in [2, 3, 8] {
+        assert_eq!(run(&all, threads), groups, "{threads} threads");
+    }
+    // Fewer operations are the first of them, and one strategy alone does what it does beside others.
+    let few = Trial { operations: 9, strategies: vec![StrategyKind::Optprov], ..all.clone() };
+    for (few, all) in run(&few, 2).iter().zip(&groups[2..4]) {
+        assert_eq!(few.operations, all.operations[..9]);
+    }
+    assert_ne!(run(&Trial { seed: 8, ..all }, 2), groups);
+}
+
+#[test]
+fn of_a_run_that_is_stopped_there_is_what_had_been_played() {
+    let stopped = trial(world(100), 1, 100).run(2, &AtomicBool::new(true), &|| {}).unwrap();
+    assert_eq!(stopped, vec![]);
+}
+
+#[test]
+fn a_wider_lookup_meets_the_same_peers_with_the_same_tempers() {
+    // With one request at a time or ten, the first peer that is asked takes as long.
+    let (one, ten) = (world(2_000).with("alpha", 1.0).unwrap(), world(2_000));
+    let durations = |world| {
+        let groups = run(&Trial { strategies: vec![StrategyKind::Fullrt], ..trial(world, 3, 50) }, 2);
+        groups.into_iter().flat_map(|group| group.operations).map(|one| one.duration).collect::<Vec<_>>()
+    };
+    assert_eq!(durations(one), durations(ten), "what does not depend on alpha does not change with it");
+}
+
+#[test]
+fn among_dead_peers_optprov_and_fullrt_publish_faster_than_classic() {
+    let groups = run(&trial(world(2_000), 1, 200), 2);
+    let median = |strategy| {
+        let of = |group: &&BenchGroup| group.strategy == strategy && group.kind == OperationKind::Provide;
+        let mut took: Vec<_> = groups.iter().find(of).unwrap().operations.iter().map(|one| one.duration).collect();
+        took.sort();
+        took[100]
+    };
+    let [classic, optprov, fullrt] = STRATEGIES.map(median);
+    assert!(optprov * 3 < classic && fullrt < classic, "{classic:?}, {optprov:?}, {fullrt:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn when_everybody_lives_and_tables_are_full_the_closest_hold_the_record_and_everybody_finds_it(
+        peers in 21..800_u32, seed in any::<u64>(),
+    ) {
+        for group in run(&trial(healthy(peers), seed, 4), 1) {
+            for one in &group.operations {
+                prop_assert_eq!(one.class, OutcomeClass::Ok, "{} {} {:?}", group.strategy, group.kind, one);
+                // Of an optimistic publication, those are served who are close enough.
+                if group.kind == OperationKind::Provide && group.strategy != StrategyKind::Optprov {
+                    prop_assert_eq!(one.holders_final, Some(20), "{}: {:?}", group.strategy, one);
+                    prop_assert_eq!(one.closest_found, Some(1.0));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_the_world_operations_end_and_add_up(
+        peers in 21..400_u32, seed in any::<u64>(), undialable in 0.0..0.9_f64, silent in 0.0..0.02_f64,
+        alpha in 1..30_u32, stale in 0.0..10.0_f64, missing in 0.0..=1.0_f64, connected in 0.0..=1.0_f64,
+    ) {
+        let mut world = world(peers);
+        let values = [
+            ("silent", silent), ("slow", 0.02), ("undialable", undialable), ("alpha", f64::from(alpha)), ("stale", stale),
+            ("missing", missing), ("connected", connected),
+        ];
+        for (name, value) in values {
+            world = world.with(name, value).unwrap();
+        }
+        for group in run(&trial(world, seed, 2), 1) {
+            prop_assert_eq!(group.operations.len(), 2);
+            for one in &group.operations {
+                let effort = one.effort;
+                prop_assert!(one.duration.as_secs() <= 180, "{:?}", one);
+                prop_assert!(effort.rpcs_failed <= effort.rpcs && effort.dials_failed <= effort.dials, "{:?}", one);
+                prop_assert!(one.holders_at_return <= one.holders_final && one.holders_final <= Some(20));
+                if group.kind == OperationKind::Provide && one.class == OutcomeClass::Ok {
+                    prop_assert!(effort.holders_stored >= Some(1), "{:?}", one);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_census_has_everybody_who_answers_and_the_share_of_dead_that_the_world_says() {
+    let world = world(3_000);
+    let population = population::Population::draw(&world, 5);
+    let field = vantage::Field::new(&world, &population, 5, true);
+    let (there, gone): (Vec<_>, Vec<_>) = field.census.iter().partition(|peer| population.fate(peer.index).answers());
+    let answering = (0..3_000).filter(|index| population.fate(*index).answers()).count();
+    // Peers whom nobody has in a table are met by nobody.
+    assert!(there.len() as f64 > 0.99 * answering as f64, "{} of {answering}", there.len());
+    let share = gone.len() as f64 / (there.len() + gone.len()) as f64;
+    assert!((share - world.crawl_gone).abs() < 0.02, "{share}");
+}
+
+#[test]
+fn a_node_estimates_the_size_of_the_network() {
+    let world = healthy(5_000);
+    let population = population::Population::draw(&world, 2);
+    for vantage in vantage::Field::new(&world, &population, 2, false).vantages {
+        let size = vantage.size.unwrap();
+        assert!((3_500.0..6_500.0).contains(&size), "{size} at {:?}", vantage.peer.key());
+    }
+}

@@ -1,0 +1,275 @@
+//! A comparison of strategies in a world: every operation by itself, so that any number of threads gives the same figures.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use parsec_dht::key::Key;
+use parsec_dht::strategy::{
+    FindFull, FindProviders, Found, LookupConfig, ProvideClassic, ProvideFull, ProvideOptimistic, Provided, Strategy,
+};
+use parsec_measure::{OperationKind, OutcomeClass, RequestKind, StrategyKind};
+use parsec_results::bench::{BenchGroup, BenchOperation};
+use thiserror::Error;
+
+use super::drive::{Driven, Limits, Unfinished, drive};
+use super::log::Log;
+use super::population::{Peer, Population};
+use super::tables::BUCKET;
+use super::vantage::{Field, Scene, Vantage};
+use super::world::World;
+
+/// How long an operation may take: as long as a server allows by default.
+const OPERATION: Duration = Duration::from_secs(180);
+
+/// How long puts and questions may take, by strategy (`parsec_dht::operation::report`).
+const CLASSIC: Limits = Limits { ask: None, put: Some(Duration::from_secs(30)), operation: OPERATION };
+const OPTIMISTIC: Limits = Limits { ask: None, put: Some(Duration::from_secs(60)), operation: OPERATION };
+const FULL: Limits =
+    Limits { ask: Some(Duration::from_secs(5)), put: Some(Duration::from_secs(5)), operation: OPERATION };
+
+/// How long after the return of a publication the lookup begins: longer than a record is under way to any peer.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// How many operations a thread takes at a time.
+const CHUNK: usize = 16;
+
+/// What is compared, and in which world.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// The network.
+    pub world: World,
+    /// What everything is drawn from.
+    pub seed: u64,
+    /// How many publications and how many lookups to make with each strategy.
+    pub operations: u32,
+    /// What to compare, each once.
+    pub strategies: Vec<StrategyKind>,
+}
+
+/// A trial that did not come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum TrialError {
+    /// A thread panicked.
+    #[error("the simulation crashed")]
+    Crashed,
+}
+
+/// One publication and one lookup of the same key.
+type Pair = [BenchOperation; 2];
+
+impl Trial {
+    /// How many pairs of a publication and a lookup it comes to.
+    pub fn pairs(&self) -> u64 {
+        u64::from(self.operations) * self.strategies.len() as u64
+    }
+
+    /// Plays it on so many threads. `done` hears of each pair. Once `stop` is set, no other one begins, and what there is by then is
+    /// returned.
+    ///
+    /// # Errors
+    /// [`TrialError`] if it crashes.
+    pub fn run(
+        &self,
+        threads: usize,
+        stop: &AtomicBool,
+        done: &(impl Fn() + Sync),
+    ) -> Result<Vec<BenchGroup>, TrialError> {
+        let population = Population::draw(&self.world, self.seed);
+        let crawls = self.strategies.contains(&StrategyKind::Fullrt);
+        let field = Field::new(&self.world, &population, self.seed, crawls);
+        // All strategies of a key one after the other: who stops early has as much of every strategy.
+        let all = self.operations as usize * self.strategies.len();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut own: Vec<(usize, Pair)> = Vec::new();
+            loop {
+                let from = next.fetch_add(CHUNK, Ordering::Relaxed);
+                for place in from..all.min(from.saturating_add(CHUNK)) {
+                    if stop.load(Ordering::Relaxed) {
+                        return own;
+                    }
+                    let strategy = self.strategies[place % self.strategies.len()];
+                    let number = u32::try_from(place / self.strategies.len()).unwrap_or(u32::MAX);
+                    own.push((place, Play { field: &field, seed: self.seed, number, strategy }.pair()));
+                    done();
+                }
+                if from >= all {
+                    return own;
+                }
+            }
+        };
+        let mut played = thread::scope(|scope| {
+            let threads: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
+            let ended = threads.into_iter().map(|thread| thread.join().map_err(|_| TrialError::Crashed));
+            ended.collect::<Vec<_>>().into_iter().collect::<Result<Vec<_>, _>>()
+        })?
+        .concat();
+        played.sort_unstable_by_key(|(place, _)| *place);
+        Ok(self.groups(played))
+    }
+
+    fn groups(&self, played: Vec<(usize, Pair)>) -> Vec<BenchGroup> {
+        let empty = |strategy: &StrategyKind| {
+            OperationKind::ALL.map(|kind| BenchGroup { strategy: *strategy, kind, operations: Vec::new() })
+        };
+        let mut groups: Vec<BenchGroup> = self.strategies.iter().flat_map(empty).collect();
+        for (place, [provided, found]) in played {
+            let at = place % self.strategies.len() * 2;
+            groups[at].operations.push(provided);
+            groups[at + 1].operations.push(found);
+        }
+        groups.retain(|group| !group.operations.is_empty());
+        groups
+    }
+}
+
+/// One key, published and looked up with one strategy.
+struct Play<'a> {
+    field: &'a Field<'a>,
+    seed: u64,
+    number: u32,
+    strategy: StrategyKind,
+}
+
+impl Play<'_> {
+    fn pair(&self) -> Pair {
+        let target = self.field.target(self.number);
+        let vantages = &self.field.vantages;
+        let publisher = &vantages[self.number as usize % vantages.len()];
+        // Every node looks up what each other has published; alone, its own.
+        let step = 1 + self.number as usize / vantages.len() % vantages.len().saturating_sub(1).max(1);
+        let finder = &vantages[(self.number as usize + step) % vantages.len()];
+        let driven = self.provide(publisher, target);
+        let closest = self.field.directory.population.closest_live(&target, BUCKET);
+        let (returned, whole) = (driven.returned.puts(), driven.whole.puts());
+        let holders = |by: &dyn Fn(u32) -> bool| {
+            u32::try_from(closest.iter().filter(|peer| by(peer.index)).count()).unwrap_or(u32::MAX)
+        };
+        let written = |put: Option<&Option<Duration>>| put.copied().flatten();
+        let provided = BenchOperation {
+            holders_at_return: Some(holders(&|peer| written(returned.get(&peer)).is_some())),
+            holders_final: Some(holders(&|peer| written(whole.get(&peer)).is_some())),
+            closest_found: Some(found_all(&closest, |peer| whole.contains_key(&peer))),
+            ..self.operation(publisher, &driven, driven.returned.effort_of_publication(), provided(&driven))
+        };
+        // On the clock of the lookup.
+        let began = driven.took + PAUSE;
+        let held = |(peer, written): (u32, Option<Duration>)| Some((peer, written?.saturating_sub(began)));
+        let records: HashMap<u32, Duration> = whole.into_iter().filter_map(held).collect();
+        let driven = self.retrieve(finder, target, &records, publisher.peer);
+        let looked_up = self.operation(finder, &driven, driven.returned.effort(), found(&driven));
+        [provided, looked_up]
+    }
+
+    fn operation<O>(
+        &self,
+        vantage: &Vantage,
+        driven: &Driven<O>,
+        effort: parsec_measure::Effort,
+        class: OutcomeClass,
+    ) -> BenchOperation {
+        let counted = (self.strategy == StrategyKind::Fullrt).then(|| self.field.census.len() as f64);
+        BenchOperation {
+            network: self.seed,
+            number: self.number,
+            class,
+            duration: driven.took,
+            effort,
+            network_size: counted.or(vantage.size).map(|peers| peers.round().clamp(0.0, f64::from(u32::MAX)) as u32),
+            holders_at_return: None,
+            holders_final: None,
+            closest_found: None,
+        }
+    }
+
+    fn config(&self) -> LookupConfig {
+        LookupConfig { alpha: self.field.world.alpha, ..LookupConfig::default() }
+    }
+
+    fn provide(&self, vantage: &Vantage, target: Key) -> Driven<Provided<Peer>> {
+        let nobody = HashMap::new();
+        let scene = self.scene(vantage, 0, &nobody, vantage.peer);
+        let (local, config) = (vantage.peer, self.config());
+        let seeds = || self.field.directory.closest(&vantage.owner, &target, BUCKET);
+        match (self.strategy, vantage.size) {
+            (StrategyKind::Fullrt, _) => {
+                let closest = self.field.census.closest(&target, BUCKET);
+                drive(&scene, ProvideFull::new(closest), target, FULL)
+            }
+            (StrategyKind::Optprov, Some(size)) => {
+                drive(&scene, ProvideOptimistic::new(target, local, seeds(), config, size), target, OPTIMISTIC)
+            }
+            _ => drive(&scene, ProvideClassic::new(target, local, seeds(), config), target, CLASSIC),
+        }
+    }
+
+    fn retrieve(
+        &self,
+        vantage: &Vantage,
+        target: Key,
+        records: &HashMap<u32, Duration>,
+        provider: Peer,
+    ) -> Driven<Found<Peer>> {
+        let scene = self.scene(vantage, 1, records, provider);
+        if self.strategy == StrategyKind::Fullrt {
+            return drive(&scene, FindFull::new(self.field.census.closest(&target, BUCKET)), target, FULL);
+        }
+        let seeds = self.field.directory.closest(&vantage.owner, &target, BUCKET);
+        let limits = Limits { put: None, ..CLASSIC };
+        drive(&scene, FindProviders::new(target, vantage.peer, seeds, self.config()), target, limits)
+    }
+
+    fn scene<'a>(
+        &'a self,
+        vantage: &'a Vantage,
+        half: u64,
+        records: &'a HashMap<u32, Duration>,
+        provider: Peer,
+    ) -> Scene<'a> {
+        Scene { field: self.field, vantage, dice: self.field.dice_of(self.number, half), records, provider }
+    }
+}
+
+/// 1 if the lookup passed over no live peer that is closer to the key than the farthest live one that it chose; else 0.
+fn found_all(closest: &[Peer], is_chosen: impl Fn(u32) -> bool) -> f64 {
+    let chosen: Vec<bool> = closest.iter().map(|peer| is_chosen(peer.index)).collect();
+    let live = chosen.iter().filter(|chosen| **chosen).count();
+    let all = live > 0 && chosen.iter().take(live).all(|chosen| *chosen);
+    if all { 1.0 } else { 0.0 }
+}
+
+/// What became of a publication, in the classes of `parsec_dht::operation::report`.
+fn provided(driven: &Driven<Provided<Peer>>) -> OutcomeClass {
+    match driven.outcome {
+        _ if driven.whole.0.is_empty() => OutcomeClass::NoPeers,
+        Err(reason) => unfinished(reason),
+        Ok(_) if driven.returned.effort_of_publication().holders_stored == Some(0) => nobody_answered(&driven.returned),
+        Ok(_) => OutcomeClass::Ok,
+    }
+}
+
+/// The same of a lookup.
+fn found(driven: &Driven<Found<Peer>>) -> OutcomeClass {
+    match &driven.outcome {
+        _ if driven.whole.0.is_empty() => OutcomeClass::NoPeers,
+        Err(reason) => unfinished(*reason),
+        Ok(Found::Providers { .. }) => OutcomeClass::Ok,
+        Ok(Found::Nobody { .. }) if !driven.whole.has_answer(RequestKind::GetProviders) => {
+            nobody_answered(&driven.whole)
+        }
+        Ok(Found::Nobody { .. }) => OutcomeClass::NotFound,
+    }
+}
+
+fn unfinished(reason: Unfinished) -> OutcomeClass {
+    match reason {
+        Unfinished::OutOfTime => OutcomeClass::Timeout,
+        Unfinished::TooManyRequests => OutcomeClass::Protocol,
+    }
+}
+
+fn nobody_answered(log: &Log) -> OutcomeClass {
+    if log.has_reached() { OutcomeClass::Protocol } else { OutcomeClass::DialFailed }
+}

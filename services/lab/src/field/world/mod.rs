@@ -1,0 +1,231 @@
+//! A world: what is known of a network, as data. Who is in it, how dead they are, what their routing tables are like, how long requests
+//! take, and how well a measuring node stands in it.
+//!
+//! [`shipped`] has those that come with parsec; [`read`] reads the files of others, in the same form: the files in `worlds/` explain
+//! every value.
+
+mod read;
+mod shipped;
+mod table;
+
+use thiserror::Error;
+
+use super::quantiles::Quantiles;
+use crate::Region;
+use crate::memory::{Needs, TooLarge};
+
+pub use read::{MAX_WORLD_BYTES, WorldError};
+pub use shipped::SHIPPED;
+
+/// The fewest peers of a world: with one less, everybody holds every record.
+pub(super) const MIN_PEERS: u32 = 21;
+
+/// The most: peers are numbered with 32 bits, and some numbers are needed for measuring nodes.
+pub(super) const MAX_PEERS: u32 = 100_000_000;
+
+/// What a peer takes: its key, number, fate and region, its places among those who answer or are dead, and a margin. 103 bytes were
+/// measured for each of a million.
+const PEER_BYTES: u64 = 120;
+
+/// What the table of a crawl takes, which visits 200,000 peers at most, with all that it has heard of while it runs.
+const CRAWL_BYTES: u64 = 200_000_000;
+
+/// What everything else takes: the program, its threads, and results by the ten thousand.
+const PROGRAM_BYTES: u64 = 100_000_000;
+
+/// The largest share that a scan may set: somebody has to answer.
+const MOST_DEAD: f64 = 0.95;
+
+/// What a network is like.
+#[derive(Debug, Clone, PartialEq)]
+pub struct World {
+    /// Its name.
+    pub name: String,
+    /// What it stands for, in a sentence.
+    pub about: String,
+    /// How many peers, dead ones included.
+    pub peers: u32,
+    pub(super) fates: Fates,
+    /// The share of peers in each region; together 1.
+    pub(super) regions: Vec<(Region, f64)>,
+    pub(super) tables: Tables,
+    pub(super) times: Times,
+    pub(super) node: NodeShape,
+    /// The share of the entries of a crawl that have gone since.
+    pub(super) crawl_gone: f64,
+    /// How many requests of a lookup may be under way.
+    pub(super) alpha: usize,
+}
+
+/// The shares of peers that are not as they should be; the rest is live.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Fates {
+    /// Refuse to be dialled.
+    pub(super) refusing: f64,
+    /// Are not there: a dial runs into its time-out.
+    pub(super) black_hole: f64,
+    /// Can be dialled, and never answer.
+    pub(super) silent: f64,
+    /// Answer, and take their time.
+    pub(super) slow: f64,
+}
+
+/// What routing tables are like.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Tables {
+    /// The share of entries that cannot be dialled, at some buckets, in their order; in between a straight line.
+    pub(super) stale: Vec<(u32, f64)>,
+    /// The share of live peers that should be in a bucket that is not full, and are not.
+    pub(super) missing: f64,
+}
+
+/// How long requests take: round trips, and what comes on top of them.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Times {
+    /// Round trips until a connection stands.
+    pub(super) dial_round_trips: f64,
+    /// Round trips of a request on a connection.
+    pub(super) answer_round_trips: f64,
+    /// How long dials take on top.
+    pub(super) dial_live: Quantiles,
+    pub(super) dial_slow: Quantiles,
+    /// How long it takes until a dial has failed.
+    pub(super) dial_refusing: Quantiles,
+    pub(super) dial_black_hole: Quantiles,
+    /// How long answers take on top.
+    pub(super) answer_live: Quantiles,
+    pub(super) answer_slow: Quantiles,
+    /// The share of requests in which a peer takes as long as it usually does; in others it is drawn anew.
+    pub(super) steady: f64,
+}
+
+/// How well a measuring node stands in the network.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct NodeShape {
+    /// Where there is one.
+    pub(super) regions: Vec<Region>,
+    /// The share of the peers in its table to which it has a connection.
+    pub(super) connected: f64,
+    /// The same of all others.
+    pub(super) connected_elsewhere: f64,
+    /// By how much its own table is as stale as those of others.
+    pub(super) staleness: f64,
+}
+
+/// A value that a scan cannot set.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum ScanError {
+    /// There is none of this name.
+    #[error("a world has no `{0}` to scan; expected one of {known}", known = World::SCANNED.join(", "))]
+    Unknown(String),
+    /// It may not be this.
+    #[error("`{name}` cannot be {value}: expected {expected}")]
+    Range {
+        /// What was to be set.
+        name: String,
+        /// To what.
+        value: f64,
+        /// What it may be.
+        expected: String,
+    },
+}
+
+impl Tables {
+    /// The share of stale entries in a bucket.
+    pub(super) fn stale(&self, bucket: u32) -> f64 {
+        let above = self.stale.partition_point(|(at, _)| *at <= bucket);
+        match (self.stale[..above].last(), self.stale.get(above)) {
+            (Some((low, from)), Some((high, to))) => {
+                from + (to - from) * f64::from(bucket - low) / f64::from(high - low)
+            }
+            (Some((_, share)), None) | (None, Some((_, share))) => *share,
+            (None, None) => 0.0,
+        }
+    }
+}
+
+impl World {
+    /// What a scan may set.
+    pub const SCANNED: [&str; 8] = ["alpha", "connected", "missing", "peers", "silent", "slow", "stale", "undialable"];
+
+    /// What it takes to play it.
+    pub fn needs(&self) -> Needs {
+        Needs { peers: u64::from(self.peers), each: PEER_BYTES, besides: CRAWL_BYTES + PROGRAM_BYTES }
+    }
+
+    /// Whether there is room for it; `available` is in bytes.
+    ///
+    /// # Errors
+    /// [`TooLarge`] says how much it takes, and how many peers there is room for.
+    pub fn fits(&self, available: Option<u64>) -> Result<(), TooLarge> {
+        self.needs().fit(available, "peers =")
+    }
+
+    /// The same world with one value changed.
+    ///
+    /// - `alpha`: how many requests of a lookup may be under way;
+    /// - `peers`: how many there are;
+    /// - `undialable`: the share of peers that cannot be dialled. As many of them refuse as before, in proportion, and routing tables are
+    ///   as much staler as there are more of them;
+    /// - `silent`, `slow`: the shares of peers that never answer, or late;
+    /// - `stale`: by what factor routing tables are staler; `missing`: the share of neighbours that they miss;
+    /// - `connected`: the share of the peers in its table that the node has a connection to.
+    ///
+    /// # Errors
+    /// [`ScanError`] says what there is to set, or what it may be.
+    pub fn with(&self, name: &str, value: f64) -> Result<Self, ScanError> {
+        let mut world = self.clone();
+        let Fates { refusing, black_hole, silent, slow } = self.fates;
+        let dead = refusing + black_hole;
+        let (low, high) = match name {
+            "alpha" => (1.0, 100.0),
+            "peers" => (f64::from(MIN_PEERS), f64::from(MAX_PEERS)),
+            "undialable" => (0.0, MOST_DEAD - silent - slow),
+            "silent" => (0.0, MOST_DEAD - dead - slow),
+            "slow" => (0.0, MOST_DEAD - dead - silent),
+            "stale" => (0.0, 10.0),
+            "missing" | "connected" => (0.0, 1.0),
+            _ => return Err(ScanError::Unknown(name.to_owned())),
+        };
+        let whole = matches!(name, "alpha" | "peers");
+        if !(low..=high).contains(&value) || (whole && value.fract() != 0.0) {
+            let what = if whole { "a whole number" } else { "a number" };
+            let expected = format!("{what} from {low} to {}", (high * 1e6).round() / 1e6);
+            return Err(ScanError::Range { name: name.to_owned(), value, expected });
+        }
+        match name {
+            "alpha" => world.alpha = value as usize,
+            "peers" => world.peers = value as u32,
+            "undialable" => {
+                let refuse = if dead > 0.0 { refusing / dead } else { 2.0 / 3.0 };
+                (world.fates.refusing, world.fates.black_hole) = (value * refuse, value * (1.0 - refuse));
+                world.tables.scale(if dead > 0.0 { value / dead } else { 1.0 });
+            }
+            "silent" => world.fates.silent = value,
+            "slow" => world.fates.slow = value,
+            "stale" => world.tables.scale(value),
+            "missing" => world.tables.missing = value,
+            _ => world.node.connected = value,
+        }
+        Ok(world)
+    }
+
+    /// Everything that it says, as a text: two worlds with the same text are the same.
+    pub fn text(&self) -> String {
+        format!("{self:?}")
+    }
+
+    /// How many requests of a lookup may be under way.
+    pub fn alpha(&self) -> usize {
+        self.alpha
+    }
+}
+
+impl Tables {
+    fn scale(&mut self, factor: f64) {
+        self.stale.iter_mut().for_each(|(_, share)| *share = (*share * factor).min(MOST_DEAD));
+    }
+}
+
+#[cfg(test)]
+mod tests;
