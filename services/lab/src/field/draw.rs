@@ -79,7 +79,7 @@ mod tests {
         assert_eq!([dice.number(), dice.number()], FIRST);
     }
 
-    const FIRST: [u64; 2] = [0, 0];
+    const FIRST: [u64; 2] = [12_615_936_751_566_451_884, 16_953_309_467_443_044_176];
 
     #[test]
     fn shares_and_bounds_are_kept_and_evenly_used() {

@@ -240,7 +240,7 @@ mod tests {
                 all += first.len();
                 dead += first.iter().filter(|index| !directory.population.fate(**index).is_dialable()).count();
             }
-            let share = f64::from(dead) / all as f64;
+            let share = dead as f64 / all as f64;
             assert!((share - world.tables.stale(0)).abs() < 0.01, "{share}");
         });
     }

@@ -127,7 +127,8 @@ fn a_census_has_everybody_who_answers_and_the_share_of_dead_that_the_world_says(
     let world = world(3_000);
     let population = population::Population::draw(&world, 5);
     let field = vantage::Field::new(&world, &population, 5, true);
-    let (there, gone): (Vec<_>, Vec<_>) = field.census.iter().partition(|peer| population.fate(peer.index).answers());
+    let (there, gone): (Vec<population::Peer>, Vec<population::Peer>) =
+        field.census.iter().copied().partition(|peer| population.fate(peer.index).answers());
     let answering = (0..3_000).filter(|index| population.fate(*index).answers()).count();
     // Peers whom nobody has in a table are met by nobody.
     assert!(there.len() as f64 > 0.99 * answering as f64, "{} of {answering}", there.len());

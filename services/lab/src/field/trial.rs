@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use parsec_dht::key::Key;
 use parsec_dht::strategy::{
-    FindFull, FindProviders, Found, LookupConfig, ProvideClassic, ProvideFull, ProvideOptimistic, Provided, Strategy,
+    FindFull, FindProviders, Found, LookupConfig, ProvideClassic, ProvideFull, ProvideOptimistic, Provided,
 };
 use parsec_measure::{OperationKind, OutcomeClass, RequestKind, StrategyKind};
 use parsec_results::bench::{BenchGroup, BenchOperation};

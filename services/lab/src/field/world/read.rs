@@ -45,7 +45,7 @@ fn world(mut table: Table<'_>) -> Result<World, Wrong> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.chars().count() > MAX_NAME_CHARS || !name.chars().all(is_name) {
         let what = "expected at most 40 letters, digits, hyphens, underscores and dots";
-        return Err(table.wrong(format!("`name` is \"{}\"; {what}", name.escape_default())));
+        return Err(table.wrong_at("name", format!("`name` is \"{}\"; {what}", name.escape_default())));
     }
     let about = table.words("about")?;
     let peers = table.whole_number("peers", MIN_PEERS..=MAX_PEERS)?;

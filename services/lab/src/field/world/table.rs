@@ -212,6 +212,12 @@ impl<'a> Table<'a> {
         Err(Wrong { line: self.line(key.span().start), what })
     }
 
+    /// An error about one of its entries.
+    pub(super) fn wrong_at(&self, name: &str, what: String) -> Wrong {
+        let at = self.entries.iter().find(|(key, _)| key.get_ref().as_ref() == name).map(|(key, _)| key.span().start);
+        Wrong { line: self.line(at.unwrap_or(self.at)), what }
+    }
+
     /// An error about this table as a whole.
     pub(super) fn wrong(&self, what: String) -> Wrong {
         Wrong { line: self.line(self.at), what }
