@@ -10,9 +10,10 @@ use crate::process::{Ended, Process};
 use crate::stage::Stage;
 
 /// What a row has, in the order of the columns.
-const FIELDS: [&str; 35] = [
+const FIELDS: [&str; 36] = [
     "strategy",
     "operation",
+    "network",
     "networks",
     "n",
     "due",
@@ -144,8 +145,12 @@ async fn a_spreadsheet_gets_the_same_columns() {
         ended.out.iter().map(|line| line.strip_suffix('\r').unwrap().split(',').collect()).collect();
     assert_eq!(lines[0], FIELDS);
     let begins: Vec<_> = lines[1..].iter().map(|line| line[..6].join(" ")).collect();
-    let expected =
-        ["libp2p provide 1 1 1 1", "libp2p retrieve 1 1 1 1", "classic provide 1 1 1 1", "classic retrieve 1 1 1 1"];
+    let expected = [
+        "libp2p provide local 1 1 1",
+        "libp2p retrieve local 1 1 1",
+        "classic provide local 1 1 1",
+        "classic retrieve local 1 1 1",
+    ];
     assert_eq!(begins, expected);
     assert!(lines.iter().all(|line| line.len() == FIELDS.len()), "{lines:#?}");
 }

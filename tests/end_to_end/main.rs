@@ -52,5 +52,6 @@ mod traces;
 mod unwritable;
 mod verified;
 mod who_is_there;
+mod worlds;
 
 use parsec_test_support::{deployment, http, process, stage};

@@ -112,6 +112,17 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "parsec-bench",
+        &[
+            "parsec-!parsec-answers,parsec-host,parsec-lab,parsec-measure,parsec-output,parsec-results,parsec-settings,parsec-show",
+            "actix",
+            "actix-web",
+            "diesel",
+            "diesel-async",
+            "libp2p",
+        ],
+    ),
+    (
         "parsec-doctor",
         &[
             "parsec-!parsec-api,parsec-dht,parsec-host,parsec-measure,parsec-output,parsec-settings,parsec-show,parsec-store",

@@ -23,6 +23,7 @@ pub(crate) const HOUSES: &[House] = &[
     House { at: "schema", ..SMALL },
     House { at: "services/answers", ..SMALL },
     House { at: "services/api", ..SMALL },
+    House { at: "services/bench", ..SMALL },
     House { at: "services/conformance", ..SMALL },
     House {
         at: "services/dht",

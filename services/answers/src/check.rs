@@ -15,7 +15,7 @@ use parsec_store::Selection;
 use crate::Unanswerable;
 use crate::kept;
 use crate::measured::{Reader, selected, settled, told, used};
-use crate::results::{Named, conditions, of_run, paired};
+use crate::results::{Named, conditions, of_run, paired, same_ground};
 use parsec_output as output;
 
 /// A limit is crossed. As of k6, so that scripts need not learn another code.
@@ -131,6 +131,7 @@ impl Baseline {
     async fn read(config: &CheckConfig, path: &Path, reader: Reader, selection: &Selection) -> anyhow::Result<Self> {
         let base = Reader::of_file(path)?;
         let readers = [base, reader];
+        same_ground(&readers)?;
         let [base, reader] = &readers;
         let unlike = match (base.run(), reader.run()) {
             (Some(_), Some(_)) => conditions(&readers),

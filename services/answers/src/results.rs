@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use chrono::{DateTime, Utc};
 use parsec_measure::{ArchivedOperation, OperationKind, Share};
+use parsec_results::run::Run;
 use parsec_results::statistics::{Comparison, Sample};
 use parsec_results::{Dimension, Grouping, RecordGroup, Records};
 use parsec_settings::{CompareConfig, CompareFormat, Half, Place, ResultsConfig, ResultsFormat, Side};
@@ -15,6 +16,7 @@ use parsec_show::failures;
 use parsec_show::groups::Groups;
 use parsec_store::{Archive, Selection};
 
+use crate::Unanswerable;
 pub(crate) use crate::measured::{Reader, selected, told, used};
 use crate::measured::{Source, settled};
 use parsec_output as output;
@@ -95,6 +97,7 @@ pub async fn compare(config: CompareConfig) -> anyhow::Result<ExitCode> {
     let [a, b] = &config.halves;
     let readers = [open(&config, a).await?, open(&config, b).await?];
     same_schema(&readers).await?;
+    same_ground(&readers)?;
     let names = [name(a), name(b)];
     let (in_a, a_used) = half(&config, &readers[0], a, now).await?;
     let (in_b, b_used) = half(&config, &readers[1], b, now).await?;
@@ -142,6 +145,23 @@ async fn same_schema([a, b]: &[Reader; 2]) -> anyhow::Result<()> {
         ),
         _ => Ok(()),
     }
+}
+
+/// What a model says is not compared with what was measured.
+pub(crate) fn same_ground(readers: &[Reader; 2]) -> anyhow::Result<()> {
+    let model = readers.iter().position(|reader| reader.run().is_some_and(Run::is_simulated));
+    let Some((simulated, other)) = model.and_then(|at| Some((readers[at].run()?, &readers[1 - at]))) else {
+        return Ok(());
+    };
+    if other.run().is_some_and(Run::is_simulated) {
+        return Ok(());
+    }
+    let why = format!(
+        "one side was simulated ({}), and the other one was measured on real peers: what a model says and what was measured are not \
+         compared; expected both simulated, or both measured",
+        simulated.network()
+    );
+    Err(Unanswerable(why).into())
 }
 
 /// What stands over a side's column.
@@ -249,9 +269,11 @@ fn path(place: &Place) -> Option<&Path> {
 }
 
 /// Which run it is, in words.
-pub(crate) fn of_run(run: &parsec_results::run::Run, path: &Path) -> String {
+pub(crate) fn of_run(run: &Run, path: &Path) -> String {
     let stopped = if run.complete { "" } else { ", stopped before its end" };
-    format!("of {} (`parsec {}`, version {}, seed {}{stopped})", path.display(), run.command, run.version, run.seed)
+    let network = if run.is_simulated() { format!(", {}", run.network()) } else { String::new() };
+    let (command, version, seed) = (&run.command, &run.version, run.seed);
+    format!("of {} (`parsec {command}`{network}, version {version}, seed {seed}{stopped})", path.display())
 }
 
 /// Fleets are never mixed where nobody can have meant it: in files that hold several.

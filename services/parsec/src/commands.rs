@@ -1,4 +1,4 @@
-//! The commands of a deployment: `server`, `scheduler`, `health`. Each starts the parts that its configuration names,
+//! The commands of a deployment: `server`, `scheduler`, `health`; and `bench`. Each starts the parts that its configuration names,
 //! runs them until it is told to stop, and stops them in order.
 
 use std::ffi::OsString;
@@ -22,12 +22,14 @@ use crate::denylists;
 use crate::dht;
 use crate::place::Place;
 use crate::process::{self, Process};
+use crate::provenance;
 use crate::reload::{self, ServerFiles};
 use crate::scheduler::{self, SchedulerSetup};
 use crate::server::{self, RunningServer, ServerSetup};
+use crate::signals::{self, Hangup};
 use crate::spool;
 use parsec_output as output;
-use parsec_settings::{HealthConfig, SchedulerConfig, ServerConfig, SpoolLimitsConfig, redacted};
+use parsec_settings::{BenchConfig, HealthConfig, SchedulerConfig, ServerConfig, SpoolLimitsConfig, redacted};
 
 /// Over which fraction of the interval the first rounds of the loops are spread: enough that schedulers which were
 /// started together do not all publish in the same second.
@@ -176,6 +178,13 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
     let stopped = scheduler.stop(process.stop_times).await;
     drop(telemetry);
     concluded(ended, stopped)
+}
+
+/// `parsec bench`. A signal ends it with what there is by then.
+pub(crate) async fn run_bench(config: BenchConfig) -> anyhow::Result<()> {
+    process::raise_file_limit();
+    let signals = signals::listen(None, Hangup::Stops)?;
+    parsec_bench::run(config, (provenance::VERSION, provenance::COMMIT), signals.to_stop()).await
 }
 
 /// `parsec health HOST:PORT`: `OK` and 0, or the reason and 1.

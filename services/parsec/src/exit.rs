@@ -1,6 +1,7 @@
 //! The exit codes of a process, and its last line on stderr.
 
 use parsec_answers::Unanswerable;
+use parsec_bench::Refused;
 use parsec_lab::memory::TooLarge;
 use thiserror::Error;
 
@@ -60,7 +61,7 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
     if error.downcast_ref().is_some_and(Unwritten::is_closed) {
         return UNREAD;
     }
-    if error.downcast_ref::<Unanswerable>().is_some() {
+    if error.downcast_ref::<Unanswerable>().is_some() || error.downcast_ref::<Refused>().is_some() {
         return 2;
     }
     error.downcast_ref::<Failure>().map_or(1, Failure::exit_code)

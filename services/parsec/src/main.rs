@@ -4,9 +4,9 @@
 //!
 //! - [`commands`]: `server`, `scheduler`, `health`; [`demo`]: all of them in one process; [`network`]: only a DHT
 //! - [`oneshot`]: `provide` and `retrieve`
-//! - `parsec_answers` has the commands about what was measured, `parsec_doctor` the one about what a deployment lacks
+//! - `parsec_answers` has the commands about what was measured, `parsec_bench` the one that compares strategies, `parsec_doctor` the one
+//!   about what a deployment lacks
 //! - [`page`]: the pages for people who look at what was measured
-//! - [`bench`](mod@bench): strategies compared
 //! - [`migrate`]: the database brought up to date, or the SQL for it
 //! - [`spool`]: where rows wait while the database is away, and the command that shows and empties spools
 //! - [`conformance`]: whether a server keeps the HTTP contract
@@ -16,7 +16,6 @@
 //! - [`database`], [`dht`], [`denylists`], [`provenance`]: what the wiring needs
 //! - [`place`]: where a server runs, from the metadata of ECS or from the machine
 
-mod bench;
 mod commands;
 mod conformance;
 mod database;
@@ -120,7 +119,7 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
         Command::Migrate(config) => migrate::run(*config).await?,
         Command::Spool(config) => return spool::run(*config).await,
         Command::Conformance(config) => return conformance::run(*config, look).await,
-        Command::Bench(config) => bench::run(*config).await?,
+        Command::Bench(config) => commands::run_bench(*config).await?,
         Command::Demo(config) => demo::run(*config).await?,
         Command::Network(config) => network::run(*config).await?,
         Command::Config(config) => output::line(&config.text())?,

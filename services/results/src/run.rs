@@ -29,9 +29,18 @@ const HASH_DIGITS: usize = 16;
 /// The settings that decide, by command, whether two runs may be compared: all that shape the network, and how operations are made.
 /// Which strategies, how many operations and networks, and the seed do not matter.
 const DECISIVE: [(&str, &[&str]); 2] = [
-    ("bench", &["peers", "rtt", "undialable", "silent", "transport", "alpha", "warm", "unit"]),
+    ("bench", &[NETWORK, "world", "peers", "rtt", "undialable", "silent", "transport", "alpha", "warm", "unit"]),
     ("demo", &["peers", "servers", "latency", "undialable", "silent"]),
 ];
+
+/// The setting that says on what a run was made.
+const NETWORK: &str = "network";
+
+/// What it is of a run on real peers: older files do not say it.
+pub const REAL: &str = "local";
+
+/// What the name of a simulated network begins with.
+const SIMULATED: &str = "simulated:";
 
 /// A run: what it was, and what it measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -158,6 +167,16 @@ impl Run {
         format!("{before}\"operations\": [\n{}\n  ]{after}\n", lines.join(",\n"))
     }
 
+    /// On what it was made: `local`, which is real peers on one machine, or `simulated:` and the name of a world.
+    pub fn network(&self) -> &str {
+        self.settings.get(NETWORK).map_or(REAL, String::as_str)
+    }
+
+    /// Whether it comes from a model: then nothing was measured.
+    pub fn is_simulated(&self) -> bool {
+        self.network().starts_with(SIMULATED)
+    }
+
     /// What repeats in it.
     pub fn unit(&self) -> Unit {
         match self.settings.get("unit") {
@@ -176,8 +195,13 @@ impl Run {
         if self.command != other.command {
             return vec![("command", &self.command, &other.command)];
         }
+        if self.network() != other.network() {
+            // All else follows from it.
+            return vec![(NETWORK, self.network(), other.network())];
+        }
         let value = |run: &'a Self, name: &str| run.settings.get(name).map_or("unknown", String::as_str);
-        let both = decisive(&self.command).iter().map(|name| (*name, value(self, name), value(other, name)));
+        let names = decisive(&self.command).iter().filter(|name| **name != NETWORK);
+        let both = names.map(|name| (*name, value(self, name), value(other, name)));
         both.filter(|(_, own, others)| own != others).collect()
     }
 
@@ -253,13 +277,25 @@ fn decisive(command: &str) -> &'static [&'static str] {
     DECISIVE.iter().find(|(name, _)| *name == command).map_or(&[], |(_, settings)| settings)
 }
 
-/// The hash of what has to be the same in runs that are compared: the command, and its decisive settings as `name=value` lines.
+/// The hash of what has to be the same in runs that are compared: the command, and its decisive settings as `name=value` lines. A run
+/// on real peers has the same one as before there were others.
 fn hash(command: &str, settings: &BTreeMap<String, String>) -> String {
-    let value = |name: &&str| settings.get(*name).map_or("", String::as_str);
-    let lines: String = decisive(command).iter().map(|name| format!("{name}={}\n", value(name))).collect();
-    let digest = Sha256::digest(format!("{command}\n{lines}"));
-    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let value = |name: &str| settings.get(name).map_or("", String::as_str);
+    let is_real = !value(NETWORK).starts_with(SIMULATED);
+    let told = decisive(command).iter().filter(|name| !is_real || ![NETWORK, "world"].contains(*name));
+    let lines: String = told.map(|name| format!("{name}={}\n", value(name))).collect();
+    digest(&format!("{command}\n{lines}"))
+}
+
+/// The first digits of the hash of a text.
+pub fn digest(text: &str) -> String {
+    let digits: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{}", &digits[..HASH_DIGITS])
+}
+
+/// What a run on `simulated:` this world says of its network.
+pub fn simulated(world: &str) -> String {
+    format!("{SIMULATED}{world}")
 }
 
 /// The operations of a bench, in the order in which they are kept.

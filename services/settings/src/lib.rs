@@ -13,6 +13,7 @@
 //! - `cli`: from words to a command; `started`: what the process was started with
 
 mod access;
+mod bench;
 mod check;
 mod cli;
 mod common;
@@ -43,6 +44,7 @@ mod traces;
 mod values;
 
 pub use access::{CallingConfig, ServingConfig, TlsFiles};
+pub use bench::{BENCH_ALPHA, BenchConfig, BenchFormat, BenchTransport, Simulated, WorldSource};
 pub use check::{CheckConfig, Limits};
 pub use cli::{completion_script, parse};
 pub use common::{
@@ -64,8 +66,8 @@ pub use serving::{DenylistFiles, DhtConfig, HealthConfig, PlaceConfig, Scheduler
 pub use show::ShowConfig;
 pub use started::{Started, started};
 pub use tools::{
-    BenchConfig, BenchFormat, BenchTransport, CompletionsConfig, ConformanceConfig, MigrateConfig, NetworkConfig,
-    OneShotConfig, ProvideConfig, RetrieveConfig, SpoolAction, SpoolCommandConfig,
+    CompletionsConfig, ConformanceConfig, MigrateConfig, NetworkConfig, OneShotConfig, ProvideConfig, RetrieveConfig,
+    SpoolAction, SpoolCommandConfig,
 };
 pub use traces::{Asked, ExplainConfig, PeersConfig, TraceConfig, TraceExport};
 pub use values::{LogLevel, OutputFormat};

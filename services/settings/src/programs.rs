@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use parsec_layers::{App, Command as Declared, ConfigError, Sources, Used};
 
+use crate::bench::BenchConfig;
 use crate::check::CheckConfig;
 use crate::common::{CommonConfig, LogConfig};
 use crate::declare::{PREFIX, Settings};
@@ -16,8 +17,8 @@ use crate::results::{CompareConfig, IncidentsConfig, PlanConfig, ResultsConfig};
 use crate::serving::{HealthConfig, SchedulerConfig, ServerConfig};
 use crate::show::ShowConfig;
 use crate::tools::{
-    BenchConfig, CompletionsConfig, ConformanceConfig, MigrateConfig, NetworkConfig, ProvideConfig, RetrieveConfig,
-    SpoolAction, SpoolCommandConfig,
+    CompletionsConfig, ConformanceConfig, MigrateConfig, NetworkConfig, ProvideConfig, RetrieveConfig, SpoolAction,
+    SpoolCommandConfig,
 };
 use crate::traces::{ExplainConfig, PeersConfig, TraceConfig};
 use crate::values::{LogLevel, Value};
@@ -153,10 +154,11 @@ programs! {
         "Checks whether a server, in whatever language, keeps the HTTP contract; exits with 1 if it does not"
         .argument("URL", true, "HTTP API of the server, as http://HOST:PORT or https://HOST:PORT")
         ["parsec conformance http://localhost:7070", "parsec conformance http://10.0.2.100:7070 --format json"];
-    Bench(BenchConfig) = "bench": "Compares strategies on a simulated network of real libp2p peers, on this machine"
+    Bench(BenchConfig) = "bench": "Compares strategies on this machine: on a local network of real libp2p peers, or in a simulated world"
         ["parsec bench --strategies classic,optprov",
          "parsec bench --peers 500 --rtt 100ms --undialable 0.15 --operations 100 --seed 1 --format csv > bench.csv",
-         "parsec bench --networks 40 --operations 10 --save main.json"];
+         "parsec bench --networks 40 --operations 10 --save main.json",
+         "parsec bench --world amino-2022 --operations 10000 --seed 1"];
     Network(NetworkConfig) = "network":
         "Runs a local DHT that servers in other processes can join; prints its protocol id and its bootstrap peers"
         .logging()

@@ -5,29 +5,16 @@ use std::time::Duration;
 
 use parsec_api::place::{HostPort, ServerUrl};
 use parsec_layers::Shell;
-use parsec_measure::{Cid, Latency, Share, StrategyKind};
+use parsec_measure::Cid;
 
 use crate::access::{CallingConfig, TokenConfig, TrustConfig, told_host};
 use crate::common::{CommonConfig, DatabaseConfig, SpoolConfig};
 use crate::declare::settings;
-use crate::demo::{dead_share, dead_share_beside};
-use crate::serving::{DhtConfig, MAX_ALPHA};
+use crate::serving::DhtConfig;
 use crate::values::{self, OutputFormat, Reading, Value, choice, names, within};
-
-/// The most peers of a comparison: each costs memory of this one process, about a megabyte.
-const MAX_BENCH_PEERS: u32 = 10_000;
 
 /// The most peers of a local DHT: each costs sockets and memory of this one process.
 const MAX_NETWORK_PEERS: u16 = 10_000;
-
-/// The fewest peers of a comparison: with one less, everybody holds every record.
-const MIN_BENCH_PEERS: u32 = 21;
-
-/// The most networks of a comparison: each is drawn and started for every strategy.
-const MAX_BENCH_NETWORKS: u32 = 1_000;
-
-/// The most operations of a comparison: an hour or so of work for each strategy.
-const MAX_BENCH_OPERATIONS: u32 = 100_000;
 
 settings! {
     /// What `parsec provide` and `parsec retrieve` have in common.
@@ -97,75 +84,6 @@ settings! {
     format: OutputFormat = ("conformance.format", "format", "FORMAT").default("text"), "How the result is written";
     => server: ServerUrl = from.required_argument(values::parsed)?, "The HTTP API to check";
     => access: CallingConfig = CallingConfig { token: token.token.clone(), token_file: None, ca: trust.ca.clone() }, "How it is entered";
-}
-
-choice! {
-    /// How a comparison is written.
-    BenchFormat {
-        Text = "text" or "table", "For people";
-        Json = "json", "One array of objects";
-        Csv = "csv", "Comma-separated, with a header";
-    }
-}
-
-choice! {
-    /// How the peers of a comparison are connected.
-    BenchTransport {
-        Memory = "memory", "Within the process, on a virtual clock";
-        Tcp = "tcp", "TCP on loopback";
-        Quic = "quic", "QUIC on loopback";
-    }
-}
-
-settings! {
-    /// `parsec bench`.
-    BenchConfig(from) = "Bench";
-    + common: CommonConfig, "What every command has";
-    peers: u32 = ("bench.peers", "peers", "N").default("500") by within(MIN_BENCH_PEERS..=MAX_BENCH_PEERS), "Peers of the local DHT";
-    strategies: Vec<StrategyKind> = ("bench.strategies", "strategies", "STRATEGIES").default("classic,optprov,fullrt,libp2p"),
-        "Strategies to compare";
-    transport: BenchTransport = ("bench.transport", "transport", "TRANSPORT").default("memory"), "How peers are connected";
-    rtt: Duration = ("bench.rtt", "rtt", "DURATION").default("100ms") by round_trip(&strategies), "Round-trip time between any two peers";
-    undialable: Share = ("bench.undialable", "undialable", "SHARE").default("0.15") by dead_share,
-        "Share of peers that cannot be dialled: two thirds refuse, one third never answers";
-    silent: Share = ("bench.silent", "silent", "SHARE").default("0") by silence(undialable, &strategies, transport),
-        "Share of peers that accept connections and never answer";
-    operations: u32 = ("bench.operations", "operations", "N").default("100") by within(1..=MAX_BENCH_OPERATIONS),
-        "How many publications and how many lookups to make with each strategy, on each network";
-    networks: u32 = ("bench.networks", "networks", "N").default("1") by within(1..=MAX_BENCH_NETWORKS),
-        "How many networks to draw: one hides how much they differ; the first has the seed, the next ones those after it";
-    seed: Option<u64> = ("bench.seed", "seed", "N"), "Makes the random choices repeatable";
-    save: Option<PathBuf> = ("bench.save", "save", "FILE"), "Keep the run there, for `parsec compare` and `parsec check`";
-    format: BenchFormat = ("bench.format", "format", "FORMAT").default("text"), "How the result is written";
-    alpha: u16 = ("bench.alpha", "alpha", "N").default("10") by within(1..=MAX_ALPHA), "How many peers a lookup asks at the same time";
-    warm: bool = ("bench.warm", "warm", "BOOL"), "Keep connections from one operation to the next";
-}
-
-/// The time that a round trip takes on a simulated network in which nodes of these strategies measure.
-fn round_trip(strategies: &[StrategyKind]) -> impl Fn(&str) -> Reading<Duration> {
-    move |text| {
-        let round_trip = values::duration(text)?;
-        Latency::fixed(round_trip, strategies).map_err(|error| error.to_string())?;
-        Ok(round_trip)
-    }
-}
-
-/// libp2p-kad waits for the silent on the real clock, the network for nobody on its virtual one: nothing that came of it
-/// would be a time.
-fn silence(
-    undialable: Share,
-    strategies: &[StrategyKind],
-    transport: BenchTransport,
-) -> impl Fn(&str) -> Reading<Share> {
-    let waits_in_vain = transport == BenchTransport::Memory && strategies.contains(&StrategyKind::Libp2p);
-    move |text| match dead_share_beside(undialable, "undialable")(text)? {
-        silent if silent.get() > 0.0 && waits_in_vain => {
-            Err("the time-outs of strategy libp2p do not run on the virtual clock of --transport memory; \
-                 expected 0, or --transport tcp, or --strategies without libp2p"
-                .to_owned())
-        }
-        silent => Ok(silent),
-    }
 }
 
 settings! {

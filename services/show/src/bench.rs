@@ -131,12 +131,13 @@ fn compared(rows: &[BenchRow], unit: Unit) -> String {
 }
 
 /// A row by the names of its figures, in their order.
-fn flat(row: &BenchRow) -> Vec<(String, Value)> {
+fn flat(row: &BenchRow, network: &str) -> Vec<(String, Value)> {
     let counts = row.sample.counts();
     let share = row.sample.success().map(|success| success.share);
     let mut flat = vec![
         ("strategy".to_owned(), json!(row.strategy.as_str())),
         ("operation".to_owned(), json!(row.kind.as_str())),
+        ("network".to_owned(), json!(network)),
         ("networks".to_owned(), json!(row.networks)),
         ("n".to_owned(), json!(counts.due + counts.unsaid.values().sum::<usize>())),
         ("due".to_owned(), json!(counts.due)),
@@ -174,15 +175,16 @@ fn for_programs(seconds: f64) -> Value {
     if seconds.is_finite() { json!(seconds) } else { json!("failed") }
 }
 
-/// For programs: a list of objects.
-pub fn json(rows: &[BenchRow]) -> String {
-    let rows: Value = rows.iter().map(|row| Value::Object(flat(row).into_iter().collect::<Map<_, _>>())).collect();
+/// For programs: a list of objects. `network` says on what it was, so that nobody takes a model for a measurement.
+pub fn json(rows: &[BenchRow], network: &str) -> String {
+    let rows: Value =
+        rows.iter().map(|row| Value::Object(flat(row, network).into_iter().collect::<Map<_, _>>())).collect();
     format!("{rows:#}")
 }
 
 /// For spreadsheets.
-pub fn csv(rows: &[BenchRow]) -> String {
-    let rows: Vec<_> = rows.iter().map(flat).collect();
+pub fn csv(rows: &[BenchRow], network: &str) -> String {
+    let rows: Vec<_> = rows.iter().map(|row| flat(row, network)).collect();
     let header: Vec<_> = rows.first().into_iter().flatten().map(|(name, _)| name.clone()).collect();
     table::csv(header, rows.into_iter().map(|row| row.into_iter().map(|(_, value)| value).collect()))
 }

@@ -2,16 +2,18 @@
 //!
 //! A [`World`] says as data what a network is like. Its `population` is drawn from a seed; routing `tables` are made when somebody is asked; a `vantage`
 //! is a node that measures. The `drive`r performs the steps of a strategy on a clock that jumps from event to event, and keeps the same `log` as
-//! the driver of a real node. A [`Trial`] compares strategies.
+//! the driver of a real node. A [`Trial`] compares strategies, a [`Study`] on several networks of a world.
 //!
 //! Every number is drawn for a purpose (`draw`), never in a sequence that others draw from: one seed gives one output, on any number
 //! of threads.
 
 mod draw;
 mod drive;
+#[allow(dead_code, reason = "the whole log is there for the comparison with libp2p, request by request")]
 mod log;
 mod population;
 mod quantiles;
+mod study;
 mod tables;
 #[cfg(test)]
 mod testing;
@@ -21,5 +23,6 @@ mod trial;
 mod vantage;
 mod world;
 
+pub use study::{NoRoom, Study, TooMany};
 pub use trial::{Trial, TrialError};
 pub use world::{MAX_WORLD_BYTES, SHIPPED, ScanError, World, WorldError};

@@ -79,6 +79,7 @@ enum Purpose {
 /// All peers, in the order of their keys.
 #[derive(Debug)]
 pub(super) struct Population {
+    #[allow(dead_code, reason = "ids are for traces")]
     dice: Dice,
     keys: Vec<Key>,
     /// The numbers that peers had before they were put in order.
@@ -114,10 +115,6 @@ impl Population {
         Self { dice, keys, numbers, fates, regions, dialable, dead }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.keys.len()
-    }
-
     pub(super) fn peer(&self, index: u32) -> Peer {
         Peer { index, key: self.keys[index as usize] }
     }
@@ -136,6 +133,7 @@ impl Population {
     }
 
     /// Its id, as text.
+    #[allow(dead_code, reason = "ids are for traces")]
     pub(super) fn id(&self, index: u32) -> String {
         text(&id(self.dice, self.numbers[index as usize]))
     }
@@ -183,6 +181,7 @@ fn id(dice: Dice, number: u32) -> [u8; 34] {
     bytes
 }
 
+#[allow(dead_code, reason = "ids are for traces")]
 fn text(bytes: &[u8; 34]) -> String {
     PeerId::from_bytes(bytes).expect("the multihash of a sha2-256 digest is a peer id").to_string()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How long something takes: pairs of a share and the time that this share stays below, from 0 to 1, both ascending.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Quantiles(Vec<(f64, f64)>);
+pub(super) struct Quantiles(Vec<(f64, f64)>);
 
 /// Why some pairs are no distribution.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,11 +33,6 @@ impl Quantiles {
         let above = self.0.partition_point(|(share, _)| *share < at).clamp(1, self.0.len() - 1);
         let ((from, low), (to, high)) = (self.0[above - 1], self.0[above]);
         Duration::from_secs_f64(low + (high - low) * ((at - from) / (to - from)).clamp(0.0, 1.0))
-    }
-
-    /// The pairs of share and seconds.
-    pub(super) fn pairs(&self) -> &[(f64, f64)] {
-        &self.0
     }
 }
 

@@ -43,8 +43,6 @@ pub(super) struct Vantage {
     pub(super) owner: Owner,
     /// The peers in its table that can be dialled.
     table: HashSet<u32>,
-    /// How many there are in its table.
-    pub(super) table_size: usize,
     /// How many peers it believes the network to have.
     pub(super) size: Option<f64>,
 }
@@ -82,9 +80,9 @@ impl<'a> Field<'a> {
         let owner = Owner { key, number: u64::from(number), staleness: self.world.node.staleness };
         let entries = self.directory.entries(&owner, 256);
         let dialable = |index: &u32| self.directory.population.fate(*index).is_dialable();
-        let (table, table_size) = (entries.iter().copied().filter(dialable).collect(), entries.len());
+        let table = entries.into_iter().filter(dialable).collect();
         let region = self.world.node.regions[index];
-        Vantage { peer: Peer::new(number, key), region, owner, table, table_size, size: None }
+        Vantage { peer: Peer::new(number, key), region, owner, table, size: None }
     }
 
     /// Looks up random keys, as a refresh does, and estimates the size of the network.

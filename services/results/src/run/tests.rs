@@ -82,6 +82,45 @@ fn the_hash_is_of_what_makes_runs_comparable() {
     assert_eq!(base.differences(&demo), [("command", "bench", "demo")]);
 }
 
+#[test]
+fn what_was_simulated_is_another_thing_than_what_was_measured() {
+    let with = |of: &[(&str, &str)]| Run::new("bench", ("1", "x"), 1, settings(of));
+    let local = [("peers", "500"), ("rtt", "100ms"), ("unit", "operation")];
+    let (old, new) = (with(&local), with(&[&local[..], &[("network", "local")]].concat()));
+    assert_eq!((old.network(), old.is_simulated()), ("local", false), "a file from before there were worlds");
+    assert_eq!((old.differences(&new), &old.configuration), (vec![], &new.configuration));
+    let world = |name: &str, hash: &str| {
+        with(&[("network", &simulated(name)), ("world", hash), ("alpha", "10"), ("unit", "operation")])
+    };
+    let model = world("amino-2022", "sha256:1");
+    assert_eq!((model.network(), model.is_simulated()), ("simulated:amino-2022", true));
+    assert_eq!(model.differences(&new), [("network", "simulated:amino-2022", "local")]);
+    assert_eq!(model.differences(&world("own", "sha256:2")), [("network", "simulated:amino-2022", "simulated:own")]);
+    assert_eq!(model.differences(&world("amino-2022", "sha256:2")), [("world", "sha256:1", "sha256:2")]);
+    assert_eq!(model.differences(&world("amino-2022", "sha256:1")), []);
+    assert_ne!(model.configuration, world("amino-2022", "sha256:2").configuration);
+    assert_ne!(model.configuration, new.configuration);
+}
+
+/// Whoever keeps a hash finds his runs again.
+#[test]
+fn the_hash_of_a_run_on_real_peers_is_what_it_was() {
+    let of = [
+        ("peers", "500"),
+        ("rtt", "100ms"),
+        ("undialable", "0.15"),
+        ("silent", "0"),
+        ("transport", "memory"),
+        ("alpha", "10"),
+        ("warm", "false"),
+        ("unit", "operation"),
+        ("network", "local"),
+    ];
+    assert_eq!(Run::new("bench", ("1", "x"), 1, settings(&of)).configuration, HASH);
+}
+
+const HASH: &str = "sha256:625e69c2a3773751";
+
 proptest! {
     #[test]
     fn a_text_that_was_cut_off_is_never_taken_for_a_run(share in 0.0..1.0f64) {

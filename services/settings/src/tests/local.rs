@@ -77,3 +77,46 @@ fn a_demo_has_a_fleet_for_each_strategy_that_it_is_asked_for() {
         assert!(message.contains(word), "{message}");
     }
 }
+
+#[test]
+fn what_means_nothing_in_a_world_is_refused_by_name() {
+    for (setting, name, value) in [
+        ("--peers 60", "flag --peers", "60"),
+        ("--rtt 40ms", "flag --rtt", "40ms"),
+        ("--undialable 0.3", "flag --undialable", "0.3"),
+        ("--silent 0", "flag --silent", "0"),
+        ("--transport memory", "flag --transport", "memory"),
+        ("--warm", "flag --warm", "true"),
+    ] {
+        let message = run(&format!("bench --world amino-2022 {setting}"), &[]).unwrap_err();
+        let expected = format!(
+            "error: {name}: cannot use `{value}`: it shapes the local network of real peers, and --world amino-2022 says itself what \
+             it is like; expected only one of the two"
+        );
+        assert_eq!(message, expected);
+    }
+    let variable = run("bench --world amino-2022", &[("PARSEC_BENCH_PEERS", "60")]).unwrap_err();
+    assert!(variable.starts_with("error: environment variable PARSEC_BENCH_PEERS: cannot use `60`"), "{variable}");
+    let libp2p = run("bench --world amino-2022 --strategies classic,libp2p", &[]).unwrap_err();
+    assert!(libp2p.contains("a world cannot play it"), "{libp2p}");
+    let unknown = run("bench --world amino-2021", &[]).unwrap_err();
+    assert!(
+        unknown.contains("unknown world `amino-2021`; expected one of: amino-2022") && unknown.contains("FILE.toml"),
+        "{unknown}"
+    );
+}
+
+#[test]
+fn a_world_is_a_name_or_a_file_and_plays_all_strategies_that_it_can() {
+    let bench = |line: &str| match run(line, &[]) {
+        Ok((Command::Bench(config), _)) => config.simulated,
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(bench("bench"), None);
+    let simulated = bench("bench --world amino-2022").unwrap();
+    assert_eq!(simulated.world, WorldSource::Shipped("amino-2022".to_owned()));
+    assert_eq!(simulated.strategies, [StrategyKind::Classic, StrategyKind::Optprov, StrategyKind::Fullrt]);
+    let own = bench("bench --world ./amino-2022.toml --strategies optprov").unwrap();
+    assert_eq!(own.world, WorldSource::File("./amino-2022.toml".into()));
+    assert_eq!(own.strategies, [StrategyKind::Optprov]);
+}

@@ -39,6 +39,7 @@ pub(crate) fn sample(key: &Key, secret_file: &str) -> String {
         (_, "EXPORT") => "jsonl".to_owned(),
         (_, "LIMIT") => "failures>2%".to_owned(),
         (_, "SIDE") => "fleet=other".to_owned(),
+        (_, "NAME|FILE") => "amino-2022".to_owned(),
         (_, "SHARE") => "7%".to_owned(),
         (_, "LOW-HIGH") => "7-70".to_owned(),
         _ => "something-else".to_owned(),

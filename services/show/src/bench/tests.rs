@@ -86,7 +86,7 @@ fn what_says_nothing_about_the_dht_counts_and_is_not_due() {
     operations.push(BenchOperation { class: OutcomeClass::Cancelled, ..bench_operation(7, 9, 500) });
     let group = BenchGroup { strategy: StrategyKind::Classic, kind: OperationKind::Provide, operations };
     let row = BenchRow::of(&group, Unit::Operation, Duration::ZERO);
-    let document: Value = serde_json::from_str(&json(std::slice::from_ref(&row))).unwrap();
+    let document: Value = serde_json::from_str(&json(std::slice::from_ref(&row), "local")).unwrap();
     let counts = ["n", "due", "successes"].map(|name| document[0][name].as_u64().unwrap());
     assert_eq!(counts, [10, 9, 9]);
     let text = table(&[row], Unit::Operation);
@@ -96,14 +96,15 @@ fn what_says_nothing_about_the_dht_counts_and_is_not_due() {
 #[test]
 fn programs_get_the_same_names_as_json_and_as_csv() {
     let rows = rows(40, Unit::Operation);
-    let document: Value = serde_json::from_str(&json(&rows)).unwrap();
+    let document: Value = serde_json::from_str(&json(&rows, "simulated:amino-2022")).unwrap();
     let object = document[0].as_object().unwrap();
-    let csv = csv(&rows);
+    let csv = csv(&rows, "local");
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
     let heads: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
-    assert_eq!(heads[..6], ["strategy", "operation", "networks", "n", "due", "successes"]);
+    assert_eq!(heads[..6], ["strategy", "operation", "network", "networks", "n", "due"]);
     assert_eq!(heads.iter().cloned().collect::<BTreeSet<_>>(), object.keys().cloned().collect());
     assert_eq!((&object["strategy"], &object["n"], &object["networks"]), (&json!("classic"), &json!(40), &json!(1)));
+    assert_eq!(object["network"], "simulated:amino-2022");
     assert_eq!((&object["p50_seconds"], &object["p50_round_trips"]), (&json!(2.52), &json!(25.2)));
     assert_eq!((&object["survivors_p50_seconds"], &object["p99_seconds"]), (&json!(2.52), &Value::Null));
     assert_eq!((&object["rpcs_mean"], &object["network_size_mean"]), (&json!(40.0), &Value::Null));

@@ -27,6 +27,9 @@ pub(super) struct Table<'a> {
     read: BTreeSet<&'a str>,
 }
 
+/// Pairs of what a name says and its value, each with its line.
+type Keyed<K, V> = Vec<(usize, (K, V))>;
+
 /// A value with its name and place.
 struct Entry<'a> {
     name: String,
@@ -192,7 +195,7 @@ impl<'a> Table<'a> {
         what: &str,
         key: impl Fn(&str) -> Option<K>,
         value: impl Fn(&Entry<'a>) -> Result<V, Wrong>,
-    ) -> Result<Vec<(usize, (K, V))>, Wrong> {
+    ) -> Result<Keyed<K, V>, Wrong> {
         let each = self.entries.iter().map(|(name, item)| {
             let entry = self.entry(name.get_ref(), item);
             let unknown = || Wrong { line: entry.line, what: format!("`{}` is no {what}", entry.name) };

@@ -1,0 +1,99 @@
+//! What came of a comparison: kept in a file, and printed.
+
+use std::collections::BTreeMap;
+
+use anyhow::bail;
+use parsec_answers::kept::Place;
+use parsec_measure::OperationKind;
+use parsec_output::{self as output, Unwritten};
+use parsec_results::bench::{BenchGroup, BenchRow, Unit};
+use parsec_results::run::{Run, of_bench};
+use parsec_settings::{BenchConfig, BenchFormat};
+use parsec_show::bench;
+
+/// What is printed: under which circumstances, on which network, and what came of it.
+pub(crate) struct Shown {
+    pub(crate) heading: String,
+    pub(crate) network: String,
+    pub(crate) rows: Vec<BenchRow>,
+}
+
+/// Where the run is kept and how it is printed.
+pub(crate) struct Keeping<'a> {
+    config: &'a BenchConfig,
+    /// Version and commit.
+    program: (&'a str, &'a str),
+    /// Tried before anything is measured.
+    place: Option<Place>,
+}
+
+impl<'a> Keeping<'a> {
+    /// # Errors
+    /// If the run is to be kept, and no file can be written there.
+    pub(crate) fn new(config: &'a BenchConfig, program: (&'a str, &'a str)) -> anyhow::Result<Self> {
+        let place = config.save.as_deref().map(|path| Place::at(path, "--save")).transpose()?;
+        Ok(Self { config, program, place })
+    }
+
+    /// Keeps the run, of which so many pairs of a publication and a lookup had been planned, and prints it.
+    ///
+    /// # Errors
+    /// If there is nothing to keep, or it cannot be written.
+    pub(crate) fn finish(
+        self,
+        groups: &[BenchGroup],
+        pairs: u64,
+        seed: u64,
+        settings: BTreeMap<String, String>,
+        shown: &Shown,
+    ) -> anyhow::Result<()> {
+        let finished = finished(groups);
+        if groups.is_empty() {
+            bail!("stopped before anything was measured");
+        }
+        if finished != pairs {
+            output::note(&format!("stopped after {finished} of {pairs} publications and lookups"));
+        }
+        // First, because nobody may read the table any more; and the table all the same, because the disk may be full.
+        let saved = self.place.map_or(Ok(()), |place| {
+            let mut run = Run::new("bench", self.program, seed, settings);
+            (run.complete, run.operations) = (finished == pairs, of_bench(groups));
+            place.write(&run.text())
+        });
+        print(self.config, shown)?;
+        saved
+    }
+}
+
+/// How many pairs of a publication and a lookup there are.
+fn finished(groups: &[BenchGroup]) -> u64 {
+    let lookups = groups.iter().filter(|group| group.kind == OperationKind::Retrieve);
+    lookups.map(|group| group.operations.len() as u64).sum()
+}
+
+/// Prints the results and the conditions of the measurement: above the table for people, on stderr with the rows for
+/// programs.
+///
+/// # Errors
+/// If stdout cannot be written to.
+fn print(config: &BenchConfig, Shown { heading, network, rows }: &Shown) -> Result<(), Unwritten> {
+    match config.format {
+        BenchFormat::Text => output::line(&format!("{heading}\n{}", bench::table(rows, Unit::of(config.networks)))),
+        BenchFormat::Json => {
+            output::note(heading);
+            output::line(&bench::json(rows, network))
+        }
+        BenchFormat::Csv => {
+            output::note(heading);
+            output::table(&bench::csv(rows, network))
+        }
+    }
+}
+
+/// How many networks, if there are several, and their seeds.
+pub(crate) fn networks(config: &BenchConfig, seed: u64) -> (String, String) {
+    match config.networks {
+        1 => (String::new(), format!("seed {seed}")),
+        more => (format!("{more} networks of "), format!("seeds {seed} to {}", seed.wrapping_add(u64::from(more) - 1))),
+    }
+}

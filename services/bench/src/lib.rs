@@ -1,0 +1,35 @@
+//! `parsec bench`: what the strategies do side by side.
+//!
+//! - `local`: on local networks of real peers; `world`: in a simulated one
+//! - `refused`: what cannot be done
+//! - `kept`: what came of it, in a file and on stdout; `watched`: the work, with its progress, until a signal ends it
+
+mod kept;
+mod local;
+mod refused;
+mod watched;
+mod world;
+
+use parsec_settings::BenchConfig;
+
+pub use refused::Refused;
+
+/// Runs the comparison and prints what it found; `program` is the version and the commit of the binary. Once `stopped` is there, it ends
+/// with what there is by then.
+///
+/// # Errors
+/// [`Refused`], or what kept it from its end.
+pub async fn run<T>(
+    config: BenchConfig,
+    program: (&str, &str),
+    stopped: impl Future<Output = T>,
+) -> anyhow::Result<()> {
+    let rng = || u64::from(rand::RngExt::random::<u32>(&mut rand::rng()));
+    // Short enough to be typed again.
+    let seed = config.seed.unwrap_or_else(rng);
+    let keeping = kept::Keeping::new(&config, program)?;
+    match &config.simulated {
+        Some(simulated) => world::run(&config, simulated, seed, keeping, stopped).await,
+        None => local::run(&config, seed, keeping, stopped).await,
+    }
+}

@@ -1,0 +1,171 @@
+//! The strategies in a simulated world.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use parsec_host::memory;
+use parsec_lab::field::{MAX_WORLD_BYTES, Study, Trial, World};
+use parsec_results::bench::{BenchGroup, BenchRow, Unit};
+use parsec_results::run::{digest, simulated};
+use parsec_settings::{BenchConfig, Simulated, WorldSource};
+
+use crate::kept::{Keeping, Shown, networks};
+use crate::refused::Refused;
+use crate::watched::watched;
+
+/// Plays the strategies and prints what came of it.
+pub(crate) async fn run<S>(
+    config: &BenchConfig,
+    asked: &Simulated,
+    seed: u64,
+    keeping: Keeping<'_>,
+    stopped: impl Future<Output = S>,
+) -> anyhow::Result<()> {
+    let study = study(config, asked, seed)?;
+    study.fits(memory::available(), config.save.is_some()).map_err(Refused::from)?;
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let played = study.clone();
+    let groups = watched(study.pairs(), stopped, move |stop, done| played.run(threads, stop, &done)).await??;
+    let shown = shown(config, &study.trial, &groups);
+    keeping.finish(&groups, study.pairs(), seed, settings(config, &study.trial), &shown)
+}
+
+fn shown(config: &BenchConfig, Trial { world, seed, .. }: &Trial, groups: &[BenchGroup]) -> Shown {
+    let unit = Unit::of(config.networks);
+    // A round trip there takes as long as it is far.
+    let rows = groups.iter().map(|group| BenchRow::of(group, unit, Duration::ZERO)).collect();
+    Shown { heading: heading(config, world, *seed), network: simulated(&world.name), rows }
+}
+
+fn study(config: &BenchConfig, asked: &Simulated, seed: u64) -> anyhow::Result<Study> {
+    let mut world = match &asked.world {
+        WorldSource::Shipped(name) => {
+            World::shipped(name).with_context(|| format!("no world `{name}` comes with parsec"))?
+        }
+        WorldSource::File(path) => read(path)?,
+    };
+    if let Some(alpha) = config.alpha {
+        world =
+            world.with("alpha", f64::from(alpha)).map_err(|error| Refused::Unusable(format!("--alpha: {error}")))?;
+    }
+    let (operations, strategies) = (config.operations, asked.strategies.clone());
+    Ok(Study { trial: Trial { world, seed, operations, strategies }, networks: config.networks })
+}
+
+/// Reads the file of a world.
+fn read(path: &Path) -> anyhow::Result<World> {
+    let (name, mut text) = (path.display().to_string(), String::new());
+    let file = File::open(path).with_context(|| format!("--world {name}: cannot be read"))?;
+    file.take(MAX_WORLD_BYTES + 1)
+        .read_to_string(&mut text)
+        .with_context(|| format!("--world {name}: cannot be read"))?;
+    if text.len() as u64 > MAX_WORLD_BYTES {
+        return Err(Refused::Unusable(format!(
+            "--world {name}: it has more than {MAX_WORLD_BYTES} bytes, and no world has"
+        ))
+        .into());
+    }
+    Ok(World::read(&name, &text).map_err(|error| Refused::Unusable(error.to_string()))?)
+}
+
+/// The settings that are kept with a run.
+fn settings(config: &BenchConfig, Trial { world, operations, strategies, .. }: &Trial) -> BTreeMap<String, String> {
+    let strategies: Vec<_> = strategies.iter().map(|strategy| strategy.as_str()).collect();
+    let settings = [
+        ("network", simulated(&world.name)),
+        ("world", digest(&world.text())),
+        ("peers", world.peers.to_string()),
+        ("alpha", world.alpha().to_string()),
+        ("unit", Unit::of(config.networks).as_str().to_owned()),
+        ("networks", config.networks.to_string()),
+        ("operations", operations.to_string()),
+        ("strategies", strategies.join(",")),
+    ];
+    settings.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// The conditions in one line.
+fn heading(config: &BenchConfig, world: &World, seed: u64) -> String {
+    let (networks, seeds) = networks(config, seed);
+    let World { name, peers, .. } = world;
+    format!("network {}, a model: {networks}{peers} peers, alpha {}, {seeds}", simulated(name), world.alpha())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::atomic::AtomicBool;
+
+    use parsec_lab::field::SHIPPED;
+    use parsec_settings::{Binary, Command, parse};
+    use parsec_show::bench;
+
+    use super::*;
+
+    const BINARY: Binary = Binary { version: "1", exit_codes: &[] };
+
+    fn config(line: &str) -> BenchConfig {
+        match parse(line.split(' ').map(Into::into), &BTreeMap::new(), &BINARY) {
+            Ok((Command::Bench(config), _)) => *config,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_world_that_comes_with_parsec() {
+        let help = parse(["parsec", "bench", "--help"].map(Into::into), &BTreeMap::new(), &BINARY).unwrap_err();
+        for (name, _) in SHIPPED {
+            assert!(help.to_string().contains(&format!("- {name}:")), "{name} is not in\n{help}");
+            let config = config(&format!("parsec bench --world {name}"));
+            assert_eq!(study(&config, config.simulated.as_ref().unwrap(), 3).unwrap().trial.world.name, name);
+        }
+    }
+
+    #[test]
+    fn one_seed_gives_the_same_output_byte_for_byte_on_any_number_of_threads() {
+        let config = config("parsec bench --world amino-2022 --operations 60 --networks 12 --seed 3");
+        let mut study = study(&config, config.simulated.as_ref().unwrap(), 3).unwrap();
+        study.trial.world = study.trial.world.with("peers", 400.0).unwrap();
+        let output = |threads| {
+            let groups = study.run(threads, &AtomicBool::new(false), &|| {}).unwrap();
+            let Shown { heading, network, rows } = shown(&config, &study.trial, &groups);
+            let text = [bench::table(&rows, Unit::Network), bench::json(&rows, &network), bench::csv(&rows, &network)];
+            format!("{heading}{}", text.concat())
+        };
+        let one = output(1);
+        assert_eq!(output(4), one);
+        assert!(
+            one.starts_with("network simulated:amino-2022, a model: 12 networks of 400 peers, alpha 10, seeds 3 to 14"),
+            "{one}"
+        );
+    }
+
+    #[test]
+    fn a_world_without_room_is_refused_before_it_is_drawn() {
+        let config = config("parsec bench --world amino-2022");
+        let study = study(&config, config.simulated.as_ref().unwrap(), 3).unwrap();
+        let refused = Refused::from(study.fits(Some(100_000_000), false).unwrap_err()).to_string();
+        assert!(
+            refused.starts_with("peers = 20811: so many peers need about 0.3 GB of memory, and 0.1 GB"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_run_keeps_what_it_was_made_in() {
+        let settings = |line: &str| {
+            let config = config(&format!("parsec bench --world amino-2022 --seed 1 {line}"));
+            settings(&config, &study(&config, config.simulated.as_ref().unwrap(), 3).unwrap().trial)
+        };
+        let (as_it_is, wider) = (settings("--operations 5"), settings("--operations 5 --alpha 20"));
+        assert_eq!((&*as_it_is["network"], &*as_it_is["alpha"]), ("simulated:amino-2022", "10"));
+        assert_eq!(as_it_is["strategies"], "classic,optprov,fullrt");
+        assert_eq!(wider["alpha"], "20");
+        assert_ne!(as_it_is["world"], wider["world"]);
+    }
+}

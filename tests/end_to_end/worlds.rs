@@ -1,0 +1,118 @@
+//! `parsec bench --world`: strategies compared in a simulated world.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::process::{Ended, Process};
+use crate::stage::Stage;
+
+async fn parsec(stage: &Stage, line: &str) -> Ended {
+    Process::start(stage, &line.split(' ').collect::<Vec<_>>()).end().await
+}
+
+/// A world of one's own: the shipped one with something changed.
+fn own(directory: &Path, changes: &[(&str, &str)]) -> String {
+    let mut text = include_str!("../../services/lab/worlds/amino-2022.toml").to_owned();
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}");
+        text = text.replacen(from, to, 1);
+    }
+    let path = directory.join("own.toml");
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+const NAME: (&str, &str) = ("name = \"amino-2022\"", "name = \"own\"");
+
+fn kept(path: &str) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_world_of_ones_own_is_played_and_what_comes_of_it_is_never_taken_for_a_measurement() {
+    let (stage, directory) = (Stage::begin(), tempfile::tempdir().unwrap());
+    let world = own(directory.path(), &[NAME, ("peers = 20811", "peers = 400")]);
+    let [one, two, real] =
+        ["one.json", "two.json", "real.json"].map(|name| format!("{}/{name}", directory.path().display()));
+    let bench = format!("bench --world {world} --operations 40 --seed 1 --format json --save");
+    let first = parsec(&stage, &format!("{bench} {one}")).await;
+    assert_eq!(first.code(), 0, "{}", first.err);
+    assert!(first.err.contains("network simulated:own, a model: 400 peers, alpha 10, seed 1"), "{}", first.err);
+    let rows: Vec<Value> = serde_json::from_str(&first.out.concat()).unwrap();
+    let order: Vec<_> = rows.iter().map(|row| row["strategy"].as_str().unwrap()).collect();
+    assert_eq!(order, ["classic", "classic", "optprov", "optprov", "fullrt", "fullrt"]);
+    for row in &rows {
+        assert_eq!((&row["network"], &row["n"]), (&"simulated:own".into(), &40.into()), "{row}");
+    }
+    let second = parsec(&stage, &format!("{bench} {two}")).await;
+    assert_eq!(second.out, first.out);
+    assert_eq!(std::fs::read(&one).unwrap(), std::fs::read(&two).unwrap());
+    let run = kept(&one);
+    assert_eq!((&run["settings"]["network"], &run["complete"]), (&"simulated:own".into(), &true.into()));
+
+    let compared = parsec(&stage, &format!("compare --a-file {one} --b-file {two}")).await;
+    assert_eq!(compared.code(), 0, "{}", compared.err);
+    assert!(compared.out.join("\n").contains("`parsec bench`, simulated:own, version"), "{:#?}", compared.out);
+
+    let local =
+        parsec(&stage, &format!("bench --peers 25 --operations 2 --strategies classic --seed 1 --save {real}")).await;
+    assert_eq!(local.code(), 0, "{}", local.err);
+    assert_eq!(kept(&real)["settings"]["network"], "local");
+    let why = "one side was simulated (simulated:own), and the other one was measured on real peers";
+    for line in [
+        format!("compare --a-file {one} --b-file {real}"),
+        format!("compare --a-file {real} --b-file {one}"),
+        format!("check --file {one} --baseline {real} --fail-if failures>1% --other-configuration"),
+    ] {
+        let refused = parsec(&stage, &line).await;
+        assert_eq!((refused.code(), refused.out.len()), (2, 0), "{line}: {}", refused.err);
+        assert!(
+            refused.err.contains(why) && refused.err.contains("expected both simulated, or both measured"),
+            "{}",
+            refused.err
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_world_is_said_before_anything_is_played() {
+    let (stage, directory) = (Stage::begin(), tempfile::tempdir().unwrap());
+    for (changes, line) in [
+        (("peers = 20811", "peers = 20811\npeople = 3"), "line 4: `people` is unknown; expected one of"),
+        (("refusing = 0.2", "refusing = 0.95"), "the shares of `fates` add up to 1.050; expected 0.99 at most"),
+        (("p25 = \"20ms\"", "p25 = \"200ms\""), "`dial.live` goes down"),
+        (("peers = 20811", "peers = 20"), "`peers` is 20; expected a whole number from 21 to 100000000"),
+    ] {
+        let world = own(directory.path(), &[changes]);
+        let refused = parsec(&stage, &format!("bench --world {world} --operations 1")).await;
+        assert_eq!((refused.code(), refused.out.len()), (2, 0), "{line}: {}", refused.err);
+        assert!(refused.err.contains(line), "no {line} in {}", refused.err);
+    }
+    let nowhere = parsec(&stage, "bench --world /nowhere/own.toml").await;
+    assert_eq!(nowhere.code(), 1);
+    assert!(nowhere.err.contains("--world /nowhere/own.toml: cannot be read: No such file"), "{}", nowhere.err);
+}
+
+#[tokio::test]
+async fn ctrl_c_keeps_what_was_played() {
+    let (stage, directory) = (Stage::begin(), tempfile::tempdir().unwrap());
+    let (world, file) = (own(directory.path(), &[("peers = 20811", "peers = 400")]), directory.path().join("run.json"));
+    let line =
+        format!("bench --world {world} --operations 100000 --strategies fullrt --seed 1 --save {}", file.display());
+    let process = Process::start(&stage, &line.split(' ').collect::<Vec<_>>());
+    process.noted("10000 of 100000 publications and lookups").await;
+    process.signal(Signal::SIGINT);
+    let ended = process.end().await;
+    assert_eq!(ended.code(), 0, "{}", ended.err);
+    assert!(
+        ended.err.contains("stopped after ") && ended.out.iter().any(|line| line.starts_with("fullrt")),
+        "{}",
+        ended.err
+    );
+    let run = kept(file.to_str().unwrap());
+    assert_eq!(run["complete"], false);
+    assert!(!run["operations"].as_array().unwrap().is_empty());
+}
