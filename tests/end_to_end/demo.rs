@@ -1,6 +1,8 @@
 //! `parsec demo`, the first thing that anybody sees of parsec.
 
 use nix::sys::signal::Signal;
+use parsec_test_support::http::client;
+use parsec_test_support::openapi::{Answered, Declared, OpenApi};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -69,10 +71,54 @@ async fn results_are_on_standard_output_alone_and_measurements_in_the_directory_
     let file = directory.path().join("parsec.db");
     assert!(ended.err.contains(&format!("measurements go to {}", file.display())));
     assert!(ended.err.contains("how it is doing: http://127.0.0.1:"), "{}", ended.err);
+    assert!(ended.err.contains("look at them: http://127.0.0.1:"), "{}", ended.err);
     let url = format!("sqlite:{}", file.display());
     assert!(ended.err.contains(&format!("parsec results --database-url {url}")), "{}", ended.err);
     assert_eq!(parsed(&ended).last().unwrap()["database"], url);
     assert!(std::fs::read(&file).unwrap().starts_with(b"SQLite format 3"));
+}
+
+async fn text(url: String) -> String {
+    client().get(url).send().await.unwrap().text().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_demo_can_be_looked_at_in_a_browser_while_it_measures() {
+    let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
+    let demo = demo(&stage, &directory, &[&SMALL[..], &PLAIN].concat());
+    let page = demo.noted("look at them: ").await;
+    let seen = async || {
+        let html = client().get(&page).send().await.ok()?.text().await.ok()?;
+        ["a process that has servers and schedulers", "default", "/operations/", "retrieve"]
+            .iter()
+            .all(|says| html.contains(says))
+            .then_some(())
+    };
+    stage.eventually("the page shows lookups", seen).await;
+    let file = OpenApi::of(&text(format!("{page}api/v1/openapi.json")).await);
+    let attempts: Value = serde_json::from_str(&text(format!("{page}api/v1/operations?limit=1")).await).unwrap();
+    let id = attempts["operations"][0]["id"].as_str().unwrap();
+    let html = text(format!("{page}operations/{id}")).await;
+    for says in ["<svg", "What its time went to", "Save as CSV", "trace for ui.perfetto.dev"] {
+        assert!(html.contains(says), "no `{says}` in {html}");
+    }
+    // With traces, documents are as they are described, too.
+    for (path, place) in [
+        ("/api/v1/overview", "overview".to_owned()),
+        ("/api/v1/operations/{id}", format!("operations/{id}")),
+        ("/api/v1/operations/{id}/perfetto", format!("operations/{id}/perfetto")),
+        ("/api/v1/peers", "peers".to_owned()),
+        ("/api/v1/measurements", "measurements".to_owned()),
+        ("/api/v1/compare", "compare".to_owned()),
+        ("/api/v1/incidents", "incidents".to_owned()),
+    ] {
+        let headers = [("content-type".to_owned(), "application/json".to_owned())];
+        let answer = text(format!("{page}api/v1/{place}")).await;
+        let answered = Answered { headers: &headers, body: answer.as_bytes() };
+        assert_eq!(file.check(&Declared::new(path, "GET", 200), &answered), Ok(()), "{path}");
+    }
+    demo.signal(Signal::SIGINT);
+    assert_eq!(demo.end().await.code(), 0);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use parsec_test_support::http::client;
+use parsec_test_support::openapi::{Answered, Declared, OpenApi};
 use parsec_test_support::postgres::{Postgres, Shutdown};
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -45,6 +46,7 @@ async fn every_page_is_readable_without_script_and_has_a_document_for_programs()
 
 async fn every_page_is_readable(stage: &Stage, url: &str) {
     let (process, at) = page(stage, url, &[]).await;
+    let file = OpenApi::of(&get(format!("{at}/api/v1/openapi.json")).await.1);
     let period = "since=2026-09-21&until=2026-09-24";
     for (place, document, says) in [
         ("/".to_owned(), "overview".to_owned(), "optprov"),
@@ -57,19 +59,30 @@ async fn every_page_is_readable(stage: &Stage, url: &str) {
         assert_eq!(status, StatusCode::OK, "{place}: {html}");
         assert!(html.contains(says) && html.matches("<h1>").count() == 1, "no `{says}` at {place}: {html}");
         let (status, text) = get(format!("{at}/api/v1/{document}")).await;
-        let document: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!((status, &document["stale"]), (StatusCode::OK, &Value::Null), "{text}");
+        let found: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((status, &found["stale"]), (StatusCode::OK, &Value::Null), "{text}");
+        described(&file, &format!("/api/v1/{}", document.split('?').next().unwrap()), &text);
     }
     let (_, text) = get(format!("{at}/api/v1/operations?{period}&limit=1")).await;
+    described(&file, "/api/v1/operations", &text);
     let first: Value = serde_json::from_str(&text).unwrap();
     let (id, cursor) = (first["operations"][0]["id"].as_str().unwrap(), first["next_cursor"].as_str().unwrap());
     assert_eq!(id, cursor);
     let (status, html) = get(format!("{at}/operations/{id}")).await;
     assert!(status == StatusCode::OK && html.contains("was not kept, or has been pruned"), "{html}");
+    let (_, text) = get(format!("{at}/api/v1/operations/{id}")).await;
+    described(&file, "/api/v1/operations/{id}", &text);
     let (_, text) = get(format!("{at}/api/v1/operations?{period}&limit=1&cursor={cursor}")).await;
     let second: Value = serde_json::from_str(&text).unwrap();
     assert_ne!(first["operations"][0]["id"], second["operations"][0]["id"]);
     assert_eq!(process.terminate().await.code(), 0);
+}
+
+/// Checks that an answer is the one that the page's own file describes.
+fn described(file: &OpenApi, path: &str, text: &str) {
+    let headers = [("content-type".to_owned(), "application/json".to_owned())];
+    let answered = Answered { headers: &headers, body: text.as_bytes() };
+    assert_eq!(file.check(&Declared::new(path, "GET", 200), &answered), Ok(()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -201,4 +214,38 @@ async fn hears(stage: &Stage, events: &mut reqwest::Response, heard: &mut String
         }
     };
     stage.in_time(what, hearing).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scheduler_serves_a_page_if_it_is_asked_to_and_lets_in_whoever_has_the_token() {
+    let (stage, file) = (Stage::begin(), parsec_test_support::sqlite_file());
+    database(&file.url()).await;
+    let words = ["scheduler", "--fleets", "default", "--database-url", &file.url(), "--telemetry-port", "0"];
+    let words = [&words[..], &["--page-port", "0", "--page-token", TOKEN]].concat();
+    let process = Process::start(&stage, &words);
+    let at = format!("http://{}", process.log("serving the page").await["address"].as_str().unwrap());
+    assert_eq!(get(format!("{at}/")).await.0, StatusCode::UNAUTHORIZED);
+    let answer = client().get(format!("{at}/")).bearer_auth(TOKEN).send().await.unwrap();
+    let (status, html) = (answer.status(), answer.text().await.unwrap());
+    assert_eq!(status, StatusCode::OK, "{html}");
+    for says in ["served by a scheduler", "The database takes what is written", "0 rows wait", ">recorder<", "optprov"]
+    {
+        assert!(html.contains(says), "no `{says}` in {html}");
+    }
+    let mut events = client().get(format!("{at}/api/v1/events")).bearer_auth(TOKEN).send().await.unwrap();
+    let mut heard = String::new();
+    hears(&stage, &mut events, &mut heard, "\"database\":\"up\"").await;
+    let ended = process.terminate().await;
+    assert_eq!(ended.code(), 0, "a page that is open holds nothing up: {}", ended.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_port_a_scheduler_has_no_page() {
+    let (stage, file) = (Stage::begin(), parsec_test_support::sqlite_file());
+    database(&file.url()).await;
+    let words = ["scheduler", "--fleets", "default", "--database-url", &file.url(), "--telemetry-port", "0"];
+    let process = Process::start(&stage, &words);
+    process.log("serving /metrics").await;
+    let ended = process.terminate().await;
+    assert!(!ended.err.contains("serving the page"), "{}", ended.err);
 }

@@ -1,6 +1,6 @@
 //! Duty: answers those who look at what was measured.
 //!
-//! It asks the store, which only reads, and no other actor. Its handlers only pass on: reading and counting run in tasks of their own on
+//! It asks the store, which only reads, and `Telemetry` for the state of the process. Its handlers only pass on: reading and counting run in tasks of their own on
 //! the threads of the runtime, at most [`MAX_UNDER_WAY`] at once, each within [`QUESTION_LIMIT`]. A reader waits for [`PATIENCE`] at
 //! most and is then given an older answer, or told to come back. Answers are kept for a while. As long as somebody listens, it looks
 //! every [`LOOK_EVERY`] for what is new.
@@ -25,7 +25,9 @@ use super::feed::{Feed, Listening};
 use super::question::{Answer, Question, Seen, Unanswered};
 use super::reading;
 use super::shelf::Shelf;
+use crate::supervision::ask::Ask;
 use crate::supervision::progress::Progress;
+use crate::telemetry::GetStatus;
 
 /// How many questions are answered at once. Each takes a session of the database, and a thread while it is counted.
 pub const MAX_UNDER_WAY: usize = 3;
@@ -58,6 +60,8 @@ type Told = watch::Receiver<Option<Result<Arc<Answer>, Unanswered>>>;
 /// See the module's documentation.
 pub struct Archive {
     store: Arc<dyn Glance>,
+    /// Asked how the process is in which it runs.
+    status: Option<Ask<GetStatus>>,
     shelf: Shelf,
     under_way: HashMap<Question, Told>,
     feed: Feed,
@@ -79,7 +83,14 @@ impl Archive {
         // Numbers that no earlier process has given: those who listened to it are told to look again.
         let first = u64::try_from(Utc::now().timestamp_millis()).unwrap_or_default() << 16;
         let (shelf, under_way, feed) = (Shelf::default(), HashMap::new(), Feed::new(first));
-        Self { store, shelf, under_way, feed, looking: false, is_there: true }
+        Self { store, status: None, shelf, under_way, feed, looking: false, is_there: true }
+    }
+
+    /// The same, which also says how the process is in which it runs.
+    #[must_use]
+    pub fn in_process(mut self, status: Ask<GetStatus>) -> Self {
+        self.status = Some(status);
+        self
     }
 
     /// Has the question answered, unless that is under way.
@@ -92,11 +103,11 @@ impl Archive {
         }
         let (tell, told) = watch::channel(None);
         self.under_way.insert(question.clone(), told.clone());
-        let (store, asked) = (Arc::clone(&self.store), question.clone());
+        let (store, status, asked) = (Arc::clone(&self.store), self.status.clone(), question.clone());
         let finding = async move {
             // With the actor, the task ends.
             let mut tasks = JoinSet::new();
-            tasks.spawn(timeout(QUESTION_LIMIT, reading::answer(store, asked)));
+            tasks.spawn(timeout(QUESTION_LIMIT, reading::answer(store, status, asked)));
             match tasks.join_next().await {
                 Some(Ok(Ok(found))) => found.map(Arc::new),
                 Some(Ok(Err(_))) => Err(Unanswered::TooLong(QUESTION_LIMIT)),
@@ -161,8 +172,8 @@ impl Progress for Archive {}
 
 impl Supervised for Archive {
     fn restarting(&mut self, _: &mut Self::Context) {
-        let feed = self.feed.renewed();
-        *self = Self { feed, ..Self::new(Arc::clone(&self.store)) };
+        let (feed, status) = (self.feed.renewed(), self.status.take());
+        *self = Self { feed, status, ..Self::new(Arc::clone(&self.store)) };
     }
 }
 

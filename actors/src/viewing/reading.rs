@@ -13,7 +13,7 @@ use parsec_results::statistics::{Comparison, Sample};
 use parsec_results::{Costs, Dimension, Sampling, Spending, UNKNOWN, incidents};
 use parsec_show::chart::Times;
 use parsec_show::compared::{Pairs, pairs};
-use parsec_show::page::{Overview, SeenAttempt, answers, measured};
+use parsec_show::page::{Overview, SeenActor, SeenAttempt, SeenDatabase, SeenProcess, WaitingRows, answers, measured};
 use parsec_show::peers::PeerTable;
 use parsec_show::selected::{selected, used};
 use parsec_show::spent::{SpentTable, not_asked, weighed};
@@ -24,6 +24,9 @@ use tokio::task::spawn_blocking;
 
 use super::attempts::{Attempts, known};
 use super::question::{Answer, Filter, Glimpse, Question, Unanswered};
+use crate::supervision::ask::Ask;
+use crate::telemetry::GetStatus;
+use crate::telemetry::vitals::{ActorStatus, Status};
 
 /// How far back is looked unless somebody says how far.
 pub(super) const A_WEEK: Duration = Duration::from_secs(7 * 86_400);
@@ -52,10 +55,14 @@ const WORST: usize = 25;
 const BY_HOUR: TimeDelta = TimeDelta::days(3);
 
 /// Finds the answer to a question, with nobody waiting for anything else.
-pub(super) async fn answer(store: Arc<dyn Glance>, question: Question) -> Result<Answer, Unanswered> {
+pub(super) async fn answer(
+    store: Arc<dyn Glance>,
+    status: Option<Ask<GetStatus>>,
+    question: Question,
+) -> Result<Answer, Unanswered> {
     let now = Utc::now();
     let found = match question {
-        Question::Overview => overview(&*store, now).await,
+        Question::Overview => overview(&*store, status, now).await,
         Question::Measurements(filter) => measurements(&*store, filter, now).await,
         Question::Comparison { a, b, of } => comparison(&*store, (a, b), of, now).await,
         Question::Peers(filter) => peers(&*store, filter, now).await,
@@ -83,7 +90,11 @@ fn seen(servers: &[SeenServer], found: Vec<NotedAttempt>, filter: &Filter) -> Ve
     found.into_iter().filter_map(place).collect()
 }
 
-async fn overview(store: &dyn Glance, now: DateTime<Utc>) -> Result<Answer, Unanswered> {
+async fn overview(
+    store: &dyn Glance,
+    status: Option<Ask<GetStatus>>,
+    now: DateTime<Utc>,
+) -> Result<Answer, Unanswered> {
     let servers = store.servers(Some(now - TimeDelta::days(1))).await?;
     let rounds = store.newest_rounds(ROUNDS).await?;
     let lately = Selection { since: Some(now - NEWS), ..Selection::default() };
@@ -98,10 +109,41 @@ async fn overview(store: &dyn Glance, now: DateTime<Utc>) -> Result<Answer, Unan
     } else {
         seen(&store.servers(None).await?, found.rows, &Filter::default())
     };
-    let overview = Overview { at: now, servers, rounds: rounds.rows, attempts, unread };
+    // Without it, the page says everything else.
+    let process = match status {
+        Some(status) => status.ask(GetStatus).await.ok().map(|status| process(*status)),
+        None => None,
+    };
+    let overview = Overview { at: now, servers, rounds: rounds.rows, attempts, unread, process };
     let news = overview.attempts.iter().rev().map(|attempt| (attempt.noted.operation.id, attempt.news())).collect();
     let glimpse = Some(Glimpse { attempts: news, mark: overview.mark() });
     Ok(Answer { html: overview.html(), document: overview.document(), glimpse, ..Answer::default() })
+}
+
+/// The process that shows the page, as people see it.
+fn process(status: Status) -> SeenProcess {
+    let Status { role, uptime, actors, recorder, database, .. } = status;
+    SeenProcess {
+        role: role.as_str(),
+        uptime,
+        database: database.map(|database| SeenDatabase {
+            up: database.up,
+            since: database.since,
+            last_error: database.last_error,
+        }),
+        waiting: recorder.map(|recorder| WaitingRows {
+            in_memory: recorder.rows_in_memory,
+            on_disk: recorder.rows_on_disk,
+            set_aside: recorder.rows_set_aside,
+        }),
+        actors: actors.into_iter().map(actor).collect(),
+    }
+}
+
+fn actor(status: ActorStatus) -> SeenActor {
+    let state = status.state().as_str();
+    let ActorStatus { name, fate, .. } = status;
+    SeenActor { name, state, restarts: fate.restarts, last_reason: fate.last_crash.map(|(reason, _)| reason) }
 }
 
 async fn operations(

@@ -20,8 +20,9 @@ use tracing::{info, warn};
 use crate::database;
 use crate::denylists;
 use crate::dht;
+use crate::page::{PageBeside, PageSetup};
 use crate::place::Place;
-use crate::process::{self, Process};
+use crate::process::{self, Process, SCRAPE_DEADLINE};
 use crate::provenance;
 use crate::reload::{self, ServerFiles};
 use crate::scheduler::{self, SchedulerSetup};
@@ -144,6 +145,7 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
     process::raise_file_limit();
     let process = Process::start_unattended(Role::Scheduler, config.stop.timeout)?;
     let telemetry = process::bind("telemetry", &config.telemetry.listen)?;
+    let page = config.page_port.map(|port| process::bind("page", &config.page.listen(port))).transpose()?;
     let timeouts = Timeouts { operation: config.operation_timeout, ..Timeouts::default() };
     let servers = Arc::new(CurrentClient::new(timeouts, config.access)?);
     let target = config.database.target()?;
@@ -174,8 +176,14 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
     let scheduler = scheduler::start(&process, setup);
     let telemetry = process.serve_telemetry(telemetry);
     let password = database::password_file(&config.database, &target);
-    let ended = process.wait_while_reloading(async || reload::scheduler(&servers, &password).await).await;
-    let stopped = scheduler.stop(process.stop_times).await;
+    let token = CurrentToken::new(config.page.token);
+    let token_file = config.page.token_file.map(|file| (file, token.clone()));
+    let status = telemetry.0.ask(SCRAPE_DEADLINE);
+    let page = page.map(|listener| PageSetup { listener, database: target, token, status });
+    let page = page.map(|setup| PageBeside::start(&process.metrics, setup)).transpose()?;
+    let reload = async || reload::scheduler(&servers, &password, &token_file).await;
+    let ended = process.wait_while_reloading(reload).await;
+    let (stopped, ()) = tokio::join!(scheduler.stop(process.stop_times), PageBeside::stop_any(page));
     drop(telemetry);
     concluded(ended, stopped)
 }

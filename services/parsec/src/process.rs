@@ -12,7 +12,7 @@ use parsec_actors::serving::gateway::{Gateway, Reports, Routes};
 use parsec_actors::supervision::progress::Progress;
 use parsec_actors::supervision::root::Root;
 use parsec_actors::supervision::stop::{STOP_TIMEOUT, StopTimes};
-use parsec_actors::supervision::supervise::{Child, ChildEvent, GivenUp, RestartPolicy, supervise};
+use parsec_actors::supervision::supervise::{self, Child, ChildEvent, GivenUp, RestartPolicy};
 use parsec_actors::telemetry::Telemetry;
 use parsec_actors::telemetry::metrics::{Metrics, Role};
 use parsec_dht::port_candidates;
@@ -27,7 +27,7 @@ use crate::watchdog::Watchdog;
 use parsec_api::place::HostPort;
 
 /// How long collecting the metrics, or the state of the process, may take.
-const SCRAPE_DEADLINE: Duration = Duration::from_secs(5);
+pub(crate) const SCRAPE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Runs `app` on an actix system over a multi-thread runtime: actors on this thread, the DHT and the
 /// database on the workers.
@@ -91,9 +91,12 @@ impl Process {
     where
         A: Supervised + Progress + Actor<Context = Context<A>>,
     {
-        let child = supervise(name, RestartPolicy::default(), self.root.clone(), actor);
-        self.metrics.supervised(child.signs());
-        child
+        supervise(&self.metrics, &self.root, name, actor)
+    }
+
+    /// Who is told what becomes of actors.
+    pub(crate) fn root(&self) -> &Recipient<ChildEvent> {
+        &self.root
     }
 
     /// Serves `/metrics` and `/status`.
@@ -145,6 +148,16 @@ impl Process {
             }
         }
     }
+}
+
+/// Starts an actor below a root, on this thread.
+pub(crate) fn supervise<A>(metrics: &Metrics, root: &Recipient<ChildEvent>, name: &str, actor: A) -> Child<A>
+where
+    A: Supervised + Progress + Actor<Context = Context<A>>,
+{
+    let child = supervise::supervise(name, RestartPolicy::default(), root.clone(), actor);
+    metrics.supervised(child.signs());
+    child
 }
 
 /// If a stop left something undone, in the recorder or in the parts `before` it, that is an error. Rows on a disk that

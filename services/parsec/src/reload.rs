@@ -18,10 +18,13 @@ use crate::denylists;
 /// The password of the database, and the file that it comes from.
 pub(crate) type PasswordFile = Option<(PathBuf, Password)>;
 
+/// A token that others present, and the file that it comes from.
+pub(crate) type TokenFile = Option<(PathBuf, CurrentToken)>;
+
 /// What a server reads again.
 #[derive(Default)]
 pub(crate) struct ServerFiles {
-    pub(crate) token: Option<(PathBuf, CurrentToken)>,
+    pub(crate) token: TokenFile,
     pub(crate) password: PasswordFile,
     pub(crate) certificate: Option<Proof>,
     pub(crate) denylists: Option<(DenylistFiles, DenylistWatch)>,
@@ -30,9 +33,7 @@ pub(crate) struct ServerFiles {
 impl ServerFiles {
     /// Reads everything again.
     pub(crate) async fn reload(&self) {
-        if let Some((file, token)) = self.token.clone() {
-            told("token", beside(move || token_in(&file).map(|read| token.replace(read))).await);
-        }
+        token(&self.token).await;
         password(&self.password).await;
         if let Some(certificate) = self.certificate.clone() {
             // It tells how that went.
@@ -50,13 +51,20 @@ impl ServerFiles {
 }
 
 /// Has a scheduler read its token, its authorities and its password again.
-pub(crate) async fn scheduler(client: &Arc<CurrentClient>, file: &PasswordFile) {
+pub(crate) async fn scheduler(client: &Arc<CurrentClient>, file: &PasswordFile, page: &TokenFile) {
     password(file).await;
+    token(page).await;
     if client.has_files() {
         let client = Arc::clone(client);
         told("token and authorities", beside(move || client.reload()).await);
-    } else if file.is_none() {
+    } else if file.is_none() && page.is_none() {
         info!("no file is configured that could be read again");
+    }
+}
+
+async fn token(file: &TokenFile) {
+    if let Some((file, token)) = file.clone() {
+        told("token", beside(move || token_in(&file).map(|read| token.replace(read))).await);
     }
 }
 

@@ -31,6 +31,7 @@ settings! {
         "How many rounds of each fleet to play; without it, until Ctrl-C";
     interval: Duration = ("demo.interval", "interval", "DURATION").default("5s"),
         "Time from the start of one round to the start of the next";
+    open: bool = ("demo.open", "open", "BOOL"), "Open the page that shows what is measured in a browser";
     data_dir: Option<PathBuf> = ("demo.data_dir", "data-dir", "DIR"),
         "Where the measurements are kept; without it, in a new temporary directory";
     format: OutputFormat = ("demo.format", "format", "FORMAT").default("text"), "How results are written";

@@ -53,7 +53,7 @@ pub use common::{
 pub use demo::{DemoConfig, DemoFleet};
 pub use doctor::DoctorConfig;
 pub use keeping::{ExportConfig, ExportFormat, PruneConfig};
-pub use page::PageConfig;
+pub use page::{PageAccessConfig, PageConfig};
 pub use parsec_layers::{Binary, CliError, ConfigError, Secret, Shell, Warning, not_a_pipe, secret_again};
 pub use programs::Command;
 pub use redact::redacted;

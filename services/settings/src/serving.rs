@@ -17,6 +17,7 @@ use crate::common::{
 };
 use crate::declare::settings;
 use crate::idle::{DatastoreConfig, FirehoseConfig, IpniConfig, RoutingConfig};
+use crate::page::PageAccessConfig;
 use crate::values::{self, Reading, within};
 
 /// The most lookups by one node in one round. Each waits for the one before it, and a round has to end.
@@ -185,6 +186,7 @@ settings! {
     + spool: SpoolConfig, "Where rows wait while the database is away";
     + spool_limits: SpoolLimitsConfig, "How much may wait there";
     + access: CallingConfig, "How it enters the servers";
+    + page: PageAccessConfig, "Where its page is reached, if it serves one, and who may look";
     + routing: RoutingConfig, "Without effect";
     interval: Duration = ("scheduler.interval", "interval", "DURATION").default("1m"),
         "Time from the start of one round to the start of the next";
@@ -194,6 +196,8 @@ settings! {
         "How long to wait for the answer of a server; longer than the server's own limit";
     trace_sample: Share = ("scheduler.trace_sample", "trace-sample", "SHARE").default("0.01"),
         "Share of the operations, from 0 to 1, whose traces are kept; failures and the slowest are always kept";
+    page_port: Option<u16> = ("scheduler.page_port", "page-port", "PORT"),
+        "Port of a page that shows what is measured, as `parsec page` does; 0 takes a free one, and without it there is none";
     // Last, so that everything else is judged where nobody says which.
     fleets: Vec<FleetGroup> = ("scheduler.fleets", "fleets", "FLEETS"),
         "Fleets to measure (required): a comma separates loops of rounds, a plus joins fleets into one loop";

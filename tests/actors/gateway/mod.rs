@@ -27,6 +27,7 @@ use parsec_actors::telemetry::Telemetry;
 use parsec_actors::telemetry::metrics::Metrics;
 
 mod openapi;
+mod page;
 mod readiness;
 mod status;
 mod strangers;

@@ -69,6 +69,14 @@ impl OpenApi {
         Self(json_of(&documents[0]))
     }
 
+    /// The same of a file that is given, as JSON.
+    ///
+    /// # Panics
+    /// If it is none.
+    pub fn of(json: &str) -> Self {
+        Self(serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}")))
+    }
+
     /// Every operation: its path, its method in capitals, and what the file says of it.
     pub fn operations(&self) -> Vec<(String, String, &Value)> {
         let of_path = |(path, operations): (&String, &'_ Value)| {
@@ -144,7 +152,9 @@ impl OpenApi {
             content.get(media).ok_or_else(|| format!("{answer}: the media type `{media}` is not declared"))?;
         let text = str::from_utf8(given.body).map_err(|error| format!("{answer}: {error}"))?;
         let body = match media {
-            "application/json" => serde_json::from_str(text).map_err(|error| format!("{answer}: {error}: {text}"))?,
+            "application/json" | "application/problem+json" => {
+                serde_json::from_str(text).map_err(|error| format!("{answer}: {error}: {text}"))?
+            }
             _ => text.into(),
         };
         self.validate(&declared["schema"], &body).map_err(|error| format!("{answer}: {error}: {text}"))

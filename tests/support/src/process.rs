@@ -200,9 +200,9 @@ impl Process {
         self.line(Stream::Out, what, pick).await
     }
 
-    /// Waits for a line on standard error that begins so.
-    pub async fn noted(&self, beginning: &str) {
-        self.line(Stream::Err, beginning, |line| line.starts_with(beginning).then_some(())).await;
+    /// Waits for a line on standard error that begins so, and returns its rest.
+    pub async fn noted(&self, beginning: &str) -> String {
+        self.line(Stream::Err, beginning, |line| line.strip_prefix(beginning).map(str::to_owned)).await
     }
 
     /// Waits for a JSON log line with this message.

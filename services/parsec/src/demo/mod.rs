@@ -19,6 +19,8 @@ use futures::stream::FuturesUnordered;
 use parsec_actors::recording::recorder::Backlog;
 use parsec_actors::scheduling::fleet::RoundFinished;
 use parsec_actors::supervision::stop::StopTimes;
+use parsec_actors::supervision::supervise::Child;
+use parsec_actors::telemetry::Telemetry;
 use parsec_actors::telemetry::metrics::Role;
 use parsec_api::client::{HttpClient, Timeouts};
 use parsec_api::token::CurrentToken;
@@ -37,6 +39,7 @@ use tracing::warn;
 
 use self::board::{Board, Live};
 use crate::exit::Failure;
+use crate::page::{PageBeside, PageSetup};
 use crate::place::Place;
 use crate::process::{self, Process};
 use crate::scheduler::{self, SchedulerSetup};
@@ -90,12 +93,12 @@ pub(crate) async fn run(config: DemoConfig) -> anyhow::Result<()> {
     let telemetry = process::bind("telemetry", &HostPort { host: "127.0.0.1".to_owned(), port: 0 })?;
     let address = telemetry.local_addr().context("the telemetry socket has no address")?;
     board.announce(&format!("how it is doing: http://{address}/status and http://{address}/metrics"));
-    let _telemetry = process.serve_telemetry(telemetry);
+    let telemetry = process.serve_telemetry(telemetry);
     let mut running = Running::default();
     let ended = tokio::select! {
         // Whoever sets no end means the signal to be one.
         ended = process.wait_for_end() => ended.map(|()| config.rounds.is_none()),
-        ended = play(&process, &config, seed, &mut board, &mut running) => ended.map(|()| true),
+        ended = play((&process, &telemetry.0), &config, seed, &mut board, &mut running) => ended.map(|()| true),
     };
     let database = running.database.take();
     let stopped = running.stop(process.stop_times).await;
@@ -139,6 +142,7 @@ struct Running {
     servers: Vec<RunningServer>,
     /// By the name of their fleet.
     schedulers: BTreeMap<String, scheduler::RunningScheduler>,
+    page: Option<PageBeside>,
 }
 
 impl Running {
@@ -147,13 +151,14 @@ impl Running {
         let schedulers: anyhow::Result<Vec<()>> = futures::future::join_all(schedulers).await.into_iter().collect();
         let servers = self.servers.iter().map(|server| server.stop(times));
         let servers: anyhow::Result<Vec<()>> = futures::future::join_all(servers).await.into_iter().collect();
+        PageBeside::stop_any(self.page).await;
         drop(self.world);
         schedulers.and(servers).map(|_| ())
     }
 }
 
 async fn play(
-    process: &Process,
+    (process, telemetry): (&Process, &Child<Telemetry>),
     config: &DemoConfig,
     seed: u64,
     board: &mut Board,
@@ -165,6 +170,13 @@ async fn play(
     forget_servers(store.as_ref(), config).await?;
     running.database = Some(format!("sqlite:{}", directory.join(DATABASE).display()));
     board.announce(&format!("measurements go to {}", directory.join(DATABASE).display()));
+    let page = running.page.insert(page(process, telemetry, &directory.join(DATABASE))?).url();
+    board.announce(&format!("look at them: {page}"));
+    if config.open
+        && let Err(error) = open::that_detached(&page)
+    {
+        warn!(%error, "cannot open a browser: open the page yourself");
+    }
 
     let world = running.world.insert(World::start(plan(config, rng.random())).await?);
     let (seconds, live) = (started.elapsed().as_secs_f64(), world.live_peers());
@@ -258,6 +270,17 @@ impl Schedulers<'_> {
             watcher: Some(self.watcher.clone()),
         })
     }
+}
+
+/// The page that shows what is measured, for this machine alone.
+fn page(process: &Process, telemetry: &Child<Telemetry>, database: &Path) -> anyhow::Result<PageBeside> {
+    let setup = PageSetup {
+        listener: process::bind("page", &HostPort { host: "127.0.0.1".to_owned(), port: 0 })?,
+        database: StoreConfig::Sqlite { path: database.to_owned() },
+        token: CurrentToken::default(),
+        status: telemetry.ask(process::SCRAPE_DEADLINE),
+    };
+    PageBeside::start(&process.metrics, setup)
 }
 
 fn plan(config: &DemoConfig, seed: u64) -> WorldPlan {

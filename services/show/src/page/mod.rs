@@ -1,7 +1,7 @@
 //! The live page, as HTML and as documents for programs: readable without script, and the same for whoever looks.
 //!
 //! - [`whole`]: a page around its content; [`STYLE`](style()), [`SCRIPT`]: what it loads from its own server
-//! - [`Overview`]: who is there, what is under way, what came last
+//! - [`Overview`]: who is there, what is under way, what came last; [`SeenProcess`]: how the process is that shows it
 //! - [`measured`]: groups of measurements, with charts; [`answers`]: comparisons, peers, incidents, one operation
 //! - [`form`]: what can be chosen, and stands in the address
 
@@ -10,11 +10,14 @@ pub mod form;
 mod layout;
 pub mod measured;
 mod overview;
+mod process;
 #[cfg(test)]
 mod tests;
+mod times;
 
 pub use layout::{Frame, Place, error, style, whole};
 pub use overview::{Overview, SeenAttempt};
+pub use process::{SeenActor, SeenDatabase, SeenProcess, WaitingRows};
 
 /// The script of the page, which only adds to it.
 pub const SCRIPT: &str = include_str!("page.js");

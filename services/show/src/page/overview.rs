@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use maud::{Markup, html};
 use parsec_measure::{ACTIVE_WITHIN, NotedAttempt, OutcomeClass, Round, RoundOutcome, SeenServer, harmless};
 use serde_json::{Value, json};
 
+use super::process::SeenProcess;
 use super::section;
+use super::times::{shown, time, told};
 use crate::words;
 
 /// How many attempts the page lists. The script has the same number.
@@ -46,6 +48,8 @@ pub struct Overview {
     pub attempts: Vec<SeenAttempt>,
     /// How many rows of rounds and attempts this version cannot read.
     pub unread: usize,
+    /// The process that shows it.
+    pub process: Option<SeenProcess>,
 }
 
 /// How a server is.
@@ -98,6 +102,7 @@ impl Overview {
             @if self.unread > 0 {
                 p { (words::count(self.unread, "row is", "rows are")) " left out that this version cannot read." }
             }
+            @if let Some(process) = &self.process { (section("process", "This process", &process.html())) }
         }
         .into_string()
     }
@@ -110,13 +115,15 @@ impl Overview {
             "rounds": self.rounds.iter().map(round).collect::<Vec<_>>(),
             "operations": self.attempts.iter().map(SeenAttempt::document).collect::<Vec<_>>(),
             "unread_rows": self.unread,
+            "process": self.process.as_ref().map(SeenProcess::document),
         })
     }
 
     /// Servers and rounds as a text that is another one when something has changed; heartbeats alone are no change.
     pub fn mark(&self) -> String {
         let state = |server: &SeenServer| (server.life.id, State::of(server, self.at));
-        format!("{:?} {:?}", self.servers.iter().map(state).collect::<Vec<_>>(), self.rounds)
+        let process = self.process.as_ref().map(SeenProcess::mark);
+        format!("{:?} {:?} {process:?}", self.servers.iter().map(state).collect::<Vec<_>>(), self.rounds)
     }
 
     fn rounds(&self) -> Markup {
@@ -331,17 +338,4 @@ fn round(round: &Round) -> Value {
 /// A name as far as it can be shown, whoever has written it; a fleet that was given none has none.
 fn named(name: &str) -> String {
     if name.is_empty() { "(no name)".to_owned() } else { harmless(name, MAX_NAME_CHARS) }
-}
-
-fn shown(at: DateTime<Utc>) -> String {
-    at.format("%F %T").to_string()
-}
-
-fn time(at: DateTime<Utc>) -> Markup {
-    html! { time datetime=(told(at)) { (shown(at)) } }
-}
-
-/// As RFC 3339 has it.
-fn told(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -66,6 +66,7 @@ fn overview() -> Overview {
         rounds: vec![round(2, 0, None), round(1, 1, Some(RoundOutcome::ProvideFailed))],
         attempts: vec![attempt],
         unread: 0,
+        process: None,
     }
 }
 

@@ -9,7 +9,7 @@ use actix_web::http::header::CONTENT_DISPOSITION;
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, Path, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, Resource};
 use chrono::Utc;
 use parsec_measure::{IdPart, harmless};
 use parsec_show::page::form::{Choice, Field, form};
@@ -24,25 +24,26 @@ use crate::supervision::ask::AskError;
 use crate::viewing::archive::Look;
 use crate::viewing::question::{Answer, Question, Seen, Unanswered};
 
+/// What programs can ask: `openapi.json` describes it.
+const OPENAPI: &str = include_str!("openapi.json");
+
+/// The pages that have a document.
+const PLACES: [Place; 5] = [Place::Overview, Place::Measurements, Place::Compare, Place::Peers, Place::Incidents];
+
+const READ: &[Method] = &[Method::GET, Method::HEAD];
+
 pub(super) fn configure(config: &mut ServiceConfig) {
-    const READ: &[Method] = &[Method::GET, Method::HEAD];
     let mut scope = web::scope("").wrap(from_fn(guard::guarded));
-    for place in [Place::Overview, Place::Measurements, Place::Compare, Place::Peers, Place::Incidents] {
+    for place in PLACES {
         let shown =
             move |request: HttpRequest, viewing: Data<Viewing>| async move { page(place, &request, &viewing).await };
         scope = scope.service(read(place.path(), shown));
-        let name = if place == Place::Overview { "overview" } else { &place.path()[1..] };
-        let document = move |request: HttpRequest, viewing: Data<Viewing>| async move {
-            document(place, &request, &viewing).await
-        };
-        scope = scope.service(read(&format!("/api/v1/{name}"), document));
+    }
+    for (_, resource) in for_programs() {
+        scope = scope.service(resource);
     }
     let scope = scope
         .service(read("/operations/{id}", operation))
-        .service(read("/api/v1/operations", operations))
-        .service(read("/api/v1/operations/{id}", operation_document))
-        .service(read("/api/v1/operations/{id}/perfetto", perfetto))
-        .service(read("/api/v1/events", events::events))
         .service(read("/page.css", || async {
             HttpResponse::Ok().content_type("text/css; charset=utf-8").body(style())
         }))
@@ -59,14 +60,44 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     config.service(scope);
 }
 
+/// Every route for programs, under its path.
+fn for_programs() -> Vec<(String, Resource)> {
+    let mut routes = Vec::new();
+    for place in PLACES {
+        let name = if place == Place::Overview { "/overview" } else { place.path() };
+        let shown = move |request: HttpRequest, viewing: Data<Viewing>| async move {
+            document(place, &request, &viewing).await
+        };
+        let path = format!("/api/v1{name}");
+        routes.push((path.clone(), read(&path, shown)));
+    }
+    macro_rules! route {
+        ($path:literal, $handler:expr) => {
+            routes.push(($path.to_owned(), read($path, $handler)))
+        };
+    }
+    route!("/api/v1/operations", operations);
+    route!("/api/v1/operations/{id}", operation_document);
+    route!("/api/v1/operations/{id}/perfetto", perfetto);
+    route!("/api/v1/events", events::events);
+    route!("/api/v1/openapi.json", || async { HttpResponse::Ok().content_type("application/json").body(OPENAPI) });
+    routes
+}
+
+impl Viewing {
+    /// The paths of all routes for programs, and the file that describes them.
+    pub fn for_programs() -> (Vec<String>, &'static str) {
+        (for_programs().into_iter().map(|(path, _)| path).collect(), OPENAPI)
+    }
+}
+
 /// Something that is only read.
-fn read<F, Args>(path: &str, handler: F) -> actix_web::Resource
+fn read<F, Args>(path: &str, handler: F) -> Resource
 where
     F: actix_web::Handler<Args> + Clone,
     Args: actix_web::FromRequest + 'static,
     F::Output: actix_web::Responder + 'static,
 {
-    const READ: &[Method] = &[Method::GET, Method::HEAD];
     web::resource(path)
         .route(web::get().to(handler.clone()))
         .route(web::head().to(handler))
