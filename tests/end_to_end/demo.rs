@@ -79,7 +79,8 @@ async fn results_are_on_standard_output_alone_and_measurements_in_the_directory_
 }
 
 async fn text(url: String) -> String {
-    client().get(url).send().await.unwrap().text().await.unwrap()
+    let answer = client().get(url).send().await.expect("the page answers");
+    answer.text().await.expect("an answer is a text")
 }
 
 #[tokio::test]
