@@ -10,7 +10,7 @@
 //! | [`Heartbeat`](serving::heartbeat::Heartbeat) | keeps the node's row alive | `DhtNode` | root |
 //! | [`Verifier`](serving::verifier::Verifier) | checks whether records are still in place | `DhtNode`, `Recorder` | root |
 //! | [`Gateway`](serving::gateway::Gateway) | serves HTTP | `DhtNode`, `Telemetry`, or `Archive` | root |
-//! | [`Archive`](viewing::archive::Archive) | answers those who look at what was measured | – | root |
+//! | [`Archive`](viewing::archive::Archive) | answers those who look at what was measured | `Telemetry` | root |
 //! | [`Telemetry`](telemetry::Telemetry) | answers with metrics and status | – | root |
 //! | [`Recorder`](recording::recorder::Recorder) | writes what was measured to the database | – | root |
 //! | [`Scheduler`](scheduling::scheduler::Scheduler) | keeps the fleets going | `Fleet` | root |
