@@ -24,6 +24,11 @@ impl<P: Contact> FullTable<P> {
         Self { peers }
     }
 
+    /// The same of peers that are sorted by their keys, no two of which have the same.
+    pub(super) fn of_sorted(peers: Vec<(Key, P)>) -> Self {
+        Self { peers }
+    }
+
     /// How many peers there are.
     pub fn len(&self) -> usize {
         self.peers.len()

@@ -14,6 +14,12 @@ pub struct Key([u8; 32]);
 pub struct Distance([u8; 32]);
 
 impl Key {
+    /// How many bits a point has.
+    pub(crate) const BITS: usize = 256;
+
+    /// The lowest point.
+    pub(crate) const ZERO: Self = Self([0; 32]);
+
     /// The point for these bytes.
     pub fn of(wire: &[u8]) -> Self {
         Self(Sha256::digest(wire).into())
@@ -38,6 +44,28 @@ impl Key {
     /// Beyond bit 255.
     pub(crate) fn bit(&self, index: usize) -> bool {
         self.0[index / 8] >> (7 - index % 8) & 1 == 1
+    }
+
+    /// The first `length` bits of this point, then those of `other`.
+    pub(crate) fn joined(&self, other: &Self, length: usize) -> Self {
+        let mut point = other.0;
+        let (whole, rest) = (length / 8, length % 8);
+        point[..whole].copy_from_slice(&self.0[..whole]);
+        if rest > 0 {
+            let mask = 0xff_u8 << (8 - rest);
+            point[whole] = self.0[whole] & mask | other.0[whole] & !mask;
+        }
+        Self(point)
+    }
+
+    /// The point that differs in bit `index`, 0 being the highest, and no other.
+    ///
+    /// # Panics
+    /// Beyond bit 255.
+    pub(crate) fn flipped(&self, index: usize) -> Self {
+        let mut point = self.0;
+        point[index / 8] ^= 1 << (7 - index % 8);
+        Self(point)
     }
 
     /// The 16 highest bits.

@@ -16,6 +16,7 @@ mod optprov;
 mod prefixes;
 mod puts;
 mod size;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +36,7 @@ pub use parsec_measure::RequestKind as Request;
 pub use prefixes::{PREFIX_TARGETS, prefix_targets};
 pub use puts::{LookupEnd, Provided};
 pub use size::{NotEnough, SizeEstimate, SizeEstimator};
+pub use sweep::{Prefix, SIZING_LOOKUPS, Sweep, SweepConfig, SweepEvent, SweepStep, Swept, SweptRegion};
 
 /// How many questions one operation asks, and how many records it sends, tries that fail included. In the field lookups
 /// take some dozens. Without a bound, peers that keep naming others who do not exist would have us dial for as long as an

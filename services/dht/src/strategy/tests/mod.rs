@@ -8,6 +8,7 @@ mod holders;
 mod lookup;
 mod optprov;
 mod size;
+mod sweep;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
