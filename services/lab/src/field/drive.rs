@@ -21,7 +21,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const BACKGROUND_LIMIT: Duration = Duration::from_secs(90);
 
 /// A peer that was dialled in vain is left alone for 5 s + 1 s · n² after the n-th time (`parsec_dht`).
-const BACK_OFF: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(1));
+pub(super) const BACK_OFF: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(1));
 
 /// What a driver needs to know of a network.
 pub(super) trait Ground {

@@ -7,6 +7,7 @@
 //! Every number is drawn for a purpose (`draw`), never in a sequence that others draw from: one seed gives one output, on any number
 //! of threads.
 
+mod bulk;
 mod draw;
 mod drive;
 #[allow(dead_code, reason = "the whole log is there for the comparison with libp2p, request by request")]
@@ -24,5 +25,6 @@ mod vantage;
 mod world;
 
 pub use study::{NoRoom, Study, TooMany};
+pub use bulk::{Bulk, BulkRun, BulkStrategy, MAX_BULK_KEYS, UnknownBulkStrategy};
 pub use trial::{Trial, TrialError};
 pub use world::{MAX_WORLD_BYTES, SHIPPED, ScanError, World, WorldError};

@@ -24,8 +24,8 @@ use super::world::World;
 const OPERATION: Duration = Duration::from_secs(180);
 
 /// How long puts and questions may take, by strategy (`parsec_dht::operation::report`).
-const CLASSIC: Limits = Limits { ask: None, put: Some(Duration::from_secs(30)), operation: OPERATION };
-const OPTIMISTIC: Limits = Limits { ask: None, put: Some(Duration::from_secs(60)), operation: OPERATION };
+pub(super) const CLASSIC: Limits = Limits { ask: None, put: Some(Duration::from_secs(30)), operation: OPERATION };
+pub(super) const OPTIMISTIC: Limits = Limits { ask: None, put: Some(Duration::from_secs(60)), operation: OPERATION };
 const FULL: Limits =
     Limits { ask: Some(Duration::from_secs(5)), put: Some(Duration::from_secs(5)), operation: OPERATION };
 

@@ -1,0 +1,254 @@
+//! The node that publishes: what it is connected to, whom it has dialled in vain, what it has sent to whom.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use parsec_dht::key::Key;
+use parsec_dht::strategy::{LookupConfig, Request, Strategy};
+use parsec_measure::{RequestEnd, TICK};
+
+use super::super::drive::{BACK_OFF, Driven, Ground, Limits, drive};
+use super::super::population::{Peer, Population};
+use super::super::vantage::{Field, Scene, Vantage};
+use super::{BUCKET, BulkRun, BulkStrategy};
+
+/// How long a connection is kept. Kubo closes all but some dozens when it has more than 96 (`Swarm.ConnMgr.HighWater`), after they have
+/// lasted for this long (`Swarm.ConnMgr.GracePeriod`); who publishes in bulk always has more.
+const KEPT: Duration = Duration::from_secs(20);
+
+/// Its dice are those of the third half of an operation: the other two are a publication and a lookup.
+const HALF: u64 = 2;
+
+/// What is known of the way to a peer.
+#[derive(Debug, Clone, Copy, Default)]
+struct Link {
+    opened: Option<Duration>,
+    /// When the last of so many dials in a row was given up.
+    failed: Duration,
+    failures: u32,
+}
+
+impl Link {
+    fn is_open(&self, at: Duration) -> bool {
+        self.opened.is_some_and(|opened| opened <= at && at < opened + KEPT)
+    }
+
+    /// Whether the peer is left alone for now.
+    fn is_in_back_off(&self, at: Duration) -> bool {
+        let pause = || BACK_OFF.0 + BACK_OFF.1 * self.failures.saturating_sub(1).min(MAX_COUNTED).pow(2);
+        self.failures > 0 && at < self.failed + pause()
+    }
+}
+
+/// From here on the pause grows no more: 5 min, Go's longest (`BackoffMax` of go-libp2p's swarm).
+const MAX_COUNTED: u32 = 17;
+
+/// See the module's documentation.
+pub(super) struct Node<'a> {
+    pub(super) field: &'a Field<'a>,
+    pub(super) vantage: &'a Vantage,
+    pub(super) keys: Vec<Key>,
+    links: HashMap<u32, Link>,
+    /// How many lookups and connections there have been: what each draws from.
+    begun: u32,
+    /// Who holds the record of each key.
+    held: Vec<Vec<u32>>,
+    /// From when on.
+    findable: Vec<Option<Duration>>,
+    /// What was sent in each second.
+    seconds: Vec<u64>,
+    pub(super) lookups: u64,
+    questions: u64,
+    records: u64,
+    dials: u64,
+    reached: (u64, u64),
+}
+
+/// The network as one lookup of the node meets it.
+struct View<'a> {
+    scene: Scene<'a>,
+    links: &'a HashMap<u32, Link>,
+    at: Duration,
+}
+
+impl Ground for View<'_> {
+    fn is_connected(&self, peer: &Peer) -> bool {
+        self.links.get(&peer.index).is_some_and(|link| link.is_open(self.at)) || self.scene.is_connected(peer)
+    }
+
+    fn dial(&self, peer: &Peer, nth: u32) -> (Duration, bool) {
+        if self.links.get(&peer.index).is_some_and(|link| link.is_in_back_off(self.at)) {
+            return (TICK, false);
+        }
+        self.scene.dial(peer, nth)
+    }
+
+    fn answer(&self, peer: &Peer, request: Request, nth: u32) -> Option<Duration> {
+        self.scene.answer(peer, request, nth)
+    }
+
+    fn closer(&self, peer: &Peer, target: &Key) -> Vec<Peer> {
+        self.scene.closer(peer, target)
+    }
+
+    fn providers(&self, peer: &Peer, at: Duration) -> Vec<Peer> {
+        self.scene.providers(peer, at)
+    }
+}
+
+impl<'a> Node<'a> {
+    /// The first of the world's nodes.
+    pub(super) fn new(field: &'a Field<'a>, keys: u32) -> Self {
+        let count = keys as usize;
+        Self {
+            field,
+            vantage: &field.vantages[0],
+            keys: (0..keys).map(|number| field.target(number)).collect(),
+            links: HashMap::new(),
+            begun: 0,
+            held: vec![Vec::new(); count],
+            findable: vec![None; count],
+            seconds: Vec::new(),
+            lookups: 0,
+            questions: 0,
+            records: 0,
+            dials: 0,
+            reached: (0, 0),
+        }
+    }
+
+    fn population(&self) -> &'a Population {
+        self.field.directory.population
+    }
+
+    pub(super) fn config(&self) -> LookupConfig {
+        LookupConfig { alpha: self.field.world.alpha, ..LookupConfig::default() }
+    }
+
+    /// The peers in its table that are closest to a point.
+    pub(super) fn seeds(&self, target: &Key) -> Vec<Peer> {
+        self.field.directory.closest(&self.vantage.owner, target, BUCKET)
+    }
+
+    fn scene(&mut self, nobody: &'a HashMap<u32, Duration>) -> Scene<'a> {
+        self.begun += 1;
+        let dice = self.field.dice_of(self.begun, HALF);
+        Scene { field: self.field, vantage: self.vantage, dice, records: nobody, provider: self.vantage.peer }
+    }
+
+    /// Drives a strategy that begins then, and notes what it did.
+    pub(super) fn drive<S: Strategy<Peer>>(
+        &mut self,
+        strategy: S,
+        target: Key,
+        limits: Limits,
+        at: Duration,
+    ) -> Driven<S::Outcome> {
+        let scene = self.scene(no_records());
+        let driven = drive(&View { scene, links: &self.links, at }, strategy, target, limits);
+        for entry in &driven.whole.0 {
+            if let Some(written) = entry.written {
+                self.tell(at + written, 1);
+                let count = if entry.kind == Request::AddProvider { &mut self.records } else { &mut self.questions };
+                *count += 1;
+            }
+            if let (Some(_), false, Some(ended)) = (entry.dialled, entry.joined, entry.ended) {
+                self.dials += 1;
+                // A dial that was given up because nobody needed it any more says nothing of the peer.
+                if entry.connected.is_some() || entry.end != RequestEnd::Cancelled {
+                    self.note(entry.peer, entry.connected.map(|connected| at + connected), at + ended);
+                }
+            }
+        }
+        driven
+    }
+
+    /// Notes how a dial came out.
+    fn note(&mut self, peer: Peer, opened: Option<Duration>, ended: Duration) {
+        let link = self.links.entry(peer.index).or_default();
+        *link = match opened {
+            Some(_) => Link { opened, failed: Duration::ZERO, failures: 0 },
+            // One that was left alone has not failed once more.
+            None if link.is_in_back_off(ended) => *link,
+            None => Link { opened: None, failed: ended, failures: link.failures + 1 },
+        };
+    }
+
+    /// Connects to a peer, if there is no connection: when this has ended, and whether it succeeded.
+    pub(super) fn connect(&mut self, peer: Peer, at: Duration, limit: Duration) -> (Duration, bool) {
+        let link = self.links.get(&peer.index).copied().unwrap_or_default();
+        if link.is_open(at) {
+            return (at, true);
+        }
+        if link.is_in_back_off(at) {
+            return (at, false);
+        }
+        let (took, connects) = self.scene(no_records()).dial(&peer, 0);
+        let (ended, connects) = (at + took.min(limit), connects && took <= limit);
+        self.dials += 1;
+        self.note(peer, connects.then_some(ended), ended);
+        (ended, connects)
+    }
+
+    /// Sends a peer, to which there is a connection, a record of each of these keys.
+    pub(super) fn send(&mut self, peer: Peer, keys: &[usize], at: Duration) {
+        self.records += keys.len() as u64;
+        self.tell(at, keys.len() as u64);
+        keys.iter().for_each(|key| self.keep(*key, peer.index, at));
+    }
+
+    /// Notes that a record was written. Who does not answer gives it to nobody.
+    pub(super) fn keep(&mut self, key: usize, peer: u32, at: Duration) {
+        if self.population().fate(peer).answers() {
+            self.held[key].push(peer);
+            let first = self.findable[key].get_or_insert(at);
+            *first = at.min(*first);
+        }
+    }
+
+    /// Counts a peer that was to be sent records.
+    pub(super) fn count(&mut self, is_reached: bool) {
+        self.reached.0 += 1;
+        self.reached.1 += u64::from(is_reached);
+    }
+
+    fn tell(&mut self, at: Duration, sent: u64) {
+        let second = at.as_secs() as usize;
+        if self.seconds.len() <= second {
+            self.seconds.resize(second + 1, 0);
+        }
+        self.seconds[second] += sent;
+    }
+
+    /// What came of it.
+    pub(super) fn run(self, strategy: BulkStrategy, took: Duration) -> BulkRun {
+        let population = self.population();
+        let (mut there, mut held) = (0_u64, 0_u64);
+        for (key, holders) in self.keys.iter().zip(&self.held) {
+            let closest = population.closest_live(key, BUCKET);
+            there += closest.len() as u64;
+            held += closest.iter().filter(|peer| holders.contains(&peer.index)).count() as u64;
+        }
+        let mut findable: Vec<Duration> = self.findable.into_iter().flatten().collect();
+        findable.sort_unstable();
+        BulkRun {
+            strategy,
+            took,
+            lookups: self.lookups,
+            questions: self.questions,
+            records: self.records,
+            dials: self.dials,
+            holders: self.held.iter().map(|holders| u32::try_from(holders.len()).unwrap_or(u32::MAX)).collect(),
+            closest_held: if there == 0 { 0.0 } else { held as f64 / there as f64 },
+            reached: self.reached,
+            busiest_second: self.seconds.into_iter().max().unwrap_or(0),
+            findable,
+        }
+    }
+}
+
+/// Nobody holds a record of a point that is only looked up to find peers.
+fn no_records() -> &'static HashMap<u32, Duration> {
+    static NOBODY: std::sync::OnceLock<HashMap<u32, Duration>> = std::sync::OnceLock::new();
+    NOBODY.get_or_init(HashMap::new)
+}
