@@ -5,6 +5,7 @@
 //! - [`path`]: the critical path, on which every moment of an operation belongs to somebody
 //! - [`explain`]: what the time of an operation went to, to be added up or told
 //! - [`bench`]: operations of one kind by one strategy on simulated networks
+//! - [`bulk`]: many keys published at once
 //! - [`run`]: what was measured at one go, as it is kept in a file
 //! - [`check`]: limits that measurements must keep
 //! - [`Grouping`]: operations by what they have in common; [`Records`]: what became of their records
@@ -14,6 +15,7 @@
 //! - [`statistics`]: what many attempts say together, and how sure that is
 
 pub mod bench;
+pub mod bulk;
 pub mod check;
 mod costs;
 mod explanation;

@@ -4,7 +4,7 @@
 //! - [`operation`]: one operation, with [`sentences`] about what its time went to and its [`waterfall`]
 //! - [`recorded`]: operations out of the database; [`facts`]: what there is to say of both
 //! - [`groups`]: many measurements, by what they have in common
-//! - [`bench`]: strategies side by side; [`rounds`]: rounds as they are played
+//! - [`bench`]: strategies side by side; [`bulk`]: many keys at once; [`rounds`]: rounds as they are played
 //! - [`spent`]: what the time of many went to; [`peers`]: whom it was spent on
 //! - [`side_by_side`]: two operations; [`perfetto`]: operations for tools that draw traces
 //! - [`failures`]: how they failed; [`planned`]: how many of them it takes
@@ -18,6 +18,7 @@
 //! - [`Look`]: what the terminal can show
 
 pub mod bench;
+pub mod bulk;
 pub mod chart;
 pub mod checked;
 pub mod compared;

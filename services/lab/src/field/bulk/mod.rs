@@ -11,12 +11,11 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
-use std::str::FromStr;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
-use thiserror::Error;
+use parsec_results::bulk::{BulkRun, BulkStrategy};
 
 use self::node::Node;
 use super::population::{Peer, Population};
@@ -31,48 +30,6 @@ pub const MAX_BULK_KEYS: u32 = 1_000_000;
 /// How many keys, or zones of a sweep, are under way at a time: Kubo's `Provide.DHT.MaxWorkers`.
 const WORKERS: usize = 16;
 
-/// How to publish many keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BulkStrategy {
-    /// Each key by itself, as `classic` does.
-    Classic,
-    /// Each key by itself, as `optprov` does.
-    Optprov,
-    /// To the closest peers of a full routing table, all keys of a peer over one connection (`FullRT.ProvideMany` of go-libp2p-kad-dht).
-    Fullrt,
-    /// As Kubo does by default since 0.39: [`parsec_dht::strategy::Sweep`].
-    Sweep,
-}
-
-impl BulkStrategy {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Classic, Self::Optprov, Self::Fullrt, Self::Sweep];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Classic => "classic",
-            Self::Optprov => "optprov",
-            Self::Fullrt => "fullrt",
-            Self::Sweep => "sweep",
-        }
-    }
-}
-
-/// No way to publish many keys has this name.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is not a way to publish many keys: expected classic, optprov, fullrt or sweep")]
-pub struct UnknownBulkStrategy(String);
-
-impl FromStr for BulkStrategy {
-    type Err = UnknownBulkStrategy;
-
-    fn from_str(name: &str) -> Result<Self, UnknownBulkStrategy> {
-        let named = Self::ALL.into_iter().find(|strategy| strategy.name() == name);
-        named.ok_or_else(|| UnknownBulkStrategy(name.to_owned()))
-    }
-}
-
 /// What to publish, how, and in which world.
 #[derive(Debug, Clone)]
 pub struct Bulk {
@@ -84,33 +41,6 @@ pub struct Bulk {
     pub keys: u32,
     /// What to compare, each once.
     pub strategies: Vec<BulkStrategy>,
-}
-
-/// What came of it with one strategy. Times are since it began.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BulkRun {
-    /// How.
-    pub strategy: BulkStrategy,
-    /// When everything had ended.
-    pub took: Duration,
-    /// How many lookups it took.
-    pub lookups: u64,
-    /// How many questions peers were sent.
-    pub questions: u64,
-    /// How many records were sent.
-    pub records: u64,
-    /// How many peers were dialled, each time that they were.
-    pub dials: u64,
-    /// Of each key, how many peers keep its record and give it to those who ask.
-    pub holders: Vec<u32>,
-    /// Of the 20 such peers that are closest to each key, which share holds it, over all keys.
-    pub closest_held: f64,
-    /// To how many peers, each counted for every zone or key, records were to be sent, and how many took one.
-    pub reached: (u64, u64),
-    /// How many questions and records were sent in the busiest second.
-    pub busiest_second: u64,
-    /// When each key that can be found could be, in that order.
-    pub findable: Vec<Duration>,
 }
 
 impl Bulk {
@@ -139,6 +69,6 @@ impl Bulk {
             BulkStrategy::Fullrt => full::publish(&mut node, stop),
             BulkStrategy::Sweep => sweep::publish(&mut node, stop),
         };
-        took.map(|took| node.run(strategy, took))
+        took.map(|took| node.run(self.seed, strategy, took))
     }
 }

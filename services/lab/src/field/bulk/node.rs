@@ -6,11 +6,12 @@ use std::time::Duration;
 use parsec_dht::key::Key;
 use parsec_dht::strategy::{LookupConfig, Request, Strategy};
 use parsec_measure::{RequestEnd, TICK};
+use parsec_results::bulk::{BulkRun, BulkStrategy};
 
 use super::super::drive::{BACK_OFF, Driven, Ground, Limits, drive};
 use super::super::population::{Peer, Population};
 use super::super::vantage::{Field, Scene, Vantage};
-use super::{BUCKET, BulkRun, BulkStrategy};
+use super::BUCKET;
 
 /// How long a connection is kept. Kubo closes all but some dozens when it has more than 96 (`Swarm.ConnMgr.HighWater`), after they have
 /// lasted for this long (`Swarm.ConnMgr.GracePeriod`); who publishes in bulk always has more.
@@ -221,7 +222,7 @@ impl<'a> Node<'a> {
     }
 
     /// What came of it.
-    pub(super) fn run(self, strategy: BulkStrategy, took: Duration) -> BulkRun {
+    pub(super) fn run(self, network: u64, strategy: BulkStrategy, took: Duration) -> BulkRun {
         let population = self.population();
         let (mut there, mut held) = (0_u64, 0_u64);
         for (key, holders) in self.keys.iter().zip(&self.held) {
@@ -232,6 +233,7 @@ impl<'a> Node<'a> {
         let mut findable: Vec<Duration> = self.findable.into_iter().flatten().collect();
         findable.sort_unstable();
         BulkRun {
+            network,
             strategy,
             took,
             lookups: self.lookups,
@@ -239,7 +241,7 @@ impl<'a> Node<'a> {
             records: self.records,
             dials: self.dials,
             holders: self.held.iter().map(|holders| u32::try_from(holders.len()).unwrap_or(u32::MAX)).collect(),
-            closest_held: if there == 0 { 0.0 } else { held as f64 / there as f64 },
+            closest_held: (there > 0).then(|| held as f64 / there as f64),
             reached: self.reached,
             busiest_second: self.seconds.into_iter().max().unwrap_or(0),
             findable,

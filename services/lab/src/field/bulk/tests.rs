@@ -17,7 +17,7 @@ fn healthy(peers: u32) -> World {
 #[test]
 fn where_all_are_well_every_way_gives_each_key_its_holders() {
     for run in run(healthy(1_000), 1, 300) {
-        let name = run.strategy.name();
+        let name = run.strategy.as_str();
         assert_eq!(run.findable.len(), 300, "{name}");
         assert!(run.findable.is_sorted() && run.findable.last().unwrap() <= &run.took, "{name}");
         assert_eq!(run.reached.0, run.reached.1, "{name}");
@@ -25,7 +25,7 @@ fn where_all_are_well_every_way_gives_each_key_its_holders() {
             // It sends to the closest of all, and of each key to nobody else.
             BulkStrategy::Classic | BulkStrategy::Sweep => {
                 assert_eq!(run.holders, [20; 300], "{name}");
-                assert_eq!((run.closest_held, run.records), (1.0, 300 * 20), "{name}");
+                assert_eq!((run.closest_held, run.records), (Some(1.0), 300 * 20), "{name}");
             }
             BulkStrategy::Optprov => assert!(run.holders.iter().all(|holders| *holders >= 10), "{name}"),
             // It is content with seven and half a second (as in Go).
@@ -36,9 +36,9 @@ fn where_all_are_well_every_way_gives_each_key_its_holders() {
 
 #[test]
 fn a_sweep_takes_few_lookups_and_asks_few_questions() {
-    let runs = run(world(2_000), 1, 3_000);
+    let runs = run(world(1_000), 1, 2_000);
     let [classic, _, fullrt, sweep] = &runs[..] else { panic!("{} runs", runs.len()) };
-    assert_eq!((classic.lookups, fullrt.lookups), (3_000, 0));
+    assert_eq!((classic.lookups, fullrt.lookups), (2_000, 0));
     assert!(sweep.lookups * 10 < classic.lookups, "{} lookups", sweep.lookups);
     assert!(sweep.questions * 10 < classic.questions, "{} of {}", sweep.questions, classic.questions);
     assert!(sweep.took < classic.took, "{:?} of {:?}", sweep.took, classic.took);
@@ -58,11 +58,11 @@ fn who_cannot_be_dialled_holds_nothing_and_silent_peers_give_nothing_back() {
         match run.strategy {
             // A crawl only meets those who answer.
             BulkStrategy::Fullrt => assert_eq!(kept, run.records),
-            _ => assert!(kept < run.records / 2, "{}: {kept} of {}", run.strategy.name(), run.records),
+            _ => assert!(kept < run.records / 2, "{}: {kept} of {}", run.strategy.as_str(), run.records),
         }
     }
     for run in run(healthy(500).with("undialable", 0.5).unwrap(), 1, 40) {
-        assert!(run.reached.1 <= run.reached.0 && run.records >= run.reached.1, "{}", run.strategy.name());
+        assert!(run.reached.1 <= run.reached.0 && run.records >= run.reached.1, "{}", run.strategy.as_str());
     }
 }
 
@@ -75,15 +75,6 @@ fn of_what_is_stopped_there_is_nothing() {
 #[test]
 fn no_keys_take_no_time() {
     for run in run(world(200), 1, 0) {
-        assert_eq!((run.took, run.records, run.lookups), (Duration::ZERO, 0, 0), "{}", run.strategy.name());
+        assert_eq!((run.took, run.records, run.lookups), (Duration::ZERO, 0, 0), "{}", run.strategy.as_str());
     }
-}
-
-#[test]
-fn names_are_read_as_they_are_written() {
-    for strategy in BulkStrategy::ALL {
-        assert_eq!(strategy.name().parse(), Ok(strategy));
-    }
-    let error = "swep".parse::<BulkStrategy>().unwrap_err().to_string();
-    assert_eq!(error, "`swep` is not a way to publish many keys: expected classic, optprov, fullrt or sweep");
 }
