@@ -1,9 +1,11 @@
 //! `parsec bench`: what the strategies do side by side.
 //!
-//! - `local`: on local networks of real peers; `world`: in a simulated one
+//! - `local`: on local networks of real peers; `world`: in a simulated one; `bulk`: many keys at once in
+//!   such a one
 //! - `refused`: what cannot be done
 //! - `kept`: what came of it, in a file and on stdout; `watched`: the work, with its progress, until a signal ends it
 
+mod bulk;
 mod kept;
 mod local;
 mod refused;
@@ -27,6 +29,11 @@ pub async fn run<T>(
     let rng = || u64::from(rand::RngExt::random::<u32>(&mut rand::rng()));
     // Short enough to be typed again.
     let seed = config.seed.unwrap_or_else(rng);
+    if let Some(simulated) = &config.simulated
+        && let Some(bulk) = &simulated.bulk
+    {
+        return bulk::run(&config, simulated, bulk, seed, stopped).await;
+    }
     let keeping = kept::Keeping::new(&config, program)?;
     match &config.simulated {
         Some(simulated) => world::run(&config, simulated, seed, keeping, stopped).await,

@@ -12,7 +12,7 @@ use parsec_show::words;
 
 use crate::kept::{Keeping, Shown, networks};
 use crate::refused::Refused;
-use crate::watched::watched;
+use crate::watched::{PAIRS, watched};
 
 /// Runs the comparison and prints what it found.
 pub(crate) async fn run<S>(
@@ -24,7 +24,7 @@ pub(crate) async fn run<S>(
     let plan = plan(config, seed);
     let at_once = plan.at_once(memory::available(), "--peers").map_err(Refused::from)?;
     let pairs = plan.pairs();
-    let groups = watched(pairs, stopped, move |stop, done| plan.run(at_once, stop, &done)).await??;
+    let groups = watched((pairs, PAIRS), stopped, move |stop, done| plan.run(at_once, stop, &done)).await??;
     let rows = groups.iter().map(|group| BenchRow::of(group, Unit::of(config.networks), config.rtt)).collect();
     let shown = Shown { heading: heading(config, seed), network: REAL.to_owned(), rows };
     keeping.finish(&groups, pairs, seed, settings(config), &shown)
@@ -37,7 +37,7 @@ fn alpha(config: &BenchConfig) -> u16 {
 
 /// The settings that are kept with a run.
 fn settings(config: &BenchConfig) -> BTreeMap<String, String> {
-    let strategies: Vec<_> = config.strategies.iter().map(|strategy| strategy.as_str()).collect();
+    let strategies: Vec<_> = config.compared.iter().map(|strategy| strategy.as_str()).collect();
     let settings = [
         ("network", REAL.to_owned()),
         ("peers", config.peers.to_string()),
@@ -68,7 +68,7 @@ fn plan(config: &BenchConfig, seed: u64) -> BenchPlan {
         },
         networks: config.networks,
         operations: config.operations,
-        strategies: config.strategies.clone(),
+        strategies: config.compared.clone(),
         alpha: usize::from(alpha(config)),
         warm: config.warm,
         seed,

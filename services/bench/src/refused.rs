@@ -1,6 +1,6 @@
 //! What cannot be done.
 
-use parsec_lab::field::NoRoom;
+use parsec_lab::field::{NoRoom, NoRoomForKeys};
 use parsec_lab::memory::TooLarge;
 use thiserror::Error;
 
@@ -13,6 +13,9 @@ pub enum Refused {
     /// The same of a simulated one.
     #[error(transparent)]
     NoRoom(#[from] NoRoom),
+    /// The same of a simulated one and the keys that are published there.
+    #[error(transparent)]
+    NoRoomForKeys(#[from] NoRoomForKeys),
     /// What was given is not what it should be.
     #[error("{0}")]
     Unusable(String),

@@ -10,20 +10,22 @@ use parsec_output as output;
 /// In how many parts progress is told where no bar is shown.
 const PARTS: u64 = 10;
 
-/// Has `work` done beside, shows how far it is of so many pairs of a publication and a lookup, and tells it to stop once `stopped` is
-/// there.
+/// What is counted of most comparisons.
+pub(crate) const PAIRS: &str = "publications and lookups";
+
+/// Has `work` done beside, shows how far it is of so many of `what`, and tells it to stop once `stopped` is there.
 ///
 /// # Errors
 /// If it panics.
 pub(crate) async fn watched<T: Send + 'static, S>(
-    pairs: u64,
+    (all, what): (u64, &'static str),
     stopped: impl Future<Output = S>,
     work: impl FnOnce(&AtomicBool, &(dyn Fn() + Sync)) -> T + Send + 'static,
 ) -> anyhow::Result<T> {
-    let (stop, progress) = (Arc::new(AtomicBool::new(false)), progress(pairs));
+    let (stop, progress) = (Arc::new(AtomicBool::new(false)), progress(all, what));
     let mut running = {
         let (stop, progress) = (Arc::clone(&stop), progress.clone());
-        tokio::task::spawn_blocking(move || work(&stop, &|| advance(&progress)))
+        tokio::task::spawn_blocking(move || work(&stop, &|| advance(&progress, what)))
     };
     let done = tokio::select! {
         done = &mut running => done,
@@ -37,21 +39,21 @@ pub(crate) async fn watched<T: Send + 'static, S>(
     Ok(done?)
 }
 
-fn progress(operations: u64) -> ProgressBar {
+fn progress(all: u64, what: &str) -> ProgressBar {
     let target =
         if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let progress = ProgressBar::with_draw_target(Some(operations), target);
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} publications and searches, {elapsed}");
+    let progress = ProgressBar::with_draw_target(Some(all), target);
+    let style = ProgressStyle::with_template(&format!("{{wide_bar}} {{pos}}/{{len}} {what}, {{elapsed}}"));
     progress.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     progress
 }
 
-/// Counts a pair of a publication and a lookup. Where no bar is shown, a line says now and then how far it is: whoever reads the log of a
+/// Counts one. Where no bar is shown, a line says now and then how far it is: whoever reads the log of a
 /// job wants to know that it goes on.
-fn advance(progress: &ProgressBar) {
+fn advance(progress: &ProgressBar, what: &str) {
     progress.inc(1);
     let (done, all) = (progress.position(), progress.length().unwrap_or_default());
     if progress.is_hidden() && all >= 10 * PARTS && done % all.div_ceil(PARTS) == 0 {
-        output::note(&format!("{done} of {all} publications and lookups"));
+        output::note(&format!("{done} of {all} {what}"));
     }
 }

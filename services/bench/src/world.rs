@@ -16,7 +16,7 @@ use parsec_settings::{BenchConfig, Simulated, WorldSource};
 
 use crate::kept::{Keeping, Shown, networks};
 use crate::refused::Refused;
-use crate::watched::watched;
+use crate::watched::{PAIRS, watched};
 
 /// Plays the strategies and prints what came of it.
 pub(crate) async fn run<S>(
@@ -30,7 +30,7 @@ pub(crate) async fn run<S>(
     study.fits(memory::available(), config.save.is_some()).map_err(Refused::from)?;
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let played = study.clone();
-    let groups = watched(study.pairs(), stopped, move |stop, done| played.run(threads, stop, &done)).await??;
+    let groups = watched((study.pairs(), PAIRS), stopped, move |stop, done| played.run(threads, stop, &done)).await??;
     let shown = shown(config, &study.trial, &groups);
     keeping.finish(&groups, study.pairs(), seed, settings(config, &study.trial), &shown)
 }
@@ -43,18 +43,21 @@ fn shown(config: &BenchConfig, Trial { world, seed, .. }: &Trial, groups: &[Benc
 }
 
 fn study(config: &BenchConfig, asked: &Simulated, seed: u64) -> anyhow::Result<Study> {
-    let mut world = match &asked.world {
+    let (operations, strategies) = (config.operations, asked.strategies.clone());
+    Ok(Study { trial: Trial { world: world(config, asked)?, seed, operations, strategies }, networks: config.networks })
+}
+
+/// The world that was asked for.
+pub(crate) fn world(config: &BenchConfig, asked: &Simulated) -> anyhow::Result<World> {
+    let world = match &asked.world {
         WorldSource::Shipped(name) => {
             World::shipped(name).with_context(|| format!("no world `{name}` comes with parsec"))?
         }
         WorldSource::File(path) => read(path)?,
     };
-    if let Some(alpha) = config.alpha {
-        world =
-            world.with("alpha", f64::from(alpha)).map_err(|error| Refused::Unusable(format!("--alpha: {error}")))?;
-    }
-    let (operations, strategies) = (config.operations, asked.strategies.clone());
-    Ok(Study { trial: Trial { world, seed, operations, strategies }, networks: config.networks })
+    let Some(alpha) = config.alpha else { return Ok(world) };
+    let wider = world.with("alpha", f64::from(alpha));
+    Ok(wider.map_err(|error| Refused::Unusable(format!("--alpha: {error}")))?)
 }
 
 /// Reads the file of a world.
@@ -90,7 +93,7 @@ fn settings(config: &BenchConfig, Trial { world, operations, strategies, .. }: &
 }
 
 /// The conditions in one line.
-fn heading(config: &BenchConfig, world: &World, seed: u64) -> String {
+pub(crate) fn heading(config: &BenchConfig, world: &World, seed: u64) -> String {
     let (networks, seeds) = networks(config, seed);
     let World { name, peers, .. } = world;
     format!("network {}, a model: {networks}{peers} peers, alpha {}, {seeds}", simulated(name), world.alpha())

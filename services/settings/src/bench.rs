@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use parsec_layers::{Choice, ConfigError, Origin, Sources};
 use parsec_measure::{Latency, Share, StrategyKind};
+use parsec_results::bulk::BulkStrategy;
 
 use crate::common::CommonConfig;
 use crate::declare::settings;
 use crate::demo::{dead_share, dead_share_beside};
 use crate::serving::MAX_ALPHA;
-use crate::values::{self, Reading, Value, choice, no_choice, path, within};
+use crate::values::{self, Reading, Value, choice, names, no_choice, path, within};
 
 /// The most peers of a comparison: each costs memory of this one process, about a megabyte.
 const MAX_BENCH_PEERS: u32 = 10_000;
@@ -79,6 +80,57 @@ impl fmt::Display for WorldSource {
     }
 }
 
+/// A strategy of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BenchStrategy {
+    /// One that publishes or looks up one key.
+    Of(StrategyKind),
+    /// One for many keys at once.
+    Sweep,
+}
+
+names! {
+    BenchStrategy, "strategy" {
+        CLASSIC = "classic", "Find the closest peers, then send the record to each of them";
+        OPTPROV = "optprov", "Send records during the lookup, to peers that are probably among the closest";
+        FULLRT = "fullrt", "Know every peer from a crawl, and need no lookup";
+        LIBP2P = "libp2p", "Use the queries of rust-libp2p";
+        BenchStrategy::Sweep = "sweep", "Publish many keys zone by zone of the keyspace, as Kubo does; with --keys";
+    }
+}
+
+const CLASSIC: BenchStrategy = BenchStrategy::Of(StrategyKind::Classic);
+const OPTPROV: BenchStrategy = BenchStrategy::Of(StrategyKind::Optprov);
+const FULLRT: BenchStrategy = BenchStrategy::Of(StrategyKind::Fullrt);
+const LIBP2P: BenchStrategy = BenchStrategy::Of(StrategyKind::Libp2p);
+
+impl fmt::Display for BenchStrategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Of(strategy) => strategy.fmt(f),
+            Self::Sweep => f.write_str(BulkStrategy::Sweep.as_str()),
+        }
+    }
+}
+
+/// Those that publish or look up one key.
+fn of_one_key(strategies: &[BenchStrategy]) -> Vec<StrategyKind> {
+    let of_one = |strategy: &BenchStrategy| match strategy {
+        BenchStrategy::Of(kind) => Some(*kind),
+        BenchStrategy::Sweep => None,
+    };
+    strategies.iter().filter_map(of_one).collect()
+}
+
+/// Many keys that are published at once in a world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedBulk {
+    /// How many.
+    pub keys: u32,
+    /// How.
+    pub strategies: Vec<BulkStrategy>,
+}
+
 /// A world, and what is played in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Simulated {
@@ -86,6 +138,8 @@ pub struct Simulated {
     pub world: WorldSource,
     /// The strategies that a world can play.
     pub strategies: Vec<StrategyKind>,
+    /// Many keys at once, in place of one after the other.
+    pub bulk: Option<AskedBulk>,
 }
 
 /// How many peers a lookup on a local network asks at the same time, unless told otherwise: as go-libp2p-kad-dht does.
@@ -98,16 +152,18 @@ settings! {
     world: Option<WorldSource> = ("bench.world", "world", "NAME|FILE"),
         "World to simulate: a model of thousands of peers, in place of the local network of real ones";
     peers: u32 = ("bench.peers", "peers", "N").default("500") by within(MIN_BENCH_PEERS..=MAX_BENCH_PEERS), "Peers of the local DHT";
-    strategies: Vec<StrategyKind> = ("bench.strategies", "strategies", "STRATEGIES").default("classic,optprov,fullrt,libp2p"),
-        "Strategies to compare";
+    strategies: Vec<BenchStrategy> = ("bench.strategies", "strategies", "STRATEGIES").default("classic,optprov,fullrt,libp2p"),
+        "Strategies to compare; with --keys classic, fullrt and sweep unless told otherwise";
     transport: BenchTransport = ("bench.transport", "transport", "TRANSPORT").default("memory"), "How peers are connected";
-    rtt: Duration = ("bench.rtt", "rtt", "DURATION").default("100ms") by round_trip(&strategies), "Round-trip time between any two peers";
+    rtt: Duration = ("bench.rtt", "rtt", "DURATION").default("100ms") by round_trip(of_one_key(&strategies)), "Round-trip time between any two peers";
     undialable: Share = ("bench.undialable", "undialable", "SHARE").default("0.15") by dead_share,
         "Share of peers that cannot be dialled: two thirds refuse, one third never answers";
-    silent: Share = ("bench.silent", "silent", "SHARE").default("0") by silence(undialable, &strategies, transport),
+    silent: Share = ("bench.silent", "silent", "SHARE").default("0") by silence(undialable, &of_one_key(&strategies), transport),
         "Share of peers that accept connections and never answer";
     operations: u32 = ("bench.operations", "operations", "N").default("100") by within(1..=MAX_BENCH_OPERATIONS),
         "How many publications and how many lookups to make with each strategy, on each network";
+    keys: Option<u32> = ("bench.keys", "keys", "N") by within(1..=MAX_BENCH_KEYS),
+        "Publish so many keys at once with each strategy, as a node does that announces all it holds; with --world";
     networks: u32 = ("bench.networks", "networks", "N").default("1") by within(1..=MAX_BENCH_NETWORKS),
         "How many networks to draw: one hides how much they differ; the first has the seed, the next ones those after it";
     seed: Option<u64> = ("bench.seed", "seed", "N"), "Makes the random choices repeatable";
@@ -116,44 +172,107 @@ settings! {
     alpha: Option<u16> = ("bench.alpha", "alpha", "N") by within(1..=MAX_ALPHA),
         "How many peers a lookup asks at the same time; without it 10, or as many as the world says";
     warm: bool = ("bench.warm", "warm", "BOOL"), "Keep connections from one operation to the next";
-    => simulated: Option<Simulated> = world.as_ref().map(|world| simulated(from, world, &strategies)).transpose()?,
+    => simulated: Option<Simulated> = world.as_ref().map(|world| simulated(from, world, &strategies, keys)).transpose()?,
         "The simulation, if it is one";
+    => compared: Vec<StrategyKind> = of_real_peers(from, &strategies, keys, simulated.is_some())?,
+        "The strategies that real peers can play";
 }
+
+/// The most keys that are published at once: what is remembered of each takes some hundred bytes.
+const MAX_BENCH_KEYS: u32 = 1_000_000;
+
+/// What of the settings means nothing where many keys are published at once.
+const ONE_BY_ONE: [&str; 2] = ["bench.operations", "bench.save"];
 
 /// What of the settings shapes the local network, and means nothing in a world.
 const LOCAL: [&str; 6] =
     ["bench.peers", "bench.transport", "bench.rtt", "bench.undialable", "bench.silent", "bench.warm"];
 
+/// Whether somebody wants it to be as it is. A file may name every setting, also those that nobody changed.
+fn is_set(from: &Sources, name: &str) -> bool {
+    let is_default = from.shown(from.key(name)).as_deref() == from.key(name).default;
+    matches!(from.origin(name), Origin::Flag(_)) || !is_default
+}
+
+fn refused(from: &Sources, name: &str, reason: impl Into<String>) -> ConfigError {
+    let value = from.shown(from.key(name)).unwrap_or_default();
+    ConfigError::Value(from.origin(name).clone(), value, reason.into())
+}
+
 /// What is played in a world: nothing that was set is left out in silence.
-fn simulated(from: &Sources, world: &WorldSource, strategies: &[StrategyKind]) -> Result<Simulated, ConfigError> {
-    // A file may name every setting, also those that nobody changed.
-    let is_set = |name: &str| {
-        let is_default = from.shown(from.key(name)).as_deref() == from.key(name).default;
-        matches!(from.origin(name), Origin::Flag(_)) || !is_default
-    };
-    let refused = |name: &str, reason: String| {
-        let value = from.shown(from.key(name)).unwrap_or_default();
-        ConfigError::Value(from.origin(name).clone(), value, reason)
-    };
-    if let Some(name) = LOCAL.into_iter().find(|name| is_set(name)) {
+fn simulated(
+    from: &Sources,
+    world: &WorldSource,
+    strategies: &[BenchStrategy],
+    keys: Option<u32>,
+) -> Result<Simulated, ConfigError> {
+    if let Some(name) = LOCAL.into_iter().find(|name| is_set(from, name)) {
         let reason = format!(
             "it shapes the local network of real peers, and --world {world} says itself what it is like; expected only one of the two"
         );
-        return Err(refused(name, reason));
+        return Err(refused(from, name, reason));
     }
-    if strategies.contains(&StrategyKind::Libp2p) && is_set("bench.strategies") {
+    if strategies.contains(&LIBP2P) && is_set(from, "bench.strategies") {
         let reason = "strategy libp2p is not ours and needs real peers: a world cannot play it; expected strategies without libp2p";
-        return Err(refused("bench.strategies", reason.to_owned()));
+        return Err(refused(from, "bench.strategies", reason));
     }
-    let strategies = strategies.iter().copied().filter(|strategy| *strategy != StrategyKind::Libp2p).collect();
-    Ok(Simulated { world: world.clone(), strategies })
+    let bulk = keys.map(|keys| bulk(from, strategies, keys)).transpose()?;
+    if bulk.is_none() && strategies.contains(&BenchStrategy::Sweep) {
+        return Err(refused(from, "bench.strategies", SWEEPS_MANY));
+    }
+    let mut strategies = of_one_key(strategies);
+    strategies.retain(|strategy| *strategy != StrategyKind::Libp2p);
+    Ok(Simulated { world: world.clone(), strategies, bulk })
+}
+
+const SWEEPS_MANY: &str =
+    "strategy sweep publishes many keys at once; expected --world and --keys with it, or strategies without sweep";
+
+fn bulk(from: &Sources, strategies: &[BenchStrategy], keys: u32) -> Result<AskedBulk, ConfigError> {
+    if let Some(name) = ONE_BY_ONE.into_iter().find(|name| is_set(from, name)) {
+        let reason = "it is for operations one after the other, and --keys publishes many keys at once; expected only one of the two";
+        return Err(refused(from, name, reason));
+    }
+    let of = |strategy: &BenchStrategy| match strategy {
+        BenchStrategy::Of(StrategyKind::Classic) => Some(BulkStrategy::Classic),
+        BenchStrategy::Of(StrategyKind::Optprov) => Some(BulkStrategy::Optprov),
+        BenchStrategy::Of(StrategyKind::Fullrt) => Some(BulkStrategy::Fullrt),
+        BenchStrategy::Of(StrategyKind::Libp2p) => None,
+        BenchStrategy::Sweep => Some(BulkStrategy::Sweep),
+    };
+    let strategies = if is_set(from, "bench.strategies") {
+        strategies.iter().filter_map(of).collect()
+    } else {
+        vec![BulkStrategy::Classic, BulkStrategy::Fullrt, BulkStrategy::Sweep]
+    };
+    Ok(AskedBulk { keys, strategies })
+}
+
+/// What is played on a local network of real peers.
+fn of_real_peers(
+    from: &Sources,
+    strategies: &[BenchStrategy],
+    keys: Option<u32>,
+    is_simulated: bool,
+) -> Result<Vec<StrategyKind>, ConfigError> {
+    if is_simulated {
+        return Ok(Vec::new());
+    }
+    if keys.is_some() {
+        let reason = "many keys at once are published in a simulated world only; expected --world with it";
+        return Err(refused(from, "bench.keys", reason));
+    }
+    if strategies.contains(&BenchStrategy::Sweep) {
+        return Err(refused(from, "bench.strategies", SWEEPS_MANY));
+    }
+    Ok(of_one_key(strategies))
 }
 
 /// The time that a round trip takes on a simulated network in which nodes of these strategies measure.
-fn round_trip(strategies: &[StrategyKind]) -> impl Fn(&str) -> Reading<Duration> {
+fn round_trip(strategies: Vec<StrategyKind>) -> impl Fn(&str) -> Reading<Duration> {
     move |text| {
         let round_trip = values::duration(text)?;
-        Latency::fixed(round_trip, strategies).map_err(|error| error.to_string())?;
+        Latency::fixed(round_trip, &strategies).map_err(|error| error.to_string())?;
         Ok(round_trip)
     }
 }

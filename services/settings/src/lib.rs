@@ -44,7 +44,9 @@ mod traces;
 mod values;
 
 pub use access::{CallingConfig, ServingConfig, TlsFiles};
-pub use bench::{BENCH_ALPHA, BenchConfig, BenchFormat, BenchTransport, Simulated, WorldSource};
+pub use bench::{
+    AskedBulk, BENCH_ALPHA, BenchConfig, BenchFormat, BenchStrategy, BenchTransport, Simulated, WorldSource,
+};
 pub use check::{CheckConfig, Limits};
 pub use cli::{completion_script, parse};
 pub use common::{

@@ -24,7 +24,7 @@ mod trial;
 mod vantage;
 mod world;
 
-pub use bulk::{Bulk, MAX_BULK_KEYS};
+pub use bulk::{Bulk, NoRoomForKeys, TooManyKeys};
 pub use study::{NoRoom, Study, TooMany};
 pub use trial::{Trial, TrialError};
 pub use world::{MAX_WORLD_BYTES, SHIPPED, ScanError, World, WorldError};

@@ -120,3 +120,44 @@ fn a_world_is_a_name_or_a_file_and_plays_all_strategies_that_it_can() {
     assert_eq!(own.world, WorldSource::File("./amino-2022.toml".into()));
     assert_eq!(own.strategies, [StrategyKind::Optprov]);
 }
+
+#[test]
+fn many_keys_are_published_in_a_world_by_those_who_can() {
+    let bulk = |line: &str| match run(line, &[]) {
+        Ok((Command::Bench(config), _)) => config.simulated.unwrap().bulk,
+        other => panic!("{line}: {other:?}"),
+    };
+    use parsec_results::bulk::BulkStrategy::{Classic, Fullrt, Optprov, Sweep};
+    assert_eq!(bulk("bench --world amino-2022"), None);
+    let asked = bulk("bench --world amino-2022 --keys 1000").unwrap();
+    assert_eq!((asked.keys, asked.strategies), (1_000, vec![Classic, Fullrt, Sweep]));
+    let asked = bulk("bench --world amino-2022 --keys 1000 --strategies sweep,optprov").unwrap();
+    assert_eq!(asked.strategies, [Sweep, Optprov]);
+    for (line, message) in [
+        (
+            "--keys 10",
+            "flag --keys: cannot use `10`: many keys at once are published in a simulated world only; expected --world",
+        ),
+        ("--world amino-2022 --keys 0", "flag --keys: cannot use `0`: expected a whole number from 1 to 1000000"),
+        (
+            "--strategies classic,sweep",
+            "flag --strategies: cannot use `classic,sweep`: strategy sweep publishes many keys at once",
+        ),
+        (
+            "--world amino-2022 --strategies sweep",
+            "strategy sweep publishes many keys at once; expected --world and --keys",
+        ),
+        (
+            "--world amino-2022 --keys 9 --operations 5",
+            "flag --operations: cannot use `5`: it is for operations one after the",
+        ),
+        (
+            "--world amino-2022 --keys 9 --save x",
+            "flag --save: cannot use `x`: it is for operations one after the other",
+        ),
+        ("--world amino-2022 --keys 9 --strategies libp2p", "a world cannot play it"),
+    ] {
+        let error = run(&format!("bench {line}"), &[]).unwrap_err();
+        assert!(error.contains(message), "{line}: {error}");
+    }
+}

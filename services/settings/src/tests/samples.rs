@@ -57,6 +57,7 @@ pub(crate) fn base(program: Program, key: &Key) -> &'static str {
         Program::Doctor if key.name == "server.tls_key" => "doctor --server-tls-cert x.pem",
         // Silent peers and strategy libp2p, which is one of the defaults, go together on real time only.
         Program::Bench if key.name == "bench.silent" => "bench --transport tcp",
+        Program::Bench if key.name == "bench.keys" => "bench --world amino-2022",
         Program::Compare if key.name == "compare.a" => "compare --b fleet=base",
         Program::Compare if key.name == "compare.b" => "compare --a fleet=base",
         Program::Compare => "compare --a fleet=base --b fleet=next",

@@ -11,11 +11,11 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use parsec_results::bulk::{BulkRun, BulkStrategy};
+use thiserror::Error;
 
 use self::node::Node;
 use super::population::{Peer, Population};
@@ -23,9 +23,10 @@ use super::tables::BUCKET;
 use super::trial::TrialError;
 use super::vantage::Field;
 use super::world::World;
+use crate::memory::{Needs, TooLarge};
 
-/// How many keys may be published at most: what is remembered of each takes some hundred bytes.
-pub const MAX_BULK_KEYS: u32 = 1_000_000;
+/// What a key takes with one strategy: its point, its holders, and what is still to be sent. 310 bytes were measured for each of 100,000.
+const KEY_BYTES: u64 = 500;
 
 /// How many keys, or zones of a sweep, are under way at a time: Kubo's `Provide.DHT.MaxWorkers`.
 const WORKERS: usize = 16;
@@ -37,24 +38,84 @@ pub struct Bulk {
     pub world: World,
     /// What everything is drawn from.
     pub seed: u64,
-    /// How many keys, at most [`MAX_BULK_KEYS`].
+    /// How many keys.
     pub keys: u32,
     /// What to compare, each once.
     pub strategies: Vec<BulkStrategy>,
 }
 
+/// More keys than there is memory to keep what became of them.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[error(
+    "keys = {keys}: so many need about {:.1} GB of memory, and {:.1} GB are available; expected at most {most}, or fewer --strategies",
+    *needed as f64 / 1e9,
+    *available as f64 / 1e9
+)]
+pub struct TooManyKeys {
+    keys: u32,
+    needed: u64,
+    available: u64,
+    most: u64,
+}
+
+/// Why there is no room.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum NoRoomForKeys {
+    /// The network is too large.
+    #[error(transparent)]
+    Network(#[from] TooLarge),
+    /// The keys are too many.
+    #[error(transparent)]
+    Keys(#[from] TooManyKeys),
+}
+
 impl Bulk {
+    /// Whether there is room for it; `available` is in bytes.
+    ///
+    /// # Errors
+    /// [`NoRoomForKeys`] says how much it takes, and what there is room for.
+    pub fn fits(&self, available: Option<u64>) -> Result<(), NoRoomForKeys> {
+        self.world.fits(available)?;
+        let Needs { peers, each, besides } = self.world.needs();
+        let (Some(available), strategies) = (available, self.strategies.len() as u64) else { return Ok(()) };
+        let (network, a_key) = (peers * each + besides, strategies.max(1) * KEY_BYTES);
+        let needed = u64::from(self.keys) * a_key;
+        if network.saturating_add(needed) <= available {
+            return Ok(());
+        }
+        let most = available.saturating_sub(network) / a_key;
+        Err(TooManyKeys { keys: self.keys, needed: network.saturating_add(needed), available, most }.into())
+    }
+
+    /// Does it on networks that are drawn from one seed after the other. `done` hears of each strategy on each network.
+    ///
+    /// # Errors
+    /// As for [`Bulk::run`].
+    pub fn run_on(
+        &self,
+        networks: u32,
+        stop: &AtomicBool,
+        done: &(dyn Fn() + Sync),
+    ) -> Result<Vec<BulkRun>, TrialError> {
+        let seeds = (0..u64::from(networks)).map(|network| self.seed.wrapping_add(network));
+        let runs = seeds.map(|seed| Self { seed, ..self.clone() }.run(stop, done));
+        runs.collect::<Result<Vec<_>, _>>().map(|runs| runs.concat())
+    }
+
     /// Does it, each strategy on a thread of its own. A strategy that has not ended when `stop` is set is left out.
     ///
     /// # Errors
     /// [`TrialError`] if it crashes.
-    pub fn run(&self, stop: &AtomicBool) -> Result<Vec<BulkRun>, TrialError> {
+    pub fn run(&self, stop: &AtomicBool, done: &(dyn Fn() + Sync)) -> Result<Vec<BulkRun>, TrialError> {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(Vec::new());
+        }
         let population = Population::draw(&self.world, self.seed);
         let crawls = self.strategies.contains(&BulkStrategy::Fullrt);
         let field = Field::new(&self.world, &population, self.seed, crawls);
         let field = &field;
         thread::scope(|scope| {
-            let play = |strategy: BulkStrategy| move || self.play(field, strategy, stop);
+            let play = |strategy: BulkStrategy| move || self.play(field, strategy, stop).inspect(|_| done());
             let threads: Vec<_> = self.strategies.iter().map(|strategy| scope.spawn(play(*strategy))).collect();
             let ended = threads.into_iter().map(|thread| thread.join().map_err(|_| TrialError::Crashed));
             ended.collect::<Result<Vec<_>, _>>().map(|runs| runs.into_iter().flatten().collect())
@@ -62,7 +123,7 @@ impl Bulk {
     }
 
     fn play(&self, field: &Field<'_>, strategy: BulkStrategy, stop: &AtomicBool) -> Option<BulkRun> {
-        let mut node = Node::new(field, self.keys.min(MAX_BULK_KEYS));
+        let mut node = Node::new(field, self.keys);
         let took = match strategy {
             BulkStrategy::Classic => one_by_one::publish(&mut node, false, stop),
             BulkStrategy::Optprov => one_by_one::publish(&mut node, true, stop),

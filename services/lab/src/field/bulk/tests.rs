@@ -1,11 +1,14 @@
 //! What publishing many keys comes to, whatever the world.
 
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
 use super::super::testing::world;
 use super::*;
 
 fn run(world: World, seed: u64, keys: u32) -> Vec<BulkRun> {
     let bulk = Bulk { world, seed, keys, strategies: BulkStrategy::ALL.to_vec() };
-    bulk.run(&AtomicBool::new(false)).unwrap()
+    bulk.run(&AtomicBool::new(false), &|| {}).unwrap()
 }
 
 /// Everybody lives, and every table has everybody for whom it has room.
@@ -69,7 +72,7 @@ fn who_cannot_be_dialled_holds_nothing_and_silent_peers_give_nothing_back() {
 #[test]
 fn of_what_is_stopped_there_is_nothing() {
     let bulk = Bulk { world: world(200), seed: 1, keys: 10, strategies: BulkStrategy::ALL.to_vec() };
-    assert_eq!(bulk.run(&AtomicBool::new(true)).unwrap(), []);
+    assert_eq!(bulk.run(&AtomicBool::new(true), &|| {}).unwrap(), []);
 }
 
 #[test]
@@ -77,4 +80,27 @@ fn no_keys_take_no_time() {
     for run in run(world(200), 1, 0) {
         assert_eq!((run.took, run.records, run.lookups), (Duration::ZERO, 0, 0), "{}", run.strategy.as_str());
     }
+}
+
+#[test]
+fn keys_without_room_are_refused_before_anything_is_drawn() {
+    let bulk = Bulk { world: world(200), seed: 1, keys: 1_000_000, strategies: BulkStrategy::ALL.to_vec() };
+    let refused = bulk.fits(Some(500_000_000)).unwrap_err().to_string();
+    assert!(
+        refused.starts_with("keys = 1000000: so many need about 2.3 GB of memory, and 0.5 GB are available"),
+        "{refused}"
+    );
+    assert_eq!(Bulk { keys: 1_000, ..bulk }.fits(Some(500_000_000)), Ok(()));
+}
+
+#[test]
+fn networks_are_those_of_one_seed_after_the_other() {
+    let bulk = Bulk { world: world(200), seed: 5, keys: 20, strategies: vec![BulkStrategy::Sweep] };
+    let done = AtomicUsize::new(0);
+    let count = || {
+        done.fetch_add(1, Ordering::Relaxed);
+    };
+    let runs = bulk.run_on(3, &AtomicBool::new(false), &count).unwrap();
+    assert_eq!(runs.iter().map(|run| run.network).collect::<Vec<_>>(), [5, 6, 7]);
+    assert_eq!(done.into_inner(), 3);
 }
