@@ -116,3 +116,31 @@ async fn ctrl_c_keeps_what_was_played() {
     assert_eq!(run["complete"], false);
     assert!(!run["operations"].as_array().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn many_keys_at_once_are_compared_strategy_by_strategy() {
+    let (stage, directory) = (Stage::begin(), tempfile::tempdir().unwrap());
+    let world = own(directory.path(), &[NAME, ("peers = 20811", "peers = 400")]);
+    let bench = format!("bench --world {world} --keys 300 --networks 2 --seed 1");
+    let json = parsec(&stage, &format!("{bench} --format json")).await;
+    assert_eq!(json.code(), 0, "{}", json.err);
+    assert!(json.err.contains("seeds 1 to 2; 300 keys at once from one node"), "{}", json.err);
+    let rows: Vec<Value> = serde_json::from_str(&json.out.concat()).unwrap();
+    let named: Vec<_> =
+        rows.iter().map(|row| (row["seed"].as_u64().unwrap(), row["strategy"].as_str().unwrap())).collect();
+    let each = ["classic", "fullrt", "sweep"];
+    assert_eq!(named, [1, 2].map(|seed| each.map(|strategy| (seed, strategy))).concat());
+    let lookups = |strategy: &str| {
+        let row = rows.iter().find(|row| row["strategy"] == strategy).unwrap();
+        assert_eq!((&row["network"], &row["keys"]), (&"simulated:own".into(), &300.into()), "{row}");
+        row["lookups_per_key"].as_f64().unwrap()
+    };
+    assert_eq!(lookups("classic"), 1.0);
+    assert!(lookups("sweep") < 0.5, "{}", lookups("sweep"));
+
+    let text = parsec(&stage, &bench).await;
+    assert_eq!((text.code(), parsec(&stage, &bench).await.out), (0, text.out.clone()));
+    assert!(text.out.iter().any(|line| line.starts_with("until 90 % of keys could be found")), "{:#?}", text.out);
+    let refused = parsec(&stage, "bench --keys 300").await;
+    assert_eq!((refused.code(), refused.out.len()), (2, 0), "{}", refused.err);
+}
