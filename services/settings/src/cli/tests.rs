@@ -263,7 +263,9 @@ fn settings_without_effect_stay_out_of_the_help_and_are_read() {
 #[test]
 fn the_values_of_a_choice_are_in_the_help_and_every_other_one_is_judged_where_it_was_written() {
     let (help, _) = refusal("parsec bench -h");
-    for (flag, values) in [("--transport", "memory, tcp, quic"), ("--strategies", "classic, optprov, fullrt, libp2p")] {
+    for (flag, values) in
+        [("--transport", "memory, tcp, quic"), ("--strategies", "classic, optprov, fullrt, libp2p, sweep")]
+    {
         let line = help.lines().skip_while(|line| !line.contains(flag)).nth(1).unwrap();
         assert!(line.ends_with(&format!("[possible values: {values}]")), "{line}");
     }
