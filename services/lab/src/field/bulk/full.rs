@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::node::Node;
-use super::{BUCKET, Peer};
+use crate::field::population::Peer;
+use crate::field::tables::BUCKET;
 
 /// To how many peers it sends at a time (`bulkSendParallelism`).
 const PARALLEL: usize = 20;

@@ -18,8 +18,7 @@ use parsec_results::bulk::{BulkRun, BulkStrategy};
 use thiserror::Error;
 
 use self::node::Node;
-use super::population::{Peer, Population};
-use super::tables::BUCKET;
+use super::population::Population;
 use super::trial::TrialError;
 use super::vantage::Field;
 use super::world::World;
@@ -27,9 +26,6 @@ use crate::memory::{Needs, TooLarge};
 
 /// What a key takes with one strategy: its point, its holders, and what is still to be sent. 310 bytes were measured for each of 100,000.
 const KEY_BYTES: u64 = 500;
-
-/// How many keys, or zones of a sweep, are under way at a time: Kubo's `Provide.DHT.MaxWorkers`.
-const WORKERS: usize = 16;
 
 /// What to publish, how, and in which world.
 #[derive(Debug, Clone)]

@@ -10,12 +10,15 @@ use parsec_results::bulk::{BulkRun, BulkStrategy};
 
 use super::super::drive::{BACK_OFF, Driven, Ground, Limits, drive};
 use super::super::population::{Peer, Population};
+use super::super::tables::BUCKET;
 use super::super::vantage::{Field, Scene, Vantage};
-use super::BUCKET;
 
 /// How long a connection is kept. Kubo closes all but some dozens when it has more than 96 (`Swarm.ConnMgr.HighWater`), after they have
 /// lasted for this long (`Swarm.ConnMgr.GracePeriod`); who publishes in bulk always has more.
 const KEPT: Duration = Duration::from_secs(20);
+
+/// How many keys, or zones of a sweep, are under way at a time: Kubo's `Provide.DHT.MaxWorkers`.
+pub(super) const WORKERS: usize = 16;
 
 /// Its dice are those of the third half of an operation: the other two are a publication and a lookup.
 const HALF: u64 = 2;

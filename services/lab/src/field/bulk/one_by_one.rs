@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use parsec_dht::strategy::{ProvideClassic, ProvideOptimistic};
 
-use super::WORKERS;
-use super::node::Node;
+use super::node::{Node, WORKERS};
 use crate::field::drive::Driven;
 use crate::field::trial::{CLASSIC, OPTIMISTIC};
 

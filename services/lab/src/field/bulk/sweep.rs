@@ -8,13 +8,14 @@ use std::time::Duration;
 use parsec_dht::key::{Contact, Key};
 use parsec_dht::strategy::{Lookup, Request, SIZING_LOOKUPS, Sweep, SweepConfig, SweepEvent, SweepStep};
 
-use super::node::Node;
-use super::{Peer, WORKERS};
+use super::node::{Node, WORKERS};
+use crate::field::population::Peer;
+use crate::field::tables::BUCKET;
 use crate::field::trial::CLASSIC;
 
 /// Kubo keeps two of its workers for what is published again (`Provide.DHT.DedicatedPeriodicWorkers`), and lets each send to 20 peers at a
 /// time (`Provide.DHT.MaxProvideConnsPerWorker`).
-const CONFIG: SweepConfig = SweepConfig { replication: super::BUCKET, workers: WORKERS - 2, connections: 20 };
+const CONFIG: SweepConfig = SweepConfig { replication: BUCKET, workers: WORKERS - 2, connections: 20 };
 
 /// How long a record may take, dial included (`DefaultSendProviderRecordTimeout` in `provider/options.go` of go-libp2p-kad-dht).
 const SEND_LIMIT: Duration = Duration::from_secs(10);
