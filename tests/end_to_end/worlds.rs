@@ -144,3 +144,36 @@ async fn many_keys_at_once_are_compared_strategy_by_strategy() {
     let refused = parsec(&stage, "bench --keys 300").await;
     assert_eq!((refused.code(), refused.out.len()), (2, 0), "{}", refused.err);
 }
+
+#[tokio::test]
+async fn a_scan_shows_what_one_thing_changes_in_a_table_and_a_picture() {
+    let (stage, directory) = (Stage::begin(), tempfile::tempdir().unwrap());
+    let world = own(directory.path(), &[NAME, ("peers = 20811", "peers = 400")]);
+    let picture = directory.path().join("alpha.svg");
+    let line = format!("bench --world {world} --operations 60 --strategies classic --seed 1 --scan alpha=1,10");
+    let text = parsec(&stage, &format!("{line} --chart {}", picture.display())).await;
+    assert_eq!(text.code(), 0, "{}", text.err);
+    assert_eq!(text.out[0], "network simulated:own, a model: 400 peers, seed 1; alpha = 1, 10");
+    let told = "classic retrieve with alpha 10 is faster than with alpha 1: p50 0.";
+    assert!(text.out.iter().any(|line| line.starts_with(told)), "{:#?}", text.out);
+    let picture = std::fs::read_to_string(picture).unwrap();
+    assert!(
+        picture.starts_with("<svg ") && picture.contains("classic provide, p50") && picture.contains("<style>"),
+        "{picture}"
+    );
+    let csv = parsec(&stage, &format!("{line} --format csv")).await;
+    assert!(
+        csv.out[0].starts_with("scanned,value,strategy,operation,network,") && csv.out.len() == 5,
+        "{:#?}",
+        csv.out
+    );
+    for (scan, why) in [
+        ("alpha=5", "--scan alpha=5: it has 1 of the 2 to 20 values"),
+        ("mood=1,2", "--scan mood=1,2: a world has no `mood` to scan; expected one of alpha, connected, missing"),
+        ("undialable=0..1", "--scan undialable=0..1: `undialable` cannot be 1: expected a number from 0 to 0."),
+    ] {
+        let refused = parsec(&stage, &format!("bench --world {world} --scan {scan}")).await;
+        assert_eq!((refused.code(), refused.out.len()), (2, 0), "{scan}: {}", refused.err);
+        assert!(refused.err.contains(why), "no {why} in {}", refused.err);
+    }
+}

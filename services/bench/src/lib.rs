@@ -1,7 +1,7 @@
 //! `parsec bench`: what the strategies do side by side.
 //!
-//! - `local`: on local networks of real peers; `world`: in a simulated one; `bulk`: many keys at once in
-//!   such a one
+//! - `local`: on local networks of real peers; `world`: in a simulated one; `scan`: at several values of one thing; `bulk`: many keys at
+//!   once in such a one
 //! - `refused`: what cannot be done
 //! - `kept`: what came of it, in a file and on stdout; `watched`: the work, with its progress, until a signal ends it
 
@@ -9,6 +9,7 @@ mod bulk;
 mod kept;
 mod local;
 mod refused;
+mod scan;
 mod watched;
 mod world;
 

@@ -16,6 +16,7 @@ use parsec_settings::{BenchConfig, Simulated, WorldSource};
 
 use crate::kept::{Keeping, Shown, networks};
 use crate::refused::Refused;
+use crate::scan;
 use crate::watched::{PAIRS, watched};
 
 /// Plays the strategies and prints what came of it.
@@ -27,6 +28,9 @@ pub(crate) async fn run<S>(
     stopped: impl Future<Output = S>,
 ) -> anyhow::Result<()> {
     let study = study(config, asked, seed)?;
+    if let Some(text) = &config.scan {
+        return scan::run(config, &study, text, stopped).await;
+    }
     study.fits(memory::available(), config.save.is_some()).map_err(Refused::from)?;
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let played = study.clone();

@@ -172,7 +172,10 @@ settings! {
     alpha: Option<u16> = ("bench.alpha", "alpha", "N") by within(1..=MAX_ALPHA),
         "How many peers a lookup asks at the same time; without it 10, or as many as the world says";
     warm: bool = ("bench.warm", "warm", "BOOL"), "Keep connections from one operation to the next";
-    => simulated: Option<Simulated> = world.as_ref().map(|world| simulated(from, world, &strategies, keys)).transpose()?,
+    scan: Option<String> = ("bench.scan", "scan", "NAME=VALUES"),
+        "Play the world at several values of one thing, such as alpha=3,5,10,20 or undialable=0..0.5, and compare each with the first";
+    chart: Option<PathBuf> = ("bench.chart", "chart", "FILE"), "Draw the scan there, as SVG";
+    => simulated: Option<Simulated> = together(from, world.as_ref())?.map(|world| simulated(from, world, &strategies, keys)).transpose()?,
         "The simulation, if it is one";
     => compared: Vec<StrategyKind> = of_real_peers(from, &strategies, keys, simulated.is_some())?,
         "The strategies that real peers can play";
@@ -182,7 +185,7 @@ settings! {
 const MAX_BENCH_KEYS: u32 = 1_000_000;
 
 /// What of the settings means nothing where many keys are published at once.
-const ONE_BY_ONE: [&str; 2] = ["bench.operations", "bench.save"];
+const ONE_BY_ONE: [&str; 3] = ["bench.operations", "bench.save", "bench.scan"];
 
 /// What of the settings shapes the local network, and means nothing in a world.
 const LOCAL: [&str; 6] =
@@ -197,6 +200,21 @@ fn is_set(from: &Sources, name: &str) -> bool {
 fn refused(from: &Sources, name: &str, reason: impl Into<String>) -> ConfigError {
     let value = from.shown(from.key(name)).unwrap_or_default();
     ConfigError::Value(from.origin(name).clone(), value, reason.into())
+}
+
+/// The world, if all settings that need another one have it.
+fn together<'a>(from: &Sources, world: Option<&'a WorldSource>) -> Result<Option<&'a WorldSource>, ConfigError> {
+    for (name, needed) in [("bench.scan", "bench.world"), ("bench.chart", "bench.scan")] {
+        if is_set(from, name) && !is_set(from, needed) {
+            return Err(ConfigError::Alone(from.origin(name).clone(), from.key(needed)));
+        }
+    }
+    if is_set(from, "bench.scan") && is_set(from, "bench.save") {
+        let reason =
+            "a file keeps one run, and --scan makes several; expected only one of the two, or --format json > FILE";
+        return Err(refused(from, "bench.save", reason));
+    }
+    Ok(world)
 }
 
 /// What is played in a world: nothing that was set is left out in silence.

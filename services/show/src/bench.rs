@@ -88,7 +88,7 @@ fn seconds(seconds: f64) -> String {
     if seconds.is_finite() { format!("{seconds:.2}") } else { "failed".to_owned() }
 }
 
-fn number(value: Option<f64>, digits: usize) -> String {
+pub(crate) fn number(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(|| groups::TOO_FEW.to_owned(), |value| format!("{value:.digits$}"))
 }
 
@@ -131,7 +131,7 @@ fn compared(rows: &[BenchRow], unit: Unit) -> String {
 }
 
 /// A row by the names of its figures, in their order.
-fn flat(row: &BenchRow, network: &str) -> Vec<(String, Value)> {
+pub(crate) fn flat(row: &BenchRow, network: &str) -> Vec<(String, Value)> {
     let counts = row.sample.counts();
     let share = row.sample.success().map(|success| success.share);
     let mut flat = vec![

@@ -14,6 +14,7 @@ mod drive;
 mod log;
 mod population;
 mod quantiles;
+mod scan;
 mod study;
 mod tables;
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod vantage;
 mod world;
 
 pub use bulk::{Bulk, NoRoomForKeys, TooManyKeys};
+pub use scan::{NoScan, Scan};
 pub use study::{NoRoom, Study, TooMany};
 pub use trial::{Trial, TrialError};
 pub use world::{MAX_WORLD_BYTES, SHIPPED, ScanError, World, WorldError};

@@ -63,10 +63,18 @@ impl Study {
     /// # Errors
     /// [`NoRoom`] says how much it takes, and what there is room for.
     pub fn fits(&self, available: Option<u64>, is_kept: bool) -> Result<(), NoRoom> {
+        self.fits_times(1, available, is_kept)
+    }
+
+    /// The same of so many studies like this one, one after the other, whose operations are all kept.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn fits_times(&self, studies: usize, available: Option<u64>, is_kept: bool) -> Result<(), NoRoom> {
         let Needs { peers, each, besides } = self.trial.world.needs();
         let a_pair = OPERATIONS_OF_A_PAIR * (RECORD_BYTES + if is_kept { FILE_BYTES } else { 0 });
         self.trial.world.fits(available)?;
-        let (Some(available), pairs) = (available, self.pairs()) else { return Ok(()) };
+        let (Some(available), pairs) = (available, self.pairs().saturating_mul(studies as u64)) else { return Ok(()) };
         let (network, records) = (peers * each + besides, pairs.saturating_mul(a_pair));
         if network.saturating_add(records) <= available {
             return Ok(());

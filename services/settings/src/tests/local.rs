@@ -155,9 +155,29 @@ fn many_keys_are_published_in_a_world_by_those_who_can() {
             "--world amino-2022 --keys 9 --save x",
             "flag --save: cannot use `x`: it is for operations one after the other",
         ),
+        (
+            "--world amino-2022 --keys 9 --scan alpha=3,5",
+            "flag --scan: cannot use `alpha=3,5`: it is for operations one after the other",
+        ),
         ("--world amino-2022 --keys 9 --strategies libp2p", "a world cannot play it"),
     ] {
         let error = run(&format!("bench {line}"), &[]).unwrap_err();
         assert!(error.contains(message), "{line}: {error}");
     }
+}
+
+#[test]
+fn a_scan_needs_a_world_a_chart_a_scan_and_neither_is_kept_as_a_run() {
+    for (line, message) in [
+        ("--scan alpha=3,5", "flag --scan is set, and --world is not; set both or neither"),
+        ("--world amino-2022 --chart x.svg", "flag --chart is set, and --scan is not; set both or neither"),
+        (
+            "--world amino-2022 --scan alpha=3,5 --save x.json",
+            "flag --save: cannot use `x.json`: a file keeps one run, and --scan makes several; expected only one of the two, or \
+             --format json > FILE",
+        ),
+    ] {
+        assert_eq!(run(&format!("bench {line}"), &[]).unwrap_err(), format!("error: {message}"));
+    }
+    assert!(run("bench --world amino-2022 --scan alpha=3,5 --chart x.svg", &[]).is_ok());
 }

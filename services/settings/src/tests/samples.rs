@@ -39,6 +39,7 @@ pub(crate) fn sample(key: &Key, secret_file: &str) -> String {
         (_, "EXPORT") => "jsonl".to_owned(),
         (_, "LIMIT") => "failures>2%".to_owned(),
         (_, "SIDE") => "fleet=other".to_owned(),
+        (_, "NAME=VALUES") => "alpha=3,5".to_owned(),
         (_, "NAME|FILE") => "amino-2022".to_owned(),
         (_, "SHARE") => "7%".to_owned(),
         (_, "LOW-HIGH") => "7-70".to_owned(),
@@ -58,6 +59,8 @@ pub(crate) fn base(program: Program, key: &Key) -> &'static str {
         // Silent peers and strategy libp2p, which is one of the defaults, go together on real time only.
         Program::Bench if key.name == "bench.silent" => "bench --transport tcp",
         Program::Bench if key.name == "bench.keys" => "bench --world amino-2022",
+        Program::Bench if key.name == "bench.scan" => "bench --world amino-2022",
+        Program::Bench if key.name == "bench.chart" => "bench --world amino-2022 --scan alpha=3,5",
         Program::Compare if key.name == "compare.a" => "compare --b fleet=base",
         Program::Compare if key.name == "compare.b" => "compare --a fleet=base",
         Program::Compare => "compare --a fleet=base --b fleet=next",

@@ -39,6 +39,12 @@ impl Scale {
         Self { low: 10f64.powf(low), high: 10f64.powf(high), logarithmic: true }
     }
 
+    /// From one value to another.
+    pub(super) fn between(low: f64, high: f64) -> Self {
+        let high = if high > low { high } else { low + 1.0 };
+        Self { low, high, logarithmic: false }
+    }
+
     /// From zero to one, for shares.
     pub(super) fn share() -> Self {
         Self { low: 0.0, high: 1.0, logarithmic: false }

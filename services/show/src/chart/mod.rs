@@ -7,6 +7,7 @@
 //! - [`heat`]: one figure by two things at once
 //! - [`rounds`]: rounds due, played and left out
 //! - [`spent`]: what the time went to; [`waterfall`]: one operation, request by request
+//! - [`scanned`]: how long it took at several values of one thing
 //! - [`records`]: who has a record, by its age
 
 mod axis;
@@ -17,6 +18,7 @@ mod heat;
 mod over_time;
 mod records;
 mod rounds;
+mod scanned;
 mod spent;
 mod style;
 mod waterfall;
@@ -27,10 +29,12 @@ pub use heat::{Cell, heat};
 pub use over_time::{Period, over_time};
 pub use records::records;
 pub use rounds::rounds;
+pub use scanned::scanned;
 pub use spent::spent;
 pub use style::style;
 pub use waterfall::waterfall;
 
+use maud::{PreEscaped, html};
 use parsec_results::statistics::Sample;
 use serde_json::Value;
 
@@ -47,6 +51,19 @@ pub struct Chart {
     pub svg: String,
     /// What is drawn.
     pub data: Data,
+}
+
+impl Chart {
+    /// The picture as a file of its own, with its colours and its title.
+    pub fn standalone(&self) -> String {
+        let (head, inside) = self.svg.split_once('>').unwrap_or((&self.svg, ""));
+        let before = html! {
+            style { (PreEscaped(style::plain())) }
+            title { (self.title) }
+            rect width="100%" height="100%" fill=(style::ground()) {}
+        };
+        format!("{head}>{}{inside}\n", before.into_string())
+    }
 }
 
 /// The values that a chart is drawn from.

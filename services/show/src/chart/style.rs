@@ -25,19 +25,38 @@ const DASHES: [&str; SERIES] = ["none", "7 3", "2 2", "9 3 2 3", "12 4", "4 2 1 
 /// The rules that charts need, with the colours of both grounds: a page is dark if the reader's system is, unless `data-look` says otherwise.
 pub fn style() -> String {
     let [day, night] = [0, 1].map(variables);
-    let mut rules = format!(
+    format!(
         ":root{{{day}}}\
          @media (prefers-color-scheme:dark){{:root:not([data-look=light]){{{night}}}}}\
-         :root[data-look=dark]{{{night}}}\
-         .chart{{width:100%;height:auto;font:12px system-ui,sans-serif}}\
-         .chart text{{fill:var(--ink)}}\
-         .chart .axis,.chart .grid{{stroke:var(--line);fill:none}}\
-         .chart .grid{{opacity:.45}}\
-         .chart .guide{{stroke:var(--ink);stroke-dasharray:1 4;fill:none}}\
-         .chart .faint{{fill:var(--faint)}}\
-         .chart .s{{fill:none;stroke-width:2}}\
-         .chart .b{{stroke:none;opacity:.18}}\
-         .chart .f{{stroke-width:1.5;fill-opacity:.25}}"
+         :root[data-look=dark]{{{night}}}{}",
+        rules()
+    )
+}
+
+/// The same for a picture in a file of its own, by day: many programs that draw SVG know no variables.
+pub(super) fn plain() -> String {
+    let day = variables(0);
+    let named = day.split(';').filter_map(|variable| variable.split_once(':'));
+    named.fold(rules(), |rules, (name, value)| rules.replace(&format!("var({name})"), value))
+}
+
+/// The ground of such a picture.
+pub(super) fn ground() -> &'static str {
+    GROUNDS[0]
+}
+
+fn rules() -> String {
+    let mut rules = String::from(
+        "\
+         .chart{width:100%;height:auto;font:12px system-ui,sans-serif}\
+         .chart text{fill:var(--ink)}\
+         .chart .axis,.chart .grid{stroke:var(--line);fill:none}\
+         .chart .grid{opacity:.45}\
+         .chart .guide{stroke:var(--ink);stroke-dasharray:1 4;fill:none}\
+         .chart .faint{fill:var(--faint)}\
+         .chart .s{fill:none;stroke-width:2}\
+         .chart .b{stroke:none;opacity:.18}\
+         .chart .f{stroke-width:1.5;fill-opacity:.25}",
     );
     for (index, dash) in DASHES.iter().enumerate() {
         rules += &format!(
@@ -86,6 +105,16 @@ mod tests {
             assert!(contrast(&of("ink"), colour) >= 7.0 && contrast(&of("faint"), colour) >= 4.5);
             assert!(contrast(&of("line"), colour) >= 3.0);
         }
+    }
+
+    #[test]
+    fn a_picture_in_a_file_of_its_own_needs_no_variables() {
+        let plain = plain();
+        assert!(
+            !plain.contains("var(") && plain.contains("stroke:#0072b2") && plain.contains("fill:#1b1f23"),
+            "{plain}"
+        );
+        assert!(style().contains("stroke:var(--s0)"));
     }
 
     #[test]
