@@ -77,7 +77,7 @@ pub use denylist::lists::{
 };
 pub use denylist::watch::DenylistWatch;
 pub use network::{Network, UnknownNetwork};
-pub use node::{Dht, Node, NodeConfig, Readiness, StartError};
+pub use node::{Dht, Node, NodeConfig, Outset, Readiness, StartError};
 pub use operation::error::DhtError;
 pub use strategy::key;
 pub use swarm::bootstrap::BootstrapAnswer;

@@ -33,7 +33,7 @@ use crate::operation::incognito::Incognito;
 use crate::operation::report::Context;
 use crate::operation::size::NetworkSize;
 use crate::strategy::LookupConfig;
-use crate::strategy::key::Contact;
+use crate::strategy::key::{Contact, Key};
 use crate::swarm::bootstrap::{Bootstrap, BootstrapAnswer};
 use crate::swarm::build::{Behaviour, Plan, build};
 use crate::swarm::driver::Driver;
@@ -128,6 +128,15 @@ pub enum StartError {
     /// The swarm could not be built.
     #[error("cannot set up libp2p: {0}")]
     Setup(String),
+}
+
+/// What an operation begins with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outset {
+    /// The ids of the peers that it knows as closest to the key, closest first.
+    pub seeds: Vec<String>,
+    /// How many peers an optimistic publisher believes the network to have.
+    pub network_size: Option<f64>,
 }
 
 /// Whether a node can measure.
@@ -261,6 +270,20 @@ impl Node {
         let (met, answer) = oneshot::channel();
         self.crawls.send(met).await.ok()?;
         answer.await.ok()
+    }
+
+    /// What an operation on this key, a multihash, would begin with now: for those who play it by other means.
+    ///
+    /// # Errors
+    /// [`DhtError::Stopped`].
+    pub async fn outset(&self, key: Vec<u8>) -> Result<Outset, DhtError> {
+        let Context { tools, strategy, census, config, .. } = &self.context;
+        let seeds = match strategy {
+            StrategyKind::Fullrt => census.closest(&Key::of(&key), config.k).0,
+            _ => tools.driver.start(key, config.k).await?.seeds,
+        };
+        let seeds = seeds.iter().map(|seed| seed.id.to_string()).collect();
+        Ok(Outset { seeds, network_size: tools.size.estimate().ok() })
     }
 
     /// How many samples of the network's size it has at the moment.

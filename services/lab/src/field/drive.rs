@@ -74,6 +74,8 @@ struct Link {
     ends: Duration,
     succeeds: bool,
     dials: u32,
+    /// How many tries had been made when it was dialled: what arrives in the same moment is taken in the order of its connections.
+    order: u64,
 }
 
 /// A request with all its tries.
@@ -83,8 +85,9 @@ struct Trying {
     nth: u32,
 }
 
-/// The end of a try: when, in which order among those of the same moment, and its place in the log.
-type Event = Reverse<(Duration, u64, usize)>;
+/// The end of a try: when, in which order among those of the same moment (that of the connections, then of the tries), and its place in
+/// the log.
+type Event = Reverse<(Duration, u64, u64, usize)>;
 
 struct Running<'a, G> {
     ground: &'a G,
@@ -196,7 +199,8 @@ impl<G: Ground> Running<'_, G> {
         }
         (entry.ended, entry.end) = (Some(ends), end);
         self.made += 1;
-        self.events.push(Reverse((ends, self.made, self.log.0.len())));
+        let order = self.links.get(&peer.index).map_or(self.made, |link| link.order);
+        self.events.push(Reverse((ends, order, self.made, self.log.0.len())));
         self.log.0.push(entry);
         self.tries.push(trying);
     }
@@ -207,7 +211,10 @@ impl<G: Ground> Running<'_, G> {
         let known = self.links.get(&peer.index).copied();
         let dials = known.map_or(0, |link| link.dials);
         let link = match known {
-            None if self.ground.is_connected(&peer) => return Ok(now),
+            None if self.ground.is_connected(&peer) => {
+                self.links.insert(peer.index, Link { ends: now, succeeds: true, dials: 0, order: 0 });
+                return Ok(now);
+            }
             Some(Link { ends, succeeds: true, .. }) if ends <= now => return Ok(now),
             Some(link) if link.ends > now => {
                 (entry.dialled, entry.joined) = (Some(now), true);
@@ -220,7 +227,8 @@ impl<G: Ground> Running<'_, G> {
                 entry.dialled = Some(now);
                 let (took, succeeds) = self.ground.dial(&peer, dials);
                 let in_time = took <= DIAL_TIMEOUT;
-                let link = Link { ends: now + took.min(DIAL_TIMEOUT), succeeds: succeeds && in_time, dials: dials + 1 };
+                let (ends, succeeds) = (now + took.min(DIAL_TIMEOUT), succeeds && in_time);
+                let link = Link { ends, succeeds, dials: dials + 1, order: self.made + 1 };
                 self.links.insert(peer.index, link);
                 link
             }
@@ -228,7 +236,7 @@ impl<G: Ground> Running<'_, G> {
         if link.succeeds { Ok(link.ends) } else { Err((link.ends, dial_end(link.ends.saturating_sub(now)))) }
     }
 
-    /// When and how a try ends that has a connection.
+    /// When and how a try ends that has a connection. A stream costs no round trip: what it is for is proposed together with the request.
     fn on_connection(&self, entry: &Entry, connected: Duration, trying: Trying) -> (Duration, RequestEnd) {
         // As in Go, nobody answers a put.
         if entry.kind == Request::AddProvider {
@@ -242,7 +250,7 @@ impl<G: Ground> Running<'_, G> {
 
     /// Waits for the next end; false if none comes by `until`.
     fn wait(&mut self, until: Duration) -> bool {
-        while let Some(Reverse((at, _, place))) = self.events.peek().copied() {
+        while let Some(Reverse((at, _, _, place))) = self.events.peek().copied() {
             if self.log.0[place].end == RequestEnd::Cancelled {
                 self.events.pop();
                 continue;

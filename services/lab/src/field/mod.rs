@@ -7,6 +7,8 @@
 //! Every number is drawn for a purpose (`draw`), never in a sequence that others draw from: one seed gives one output, on any number
 //! of threads.
 
+#[cfg(test)]
+mod agreement;
 mod bulk;
 mod draw;
 mod drive;

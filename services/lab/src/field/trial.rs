@@ -26,7 +26,7 @@ const OPERATION: Duration = Duration::from_secs(180);
 /// How long puts and questions may take, by strategy (`parsec_dht::operation::report`).
 pub(super) const CLASSIC: Limits = Limits { ask: None, put: Some(Duration::from_secs(30)), operation: OPERATION };
 pub(super) const OPTIMISTIC: Limits = Limits { ask: None, put: Some(Duration::from_secs(60)), operation: OPERATION };
-const FULL: Limits =
+pub(super) const FULL: Limits =
     Limits { ask: Some(Duration::from_secs(5)), put: Some(Duration::from_secs(5)), operation: OPERATION };
 
 /// How long after the return of a publication the lookup begins: longer than a record is under way to any peer.
@@ -241,7 +241,7 @@ fn found_all(closest: &[Peer], is_chosen: impl Fn(u32) -> bool) -> f64 {
 }
 
 /// What became of a publication, in the classes of `parsec_dht::operation::report`.
-fn provided(driven: &Driven<Provided<Peer>>) -> OutcomeClass {
+pub(super) fn provided(driven: &Driven<Provided<Peer>>) -> OutcomeClass {
     match driven.outcome {
         _ if driven.whole.0.is_empty() => OutcomeClass::NoPeers,
         Err(reason) => unfinished(reason),
@@ -251,7 +251,7 @@ fn provided(driven: &Driven<Provided<Peer>>) -> OutcomeClass {
 }
 
 /// The same of a lookup.
-fn found(driven: &Driven<Found<Peer>>) -> OutcomeClass {
+pub(super) fn found(driven: &Driven<Found<Peer>>) -> OutcomeClass {
     match &driven.outcome {
         _ if driven.whole.0.is_empty() => OutcomeClass::NoPeers,
         Err(reason) => unfinished(*reason),

@@ -17,6 +17,8 @@ mod pipe;
 mod quic;
 mod regions;
 mod relay;
+#[cfg(test)]
+pub(crate) mod replica;
 mod roads;
 mod silent;
 mod tcp;
@@ -102,6 +104,9 @@ pub struct LocalNetwork {
     /// As in its configuration.
     seed: u64,
     map: Attachment,
+    /// Whom each peer knows: the live ones, by their places among `peers`.
+    #[cfg(test)]
+    tables: Vec<Vec<usize>>,
     _open: watch::Sender<()>,
     _reserved: Vec<Reserved>,
     _tasks: JoinSet<()>,
@@ -163,10 +168,16 @@ impl LocalNetwork {
             tasks.spawn(turns.keep());
         });
         let keys: Vec<Key> = peers.iter().map(|peer| peer.id.key()).collect();
+        #[cfg(test)]
+        let mut tables = vec![Vec::new(); peers.len()];
         for (index, mut swarm) in swarms {
-            let known = peers::table(&keys, index, &mut rng).into_iter().map(|other| &peers[other]);
-            peers::introduce(&mut swarm, known.map(|peer| (&peer.id, &peer.address)));
+            let known = peers::table(&keys, index, &mut rng);
+            peers::introduce(&mut swarm, known.iter().map(|other| (&peers[*other].id, &peers[*other].address)));
             tasks.spawn(peers::serve(swarm));
+            #[cfg(test)]
+            {
+                tables[index] = known;
+            }
         }
         let live = (0..peers.len()).filter(|index| peers[*index].kind.is_live()).map(|index| (keys[index], index));
         let map = Attachment { roads, place: Place::Everywhere };
@@ -175,6 +186,8 @@ impl LocalNetwork {
             peers,
             seed: config.seed,
             map,
+            #[cfg(test)]
+            tables,
             _open: open,
             _reserved: reserved,
             _tasks: tasks,
