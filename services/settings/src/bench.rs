@@ -59,6 +59,9 @@ const WORLD_FILE: &str = ".toml";
 impl Value for WorldSource {
     const CHOICES: &'static [Choice] = &[
         ("amino-2022", "The public IPFS DHT in July 2022, as ProbeLab measured it"),
+        ("amino-2023-silent", "The same in early 2023, when 60 % of the servers never answered"),
+        ("amino-2026", "The same in 2026, with 3,500 servers"),
+        ("private-50", "A private network of 50 peers, all well"),
         ("FILE.toml", "A world of one's own"),
     ];
 

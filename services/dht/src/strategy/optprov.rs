@@ -48,10 +48,19 @@ impl Thresholds {
         let k = k as f64;
         let size = network_size.max(k);
         Self {
-            individual: inverse_regularised(k, 1.0 - CERTAINTY) / size,
-            set: inverse_regularised(k / 2.0 + 1.0, 1.0 - STRICTNESS) / size,
+            individual: same_everywhere(inverse_regularised(k, 1.0 - CERTAINTY)) / size,
+            set: same_everywhere(inverse_regularised(k / 2.0 + 1.0, 1.0 - STRICTNESS)) / size,
         }
     }
+}
+
+/// How finely a quantile counts: to nine digits, far below what a share of the keyspace decides.
+const GRAIN: f64 = (1_u64 << 30) as f64;
+
+/// Logarithms and powers differ in their last bits between platforms, and one bit may decide who is close. So a network that is simulated from a
+/// seed is the same everywhere only without those bits.
+fn same_everywhere(quantile: f64) -> f64 {
+    (quantile * GRAIN).round() / GRAIN
 }
 
 #[derive(Debug)]

@@ -104,7 +104,8 @@ impl SizeEstimator {
         let bucket = |key: &Key| self.local.distance(key).common_prefix();
         let found = closest.iter().filter(|key| bucket(key) == bucket(target)).count();
         let missing = self.k.saturating_sub(in_bucket.max(found));
-        0.5_f64.powf(missing.min(MAX_HALVINGS) as f64)
+        // By halves, which are exact: the last bit of a power differs between platforms.
+        (0..missing.min(MAX_HALVINGS)).fold(1.0, |weight, _| weight / 2.0)
     }
 
     /// The size of the network according to the lookups of the last two hours.

@@ -214,12 +214,7 @@ impl Both {
         (driven, class)
     }
 
-    fn retrieve(
-        &self,
-        outset: &Outset,
-        target: Key,
-        records: HashSet<u32>,
-    ) -> (Driven<Found<Peer>>, OutcomeClass) {
+    fn retrieve(&self, outset: &Outset, target: Key, records: HashSet<u32>) -> (Driven<Found<Peer>>, OutcomeClass) {
         let mirror = self.mirror(Region::ALL[1], records, &self.publisher);
         let (seeds, local) = (self.seeds(outset), stranger(&self.finder));
         let driven = if self.strategy == StrategyKind::Fullrt {
@@ -333,12 +328,24 @@ fn difference([wire, model]: &[Came; 2]) -> String {
     format!("{:?} / {:?}; first: {first:?}", figures(wire), figures(model))
 }
 
+/// What arrives in one and the same moment may be taken in another order, and so another peer of several that are as far may be the one
+/// that is named: each request is the same in most operations, every figure in all.
+#[test]
+fn model_and_libp2p_agree_operation_by_operation() {
+    for strategy in STRATEGIES {
+        let differ = |number: u32, came: &[Came; 2]| println!("{strategy} {number}: {}", difference(came));
+        for agreement in play(network(100, 3), strategy, 8, differ) {
+            let Agreement { operations, class, took, questions, dials, stored, holders, .. } = agreement;
+            assert_eq!([class, took, questions, dials, stored, holders], [operations; 6], "{strategy}: {agreement:?}");
+        }
+    }
+}
+
 #[test]
 #[ignore = "some minutes; prints the table of docs/worlds/model.md"]
 fn the_long_run() {
-    let number = |name: &str, otherwise: u32| {
-        std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
-    };
+    let number =
+        |name: &str, otherwise: u32| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise);
     let (operations, peers, seed) = (number("OPERATIONS", 1_000), number("PEERS", 500), number("SEED", 1));
     for strategy in STRATEGIES {
         let mut told = 0;

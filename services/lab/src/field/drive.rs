@@ -74,6 +74,8 @@ struct Link {
     ends: Duration,
     succeeds: bool,
     dials: u32,
+    /// How long the dial takes.
+    took: Duration,
     /// How many tries had been made when it was dialled: what arrives in the same moment is taken in the order of its connections.
     order: u64,
 }
@@ -212,7 +214,8 @@ impl<G: Ground> Running<'_, G> {
         let dials = known.map_or(0, |link| link.dials);
         let link = match known {
             None if self.ground.is_connected(&peer) => {
-                self.links.insert(peer.index, Link { ends: now, succeeds: true, dials: 0, order: 0 });
+                self.links
+                    .insert(peer.index, Link { ends: now, succeeds: true, dials: 0, took: Duration::ZERO, order: 0 });
                 return Ok(now);
             }
             Some(Link { ends, succeeds: true, .. }) if ends <= now => return Ok(now),
@@ -227,13 +230,13 @@ impl<G: Ground> Running<'_, G> {
                 entry.dialled = Some(now);
                 let (took, succeeds) = self.ground.dial(&peer, dials);
                 let in_time = took <= DIAL_TIMEOUT;
-                let (ends, succeeds) = (now + took.min(DIAL_TIMEOUT), succeeds && in_time);
-                let link = Link { ends, succeeds, dials: dials + 1, order: self.made + 1 };
+                let (took, succeeds) = (took.min(DIAL_TIMEOUT), succeeds && in_time);
+                let link = Link { ends: now + took, succeeds, dials: dials + 1, took, order: self.made + 1 };
                 self.links.insert(peer.index, link);
                 link
             }
         };
-        if link.succeeds { Ok(link.ends) } else { Err((link.ends, dial_end(link.ends.saturating_sub(now)))) }
+        if link.succeeds { Ok(link.ends) } else { Err((link.ends, dial_end(link.took))) }
     }
 
     /// When and how a try ends that has a connection. A stream costs no round trip: what it is for is proposed together with the request.
@@ -304,9 +307,9 @@ impl<G: Ground> Running<'_, G> {
     /// Gives up requests, puts apart.
     fn cancel(&mut self, wanted: impl Fn(&Entry, Duration) -> bool) {
         let now = self.now;
-        for entry in &mut self.log.0 {
-            let under_way = entry.kind != Request::AddProvider && entry.ended.is_none_or(|ended| ended > now);
-            if under_way && entry.end != RequestEnd::Cancelled && wanted(entry, now) {
+        for place in self.under_way() {
+            let entry = &mut self.log.0[place];
+            if entry.kind != Request::AddProvider && wanted(entry, now) {
                 entry.cut(now, RequestEnd::Cancelled);
                 entry.ended = Some(now);
                 let Entry { peer, kind, .. } = *entry;
@@ -315,20 +318,27 @@ impl<G: Ground> Running<'_, G> {
         }
     }
 
+    /// Where in the log those stand that have not ended: not before now, or now, and nobody has taken notice yet.
+    fn under_way(&self) -> Vec<usize> {
+        let places = self.events.iter().map(|Reverse((.., place))| *place);
+        let mut places: Vec<_> = places.filter(|place| self.log.0[*place].end != RequestEnd::Cancelled).collect();
+        places.sort_unstable();
+        places
+    }
+
     /// The log as it stands: what has not happened yet is not told.
     fn snapshot(&self) -> Log {
         let mut log = self.log.clone();
-        let later = |entry: &&mut Entry| entry.ended.is_none_or(|ended| ended > self.now);
-        log.0.iter_mut().filter(later).for_each(|entry| entry.cut(self.now, RequestEnd::Pending));
+        self.under_way().into_iter().for_each(|place| log.0[place].cut(self.now, RequestEnd::Pending));
         log
     }
 
     /// The log at the end: what is still under way is dropped.
     fn close(&mut self) -> Log {
-        let now = self.now;
-        for entry in self.log.0.iter_mut().filter(|entry| entry.ended.is_none_or(|ended| ended > now)) {
-            entry.cut(now, RequestEnd::Cancelled);
-            entry.ended = Some(now);
+        for place in self.under_way() {
+            let entry = &mut self.log.0[place];
+            entry.cut(self.now, RequestEnd::Cancelled);
+            entry.ended = Some(self.now);
         }
         std::mem::take(&mut self.log)
     }
@@ -339,6 +349,8 @@ impl Entry {
     fn cut(&mut self, now: Duration, end: RequestEnd) {
         let by_now = |time: Option<Duration>| time.filter(|time| *time <= now);
         (self.connected, self.written) = (by_now(self.connected), by_now(self.written));
+        // A put has ended when it is written.
+        self.written = self.written.filter(|_| self.kind != Request::AddProvider);
         (self.ended, self.end) = (None, end);
         (self.closer, self.providers) = (0, 0);
     }

@@ -16,6 +16,8 @@ mod drive;
 mod log;
 mod population;
 mod quantiles;
+#[cfg(test)]
+mod reproduced;
 mod scan;
 mod study;
 mod tables;

@@ -1,12 +1,13 @@
 //! Routing tables, made on demand: a bucket is drawn when somebody is asked, and is the same each time. So a million tables take no
 //! memory.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use parsec_dht::key::{Contact, Key};
 
 use super::draw::Dice;
-use super::population::{Peer, Population};
+use super::population::{Fate, Peer, Population};
 use super::world::Tables;
 
 /// The size of a bucket, and how many peers an answer names (k of the specification).
@@ -17,6 +18,10 @@ const DEEPEST: u32 = 255;
 
 /// Up to this size, those who could be in a bucket are shuffled; of more, some are picked.
 const SHUFFLED: usize = 3 * BUCKET;
+
+/// How often a place in a bucket is drawn until somebody is found whom tables have: where 19 in 20 are silent, a place stays empty once
+/// in ten buckets.
+const DRAWS: usize = 4 * BUCKET;
 
 /// The routing tables of a world.
 #[derive(Debug)]
@@ -125,19 +130,32 @@ impl<'a> Directory<'a> {
         found.len()
     }
 
+    /// Whether the owner has somebody who can be dialled in its table, if there is room: tables may throw out silent peers.
+    fn knows(&self, owner: &Owner, index: u32) -> bool {
+        let share = self.tables.silent;
+        let drawn = || self.dice.of(owner.number).of(u64::MAX - self.population.number(index)).share();
+        share >= 1.0 || self.population.fate(index) != Fate::Silent || drawn() < share
+    }
+
     /// Draws the bucket of those who share `bits` bits with the owner and no more: they stand in `outer`, and not in `inner`.
     fn bucket(&self, owner: &Owner, bits: u32, outer: &Around, inner: &Around, found: &mut Vec<u32>) {
         let Population { dialable, dead, .. } = self.population;
         let live = &dialable[beside(&outer.dialable, &inner.dialable)];
         let dead = &dead[beside(&outer.dead, &inner.dead)];
+        let knows = |index: &u32| self.knows(owner, *index);
+        let live: Cow<'_, [u32]> = if self.tables.silent < 1.0 && live.len() <= SHUFFLED {
+            live.iter().copied().filter(knows).collect()
+        } else {
+            live.into()
+        };
         let mut dice = self.dice.of(owner.number).of(u64::from(bits));
         let room = BUCKET.min(live.len() + dead.len());
         let stale = (self.tables.stale(bits) * owner.staleness).min(1.0);
         let of_dead = dice.rounded(room as f64 * stale).min(dead.len()).min(room);
         let of_live = (room - of_dead).min(live.len());
-        pick(&mut dice, dead, of_dead, found);
+        pick(&mut dice, dead, of_dead, |_| true, found);
         if of_live < live.len() {
-            return pick(&mut dice, live, of_live, found);
+            return pick(&mut dice, &live, of_live, knows, found);
         }
         // There is room for all of them, and still some are not known.
         found.extend(live.iter().filter(|_| dice.share() >= self.tables.missing));
@@ -149,8 +167,8 @@ fn beside(outer: &Range<usize>, inner: &Range<usize>) -> Range<usize> {
     if inner.start > outer.start { outer.start..inner.start } else { inner.end.max(outer.start)..outer.end }
 }
 
-/// Picks `count` of them at random, none twice.
-fn pick(dice: &mut Dice, from: &[u32], count: usize, found: &mut Vec<u32>) {
+/// Picks `count` of them at random, none twice. Of many, only those who `may` be; few have been sorted out before.
+fn pick(dice: &mut Dice, from: &[u32], count: usize, may: impl Fn(&u32) -> bool, found: &mut Vec<u32>) {
     if count >= from.len() {
         return found.extend(from);
     }
@@ -163,9 +181,12 @@ fn pick(dice: &mut Dice, from: &[u32], count: usize, found: &mut Vec<u32>) {
         }
         return found.truncate(begin + count);
     }
-    while found.len() < begin + count {
+    for _ in 0..DRAWS * count {
+        if found.len() == begin + count {
+            return;
+        }
         let one = from[dice.below(from.len())];
-        if !found[begin..].contains(&one) {
+        if !found[begin..].contains(&one) && may(&one) {
             found.push(one);
         }
     }
@@ -225,6 +246,25 @@ mod tests {
                 let bits = owner.key.distance(&target).common_prefix();
                 let same = |index: &&u32| directory.population.peer(**index).key().distance(&owner.key).common_prefix() == bits;
                 assert_eq!(in_bucket, all.iter().filter(same).count());
+            });
+        }
+    }
+
+    #[test]
+    fn silent_peers_stand_in_as_many_tables_as_the_world_says() {
+        for (peers, kept) in [(20_000, 1.0), (20_000, 0.25), (300, 0.25), (20_000, 0.0)] {
+            let mut world = world(peers).with("silent", 0.5).unwrap().with("missing", 0.0).unwrap();
+            world.tables.silent = kept;
+            with(&world, 4, |directory| {
+                let (mut silent, mut answering) = (0, 0);
+                for of in 0..200 {
+                    let first = directory.entries(&directory.owner(directory.population.peer(of)), 2);
+                    silent += first.iter().filter(|index| directory.population.fate(**index) == Fate::Silent).count();
+                    answering += first.iter().filter(|index| directory.population.fate(**index).answers()).count();
+                }
+                // In the whole network there are 50 of them beside 35 who answer.
+                let (share, expected) = (silent as f64 / answering as f64, 50.0 / 35.0 * kept);
+                assert!((share - expected).abs() < 0.2, "{peers} peers: {share}, not {expected}");
             });
         }
     }

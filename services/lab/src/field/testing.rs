@@ -25,6 +25,7 @@ me-south-1 = 0
 
 [tables]
 missing = 0.02
+silent = 1
 stale = { b0 = 0.04, b9 = 0.15 }
 
 [dial]

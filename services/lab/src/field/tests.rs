@@ -137,6 +137,14 @@ fn a_census_has_everybody_who_answers_and_the_share_of_dead_that_the_world_says(
 }
 
 #[test]
+fn a_network_that_is_larger_than_a_crawl_may_be_is_met_in_whole() {
+    let mut world = healthy(200_001);
+    world.node.regions.truncate(1);
+    let population = population::Population::draw(&world, 1);
+    assert_eq!(vantage::Field::new(&world, &population, 1, true).census.len(), 200_001);
+}
+
+#[test]
 fn a_node_estimates_the_size_of_the_network() {
     let world = healthy(5_000);
     let population = population::Population::draw(&world, 2);

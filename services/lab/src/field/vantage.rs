@@ -105,9 +105,16 @@ impl<'a> Field<'a> {
         estimator.estimate(Duration::ZERO).ok().map(|estimate| estimate.peers)
     }
 
-    /// What a crawl of the whole network meets, and the share of it that has gone since.
+    /// What a crawl of the whole network meets, and the share of it that has gone since. A crawl that is larger than a real one may be
+    /// is not played, or it would be that bound which is measured: it meets everybody who answers.
     fn crawl(&self) -> FullTable<Peer> {
         let population = self.directory.population;
+        if self.world.peers as usize > CrawlConfig::default().max_peers {
+            let peers = |of: &[u32]| of.iter().map(|index| population.peer(*index)).collect::<Vec<_>>();
+            let mut there = peers(&population.dialable);
+            there.retain(|peer| population.fate(peer.index).answers());
+            return self.census(there, peers(&population.dead));
+        }
         let Some(first) = self.vantages.first() else { return FullTable::default() };
         let seeds = first.table.iter().copied().collect::<std::collections::BTreeSet<_>>();
         let seeds = seeds.into_iter().map(|index| population.peer(index)).collect();
@@ -125,10 +132,13 @@ impl<'a> Field<'a> {
                 CrawlStep::Done(outcome) => break outcome,
             }
         };
-        let (there, gone) = (met.reachable, self.world.crawl_gone);
-        // As many of the dead as make up that share.
-        let dead: Vec<_> =
-            met.unreachable.into_iter().filter(|peer| !population.fate(peer.index).is_dialable()).collect();
+        let dead = met.unreachable.into_iter().filter(|peer| !population.fate(peer.index).is_dialable());
+        self.census(met.reachable, dead.collect())
+    }
+
+    /// Those who are there, and as many of the dead as make up the share that has gone since.
+    fn census(&self, there: Vec<Peer>, dead: Vec<Peer>) -> FullTable<Peer> {
+        let (population, gone) = (self.directory.population, self.world.crawl_gone);
         let wanted = there.len() as f64 * gone / (1.0 - gone).max(f64::EPSILON) / dead.len().max(1) as f64;
         let dice = self.dice.of(Purpose::Crawl as u64);
         let chosen = |peer: &Peer| dice.of(population.number(peer.index)).share() < wanted;

@@ -23,11 +23,11 @@ pub(super) const MIN_PEERS: u32 = 21;
 /// The most: peers are numbered with 32 bits, and some numbers are needed for measuring nodes.
 pub(super) const MAX_PEERS: u32 = 100_000_000;
 
-/// What a peer takes: its key, number, fate and region, its places among those who answer or are dead, and a margin. 103 bytes were
-/// measured for each of a million.
-const PEER_BYTES: u64 = 120;
+/// What a peer takes: its key, number, fate and region, its places among those who answer or are dead (103 bytes were measured for each
+/// of a million), its place in the table of a crawl, and a margin.
+const PEER_BYTES: u64 = 300;
 
-/// What the table of a crawl takes, which visits 200,000 peers at most, with all that it has heard of while it runs.
+/// What a crawl takes while it runs, which visits 200,000 peers at most, with all that it has heard of.
 const CRAWL_BYTES: u64 = 200_000_000;
 
 /// What everything else takes: the program, its threads, and results by the ten thousand.
@@ -77,6 +77,8 @@ pub(super) struct Tables {
     pub(super) stale: Vec<(u32, f64)>,
     /// The share of live peers that should be in a bucket that is not full, and are not.
     pub(super) missing: f64,
+    /// In how many tables a silent peer stands, as a share of those in which it would stand if it answered.
+    pub(super) silent: f64,
 }
 
 /// How long requests take: round trips, and what comes on top of them.

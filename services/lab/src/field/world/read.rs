@@ -95,7 +95,7 @@ fn regions<'a>(table: &mut Table<'a>) -> Result<Vec<(Region, f64)>, Wrong> {
 }
 
 fn tables(mut table: Table<'_>) -> Result<Tables, Wrong> {
-    let missing = table.share("missing")?;
+    let (missing, silent) = (table.share("missing")?, table.share("silent")?);
     let stale = table.table("stale")?;
     let nothing = stale.wrong("`tables.stale` is empty; expected shares by bucket, such as b0 = 0.04".to_owned());
     let bucket = |name: &str| name.strip_prefix('b')?.parse().ok().filter(|bucket: &u32| *bucket < 256);
@@ -104,7 +104,7 @@ fn tables(mut table: Table<'_>) -> Result<Tables, Wrong> {
         return Err(nothing);
     }
     table.finish()?;
-    Ok(Tables { stale, missing })
+    Ok(Tables { stale, missing, silent })
 }
 
 fn times(table: &mut Table<'_>) -> Result<Times, Wrong> {

@@ -73,6 +73,7 @@ fn what_is_wrong_in_a_file_is_named_with_its_line_and_what_would_be_right() {
         ),
         ("stale = {}", "stale = { b0 = 0.04, b9 = 0.15 }", "stale", "`tables.stale` is empty"),
         ("missing = -0.1", "missing = 0.02", "missing", "`tables.missing` is -0.1; expected a share"),
+        ("silent = 2\n", "silent = 1\n", "silent = 1", "`tables.silent` is 2; expected a share"),
         ("missing = nan", "missing = 0.02", "missing", "`tables.missing` is nan; expected a share"),
         ("steady = true", "steady = 0.7", "steady", "`answer.steady` is true; expected a share"),
         (
@@ -141,7 +142,7 @@ fn a_world_says_how_much_memory_it_takes_before_it_is_drawn() {
     assert_eq!(million.fits(Some(2_000_000_000)), Ok(()));
     let message = world.with("peers", 1e8).unwrap().fits(Some(2_000_000_000)).unwrap_err().to_string();
     assert!(
-        message.starts_with("peers = 100000000: so many peers need about 12.3 GB of memory, and 2.0 GB"),
+        message.starts_with("peers = 100000000: so many peers need about 30.3 GB of memory, and 2.0 GB"),
         "{message}"
     );
 }
