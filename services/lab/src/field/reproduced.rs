@@ -115,12 +115,12 @@ fn real_peers(strategies: &[StrategyKind], operations: u32) -> Vec<BenchGroup> {
 #[ignore = "a minute; prints the figures of the pages in docs/worlds"]
 fn the_figures_of_the_pages() {
     let all = [StrategyKind::Classic, StrategyKind::Optprov, StrategyKind::Fullrt];
-    let worlds = SHIPPED.map(|(name, _)| (name, play(name, &all, 12, 350)));
+    let worlds = SHIPPED.map(|(name, _)| (name, play(name, &all, 12, 175)));
     for (name, groups) in worlds.into_iter().chain([("real-50", real_peers(&all, 200))]) {
         for (strategy, kind) in all.into_iter().flat_map(|one| OperationKind::ALL.map(|kind| (one, kind))) {
             let line = |figure| {
                 let figures = sorted(&groups, strategy, kind, figure);
-                let at = [0.05, 0.25, 0.5, 0.75, 0.9, 0.95].map(|share| format!("{:.2}", at(&figures, share)));
+                let at = [0.05, 0.25, 0.5, 0.75, 0.9, 0.95].map(|share| format!("{:.3}", at(&figures, share)));
                 format!("{} (n = {})", at.join(" / "), figures.len())
             };
             println!("{name} {strategy} {kind}: {} s; requests {}", line(Figure::Seconds), line(Figure::Questions));
