@@ -344,12 +344,10 @@ fn model_and_libp2p_agree_operation_by_operation() {
 #[test]
 #[ignore = "some minutes; prints the table of docs/worlds/model.md"]
 fn the_long_run() {
-    let number =
-        |name: &str, otherwise: u32| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise);
-    let (operations, peers, seed) = (number("OPERATIONS", 1_000), number("PEERS", 500), number("SEED", 1));
+    let (operations, peers, seed) = (1_000, 500, 1);
     for strategy in STRATEGIES {
         let mut told = 0;
-        let agreements = play(network(peers as usize, u64::from(seed)), strategy, operations, |number, came| {
+        let agreements = play(network(peers, seed), strategy, operations, |number, came| {
             told += 1;
             if told <= 12 {
                 println!("{strategy} {number}: {}", difference(came));
