@@ -8,6 +8,10 @@ use serde_json::{Value, json};
 use crate::words::times;
 use crate::{groups, table};
 
+/// The most rounds that people are told to measure: five weeks of a round a minute, in which the network becomes another one. Programs are
+/// told the number, whatever it is.
+const MOST_ROUNDS: u64 = 50_000;
+
 /// Two groups of one kind that were compared, and what came of it.
 #[derive(Debug)]
 pub struct Pair {
@@ -164,9 +168,10 @@ fn verdict(compared: &Compared, between: &str) -> String {
         (Verdict::Worse, _) if is_time => "slower".to_owned(),
         (Verdict::Worse, _) => "succeeds less often".to_owned(),
         (Verdict::Equal, _) => "no difference within the margin".to_owned(),
-        (Verdict::Inconclusive, Some(rounds)) => {
-            format!("inconclusive;{}{rounds} rounds may decide", if between == "\n" { "\n" } else { " " })
+        (Verdict::Inconclusive, Some(rounds)) if rounds > MOST_ROUNDS => {
+            format!("inconclusive;{between}more than {MOST_ROUNDS} rounds:{between}choose a wider margin")
         }
+        (Verdict::Inconclusive, Some(rounds)) => format!("inconclusive;{between}{rounds} rounds may decide"),
         (Verdict::Inconclusive, None) => "inconclusive".to_owned(),
     }
 }
@@ -235,6 +240,22 @@ mod tests {
         assert!(rows[2][5].starts_with("0.54x (0.5") && rows[2][6] == "faster", "{:?}", rows[2]);
         assert!(markdown.contains("provide: 100 attempts in 100 rounds, and 100 in 100"), "{markdown}");
         assert!(markdown.contains("3 and 3 rounds can be compared; it takes 10 in each group"), "{markdown}");
+    }
+
+    #[test]
+    fn nobody_is_told_to_measure_for_years() {
+        let compared = |rounds_to_decide| Compared {
+            figure: Figure::Success,
+            ratio: None,
+            difference: Interval { value: 0.0, low: -0.06, high: 0.06 },
+            p: 1.0,
+            verdict: Verdict::Inconclusive,
+            rounds_to_decide,
+        };
+        assert_eq!(verdict(&compared(Some(50_000)), " "), "inconclusive; 50000 rounds may decide");
+        let said = "inconclusive;\nmore than 50000 rounds:\nchoose a wider margin";
+        assert_eq!(verdict(&compared(Some(110_769)), "\n"), said);
+        assert_eq!(figure(&compared(Some(110_769)))["rounds_to_decide"], 110_769, "programs judge for themselves");
     }
 
     #[test]
