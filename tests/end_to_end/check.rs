@@ -105,6 +105,12 @@ async fn ci_systems_get_the_result_in_their_own_forms() {
         "{}",
         ended.err
     );
+    // Two limits at once take more certainty than one; and somebody may not know that there are two fleets.
+    assert_eq!(document["limits"][1]["fleets"], json!({ "classic": 120, "optprov": 120 }), "{document:#}");
+    assert_eq!(document["limits"][1]["confidence"], 0.975);
+    let mixed =
+        "failures > 1%: is about several fleets together, classic (n 120), optprov (n 120); {fleet=NAME} names one";
+    assert!(ended.err.lines().any(|line| line == mixed), "{}", ended.err);
     let xml = std::fs::read_to_string(&junit).unwrap();
     assert!(xml.starts_with("<?xml") && xml.contains(r#"tests="2" failures="1" errors="0""#), "{xml}");
     let quiet = ask(&stage, &words).await;

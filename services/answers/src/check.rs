@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use chrono::Utc;
-use parsec_results::check::{Against, Gathering, Judgement, LABELS, Threshold, judge};
-use parsec_results::statistics::{Comparison, Sample};
+use parsec_results::check::{Asked, Gathering, Judgement, LABELS, Subject, Threshold, judge};
+use parsec_results::statistics::Comparison;
 use parsec_results::{Dimension, Grouping};
 use parsec_settings::{CheckConfig, CompareFormat, Side};
 use parsec_show::checked::Checked;
@@ -36,22 +36,25 @@ pub async fn run(config: CheckConfig) -> anyhow::Result<ExitCode> {
     };
     let now = Utc::now();
     let asked = selected(&config.selection, &Side::default(), now)?;
-    let selection = if reader.run().is_some() { asked } else { settled(&asked, now) };
+    let selection = if reader.run().is_some() { asked.clone() } else { settled(&asked, now) };
     let limits = &config.limits.0;
-    let (samples, mut remark) = gathered(limits, &reader, &selection).await?;
-    remark = match (reader.run(), &config.file) {
-        (Some(run), Some(path)) => format!("{remark} {}", of_run(run, path)),
-        _ => remark,
-    };
+    let Measured { subjects, fleets, mut remark } =
+        measured(limits, &reader, (&asked, &selection), config.baseline.is_some()).await?;
+    if let (Some(run), Some(path)) = (reader.run(), &config.file) {
+        remark += &format!(" {}", of_run(run, path));
+    }
     let baseline = match &config.baseline {
-        Some(path) => Some(Baseline::read(&config, path, reader, &selection).await?),
+        Some(path) => Some(Baseline::read(&config, path, (reader, fleets), &selection).await?),
         None => None,
     };
-    let judged = limits.iter().zip(&samples).enumerate().map(|(at, (limit, sample))| {
-        let against = baseline.as_ref().and_then(|baseline| baseline.samples[at].as_ref());
-        judge(limit, sample, against.map_or(Against::Nothing, Against::Baseline))
-    });
-    let checked = Checked { limits: judged.collect() };
+    let asked: Vec<_> = (limits.iter().zip(&subjects).enumerate())
+        .map(|(at, (threshold, subject))| {
+            let baseline = baseline.as_ref().and_then(|baseline| baseline.subjects[at].as_ref());
+            Asked { threshold, subject, baseline: baseline.map(|baseline| &baseline.sample) }
+        })
+        .collect();
+    let checked = Checked { limits: judge(&asked) };
+    checked.mixed().iter().for_each(|line| output::note(line));
     print(&config, &checked, &remark, baseline.as_ref())?;
     if let Some(junit) = junit {
         junit.write(&checked.junit())?;
@@ -86,15 +89,23 @@ fn print(config: &CheckConfig, checked: &Checked, remark: &str, baseline: Option
     Ok(())
 }
 
-/// The attempts that each limit is about, and which rows those are out of.
-async fn gathered(
+/// What was measured, read at one go.
+struct Measured {
+    /// What each limit is about.
+    subjects: Vec<Subject>,
+    /// Each fleet and kind, to be shown beside a baseline.
+    fleets: Named,
+    /// Which rows those are out of.
+    remark: String,
+}
+
+async fn measured(
     limits: &[Threshold],
     reader: &Reader,
-    selection: &Selection,
-) -> anyhow::Result<(Vec<Sample>, String)> {
-    let metrics = limits.iter().map(|limit| limit.metric.clone()).collect();
-    let mut gathering = Gathering::new(metrics, reader.nodes.clone());
-    reader.each(selection, |operation| gathering.add(operation)).await?;
+    (asked, selection): (&Selection, &Selection),
+    beside: bool,
+) -> anyhow::Result<Measured> {
+    let (gathering, fleets) = read(limits, reader, selection, beside).await?;
     let there: Vec<_> = LABELS
         .into_iter()
         .map(|label| {
@@ -102,25 +113,46 @@ async fn gathered(
             format!("{} {}", label.as_str(), if values.is_empty() { "none".to_owned() } else { values.join(", ") })
         })
         .collect();
-    let (samples, looked) = gathering.finish();
-    let sample = |(limit, sample): (&Threshold, Option<Sample>)| {
+    let (subjects, looked) = gathering.finish();
+    let subject = |(limit, subject): (&Threshold, Option<Subject>)| {
         let nothing = || {
             let there = there.join("; ");
             Unanswerable(format!(
                 "--fail-if `{limit}`: no attempt like this was measured {}; measured were: {there}",
-                told(selection)
+                told(asked)
             ))
         };
-        sample.ok_or_else(nothing)
+        subject.ok_or_else(nothing)
     };
-    let samples = limits.iter().zip(samples).map(sample).collect::<Result<_, _>>()?;
-    Ok((samples, used(selection, looked)))
+    let subjects = limits.iter().zip(subjects).map(subject).collect::<Result<_, _>>()?;
+    Ok(Measured { subjects, fleets, remark: used(asked, looked) })
+}
+
+/// What each limit is about and, if there is something beside which to show them, each fleet and kind.
+async fn read(
+    limits: &[Threshold],
+    reader: &Reader,
+    selection: &Selection,
+    beside: bool,
+) -> anyhow::Result<(Gathering, Named)> {
+    let metrics = limits.iter().map(|limit| limit.metric.clone()).collect();
+    let mut gathering = Gathering::new(metrics, reader.nodes.clone());
+    let mut fleets = Grouping::new(vec![Dimension::Fleet], reader.nodes.clone());
+    let each = |operation: &_| {
+        gathering.add(operation);
+        if beside {
+            fleets.add(operation);
+        }
+    };
+    reader.each(selection, each).await?;
+    let (groups, _) = fleets.finish();
+    Ok((gathering, groups.into_iter().map(|group| ((group.common, group.kind), group.sample)).collect()))
 }
 
 /// What the measurements are compared with.
 struct Baseline {
     /// What each limit is about, if it is there.
-    samples: Vec<Option<Sample>>,
+    subjects: Vec<Option<Subject>>,
     /// Each fleet and kind beside its like.
     pairs: parsec_show::compared::Pairs,
     /// What to say of it.
@@ -128,7 +160,12 @@ struct Baseline {
 }
 
 impl Baseline {
-    async fn read(config: &CheckConfig, path: &Path, reader: Reader, selection: &Selection) -> anyhow::Result<Self> {
+    async fn read(
+        config: &CheckConfig,
+        path: &Path,
+        (reader, fleets): (Reader, Named),
+        selection: &Selection,
+    ) -> anyhow::Result<Self> {
         let base = Reader::of_file(path)?;
         let readers = [base, reader];
         same_ground(&readers)?;
@@ -147,12 +184,10 @@ impl Baseline {
         // What the baseline measured, it measured at another time.
         let earlier = Selection { since: None, until: None, ..selection.clone() };
         let limits = &config.limits.0;
-        let mut gathering =
-            Gathering::new(limits.iter().map(|limit| limit.metric.clone()).collect(), base.nodes.clone());
-        base.each(&earlier, |operation| gathering.add(operation)).await?;
-        let (samples, _) = gathering.finish();
-        for (limit, sample) in limits.iter().zip(&samples) {
-            if limit.limit.needs_baseline() && sample.is_none() {
+        let (gathering, before) = self::read(limits, base, &earlier, true).await?;
+        let (subjects, _) = gathering.finish();
+        for (limit, subject) in limits.iter().zip(&subjects) {
+            if limit.limit.needs_baseline() && subject.is_none() {
                 return Err(Unanswerable(format!(
                     "--fail-if `{limit}`: the baseline {} has no attempt like this",
                     path.display()
@@ -162,16 +197,9 @@ impl Baseline {
         }
         let run = base.run().map(|run| of_run(run, path)).unwrap_or_default();
         let unlike = unlike.map(|unlike| format!("\n{unlike}")).unwrap_or_default();
-        let named = [named(base, &earlier).await?, named(reader, selection).await?];
-        let pairs = pairs(path, named).context("baseline")?;
-        Ok(Self { samples, pairs, remark: format!("\nBaseline {run}{unlike}") })
+        let pairs = pairs(path, [before, fleets]).context("baseline")?;
+        Ok(Self { subjects, pairs, remark: format!("\nBaseline {run}{unlike}") })
     }
-}
-
-/// Each fleet and kind.
-async fn named(reader: &Reader, selection: &Selection) -> anyhow::Result<Named> {
-    let (groups, _) = reader.read(selection, Grouping::new(vec![Dimension::Fleet], reader.nodes.clone())).await?;
-    Ok(groups.into_iter().map(|group| ((group.common, group.kind), group.sample)).collect())
 }
 
 fn pairs(path: &Path, [base, now]: [Named; 2]) -> anyhow::Result<parsec_show::compared::Pairs> {

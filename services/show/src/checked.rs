@@ -1,9 +1,11 @@
 //! Limits, and whether measurements keep them: for people, for issue trackers, for programs, for CI systems.
 
+use std::collections::BTreeMap;
+
 use comfy_table::Table;
 use parsec_measure::harmless;
 use parsec_results::check::{Found, Judged, Judgement, Limit, Measured, Undecided};
-use parsec_results::statistics::{Interval, MIN_ROUNDS};
+use parsec_results::statistics::{CONFIDENCE, Interval, MIN_ROUNDS};
 use serde_json::{Value, json};
 
 use crate::junit::{self, Case, Outcome};
@@ -48,9 +50,11 @@ impl Checked {
                 "judgement": judged.judgement,
                 "found": judged.found.ok().map(value),
                 "why": why(judged),
+                "confidence": judged.confidence,
                 "due": judged.due,
                 "succeeded": judged.succeeded,
                 "rounds": judged.rounds,
+                "fleets": judged.fleets,
                 "not_due": judged.unsaid,
             })
         };
@@ -85,6 +89,24 @@ impl Checked {
         self.limits.iter().filter_map(line).collect()
     }
 
+    /// Which limits are about several fleets together, which somebody may have overlooked: a line for each such set of fleets.
+    pub fn mixed(&self) -> Vec<String> {
+        let mut of: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
+        for judged in self.limits.iter().filter(|judged| judged.fleets.len() > 1) {
+            let fleets = judged
+                .fleets
+                .iter()
+                .map(|(fleet, due)| format!("{} (n {due})", harmless(fleet, MAX_SHOWN_CHARS)))
+                .collect();
+            of.entry(fleets).or_default().push(judged.threshold.to_string());
+        }
+        let line = |(fleets, limits): (Vec<String>, Vec<String>)| {
+            let (are, limits) = (if limits.len() == 1 { "is" } else { "are" }, limits.join("; "));
+            format!("{limits}: {are} about several fleets together, {}; {{fleet=NAME}} names one", fleets.join(", "))
+        };
+        of.into_iter().map(line).collect()
+    }
+
     fn table(&self) -> Table {
         let mut table = Table::new();
         table.set_header(["", "limit", "found", "attempts"]);
@@ -104,7 +126,15 @@ impl Checked {
         // The table has what was found in the place of why it decides nothing.
         let open = self.limits.iter().filter(|judged| judged.found.is_ok());
         let open = open.filter_map(|judged| Some(format!("\n{}: {}", judged.threshold, why(judged)?)));
-        format!("{}: {counts}{}", words::count(self.limits.len(), "limit", "limits"), open.collect::<String>())
+        let at_once = match self.limits.len() {
+            0 | 1 => String::new(),
+            limits => format!(
+                "\nIntervals: 95 %. To call one of {limits} limits crossed takes {} (Holm's correction): by chance, at most one check in 20 does.",
+                words::set_percent(1.0 - (1.0 - CONFIDENCE) / limits as f64)
+            ),
+        };
+        let limits = words::count(self.limits.len(), "limit", "limits");
+        format!("{limits}: {counts}{}{at_once}", open.collect::<String>())
     }
 }
 
@@ -143,6 +173,12 @@ fn change(judged: &Judged, Interval { value, low, high }: Interval) -> String {
 /// Why nothing was decided, if it was not.
 fn why(judged: &Judged) -> Option<String> {
     let why = match &judged.found {
+        Ok(_) if judged.judgement == Judgement::Inconclusive && judged.beyond => {
+            return Some(format!(
+                "all of the 95 % interval is beyond the limit, and with so many limits it takes {}; more rounds may decide",
+                words::set_percent(judged.confidence)
+            ));
+        }
         Ok(_) if judged.judgement == Judgement::Inconclusive => {
             return Some("the limit lies within the 95 % interval; more rounds may decide".to_owned());
         }
@@ -190,7 +226,7 @@ fn of_github(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use parsec_measure::OutcomeClass;
-    use parsec_results::check::{Against, judge};
+    use parsec_results::check::{Asked, Subject, judge};
     use parsec_results::statistics::{Observation, Sample};
 
     use std::time::Duration;
@@ -209,9 +245,16 @@ mod tests {
 
     fn checked() -> Checked {
         let (before, now) = (sample(0, 300, 1_000), sample(1_000, 300, 1_300));
-        let judged = |text: &str| judge(&text.parse().unwrap(), &now, Against::Baseline(&before));
         let limits = ["provide.p50{fleet=optprov} > 2s", "provide.p50 > +10%", "failures > 9%", "provide.p99.9 > 2s"];
-        Checked { limits: limits.map(judged).to_vec() }
+        let limits = limits.map(|text| text.parse::<parsec_results::check::Threshold>().unwrap());
+        let of = |fleets: &[(&str, usize)]| Subject {
+            sample: now.clone(),
+            fleets: fleets.iter().map(|(fleet, due)| ((*fleet).to_owned(), *due)).collect(),
+        };
+        let (one, two) = (of(&[("optprov", 300)]), of(&[("default", 100), ("optprov", 200)]));
+        let asked = limits.iter().zip([&one, &two, &two, &one]);
+        let asked = asked.map(|(threshold, subject)| Asked { threshold, subject, baseline: Some(&before) });
+        Checked { limits: judge(&asked.collect::<Vec<_>>()) }
     }
 
     #[test]
@@ -228,6 +271,28 @@ mod tests {
         let summary =
             "4 limits: 1 kept, 1 crossed, 2 inconclusive\nfailures > 9%: the limit lies within the 95 % interval";
         assert!(text.contains(summary), "{text}");
+    }
+
+    #[test]
+    fn people_see_how_sure_one_has_to_be_of_several_limits() {
+        let text = checked().text();
+        let said = "To call one of 4 limits crossed takes 98.75 % (Holm's correction): by chance, at most one check in 20 does.";
+        assert!(text.ends_with(said), "{text}");
+        let alone = Checked { limits: checked().limits[..1].to_vec() };
+        assert!(!alone.text().contains("Holm"), "{}", alone.text());
+        let mut nearly = checked().limits[2].clone();
+        (nearly.beyond, nearly.confidence) = (true, 0.995);
+        let said =
+            "failures > 9%: all of the 95 % interval is beyond the limit, and with so many limits it takes 99.5 %";
+        assert!(Checked { limits: vec![nearly] }.text().contains(said));
+    }
+
+    #[test]
+    fn limits_of_several_fleets_are_named_with_how_much_each_has_of_them() {
+        let said = "provide.p50 > +10%; failures > 9%: are about several fleets together, default (n 100), optprov (n 200); {fleet=NAME} names one";
+        assert_eq!(checked().mixed(), [said]);
+        assert_eq!(checked().document()["limits"][1]["fleets"], json!({ "default": 100, "optprov": 200 }));
+        assert_eq!(checked().document()["limits"][1]["confidence"], 0.9875);
     }
 
     #[test]

@@ -6,14 +6,23 @@ use parsec_measure::{ArchivedNode, ArchivedOperation, NodeId};
 
 use super::threshold::Metric;
 use crate::groups::{Dimension, Looked, observation};
-use crate::statistics::{Observation, Sample};
+use crate::statistics::{Observation, Sample, reading};
+
+/// The attempts that a metric is about.
+#[derive(Debug, Clone, Default)]
+pub struct Subject {
+    /// What they say.
+    pub sample: Sample,
+    /// How many of them were due in each fleet.
+    pub fleets: BTreeMap<String, usize>,
+}
 
 /// Collects the attempts that each of some metrics is about.
 #[derive(Debug)]
 pub struct Gathering {
     metrics: Vec<Metric>,
     nodes: BTreeMap<NodeId, ArchivedNode>,
-    found: Vec<Vec<Observation>>,
+    found: Vec<(Vec<Observation>, BTreeMap<String, usize>)>,
     /// The fleets and regions of servers that have measured anything.
     seen: BTreeSet<NodeId>,
     looked: Looked,
@@ -22,7 +31,7 @@ pub struct Gathering {
 impl Gathering {
     /// For these metrics, of the measurements of these servers.
     pub fn new(metrics: Vec<Metric>, nodes: BTreeMap<NodeId, ArchivedNode>) -> Self {
-        let found = vec![Vec::new(); metrics.len()];
+        let found = vec![Default::default(); metrics.len()];
         Self { metrics, nodes, found, seen: BTreeSet::new(), looked: Looked::default() }
     }
 
@@ -40,10 +49,15 @@ impl Gathering {
         self.seen.insert(operation.node);
         let node = self.nodes.get(&operation.node);
         let observation = observation(operation, node.map(|node| node.region.as_str()));
-        for (metric, found) in self.metrics.iter().zip(&mut self.found) {
+        let is_due = usize::from(reading(operation.class, operation.duration).is_some());
+        for (metric, (found, fleets)) in self.metrics.iter().zip(&mut self.found) {
             let has = |(label, value): &(Dimension, String)| label.of(node) == value;
             if metric.kind.is_none_or(|kind| kind == operation.kind) && metric.labels.iter().all(has) {
                 found.push(observation);
+                match fleets.get_mut(Dimension::Fleet.of(node)) {
+                    Some(due) => *due += is_due,
+                    None => drop(fleets.insert(Dimension::Fleet.of(node).to_owned(), is_due)),
+                }
             }
         }
     }
@@ -54,9 +68,11 @@ impl Gathering {
     }
 
     /// What each metric is about, in the order in which they were given; nothing where nobody has measured that.
-    pub fn finish(self) -> (Vec<Option<Sample>>, Looked) {
-        let sample = |found: Vec<Observation>| (!found.is_empty()).then(|| found.into_iter().collect());
-        (self.found.into_iter().map(sample).collect(), self.looked)
+    pub fn finish(self) -> (Vec<Option<Subject>>, Looked) {
+        let subject = |(found, fleets): (Vec<Observation>, BTreeMap<String, usize>)| {
+            (!found.is_empty()).then(|| Subject { sample: found.into_iter().collect(), fleets })
+        };
+        (self.found.into_iter().map(subject).collect(), self.looked)
     }
 }
 
@@ -109,9 +125,13 @@ mod tests {
         }
         gathering.add(&ArchivedOperation { from_own_records: true, ..operation(4, OperationKind::Retrieve) });
         assert_eq!(gathering.values(Dimension::Fleet), BTreeSet::from(["default", "optprov"]));
-        let (samples, looked) = gathering.finish();
-        let due: Vec<_> = samples.iter().map(|sample| sample.as_ref().map(|sample| sample.counts().due)).collect();
+        let (subjects, looked) = gathering.finish();
+        let due: Vec<_> =
+            subjects.iter().map(|subject| subject.as_ref().map(|subject| subject.sample.counts().due)).collect();
         assert_eq!(due, [Some(3), Some(2), Some(2), None]);
+        let fleets = |at: usize| subjects[at].as_ref().unwrap().fleets.clone();
+        assert_eq!(fleets(0), [("default", 1), ("optprov", 2)].map(|(fleet, due)| (fleet.to_owned(), due)).into());
+        assert_eq!(fleets(1), [("optprov".to_owned(), 2)].into());
         assert_eq!(looked, Looked { grouped: 6, from_own_records: 1, later_looks: 3 });
     }
 }

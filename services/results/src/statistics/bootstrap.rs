@@ -1,5 +1,6 @@
 //! Intervals of any figures that are made of rounds.
 
+use super::interval::CONFIDENCE;
 use super::resample::{ends, generator, sorted};
 use rand::RngExt;
 
@@ -24,7 +25,9 @@ pub(crate) fn intervals<const N: usize>(
     if found.is_empty() {
         return None;
     }
-    Some(std::array::from_fn(|figure| ends(&sorted(found.iter().map(|figures: &[f64; N]| figures[figure])))))
+    Some(std::array::from_fn(|figure| {
+        ends(&sorted(found.iter().map(|figures: &[f64; N]| figures[figure])), CONFIDENCE)
+    }))
 }
 
 #[cfg(test)]

@@ -2,22 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use statrs::distribution::{ContinuousCDF, Normal};
 use thiserror::Error;
 
 use super::blocks::Blocks;
+use super::change::Change;
 use super::holm::holm;
-use super::interval::{Z, excess, wilson};
+use super::interval::CONFIDENCE;
 use super::plan::rounds_to_decide;
-use super::resample::{Group, MIN_ROUNDS, Prepared, RESAMPLES, draw, ends, generator, sorted};
+use super::resample::{Group, MIN_ROUNDS, Prepared, RESAMPLES, draw, generator};
 use super::sample::Taken;
 use super::{Figure, Interval, Sample, Verdict};
 
 /// How many draws each figure takes, so that the smallest p-value, times the number of figures (Holm), stays well below 0.05.
 const DRAWS_FOR_A_FIGURE: usize = 100;
-
-/// The shortest time that is told from zero, in seconds: the resolution of our clocks.
-const INSTANT: f64 = 1e-9;
 
 /// How to compare.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -66,12 +63,9 @@ pub struct Compared {
     pub rounds_to_decide: Option<u64>,
 }
 
-/// One figure before the verdict, on a scale on which 0 means the same and more is worse.
+/// One figure before the verdict.
 struct Raw {
-    figure: Figure,
-    ratio: Option<Interval>,
-    difference: Interval,
-    scale: Interval,
+    change: Change,
     margin: f64,
     p: f64,
     rounds: f64,
@@ -96,16 +90,37 @@ pub fn compare(pairs: &[(&Sample, &Sample)], how: Comparison) -> Vec<Result<Vec<
     let mut corrected = holm(&p).into_iter();
     let mut judge = |raw: Raw| {
         let p = corrected.next().unwrap_or(1.0);
-        let verdict = Verdict::new(raw.scale, p, raw.margin);
+        let Raw { change, margin, rounds, .. } = raw;
+        let scale = change.scale();
+        let verdict = Verdict::new(scale, p, margin);
         let open = verdict == Verdict::Inconclusive;
-        let rounds_to_decide = if open { rounds_to_decide(raw.scale, raw.margin, raw.rounds, questions) } else { None };
-        let Raw { figure, ratio, difference, .. } = raw;
-        Compared { figure, ratio, difference, p, verdict, rounds_to_decide }
+        let rounds_to_decide = if open { rounds_to_decide(scale, margin, rounds, questions) } else { None };
+        let (ratio, difference) = (change.ratio(CONFIDENCE), change.difference(CONFIDENCE));
+        Compared { figure: change.figure, ratio, difference, p, verdict, rounds_to_decide }
     };
     raw.into_iter().map(|pair| Ok(pair?.into_iter().map(&mut judge).collect())).collect()
 }
 
 fn raw(a: &Sample, b: &Sample, how: Comparison) -> Result<Vec<Raw>, CompareError> {
+    let (changes, rounds) = of_pair(a, b, how.resamples)?;
+    let raw = |change: Change| {
+        let margin = if change.figure.quantile().is_some() { how.margin.ln_1p() } else { how.success_margin };
+        Raw { margin, p: change.p(), change, rounds }
+    };
+    Ok(changes.into_iter().map(raw).collect())
+}
+
+/// How the figures of `b` differ from those of `a`, by so many draws of rounds. Figures that one of the two does not carry are left out,
+/// and so are quantiles at which both fail.
+///
+/// # Errors
+/// If there are too few rounds.
+pub fn changes(a: &Sample, b: &Sample, resamples: usize) -> Result<Vec<Change>, CompareError> {
+    Ok(of_pair(a, b, resamples)?.0)
+}
+
+/// The same, with how many rounds in each group would say as much.
+fn of_pair(a: &Sample, b: &Sample, resamples: usize) -> Result<(Vec<Change>, f64), CompareError> {
     let (a, b) = (a.in_strata_of(b), b.in_strata_of(a));
     let pair = Pair::new(&a, &b)?;
     let measured = |q: f64| {
@@ -114,9 +129,9 @@ fn raw(a: &Sample, b: &Sample, how: Comparison) -> Result<Vec<Raw>, CompareError
     };
     let quantiles: Vec<(Figure, f64)> =
         Figure::ALL.into_iter().filter_map(|figure| Some((figure, measured(figure.quantile()?)?))).collect();
-    let mut all = pair.quantiles(&quantiles, how);
-    all.extend(pair.success(&a, &b, how));
-    Ok(all)
+    let mut all = pair.quantiles(&quantiles, resamples);
+    all.extend(pair.success(&a, &b));
+    Ok((all, pair.rounds))
 }
 
 /// Two groups of the same strata, with weights.
@@ -152,7 +167,7 @@ impl Pair {
         Ok(Self { a: group_a, b: group_b, blocks, rounds })
     }
 
-    fn quantiles(&self, figures: &[(Figure, f64)], how: Comparison) -> Vec<Raw> {
+    fn quantiles(&self, figures: &[(Figure, f64)], resamples: usize) -> Vec<Change> {
         let prepared: Vec<(Prepared, Prepared)> =
             figures.iter().map(|(_, q)| (self.a.prepare(*q), self.b.prepare(*q))).collect();
         let mut rng = generator();
@@ -161,57 +176,23 @@ impl Pair {
             (self.a.quantile(&prepared[at].0, drawn), self.b.quantile(&prepared[at].1, drawn))
         };
         let values: Vec<_> = (0..figures.len()).map(|at| both(at, &drawn)).collect();
-        let mut samples = vec![Vec::with_capacity(how.resamples); figures.len()];
-        for _ in 0..how.resamples {
+        let mut samples = vec![Vec::with_capacity(resamples); figures.len()];
+        for _ in 0..resamples {
             draw(&self.blocks, &mut rng, &mut drawn);
             for (at, sample) in samples.iter_mut().enumerate() {
                 sample.push(both(at, &drawn));
             }
         }
-        let judged = figures.iter().zip(values).zip(samples);
-        judged.map(|(((figure, _), value), samples)| quantile(*figure, value, &samples, how, self.rounds)).collect()
+        let drawn = figures.iter().zip(values).zip(samples);
+        drawn.map(|(((figure, _), value), samples)| Change::of_times(*figure, value, &samples)).collect()
     }
 
-    fn success(&self, a: &Sample, b: &Sample, how: Comparison) -> Option<Raw> {
+    fn success(&self, a: &Sample, b: &Sample) -> Option<Change> {
         let share = |group: &Group, sample: &Sample| {
-            Some(wilson(group.success_rate, sample.success()?.effective_n * group.evenness()))
+            Some((group.success_rate, sample.success()?.effective_n * group.evenness()))
         };
-        let difference = excess(share(&self.b, b)?, share(&self.a, a)?);
-        let scale = Interval { value: -difference.value, low: -difference.high, high: -difference.low };
-        // The interval is not symmetric; the side that faces zero is the one that decides.
-        let towards_zero = if scale.value > 0.0 { scale.value - scale.low } else { scale.high - scale.value };
-        let p = if towards_zero > 0.0 { two_sided(scale.value.abs() / (towards_zero / Z)) } else { 1.0 };
-        let margin = how.success_margin;
-        Some(Raw { figure: Figure::Success, ratio: None, difference, scale, margin, p, rounds: self.rounds })
+        Some(Change::of_success(share(&self.a, a)?, share(&self.b, b)?))
     }
-}
-
-fn quantile(figure: Figure, (a, b): (f64, f64), samples: &[(f64, f64)], how: Comparison, rounds: f64) -> Raw {
-    let logs = sorted(samples.iter().map(|(a, b)| log_ratio(*a, *b)));
-    let seconds = sorted(samples.iter().map(|(a, b)| minus(*b, *a)));
-    let [scale, difference] =
-        [(log_ratio(a, b), logs.as_slice()), (minus(b, a), seconds.as_slice())].map(|(value, drawn)| {
-            let (low, high) = ends(drawn);
-            Interval { value, low: low.min(value), high: high.max(value) }
-        });
-    let not_above = logs.partition_point(|log| *log <= 0.0);
-    let not_below = logs.len() - logs.partition_point(|log| *log < 0.0);
-    let p = (2.0 * (not_above.min(not_below) + 1) as f64 / (logs.len() + 1) as f64).min(1.0);
-    let ratio = Interval { value: scale.value.exp(), low: scale.low.exp(), high: scale.high.exp() };
-    Raw { figure, ratio: Some(ratio), difference, scale, margin: how.margin.ln_1p(), p, rounds }
-}
-
-/// The logarithm of `b / a`. Two failures are equally long.
-fn log_ratio(a: f64, b: f64) -> f64 {
-    if a.is_infinite() && b.is_infinite() { 0.0 } else { b.max(INSTANT).ln() - a.max(INSTANT).ln() }
-}
-
-fn minus(b: f64, a: f64) -> f64 {
-    if a.is_infinite() && b.is_infinite() { 0.0 } else { b - a }
-}
-
-fn two_sided(z: f64) -> f64 {
-    2.0 * Normal::standard().sf(z)
 }
 
 fn strata(taken: &[Taken]) -> BTreeMap<u32, usize> {

@@ -1,11 +1,13 @@
 //! Estimates with what they are worth.
 
 use serde::Serialize;
+use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::clusters::effective_n;
 
-/// How often an interval is to hold the true value: the field's habit, and what all intervals here are made for.
-pub(super) const CONFIDENCE: f64 = 0.95;
+/// How often an interval is to hold the true value: the field's habit, and what all intervals are made for unless somebody asks for
+/// more.
+pub const CONFIDENCE: f64 = 0.95;
 
 /// The standard normal quantile at 0.975.
 pub(crate) const Z: f64 = 1.959_963_984_540_054;
@@ -49,7 +51,12 @@ impl Share {
         if n == 0 {
             return None;
         }
-        Some(Self { n, of, share: wilson(of as f64 / n as f64, effective_n), effective_n })
+        Some(Self { n, of, share: wilson(of as f64 / n as f64, effective_n, CONFIDENCE), effective_n })
+    }
+
+    /// The interval that holds the true share this often.
+    pub fn interval(&self, confidence: f64) -> Interval {
+        wilson(self.share.value, self.effective_n, confidence)
     }
 
     /// The share of all answers that are yes, where answers come in clusters that have much in common. Each is given as how many say yes,
@@ -61,14 +68,20 @@ impl Share {
 }
 
 /// Wilson's interval of a share that was found in as much as `n` independent attempts.
-pub(super) fn wilson(share: f64, n: f64) -> Interval {
-    let weight = Z * Z / n;
+pub(super) fn wilson(share: f64, n: f64, confidence: f64) -> Interval {
+    let z = reach(confidence);
+    let weight = z * z / n;
     let middle = (share + weight / 2.0) / (1.0 + weight);
-    let half = Z / (1.0 + weight) * (share * (1.0 - share) / n + weight / (4.0 * n)).sqrt();
+    let half = z / (1.0 + weight) * (share * (1.0 - share) / n + weight / (4.0 * n)).sqrt();
     // At the ends the formula gives 0 and 1, but for rounding.
     let low = if share <= 0.0 { 0.0 } else { (middle - half).clamp(0.0, share) };
     let high = if share >= 1.0 { 1.0 } else { (middle + half).clamp(share, 1.0) };
     Interval { value: share, low, high }
+}
+
+/// How many standard errors an interval reaches to either side that holds the true value this often.
+fn reach(confidence: f64) -> f64 {
+    if confidence <= CONFIDENCE { Z } else { Normal::standard().inverse_cdf(f64::midpoint(1.0, confidence)) }
 }
 
 /// By how much the share `one` exceeds the share `two`: Newcombe's hybrid of their Wilson intervals (Statistics in Medicine 17, 1998,
@@ -107,6 +120,15 @@ mod tests {
             let difference = excess(a, b);
             assert!((difference.low - low).abs() < 5e-5 && (difference.high - high).abs() < 5e-5, "{difference:?}");
         }
+    }
+
+    #[test]
+    fn who_wants_to_be_surer_gets_a_wider_interval() {
+        let share = Share::new(81, 263, 263.0).unwrap();
+        assert_eq!(share.interval(CONFIDENCE), share.share);
+        // As in the literature above, with the standard normal quantile at 0.995, 2.5758, in the place of 1.96.
+        let surer = share.interval(0.99);
+        assert!((surer.low - 0.2401).abs() < 5e-4 && (surer.high - 0.3853).abs() < 5e-4, "{surer:?}");
     }
 
     proptest! {

@@ -5,6 +5,7 @@
 //! - [`Interval`], [`Share`]: estimates and how far they may be off
 //! - [`Ecdf`]: the share of all due attempts that was done after a time
 //! - [`compare()`]: two groups against each other, with a [`Verdict`]
+//! - [`changes`]: the same differences, to be asked with any certainty
 //! - [`rounds_to_see`]: how long to measure to see a difference of a given size
 //!
 //! Attempts of one round share their content, their moment and often their peers. They are not independent, so every interval here
@@ -12,6 +13,7 @@
 
 mod blocks;
 mod bootstrap;
+mod change;
 mod clusters;
 mod compare;
 mod ecdf;
@@ -25,10 +27,11 @@ mod sample;
 mod verdict;
 
 pub(crate) use bootstrap::intervals;
-pub use compare::{CompareError, Compared, Comparison, compare};
+pub use change::Change;
+pub use compare::{CompareError, Compared, Comparison, changes, compare};
 pub use ecdf::{Ecdf, Step};
 pub(crate) use interval::Z;
-pub use interval::{Interval, Share};
+pub use interval::{CONFIDENCE, Interval, Share};
 pub use plan::rounds_to_see;
 pub use quantile::{QUANTILES, Quantile, attempts_to_carry};
 pub use reading::{Reading, reading};

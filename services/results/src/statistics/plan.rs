@@ -3,7 +3,7 @@
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::blocks::Blocks;
-use super::interval::Z;
+use super::interval::{CONFIDENCE, Z};
 use super::resample::{Group, MIN_ROUNDS, RESAMPLES, draw, ends, generator, sorted};
 use super::{Interval, Sample};
 
@@ -34,7 +34,7 @@ pub fn rounds_to_see(sample: &Sample, q: f64, effect: f64, questions: usize) -> 
         draw(&blocks, &mut rng, &mut drawn);
         group.quantile(&prepared, &drawn).ln()
     }));
-    let (low, high) = ends(&logs);
+    let (low, high) = ends(&logs, CONFIDENCE);
     let error = std::f64::consts::SQRT_2 * (high - low) / (2.0 * Z);
     rounds_for(error, effect.ln_1p(), rounds as f64, questions)
 }

@@ -35,6 +35,12 @@ pub struct Quantile {
 /// is then drawn in as far as 95 % allows. Readings that say as much as `effective_n` independent ones have their ranks
 /// stretched in proportion (Woodruff, JASA 47, 1952).
 pub(super) fn ranks(q: f64, n: usize, effective_n: f64) -> Option<(usize, usize)> {
+    let (low, high) = rank_ends(q, n, effective_n, CONFIDENCE);
+    Some((low?, high?))
+}
+
+/// The same with another certainty. An end is `None` if `n` is too small to say anything on that side.
+pub(super) fn rank_ends(q: f64, n: usize, effective_n: f64, confidence: f64) -> (Option<usize>, Option<usize>) {
     let scale = effective_n / n as f64;
     // How certain it is that the reading of this rank does not exceed the true quantile.
     let reached = |rank: usize| {
@@ -42,21 +48,19 @@ pub(super) fn ranks(q: f64, n: usize, effective_n: f64) -> Option<(usize, usize)
         let rest = effective_n - rank + 1.0;
         if rank <= 0.0 { 1.0 } else { beta_reg(rank, rest, q) }
     };
-    let tail = (1.0 - CONFIDENCE) / 2.0;
-    let mut low = partition(n, |rank| reached(rank) >= 1.0 - tail).checked_sub(1).filter(|rank| *rank >= 1)?;
-    let mut high = partition(n, |rank| reached(rank) > tail);
-    if high > n {
-        return None;
-    }
+    let tail = (1.0 - confidence) / 2.0;
+    let low = partition(n, |rank| reached(rank) >= 1.0 - tail).checked_sub(1).filter(|rank| *rank >= 1);
+    let high = Some(partition(n, |rank| reached(rank) > tail)).filter(|rank| *rank <= n);
+    let (Some(mut low), Some(mut high)) = (low, high) else { return (low, high) };
     loop {
         let up = reached(low + 1) - reached(high);
         let down = reached(low) - reached(high - 1);
-        if low + 1 < high && up >= CONFIDENCE && up >= down {
+        if low + 1 < high && up >= confidence && up >= down {
             low += 1;
-        } else if low + 1 < high && down >= CONFIDENCE {
+        } else if low + 1 < high && down >= confidence {
             high -= 1;
         } else {
-            return Some((low, high));
+            return (Some(low), Some(high));
         }
     }
 }
@@ -103,7 +107,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_side_of_which_n_says_nothing_has_no_end() {
+        // Of 40 attempts, the p90 is carried on both sides with 95 %, and only from below with 99.9 %.
+        assert!(ranks(0.9, 40, 40.0).is_some());
+        let (low, high) = rank_ends(0.9, 40, 40.0, 0.999);
+        assert!(low.is_some_and(|low| low < ranks(0.9, 40, 40.0).unwrap().0) && high.is_none(), "{low:?} {high:?}");
+        assert_eq!(rank_ends(0.5, 1, 1.0, 0.95), (None, None));
+    }
+
     proptest! {
+        #[test]
+        fn who_wants_to_be_surer_gets_ends_further_out(n in 10..2_000usize, q in 0.05..0.95f64, more in 0.95..0.9999f64) {
+            let (low, high) = rank_ends(q, n, n as f64, CONFIDENCE);
+            let (surer_low, surer_high) = rank_ends(q, n, n as f64, more);
+            // Where an interval was drawn in, its other end is one rank further out than it would have to be.
+            prop_assert!(surer_low.unwrap_or(0) <= low.unwrap_or(0) + 1, "{low:?} {surer_low:?}");
+            prop_assert!(high.unwrap_or(n + 1) <= surer_high.unwrap_or(n + 1) + 1, "{high:?} {surer_high:?}");
+        }
+
         #[test]
         fn the_interval_holds_the_estimate_and_is_no_wider_than_it_must_be(n in 10..2_000usize, q in 0.05..0.95f64, design in 1.0..6.0f64) {
             let Some((low, high)) = ranks(q, n, n as f64) else { return Ok(()) };

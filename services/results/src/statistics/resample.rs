@@ -138,9 +138,9 @@ pub(super) fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
     values
 }
 
-/// The ends between which 95 % of what was drawn lies.
-pub(super) fn ends(sorted: &[f64]) -> (f64, f64) {
-    let cut = (sorted.len() as f64 * 0.025) as usize;
+/// The ends between which this share of what was drawn lies.
+pub(super) fn ends(sorted: &[f64], confidence: f64) -> (f64, f64) {
+    let cut = (sorted.len() as f64 * (1.0 - confidence) / 2.0) as usize;
     (sorted[cut], sorted[sorted.len() - 1 - cut])
 }
 

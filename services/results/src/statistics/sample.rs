@@ -7,7 +7,7 @@ use parsec_measure::{OutcomeClass, nearest_rank};
 use serde::Serialize;
 
 use super::clusters::effective_n;
-use super::quantile::ranks;
+use super::quantile::{rank_ends, ranks};
 use super::{Ecdf, Quantile, Reading, Share, reading};
 
 /// One attempt, as far as statistics are concerned.
@@ -126,6 +126,18 @@ impl Sample {
         let value = at(nearest_rank(q, n))?;
         let (low, high) = ranks(q, n, self.effective_n(nearest_rank(q, n)))?;
         Some(Quantile { q, value, low: at(low)?, high: at(high)? })
+    }
+
+    /// Between how many seconds the true quantile `q` lies this often; a side of which there are too few attempts to say anything has no
+    /// end: 0, or infinity.
+    pub fn quantile_ends(&self, q: f64, confidence: f64) -> (f64, f64) {
+        let n = self.taken.len();
+        if n == 0 {
+            return (0.0, f64::INFINITY);
+        }
+        let (low, high) = rank_ends(q, n, self.effective_n(nearest_rank(q, n)), confidence);
+        let at = |rank: Option<usize>| self.taken.get(rank?.checked_sub(1)?).map(|taken| taken.reading.seconds());
+        (at(low).unwrap_or(0.0), at(high).unwrap_or(f64::INFINITY))
     }
 
     /// The quantile `q`, in seconds, of those that succeeded: the original's figure, which improves when slow attempts fail.

@@ -18,8 +18,20 @@ fn sample(first: u64, rounds: u64, ms: u64, fails: u64) -> Sample {
     (0..rounds).map(observation).collect()
 }
 
+/// Each limit with its attempts and their baseline, checked at once.
+fn check(limits: &[(&str, &Sample, Option<&Sample>)]) -> Vec<Judged> {
+    let of = |(text, sample, baseline): &(&str, &Sample, Option<&Sample>)| {
+        let subject = Subject { sample: Sample::clone(sample), ..Subject::default() };
+        (text.parse::<Threshold>().unwrap(), subject, baseline.cloned())
+    };
+    let limits: Vec<_> = limits.iter().map(of).collect();
+    let asked = limits.iter();
+    let asked = asked.map(|(threshold, subject, baseline)| Asked { threshold, subject, baseline: baseline.as_ref() });
+    judge(&asked.collect::<Vec<_>>())
+}
+
 fn judged(text: &str, sample: &Sample) -> Judged {
-    judge(&text.parse().unwrap(), sample, Against::Nothing)
+    check(&[(text, sample, None)]).remove(0)
 }
 
 fn verdict(text: &str, sample: &Sample) -> Judgement {
@@ -67,7 +79,7 @@ fn too_few_attempts_decide_nothing_and_say_how_many_would() {
 #[test]
 fn the_baseline_is_what_a_change_is_measured_by() {
     let (before, slower) = (sample(0, 200, 1_000, 0), sample(1_000, 200, 1_300, 0));
-    let against = |text: &str, now: &Sample| judge(&text.parse().unwrap(), now, Against::Baseline(&before)).judgement;
+    let against = |text: &str, now: &Sample| check(&[(text, now, Some(&before))])[0].judgement;
     assert_eq!(against("provide.p50 > +10%", &slower), Judgement::Crossed);
     assert_eq!(against("provide.p50 > +200ms", &slower), Judgement::Crossed);
     assert_eq!(against("provide.p90 > +50%", &slower), Judgement::Passed);
@@ -76,9 +88,43 @@ fn the_baseline_is_what_a_change_is_measured_by() {
     assert_eq!(against("failures > +5pp", &sample(1_000, 200, 1_000, 3)), Judgement::Crossed);
     assert_eq!(against("success < -5pp", &sample(1_000, 200, 1_000, 3)), Judgement::Crossed);
     let few = sample(1_000, 3, 1_000, 0);
-    let judged = judge(&"provide.p50 > +10%".parse().unwrap(), &few, Against::Baseline(&before));
+    let judged = check(&[("provide.p50 > +10%", &few, Some(&before))]).remove(0);
     assert!(matches!(judged.found, Err(Undecided::NotCompared(_))), "{judged:?}");
     assert_eq!(judged.judgement, Judgement::Inconclusive);
+}
+
+#[test]
+fn what_one_limit_is_sure_enough_of_many_are_not() {
+    // 13 of 100 failed: between 7.8 % and 21 % with 95 %, from 6.6 % on with 99.5 %.
+    let sample = sample(0, 100, 1_000, 8);
+    let (alone, kept) = (("failures > 7%", &sample, None), ("provide.p50 > 9s", &sample, None));
+    let judged = check(&[alone]).remove(0);
+    assert_eq!((judged.judgement, judged.confidence, judged.beyond), (Judgement::Crossed, 0.95, true));
+    let judged = check(&[&[alone][..], &[kept; 9]].concat());
+    assert_eq!((judged[0].judgement, judged[0].beyond), (Judgement::Inconclusive, true));
+    assert!((judged[0].confidence - 0.995).abs() < 1e-12, "{}", judged[0].confidence);
+    assert_eq!(judged[1].judgement, Judgement::Passed, "who passes needs 95 % in any company");
+    // What is crossed beyond doubt leaves fewer to be wrong about.
+    let judged = check(&[&[alone][..], &[("provide.p50 > 1ms", &sample, None); 9]].concat());
+    assert_eq!((judged[0].judgement, judged[0].confidence), (Judgement::Crossed, 0.95));
+    assert!((judged[1].confidence - 0.995).abs() < 1e-12, "{}", judged[1].confidence);
+}
+
+#[test]
+fn limits_of_the_same_change_agree_with_each_other() {
+    let (before, now) = (sample(0, 100, 1_000, 0), sample(1_000, 100, 1_300, 0));
+    let limits = ["provide.p50 > +10%", "provide.p50 > +200ms", "provide.p50 > +10%"];
+    let judged = check(&limits.map(|text| (text, &now, Some(&before))));
+    assert!(judged.iter().all(|judged| judged.judgement == Judgement::Crossed), "{judged:?}");
+    assert_eq!(judged[0].found, judged[2].found);
+    assert_eq!(judged[0].found, check(&[(limits[0], &now, Some(&before))])[0].found, "nor does their number matter");
+}
+
+#[test]
+fn where_everything_failed_no_number_of_limits_hides_it() {
+    let sample = sample(0, 40, 1_000, 1);
+    let judged = check(&[("provide.p90 > 10s", &sample, None); 20]);
+    assert!(judged.iter().all(|judged| judged.judgement == Judgement::Crossed), "{judged:?}");
 }
 
 fn crossing() -> impl Strategy<Value = Crossing> {
@@ -117,6 +163,31 @@ proptest! {
                 Judgement::Inconclusive => Judgement::Inconclusive,
             };
             prop_assert_eq!(other, expected);
+        }
+    }
+
+    /// Whoever adds a limit may lose certainty of others, and never makes one crossed.
+    #[test]
+    fn a_limit_that_is_added_makes_no_other_one_crossed(
+        limits in proptest::collection::vec((0..3usize, 0..40u32, 10..120u64, 0..9u64), 1..8),
+    ) {
+        let samples: Vec<_> = limits.iter().map(|(_, _, rounds, fails)| sample(0, *rounds, 1_000, *fails)).collect();
+        let text = |(what, limit, ..): &(usize, u32, u64, u64)| match what {
+            0 => format!("provide.p50 > {}ms", 980 + 5 * limit),
+            1 => format!("provide.p90 > {}ms", 1_000 + 5 * limit),
+            _ => format!("failures > {limit}%"),
+        };
+        let texts: Vec<_> = limits.iter().map(text).collect();
+        let all: Vec<_> = texts.iter().zip(&samples).map(|(text, sample)| (text.as_str(), sample, None)).collect();
+        let with_more = check(&all);
+        for (fewer, more) in check(&all[..all.len() - 1]).iter().zip(&with_more) {
+            prop_assert!(fewer.confidence <= more.confidence + 1e-12);
+            prop_assert_eq!(fewer.found, more.found);
+            match fewer.judgement {
+                Judgement::Passed => prop_assert_eq!(more.judgement, Judgement::Passed),
+                Judgement::Crossed => prop_assert_ne!(more.judgement, Judgement::Passed),
+                Judgement::Inconclusive => prop_assert_eq!(more.judgement, Judgement::Inconclusive),
+            }
         }
     }
 }
