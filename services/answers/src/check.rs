@@ -8,14 +8,16 @@ use chrono::Utc;
 use parsec_results::check::{Asked, Gathering, Judgement, LABELS, Subject, Threshold, judge};
 use parsec_results::statistics::Comparison;
 use parsec_results::{Dimension, Grouping};
-use parsec_settings::{CheckConfig, CompareFormat, Side};
+use parsec_settings::{CheckConfig, Side};
 use parsec_show::checked::Checked;
+use parsec_show::compared::Pairs;
 use parsec_store::Selection;
 
 use crate::Unanswerable;
 use crate::kept;
 use crate::measured::{Reader, selected, settled, told, used};
 use crate::results::{Named, conditions, of_run, paired, same_ground};
+use crate::written::{Written, without_rows, written};
 use parsec_output as output;
 
 /// A limit is crossed. As of k6, so that scripts need not learn another code.
@@ -68,21 +70,17 @@ pub async fn run(config: CheckConfig) -> anyhow::Result<ExitCode> {
 
 fn print(config: &CheckConfig, checked: &Checked, remark: &str, baseline: Option<&Baseline>) -> anyhow::Result<()> {
     let (against, said) = baseline.map_or((None, ""), |baseline| (Some(&baseline.pairs), &baseline.remark));
-    let remark = format!("{remark}{said}");
-    match config.format {
-        CompareFormat::Text => {
-            let pairs = against.map(|pairs| format!("\n\n{}", pairs.text())).unwrap_or_default();
-            output::line(&format!("{}{pairs}\n\n{remark}", checked.text()))?;
-        }
-        CompareFormat::Markdown => {
-            let pairs = against.map(|pairs| format!("\n\n{}", pairs.markdown())).unwrap_or_default();
-            output::line(&format!("{}{pairs}\n\n{remark}", checked.markdown()))?;
-        }
-        CompareFormat::Json => {
-            output::note(&remark);
-            output::line(&parsec_show::json(&checked.document()))?;
-        }
-    }
+    let beside = |checked: String, pairs: fn(&Pairs) -> String| match against {
+        Some(against) => format!("{checked}\n\n{}", pairs(against)),
+        None => checked,
+    };
+    let forms = Written {
+        text: &|| beside(checked.text(), Pairs::text),
+        markdown: &|| beside(checked.markdown(), Pairs::markdown),
+        csv: &String::new,
+        json: &|| checked.document(),
+    };
+    written(without_rows(config.format), &format!("{remark}{said}"), &forms)?;
     if config.annotations {
         checked.annotations().iter().for_each(|line| output::note(line));
     }
@@ -154,7 +152,7 @@ struct Baseline {
     /// What each limit is about, if it is there.
     subjects: Vec<Option<Subject>>,
     /// Each fleet and kind beside its like.
-    pairs: parsec_show::compared::Pairs,
+    pairs: Pairs,
     /// What to say of it.
     remark: String,
 }
@@ -202,7 +200,7 @@ impl Baseline {
     }
 }
 
-fn pairs(path: &Path, [base, now]: [Named; 2]) -> anyhow::Result<parsec_show::compared::Pairs> {
+fn pairs(path: &Path, [base, now]: [Named; 2]) -> anyhow::Result<Pairs> {
     let name = path.file_name().map_or_else(|| "baseline".to_owned(), |name| name.to_string_lossy().into_owned());
     paired([name, "now".to_owned()], base, now, Comparison::default())
 }

@@ -13,6 +13,7 @@ use parsec_show::spent::{SpentTable, counts, not_asked, stands_for, weighed};
 
 use crate::measured::{selected, settled, told};
 use crate::reading::Kept;
+use crate::written::{Written, written};
 use parsec_output as output;
 
 /// Explains one operation, or adds up all that were selected.
@@ -44,11 +45,11 @@ pub async fn run(config: ExplainConfig) -> anyhow::Result<ExitCode> {
     written(
         config.format,
         &remark,
-        Written {
+        &Written {
             text: &|| table.text(),
             markdown: &|| table.markdown(),
             csv: &|| table.csv(),
-            json: &|| parsec_show::json(&table.document()),
+            json: &|| table.document(),
         },
     )
 }
@@ -100,36 +101,11 @@ pub async fn peers(config: PeersConfig) -> anyhow::Result<ExitCode> {
     written(
         config.format,
         &remark,
-        Written {
+        &Written {
             text: &|| table.text(),
             markdown: &|| table.markdown(),
             csv: &|| table.csv(),
-            json: &|| parsec_show::json(&table.document()),
+            json: &|| table.document(),
         },
     )
-}
-
-/// A result in each form in which it can be asked for.
-struct Written<'a> {
-    text: &'a dyn Fn() -> String,
-    markdown: &'a dyn Fn() -> String,
-    csv: &'a dyn Fn() -> String,
-    json: &'a dyn Fn() -> String,
-}
-
-/// Writes a result; what there is to say of it does not stand among data for programs.
-fn written(format: ResultsFormat, remark: &str, result: Written<'_>) -> anyhow::Result<ExitCode> {
-    match format {
-        ResultsFormat::Text => output::line(&format!("{}\n\n{remark}", (result.text)()))?,
-        ResultsFormat::Markdown => output::line(&format!("{}\n\n{remark}", (result.markdown)()))?,
-        ResultsFormat::Json => {
-            output::note(remark);
-            output::line(&(result.json)())?;
-        }
-        ResultsFormat::Csv => {
-            output::note(remark);
-            output::table(&(result.csv)())?;
-        }
-    }
-    Ok(ExitCode::SUCCESS)
 }

@@ -6,12 +6,12 @@ use anyhow::{Context as _, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use parsec_measure::History;
 use parsec_results::incidents::{self, Incidents};
-use parsec_settings::{IncidentsConfig, ResultsFormat};
+use parsec_settings::IncidentsConfig;
 use parsec_show::incidents as shown;
 use parsec_store::{Selection, StoreConfig};
 
 use crate::results;
-use parsec_output as output;
+use crate::written::{Written, written};
 
 /// How far back is looked if nobody says how far.
 const A_DAY: TimeDelta = TimeDelta::hours(24);
@@ -39,19 +39,16 @@ pub async fn run(config: IncidentsConfig) -> anyhow::Result<ExitCode> {
         "{attempts} attempts, {rounds} rounds and {servers} servers {told}{unread}.\n{}",
         shown::judged(&found)
     );
-    match config.format {
-        ResultsFormat::Text => output::line(&format!("{}\n\n{remark}", shown::text(&found)))?,
-        ResultsFormat::Markdown => output::line(&format!("{}\n\n{remark}", shown::markdown(&found)))?,
-        ResultsFormat::Json => {
-            output::note(&remark);
-            output::line(&parsec_show::json(&shown::document(&found)))?;
-        }
-        ResultsFormat::Csv => {
-            output::note(&remark);
-            output::table(&shown::csv(&found))?;
-        }
-    }
-    Ok(ExitCode::SUCCESS)
+    written(
+        config.format,
+        &remark,
+        &Written {
+            text: &|| shown::text(&found),
+            markdown: &|| shown::markdown(&found),
+            csv: &|| shown::csv(&found),
+            json: &|| shown::document(&found),
+        },
+    )
 }
 
 /// What the tables have of the selected time.

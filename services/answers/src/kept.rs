@@ -15,7 +15,8 @@ const MAX_BYTES: u64 = 1 << 30;
 #[derive(Debug)]
 pub struct Place {
     path: PathBuf,
-    draft: PathBuf,
+    /// Where it is until it is whole. What is no file, such as `/dev/stdout`, has none: it is written to, and never replaced.
+    draft: Option<PathBuf>,
     file: File,
 }
 
@@ -29,11 +30,17 @@ impl Place {
         if path.is_dir() {
             bail!("{flag} {}: it is a directory; expected the name of a file", path.display());
         }
-        let mut draft = path.as_os_str().to_owned();
-        draft.push(format!(".{}.part", std::process::id()));
-        let draft = PathBuf::from(draft);
-        let file = File::create(&draft).with_context(context)?;
-        Ok(Self { path: path.to_owned(), draft, file })
+        let is_special = path.metadata().is_ok_and(|found| !found.is_file());
+        let draft = (!is_special).then(|| {
+            let mut draft = path.as_os_str().to_owned();
+            draft.push(format!(".{}.part", std::process::id()));
+            PathBuf::from(draft)
+        });
+        let file = match &draft {
+            Some(draft) => File::create(draft),
+            None => File::options().write(true).open(path),
+        };
+        Ok(Self { path: path.to_owned(), draft, file: file.with_context(context)? })
     }
 
     /// Where the file will be.
@@ -46,8 +53,25 @@ impl Place {
     /// # Errors
     /// If the disk does not take it.
     pub fn write(mut self, text: &str) -> anyhow::Result<()> {
-        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_all());
-        let written = written.and_then(|()| fs::rename(&self.draft, &self.path));
+        self.add(text)?;
+        self.done()
+    }
+
+    /// Adds to what will stand in the file.
+    ///
+    /// # Errors
+    /// If the disk does not take it.
+    pub(crate) fn add(&mut self, text: &str) -> anyhow::Result<()> {
+        self.file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", self.path.display()))
+    }
+
+    /// Puts the file in its place, with all that was added.
+    ///
+    /// # Errors
+    /// If the disk does not take it.
+    pub(crate) fn done(self) -> anyhow::Result<()> {
+        let Some(draft) = &self.draft else { return Ok(()) };
+        let written = self.file.sync_all().and_then(|()| fs::rename(draft, &self.path));
         written.with_context(|| format!("cannot write {}", self.path.display()))
     }
 }
@@ -55,7 +79,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         // Gone already if it was written.
-        let _ = fs::remove_file(&self.draft);
+        let _ = self.draft.as_ref().map(fs::remove_file);
     }
 }
 
@@ -94,6 +118,28 @@ mod tests {
         Place::at(&path, "--save").unwrap().write(&run(2).text()).unwrap();
         assert_eq!(read(&path).unwrap(), run(2));
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_written_to_and_stays_what_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("null");
+        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+        Place::at(&path, "--output").unwrap().write("nothing").unwrap();
+        assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn what_comes_in_parts_is_there_when_it_is_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("traces.json");
+        let mut place = Place::at(&path, "--output").unwrap();
+        place.add("[1,").unwrap();
+        place.add("2]").unwrap();
+        assert!(!path.exists());
+        place.done().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "[1,2]");
     }
 
     #[test]

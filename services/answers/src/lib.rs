@@ -6,7 +6,7 @@
 //! - [`explain`]: what the time of operations went to, and which peers; [`trace`]: what one of them did
 //! - [`check`]: limits that measurements have to keep, for CI; [`kept`]: runs in files
 //! - [`export`]: measurements in files for other programs; [`prune`]: old ones deleted, the one command here that writes
-//! - `measured`, `reading`: where all of them read
+//! - `measured`, `reading`, `pages`: where all of them read; `written`: where all of them write
 
 pub mod check;
 pub mod explain;
@@ -14,12 +14,14 @@ pub mod export;
 pub mod incidents;
 pub mod kept;
 mod measured;
+mod pages;
 pub mod plan;
 pub mod prune;
 mod reading;
 pub mod report;
 pub mod results;
 pub mod trace;
+mod written;
 
 use thiserror::Error;
 

@@ -14,6 +14,7 @@ use parsec_show::selected::moment;
 use parsec_store::{Archive, Selection, StoreConfig, Traces};
 
 use crate::kept;
+use crate::pages::Pages;
 use crate::reading::Kept;
 
 /// Measurements that are only read.
@@ -80,13 +81,12 @@ impl Reader {
     ) -> anyhow::Result<()> {
         match &self.source {
             Source::Database(archive, _) => {
-                let mut after = None;
-                loop {
-                    let page = archive.operations(selection, after).await?;
-                    let Some(last) = page.last() else { return Ok(()) };
-                    after = Some(last.id);
+                let mut pages =
+                    Pages::new(|after| archive.operations(selection, after), |row: &ArchivedOperation| row.id);
+                while let Some(page) = pages.next().await? {
                     page.iter().for_each(&mut take);
                 }
+                Ok(())
             }
             Source::File(run, _) if (selection.since.is_some() || selection.until.is_some()) && !run.has_times() => {
                 bail!(

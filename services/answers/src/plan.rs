@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use anyhow::bail;
 use chrono::Utc;
 use parsec_results::Grouping;
-use parsec_settings::{PlanConfig, ResultsFormat, Side};
+use parsec_settings::{PlanConfig, Side};
 use parsec_show::planned::Plans;
 
 use crate::results::{Reader, selected, told, used};
-use parsec_output as output;
+use crate::written::{Written, written};
 
 /// Says how long to measure.
 ///
@@ -27,18 +27,15 @@ pub async fn run(config: PlanConfig) -> anyhow::Result<ExitCode> {
     let by = config.by.iter().map(|dimension| dimension.as_str()).collect();
     let effect = config.to_see.get();
     let plans = tokio::task::spawn_blocking(move || Plans::new(by, groups, effect, kinds)).await?;
-    let remark = used(&selection, looked);
-    match config.format {
-        ResultsFormat::Text => output::line(&format!("{}\n{remark}", plans.text()))?,
-        ResultsFormat::Markdown => output::line(&format!("{}\n{remark}", plans.markdown()))?,
-        ResultsFormat::Json => {
-            output::note(&format!("{}\n{remark}", plans.remark()));
-            output::line(&parsec_show::json(&plans.document()))?;
-        }
-        ResultsFormat::Csv => {
-            output::note(&format!("{}\n{remark}", plans.remark()));
-            output::table(&plans.csv())?;
-        }
-    }
-    Ok(ExitCode::SUCCESS)
+    let remark = format!("{}\n{}", plans.remark(), used(&selection, looked));
+    written(
+        config.format,
+        &remark,
+        &Written {
+            text: &|| plans.text(),
+            markdown: &|| plans.markdown(),
+            csv: &|| plans.csv(),
+            json: &|| plans.document(),
+        },
+    )
 }

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use parsec_measure::{ArchivedNode, ArchivedOperation, IdPart, NodeId, SampledOperation, StoredOperation, Trace};
+use parsec_measure::{
+    ArchivedNode, ArchivedOperation, AttemptId, IdPart, NodeId, SampledOperation, StoredOperation, Trace,
+};
 use parsec_results::Spending;
 use parsec_settings::DatabaseConfig;
 use parsec_store::{MAX_MEANT, Selection, StoreConfig, Traces};
+
+use crate::pages::Pages;
 
 /// A database with traces.
 pub(crate) struct Kept {
@@ -40,13 +44,11 @@ impl Kept {
         selection: &Selection,
         mut each: impl FnMut(&SampledOperation),
     ) -> anyhow::Result<()> {
-        let mut after = None;
-        loop {
-            let page = self.traces.sampled(selection, after).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some(last.operation.id);
+        let mut pages = Pages::new(|after| self.traces.sampled(selection, after), id);
+        while let Some(page) = pages.next().await? {
             page.iter().for_each(&mut each);
         }
+        Ok(())
     }
 
     /// What the time of the selected operations went to; `each` sees all of them.
@@ -89,4 +91,8 @@ impl Kept {
             }
         }
     }
+}
+
+fn id(sampled: &SampledOperation) -> AttemptId {
+    sampled.operation.id
 }

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use chrono::{DateTime, Utc};
-use parsec_measure::{ArchivedOperation, OperationKind, Share};
+use parsec_measure::{ArchivedCheck, ArchivedOperation, ArchivedPublication, OperationKind, Share};
 use parsec_results::run::Run;
 use parsec_results::statistics::{Comparison, Sample};
 use parsec_results::{Dimension, Grouping, RecordGroup, Records};
-use parsec_settings::{CompareConfig, CompareFormat, Half, Place, ResultsConfig, ResultsFormat, Side};
+use parsec_settings::{CompareConfig, Half, Place, ResultsConfig, Side};
 use parsec_show::compared::{Pairs, pairs};
 use parsec_show::failures;
 use parsec_show::groups::Groups;
@@ -19,6 +19,8 @@ use parsec_store::{Archive, Selection};
 use crate::Unanswerable;
 pub(crate) use crate::measured::{Reader, selected, told, used};
 use crate::measured::{Source, settled};
+use crate::pages::Pages;
+use crate::written::{Written, without_rows, written};
 use parsec_output as output;
 
 /// Shows what groups of measurements say.
@@ -48,22 +50,16 @@ pub async fn run(config: ResultsConfig) -> anyhow::Result<ExitCode> {
     let shown = |whole: fn(&Groups) -> String, failures: fn(&Groups) -> String| {
         if config.failures { failures(&groups) } else { whole(&groups) }
     };
-    match config.format {
-        ResultsFormat::Text => output::line(&format!("{}\n\n{remark}", shown(Groups::text, failures::text)))?,
-        ResultsFormat::Markdown => {
-            output::line(&format!("{}\n\n{remark}", shown(Groups::markdown, failures::markdown)))?
-        }
-        ResultsFormat::Json => {
-            output::note(&remark);
-            let document = if config.failures { failures::document(&groups) } else { groups.document() };
-            output::line(&parsec_show::json(&document))?;
-        }
-        ResultsFormat::Csv => {
-            output::note(&remark);
-            output::table(&shown(Groups::csv, failures::csv))?;
-        }
-    }
-    Ok(ExitCode::SUCCESS)
+    written(
+        config.format,
+        &remark,
+        &Written {
+            text: &|| shown(Groups::text, failures::text),
+            markdown: &|| shown(Groups::markdown, failures::markdown),
+            csv: &|| shown(Groups::csv, failures::csv),
+            json: &|| if config.failures { failures::document(&groups) } else { groups.document() },
+        },
+    )
 }
 
 /// What became of the records of all selected publications.
@@ -72,20 +68,15 @@ pub(crate) async fn records(
     selection: &Selection,
     mut records: Records,
 ) -> anyhow::Result<Vec<RecordGroup>> {
-    let mut after = None;
-    loop {
-        let page = archive.publications(selection, after).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.id);
+    let mut pages = Pages::new(|after| archive.publications(selection, after), |row: &ArchivedPublication| row.id);
+    while let Some(page) = pages.next().await? {
         page.iter().for_each(|publication| records.add_publication(publication));
     }
-    let mut after = None;
-    loop {
-        let page = archive.checks(selection, after).await?;
-        let Some(last) = page.last() else { return Ok(records.finish()) };
-        after = Some(last.id);
+    let mut pages = Pages::new(|after| archive.checks(selection, after), |row: &ArchivedCheck| row.id);
+    while let Some(page) = pages.next().await? {
         page.iter().for_each(|check| records.add_check(check));
     }
+    Ok(records.finish())
 }
 
 /// Compares two groups of measurements.
@@ -114,15 +105,13 @@ pub async fn compare(config: CompareConfig) -> anyhow::Result<ExitCode> {
         percent(config.margin),
         parsec_show::words::percentage_points(config.success_margin.get())
     );
-    match config.format {
-        CompareFormat::Text => output::line(&format!("{}\n\n{remark}", pairs.text()))?,
-        CompareFormat::Markdown => output::line(&format!("{}\n\n{remark}", pairs.markdown()))?,
-        CompareFormat::Json => {
-            output::note(&remark);
-            output::line(&parsec_show::json(&pairs.document()))?;
-        }
-    }
-    Ok(ExitCode::SUCCESS)
+    let forms = Written {
+        text: &|| pairs.text(),
+        markdown: &|| pairs.markdown(),
+        csv: &String::new,
+        json: &|| pairs.document(),
+    };
+    written(without_rows(config.format), &remark, &forms)
 }
 
 async fn open(config: &CompareConfig, half: &Half) -> anyhow::Result<Reader> {

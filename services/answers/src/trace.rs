@@ -1,20 +1,19 @@
 //! `parsec trace`: shows, lists, compares and exports operations from the database.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use chrono::Utc;
 use parsec_measure::{StoredOperation, Trace, without_addresses};
 use parsec_settings::{Asked, OutputFormat, Side, TraceConfig, TraceExport};
 use parsec_show::{Look, perfetto, recorded, side_by_side};
 use parsec_store::{Listing, Order};
 
+use crate::kept::Place;
 use crate::reading::Kept;
 use crate::results::selected;
-use parsec_output::{self as output, Unwritten};
+use parsec_output as output;
 
 /// Does what was asked for.
 ///
@@ -64,16 +63,11 @@ async fn exported(
     export: TraceExport,
     operations: Vec<StoredOperation>,
 ) -> anyhow::Result<ExitCode> {
-    let path = config.output.as_deref();
-    let failed = || format!("cannot write {}", path.map(|path| path.display().to_string()).unwrap_or_default());
-    let mut out: Box<dyn Write> = match path {
-        Some(path) => Box::new(BufWriter::new(File::create(path).with_context(failed)?)),
-        None => Box::new(BufWriter::new(std::io::stdout())),
-    };
+    let mut place = config.output.as_deref().map(|path| Place::at(path, "--output")).transpose()?;
     let mut exported = 0;
-    let mut write = |text: &str| match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if path.is_none() => Err(Unwritten::from(error).into()),
-        written => written.with_context(failed),
+    let mut write = |text: &str| match &mut place {
+        Some(place) => place.add(text),
+        None => output::part(text).map_err(anyhow::Error::from),
     };
     if export == TraceExport::Perfetto {
         write(perfetto::BEGIN)?;
@@ -96,6 +90,9 @@ async fn exported(
     }
     if export == TraceExport::Perfetto {
         write(&format!("\n{}\n", perfetto::END))?;
+    }
+    if let Some(place) = place {
+        place.done()?;
     }
     let without = operations.len() - exported;
     let more = if without > 0 { format!(", {without} others have no trace") } else { String::new() };

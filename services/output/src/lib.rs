@@ -6,4 +6,4 @@
 pub mod log;
 mod result;
 
-pub use result::{Unwritten, help, line, look, note, note_now, table};
+pub use result::{Unwritten, help, line, look, note, note_now, part, table};

@@ -57,6 +57,14 @@ pub fn table(text: &str) -> Result<(), Unwritten> {
     help(text)
 }
 
+/// Writes a part of a document for programs, in which nothing but our own escaped text stands.
+///
+/// # Errors
+/// If stdout cannot be written to.
+pub fn part(text: &str) -> Result<(), Unwritten> {
+    help(text)
+}
+
 /// Prints a message that is not a result. If stderr cannot be written to, nobody is told.
 pub fn note(text: &str) {
     log::note(text);

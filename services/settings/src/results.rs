@@ -159,6 +159,12 @@ pub(crate) fn share_or_percent(text: &str) -> Reading<Share> {
     margin.ok_or_else(|| "expected a share from 0 to 1 or percent, such as 0.05 or 5%".to_owned())
 }
 
+/// A difference that can be seen.
+fn difference(text: &str) -> Reading<Share> {
+    let difference = share_or_percent(text).ok().filter(|share| share.get() > 0.0);
+    difference.ok_or_else(|| "expected a share above 0, such as 0.2 or 20%".to_owned())
+}
+
 settings! {
     /// Which measurements a question is about.
     SelectionConfig(from) = "Selection";
@@ -213,7 +219,7 @@ settings! {
     + database: DatabaseConfig, "Where the measurements are";
     + selection: SelectionConfig, "Which of them";
     by: Vec<Dimension> = ("plan.by", "by", "DIMENSIONS").default("fleet"), "What tells groups apart; publications and lookups always are";
-    to_see: Share = ("plan.to_see", "to-see", "SHARE").default("20%") by share_or_percent, "The difference of times that is to be seen";
+    to_see: Share = ("plan.to_see", "to-see", "SHARE").default("20%") by difference, "The difference of times that is to be seen";
     format: ResultsFormat = ("plan.format", "format", "FORMAT").default("text"), "How the result is written";
 }
 
@@ -233,6 +239,14 @@ mod tests {
     use super::*;
     use crate::programs::Command;
     use crate::tests::{file, run};
+
+    #[test]
+    fn no_difference_is_none_to_be_seen() {
+        assert_eq!(difference("20%").unwrap().get(), 0.2);
+        for text in ["0%", "0", "-5%", "200%", "some"] {
+            assert!(difference(text).unwrap_err().contains("a share above 0"), "{text}");
+        }
+    }
 
     #[test]
     fn a_side_says_what_tells_it_apart() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use comfy_table::Table;
 use parsec_measure::{ACTIVE_WITHIN, History, OutcomeClass, written_duration};
-use parsec_results::incidents::{FALSE_ALARMS, Incident, Incidents, Lost, Place, What};
+use parsec_results::incidents::{FALSE_ALARMS, Incident, Incidents, Lost, NotJudged, Place, What};
 use parsec_results::statistics::Quantile;
 use serde_json::{Value, json};
 
@@ -105,13 +105,17 @@ pub fn unread(history: &History) -> String {
 
 /// What was judged, and how often it would be wrong.
 pub fn judged(found: &Incidents) -> String {
-    let short = match found.too_short {
-        0 => String::new(),
-        count => format!("; {} too short for that", words::count(count, "series is", "series are")),
-    };
+    let NotJudged { too_short, too_many } = found.not_judged;
+    let left_out = [
+        (too_short, "too short for that"),
+        (too_many, "left out, because there are too many: --fleet and --region choose"),
+    ];
+    let left_out = left_out.into_iter().filter(|(count, _)| *count > 0);
+    let left_out = left_out.map(|(count, why)| format!("; {} {why}", words::count(count, "series is", "series are")));
     format!(
-        "Bursts and shifts: {} of attempts (fleet, region, kind) judged{short}. A quiet stretch of time shows one in at most {} of cases.",
+        "Bursts and shifts: {} of attempts (fleet, region, kind) judged{}. A quiet stretch of time shows one in at most {} of cases.",
         words::count(found.judged, "series", "series"),
+        left_out.collect::<String>(),
         words::percent(FALSE_ALARMS)
     )
 }
@@ -272,7 +276,7 @@ mod tests {
                 ids: vec![],
             },
         ];
-        Incidents { incidents, judged: 4, too_short: 1 }
+        Incidents { incidents, judged: 4, not_judged: NotJudged { too_short: 1, too_many: 0 } }
     }
 
     #[test]
@@ -288,9 +292,19 @@ mod tests {
   server silent: no heartbeat for more than 2m, and nobody marked it as offline
   in server abcdef";
         assert_eq!(text, expected);
-        let nothing = Incidents { incidents: vec![], judged: 0, too_short: 0 };
+        let nothing = Incidents { incidents: vec![], judged: 0, not_judged: NotJudged::default() };
         assert_eq!(super::text(&nothing), "nothing happened");
         assert!(judged(&found()).starts_with("Bursts and shifts: 4 series of attempts"), "{}", judged(&found()));
+    }
+
+    #[test]
+    fn series_that_were_not_judged_are_counted_with_the_reason() {
+        let said =
+            |too_short, too_many| judged(&Incidents { not_judged: NotJudged { too_short, too_many }, ..found() });
+        assert!(!said(0, 0).contains(';'), "{}", said(0, 0));
+        assert!(said(1, 0).contains("judged; 1 series is too short for that. A quiet"), "{}", said(1, 0));
+        let both = "judged; 3 series are too short for that; 2 series are left out, because there are too many: --fleet and --region choose. A";
+        assert!(said(3, 2).contains(both), "{}", said(3, 2));
     }
 
     #[test]

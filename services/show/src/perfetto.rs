@@ -19,10 +19,15 @@ pub const BEGIN: &str = r#"{"displayTimeUnit":"ms","traceEvents":["#;
 /// What stands after the last one.
 pub const END: &str = "]}";
 
-/// The track of the operation, and that of its critical path. Those of requests come after them.
-const OPERATION: usize = 0;
-const PATH: usize = 1;
-const FIRST_REQUEST: usize = 2;
+/// The track of the operation, and that of its critical path. Those of requests come after them. No track is 0, which readers take for the
+/// idle thread of a system, or for none.
+const OPERATION: usize = 1;
+const PATH: usize = 2;
+const FIRST_REQUEST: usize = 3;
+
+/// The category of what was measured, and the one that the format has for names of tracks. Some readers cannot do without.
+const CATEGORY: &str = "parsec";
+const NAMES: &str = "__metadata";
 
 /// The events of the `number`-th operation, from 1. None if it has no trace.
 pub fn events(number: usize, operation: &StoredOperation) -> Vec<Value> {
@@ -72,12 +77,14 @@ struct Process {
 
 impl Process {
     fn named(self, what: &str, track: usize, name: &str) -> Value {
-        json!({ "ph": "M", "name": what, "pid": self.number, "tid": track, "args": { "name": name } })
+        json!({ "ph": "M", "cat": NAMES, "name": what, "pid": self.number, "tid": track, "ts": 0, "args": { "name": name } })
     }
 
     fn slice(self, track: usize, name: &str, span: Span, told: Value) -> Value {
         let (from, length) = (micros(span.from), micros(span.length()));
-        json!({ "ph": "X", "name": name, "pid": self.number, "tid": track, "ts": from, "dur": length, "args": told })
+        json!({
+            "ph": "X", "cat": CATEGORY, "name": name, "pid": self.number, "tid": track, "ts": from, "dur": length, "args": told,
+        })
     }
 
     fn request(self, track: usize, index: usize, request: &TracedRequest, trace: &Trace) -> Vec<Value> {
@@ -105,7 +112,9 @@ impl Process {
         let some = phases(request, to).into_iter().filter(|(_, span)| span.length() > Duration::ZERO);
         events.extend(some.map(|(phase, span)| self.slice(track, phase_name(phase), span, json!({}))));
         events.extend(confirmed.map(|at| {
-            json!({ "ph": "i", "s": "t", "name": "confirmed", "pid": self.number, "tid": track, "ts": micros(at) })
+            json!({
+                "ph": "i", "s": "t", "cat": CATEGORY, "name": "confirmed", "pid": self.number, "tid": track, "ts": micros(at),
+            })
         }));
         events
     }
@@ -144,7 +153,11 @@ mod tests {
             TracedRequest { connected: at(400), written: at(400), confirmed: at(700), ..put("peer-bbbbbb", 400, 500) };
         let pending = ending(RequestEnd::Pending, TracedRequest { ended: None, ..put("peer-cccccc", 400, 0) });
         let events = events(3, &recorded(trace(500, vec![cold, stored, pending])));
-        assert!(events.iter().all(|event| event["pid"] == 3), "{events:#?}");
+        assert!(events.iter().all(|event| event["pid"] == 3 && event["tid"].as_u64() > Some(0)), "{events:#?}");
+        // What the format says of every event; a reader that we did not write cannot do without.
+        for field in ["ph", "cat", "name", "ts"] {
+            assert!(events.iter().all(|event| !event[field].is_null()), "{field}: {events:#?}");
+        }
         let on = |track: usize, sort: &str| -> Vec<_> {
             let of = |event: &&Value| event["tid"] == track && event["ph"] == sort;
             let told = |event: &Value| {

@@ -43,12 +43,12 @@ impl Plans {
 
     /// For people, on a terminal.
     pub fn text(&self) -> String {
-        format!("{}\n\n{}", table::plain(self.table()), self.remark())
+        table::plain(self.table())
     }
 
     /// For issue trackers.
     pub fn markdown(&self) -> String {
-        format!("{}\n\n{}", table::markdown(self.table()), self.remark())
+        table::markdown(self.table())
     }
 
     /// For spreadsheets.

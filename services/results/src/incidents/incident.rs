@@ -9,7 +9,7 @@ use parsec_measure::{AttemptId, NotedAttempt, OperationKind, OutcomeClass, Round
 use crate::statistics::Quantile;
 
 /// How many attempts are named of an incident: enough to see a pattern, few enough for a line.
-const MAX_IDS: usize = 3;
+pub(super) const MAX_IDS: usize = 3;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +24,15 @@ pub struct Incident {
     pub place: Place,
     /// Attempts to look at, at most three.
     pub ids: Vec<AttemptId>,
+}
+
+/// Series of attempts that were not judged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NotJudged {
+    /// Too few rounds were measured for anything to stand out.
+    pub too_short: usize,
+    /// There were so many that not all of them are judged.
+    pub too_many: usize,
 }
 
 /// Where something happened; what is not said is all of it.

@@ -15,7 +15,7 @@ mod shift;
 mod writing;
 
 pub use chance::FALSE_ALARMS;
-pub use incident::{Incident, Lost, Place, What};
+pub use incident::{Incident, Lost, NotJudged, Place, What};
 
 use chrono::{DateTime, Utc};
 use parsec_measure::History;
@@ -30,8 +30,8 @@ pub struct Incidents {
     pub incidents: Vec<Incident>,
     /// How many series (a kind of operation in a region of a fleet) were long enough to be judged.
     pub judged: usize,
-    /// How many were not.
-    pub too_short: usize,
+    /// How many were not, and why.
+    pub not_judged: NotJudged,
 }
 
 /// Finds what happened up to `end`. The same history gives the same answer, to the last digit.
@@ -40,7 +40,7 @@ pub fn find(history: &History, end: DateTime<Utc>) -> Incidents {
     let mut incidents = rounds::find(&history.rounds, &by_round, end);
     incidents.extend(writing::find(history));
     incidents.extend(servers::find(history, end));
-    let (series, too_short) = Series::of(history);
+    let (series, not_judged) = Series::of(history);
     let level = chance::level(2 * series.len());
     for series in &series {
         let bursts = burst::find(series, level);
@@ -48,5 +48,5 @@ pub fn find(history: &History, end: DateTime<Utc>) -> Incidents {
         incidents.extend(bursts.into_iter().map(|burst| burst.incident));
     }
     incidents.sort_by(|a, b| (a.from, a.what.as_str(), &a.place).cmp(&(b.from, b.what.as_str(), &b.place)));
-    Incidents { incidents, judged: series.len(), too_short }
+    Incidents { incidents, judged: series.len(), not_judged }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use parsec_measure::{History, NodeId, NotedAttempt};
 
-use super::incident::Place;
+use super::incident::{NotJudged, Place};
 use crate::groups::round_number;
 use crate::statistics::{Observation, Reading, Sample, reading};
 
@@ -33,8 +33,8 @@ pub(super) struct Played<'a> {
 }
 
 impl<'a> Series<'a> {
-    /// Those that are long enough, and how many are not.
-    pub(super) fn of(history: &'a History) -> (Vec<Self>, usize) {
+    /// Those that are judged, and how many are not.
+    pub(super) fn of(history: &'a History) -> (Vec<Self>, NotJudged) {
         let servers: HashMap<NodeId, _> = history.servers.iter().map(|server| (server.id, server)).collect();
         let mut all: BTreeMap<Place, BTreeMap<_, Played<'a>>> = BTreeMap::new();
         for noted in &history.attempts {
@@ -65,12 +65,12 @@ impl<'a> Series<'a> {
                 Self { place, rounds }
             })
             .collect();
-        if long.len() > MAX_SERIES {
+        let not_judged = NotJudged { too_short: found - long.len(), too_many: long.len().saturating_sub(MAX_SERIES) };
+        if not_judged.too_many > 0 {
             long.sort_by_key(|series| std::cmp::Reverse(series.rounds.len()));
             long.truncate(MAX_SERIES);
         }
-        let too_short = found - long.len();
-        (long, too_short)
+        (long, not_judged)
     }
 }
 
@@ -101,8 +101,56 @@ pub(super) fn blocks(rounds: usize, most: usize) -> Vec<std::ops::Range<usize>> 
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use parsec_measure::{ArchivedOperation, AttemptId, OperationKind, OutcomeClass, RoundId, ServerLife};
     use proptest::prelude::*;
+    use uuid::Uuid;
+
+    /// So many rounds of as many servers, each in a region of its own.
+    fn history(servers: i32, rounds: u128) -> History {
+        let attempt = |node: i32, round: u128| {
+            let started = DateTime::from_timestamp(1_790_000_000 + 60 * round as i64, 0).unwrap();
+            let operation = ArchivedOperation {
+                id: AttemptId(Uuid::from_u128(round << 64 | u128::from(node.unsigned_abs()))),
+                round: RoundId(Uuid::from_u128(round << 64)),
+                node: NodeId(node),
+                kind: OperationKind::Provide,
+                probe: 0,
+                class: OutcomeClass::Ok,
+                started,
+                duration: Duration::from_secs(1),
+                from_own_records: false,
+            };
+            NotedAttempt { operation, ended: started, written: started }
+        };
+        let server = |id: i32| ServerLife {
+            id: NodeId(id),
+            fleet: "default".to_owned(),
+            region: format!("region-{id}"),
+            peer_id: format!("12D3KooW{id}"),
+            created: DateTime::UNIX_EPOCH,
+            last_heartbeat: None,
+            offline_since: None,
+        };
+        let attempts = (0..rounds).flat_map(|round| (0..servers).map(move |node| attempt(node, round)));
+        History { attempts: attempts.collect(), servers: (0..servers).map(server).collect(), ..History::default() }
+    }
+
+    #[test]
+    fn what_is_too_short_is_told_from_what_is_too_much() {
+        let most = MAX_SERIES as i32;
+        for (servers, rounds, judged, expected) in [
+            (3, MIN_ROUNDS, 3, NotJudged::default()),
+            (3, MIN_ROUNDS - 1, 0, NotJudged { too_short: 3, too_many: 0 }),
+            (most + 2, MIN_ROUNDS, MAX_SERIES, NotJudged { too_short: 0, too_many: 2 }),
+        ] {
+            let history = history(servers, rounds as u128);
+            let (series, not_judged) = Series::of(&history);
+            assert_eq!((series.len(), not_judged), (judged, expected), "{servers} series of {rounds} rounds");
+        }
+    }
 
     proptest! {
         #[test]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use parsec_measure::{AttemptId, History, NotedAttempt, OutcomeClass};
 
-use super::incident::{Incident, Place, What, examples};
+use super::incident::{Incident, MAX_IDS, Place, What, examples};
 
 /// How long a row may wait without anything being wrong. It is written a tenth of a second after its result, and again after at most five
 /// seconds if that fails.
@@ -51,7 +51,7 @@ fn outage(rows: &[&NotedAttempt]) -> Option<Incident> {
         from: rows.iter().map(|noted| noted.ended).min()?,
         to: rows.iter().map(|noted| noted.written).min(),
         place: Place::default(),
-        ids: by_wait.iter().take(3).map(|noted| noted.operation.id).collect::<Vec<AttemptId>>(),
+        ids: by_wait.iter().take(MAX_IDS).map(|noted| noted.operation.id).collect::<Vec<AttemptId>>(),
     })
 }
 
