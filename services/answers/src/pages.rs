@@ -44,12 +44,11 @@ mod tests {
             let first = after.map_or(0, |after| after + 1);
             async move { Ok::<_, ()>((first..7.min(first + 3)).collect::<Vec<u32>>()) }
         };
-        let mut pages = Pages::new(read, |row: &u32| *row);
         let mut rows = Vec::new();
+        let mut pages = Pages::new(read, |row: &u32| *row);
         while let Some(page) = pages.next().await.unwrap() {
             rows.extend(page);
         }
-        drop(pages);
         assert_eq!(rows, [0, 1, 2, 3, 4, 5, 6]);
         assert_eq!(asked, [None, Some(2), Some(5), Some(6)]);
     }

@@ -2,8 +2,6 @@
 //!
 //! Every figure here is printed (`cargo test -p parsec-results --test limits -- --nocapture`) and stands in `docs/methods.md`.
 
-#![expect(clippy::print_stdout, reason = "it reports figures")]
-
 mod world;
 
 use parsec_results::check::{Asked, Judged, Judgement, Subject, Threshold, judge};
@@ -50,9 +48,9 @@ fn what_is_far_beyond_its_limit_is_found_among_ten() {
     for (name, world) in [("provides", PROVIDES), ("lookups", LOOKUPS)] {
         let mut found = 0;
         for seed in 0..100 {
-            found += crossed(&checked(world, 2.0, &mut rand::SeedableRng::seed_from_u64(seed)));
+            found += crossed(&checked(world, 4.0, &mut rand::SeedableRng::seed_from_u64(seed)));
         }
-        println!("{name}: {:.1} % of limits at half of the truth are crossed", found as f64 / FLEETS as f64 / 2.0);
+        println!("{name}: {:.1} % of limits at a quarter of the truth are crossed", found as f64 / FLEETS as f64 / 2.0);
         assert!(found >= 80 * FLEETS * 2, "{found}");
     }
 }

@@ -2,8 +2,6 @@
 //!
 //! Every figure here is printed (`cargo test -p parsec-results --test validation -- --nocapture`) and stands in `docs/methods.md`.
 
-#![expect(clippy::print_stdout, reason = "it reports figures")]
-
 mod world;
 
 use std::time::Duration;

@@ -131,7 +131,7 @@ mod tests {
         let rows: Vec<_> = markdown.lines().map(|line| line.split('|').map(str::trim).collect::<Vec<_>>()).collect();
         assert_eq!(rows[0][1..6], ["fleet", "kind", "rounds so far", "for p50", "for p90"]);
         assert_eq!(rows[3][1..6], ["optprov", "provide", "5", "–", "–"]);
-        assert!(markdown.contains("a difference of 20 %"), "{markdown}");
+        assert!(plans(0.2).remark().contains("a difference of 20 %"), "{}", plans(0.2).remark());
         assert_eq!(plans(0.2).csv().lines().count(), 3);
     }
 }

@@ -12,35 +12,37 @@ use rand_pcg::Pcg64Mcg;
 
 /// A world in which the truth is known.
 #[derive(Clone, Copy)]
-pub struct World {
+pub(crate) struct World {
     /// How many rounds.
-    pub rounds: usize,
+    pub(crate) rounds: usize,
     /// How many attempts in each.
-    pub per_round: usize,
+    pub(crate) per_round: usize,
     /// The median of those that do not fail, in seconds.
-    pub median: f64,
+    pub(crate) median: f64,
     /// The standard deviation of the logarithm.
-    pub spread: f64,
+    pub(crate) spread: f64,
     /// What part of its variance a round's attempts share.
-    pub shared: f64,
+    pub(crate) shared: f64,
     /// What part of all attempts fails.
-    pub failures: f64,
+    pub(crate) failures: f64,
 }
 
 /// Publications.
-pub const PROVIDES: World = World { rounds: 200, per_round: 1, median: 8.0, spread: 0.8, shared: 0.0, failures: 0.05 };
+pub(crate) const PROVIDES: World =
+    World { rounds: 200, per_round: 1, median: 8.0, spread: 0.8, shared: 0.0, failures: 0.05 };
 /// Lookups.
-pub const LOOKUPS: World = World { rounds: 80, per_round: 6, median: 0.6, spread: 0.7, shared: 0.3, failures: 0.1 };
+pub(crate) const LOOKUPS: World =
+    World { rounds: 80, per_round: 6, median: 0.6, spread: 0.7, shared: 0.3, failures: 0.1 };
 
 /// A standard normal variable.
-pub fn normal(rng: &mut Pcg64Mcg) -> f64 {
+pub(crate) fn normal(rng: &mut Pcg64Mcg) -> f64 {
     let (radius, angle): (f64, f64) = (rng.random_range(f64::MIN_POSITIVE..1.0), rng.random());
     (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
 }
 
 impl World {
     /// One measurement of it, in rounds from `first` on.
-    pub fn measure(self, rng: &mut Pcg64Mcg, first: u64) -> Sample {
+    pub(crate) fn measure(self, rng: &mut Pcg64Mcg, first: u64) -> Sample {
         let mut observations = Vec::with_capacity(self.rounds * self.per_round);
         for round in 0..self.rounds as u64 {
             let (common, bad) = (normal(rng), normal(rng));
@@ -64,13 +66,13 @@ impl World {
     }
 
     /// The true quantile of all attempts, in seconds.
-    pub fn quantile(self, q: f64) -> f64 {
+    pub(crate) fn quantile(self, q: f64) -> f64 {
         self.median * (self.spread * threshold(q / (1.0 - self.failures))).exp()
     }
 }
 
 /// The value that a standard normal variable falls below with probability `p`.
-pub fn threshold(p: f64) -> f64 {
+pub(crate) fn threshold(p: f64) -> f64 {
     let (mut low, mut high) = (-8.0, 8.0);
     for _ in 0..80 {
         let middle = f64::midpoint(low, high);
@@ -84,7 +86,7 @@ pub fn threshold(p: f64) -> f64 {
 }
 
 /// How often `is_so` holds, in percent, over `times` measurements with generators of their own.
-pub fn rate(what: &str, times: usize, mut is_so: impl FnMut(&mut Pcg64Mcg) -> bool) -> f64 {
+pub(crate) fn rate(what: &str, times: usize, mut is_so: impl FnMut(&mut Pcg64Mcg) -> bool) -> f64 {
     let so = (0..times).filter(|seed| is_so(&mut Pcg64Mcg::seed_from_u64(*seed as u64))).count();
     let rate = 100.0 * so as f64 / times as f64;
     println!("{what}: {rate:.1} % of {times}");
