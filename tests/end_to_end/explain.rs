@@ -259,7 +259,11 @@ async fn a_question_about_traces_that_has_no_answer_is_one_sentence() {
         (vec!["trace", "diff", "abcdef01"], 2, "expected the ids of two operations after `diff`"),
         (vec!["trace", "abcdef01", "abcdef02"], 2, "expected the id of one operation, or `diff` and two"),
         (vec!["trace", "--output", "x.json"], 1, "--output FILE is for an export"),
-        (vec!["trace", "--export", "jsonl", "--output", "/nowhere/x.jsonl"], 1, "--output /nowhere/x.jsonl: cannot be written"),
+        (
+            vec!["trace", "--export", "jsonl", "--output", "/nowhere/x.jsonl"],
+            1,
+            "--output /nowhere/x.jsonl: cannot be written",
+        ),
         (vec!["trace", "--slowest", "1001"], 2, "from 1 to 1000"),
     ] {
         let ended = ask(&stage, &file.url(), &words).await;

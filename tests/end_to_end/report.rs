@@ -1,11 +1,18 @@
 //! The report on a period, made by the real binary and opened in a real browser.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use chrono::TimeDelta;
+use parsec_measure::{OperationKind, OutcomeClass};
+use parsec_store::{NewNode, Row};
+use serde_json::json;
+
 use crate::explain::fill;
 use crate::process::{Ended, Process, ask};
+use crate::recorded::{self, beginning, identity, measured, node};
 use crate::results::database;
 use crate::stage::Stage;
 
@@ -38,6 +45,60 @@ async fn a_report_has_verdicts_figures_charts_failures_and_caveats_in_one_file()
     assert!(html.matches("<svg").count() > 10 && !html.contains("NaN"));
     let left: Vec<_> = std::fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(".part")), "{left:?}");
+}
+
+/// A fleet of one server, that a newer version took the place of at noon of the second day; its loop of rounds goes on.
+async fn released(url: &str) {
+    let store = parsec_store::connect(&url.parse().unwrap()).await.unwrap();
+    let (fleet, region) = ("canary", "eu-central-1");
+    let fleets = fleet.parse().unwrap();
+    let said = json!({ "interval": "1h", "probes": "1" });
+    let scheduler = store.register_scheduler(&fleets, said, beginning()).await.unwrap();
+    let mut servers = Vec::new();
+    for (version, hours, cmd) in
+        [("0.1.0", 0, "parsec server dht --alpha 3"), ("0.2.0", 36, "parsec server dht --peer-port 4002")]
+    {
+        let row = NewNode {
+            dependencies: json!({ "package": "parsec", "version": version, "crates": { "libp2p": "0.57.1" } }),
+            created_at: beginning() + TimeDelta::hours(hours),
+            cmd: cmd.to_owned(),
+            ..node(fleet, region)
+        };
+        servers.push(store.register_node(row).await.unwrap());
+    }
+    for hour in 0..48 {
+        let at = beginning() + TimeDelta::hours(hour);
+        let server = servers[usize::from(hour >= 36)];
+        let round = recorded::round(identity(at, 77), scheduler, fleet, server, at);
+        let result = measured(OutcomeClass::Ok, Duration::from_millis(900));
+        let attempt = recorded::attempt(identity(at, 78), &round, server, OperationKind::Provide, result);
+        store.record(&[Row::Round(round), Row::Attempt(attempt)]).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_says_with_which_versions_and_configuration_and_when_they_changed() {
+    let stage = Stage::begin();
+    let (postgres, file) = (parsec_test_support::database().await, parsec_test_support::sqlite_file());
+    for url in [postgres.url(), &file.url()] {
+        database(url).await;
+        released(url).await;
+        let ended = report(&stage, url, &[&PERIOD[..], &["--format", "markdown"]].concat()).await;
+        let text = ended.out.join("\n");
+        for part in [
+            "|  | servers of canary | servers of default | servers of optprov | scheduler of canary |",
+            "\n| how many | 2 | 2 | 2 | 1 |",
+            "\n| version | 0.1.0, 0.2.0 | 0.1.0 | 0.1.0 | – |",
+            "\n| strategy | – | classic | optprov | – |",
+            "\n| interval | – | – | – | 1h |",
+            "\n- At 2026-09-23 02:13 UTC, servers of canary in eu-central-1: --alpha is no longer said (it was 3); version is 0.2.0 (it was 0.1.0).",
+        ] {
+            assert!(text.contains(part), "no `{part}` in\n{text}");
+        }
+        let quiet = ["--fleet", "default", "--format", "markdown"];
+        let ended = report(&stage, url, &[&PERIOD[..], &quiet].concat()).await;
+        assert!(ended.out.iter().any(|line| line.starts_with("Nothing of this changed")), "{:?}", ended.out);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

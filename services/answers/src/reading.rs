@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use parsec_measure::{
-    ArchivedNode, ArchivedOperation, AttemptId, IdPart, NodeId, SampledOperation, StoredOperation, Trace,
-};
+use parsec_measure::{ArchivedNode, AttemptId, IdPart, NodeId, SampledOperation, StoredOperation, Trace};
 use parsec_results::Spending;
 use parsec_settings::DatabaseConfig;
 use parsec_store::{MAX_MEANT, Selection, StoreConfig, Traces};
@@ -56,10 +54,10 @@ impl Kept {
         &self,
         selection: &Selection,
         mut spending: Spending,
-        mut each: impl FnMut(&ArchivedOperation),
+        mut each: impl FnMut(&SampledOperation),
     ) -> anyhow::Result<Spending> {
         let count = |sampled: &SampledOperation, trace: Option<Option<Trace>>| {
-            each(&sampled.operation);
+            each(sampled);
             spending.count(sampled);
             if let Some(trace) = trace {
                 spending.add(sampled, trace.as_ref());

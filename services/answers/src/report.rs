@@ -3,18 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use chrono::{DateTime, TimeDelta, Utc};
-use parsec_measure::{ArchivedNode, ArchivedOperation, NodeId, OperationKind, StoredOperation};
+use parsec_measure::{ArchivedNode, NodeId, OperationKind, SampledOperation, StoredOperation};
 use parsec_results::statistics::Comparison;
-use parsec_results::{Dimension, Group, Grouping, Records, Spending};
+use parsec_results::{Dimension, Group, Grouping, MeasuredWith, Records, Spending, Uses};
 use parsec_settings::{ReportConfig, ReportFormat, Side};
 use parsec_show::chart::Times;
 use parsec_show::compared::{Pairs, Question, pairs};
 use parsec_show::report::{Measurements, report};
 use parsec_show::spent::not_asked;
 use parsec_show::words;
-use parsec_store::{Listing, Order, Selection};
+use parsec_store::{Listing, Order, Selection, StoreConfig};
 
 use crate::incidents;
 use crate::kept::Place;
@@ -67,10 +67,12 @@ async fn measurements(
     let by = [&[Dimension::Fleet][..], &[Dimension::Fleet, Dimension::Region], &[Dimension::Fleet, Dimension::Day]];
     let mut groupings = by.map(|by| Grouping::new(by.to_vec(), reader.nodes.clone()));
     let mut measured = BTreeSet::new();
+    let mut uses = Uses::default();
     let spending = Spending::new(vec![Dimension::Fleet], reader.nodes.clone());
-    let each = |operation: &ArchivedOperation| {
-        measured.insert(operation.node);
-        groupings.iter_mut().for_each(|grouping| grouping.add(operation));
+    let each = |sampled: &SampledOperation| {
+        measured.insert(sampled.operation.node);
+        uses.add(sampled);
+        groupings.iter_mut().for_each(|grouping| grouping.add(&sampled.operation));
     };
     let spending = kept.spent(&selection, spending, each).await?;
     let [(by_fleet, looked), (by_region, _), (by_day, _)] = groupings.map(Grouping::finish);
@@ -78,9 +80,14 @@ async fn measurements(
     if by_fleet.is_empty() {
         bail!("no measurement is recorded: {used}");
     }
-    let period_before = Selection { since: Some(since - (until - since)), until: Some(since), ..selection.clone() };
+    let compared_since = since - (until - since);
+    let period_before = Selection { since: Some(compared_since), until: Some(since), ..selection.clone() };
     let mut grouping = Grouping::new(vec![Dimension::Fleet], reader.nodes.clone());
-    reader.each(&period_before, |operation| grouping.add(operation)).await?;
+    let each = |sampled: &SampledOperation| {
+        uses.add(sampled);
+        grouping.add(&sampled.operation);
+    };
+    kept.operations(&period_before, each).await?;
     let (before, _) = grouping.finish();
     let how = Comparison { margin: config.margin.get(), ..Comparison::default() };
     let (fleets, before) = compared(&by_fleet, &before, how);
@@ -96,6 +103,7 @@ async fn measurements(
         version: version.to_owned(),
         used: vec![format!("{}: {used}.", config.database.target()?)],
         servers: servers(&measured, &reader.nodes),
+        with: with(&kept.target, &uses, since, compared_since).await?,
         spent_without: not_asked(spending.not_asked(), spending.unread()),
         spent: spending.finish(),
         slowest: slowest(kept, &selection).await?,
@@ -110,6 +118,20 @@ async fn measurements(
         margins: (how.margin, how.success_margin),
         times: if config.log_axis { Times::ByDecades } else { Times::FromZero },
     })
+}
+
+/// With which versions and configuration it was measured, and what changed since what it is compared with began.
+async fn with(
+    target: &StoreConfig,
+    uses: &Uses,
+    since: DateTime<Utc>,
+    compared_since: DateTime<Utc>,
+) -> anyhow::Result<MeasuredWith> {
+    let named = || format!("database {target}");
+    let setups = parsec_store::open_setups(target).await.with_context(named)?;
+    let servers = setups.servers(&uses.servers()).await.with_context(named)?;
+    let schedulers = setups.schedulers(&uses.schedulers()).await.with_context(named)?;
+    Ok(uses.with(&servers, &schedulers, since, compared_since))
 }
 
 /// The slowest operations of each kind with their traces.

@@ -12,7 +12,7 @@ use parsec_actors::scheduling::traces::Traces;
 use parsec_actors::supervision::stop::{StopStep, StopTimes, stop_in_order};
 use parsec_actors::supervision::supervise::{Child, RestartPolicy};
 use parsec_api::client::ServerApi;
-use parsec_measure::{FleetGroup, Share};
+use parsec_measure::{FleetGroup, Share, written_duration};
 use parsec_store::Store;
 use tokio::time::Instant;
 
@@ -75,12 +75,18 @@ pub(crate) fn start(process: &Process, setup: SchedulerSetup) -> RunningSchedule
         probes,
         traces: Arc::new(Traces::new(trace_sample, seed)),
     };
+    // What decides what is asked for, so that a report can say it, and when it changed.
+    let dependencies = provenance::dependencies(&[
+        ("interval", &written_duration(interval)),
+        ("probes", &probes.to_string()),
+        ("trace_sample", &trace_sample.get().to_string()),
+    ]);
     let fleet = |(index, group)| FleetConfig {
         group,
         interval,
         jitter,
         round_limit,
-        dependencies: provenance::dependencies(&[]),
+        dependencies: dependencies.clone(),
         // Two loops must not publish the same content.
         seed: seed.map(|seed| seed.wrapping_add(index)),
         tools: tools.clone(),

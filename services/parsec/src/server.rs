@@ -18,7 +18,7 @@ use parsec_actors::supervision::stop::{StopStep, StopTimes, stop_in_order};
 use parsec_actors::supervision::supervise::Child;
 use parsec_api::token::CurrentToken;
 use parsec_dht::{Dht, Node, NodeConfig};
-use parsec_measure::{Fleet, Share};
+use parsec_measure::{Fleet, Share, written_duration};
 use parsec_store::{NewNode, ServerPort, Store};
 use rustls::ServerConfig;
 use tokio::time::Instant;
@@ -83,6 +83,8 @@ pub(crate) async fn start(process: &Process, setup: ServerSetup) -> anyhow::Resu
             // How many connections a node keeps open affects what it measures, so that is recorded, too.
             ("connections", &config.warmth.to_string()),
             ("network", &config.protocols.join(" ")),
+            ("alpha", &config.alpha.to_string()),
+            ("operation_timeout", &written_duration(config.operation_timeout)),
         ]),
         ip_address: ip,
         server_port: ServerPort::try_from(http_port).context("HTTP port")?,

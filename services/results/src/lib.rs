@@ -10,6 +10,7 @@
 //! - [`check`]: limits that measurements must keep
 //! - [`Grouping`]: operations by what they have in common; [`Records`]: what became of their records
 //! - [`Sampling`]: which operations the traces that were kept stand for
+//! - [`Uses`]: with which versions and configuration, and when these changed
 //! - [`Spending`]: what the time of many operations went to; [`Costs`]: which peers it went to
 //! - [`incidents`]: what happened in a stretch of time: outages, losses, bursts of failures, shifts of p90
 //! - [`statistics`]: what many attempts say together, and how sure that is
@@ -27,6 +28,7 @@ mod portions;
 mod records;
 pub mod run;
 mod sampling;
+mod setups;
 mod spending;
 pub mod statistics;
 #[cfg(any(test, feature = "testing"))]
@@ -40,4 +42,5 @@ pub use phases::{Phase, Span};
 pub use portions::{Portion, portions};
 pub use records::{GivenMeans, Mean, RecordGroup, Records, Verified};
 pub use sampling::{Layer, NotAsked, Sampling, StandsFor, Unrepresented};
+pub use setups::{Change, Changed, Configured, MeasuredWith, Uses, Whose};
 pub use spending::{Estimate, Named, Spending, Spent};

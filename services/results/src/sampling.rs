@@ -3,8 +3,8 @@
 //! A scheduler keeps the traces of all failures and of the slowest, and draws some of the others: whoever adds traces up as they are
 //! describes failures. Here each trace counts for as many operations as it stands for (W. G. Cochran, "Sampling Techniques", 1977, chapter 5A: a
 //! sample that is stratified after it was drawn). The strata are those in which all traces are kept with the same chance: failures, the slowest, and
-//! the others, of each loop of rounds apart, which keeps the same share from its start to its end. That share is not recorded. It
-//! need not be: how many operations there are of a stratum and of how many the trace is at hand is known, and says more, because it is what
+//! the others, of each loop of rounds apart, which keeps the same share from its start to its end. Which share that was
+//! need not be known: how many operations there are of a stratum and of how many the trace is at hand is known, and says more, because it is what
 //! came of the draw.
 
 use std::collections::BTreeMap;

@@ -9,6 +9,7 @@ mod diagnosis;
 mod glance;
 mod history;
 mod prune;
+mod setups;
 mod traced;
 
 use std::panic::resume_unwind;
@@ -41,6 +42,7 @@ use crate::prune::PruneQueries;
 use crate::queries::Queries;
 use crate::reason::Reasons;
 use crate::records::RecordQueries;
+use crate::setups::SetupQueries;
 use crate::traced::TraceQueries;
 use crate::{ClaimChecks, Migrated, NewNode, OtherScheduler, Roster, Row, Store, StoreError};
 
@@ -64,6 +66,7 @@ pub(crate) trait Backend: Send + Sync + 'static {
         + TraceQueries
         + HistoryQueries
         + GlanceQueries
+        + SetupQueries
         + DiagnosisQueries
         + Reasons;
 

@@ -13,6 +13,7 @@
 //! - [`Pruning`]: what deletes old measurements
 //! - [`Chronicle`]: what happened in a stretch of time, from such a database
 //! - [`Glance`]: what a page shows at a glance, besides all that can be read
+//! - [`Setups`]: with which versions and configuration processes were started, likewise
 //! - [`Diagnosis`]: what is to be known of a database before programs use it
 //! - [`DryRun`]: what stands for the database where nothing may be written
 //! - [`StoreError`]: what can go wrong, told apart by what the caller should do
@@ -53,6 +54,7 @@ mod refused;
 mod roster;
 mod selection;
 mod session;
+mod setups;
 mod spool;
 mod sqlite;
 mod store;
@@ -76,6 +78,7 @@ pub use prune::{LastRow, OldBatch, OldRows, PrunedTable, Pruning};
 pub use refused::{Refused, write};
 pub use roster::{HEARD_WITHIN, MAX_ROSTER, OtherScheduler, Roster, UnusableNode};
 pub use selection::Selection;
+pub use setups::Setups;
 pub use spool::{
     Adopted, Confirmed, Damage, LateSpool, Mark, Oldest, Recovered, ReplayError, Replayed, SlotReport, Spool,
     SpoolDepth, SpoolError, SpoolLimits, SpoolState, Spooling, inspect, replay,
@@ -104,7 +107,7 @@ pub async fn connect(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError>
 }
 
 /// All that only reads, and what deletes if the database lets it.
-trait Opened: Glance + Pruning + Diagnosed {}
+trait Opened: Glance + Setups + Pruning + Diagnosed {}
 
 impl<B: Backend> Opened for Detached<B> {}
 
@@ -137,6 +140,14 @@ pub async fn open_traces(config: &StoreConfig) -> Result<Arc<dyn Traces>, StoreE
 /// # Errors
 /// As for [`connect`].
 pub async fn open_chronicle(config: &StoreConfig) -> Result<Arc<dyn Chronicle>, StoreError> {
+    Ok(open(config).await?)
+}
+
+/// Opens the database to read what processes said of themselves, as [`open_archive`] does.
+///
+/// # Errors
+/// As for [`connect`].
+pub async fn open_setups(config: &StoreConfig) -> Result<Arc<dyn Setups>, StoreError> {
     Ok(open(config).await?)
 }
 

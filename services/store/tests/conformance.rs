@@ -47,6 +47,7 @@ promises! {
         what_was_measured_is_read_back_in_the_order_of_time,
         what_was_measured_is_selected_by_time_fleet_and_region,
         a_server_is_named_as_far_as_it_says_what_it_is,
+        what_processes_said_when_they_started_is_read_of_those_that_are_asked_about,
         the_version_of_the_tables_is_read_where_it_may_be,
         rounds_are_counted_by_what_became_of_them,
         whoever_may_only_read_reads_everything,

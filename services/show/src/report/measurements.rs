@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use parsec_measure::{ArchivedRounds, StoredOperation};
 use parsec_results::incidents::Incidents;
-use parsec_results::{self as results, Group, RecordGroup, Spent};
+use parsec_results::{self as results, Group, MeasuredWith, RecordGroup, Spent};
 
 use crate::chart::Times;
 use crate::compared::Pairs;
@@ -25,6 +25,8 @@ pub struct Measurements {
     pub used: Vec<String>,
     /// How many servers each fleet had in each region, among those that measured.
     pub servers: BTreeMap<(String, String), usize>,
+    /// With which versions and configuration, and what changed.
+    pub with: MeasuredWith,
     /// Groups by fleet.
     pub by_fleet: Vec<Group>,
     /// By fleet and region.

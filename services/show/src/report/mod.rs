@@ -13,6 +13,7 @@ mod sections;
 #[cfg(test)]
 mod tests;
 mod tiles;
+mod with;
 
 pub(crate) use html::{PAGE, part};
 pub use measurements::Measurements;

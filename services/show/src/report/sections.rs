@@ -9,7 +9,7 @@ use parsec_results::statistics::{QUANTILES, Verdict};
 use serde_json::{Value, json};
 
 use super::tiles::tiles;
-use super::{Measurements, Part, Report, Section, operations};
+use super::{Measurements, Part, Report, Section, operations, with};
 use crate::chart::{self, Cell, Data, Named, Period};
 use crate::compared::{Pairs, change};
 use crate::words;
@@ -58,11 +58,9 @@ fn what(all: &Measurements) -> Section {
     let servers = Data { heads, rows: regions.into_iter().map(row).collect() };
     let text = "Each round one server publishes fresh random content, and the other servers of the round look it up. Times are taken in the server \
                 that does it, from the start of the operation to its return. Failed attempts count: they took longer than any that succeeded.";
-    Section {
-        id: "what",
-        heading: "What was measured".to_owned(),
-        parts: vec![Part::Text(text.to_owned()), Part::Table(servers)],
-    }
+    let mut parts = vec![Part::Text(text.to_owned()), Part::Table(servers)];
+    parts.extend(with::parts(&all.with));
+    Section { id: "what", heading: "What was measured".to_owned(), parts }
 }
 
 fn verdicts(all: &Measurements) -> Section {

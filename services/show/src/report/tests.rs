@@ -1,5 +1,6 @@
 use parsec_measure::OutcomeClass;
 use parsec_results::statistics::{Comparison, Observation, Sample, compare};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::*;
@@ -10,7 +11,7 @@ use crate::spent::testing;
 use chrono::{DateTime, TimeDelta};
 use parsec_measure::{ArchivedRounds, OperationKind, RoundOutcome, StoredOperation, TracedRequest};
 use parsec_results::testing::{at as at_ms, request, trace};
-use parsec_results::{self as results, Group, Spent};
+use parsec_results::{self as results, Change, Changed, Configured, Group, MeasuredWith, Spent, Whose};
 
 fn sample(first: u64, rounds: u64, ms: u64) -> Sample {
     let observation = |round: u64| Observation {
@@ -74,6 +75,7 @@ fn measurements(strange: &str) -> Measurements {
             .iter()
             .flat_map(|fleet| regions.map(|region| (((*fleet).to_owned(), region.to_owned()), 1)))
             .collect(),
+        with: measured_with(strange),
         by_region: over(&regions.map(str::to_owned), 300),
         by_day: over(&days, 300),
         by_fleet,
@@ -87,6 +89,47 @@ fn measurements(strange: &str) -> Measurements {
         before: Some(before),
         margins: (0.05, 0.01),
         times: Times::FromZero,
+    }
+}
+
+/// Two fleets, of which one was changed, and their scheduler.
+fn measured_with(strange: &str) -> MeasuredWith {
+    let settings = |version: &[&str]| {
+        let versions = version.iter().map(|version| (*version).to_owned()).collect();
+        BTreeMap::from([
+            ("version".to_owned(), versions),
+            ("strategy".to_owned(), BTreeSet::from([strange.to_owned()])),
+            ("--alpha".to_owned(), ["3", "4", "5", "6"].map(str::to_owned).into()),
+        ])
+    };
+    let first = DateTime::from_timestamp(1_795_132_800, 0).unwrap();
+    let changed = |name: &str, from: Option<&str>, to: Option<&str>| Changed {
+        name: name.to_owned(),
+        from: from.map(str::to_owned),
+        to: to.map(str::to_owned),
+    };
+    let default = Whose::Servers("default".to_owned());
+    MeasuredWith {
+        configured: vec![
+            Configured { whose: default.clone(), count: 14, settings: settings(&["0.1.0", "0.2.0"]) },
+            Configured { whose: Whose::Servers(strange.to_owned()), count: 7, settings: settings(&["0.1.0"]) },
+            Configured {
+                whose: Whose::Scheduler(format!("default+{strange}")),
+                count: 1,
+                settings: [("interval".to_owned(), BTreeSet::from(["1m".to_owned()]))].into(),
+            },
+        ],
+        changes: vec![Change {
+            whose: default,
+            first,
+            last: first + TimeDelta::minutes(20),
+            regions: ["eu".to_owned(), "us".to_owned()].into(),
+            settings: vec![
+                changed("--cold", Some("true"), None),
+                changed("network", None, Some("/ipfs/kad/1.0.0")),
+                changed("version", Some("0.1.0"), Some("0.2.0")),
+            ],
+        }],
     }
 }
 
@@ -142,6 +185,24 @@ fn a_verdict_has_its_interval_and_a_tile_its_n() {
     assert!(markdown.contains("### Publications of default\n\n- p50: **"), "{markdown}");
     assert!(markdown.contains("n = 2000; as in the period before"), "{markdown}");
     assert!(markdown.contains("| default | provide | timeout | 100 | 2000 | 5.0 % ("), "{markdown}");
+}
+
+#[test]
+fn versions_and_configuration_are_told_and_when_they_changed() {
+    let markdown = report(&measurements("fullrt")).markdown();
+    for part in [
+        "|  | servers of default | servers of fullrt | scheduler of default+fullrt |\n",
+        "| how many | 14 | 7 | 1 |\n| version | 0.1.0, 0.2.0 | 0.1.0 | – |\n| strategy | fullrt | fullrt | – |\n| interval | – | – | 1m |\n\
+         | --alpha | 4 values | 4 values | – |\n",
+        "- From 2026-11-20 00:00 UTC to 00:20 UTC, servers of default in 2 regions: --cold is no longer said (it was true); network is /ipfs/kad/1.0.0 \
+         (it was not said before); version is 0.2.0 (it was 0.1.0).",
+    ] {
+        assert!(markdown.contains(part), "no `{part}` in {markdown}");
+    }
+    let same = Measurements { with: MeasuredWith { changes: vec![], ..measured_with("") }, ..measurements("fullrt") };
+    assert!(report(&same).markdown().contains("Nothing of this changed"));
+    let silent = Measurements { with: MeasuredWith::default(), ..measurements("fullrt") };
+    assert!(report(&silent).html().contains("They do not say with which versions and configuration they ran."));
 }
 
 #[test]

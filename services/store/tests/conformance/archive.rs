@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use parsec_measure::{ArchivedNode, AttemptId, OperationKind, OutcomeClass, RoundOutcome};
+use parsec_measure::{ArchivedNode, AttemptId, NodeId, OperationKind, OutcomeClass, RoundOutcome};
 use parsec_store::{NewNode, Row, Selection};
 use serde_json::json;
 use uuid::Uuid;
@@ -88,6 +88,31 @@ pub(crate) async fn a_server_is_named_as_far_as_it_says_what_it_is(database: &Da
         let nodes = database.archive().await.nodes().await.unwrap();
         assert!(nodes.values().all(|node| node.strategy.is_none() && node.agent.is_none()), "{nodes:?}");
     }
+}
+
+pub(crate) async fn what_processes_said_when_they_started_is_read_of_those_that_are_asked_about(database: &Database) {
+    let said = json!({ "version": "0.1.0", "crates": { "libp2p": "0.57.1" }, "probes": 2 });
+    let row = NewNode { dependencies: said.clone(), cmd: "é".repeat(9_000), ..new_node("default") };
+    let server = database.store.register_node(row).await.unwrap();
+    let silent =
+        database.store.register_node(NewNode { dependencies: json!(null), ..new_node("fullrt") }).await.unwrap();
+    let fleets = "default+fullrt".parse().unwrap();
+    let scheduler = database.store.register_scheduler(&fleets, said, at(7)).await.unwrap();
+    let setups = parsec_store::open_setups(&database.config()).await.unwrap();
+    let servers = setups.servers(&[server, silent, NodeId(1 << 30)].into()).await.unwrap();
+    assert_eq!(servers.keys().copied().collect::<Vec<_>>(), [server, silent]);
+    let expected = [("crates.libp2p", "0.57.1"), ("probes", "2"), ("version", "0.1.0")];
+    let expected = BTreeMap::from(expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let (found, nothing) = (&servers[&server], &servers[&silent]);
+    assert_eq!((found.of.as_str(), found.region.as_str(), &found.said), ("default", "eu-central-1", &expected));
+    assert_eq!((found.cmd.chars().count(), nothing.said.len(), nothing.cmd.as_str()), (4_096, 0, "parsec server"));
+    let loops = setups.schedulers(&[scheduler].into()).await.unwrap();
+    let found = &loops[&scheduler];
+    assert_eq!(
+        (found.of.as_str(), &found.said, found.started.timestamp()),
+        ("default+fullrt", &expected, at(7).timestamp())
+    );
+    assert!(setups.servers(&[].into()).await.unwrap().is_empty());
 }
 
 pub(crate) async fn rounds_are_counted_by_what_became_of_them(database: &Database) {
