@@ -10,7 +10,8 @@ const CRATES: [&str; 8] =
     ["actix", "actix-web", "diesel", "libp2p", "libp2p-kad", "libp2p-quic", "libp2p-tcp", "tokio"];
 
 /// What tests may need of this machine, with the name of the `cfg` that says it is there.
-const PROGRAMS: [(&str, &str); 11] = [
+const PROGRAMS: [(&str, &str); 12] = [
+    ("chromedriver", "has_chromedriver"),
     ("chromium", "has_chromium"),
     ("docker-compose", "has_docker_compose"),
     ("faketime", "has_faketime"),
@@ -23,6 +24,9 @@ const PROGRAMS: [(&str, &str); 11] = [
     ("systemd-analyze", "has_systemd_analyze"),
     ("terraform", "has_terraform"),
 ];
+
+/// Rules of accessibility that a browser is asked about: `.ci/run` puts them there.
+const AXE: &str = "../../target/tools/axe-core/axe.min.js";
 
 fn main() {
     let workspace = Path::new("../..");
@@ -53,6 +57,10 @@ fn note_programs() {
         if std::env::split_paths(&path).any(|folder| folder.join(program).is_file()) {
             println!("cargo:rustc-cfg={cfg}");
         }
+    }
+    println!("cargo:rustc-check-cfg=cfg(has_axe)");
+    if Path::new(AXE).is_file() {
+        println!("cargo:rustc-cfg=has_axe");
     }
 }
 

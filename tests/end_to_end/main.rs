@@ -8,10 +8,12 @@
 mod access;
 mod bad_input;
 mod bench;
+mod browser;
 mod check;
 mod conformance;
 mod demo;
 mod doctor;
+mod driver;
 mod ecs;
 mod explain;
 mod exported;

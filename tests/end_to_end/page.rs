@@ -15,7 +15,7 @@ use crate::stage::Stage;
 const TOKEN: &str = "0123456789abcdefghijkl";
 
 /// A page on a free port, and where it is.
-async fn page(stage: &Stage, url: &str, more: &[&str]) -> (Process, String) {
+pub(crate) async fn page(stage: &Stage, url: &str, more: &[&str]) -> (Process, String) {
     let words = [&["page", "--page-port", "0", "--database-url", url][..], more].concat();
     let process = Process::start(stage, &words);
     let address =

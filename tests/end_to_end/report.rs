@@ -47,7 +47,7 @@ async fn a_report_has_verdicts_figures_charts_failures_and_caveats_in_one_file()
     assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(".part")), "{left:?}");
 }
 
-/// A fleet of one server, that a newer version took the place of at noon of the second day; its loop of rounds goes on.
+/// A fleet of one server, that a newer version took the place of within the second day; its loop of rounds goes on.
 async fn released(url: &str) {
     let store = parsec_store::connect(&url.parse().unwrap()).await.unwrap();
     let (fleet, region) = ("canary", "eu-central-1");
@@ -56,7 +56,7 @@ async fn released(url: &str) {
     let scheduler = store.register_scheduler(&fleets, said, beginning()).await.unwrap();
     let mut servers = Vec::new();
     for (version, hours, cmd) in
-        [("0.1.0", 0, "parsec server dht --alpha 3"), ("0.2.0", 36, "parsec server dht --peer-port 4002")]
+        [("0.1.0", 0, "parsec server dht --alpha 3"), ("0.2.0", 24, "parsec server dht --peer-port 4002")]
     {
         let row = NewNode {
             dependencies: json!({ "package": "parsec", "version": version, "crates": { "libp2p": "0.57.1" } }),
@@ -68,7 +68,7 @@ async fn released(url: &str) {
     }
     for hour in 0..48 {
         let at = beginning() + TimeDelta::hours(hour);
-        let server = servers[usize::from(hour >= 36)];
+        let server = servers[usize::from(hour >= 24)];
         let round = recorded::round(identity(at, 77), scheduler, fleet, server, at);
         let result = measured(OutcomeClass::Ok, Duration::from_millis(900));
         let attempt = recorded::attempt(identity(at, 78), &round, server, OperationKind::Provide, result);
@@ -86,12 +86,12 @@ async fn a_report_says_with_which_versions_and_configuration_and_when_they_chang
         let ended = report(&stage, url, &[&PERIOD[..], &["--format", "markdown"]].concat()).await;
         let text = ended.out.join("\n");
         for part in [
-            "|  | servers of canary | servers of default | servers of optprov | scheduler of canary |",
+            "| what was said | servers of canary | servers of default | servers of optprov | scheduler of canary |",
             "\n| how many | 2 | 2 | 2 | 1 |",
             "\n| version | 0.1.0, 0.2.0 | 0.1.0 | 0.1.0 | – |",
             "\n| strategy | – | classic | optprov | – |",
             "\n| interval | – | – | – | 1h |",
-            "\n- At 2026-09-23 02:13 UTC, servers of canary in eu-central-1: --alpha is no longer said (it was 3); version is 0.2.0 (it was 0.1.0).",
+            "\n- At 2026-09-22 14:13 UTC, servers of canary in eu-central-1: --alpha is no longer said (it was 3); version is 0.2.0 (it was 0.1.0).",
         ] {
             assert!(text.contains(part), "no `{part}` in\n{text}");
         }

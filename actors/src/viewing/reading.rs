@@ -18,7 +18,7 @@ use parsec_show::peers::PeerTable;
 use parsec_show::selected::{selected, used};
 use parsec_show::spent::{SpentTable, not_asked, weighed};
 use parsec_show::{incidents as happenings, perfetto, recorded};
-use parsec_store::{Glance, Selection, each_traced};
+use parsec_store::{Glance, Selection, StoreError, each_traced};
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
@@ -44,6 +44,10 @@ const ROUNDS: u32 = 24;
 
 /// Attempts that began longer ago are no news: the longest round has ended by then.
 const NEWS: TimeDelta = TimeDelta::hours(1);
+
+/// How many attempts are looked through for incidents: days of three fleets in seven regions, and seventy megabytes. The command
+/// line looks through more.
+const MAX_HISTORY: usize = 200_000;
 
 /// How many traces are read to find the peers that cost most: a minute's work.
 const MAX_TRACES: u64 = 20_000;
@@ -315,7 +319,10 @@ async fn peers(store: &dyn Glance, filter: Filter, now: DateTime<Utc>) -> Result
 
 async fn happened(store: &dyn Glance, filter: Filter, now: DateTime<Utc>) -> Result<Answer, Unanswered> {
     let selection = filter.selection(now, A_DAY);
-    let history = store.history(&selection).await?;
+    let history = store.history(&selection, MAX_HISTORY).await.map_err(|error| match error {
+        StoreError::Refused(reason) => Unanswered::Unanswerable(reason),
+        error => error.into(),
+    })?;
     let known = known(&store.servers(None).await?);
     let end = selection.until.map_or(now, |until| until.min(now));
     counted(move || {

@@ -8,7 +8,7 @@ use parsec_measure::History;
 use parsec_results::incidents::{self, Incidents};
 use parsec_settings::IncidentsConfig;
 use parsec_show::incidents as shown;
-use parsec_store::{Selection, StoreConfig};
+use parsec_store::{MAX_HISTORY_ROWS, Selection, StoreConfig};
 
 use crate::results;
 use crate::written::{Written, written};
@@ -54,7 +54,7 @@ pub async fn run(config: IncidentsConfig) -> anyhow::Result<ExitCode> {
 /// What the tables have of the selected time.
 pub(crate) async fn history(target: &StoreConfig, selection: &Selection) -> anyhow::Result<History> {
     let chronicle = parsec_store::open_chronicle(target).await.with_context(|| format!("database {target}"))?;
-    chronicle.history(selection).await.with_context(|| format!("database {target}"))
+    chronicle.history(selection, MAX_HISTORY_ROWS).await.with_context(|| format!("database {target}"))
 }
 
 /// What happened in it, as far as it is over `now`.

@@ -17,7 +17,7 @@ use crate::{Selection, StoreError};
 /// How many rows a page has.
 pub(crate) const PAGE: i64 = 20_000;
 
-/// How many rows of a kind are read at most: a month of a large deployment, and some hundred megabytes. They have to be in memory
+/// How many rows of a kind a command reads at most: a month of a large deployment, and some hundred megabytes. They have to be in memory
 /// together to be compared with each other.
 pub const MAX_HISTORY_ROWS: usize = 2_000_000;
 
@@ -31,8 +31,8 @@ pub trait Chronicle: Send + Sync + 'static {
     /// key included.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] if there are more than [`MAX_HISTORY_ROWS`] of a kind.
-    async fn history(&self, selection: &Selection) -> Result<History, StoreError>;
+    /// [`StoreError::Refused`] if there are more than `at_most` of a kind.
+    async fn history(&self, selection: &Selection, at_most: usize) -> Result<History, StoreError>;
 }
 
 /// A row of `rounds`.
@@ -216,8 +216,6 @@ impl HistoryServer {
 }
 
 /// What is said where more rows are selected than fit into memory.
-pub(crate) fn too_many(what: &str) -> StoreError {
-    StoreError::Refused(format!(
-        "more than {MAX_HISTORY_ROWS} {what} are selected: choose a shorter time with --since and --until"
-    ))
+pub(crate) fn too_many(what: &str, at_most: usize) -> StoreError {
+    StoreError::Refused(format!("more than {at_most} {what} are selected; choose a shorter time (since, until)"))
 }

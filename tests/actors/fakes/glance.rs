@@ -136,7 +136,7 @@ impl Glance for FakeGlance {
 
 #[async_trait]
 impl Chronicle for FakeGlance {
-    async fn history(&self, _: &Selection) -> Result<History, StoreError> {
+    async fn history(&self, _: &Selection, _: usize) -> Result<History, StoreError> {
         self.called().await?;
         Ok(History::default())
     }

@@ -14,6 +14,10 @@ use crate::{groups, words};
 /// What a box shows: whiskers, its ends, and the line in it.
 const QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
 
+/// How a box is read.
+const READING: &str = "A box is half of all attempts, with the median in it; its lines reach the 5th and the 95th percentile, or the right end \
+                       where those failed.";
+
 /// The height of the name above a box, of the box, and of both with what separates them from the next.
 const NAME: f64 = 14.0;
 const BOX: f64 = 16.0;
@@ -89,11 +93,12 @@ fn says(drawn: &[Drawn<'_>]) -> String {
     let mut medians: Vec<_> = drawn.iter().filter_map(Drawn::median).collect();
     medians.sort_by(|a, b| a.0.total_cmp(&b.0));
     let time = |seconds: f64| words::duration(Duration::try_from_secs_f64(seconds).unwrap_or_default());
-    match medians[..] {
+    let medians = match medians[..] {
         [] => "Too little was measured for a median.".to_owned(),
         [(seconds, name)] => format!("The median of {name} is {}.", time(seconds)),
         [(least, first), .., (most, last)] => {
             format!("The medians go from {} ({first}) to {} ({last}).", time(least), time(most))
         }
-    }
+    };
+    format!("{medians} {READING}")
 }

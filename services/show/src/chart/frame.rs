@@ -88,13 +88,20 @@ impl Frame {
             }
             @for Tick { at, label } in &self.x.ticks {
                 path class="axis" d=(format!("M{} {}v4", n(self.px(*at)), n(floor))) {}
-                text x=(n(self.px(*at))) y=(n(floor + 17.0)) text-anchor="middle" { (label) }
+                @let (x, anchor) = within(self.px(*at), label);
+                text x=(n(x)) y=(n(floor + 17.0)) text-anchor=(anchor) { (label) }
             }
             path class="axis" d=(format!("M{} {}V{}H{}", n(LEFT), n(self.top), n(floor), n(self.right()))) {}
             text class="faint" x=(n(f64::midpoint(LEFT, self.right()))) y=(n(floor + 34.0)) text-anchor="middle" { (self.x.name) }
             text class="faint" transform=(format!("translate(14 {})rotate(-90)", n(middle))) text-anchor="middle" { (self.y.name) }
         }
     }
+}
+
+/// Where a label stands that belongs there: in the middle, unless the chart ends before it does.
+fn within(x: f64, label: &str) -> (f64, &'static str) {
+    let half = LETTER * label.chars().count() as f64 / 2.0;
+    if x + half > WIDTH { (WIDTH, "end") } else { (x, "middle") }
 }
 
 /// A whole chart of this height. `name` is read to those who do not see it.

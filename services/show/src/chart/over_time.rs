@@ -41,7 +41,7 @@ pub fn over_time(title: &str, periods: &[Period<'_>], length: TimeDelta) -> Char
         @for (index, parts) in drawn.iter().enumerate() { (frames.quantile(index, parts)) }
         @for period in periods { (frames.failed(period, length)) }
     };
-    let says = says(periods);
+    let says = says(periods, length);
     let rows = periods.iter().map(row);
     let heads = [
         "from",
@@ -176,7 +176,7 @@ fn row(period: &Period<'_>) -> Vec<Value> {
     row
 }
 
-fn says(periods: &[Period<'_>]) -> String {
+fn says(periods: &[Period<'_>], length: TimeDelta) -> String {
     let medians: Vec<_> = periods
         .iter()
         .filter_map(|period| Some((period.sample.quantile(0.5)?.value, period.from)))
@@ -189,7 +189,8 @@ fn says(periods: &[Period<'_>]) -> String {
     };
     let told = |(seconds, from): &(f64, DateTime<Utc>)| {
         let time = words::duration(std::time::Duration::try_from_secs_f64(*seconds).unwrap_or_default());
-        format!("{time} ({})", from.format("%-d %b %H:%M"))
+        let named = if length < TimeDelta::days(1) { "%-d %b %H:%M" } else { "%-d %b" };
+        format!("{time} ({})", from.format(named))
     };
     let due: usize = periods.iter().map(|period| period.sample.counts().due).sum();
     let succeeded: usize = periods.iter().map(|period| period.sample.counts().succeeded).sum();

@@ -48,7 +48,7 @@ pub(super) fn ground() -> &'static str {
 fn rules() -> String {
     let mut rules = String::from(
         "\
-         .chart{width:100%;height:auto;font:12px system-ui,sans-serif}\
+         .chart{width:100%;max-width:54rem;height:auto;font:12px system-ui,sans-serif}\
          .chart text{fill:var(--ink)}\
          .chart .axis,.chart .grid{stroke:var(--line);fill:none}\
          .chart .grid{opacity:.45}\

@@ -16,11 +16,12 @@ pub(crate) const PAGE: &str = "\
     nav ul{columns:2;padding-left:1.2rem}a{color:var(--s0)}\
     figure{margin:1.5rem 0;break-inside:avoid}figcaption p{margin:.2rem 0 .6rem}\
     .many{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr));gap:0 1.5rem}\
-    .tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(12rem,1fr));gap:.6rem;padding:0;list-style:none}\
+    .tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(9rem,1fr));gap:.6rem;padding:0;list-style:none}\
     .tiles li{border:1px solid var(--line);border-radius:.4rem;padding:.5rem .7rem;break-inside:avoid}\
     .tiles b{display:block;font-size:1.5rem;font-variant-numeric:tabular-nums}.tiles small,summary,.lead{color:var(--faint)}\
     .wide{overflow-x:auto}table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums}\
     th,td{border-bottom:1px solid var(--line);padding:.15rem .7rem .15rem 0;text-align:left}td.n{text-align:right}\
+    @media screen and (max-width:38rem){figure{overflow-x:auto}.chart{min-width:34rem}figure>figcaption,figure>details{position:sticky;left:0}}\
     @media print{body{max-width:none;font-size:11pt}nav,details{display:none}h2{break-after:avoid}}";
 
 impl Report {

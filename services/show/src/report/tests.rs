@@ -191,7 +191,7 @@ fn a_verdict_has_its_interval_and_a_tile_its_n() {
 fn versions_and_configuration_are_told_and_when_they_changed() {
     let markdown = report(&measurements("fullrt")).markdown();
     for part in [
-        "|  | servers of default | servers of fullrt | scheduler of default+fullrt |\n",
+        "| what was said | servers of default | servers of fullrt | scheduler of default+fullrt |\n",
         "| how many | 14 | 7 | 1 |\n| version | 0.1.0, 0.2.0 | 0.1.0 | – |\n| strategy | fullrt | fullrt | – |\n| interval | – | – | 1m |\n\
          | --alpha | 4 values | 4 values | – |\n",
         "- From 2026-11-20 00:00 UTC to 00:20 UTC, servers of default in 2 regions: --cold is no longer said (it was true); network is /ipfs/kad/1.0.0 \

@@ -71,7 +71,7 @@ fn table(with: &MeasuredWith, names: BTreeSet<&String>) -> Data {
     let counts = [json!("how many")].into_iter().chain(counts).collect();
     let heads = with.configured.iter().map(|configured| whose(&configured.whose));
     Data {
-        heads: [String::new()].into_iter().chain(heads).collect(),
+        heads: ["what was said".to_owned()].into_iter().chain(heads).collect(),
         rows: [counts].into_iter().chain(names.iter().take(MAX_SETTINGS).map(row)).collect(),
     }
 }

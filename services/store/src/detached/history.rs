@@ -5,7 +5,7 @@ use futures::FutureExt;
 use parsec_measure::{AttemptId, History};
 
 use super::{Backend, Detached};
-use crate::history::{HistoryQueries, HistoryRound, HistoryServer, MAX_HISTORY_ROWS, PAGE, attempt, too_many};
+use crate::history::{HistoryQueries, HistoryRound, HistoryServer, PAGE, attempt, too_many};
 use crate::selection::Selected;
 use crate::{Chronicle, Selection, StoreError};
 
@@ -16,7 +16,7 @@ fn is_last<T>(page: &[T]) -> bool {
 
 #[async_trait]
 impl<B: Backend> Chronicle for Detached<B> {
-    async fn history(&self, selection: &Selection) -> Result<History, StoreError> {
+    async fn history(&self, selection: &Selection, at_most: usize) -> Result<History, StoreError> {
         let mut history = History::default();
         let (mut after, mut read) = (None, 0);
         loop {
@@ -37,11 +37,11 @@ impl<B: Backend> Chronicle for Detached<B> {
                     history.rounds.push(round);
                 }
             }
+            if read > at_most {
+                return Err(too_many("rounds", at_most));
+            }
             if last {
                 break;
-            }
-            if read >= MAX_HISTORY_ROWS {
-                return Err(too_many("rounds"));
             }
         }
         let mut after = None;
@@ -53,11 +53,11 @@ impl<B: Backend> Chronicle for Detached<B> {
                 history.attempts.push(attempt(row)?);
             }
             after = history.attempts.last().map(|noted| noted.operation.id);
+            if history.attempts.len() > at_most {
+                return Err(too_many("attempts", at_most));
+            }
             if last {
                 break;
-            }
-            if history.attempts.len() >= MAX_HISTORY_ROWS {
-                return Err(too_many("attempts"));
             }
         }
         let mut after = 0;
@@ -67,11 +67,11 @@ impl<B: Backend> Chronicle for Detached<B> {
             let last = is_last(&page);
             after = page.last().map_or(after, |row| row.id);
             history.servers.extend(page.into_iter().map(HistoryServer::read));
+            if history.servers.len() > at_most {
+                return Err(too_many("servers", at_most));
+            }
             if last {
                 return Ok(history);
-            }
-            if history.servers.len() >= MAX_HISTORY_ROWS {
-                return Err(too_many("servers"));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use chrono::{SubsecRound as _, TimeDelta, Utc};
 use parsec_measure::{AttemptId, OperationKind, Round, RoundId, RoundOutcome};
-use parsec_store::{Row, Selection, StoreConfig, diagnose, open_chronicle, open_glance};
+use parsec_store::{MAX_HISTORY_ROWS, Row, Selection, StoreConfig, StoreError, diagnose, open_chronicle, open_glance};
 use uuid::Uuid;
 
 use super::database::Database;
@@ -26,7 +26,7 @@ pub(crate) async fn what_happened_is_read_back(database: &Database) {
         .unwrap();
     database.store.heartbeat(pair.node).await.unwrap();
     let chronicle = open_chronicle(&database.config()).await.unwrap();
-    let all = chronicle.history(&Selection::default()).await.unwrap();
+    let all = chronicle.history(&Selection::default(), MAX_HISTORY_ROWS).await.unwrap();
     assert_eq!(all.rounds, [ended, open].map(as_kept));
     let [noted] = &all.attempts[..] else { panic!("{all:?}") };
     assert_eq!((noted.operation.id, noted.ended), (AttemptId(Uuid::from_u128(3)), attempt.ended.trunc_subsecs(6)));
@@ -35,11 +35,15 @@ pub(crate) async fn what_happened_is_read_back(database: &Database) {
     assert_eq!((server.id, server.fleet.as_str(), server.region.as_str()), (pair.node, "default", "eu-central-1"));
     assert!(server.last_heartbeat.is_some() && server.offline_since.is_none(), "{server:?}");
 
+    let more = chronicle.history(&Selection::default(), 1).await.unwrap_err();
+    assert!(matches!(&more, StoreError::Refused(reason) if reason.contains("more than 1 rounds")), "{more:?}");
+
     // Identities of samples do not tell the time; rounds and attempts are selected by their start besides.
-    let none = chronicle.history(&Selection { until: Some(at(0)), ..Selection::default() }).await.unwrap();
+    let none =
+        chronicle.history(&Selection { until: Some(at(0)), ..Selection::default() }, MAX_HISTORY_ROWS).await.unwrap();
     assert_eq!((none.rounds.len(), none.attempts.len()), (0, 0));
     let other = Selection { fleets: vec!["optprov".parse().unwrap()], ..Selection::default() };
-    let other = chronicle.history(&other).await.unwrap();
+    let other = chronicle.history(&other, MAX_HISTORY_ROWS).await.unwrap();
     assert_eq!((other.rounds.len(), other.attempts.len(), other.servers.len()), (0, 0, 0));
 }
 
@@ -75,7 +79,7 @@ pub(crate) async fn what_others_wrote_oddly_takes_nothing_else_away(database: &D
     let rounds = glance.newest_rounds(9).await.unwrap();
     assert_eq!((rounds.rows, rounds.unread, rounds.last), (vec![as_kept(round)], 1, Some(Uuid::from_u128(1))));
     assert_eq!(glance.newest_attempts(&Selection::default(), None, 9).await.unwrap().rows.len(), 1);
-    let history = glance.history(&Selection::default()).await.unwrap();
+    let history = glance.history(&Selection::default(), MAX_HISTORY_ROWS).await.unwrap();
     assert_eq!((history.rounds.len(), history.unread_rounds, history.attempts.len()), (1, 1, 1));
     let rounds = glance.rounds(&Selection::default()).await.unwrap();
     assert_eq!((rounds.played.values().sum::<u64>(), rounds.unread), (1, 1));
