@@ -97,10 +97,13 @@ pub fn judge(asked: &[Asked<'_>]) -> Vec<Judged> {
         }
     }
     let evidence: Vec<_> = asked.iter().map(|asked| self::evidence(asked, &known)).collect();
+    // Order statistics come in steps, so a surer interval need not hold one that is less sure: what is crossed with a certainty has to be
+    // crossed with every smaller one.
     let crossed = |at: usize, confidence: f64| {
-        evidence[at]
-            .as_ref()
-            .is_ok_and(|found| judgement(asked[at].threshold, found.ends(confidence)) == Judgement::Crossed)
+        let mut levels = (1..=asked.len()).map(certainty).take_while(|level| *level <= confidence);
+        evidence[at].as_ref().is_ok_and(|found| {
+            levels.all(|level| judgement(asked[at].threshold, found.ends(level)) == Judgement::Crossed)
+        })
     };
     let confidences = stepped_down(asked.len(), crossed);
     let judged = asked.iter().zip(&evidence).zip(confidences).enumerate();
@@ -109,13 +112,18 @@ pub fn judge(asked: &[Asked<'_>]) -> Vec<Judged> {
         .collect()
 }
 
+/// How sure one has to be of each of so many limits to be sure of all.
+fn certainty(limits: usize) -> f64 {
+    1.0 - (1.0 - CONFIDENCE) / limits as f64
+}
+
 /// How sure one has to be of each of so many limits, when `crossed` says whether one is crossed with a certainty. Each that is found
 /// crossed leaves fewer to be wrong about.
 fn stepped_down(limits: usize, crossed: impl Fn(usize, f64) -> bool) -> Vec<f64> {
     let mut needed: Vec<Option<f64>> = vec![None; limits];
     loop {
         let left = needed.iter().filter(|needed| needed.is_none()).count();
-        let confidence = 1.0 - (1.0 - CONFIDENCE) / left.max(1) as f64;
+        let confidence = certainty(left.max(1));
         let found: Vec<usize> = (0..limits).filter(|at| needed[*at].is_none() && crossed(*at, confidence)).collect();
         if found.is_empty() {
             return needed.into_iter().map(|needed| needed.unwrap_or(confidence)).collect();
