@@ -70,15 +70,9 @@ impl Attempts {
         let Some(names) = self.of_node.get(&operation.node).copied().filter(|_| self.takes(operation.node)) else {
             return;
         };
-        if operation.from_own_records {
-            self.looked.from_own_records += 1;
+        if !self.looked.counts_in(operation, false) {
             return;
         }
-        if operation.probe > 0 {
-            self.looked.later_looks += 1;
-            return;
-        }
-        self.looked.grouped += 1;
         self.all.push(Attempt {
             round: round_number(operation.round),
             nanos: u64::try_from(operation.duration.as_nanos()).unwrap_or(u64::MAX),

@@ -1,11 +1,8 @@
 //! What it takes to publish many keys at once, as one node does that announces all that it holds.
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use parsec_measure::nearest_rank;
-use thiserror::Error;
-
 /// How to publish many keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BulkStrategy {
@@ -31,20 +28,6 @@ impl BulkStrategy {
             Self::Fullrt => "fullrt",
             Self::Sweep => "sweep",
         }
-    }
-}
-
-/// No way to publish many keys has this name.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is not a way to publish many keys: expected classic, optprov, fullrt or sweep")]
-pub struct UnknownBulkStrategy(String);
-
-impl FromStr for BulkStrategy {
-    type Err = UnknownBulkStrategy;
-
-    fn from_str(name: &str) -> Result<Self, UnknownBulkStrategy> {
-        let named = Self::ALL.into_iter().find(|strategy| strategy.as_str() == name);
-        named.ok_or_else(|| UnknownBulkStrategy(name.to_owned()))
     }
 }
 
@@ -237,14 +220,5 @@ mod tests {
         let figure = FIGURES.iter().find(|figure| figure.name == "findable_50_seconds").unwrap();
         assert_eq!(over(&[&found, &lost], figure), Some(Over { mean: 4.0, least: 4.0, most: 4.0, without: 1 }));
         assert_eq!(over(&[&lost], figure), None);
-    }
-
-    #[test]
-    fn names_are_read_as_they_are_written() {
-        for strategy in BulkStrategy::ALL {
-            assert_eq!(strategy.as_str().parse(), Ok(strategy));
-        }
-        let error = "swep".parse::<BulkStrategy>().unwrap_err().to_string();
-        assert_eq!(error, "`swep` is not a way to publish many keys: expected classic, optprov, fullrt or sweep");
     }
 }

@@ -103,6 +103,22 @@ pub struct Looked {
     pub later_looks: u64,
 }
 
+impl Looked {
+    /// Counts one, and says whether it stands in groups: later looks do only if they are told apart.
+    pub fn counts_in(&mut self, operation: &ArchivedOperation, tells_later_looks_apart: bool) -> bool {
+        if operation.from_own_records {
+            self.from_own_records += 1;
+            return false;
+        }
+        if operation.probe > 0 && !tells_later_looks_apart {
+            self.later_looks += 1;
+            return false;
+        }
+        self.grouped += 1;
+        true
+    }
+}
+
 /// Collects operations into groups.
 #[derive(Debug)]
 pub struct Grouping {
@@ -129,12 +145,7 @@ impl Grouping {
 
     /// Counts one in.
     pub fn add(&mut self, operation: &ArchivedOperation) {
-        if operation.from_own_records {
-            self.looked.from_own_records += 1;
-            return;
-        }
-        if operation.probe > 0 && !self.by.contains(&Dimension::Probe) {
-            self.looked.later_looks += 1;
+        if !self.looked.counts_in(operation, self.by.contains(&Dimension::Probe)) {
             return;
         }
         let node = self.nodes.get(&operation.node);
@@ -143,7 +154,6 @@ impl Grouping {
         let region = node.filter(|_| self.by_region).map(|node| node.region.as_str());
         let observation = observation(operation, region);
         self.groups.entry((common, operation.kind)).or_default().push(observation);
-        self.looked.grouped += 1;
     }
 
     /// The groups in the order of their names, publications before lookups.

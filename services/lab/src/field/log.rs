@@ -1,10 +1,9 @@
-//! What a simulated operation did, request by request: the same figures and the same trace as those of an operation on a wire.
+//! What a simulated operation did, request by request, and the same figures of it as of an operation on a wire.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use parsec_dht::key::{Contact, Key};
-use parsec_measure::{Effort, MAX_TRACED_REQUESTS, RequestEnd, RequestKind, StrategyKind, Trace, TracedRequest};
+use parsec_measure::{Effort, RequestEnd, RequestKind};
 
 use super::population::Peer;
 
@@ -23,6 +22,7 @@ pub(super) struct Entry {
     pub(super) peer: Peer,
     pub(super) kind: RequestKind,
     pub(super) origin: Origin,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the comparison with real peers reads it"))]
     pub(super) asked: Duration,
     pub(super) dialled: Option<Duration>,
     /// Another request was dialling the peer already.
@@ -91,54 +91,6 @@ impl Log {
             *known = (*known).or(written);
         }
         puts
-    }
-
-    /// How many answers, one after the other, led to the peers that were sent the record: the most for any of them.
-    pub(super) fn hops(&self) -> u32 {
-        let puts = self.0.iter().filter(|entry| entry.kind == RequestKind::AddProvider);
-        puts.map(|entry| entry.origin.hop).max().unwrap_or(0)
-    }
-
-    /// The document of it. `id` gives the ids of peers.
-    pub(super) fn trace(
-        &self,
-        strategy: StrategyKind,
-        target: &Key,
-        returned: Duration,
-        id: impl Fn(u32) -> String,
-    ) -> Trace {
-        let requests: Vec<_> = self.0.iter().take(MAX_TRACED_REQUESTS).map(|entry| entry.traced(target, &id)).collect();
-        let left_out = u32::try_from(self.0.len() - requests.len()).unwrap_or(u32::MAX);
-        Trace { strategy, returned, requests, left_out }
-    }
-}
-
-impl Entry {
-    fn traced(&self, target: &Key, id: &impl Fn(u32) -> String) -> TracedRequest {
-        let Self { peer, kind, origin, asked, dialled, connected, written, ended, end, closer, providers, .. } = *self;
-        let bound = u32::try_from(MAX_TRACED_REQUESTS).unwrap_or(u32::MAX);
-        TracedRequest {
-            peer: id(peer.index),
-            agent: None,
-            kind,
-            named_by: origin.named_by.filter(|place| *place < bound),
-            hop: origin.hop,
-            common_prefix: peer.key().distance(target).common_prefix(),
-            asked,
-            dialled,
-            connected,
-            // A stream costs no round trip: what it is for is proposed together with the request.
-            opened: connected.filter(|_| written.is_some()),
-            written,
-            ended,
-            end,
-            error: None,
-            closer,
-            providers,
-            named: Vec::new(),
-            confirmed: None,
-            unconfirmed: None,
-        }
     }
 }
 

@@ -12,7 +12,6 @@ mod agreement;
 mod bulk;
 mod draw;
 mod drive;
-#[allow(dead_code, reason = "the whole log is there for the comparison with libp2p, request by request")]
 mod log;
 mod population;
 mod quantiles;

@@ -3,7 +3,6 @@
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
 
-use libp2p::PeerId;
 use parsec_dht::key::{Contact, Key};
 
 use super::draw::Dice;
@@ -79,8 +78,6 @@ enum Purpose {
 /// All peers, in the order of their keys.
 #[derive(Debug)]
 pub(super) struct Population {
-    #[allow(dead_code, reason = "ids are for traces")]
-    dice: Dice,
     keys: Vec<Key>,
     /// The numbers that peers had before they were put in order.
     numbers: Vec<u32>,
@@ -106,13 +103,13 @@ impl Population {
         if !fates.contains(&Fate::Live) {
             fates[0] = Fate::Live;
         }
-        Self::of(dice, keys, numbers, fates, regions)
+        Self::of(keys, numbers, fates, regions)
     }
 
-    fn of(dice: Dice, keys: Vec<Key>, numbers: Vec<u32>, fates: Vec<Fate>, regions: Vec<Region>) -> Self {
+    fn of(keys: Vec<Key>, numbers: Vec<u32>, fates: Vec<Fate>, regions: Vec<Region>) -> Self {
         let all = || 0..u32::try_from(fates.len()).expect("a world has fewer than 2³² peers");
         let (dialable, dead) = all().partition(|index| fates[*index as usize].is_dialable());
-        Self { dice, keys, numbers, fates, regions, dialable, dead }
+        Self { keys, numbers, fates, regions, dialable, dead }
     }
 
     pub(super) fn peer(&self, index: u32) -> Peer {
@@ -130,12 +127,6 @@ impl Population {
     /// A number of its own, which does not depend on who else there is.
     pub(super) fn number(&self, index: u32) -> u64 {
         u64::from(self.numbers[index as usize])
-    }
-
-    /// Its id, as text.
-    #[allow(dead_code, reason = "ids are for traces")]
-    pub(super) fn id(&self, index: u32) -> String {
-        text(&id(self.dice, self.numbers[index as usize]))
     }
 
     /// Where, within a range of `among`, those stand that share at least `bits` bits with a key.
@@ -181,11 +172,6 @@ fn id(dice: Dice, number: u32) -> [u8; 34] {
     bytes
 }
 
-#[allow(dead_code, reason = "ids are for traces")]
-fn text(bytes: &[u8; 34]) -> String {
-    PeerId::from_bytes(bytes).expect("the multihash of a sha2-256 digest is a peer id").to_string()
-}
-
 /// A fate is drawn in steps, each of which needs its own number: the more are dead, the same are dead as before, and more.
 fn fate(shares: Fates, mut dice: Dice) -> Fate {
     let [dead, how, answers] = [(); 3].map(|()| dice.share());
@@ -214,6 +200,7 @@ fn region(shares: &[(Region, f64)], mut dice: Dice) -> Region {
 
 #[cfg(test)]
 mod tests {
+    use libp2p::PeerId;
     use proptest::prelude::*;
 
     use super::super::testing::world;
@@ -246,7 +233,7 @@ mod tests {
     fn a_peer_id_is_well_formed_and_hashes_to_the_key() {
         let population = Population::draw(&world(30), 1);
         for index in 0..30 {
-            let id: PeerId = population.id(index).parse().unwrap();
+            let id = PeerId::from_bytes(&id(Dice::new(1), population.numbers[index as usize])).unwrap();
             assert_eq!(id.key(), population.peer(index).key());
         }
     }

@@ -37,15 +37,9 @@ impl Gathering {
 
     /// Counts one in.
     pub fn add(&mut self, operation: &ArchivedOperation) {
-        if operation.from_own_records {
-            self.looked.from_own_records += 1;
+        if !self.looked.counts_in(operation, false) {
             return;
         }
-        if operation.probe > 0 {
-            self.looked.later_looks += 1;
-            return;
-        }
-        self.looked.grouped += 1;
         self.seen.insert(operation.node);
         let node = self.nodes.get(&operation.node);
         let observation = observation(operation, node.map(|node| node.region.as_str()));

@@ -27,9 +27,6 @@ const MAX_PREFIX: usize = 24;
 /// So few keys of a zone are published one by one: exploring would cost more (Go: `individualProvideThreshold`).
 const FEW_KEYS: usize = 2;
 
-/// A region of whose peers fewer than one in five can be reached has failed (Go: `minimalRegionReachablePeersRatio`).
-const LEAST_REACHED: (usize, usize) = (1, 5);
-
 /// How much a sweep does at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SweepConfig {
@@ -118,13 +115,6 @@ pub struct SweptRegion {
     pub peers: usize,
     /// How many of them took at least one.
     pub reached: usize,
-}
-
-impl SweptRegion {
-    /// Whether Go would count it as published.
-    pub fn is_published(&self) -> bool {
-        self.reached > 0 && self.reached * LEAST_REACHED.1 >= self.peers * LEAST_REACHED.0
-    }
 }
 
 /// What a worker does.
@@ -289,9 +279,9 @@ impl<P: Contact> Sweep<P> {
         self.swept.lookups += exploration.lookups();
         let explored = exploration.explored();
         let covered = explored.zone;
-        let (taken, left) = std::mem::take(&mut self.queue).into_iter().partition(|(zone, _)| covered.covers(zone));
+        let (taken, left): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.queue).into_iter().partition(|(zone, _)| covered.covers(zone));
         self.queue = left;
-        let taken: VecDeque<_> = taken;
         keys.extend(taken.into_iter().flat_map(|(_, keys)| keys));
         let placed: Vec<(usize, Key)> = keys.iter().map(|key| (*key, self.keys[*key])).collect();
         let replication = self.config.replication;

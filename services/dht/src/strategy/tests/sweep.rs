@@ -177,15 +177,7 @@ fn keys_whose_lookups_fail_have_no_holders_and_are_counted() {
     let seen = Swarm { is_deaf: true, ..Swarm::of(100, 1) }.sweep(&keys(50), SweepConfig::default());
     assert_eq!(seen.swept.holders, [0; 50]);
     assert_eq!(seen.swept.regions.iter().map(|region| region.keys).sum::<usize>(), 50);
-    assert!(seen.swept.regions.iter().all(|region| !region.is_published()));
-}
-
-#[test]
-fn a_region_is_published_if_one_in_five_of_its_peers_was_reached() {
-    let region = |reached, peers| SweptRegion { zone: None, keys: 1, peers, reached };
-    assert!(region(4, 20).is_published());
-    assert!(!region(3, 20).is_published());
-    assert!(!region(0, 0).is_published());
+    assert!(seen.swept.regions.iter().all(|region| region.reached == 0));
 }
 
 #[test]
