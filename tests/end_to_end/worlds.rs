@@ -177,3 +177,79 @@ async fn a_scan_shows_what_one_thing_changes_in_a_table_and_a_picture() {
         assert!(refused.err.contains(why), "no {why} in {}", refused.err);
     }
 }
+
+fn scenario(directory: &Path, text: &str) -> String {
+    let path = directory.join("scenario.toml");
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+const SILENCE: &str = "name = \"hush\"\nabout = \"most fall silent\"\nlength = \"6m\"\nstep = \"2m\"\n[[event]]\nat = \"4m\"\nsilent = 0.6\n";
+
+#[tokio::test]
+async fn a_scenario_shows_how_strategies_fare_as_time_goes_on() {
+    let (stage, directory) = (Stage::begin(), tempfile::tempdir().unwrap());
+    let world = own(directory.path(), &[NAME, ("peers = 20811", "peers = 400")]);
+    let (hush, picture) = (scenario(directory.path(), SILENCE), directory.path().join("hush.svg"));
+    let line = format!("bench --world {world} --operations 90 --strategies classic --seed 1 --scenario {hush}");
+    let text = parsec(&stage, &format!("{line} --chart {}", picture.display())).await;
+    assert_eq!(text.code(), 0, "{}", text.err);
+    assert_eq!(
+        text.out[..2],
+        [
+            "network simulated:own, a model: 400 peers, alpha 10, seed 1; scenario hush, 6 min",
+            "at 4 min: 60 % of those who answer go silent"
+        ]
+    );
+    assert!(text.out.iter().any(|line| line.starts_with("classic") && line.contains("from 4 min")), "{:#?}", text.out);
+    assert_eq!(parsec(&stage, &line).await.out, text.out, "one seed, one output");
+    let picture = std::fs::read_to_string(picture).unwrap();
+    assert!(picture.starts_with("<svg ") && picture.contains("classic provide"), "{picture}");
+
+    let json = parsec(&stage, &format!("{line} --format json")).await;
+    let rows: Vec<Value> = serde_json::from_str(&json.out.concat()).unwrap();
+    let publications: Vec<&Value> = rows.iter().filter(|row| row["operation"] == "provide").collect();
+    let n: Vec<_> =
+        publications.iter().map(|row| (row["from_seconds"].as_f64().unwrap(), row["n"].as_u64().unwrap())).collect();
+    assert_eq!(n, [(0.0, 30), (120.0, 30), (240.0, 30)]);
+    let rpcs_failed = |row: &Value| row["rpcs_failed_mean"].as_f64().unwrap();
+    assert!(rpcs_failed(publications[2]) > 2.0 * rpcs_failed(publications[1]), "{publications:#?}");
+    assert_eq!(publications[2]["happened"], "60 % of those who answer go silent");
+    let csv = parsec(&stage, &format!("{line} --format csv")).await;
+    assert!(csv.out[0].starts_with("from_seconds,to_seconds,happened,strategy,operation,network,"), "{:#?}", csv.out);
+
+    let shipped =
+        parsec(&stage, &format!("bench --world {world} --operations 5 --seed 1 --scenario half-leaves")).await;
+    assert_eq!(shipped.code(), 0, "{}", shipped.err);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_scenario_is_said_before_anything_is_played() {
+    let (stage, directory) = (Stage::begin(), tempfile::tempdir().unwrap());
+    for (changes, why) in [
+        (("silent = 0.6", "silent = 1"), "scenario.toml, line 7: `event.silent` is 1: after it 0.0 % of the peers"),
+        (
+            ("silent = 0.6", "silent = 1.6"),
+            "scenario.toml, line 7: `event.silent` is 1.6; expected a share from 0 to 1",
+        ),
+        (("at = \"4m\"", "at = \"7m\""), "line 6: `event.at` is 420s, and the scenario ends after 360s"),
+        (("silent = 0.6", "silence = 0.6"), "line 5: an event has 0 of silent, leave, back, merge, udp_blocked"),
+        (
+            ("silent = 0.6", "merge = 90000000"),
+            "with those who join in the scenario, peers = 90020811: so many peers need",
+        ),
+        (("step", "stepp"), "line 4: `stepp` is unknown; expected one of about, churn, event"),
+    ] {
+        assert!(SILENCE.contains(changes.0), "{changes:?}");
+        let file = scenario(directory.path(), &SILENCE.replacen(changes.0, changes.1, 1));
+        let refused = parsec(&stage, &format!("bench --world amino-2022 --operations 1 --scenario {file}")).await;
+        assert_eq!((refused.code(), refused.out.len()), (2, 0), "{changes:?}: {}", refused.err);
+        assert!(refused.err.contains(why), "no {why} in {}", refused.err);
+    }
+    let nowhere = parsec(&stage, "bench --world private-50 --scenario /nowhere/own.toml").await;
+    assert_eq!(nowhere.code(), 1);
+    assert!(nowhere.err.contains("--scenario /nowhere/own.toml: cannot be read: No such file"), "{}", nowhere.err);
+    let unknown = parsec(&stage, "bench --world private-50 --scenario doom").await;
+    assert_eq!(unknown.code(), 2);
+    assert!(unknown.err.contains("silent-2023"), "{}", unknown.err);
+}

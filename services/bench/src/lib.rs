@@ -1,15 +1,17 @@
 //! `parsec bench`: what the strategies do side by side.
 //!
-//! - `local`: on local networks of real peers; `world`: in a simulated one; `scan`: at several values of one thing; `bulk`: many keys at
+//! - `local`: on local networks of real peers; `world`: in a simulated one; `scan`: at several values of one thing; `scenario`: while things happen; `bulk`: many keys at
 //!   once in such a one
-//! - `refused`: what cannot be done
+//! - `refused`: what cannot be done; `read`: files that somebody wrote
 //! - `kept`: what came of it, in a file and on stdout; `watched`: the work, with its progress, until a signal ends it
 
 mod bulk;
 mod kept;
 mod local;
+mod read;
 mod refused;
 mod scan;
+mod scenario;
 mod watched;
 mod world;
 

@@ -1,9 +1,6 @@
 //! The strategies in a simulated world.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
-use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -16,8 +13,8 @@ use parsec_settings::{BenchConfig, Simulated, WorldSource};
 
 use crate::kept::{Keeping, Shown, networks};
 use crate::refused::Refused;
-use crate::scan;
 use crate::watched::{PAIRS, watched};
+use crate::{read, scan, scenario};
 
 /// Plays the strategies and prints what came of it.
 pub(crate) async fn run<S>(
@@ -30,6 +27,9 @@ pub(crate) async fn run<S>(
     let study = study(config, asked, seed)?;
     if let Some(text) = &config.scan {
         return scan::run(config, &study, text, stopped).await;
+    }
+    if let Some(source) = &config.scenario {
+        return scenario::run(config, study, source, stopped).await;
     }
     study.fits(memory::available(), config.save.is_some()).map_err(Refused::from)?;
     let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -57,27 +57,14 @@ pub(crate) fn world(config: &BenchConfig, asked: &Simulated) -> anyhow::Result<W
         WorldSource::Shipped(name) => {
             World::shipped(name).with_context(|| format!("no world `{name}` comes with parsec"))?
         }
-        WorldSource::File(path) => read(path)?,
+        WorldSource::File(path) => {
+            let text = read::file("--world", path, MAX_WORLD_BYTES)?;
+            World::read(&path.display().to_string(), &text).map_err(|error| Refused::Unusable(error.to_string()))?
+        }
     };
     let Some(alpha) = config.alpha else { return Ok(world) };
     let wider = world.with("alpha", f64::from(alpha));
     Ok(wider.map_err(|error| Refused::Unusable(format!("--alpha: {error}")))?)
-}
-
-/// Reads the file of a world.
-fn read(path: &Path) -> anyhow::Result<World> {
-    let (name, mut text) = (path.display().to_string(), String::new());
-    let file = File::open(path).with_context(|| format!("--world {name}: cannot be read"))?;
-    file.take(MAX_WORLD_BYTES + 1)
-        .read_to_string(&mut text)
-        .with_context(|| format!("--world {name}: cannot be read"))?;
-    if text.len() as u64 > MAX_WORLD_BYTES {
-        return Err(Refused::Unusable(format!(
-            "--world {name}: it has more than {MAX_WORLD_BYTES} bytes, and no world has"
-        ))
-        .into());
-    }
-    Ok(World::read(&name, &text).map_err(|error| Refused::Unusable(error.to_string()))?)
 }
 
 /// The settings that are kept with a run.

@@ -6,6 +6,7 @@
 //! - [`explain`]: what the time of an operation went to, to be added up or told
 //! - [`bench`]: operations of one kind by one strategy on simulated networks
 //! - [`bulk`]: many keys published at once
+//! - [`timeline`]: operations on a clock on which things happen
 //! - [`run`]: what was measured at one go, as it is kept in a file
 //! - [`check`]: limits that measurements must keep
 //! - [`Grouping`]: operations by what they have in common; [`Records`]: what became of their records
@@ -33,6 +34,7 @@ mod spending;
 pub mod statistics;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod timeline;
 
 pub use costs::{Costs, MAX_PEERS, PeerCost, PeerCosts};
 pub use explanation::{Background, Explanation, Unconfirmed, explain};

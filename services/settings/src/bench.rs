@@ -83,6 +83,43 @@ impl fmt::Display for WorldSource {
     }
 }
 
+/// What happens in a world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScenarioSource {
+    /// One that comes with parsec, by its name.
+    Shipped(String),
+    /// One of one's own.
+    File(PathBuf),
+}
+
+impl Value for ScenarioSource {
+    const CHOICES: &'static [Choice] = &[
+        ("silent-2023", "60 % of all peers fall silent after ten minutes, and half of these are back after forty"),
+        ("merge", "A foreign network of 5,000 peers merges in after ten minutes"),
+        ("udp-blocked", "UDP is blocked at the measuring nodes from ten to thirty minutes"),
+        ("half-leaves", "Half of all peers leave after ten minutes"),
+        ("churn", "Half of all peers leave within two hours, others come; keys are looked up after an hour"),
+        ("FILE.toml", "A scenario of one's own"),
+    ];
+
+    fn read(text: &str) -> Reading<Self> {
+        if text.ends_with(WORLD_FILE) {
+            return path(text).map(Self::File);
+        }
+        let is_shipped = Self::CHOICES.iter().any(|(name, _)| *name == text);
+        if is_shipped { Ok(Self::Shipped(text.to_owned())) } else { Err(no_choice("scenario", text, Self::CHOICES)) }
+    }
+}
+
+impl fmt::Display for ScenarioSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shipped(name) => f.write_str(name),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
 /// A strategy of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BenchStrategy {
@@ -177,7 +214,9 @@ settings! {
     warm: bool = ("bench.warm", "warm", "BOOL"), "Keep connections from one operation to the next";
     scan: Option<String> = ("bench.scan", "scan", "NAME=VALUES"),
         "Play the world at several values of one thing, such as alpha=3,5,10,20 or undialable=0..0.5, and compare each with the first";
-    chart: Option<PathBuf> = ("bench.chart", "chart", "FILE"), "Draw the scan there, as SVG";
+    scenario: Option<ScenarioSource> = ("bench.scenario", "scenario", "NAME|FILE"),
+        "Let things happen to the world on its clock, and show how each strategy fares as time goes on";
+    chart: Option<PathBuf> = ("bench.chart", "chart", "FILE"), "Draw the scan or the scenario there, as SVG";
     => simulated: Option<Simulated> = together(from, world.as_ref())?.map(|world| simulated(from, world, &strategies, keys)).transpose()?,
         "The simulation, if it is one";
     => compared: Vec<StrategyKind> = of_real_peers(from, &strategies, keys, simulated.is_some())?,
@@ -188,7 +227,7 @@ settings! {
 const MAX_BENCH_KEYS: u32 = 1_000_000;
 
 /// What of the settings means nothing where many keys are published at once.
-const ONE_BY_ONE: [&str; 3] = ["bench.operations", "bench.save", "bench.scan"];
+const ONE_BY_ONE: [&str; 4] = ["bench.operations", "bench.save", "bench.scan", "bench.scenario"];
 
 /// What of the settings shapes the local network, and means nothing in a world.
 const LOCAL: [&str; 6] =
@@ -207,14 +246,31 @@ fn refused(from: &Sources, name: &str, reason: impl Into<String>) -> ConfigError
 
 /// The world, if all settings that need another one have it.
 fn together<'a>(from: &Sources, world: Option<&'a WorldSource>) -> Result<Option<&'a WorldSource>, ConfigError> {
-    for (name, needed) in [("bench.scan", "bench.world"), ("bench.chart", "bench.scan")] {
-        if is_set(from, name) && !is_set(from, needed) {
-            return Err(ConfigError::Alone(from.origin(name).clone(), from.key(needed)));
+    let (scans, happens) = (is_set(from, "bench.scan"), is_set(from, "bench.scenario"));
+    for name in ["bench.scan", "bench.scenario"] {
+        if is_set(from, name) && world.is_none() {
+            return Err(ConfigError::Alone(from.origin(name).clone(), from.key("bench.world")));
         }
     }
-    if is_set(from, "bench.scan") && is_set(from, "bench.save") {
-        let reason =
-            "a file keeps one run, and --scan makes several; expected only one of the two, or --format json > FILE";
+    if is_set(from, "bench.chart") && !scans && !happens {
+        let reason = "a scan or a scenario is drawn; expected --scan or --scenario with it";
+        return Err(refused(from, "bench.chart", reason));
+    }
+    if scans && happens {
+        let reason = "a scan plays a world in which nothing happens; expected only one of --scan and --scenario";
+        return Err(refused(from, "bench.scenario", reason));
+    }
+    let several = [
+        (
+            scans,
+            "a file keeps one run, and --scan makes several; expected only one of the two, or --format json > FILE",
+        ),
+        (
+            happens,
+            "a file does not keep when operations began, which --scenario is about; expected only one of the two, or --format json > FILE",
+        ),
+    ];
+    if let Some((_, reason)) = several.into_iter().find(|(is_so, _)| *is_so && is_set(from, "bench.save")) {
         return Err(refused(from, "bench.save", reason));
     }
     Ok(world)

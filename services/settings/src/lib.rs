@@ -45,7 +45,8 @@ mod values;
 
 pub use access::{CallingConfig, ServingConfig, TlsFiles};
 pub use bench::{
-    AskedBulk, BENCH_ALPHA, BenchConfig, BenchFormat, BenchStrategy, BenchTransport, Simulated, WorldSource,
+    AskedBulk, BENCH_ALPHA, BenchConfig, BenchFormat, BenchStrategy, BenchTransport, ScenarioSource, Simulated,
+    WorldSource,
 };
 pub use check::{CheckConfig, Limits};
 pub use cli::{completion_script, parse};

@@ -4,7 +4,7 @@
 //! - [`operation`]: one operation, with [`sentences`] about what its time went to and its [`waterfall`]
 //! - [`recorded`]: operations out of the database; [`facts`]: what there is to say of both
 //! - [`groups`]: many measurements, by what they have in common
-//! - [`bench`]: strategies side by side, [`series`]: at several values of one thing, [`bulk`]: many keys at once; [`rounds`]: rounds as they
+//! - [`bench`]: strategies side by side, [`series`]: at several values of one thing, [`timeline`]: as time goes on, [`bulk`]: many keys at once; [`rounds`]: rounds as they
 //!   are played
 //! - [`spent`]: what the time of many went to; [`peers`]: whom it was spent on
 //! - [`side_by_side`]: two operations; [`perfetto`]: operations for tools that draw traces
@@ -45,6 +45,7 @@ pub mod series;
 pub mod side_by_side;
 pub mod spent;
 mod table;
+pub mod timeline;
 mod verdicts;
 pub mod waterfall;
 pub mod words;

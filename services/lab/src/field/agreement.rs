@@ -51,11 +51,11 @@ impl Mirror<'_> {
 }
 
 impl Ground for Mirror<'_> {
-    fn is_connected(&self, _: &Peer) -> bool {
+    fn is_connected(&self, _: &Peer, _: Duration) -> bool {
         false
     }
 
-    fn dial(&self, peer: &Peer, _: u32) -> (Duration, bool) {
+    fn dial(&self, peer: &Peer, _: u32, _: Duration) -> (Duration, bool) {
         match self.of(peer).does {
             Does::Answer | Does::Accept => (DIAL_ROUND_TRIPS * self.round_trip(peer), true),
             Does::Refuse => (self.round_trip(peer), false),
@@ -63,11 +63,11 @@ impl Ground for Mirror<'_> {
         }
     }
 
-    fn answer(&self, peer: &Peer, _: Request, _: u32) -> Option<Duration> {
+    fn answer(&self, peer: &Peer, _: Request, _: u32, _: Duration) -> Option<Duration> {
         (self.of(peer).does == Does::Answer).then(|| self.round_trip(peer))
     }
 
-    fn closer(&self, peer: &Peer, target: &Key) -> Vec<Peer> {
+    fn closer(&self, peer: &Peer, target: &Key, _: Duration) -> Vec<Peer> {
         let peer_at = |place: &usize| Peer::new(u32::try_from(*place).unwrap(), self.peers[*place].key);
         let mut known: Vec<Peer> = self.of(peer).knows.iter().map(peer_at).collect();
         known.sort_unstable_by_key(|peer| peer.key().distance(target));

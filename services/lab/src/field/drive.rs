@@ -23,19 +23,19 @@ const BACKGROUND_LIMIT: Duration = Duration::from_secs(90);
 /// A peer that was dialled in vain is left alone for 5 s + 1 s · n² after the n-th time (`parsec_dht`).
 pub(super) const BACK_OFF: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(1));
 
-/// What a driver needs to know of a network.
+/// What a driver needs to know of a network. `at` is when, since the operation began: a network changes while an operation runs.
 pub(super) trait Ground {
-    /// Whether a connection stands before the operation begins.
-    fn is_connected(&self, peer: &Peer) -> bool;
+    /// Whether a connection that was there before the operation began stands.
+    fn is_connected(&self, peer: &Peer, at: Duration) -> bool;
 
-    /// How long the `nth` dial of a peer takes, and whether it succeeds.
-    fn dial(&self, peer: &Peer, nth: u32) -> (Duration, bool);
+    /// How long the `nth` dial of a peer takes that begins then, and whether it succeeds.
+    fn dial(&self, peer: &Peer, nth: u32, at: Duration) -> (Duration, bool);
 
-    /// How long a peer takes to answer, the way included; `None` if it never does.
-    fn answer(&self, peer: &Peer, request: Request, nth: u32) -> Option<Duration>;
+    /// How long a peer takes to answer what is written to it then, the way included; `None` if it never does.
+    fn answer(&self, peer: &Peer, request: Request, nth: u32, at: Duration) -> Option<Duration>;
 
-    /// Whom it names as closest to a key.
-    fn closer(&self, peer: &Peer, target: &Key) -> Vec<Peer>;
+    /// Whom it names as closest to a key, when it is asked then.
+    fn closer(&self, peer: &Peer, target: &Key, at: Duration) -> Vec<Peer>;
 
     /// Whom it names as providers, when it is asked then.
     fn providers(&self, peer: &Peer, at: Duration) -> Vec<Peer>;
@@ -213,7 +213,7 @@ impl<G: Ground> Running<'_, G> {
         let known = self.links.get(&peer.index).copied();
         let dials = known.map_or(0, |link| link.dials);
         let link = match known {
-            None if self.ground.is_connected(&peer) => {
+            None if self.ground.is_connected(&peer, now) => {
                 self.links
                     .insert(peer.index, Link { ends: now, succeeds: true, dials: 0, took: Duration::ZERO, order: 0 });
                 return Ok(now);
@@ -228,7 +228,7 @@ impl<G: Ground> Running<'_, G> {
             }
             _ => {
                 entry.dialled = Some(now);
-                let (took, succeeds) = self.ground.dial(&peer, dials);
+                let (took, succeeds) = self.ground.dial(&peer, dials, now);
                 let in_time = took <= DIAL_TIMEOUT;
                 let (took, succeeds) = (took.min(DIAL_TIMEOUT), succeeds && in_time);
                 let link = Link { ends: now + took, succeeds, dials: dials + 1, took, order: self.made + 1 };
@@ -245,7 +245,8 @@ impl<G: Ground> Running<'_, G> {
         if entry.kind == Request::AddProvider {
             return (connected, RequestEnd::Answered);
         }
-        match self.ground.answer(&entry.peer, entry.kind, trying.nth).filter(|took| *took <= ANSWER_TIMEOUT) {
+        let answered = self.ground.answer(&entry.peer, entry.kind, trying.nth, connected);
+        match answered.filter(|took| *took <= ANSWER_TIMEOUT) {
             Some(took) => (connected + took, RequestEnd::Answered),
             None => (connected + ANSWER_TIMEOUT, RequestEnd::Timeout),
         }
@@ -292,7 +293,7 @@ impl<G: Ground> Running<'_, G> {
 
     fn hear(&mut self, place: usize, asked: Duration) -> Reply<Peer> {
         let Entry { peer, kind, origin, .. } = self.log.0[place];
-        let closer = self.ground.closer(&peer, &self.target);
+        let closer = self.ground.closer(&peer, &self.target, asked);
         let asks_for_providers = kind == Request::GetProviders;
         let providers = if asks_for_providers { self.ground.providers(&peer, asked) } else { Vec::new() };
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);

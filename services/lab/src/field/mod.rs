@@ -10,26 +10,34 @@
 #[cfg(test)]
 mod agreement;
 mod bulk;
+mod course;
 mod draw;
 mod drive;
 mod log;
+mod moment;
 mod population;
 mod quantiles;
 #[cfg(test)]
 mod reproduced;
 mod scan;
+mod scenario;
+mod strict;
 mod study;
 mod tables;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+mod threads;
+mod timeline;
 mod trial;
 mod vantage;
 mod world;
 
 pub use bulk::{Bulk, NoRoomForKeys, TooManyKeys};
 pub use scan::{NoScan, Scan};
+pub use scenario::{MAX_SCENARIO_BYTES, SHIPPED_SCENARIOS, Scenario, ScenarioError};
 pub use study::{NoRoom, Study, TooMany};
+pub use timeline::Timeline;
 pub use trial::{Trial, TrialError};
 pub use world::{MAX_WORLD_BYTES, SHIPPED, ScanError, World, WorldError};

@@ -1,11 +1,17 @@
-//! Who is in a world: keys, fates and regions, drawn from a seed. Some forty bytes for each peer, so that there is room for millions.
+//! Who is in a world: keys, regions, and fates from moment to moment, drawn from a seed. Some forty bytes for each peer, so that there is room for
+//! millions.
 
+use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
+use std::time::Duration;
 
 use parsec_dht::key::{Contact, Key};
 
+use super::course::{Course, Life};
 use super::draw::Dice;
+use super::moment::{Fate, Home, Moment};
+use super::scenario::{STILL, Scenario};
 use super::world::{Fates, World};
 use crate::Region;
 
@@ -43,30 +49,6 @@ impl Contact for Peer {
     }
 }
 
-/// What a peer does when it is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    Live,
-    /// Answers late.
-    Slow,
-    /// Can be dialled, and never answers.
-    Silent,
-    /// Refuses to be dialled.
-    Refusing,
-    /// Is not there: a dial runs into its time-out.
-    BlackHole,
-}
-
-impl Fate {
-    pub(super) fn is_dialable(self) -> bool {
-        matches!(self, Self::Live | Self::Slow | Self::Silent)
-    }
-
-    pub(super) fn answers(self) -> bool {
-        matches!(self, Self::Live | Self::Slow)
-    }
-}
-
 /// What a number is drawn for.
 #[derive(Debug, Clone, Copy)]
 enum Purpose {
@@ -81,43 +63,84 @@ pub(super) struct Population {
     keys: Vec<Key>,
     /// The numbers that peers had before they were put in order.
     numbers: Vec<u32>,
-    fates: Vec<Fate>,
     regions: Vec<Region>,
-    /// Those who can be dialled, and those who cannot.
-    pub(super) dialable: Vec<u32>,
-    pub(super) dead: Vec<u32>,
+    /// Those who are not there from the beginning to the end: where they belong, and since when they have been there.
+    strangers: HashMap<u32, (Home, Duration)>,
+    /// From the first one on, in which nothing has happened yet.
+    pub(super) moments: Vec<Moment>,
 }
 
 impl Population {
     /// The peers of a world. Other shares of dead ones change nothing about the others.
     pub(super) fn draw(world: &World, seed: u64) -> Self {
-        let dice = Dice::new(seed);
-        let mut all: Vec<(Key, u32)> = (0..world.peers).map(|number| (key(dice, number), number)).collect();
-        all.sort_unstable();
-        let of = |purpose: Purpose, number: u32| dice.of(purpose as u64).of(u64::from(number));
-        let numbers: Vec<u32> = all.iter().map(|(_, number)| *number).collect();
-        let keys = all.into_iter().map(|(key, _)| key).collect();
-        let mut fates: Vec<_> = numbers.iter().map(|number| fate(world.fates, of(Purpose::Fate, *number))).collect();
-        let regions = numbers.iter().map(|number| region(&world.regions, of(Purpose::Region, *number))).collect();
-        // In a small world everybody may have drawn a bad fate.
-        if !fates.contains(&Fate::Live) {
-            fates[0] = Fate::Live;
-        }
-        Self::of(keys, numbers, fates, regions)
+        Self::over(world, seed, &STILL)
     }
 
-    fn of(keys: Vec<Key>, numbers: Vec<u32>, fates: Vec<Fate>, regions: Vec<Region>) -> Self {
-        let all = || 0..u32::try_from(fates.len()).expect("a world has fewer than 2³² peers");
-        let (dialable, dead) = all().partition(|index| fates[*index as usize].is_dialable());
-        Self { keys, numbers, fates, regions, dialable, dead }
+    /// The same, and what becomes of them while a scenario lasts. Those who are there from the beginning are the same with it and without.
+    pub(super) fn over(world: &World, seed: u64, scenario: &Scenario) -> Self {
+        let dice = Dice::new(seed);
+        let of = |purpose: Purpose, number: u32| dice.of(purpose as u64).of(u64::from(number));
+        let drawn = |number: u32| fate(world.fates, of(Purpose::Fate, number));
+        let keeper = keeper(world.peers, drawn, dice);
+        let course = Course::new(world, scenario, dice, keeper);
+        let lives = course.lives(world.peers, |number| drawn(number).is_dialable());
+        let count = u32::try_from(lives.len()).expect("there are fewer than 2³² peers");
+        let mut all: Vec<(Key, u32)> = (0..count).map(|number| (key(dice, number), number)).collect();
+        all.sort_unstable();
+        let numbers: Vec<u32> = all.iter().map(|(_, number)| *number).collect();
+        let keys = all.into_iter().map(|(key, _)| key).collect();
+        let there = Fates { refusing: 0.0, black_hole: 0.0, ..world.fates.of_dialable() };
+        let first = |number: u32| match lives[number as usize] {
+            _ if number == keeper => Fate::Live,
+            Life { is_newcomer: true, .. } => fate(there, of(Purpose::Fate, number)),
+            _ => drawn(number),
+        };
+        let first: Vec<Fate> = numbers.iter().map(|number| first(*number)).collect();
+        let regions = numbers.iter().map(|number| region(&world.regions, of(Purpose::Region, *number))).collect();
+        let life = |place: usize| &lives[numbers[place] as usize];
+        let moment = |from: Duration| {
+            let fate = |(place, drawn): (usize, &Fate)| course.fate(numbers[place], *drawn, life(place), from);
+            let fates: Vec<Option<Fate>> = first.iter().enumerate().map(fate).collect();
+            let networks = (scenario.merged(scenario.length), scenario.merged(from));
+            Moment::new(from, &fates, |place| life(place).home, networks)
+        };
+        let moments = scenario.changes().into_iter().map(moment).collect();
+        let stranger = |place: usize| (life(place).home, life(place).joined);
+        let strangers = (0..numbers.len()).filter(|place| stranger(*place) != (0, Duration::ZERO));
+        let strangers = strangers.filter_map(|place| Some((u32::try_from(place).ok()?, stranger(place)))).collect();
+        Self { keys, numbers, regions, strangers, moments }
+    }
+
+    /// Whether it is as it was for ever.
+    pub(super) fn is_still(&self) -> bool {
+        self.moments.len() == 1
+    }
+
+    /// Which of the moments it is by then.
+    pub(super) fn place_at(&self, at: Duration) -> usize {
+        self.moments.partition_point(|moment| moment.from <= at).saturating_sub(1)
+    }
+
+    pub(super) fn at(&self, at: Duration) -> &Moment {
+        &self.moments[self.place_at(at)]
+    }
+
+    /// Where a peer belongs, and since when it has been there.
+    pub(super) fn origin(&self, index: u32) -> (Home, Duration) {
+        // Most worlds have no strangers.
+        if self.strangers.is_empty() {
+            return Default::default();
+        }
+        self.strangers.get(&index).copied().unwrap_or_default()
     }
 
     pub(super) fn peer(&self, index: u32) -> Peer {
         Peer { index, key: self.keys[index as usize] }
     }
 
-    pub(super) fn fate(&self, index: u32) -> Fate {
-        self.fates[index as usize]
+    /// What a peer does that is called then.
+    pub(super) fn fate(&self, index: u32, at: Duration) -> Fate {
+        self.at(at).fate(index)
     }
 
     pub(super) fn region(&self, index: u32) -> Region {
@@ -140,10 +163,11 @@ impl Population {
         start + from..start + to.max(from)
     }
 
-    /// The `count` peers closest to a key who answer, closest first.
-    pub(super) fn closest_live(&self, target: &Key, count: usize) -> Vec<Peer> {
-        let all = &self.dialable;
-        let answering = |range: Range<usize>| all[range].iter().filter(|index| self.fate(**index).answers());
+    /// The `count` peers closest to a key who answer then, closest first.
+    pub(super) fn closest_live(&self, target: &Key, count: usize, at: Duration) -> Vec<Peer> {
+        let moment = self.at(at);
+        let all = &moment.members().dialable;
+        let answering = |range: Range<usize>| all[range].iter().filter(|index| moment.fate(**index).answers());
         let mut range = 0..all.len();
         // Who shares more bits is closer than who does not.
         for bits in 1..256 {
@@ -158,6 +182,13 @@ impl Population {
         found.truncate(count);
         found
     }
+}
+
+/// The number of the peer that nothing happens to: the first that is well, or in a small world, in which nobody may be, one that is well from now
+/// on.
+fn keeper(peers: u32, drawn: impl Fn(u32) -> Fate, dice: Dice) -> u32 {
+    let well = (0..peers).find(|number| drawn(*number) == Fate::Live);
+    well.unwrap_or_else(|| (0..peers).min_by_key(|number| key(dice, *number)).unwrap_or(0))
 }
 
 fn key(dice: Dice, number: u32) -> Key {
@@ -211,14 +242,17 @@ mod tests {
         let mut world = world(20_000);
         world.fates = Fates { refusing: 0.1, black_hole: 0.05, silent: 0.2, slow: 0.1 };
         let population = Population::draw(&world, 1);
-        let share = |fate| population.fates.iter().filter(|other| **other == fate).count() as f64 / 20_000.0;
+        let share = |fate| {
+            (0..20_000).filter(|index| population.fate(*index, Duration::ZERO) == fate).count() as f64 / 20_000.0
+        };
         for (fate, expected) in
             [(Fate::Refusing, 0.1), (Fate::BlackHole, 0.05), (Fate::Silent, 0.2), (Fate::Slow, 0.1), (Fate::Live, 0.55)]
         {
             assert!((share(fate) - expected).abs() < 0.01, "{fate:?}: {}", share(fate));
         }
         assert!(population.keys.is_sorted());
-        assert_eq!(population.dialable.len() + population.dead.len(), 20_000);
+        let members = population.at(Duration::ZERO).members();
+        assert_eq!(members.dialable.len() + members.dead.len(), 20_000);
     }
 
     #[test]
@@ -226,7 +260,8 @@ mod tests {
         let few = Population::draw(&world(2_000).with("undialable", 0.1).unwrap(), 1);
         let many = Population::draw(&world(2_000).with("undialable", 0.4).unwrap(), 1);
         assert_eq!((&few.keys, &few.regions), (&many.keys, &many.regions));
-        assert!(few.dead.iter().all(|index| many.dead.contains(index)) && few.dead.len() < many.dead.len());
+        let [few, many] = [&few, &many].map(|population| &population.at(Duration::ZERO).members().dead);
+        assert!(few.iter().all(|index| many.contains(index)) && few.len() < many.len());
     }
 
     #[test]
@@ -248,10 +283,10 @@ mod tests {
             let population = Population::draw(&world, seed);
             let target = Key::of(&target.to_be_bytes());
             let mut all: Vec<Peer> = (0..peers).map(|index| population.peer(index)).collect();
-            all.retain(|peer| population.fate(peer.index).answers());
+            all.retain(|peer| population.fate(peer.index, Duration::ZERO).answers());
             all.sort_by_key(|peer| peer.key.distance(&target));
             all.truncate(count);
-            prop_assert_eq!(population.closest_live(&target, count), all);
+            prop_assert_eq!(population.closest_live(&target, count, Duration::ZERO), all);
         }
 
         #[test]

@@ -1,13 +1,18 @@
 //! Routing tables, made on demand: a bucket is drawn when somebody is asked, and is the same each time. So a million tables take no
 //! memory.
+//!
+//! Where a network changes, a bucket has those who were there when it was last refreshed: each at a time of its own. Who has left since then
+//! still stands in it, and who has come does not.
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::time::Duration;
 
 use parsec_dht::key::{Contact, Key};
 
 use super::draw::Dice;
-use super::population::{Fate, Peer, Population};
+use super::moment::{Fate, Home, Members};
+use super::population::{Peer, Population};
 use super::world::Tables;
 
 /// The size of a bucket, and how many peers an answer names (k of the specification).
@@ -23,12 +28,17 @@ const SHUFFLED: usize = 3 * BUCKET;
 /// in ten buckets.
 const DRAWS: usize = 4 * BUCKET;
 
+/// When a bucket is refreshed is drawn under its number beyond this one; its entries are drawn below.
+const REFRESHES: u64 = 1 << 32;
+
 /// The routing tables of a world.
 #[derive(Debug)]
 pub(super) struct Directory<'a> {
     pub(super) population: &'a Population,
     pub(super) tables: &'a Tables,
     pub(super) dice: Dice,
+    /// How often a bucket is refreshed.
+    pub(super) refresh: Duration,
 }
 
 /// Whose table it is.
@@ -39,11 +49,15 @@ pub(super) struct Owner {
     pub(super) number: u64,
     /// By how much it is as stale as those of others.
     pub(super) staleness: f64,
+    /// Where it belongs, and since when it has been there: it has filled its table then.
+    pub(super) home: Home,
+    pub(super) since: Duration,
 }
 
-/// Those who share the first bits with the owner of a table: of those who can be dialled, and of the dead.
+/// Those who share the first bits with the owner of a table: of those who could be dialled at a moment, and of the dead.
 #[derive(Debug, Clone)]
 struct Around {
+    moment: usize,
     dialable: Range<usize>,
     dead: Range<usize>,
 }
@@ -51,52 +65,75 @@ struct Around {
 impl<'a> Directory<'a> {
     /// The table of a peer.
     pub(super) fn owner(&self, peer: Peer) -> Owner {
-        Owner { key: peer.key(), number: self.population.number(peer.index), staleness: 1.0 }
+        let (home, since) = self.population.origin(peer.index);
+        Owner { key: peer.key(), number: self.population.number(peer.index), staleness: 1.0, home, since }
     }
 
-    fn everybody(&self) -> Around {
-        Around { dialable: 0..self.population.dialable.len(), dead: 0..self.population.dead.len() }
+    /// At which moment a bucket was refreshed last.
+    fn seen(&self, owner: &Owner, bits: u32, at: Duration) -> usize {
+        if self.population.is_still() {
+            return 0;
+        }
+        let share = self.dice.of(owner.number).of(REFRESHES + u64::from(bits)).share();
+        let first = self.refresh.mul_f64(share);
+        let refreshed = at.checked_sub(first).map_or(Duration::ZERO, |since| {
+            let whole = since.as_nanos() / self.refresh.as_nanos().max(1);
+            first + self.refresh * u32::try_from(whole).unwrap_or(u32::MAX)
+        });
+        self.population.place_at(refreshed.max(owner.since))
     }
 
-    fn around(&self, within: &Around, key: &Key, bits: u32) -> Around {
-        let Population { dialable, dead, .. } = self.population;
+    fn members(&self, owner: &Owner, moment: usize) -> &'a Members {
+        self.population.moments[moment].network(owner.home)
+    }
+
+    fn everybody(&self, owner: &Owner, moment: usize) -> Around {
+        let Members { dialable, dead } = self.members(owner, moment);
+        Around { moment, dialable: 0..dialable.len(), dead: 0..dead.len() }
+    }
+
+    /// Those who share so many bits with the owner: of those who share fewer, or of everybody, if these were seen at another moment.
+    fn around(&self, within: &Around, owner: &Owner, bits: u32, moment: usize) -> Around {
+        if within.moment != moment {
+            return self.around(&self.everybody(owner, moment), owner, bits, moment);
+        }
+        let Members { dialable, dead } = self.members(owner, moment);
         Around {
-            dialable: self.population.sharing(dialable, within.dialable.clone(), key, bits),
-            dead: self.population.sharing(dead, within.dead.clone(), key, bits),
+            moment,
+            dialable: self.population.sharing(dialable, within.dialable.clone(), &owner.key, bits),
+            dead: self.population.sharing(dead, within.dead.clone(), &owner.key, bits),
         }
     }
 
     /// Whether nobody stands there but the owner itself.
-    fn is_alone(&self, owner: &Owner, Around { dialable, dead }: &Around) -> bool {
-        let Population { dialable: all, dead: all_dead, .. } = self.population;
+    fn is_alone(&self, owner: &Owner, Around { moment, dialable, dead }: &Around) -> bool {
+        let Members { dialable: all, dead: all_dead } = self.members(owner, *moment);
         let mut there = all[dialable.clone()].iter().chain(&all_dead[dead.clone()]);
         dialable.len() + dead.len() <= 1 && there.all(|index| self.population.peer(*index).key() == owner.key)
     }
 
-    /// The entries of the table that are closest to `target`, at most `count`, closest first: as go-libp2p-kbucket has it, those of the
+    /// The entries of the table then that are closest to `target`, at most `count`, closest first: as go-libp2p-kbucket has it, those of the
     /// bucket of the target, of all deeper ones, and of as many others as it takes.
-    pub(super) fn closest(&self, owner: &Owner, target: &Key, count: usize) -> Vec<Peer> {
+    pub(super) fn closest(&self, owner: &Owner, target: &Key, count: usize, at: Duration) -> Vec<Peer> {
         let own = owner.key.distance(target).common_prefix().min(DEEPEST);
         let mut found = Vec::with_capacity(4 * BUCKET);
-        let at = self.around(&self.everybody(), &owner.key, own);
-        let mut inner = self.around(&at, &owner.key, own + 1);
-        self.bucket(owner, own, &at, &inner, &mut found);
+        let moment = self.seen(owner, own, at);
+        let of_target = self.around(&self.everybody(owner, moment), owner, own, moment);
+        let inner = self.around(&of_target, owner, own + 1, moment);
+        self.bucket(owner, own, &of_target, &inner, &mut found);
         if found.len() < count {
-            for bits in own + 1..=DEEPEST {
-                if self.is_alone(owner, &inner) {
-                    break;
-                }
-                let next = self.around(&inner, &owner.key, bits + 1);
-                self.bucket(owner, bits, &inner, &next, &mut found);
-                inner = next;
-            }
+            self.buckets(owner, own + 1..DEEPEST + 1, inner, at, &mut found);
         }
-        let mut inner = at;
+        let mut inner = of_target;
         for bits in (0..own).rev() {
             if found.len() >= count {
                 break;
             }
-            let outer = self.around(&self.everybody(), &owner.key, bits);
+            let moment = self.seen(owner, bits, at);
+            let outer = self.around(&self.everybody(owner, moment), owner, bits, moment);
+            if inner.moment != moment {
+                inner = self.around(&outer, owner, bits + 1, moment);
+            }
             self.bucket(owner, bits, &outer, &inner, &mut found);
             inner = outer;
         }
@@ -106,43 +143,53 @@ impl<'a> Directory<'a> {
         found
     }
 
-    /// Everybody in the table whose bucket is one of the first `buckets`.
-    pub(super) fn entries(&self, owner: &Owner, buckets: u32) -> Vec<u32> {
-        let (mut found, mut outer) = (Vec::new(), self.everybody());
-        for bits in 0..buckets.min(DEEPEST) {
-            if self.is_alone(owner, &outer) {
-                break;
-            }
-            let inner = self.around(&outer, &owner.key, bits + 1);
-            self.bucket(owner, bits, &outer, &inner, &mut found);
-            outer = inner;
-        }
+    /// Everybody in the table then whose bucket is one of the first `buckets`.
+    pub(super) fn entries(&self, owner: &Owner, buckets: u32, at: Duration) -> Vec<u32> {
+        let (mut found, outer) = (Vec::new(), self.everybody(owner, self.seen(owner, 0, at)));
+        self.buckets(owner, 0..buckets.min(DEEPEST), outer, at, &mut found);
         found
     }
 
-    /// How many entries the bucket has into which a target falls.
-    pub(super) fn in_bucket_of(&self, owner: &Owner, target: &Key) -> usize {
+    /// Draws some buckets, as far as there is anybody; those of the first one stand in `outer`.
+    fn buckets(&self, owner: &Owner, which: Range<u32>, mut outer: Around, at: Duration, found: &mut Vec<u32>) {
+        for bits in which {
+            let moment = self.seen(owner, bits, at);
+            if outer.moment != moment {
+                outer = self.around(&self.everybody(owner, moment), owner, bits, moment);
+            }
+            if self.is_alone(owner, &outer) {
+                break;
+            }
+            let inner = self.around(&outer, owner, bits + 1, moment);
+            self.bucket(owner, bits, &outer, &inner, found);
+            outer = inner;
+        }
+    }
+
+    /// How many entries the bucket has then into which a target falls.
+    pub(super) fn in_bucket_of(&self, owner: &Owner, target: &Key, at: Duration) -> usize {
         let bits = owner.key.distance(target).common_prefix().min(DEEPEST);
-        let outer = self.around(&self.everybody(), &owner.key, bits);
-        let inner = self.around(&outer, &owner.key, bits + 1);
+        let moment = self.seen(owner, bits, at);
+        let outer = self.around(&self.everybody(owner, moment), owner, bits, moment);
+        let inner = self.around(&outer, owner, bits + 1, moment);
         let mut found = Vec::new();
         self.bucket(owner, bits, &outer, &inner, &mut found);
         found.len()
     }
 
     /// Whether the owner has somebody who can be dialled in its table, if there is room: tables may throw out silent peers.
-    fn knows(&self, owner: &Owner, index: u32) -> bool {
+    fn knows(&self, owner: &Owner, index: u32, moment: usize) -> bool {
         let share = self.tables.silent;
         let drawn = || self.dice.of(owner.number).of(u64::MAX - self.population.number(index)).share();
-        share >= 1.0 || self.population.fate(index) != Fate::Silent || drawn() < share
+        share >= 1.0 || self.population.moments[moment].fate(index) != Fate::Silent || drawn() < share
     }
 
     /// Draws the bucket of those who share `bits` bits with the owner and no more: they stand in `outer`, and not in `inner`.
     fn bucket(&self, owner: &Owner, bits: u32, outer: &Around, inner: &Around, found: &mut Vec<u32>) {
-        let Population { dialable, dead, .. } = self.population;
+        let Members { dialable, dead } = self.members(owner, outer.moment);
         let live = &dialable[beside(&outer.dialable, &inner.dialable)];
         let dead = &dead[beside(&outer.dead, &inner.dead)];
-        let knows = |index: &u32| self.knows(owner, *index);
+        let knows = |index: &u32| self.knows(owner, *index, outer.moment);
         let live: Cow<'_, [u32]> = if self.tables.silent < 1.0 && live.len() <= SHUFFLED {
             live.iter().copied().filter(knows).collect()
         } else {
@@ -202,7 +249,12 @@ mod tests {
 
     fn with<T>(world: &World, seed: u64, act: impl FnOnce(&Directory<'_>) -> T) -> T {
         let population = Population::draw(world, seed);
-        act(&Directory { population: &population, tables: &world.tables, dice: Dice::new(seed).of(9) })
+        act(&Directory {
+            population: &population,
+            tables: &world.tables,
+            dice: Dice::new(seed).of(9),
+            refresh: Duration::from_secs(600),
+        })
     }
 
     proptest! {
@@ -213,7 +265,7 @@ mod tests {
             let world = world(peers).with("undialable", 0.0).unwrap().with("missing", 0.0).unwrap();
             with(&world, seed, |directory| {
                 let all: Vec<Peer> = (0..peers).map(|index| directory.population.peer(index)).collect();
-                let (peer, entries) = (all[of as usize], directory.entries(&directory.owner(all[of as usize]), 256));
+                let (peer, entries) = (all[of as usize], directory.entries(&directory.owner(all[of as usize]), 256, Duration::ZERO));
                 let bits = |other: &Peer| other.key().distance(&peer.key()).common_prefix();
                 for bucket in 0..10 {
                     let of_it = |other: &&Peer| bits(other) == bucket;
@@ -231,18 +283,18 @@ mod tests {
             let world = world(peers).with("undialable", undialable).unwrap().with("missing", missing).unwrap();
             with(&world, seed, |directory| {
                 let owner = directory.owner(directory.population.peer(of));
-                let all = directory.entries(&owner, 256);
-                assert_eq!(&all, &directory.entries(&owner, 256));
+                let all = directory.entries(&owner, 256, Duration::ZERO);
+                assert_eq!(&all, &directory.entries(&owner, 256, Duration::ZERO));
                 let mut once = all.clone();
                 once.sort_unstable();
                 once.dedup();
                 assert_eq!(once.len(), all.len());
                 assert!(!all.contains(&of));
                 let target = Key::of(&target.to_be_bytes());
-                let closest = directory.closest(&owner, &target, 20);
+                let closest = directory.closest(&owner, &target, 20, Duration::ZERO);
                 assert!(closest.iter().all(|peer| all.contains(&peer.index)), "an answer names who stands in the table");
                 assert!(closest.len() == 20.min(all.len()), "{} of {}", closest.len(), all.len());
-                let in_bucket = directory.in_bucket_of(&owner, &target);
+                let in_bucket = directory.in_bucket_of(&owner, &target, Duration::ZERO);
                 let bits = owner.key.distance(&target).common_prefix();
                 let same = |index: &&u32| directory.population.peer(**index).key().distance(&owner.key).common_prefix() == bits;
                 assert_eq!(in_bucket, all.iter().filter(same).count());
@@ -258,9 +310,15 @@ mod tests {
             with(&world, 4, |directory| {
                 let (mut silent, mut answering) = (0, 0);
                 for of in 0..200 {
-                    let first = directory.entries(&directory.owner(directory.population.peer(of)), 2);
-                    silent += first.iter().filter(|index| directory.population.fate(**index) == Fate::Silent).count();
-                    answering += first.iter().filter(|index| directory.population.fate(**index).answers()).count();
+                    let first = directory.entries(&directory.owner(directory.population.peer(of)), 2, Duration::ZERO);
+                    silent += first
+                        .iter()
+                        .filter(|index| directory.population.fate(**index, Duration::ZERO) == Fate::Silent)
+                        .count();
+                    answering += first
+                        .iter()
+                        .filter(|index| directory.population.fate(**index, Duration::ZERO).answers())
+                        .count();
                 }
                 // In the whole network there are 50 of them beside 35 who answer.
                 let (share, expected) = (silent as f64 / answering as f64, 50.0 / 35.0 * kept);
@@ -276,9 +334,12 @@ mod tests {
             let (mut dead, mut all) = (0, 0);
             for of in 0..2_000 {
                 let owner = directory.owner(directory.population.peer(of * 10));
-                let first = directory.entries(&owner, 1);
+                let first = directory.entries(&owner, 1, Duration::ZERO);
                 all += first.len();
-                dead += first.iter().filter(|index| !directory.population.fate(**index).is_dialable()).count();
+                dead += first
+                    .iter()
+                    .filter(|index| !directory.population.fate(**index, Duration::ZERO).is_dialable())
+                    .count();
             }
             let share = dead as f64 / all as f64;
             assert!((share - world.tables.stale(0)).abs() < 0.01, "{share}");

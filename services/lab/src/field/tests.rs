@@ -1,6 +1,7 @@
 //! What simulated operations come to, whatever the world.
 
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use parsec_dht::key::Contact;
 use parsec_measure::{OperationKind, OutcomeClass, StrategyKind};
@@ -127,9 +128,12 @@ fn a_census_has_everybody_who_answers_and_the_share_of_dead_that_the_world_says(
     let world = world(3_000);
     let population = population::Population::draw(&world, 5);
     let field = vantage::Field::new(&world, &population, 5, true);
-    let (there, gone): (Vec<population::Peer>, Vec<population::Peer>) =
-        field.census.iter().copied().partition(|peer| population.fate(peer.index).answers());
-    let answering = (0..3_000).filter(|index| population.fate(*index).answers()).count();
+    let (there, gone): (Vec<population::Peer>, Vec<population::Peer>) = field
+        .census(Duration::ZERO)
+        .iter()
+        .copied()
+        .partition(|peer| population.fate(peer.index, Duration::ZERO).answers());
+    let answering = (0..3_000).filter(|index| population.fate(*index, Duration::ZERO).answers()).count();
     // Peers whom nobody has in a table are met by nobody.
     assert!(there.len() as f64 > 0.99 * answering as f64, "{} of {answering}", there.len());
     let share = gone.len() as f64 / (there.len() + gone.len()) as f64;
@@ -141,7 +145,7 @@ fn a_network_that_is_larger_than_a_crawl_may_be_is_met_in_whole() {
     let mut world = healthy(200_001);
     world.node.regions.truncate(1);
     let population = population::Population::draw(&world, 1);
-    assert_eq!(vantage::Field::new(&world, &population, 1, true).census.len(), 200_001);
+    assert_eq!(vantage::Field::new(&world, &population, 1, true).census(Duration::ZERO).len(), 200_001);
 }
 
 #[test]
@@ -149,7 +153,7 @@ fn a_node_estimates_the_size_of_the_network() {
     let world = healthy(5_000);
     let population = population::Population::draw(&world, 2);
     for vantage in vantage::Field::new(&world, &population, 2, false).vantages {
-        let size = vantage.size.unwrap();
+        let size = vantage.size(Duration::ZERO).unwrap();
         assert!((3_500.0..6_500.0).contains(&size), "{size} at {:?}", vantage.peer.key());
     }
 }

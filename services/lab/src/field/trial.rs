@@ -1,8 +1,7 @@
 //! A comparison of strategies in a world: every operation by itself, so that any number of threads gives the same figures.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use parsec_dht::key::Key;
@@ -17,6 +16,7 @@ use super::drive::{Driven, Limits, Unfinished, drive};
 use super::log::Log;
 use super::population::{Peer, Population};
 use super::tables::BUCKET;
+use super::threads;
 use super::vantage::{Field, Scene, Vantage};
 use super::world::World;
 
@@ -31,9 +31,6 @@ pub(super) const FULL: Limits =
 
 /// How long after the return of a publication the lookup begins: longer than a record is under way to any peer.
 const PAUSE: Duration = Duration::from_millis(250);
-
-/// How many operations a thread takes at a time.
-const CHUNK: usize = 16;
 
 /// What is compared, and in which world.
 #[derive(Debug, Clone)]
@@ -57,7 +54,14 @@ pub enum TrialError {
 }
 
 /// One publication and one lookup of the same key.
-type Pair = [BenchOperation; 2];
+#[derive(Debug)]
+pub(super) struct Pair {
+    pub(super) operations: [BenchOperation; 2],
+    /// When each began, on the clock of the network.
+    pub(super) began: [Duration; 2],
+    /// How many of those who were given the record answered when the lookup began.
+    pub(super) holding: u32,
+}
 
 impl Trial {
     /// How many pairs of a publication and a lookup it comes to.
@@ -77,37 +81,32 @@ impl Trial {
         done: &(impl Fn() + Sync),
     ) -> Result<Vec<BenchGroup>, TrialError> {
         let population = Population::draw(&self.world, self.seed);
-        let crawls = self.strategies.contains(&StrategyKind::Fullrt);
-        let field = Field::new(&self.world, &population, self.seed, crawls);
-        // All strategies of a key one after the other: who stops early has as much of every strategy.
-        let all = self.operations as usize * self.strategies.len();
-        let next = AtomicUsize::new(0);
-        let work = || {
-            let mut own: Vec<(usize, Pair)> = Vec::new();
-            loop {
-                let from = next.fetch_add(CHUNK, Ordering::Relaxed);
-                for place in from..all.min(from.saturating_add(CHUNK)) {
-                    if stop.load(Ordering::Relaxed) {
-                        return own;
-                    }
-                    let strategy = self.strategies[place % self.strategies.len()];
-                    let number = u32::try_from(place / self.strategies.len()).unwrap_or(u32::MAX);
-                    own.push((place, Play { field: &field, seed: self.seed, number, strategy }.pair()));
-                    done();
-                }
-                if from >= all {
-                    return own;
-                }
-            }
-        };
-        let mut played = thread::scope(|scope| {
-            let threads: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
-            let ended = threads.into_iter().map(|thread| thread.join().map_err(|_| TrialError::Crashed));
-            ended.collect::<Vec<_>>().into_iter().collect::<Result<Vec<_>, _>>()
-        })?
-        .concat();
-        played.sort_unstable_by_key(|(place, _)| *place);
-        Ok(self.groups(played))
+        let field = Field::new(&self.world, &population, self.seed, self.crawls());
+        self.play(&field, threads, stop, done).map(|played| self.groups(played))
+    }
+
+    /// Whether one of the strategies needs a crawl.
+    pub(super) fn crawls(&self) -> bool {
+        self.strategies.contains(&StrategyKind::Fullrt)
+    }
+
+    /// Plays all pairs on a network of its world, and says of each its place: all strategies of a key one after the other, so that who stops
+    /// early has as much of every strategy.
+    pub(super) fn play(
+        &self,
+        field: &Field<'_>,
+        threads: usize,
+        stop: &AtomicBool,
+        done: &(impl Fn() + Sync),
+    ) -> Result<Vec<(usize, Pair)>, TrialError> {
+        threads::each(self.operations as usize * self.strategies.len(), threads, stop, |place| {
+            let strategy = self.strategies[place % self.strategies.len()];
+            let number = u32::try_from(place / self.strategies.len()).unwrap_or(u32::MAX);
+            let began = field.begins(number, self.operations);
+            let pair = Play { field, seed: self.seed, number, strategy, began }.pair();
+            done();
+            pair
+        })
     }
 
     fn groups(&self, played: Vec<(usize, Pair)>) -> Vec<BenchGroup> {
@@ -115,7 +114,7 @@ impl Trial {
             OperationKind::ALL.map(|kind| BenchGroup { strategy: *strategy, kind, operations: Vec::new() })
         };
         let mut groups: Vec<BenchGroup> = self.strategies.iter().flat_map(empty).collect();
-        for (place, [provided, found]) in played {
+        for (place, Pair { operations: [provided, found], .. }) in played {
             let at = place % self.strategies.len() * 2;
             groups[at].operations.push(provided);
             groups[at + 1].operations.push(found);
@@ -131,6 +130,8 @@ struct Play<'a> {
     seed: u64,
     number: u32,
     strategy: StrategyKind,
+    /// When the publication begins, on the clock of the network.
+    began: Duration,
 }
 
 impl Play<'_> {
@@ -142,8 +143,9 @@ impl Play<'_> {
         let step = 1 + self.number as usize / vantages.len() % vantages.len().saturating_sub(1).max(1);
         let finder = &vantages[(self.number as usize + step) % vantages.len()];
         let driven = self.provide(publisher, target);
-        let closest = self.field.directory.population.closest_live(&target, BUCKET);
+        let population = self.field.directory.population;
         let (returned, whole) = (driven.returned.puts(), driven.whole.puts());
+        let closest = population.closest_live(&target, BUCKET, self.began + driven.took);
         let holders = |by: &dyn Fn(u32) -> bool| {
             u32::try_from(closest.iter().filter(|peer| by(peer.index)).count()).unwrap_or(u32::MAX)
         };
@@ -152,15 +154,18 @@ impl Play<'_> {
             holders_at_return: Some(holders(&|peer| written(returned.get(&peer)).is_some())),
             holders_final: Some(holders(&|peer| written(whole.get(&peer)).is_some())),
             closest_found: Some(found_all(&closest, |peer| whole.contains_key(&peer))),
-            ..self.operation(publisher, &driven, driven.returned.effort_of_publication(), provided(&driven))
+            ..self.operation(publisher, &driven, driven.returned.effort_of_publication(), provided(&driven), self.began)
         };
         // On the clock of the lookup.
-        let began = driven.took + PAUSE;
-        let held = |(peer, written): (u32, Option<Duration>)| Some((peer, written?.saturating_sub(began)));
+        let until = driven.took + self.field.lookup_after().max(PAUSE);
+        let held = |(peer, written): (u32, Option<Duration>)| Some((peer, written?.saturating_sub(until)));
         let records: HashMap<u32, Duration> = whole.into_iter().filter_map(held).collect();
-        let driven = self.retrieve(finder, target, &records, publisher.peer);
-        let looked_up = self.operation(finder, &driven, driven.returned.effort(), found(&driven));
-        [provided, looked_up]
+        let began = self.began + until;
+        let answers = |peer: &&u32| population.fate(**peer, began).answers();
+        let holding = u32::try_from(records.keys().filter(answers).count()).unwrap_or(u32::MAX);
+        let driven = self.retrieve(finder, target, &records, publisher.peer, began);
+        let looked_up = self.operation(finder, &driven, driven.returned.effort(), found(&driven), began);
+        Pair { operations: [provided, looked_up], began: [self.began, began], holding }
     }
 
     fn operation<O>(
@@ -169,15 +174,18 @@ impl Play<'_> {
         driven: &Driven<O>,
         effort: parsec_measure::Effort,
         class: OutcomeClass,
+        began: Duration,
     ) -> BenchOperation {
-        let counted = (self.strategy == StrategyKind::Fullrt).then(|| self.field.census.len() as f64);
+        let counted = (self.strategy == StrategyKind::Fullrt).then(|| self.field.census(began).len() as f64);
         BenchOperation {
             network: self.seed,
             number: self.number,
             class,
             duration: driven.took,
             effort,
-            network_size: counted.or(vantage.size).map(|peers| peers.round().clamp(0.0, f64::from(u32::MAX)) as u32),
+            network_size: counted
+                .or(vantage.size(began))
+                .map(|peers| peers.round().clamp(0.0, f64::from(u32::MAX)) as u32),
             holders_at_return: None,
             holders_final: None,
             closest_found: None,
@@ -190,12 +198,12 @@ impl Play<'_> {
 
     fn provide(&self, vantage: &Vantage, target: Key) -> Driven<Provided<Peer>> {
         let nobody = HashMap::new();
-        let scene = self.scene(vantage, 0, &nobody, vantage.peer);
+        let scene = self.scene(vantage, (0, self.began), &nobody, vantage.peer);
         let (local, config) = (vantage.peer, self.config());
-        let seeds = || self.field.directory.closest(&vantage.owner, &target, BUCKET);
-        match (self.strategy, vantage.size) {
+        let seeds = || self.field.directory.closest(&vantage.owner, &target, BUCKET, self.began);
+        match (self.strategy, vantage.size(self.began)) {
             (StrategyKind::Fullrt, _) => {
-                let closest = self.field.census.closest(&target, BUCKET);
+                let closest = self.field.census(self.began).closest(&target, BUCKET);
                 drive(&scene, ProvideFull::new(closest), target, FULL)
             }
             (StrategyKind::Optprov, Some(size)) => {
@@ -211,12 +219,13 @@ impl Play<'_> {
         target: Key,
         records: &HashMap<u32, Duration>,
         provider: Peer,
+        began: Duration,
     ) -> Driven<Found<Peer>> {
-        let scene = self.scene(vantage, 1, records, provider);
+        let scene = self.scene(vantage, (1, began), records, provider);
         if self.strategy == StrategyKind::Fullrt {
-            return drive(&scene, FindFull::new(self.field.census.closest(&target, BUCKET)), target, FULL);
+            return drive(&scene, FindFull::new(self.field.census(began).closest(&target, BUCKET)), target, FULL);
         }
-        let seeds = self.field.directory.closest(&vantage.owner, &target, BUCKET);
+        let seeds = self.field.directory.closest(&vantage.owner, &target, BUCKET, began);
         let limits = Limits { put: None, ..CLASSIC };
         drive(&scene, FindProviders::new(target, vantage.peer, seeds, self.config()), target, limits)
     }
@@ -224,11 +233,11 @@ impl Play<'_> {
     fn scene<'a>(
         &'a self,
         vantage: &'a Vantage,
-        half: u64,
+        (half, began): (u64, Duration),
         records: &'a HashMap<u32, Duration>,
         provider: Peer,
     ) -> Scene<'a> {
-        Scene { field: self.field, vantage, dice: self.field.dice_of(self.number, half), records, provider }
+        Scene { field: self.field, vantage, dice: self.field.dice_of(self.number, half), began, records, provider }
     }
 }
 

@@ -11,13 +11,21 @@ use parsec_measure::TICK;
 
 use super::draw::Dice;
 use super::drive::{Ground, Limits, drive};
-use super::population::{Fate, Peer, Population};
+use super::moment::{Fate, Moment};
+use super::population::{Peer, Population};
+use super::scenario::{STILL, Scenario, Transports};
 use super::tables::{BUCKET, Directory, Owner};
 use super::world::World;
 use crate::Region;
 
 /// On how many lookups a node's first estimate of the network's size rests (`parsec_dht::table::refresh`).
 const SIZE_LOOKUPS: u64 = 16;
+
+/// How often a full routing table is crawled anew (`parsec_dht::table::crawler`).
+const CRAWLED: Duration = Duration::from_secs(60 * 60);
+
+/// By how much a dial takes longer whose QUIC packets are dropped: TCP begins after as long (the table of dead peers in `docs/methods.md`).
+const HEAD_START: Duration = Duration::from_millis(250);
 
 /// How long each of them may take (the same).
 const REFRESH: Limits = Limits { ask: None, put: None, operation: Duration::from_secs(30) };
@@ -33,6 +41,7 @@ pub(super) enum Purpose {
     Crawl,
     Connected,
     Refresh,
+    Transport,
 }
 
 /// A node that measures.
@@ -41,10 +50,17 @@ pub(super) struct Vantage {
     pub(super) peer: Peer,
     pub(super) region: Region,
     pub(super) owner: Owner,
-    /// The peers in its table that can be dialled.
-    table: HashSet<u32>,
-    /// How many peers it believes the network to have.
-    pub(super) size: Option<f64>,
+    /// The peers in its table that can be dialled, from moment to moment.
+    tables: Vec<HashSet<u32>>,
+    /// How many peers it believes the network to have, and since when.
+    sizes: Vec<(Duration, Option<f64>)>,
+}
+
+impl Vantage {
+    /// How many peers it believes the network to have by then.
+    pub(super) fn size(&self, at: Duration) -> Option<f64> {
+        self.sizes.iter().rev().find(|(since, _)| *since <= at).and_then(|(_, size)| *size)
+    }
 }
 
 /// A network, and the nodes that measure it.
@@ -53,77 +69,121 @@ pub(super) struct Field<'a> {
     pub(super) directory: Directory<'a>,
     dice: Dice,
     pub(super) vantages: Vec<Vantage>,
-    /// What the last crawl met.
-    pub(super) census: FullTable<Peer>,
+    scenario: &'a Scenario,
+    /// What crawls met, and since when it has been known.
+    censuses: Vec<(Duration, FullTable<Peer>)>,
 }
 
 impl<'a> Field<'a> {
     /// Draws the nodes and lets them get to know the network; crawls it only if that is needed.
     pub(super) fn new(world: &'a World, population: &'a Population, seed: u64, crawls: bool) -> Self {
+        Self::over(world, population, seed, crawls, &STILL)
+    }
+
+    /// The same while a scenario lasts, of which the population was drawn, too.
+    pub(super) fn over(
+        world: &'a World,
+        population: &'a Population,
+        seed: u64,
+        crawls: bool,
+        scenario: &'a Scenario,
+    ) -> Self {
         // Nodes must not draw the numbers of peers.
         let dice = Dice::new(!seed);
-        let directory = Directory { population, tables: &world.tables, dice: dice.of(Purpose::Tables as u64) };
-        let mut field = Self { world, directory, dice, vantages: Vec::new(), census: FullTable::default() };
+        let (dice_of_tables, refresh) = (dice.of(Purpose::Tables as u64), scenario.refresh);
+        let directory = Directory { population, tables: &world.tables, dice: dice_of_tables, refresh };
+        let mut field = Self {
+            world,
+            directory,
+            dice,
+            vantages: Vec::new(),
+            scenario,
+            censuses: vec![(Duration::ZERO, FullTable::default())],
+        };
         field.vantages = (0..world.node.regions.len()).map(|index| field.vantage(index)).collect();
-        let sizes: Vec<_> = field.vantages.iter().map(|vantage| field.estimate(vantage)).collect();
-        field.vantages.iter_mut().zip(sizes).for_each(|(vantage, size)| vantage.size = size);
+        let sizes: Vec<_> = field.vantages.iter().map(|vantage| field.estimates(vantage)).collect();
+        field.vantages.iter_mut().zip(sizes).for_each(|(vantage, sizes)| vantage.sizes = sizes);
         if crawls {
-            field.census = field.crawl();
+            field.censuses = field.repeated(CRAWLED).map(|at| (at, field.crawl(at))).collect();
         }
         field
+    }
+
+    /// When something is done that is done again and again: once, if nothing changes.
+    fn repeated(&self, every: Duration) -> impl Iterator<Item = Duration> {
+        let until = if self.directory.population.is_still() { Duration::ZERO } else { self.scenario.ends() };
+        (0..).map(move |number| every * number).take_while(move |at| *at <= until)
+    }
+
+    /// What the last crawl before then met.
+    pub(super) fn census(&self, at: Duration) -> &FullTable<Peer> {
+        let place = self.censuses.partition_point(|(since, _)| *since <= at);
+        &self.censuses[place.saturating_sub(1)].1
     }
 
     fn vantage(&self, index: usize) -> Vantage {
         // Numbers from the top, which no peer has.
         let number = u32::MAX - u32::try_from(index).expect("there are few regions");
         let key = Key::of(&self.dice.of(Purpose::Node as u64).of(u64::from(number)).bytes());
-        let owner = Owner { key, number: u64::from(number), staleness: self.world.node.staleness };
-        let entries = self.directory.entries(&owner, 256);
-        let dialable = |index: &u32| self.directory.population.fate(*index).is_dialable();
-        let table = entries.into_iter().filter(dialable).collect();
+        let staleness = self.world.node.staleness;
+        let owner = Owner { key, number: u64::from(number), staleness, home: 0, since: Duration::ZERO };
+        let table = |moment: &Moment| {
+            let entries = self.directory.entries(&owner, 256, moment.from);
+            entries.into_iter().filter(|index| moment.fate(*index).is_dialable()).collect()
+        };
+        let tables = self.directory.population.moments.iter().map(table).collect();
         let region = self.world.node.regions[index];
-        Vantage { peer: Peer::new(number, key), region, owner, table, size: None }
+        Vantage { peer: Peer::new(number, key), region, owner, tables, sizes: Vec::new() }
     }
 
-    /// Looks up random keys, as a refresh does, and estimates the size of the network.
-    fn estimate(&self, vantage: &Vantage) -> Option<f64> {
+    /// Looks up random keys, as each refresh does, and estimates the size of the network.
+    fn estimates(&self, vantage: &Vantage) -> Vec<(Duration, Option<f64>)> {
         let mut estimator = SizeEstimator::new(vantage.owner.key, BUCKET);
-        let config = LookupConfig { alpha: self.world.alpha, ..LookupConfig::default() };
-        for number in 0..SIZE_LOOKUPS {
-            let dice = self.dice.of(Purpose::Refresh as u64).of(vantage.owner.number).of(number);
-            let target = Key::of(&dice.of(0).bytes());
-            let seeds = self.directory.closest(&vantage.owner, &target, BUCKET);
-            let lookup = Lookup::new(target, vantage.peer, seeds, Request::FindNode, config);
-            let scene =
-                Scene { field: self, vantage, dice: dice.of(1), records: &HashMap::new(), provider: vantage.peer };
-            if let Ok(walked) = drive(&scene, lookup, target, REFRESH).outcome {
-                let named: Vec<Key> = walked.named.iter().map(Contact::key).collect();
-                let in_bucket = self.directory.in_bucket_of(&vantage.owner, &target);
-                estimator.track(&target, &named, in_bucket, Duration::ZERO);
+        let refreshes = (0..).zip(self.repeated(self.scenario.refresh));
+        let estimates = refreshes.map(|(refresh, at): (u64, Duration)| {
+            for number in 0..SIZE_LOOKUPS {
+                self.sample(&mut estimator, vantage, refresh * SIZE_LOOKUPS + number, at);
             }
+            (at, estimator.estimate(at).ok().map(|estimate| estimate.peers))
+        });
+        estimates.collect()
+    }
+
+    fn sample(&self, estimator: &mut SizeEstimator, vantage: &Vantage, number: u64, at: Duration) {
+        let config = LookupConfig { alpha: self.world.alpha, ..LookupConfig::default() };
+        let dice = self.dice.of(Purpose::Refresh as u64).of(vantage.owner.number).of(number);
+        let target = Key::of(&dice.of(0).bytes());
+        let seeds = self.directory.closest(&vantage.owner, &target, BUCKET, at);
+        let lookup = Lookup::new(target, vantage.peer, seeds, Request::FindNode, config);
+        let (records, provider) = (&HashMap::new(), vantage.peer);
+        let scene = Scene { field: self, vantage, dice: dice.of(1), began: at, records, provider };
+        if let Ok(walked) = drive(&scene, lookup, target, REFRESH).outcome {
+            let named: Vec<Key> = walked.named.iter().map(Contact::key).collect();
+            let in_bucket = self.directory.in_bucket_of(&vantage.owner, &target, at);
+            estimator.track(&target, &named, in_bucket, at);
         }
-        estimator.estimate(Duration::ZERO).ok().map(|estimate| estimate.peers)
     }
 
     /// What a crawl of the whole network meets, and the share of it that has gone since. A crawl that is larger than a real one may be
     /// is not played, or it would be that bound which is measured: it meets everybody who answers.
-    fn crawl(&self) -> FullTable<Peer> {
+    fn crawl(&self, at: Duration) -> FullTable<Peer> {
         let population = self.directory.population;
+        let (place, moment) = (population.place_at(at), population.at(at));
         if self.world.peers as usize > CrawlConfig::default().max_peers {
             let peers = |of: &[u32]| of.iter().map(|index| population.peer(*index)).collect::<Vec<_>>();
-            let mut there = peers(&population.dialable);
-            there.retain(|peer| population.fate(peer.index).answers());
-            return self.census(there, peers(&population.dead));
+            let mut there = peers(&moment.members().dialable);
+            there.retain(|peer| moment.fate(peer.index).answers());
+            return self.met(there, peers(&moment.members().dead));
         }
         let Some(first) = self.vantages.first() else { return FullTable::default() };
-        let seeds = first.table.iter().copied().collect::<std::collections::BTreeSet<_>>();
+        let seeds = first.tables[place].iter().copied().collect::<std::collections::BTreeSet<_>>();
         let seeds = seeds.into_iter().map(|index| population.peer(index)).collect();
         let mut crawl = Crawl::new(first.peer, seeds, CrawlConfig::default());
         let mut visited = None;
         let met = loop {
             match crawl.advance(visited.take()) {
-                CrawlStep::Visit(peer) if population.fate(peer.index).answers() => {
-                    let entries = self.directory.entries(&self.directory.owner(peer), PREFIX_TARGETS);
+                CrawlStep::Visit(peer) if moment.fate(peer.index).answers() => {
+                    let entries = self.directory.entries(&self.directory.owner(peer), PREFIX_TARGETS, at);
                     let named = entries.into_iter().map(|index| population.peer(index)).collect();
                     visited = Some(Visited::Answered { peer, named });
                 }
@@ -132,13 +192,14 @@ impl<'a> Field<'a> {
                 CrawlStep::Done(outcome) => break outcome,
             }
         };
-        let dead = met.unreachable.into_iter().filter(|peer| !population.fate(peer.index).is_dialable());
-        self.census(met.reachable, dead.collect())
+        let dead = met.unreachable.into_iter().filter(|peer| !moment.fate(peer.index).is_dialable());
+        self.met(met.reachable, dead.collect())
     }
 
-    /// Those who are there, and as many of the dead as make up the share that has gone since.
-    fn census(&self, there: Vec<Peer>, dead: Vec<Peer>) -> FullTable<Peer> {
-        let (population, gone) = (self.directory.population, self.world.crawl_gone);
+    /// Those who are there, and as many of the dead as make up the share that has gone since; where peers come and go, those go who do.
+    fn met(&self, there: Vec<Peer>, dead: Vec<Peer>) -> FullTable<Peer> {
+        let gone = if self.scenario.churn.is_some() { 0.0 } else { self.world.crawl_gone };
+        let population = self.directory.population;
         let wanted = there.len() as f64 * gone / (1.0 - gone).max(f64::EPSILON) / dead.len().max(1) as f64;
         let dice = self.dice.of(Purpose::Crawl as u64);
         let chosen = |peer: &Peer| dice.of(population.number(peer.index)).share() < wanted;
@@ -148,6 +209,17 @@ impl<'a> Field<'a> {
     /// The key of an operation.
     pub(super) fn target(&self, number: u32) -> Key {
         Key::of(&self.dice.of(Purpose::Key as u64).of(u64::from(number)).bytes())
+    }
+
+    /// When a publication begins, of so many.
+    pub(super) fn begins(&self, number: u32, all: u32) -> Duration {
+        let nanos = self.scenario.length.as_nanos() * u128::from(number) / u128::from(all.max(1));
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    /// How long after the return of a publication its lookup begins.
+    pub(super) fn lookup_after(&self) -> Duration {
+        self.scenario.lookup_after
     }
 
     /// The dice of one half of an operation: the same for all strategies.
@@ -161,15 +233,32 @@ pub(super) struct Scene<'a> {
     pub(super) field: &'a Field<'a>,
     pub(super) vantage: &'a Vantage,
     pub(super) dice: Dice,
-    /// Who holds the record, and from when on.
+    /// When the operation began, on the clock of the network.
+    pub(super) began: Duration,
+    /// Who holds the record, and from when on since the operation began.
     pub(super) records: &'a HashMap<u32, Duration>,
     /// Whom it names.
     pub(super) provider: Peer,
 }
 
 impl Scene<'_> {
-    fn fate(&self, peer: &Peer) -> Fate {
-        self.field.directory.population.fate(peer.index)
+    /// What a peer does so long after the operation began.
+    fn fate(&self, peer: &Peer, at: Duration) -> Fate {
+        self.field.directory.population.fate(peer.index, self.began + at)
+    }
+
+    /// Whether a peer can be reached over UDP alone, or over TCP alone, as long as we can use TCP alone.
+    fn only(&self, peer: &Peer, at: Duration) -> Option<Only> {
+        let Transports { quic_only, tcp_only } = self.field.scenario.udp_blocked(self.began + at)?;
+        let number = self.field.directory.population.number(peer.index);
+        let share = self.field.dice.of(Purpose::Transport as u64).of(number).share();
+        Some(if share < quic_only {
+            Only::Quic
+        } else if share < quic_only + tcp_only {
+            Only::Tcp
+        } else {
+            Only::Neither
+        })
     }
 
     fn round_trip(&self, peer: &Peer) -> Duration {
@@ -189,43 +278,60 @@ impl Scene<'_> {
     }
 }
 
+/// Which transport is the only one that a peer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Only {
+    Quic,
+    Tcp,
+    Neither,
+}
+
 impl Ground for Scene<'_> {
-    fn is_connected(&self, peer: &Peer) -> bool {
-        let node = &self.field.world.node;
-        let share = if self.vantage.table.contains(&peer.index) { node.connected } else { node.connected_elsewhere };
-        let number = self.field.directory.population.number(peer.index);
+    fn is_connected(&self, peer: &Peer, at: Duration) -> bool {
+        let (node, population) = (&self.field.world.node, self.field.directory.population);
+        let table = &self.vantage.tables[population.place_at(self.began)];
+        let share = if table.contains(&peer.index) { node.connected } else { node.connected_elsewhere };
+        let number = population.number(peer.index);
         share > 0.0
-            && self.fate(peer).is_dialable()
+            && self.fate(peer, at).is_dialable()
+            // Who has QUIC is connected over it.
+            && self.only(peer, at).is_none_or(|only| only == Only::Tcp)
             && self.dice.of(number).of(u64::MAX - Purpose::Connected as u64).share() < share
     }
 
-    fn dial(&self, peer: &Peer, nth: u32) -> (Duration, bool) {
+    fn dial(&self, peer: &Peer, nth: u32, at: Duration) -> (Duration, bool) {
         let times = &self.field.world.times;
-        let at = self.quantile(peer, u64::from(nth) * 8);
+        let quantile = self.quantile(peer, u64::from(nth) * 8);
         let trips = self.round_trip(peer).mul_f64(times.dial_round_trips);
-        let (took, connects) = match self.fate(peer) {
-            Fate::Live | Fate::Silent => (trips + times.dial_live.at(at), true),
-            Fate::Slow => (trips + times.dial_slow.at(at), true),
-            Fate::Refusing => (self.round_trip(peer) + times.dial_refusing.at(at), false),
-            Fate::BlackHole => (times.dial_black_hole.at(at), false),
+        let only = self.only(peer, at);
+        let (took, connects) = match self.fate(peer, at) {
+            _ if only == Some(Only::Quic) => (times.dial_black_hole.at(quantile), false),
+            Fate::Live | Fate::Silent => (trips + times.dial_live.at(quantile), true),
+            Fate::Slow => (trips + times.dial_slow.at(quantile), true),
+            Fate::Refusing => (self.round_trip(peer) + times.dial_refusing.at(quantile), false),
+            Fate::BlackHole => (times.dial_black_hole.at(quantile), false),
         };
-        (took.max(TICK), connects)
+        let late = if connects && only == Some(Only::Neither) { HEAD_START } else { Duration::ZERO };
+        ((took + late).max(TICK), connects)
     }
 
-    fn answer(&self, peer: &Peer, request: Request, nth: u32) -> Option<Duration> {
+    fn answer(&self, peer: &Peer, request: Request, nth: u32, at: Duration) -> Option<Duration> {
         let times = &self.field.world.times;
-        let at = self.quantile(peer, u64::from(nth) * 8 + 1 + request as u64);
+        let quantile = self.quantile(peer, u64::from(nth) * 8 + 1 + request as u64);
         let trips = self.round_trip(peer).mul_f64(times.answer_round_trips);
-        let took = match self.fate(peer) {
-            Fate::Slow => trips + times.answer_slow.at(at),
-            Fate::Live => trips + times.answer_live.at(at),
+        let took = match self.fate(peer, at) {
+            Fate::Slow => trips + times.answer_slow.at(quantile),
+            Fate::Live => trips + times.answer_live.at(quantile),
             Fate::Silent | Fate::Refusing | Fate::BlackHole => return None,
         };
-        Some(took.max(TICK))
+        let took = took.max(TICK);
+        // Who has left or gone silent before the answer is there does not finish it.
+        self.fate(peer, at + took).answers().then_some(took)
     }
 
-    fn closer(&self, peer: &Peer, target: &Key) -> Vec<Peer> {
-        self.field.directory.closest(&self.field.directory.owner(*peer), target, BUCKET)
+    fn closer(&self, peer: &Peer, target: &Key, at: Duration) -> Vec<Peer> {
+        let directory = &self.field.directory;
+        directory.closest(&directory.owner(*peer), target, BUCKET, self.began + at)
     }
 
     fn providers(&self, peer: &Peer, at: Duration) -> Vec<Peer> {

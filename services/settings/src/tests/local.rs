@@ -170,7 +170,21 @@ fn many_keys_are_published_in_a_world_by_those_who_can() {
 fn a_scan_needs_a_world_a_chart_a_scan_and_neither_is_kept_as_a_run() {
     for (line, message) in [
         ("--scan alpha=3,5", "flag --scan is set, and --world is not; set both or neither"),
-        ("--world amino-2022 --chart x.svg", "flag --chart is set, and --scan is not; set both or neither"),
+        ("--scenario merge", "flag --scenario is set, and --world is not; set both or neither"),
+        (
+            "--world amino-2022 --chart x.svg",
+            "flag --chart: cannot use `x.svg`: a scan or a scenario is drawn; expected --scan or --scenario with it",
+        ),
+        (
+            "--world amino-2022 --scan alpha=3,5 --scenario merge",
+            "flag --scenario: cannot use `merge`: a scan plays a world in which nothing happens; expected only one of --scan \
+             and --scenario",
+        ),
+        (
+            "--world amino-2022 --scenario merge --save x.json",
+            "flag --save: cannot use `x.json`: a file does not keep when operations began, which --scenario is about; \
+             expected only one of the two, or --format json > FILE",
+        ),
         (
             "--world amino-2022 --scan alpha=3,5 --save x.json",
             "flag --save: cannot use `x.json`: a file keeps one run, and --scan makes several; expected only one of the two, or \
@@ -180,4 +194,5 @@ fn a_scan_needs_a_world_a_chart_a_scan_and_neither_is_kept_as_a_run() {
         assert_eq!(run(&format!("bench {line}"), &[]).unwrap_err(), format!("error: {message}"));
     }
     assert!(run("bench --world amino-2022 --scan alpha=3,5 --chart x.svg", &[]).is_ok());
+    assert!(run("bench --world amino-2022 --scenario merge --chart x.svg", &[]).is_ok());
 }

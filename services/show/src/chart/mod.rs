@@ -8,6 +8,7 @@
 //! - [`rounds`]: rounds due, played and left out
 //! - [`spent`]: what the time went to; [`waterfall`]: one operation, request by request
 //! - [`scanned`]: how long it took at several values of one thing
+//! - [`timeline`]: how strategies fare while things happen
 //! - [`records`]: who has a record, by its age
 
 mod axis;
@@ -21,6 +22,7 @@ mod rounds;
 mod scanned;
 mod spent;
 mod style;
+mod timeline;
 mod waterfall;
 
 pub use boxes::boxes;
@@ -32,6 +34,7 @@ pub use rounds::rounds;
 pub use scanned::scanned;
 pub use spent::spent;
 pub use style::style;
+pub use timeline::timeline;
 pub use waterfall::waterfall;
 
 use maud::{PreEscaped, html};

@@ -50,7 +50,7 @@ pub fn scanned(title: &str, series: &Series) -> Chart {
     }
 }
 
-fn medians(points: &[(f64, &BenchRow)]) -> Vec<(f64, Quantile)> {
+pub(super) fn medians(points: &[(f64, &BenchRow)]) -> Vec<(f64, Quantile)> {
     let median = |(value, row): &(f64, &BenchRow)| Some((*value, row.sample.quantile(0.5)?));
     points.iter().filter_map(median).filter(|(_, median)| median.value.succeeded()).collect()
 }
@@ -62,7 +62,7 @@ fn ticks(mut values: Vec<f64>) -> Vec<Tick> {
     values.into_iter().map(|at| Tick { at, label: at.to_string() }).collect()
 }
 
-fn drawn(index: usize, points: &[(f64, Quantile)], frame: &Frame) -> Markup {
+pub(super) fn drawn(index: usize, points: &[(f64, Quantile)], frame: &Frame) -> Markup {
     let path = |points: &mut dyn Iterator<Item = (f64, Reading)>| {
         points.map(|(x, y)| format!("{} {}", n(frame.px(x)), n(frame.py(y.seconds())))).collect::<Vec<_>>().join("L")
     };
@@ -92,7 +92,7 @@ fn says(name: &str, lines: &[Line<'_>], points: &[Vec<(f64, Quantile)>]) -> Stri
     if told.is_empty() { "Too little was done for a median.".to_owned() } else { told.join(" ") }
 }
 
-fn data(line: &str, value: f64, row: &BenchRow) -> Vec<Value> {
+pub(super) fn data(line: &str, value: f64, row: &BenchRow) -> Vec<Value> {
     let median = row.sample.quantile(0.5);
     let mut cells = vec![json!(line), json!(value), json!(row.sample.counts().due)];
     let of = |part: fn(Quantile) -> Reading| median.map_or(Value::Null, |median| groups::for_programs(part(median)));

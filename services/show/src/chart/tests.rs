@@ -47,6 +47,7 @@ fn all(name: &str, samples: &[Sample]) -> Vec<Chart> {
         rounds(name, &played()),
         records(name, &[(name, &checked())]),
         waterfall(name, &trace(1_000, vec![request(name, 0, 400), hop(name, 0, 400, 900)])),
+        timeline(name, &crate::timeline::tests::timeline()),
         spent(name, &[(name, spending::groups()[0].2.as_ref().unwrap())]),
     ]
 }

@@ -79,13 +79,13 @@ impl Progress {
 fn messages(node: &Node<'_>) -> VecDeque<(Peer, Vec<usize>)> {
     let mut sorted: Vec<usize> = (0..node.keys.len()).collect();
     sorted.sort_unstable_by_key(|key| node.keys[*key]);
-    let group = sorted.len() * BUCKET * 2 / node.field.census.len().max(1);
+    let group = sorted.len() * BUCKET * 2 / node.field.census(Duration::ZERO).len().max(1);
     let mut messages = VecDeque::new();
     for group in sorted.chunks(group.max(1)) {
         let mut places: HashMap<u32, usize> = HashMap::new();
         let mut of_group: Vec<(Peer, Vec<usize>)> = Vec::new();
         for key in group {
-            for peer in node.field.census.closest(&node.keys[*key], BUCKET) {
+            for peer in node.field.census(Duration::ZERO).closest(&node.keys[*key], BUCKET) {
                 let place = *places.entry(peer.index).or_insert_with(|| {
                     of_group.push((peer, Vec::new()));
                     of_group.len() - 1

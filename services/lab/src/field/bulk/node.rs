@@ -76,23 +76,23 @@ struct View<'a> {
 }
 
 impl Ground for View<'_> {
-    fn is_connected(&self, peer: &Peer) -> bool {
-        self.links.get(&peer.index).is_some_and(|link| link.is_open(self.at)) || self.scene.is_connected(peer)
+    fn is_connected(&self, peer: &Peer, at: Duration) -> bool {
+        self.links.get(&peer.index).is_some_and(|link| link.is_open(self.at)) || self.scene.is_connected(peer, at)
     }
 
-    fn dial(&self, peer: &Peer, nth: u32) -> (Duration, bool) {
+    fn dial(&self, peer: &Peer, nth: u32, at: Duration) -> (Duration, bool) {
         if self.links.get(&peer.index).is_some_and(|link| link.is_in_back_off(self.at)) {
             return (TICK, false);
         }
-        self.scene.dial(peer, nth)
+        self.scene.dial(peer, nth, at)
     }
 
-    fn answer(&self, peer: &Peer, request: Request, nth: u32) -> Option<Duration> {
-        self.scene.answer(peer, request, nth)
+    fn answer(&self, peer: &Peer, request: Request, nth: u32, at: Duration) -> Option<Duration> {
+        self.scene.answer(peer, request, nth, at)
     }
 
-    fn closer(&self, peer: &Peer, target: &Key) -> Vec<Peer> {
-        self.scene.closer(peer, target)
+    fn closer(&self, peer: &Peer, target: &Key, at: Duration) -> Vec<Peer> {
+        self.scene.closer(peer, target, at)
     }
 
     fn providers(&self, peer: &Peer, at: Duration) -> Vec<Peer> {
@@ -131,13 +131,20 @@ impl<'a> Node<'a> {
 
     /// The peers in its table that are closest to a point.
     pub(super) fn seeds(&self, target: &Key) -> Vec<Peer> {
-        self.field.directory.closest(&self.vantage.owner, target, BUCKET)
+        self.field.directory.closest(&self.vantage.owner, target, BUCKET, Duration::ZERO)
     }
 
     fn scene(&mut self, nobody: &'a HashMap<u32, Duration>) -> Scene<'a> {
         self.begun += 1;
         let dice = self.field.dice_of(self.begun, HALF);
-        Scene { field: self.field, vantage: self.vantage, dice, records: nobody, provider: self.vantage.peer }
+        Scene {
+            field: self.field,
+            vantage: self.vantage,
+            dice,
+            began: Duration::ZERO,
+            records: nobody,
+            provider: self.vantage.peer,
+        }
     }
 
     /// Drives a strategy that begins then, and notes what it did.
@@ -187,7 +194,7 @@ impl<'a> Node<'a> {
         if link.is_in_back_off(at) {
             return (at, false);
         }
-        let (took, connects) = self.scene(no_records()).dial(&peer, 0);
+        let (took, connects) = self.scene(no_records()).dial(&peer, 0, Duration::ZERO);
         let (ended, connects) = (at + took.min(limit), connects && took <= limit);
         self.dials += 1;
         self.note(peer, connects.then_some(ended), ended);
@@ -203,7 +210,7 @@ impl<'a> Node<'a> {
 
     /// Notes that a record was written. Who does not answer gives it to nobody.
     pub(super) fn keep(&mut self, key: usize, peer: u32, at: Duration) {
-        if self.population().fate(peer).answers() {
+        if self.population().fate(peer, Duration::ZERO).answers() {
             self.held[key].push(peer);
             let first = self.findable[key].get_or_insert(at);
             *first = at.min(*first);
@@ -229,7 +236,7 @@ impl<'a> Node<'a> {
         let population = self.population();
         let (mut there, mut held) = (0_u64, 0_u64);
         for (key, holders) in self.keys.iter().zip(&self.held) {
-            let closest = population.closest_live(key, BUCKET);
+            let closest = population.closest_live(key, BUCKET, Duration::ZERO);
             there += closest.len() as u64;
             held += closest.iter().filter(|peer| holders.contains(&peer.index)).count() as u64;
         }

@@ -32,7 +32,7 @@ fn one(node: &mut Node<'_>, is_optimistic: bool, key: usize, at: Duration) -> Du
     let target = node.keys[key];
     let (local, seeds, config) = (node.vantage.peer, node.seeds(&target), node.config());
     node.lookups += 1;
-    match node.vantage.size.filter(|_| is_optimistic) {
+    match node.vantage.size(Duration::ZERO).filter(|_| is_optimistic) {
         Some(size) => {
             let strategy = ProvideOptimistic::new(target, local, seeds, config, size);
             let driven = node.drive(strategy, target, OPTIMISTIC, at);

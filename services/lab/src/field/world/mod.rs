@@ -6,7 +6,6 @@
 
 mod read;
 mod shipped;
-mod table;
 
 use thiserror::Error;
 
@@ -14,6 +13,7 @@ use super::quantiles::Quantiles;
 use crate::Region;
 use crate::memory::{Needs, TooLarge};
 
+pub(super) use read::name;
 pub use read::{MAX_WORLD_BYTES, WorldError};
 pub use shipped::SHIPPED;
 
@@ -130,6 +130,14 @@ pub enum ScanError {
         /// What it may be.
         expected: String,
     },
+}
+
+impl Fates {
+    /// The shares among those who can be dialled.
+    pub(super) fn of_dialable(self) -> Self {
+        let rest = (1.0 - self.refusing - self.black_hole).max(f64::EPSILON);
+        Self { silent: self.silent / rest, slow: self.slow / rest, ..self }
+    }
 }
 
 impl Tables {

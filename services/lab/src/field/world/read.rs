@@ -3,7 +3,7 @@
 use thiserror::Error;
 use toml::de::DeTable;
 
-use super::table::{Table, Wrong, line};
+use super::super::strict::{Table, Wrong, line};
 use super::{Fates, MAX_PEERS, MIN_PEERS, NodeShape, Tables, Times, World};
 use crate::Region;
 
@@ -40,13 +40,19 @@ impl World {
     }
 }
 
-fn world(mut table: Table<'_>) -> Result<World, Wrong> {
+/// A name that can stand in files and tables.
+pub(in crate::field) fn name(table: &mut Table<'_>) -> Result<String, Wrong> {
     let name = table.words("name")?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.chars().count() > MAX_NAME_CHARS || !name.chars().all(is_name) {
         let what = "expected at most 40 letters, digits, hyphens, underscores and dots";
         return Err(table.wrong_at("name", format!("`name` is \"{}\"; {what}", name.escape_default())));
     }
+    Ok(name)
+}
+
+fn world(mut table: Table<'_>) -> Result<World, Wrong> {
+    let name = name(&mut table)?;
     let about = table.words("about")?;
     let peers = table.whole_number("peers", MIN_PEERS..=MAX_PEERS)?;
     let alpha = table.whole_number("alpha", 1..=100)? as usize;

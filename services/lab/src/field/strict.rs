@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use parsec_measure::read_duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::super::quantiles::{NoDistribution, Quantiles};
+use super::quantiles::{NoDistribution, Quantiles};
 
 /// Where in a file something is wrong, and what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +110,52 @@ impl<'a> Table<'a> {
         let number = entry.number().filter(|number| number.fract() == 0.0);
         let within = |number: &f64| (f64::from(*range.start())..=f64::from(*range.end())).contains(number);
         number.filter(within).map(|number| number as u32).ok_or_else(|| entry.wrong(&expected))
+    }
+
+    /// Whether it has this; it may.
+    pub(super) fn optional(&mut self, name: &'a str) -> bool {
+        self.read.insert(name);
+        self.has(name)
+    }
+
+    /// Whether it has this.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.entries.iter().any(|(key, _)| key.get_ref().as_ref() == name)
+    }
+
+    pub(super) fn yes_or_no(&mut self, name: &'a str) -> Result<bool, Wrong> {
+        let expected = "true or false";
+        let entry = self.need(name, expected)?;
+        if let DeValue::Boolean(value) = entry.value { Ok(*value) } else { Err(entry.wrong(expected)) }
+    }
+
+    pub(super) fn duration(&mut self, name: &'a str, range: RangeInclusive<Duration>) -> Result<Duration, Wrong> {
+        let words = |time: &Duration| format!("{}s", time.as_secs());
+        let expected = format!("a time such as \"10m\", from {} to {}", words(range.start()), words(range.end()));
+        let entry = self.need(name, &expected)?;
+        let DeValue::String(text) = entry.value else { return Err(entry.wrong(&expected)) };
+        read_duration(text).filter(|time| range.contains(time)).ok_or_else(|| entry.wrong(&expected))
+    }
+
+    /// The tables of a list, at most so many.
+    pub(super) fn tables(&mut self, name: &'a str, most: usize) -> Result<Vec<Self>, Wrong> {
+        let expected = format!("a list of at most {most} tables, each as [[{}{name}]]", self.path);
+        let entry = self.need(name, &expected)?;
+        let DeValue::Array(items) = entry.value else { return Err(entry.wrong(&expected)) };
+        if items.len() > most {
+            return Err(entry.wrong(&expected));
+        }
+        let table = |item: &'a Spanned<DeValue<'a>>| match item.get_ref() {
+            DeValue::Table(entries) => Ok(Self {
+                text: self.text,
+                path: format!("{}{name}.", self.path),
+                at: item.span().start,
+                entries,
+                read: BTreeSet::new(),
+            }),
+            _ => Err(entry.wrong(&expected)),
+        };
+        items.iter().map(table).collect()
     }
 
     pub(super) fn words(&mut self, name: &'a str) -> Result<String, Wrong> {

@@ -1,0 +1,146 @@
+//! The strategies in a simulated world to which things happen.
+
+use std::thread;
+
+use anyhow::{Context as _, bail};
+use parsec_answers::kept::Place;
+use parsec_host::memory;
+use parsec_lab::field::{MAX_SCENARIO_BYTES, Scenario, Study, Timeline};
+use parsec_measure::OperationKind;
+use parsec_output as output;
+use parsec_results::bench::Unit;
+use parsec_results::run::simulated;
+use parsec_results::timeline::TimedGroup;
+use parsec_settings::{BenchConfig, BenchFormat, ScenarioSource};
+use parsec_show::timeline::Timeline as Shown;
+use parsec_show::{chart, words};
+
+use crate::refused::Refused;
+use crate::watched::{PAIRS, watched};
+use crate::{read, world};
+
+/// Plays a study while a scenario lasts, and prints how each strategy fares.
+pub(crate) async fn run<S>(
+    config: &BenchConfig,
+    study: Study,
+    source: &ScenarioSource,
+    stopped: impl Future<Output = S>,
+) -> anyhow::Result<()> {
+    let scenario = scenario(source)?;
+    let timeline = Timeline { study, scenario };
+    timeline.fits(memory::available()).map_err(Refused::from)?;
+    let place = config.chart.as_deref().map(|path| Place::at(path, "--chart")).transpose()?;
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let (pairs, played) = (timeline.study.pairs(), timeline.clone());
+    let groups = watched((pairs, PAIRS), stopped, move |stop, done| played.run(threads, stop, &done)).await??;
+    if groups.is_empty() {
+        bail!("stopped before anything was measured");
+    }
+    let finished = finished(&groups);
+    if finished != pairs {
+        output::note(&format!("stopped after {finished} of {pairs} publications and lookups"));
+    }
+    let (heading, shown) = (heading(config, &timeline), shown(config, &timeline.scenario, &groups));
+    let network = simulated(&timeline.study.trial.world.name);
+    let drawn = place.map_or(Ok(()), |place| place.write(&chart::timeline(&heading, &shown).standalone()));
+    match config.format {
+        BenchFormat::Text => output::line(&format!("{heading}\n{}", shown.text(Unit::of(config.networks))))?,
+        BenchFormat::Json => {
+            output::note(&heading);
+            output::line(&shown.json(&network))?;
+        }
+        BenchFormat::Csv => {
+            output::note(&heading);
+            output::table(&shown.csv(&network))?;
+        }
+    }
+    drawn
+}
+
+fn scenario(source: &ScenarioSource) -> anyhow::Result<Scenario> {
+    match source {
+        ScenarioSource::Shipped(name) => {
+            Scenario::shipped(name).with_context(|| format!("no scenario `{name}` comes with parsec"))
+        }
+        ScenarioSource::File(path) => {
+            let text = read::file("--scenario", path, MAX_SCENARIO_BYTES)?;
+            let read = Scenario::read(&path.display().to_string(), &text);
+            Ok(read.map_err(|error| Refused::Unusable(error.to_string()))?)
+        }
+    }
+}
+
+fn finished(groups: &[TimedGroup]) -> u64 {
+    let lookups = groups.iter().filter(|group| group.kind == OperationKind::Retrieve);
+    lookups.map(|group| group.operations.len() as u64).sum()
+}
+
+fn shown(config: &BenchConfig, scenario: &Scenario, groups: &[TimedGroup]) -> Shown {
+    Shown::new(groups, scenario.told(), scenario.step, Unit::of(config.networks))
+}
+
+/// The conditions in one line.
+fn heading(config: &BenchConfig, Timeline { study, scenario }: &Timeline) -> String {
+    let mut said = world::heading(config, &study.trial.world, study.trial.seed);
+    said += &format!("; scenario {}, {}", scenario.name, words::long(scenario.length.as_secs_f64()));
+    if let Some(half_life) = scenario.churn() {
+        said += &format!(", half of all peers leave within {}", words::long(half_life.as_secs_f64()));
+    }
+    if !scenario.lookup_after().is_zero() {
+        said += &format!(", lookups {} after publications", words::long(scenario.lookup_after().as_secs_f64()));
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::atomic::AtomicBool;
+
+    use parsec_lab::field::{SHIPPED_SCENARIOS, Trial, World};
+    use parsec_measure::StrategyKind;
+    use parsec_settings::{Binary, Command, parse};
+
+    use super::*;
+
+    const BINARY: Binary = Binary { version: "1", exit_codes: &[] };
+
+    fn config(line: &str) -> BenchConfig {
+        match parse(line.split(' ').map(Into::into), &BTreeMap::new(), &BINARY) {
+            Ok((Command::Bench(config), _)) => *config,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_scenario_that_comes_with_parsec_and_what_it_is() {
+        let help = parse(["parsec", "bench", "--help"].map(Into::into), &BTreeMap::new(), &BINARY).unwrap_err();
+        for (name, _) in SHIPPED_SCENARIOS {
+            assert!(help.to_string().contains(&format!("- {name}:")), "{name} is not in\n{help}");
+            let config = config(&format!("parsec bench --world amino-2022 --scenario {name}"));
+            assert_eq!(scenario(config.scenario.as_ref().unwrap()).unwrap().name, name);
+        }
+    }
+
+    #[test]
+    fn one_seed_gives_one_output_in_every_form_on_any_number_of_threads() {
+        let config = config("parsec bench --world amino-2022 --scenario silent-2023");
+        let world = World::shipped("amino-2022").unwrap().with("peers", 600.0).unwrap();
+        let trial = Trial { world, seed: 2, operations: 600, strategies: vec![StrategyKind::Optprov] };
+        let timeline =
+            Timeline { study: Study { trial, networks: 1 }, scenario: Scenario::shipped("silent-2023").unwrap() };
+        let output = |threads| {
+            let shown =
+                shown(&config, &timeline.scenario, &timeline.run(threads, &AtomicBool::new(false), &|| {}).unwrap());
+            let chart = chart::timeline("x", &shown);
+            [shown.text(Unit::Operation), shown.json("x"), shown.csv("x"), chart.standalone(), chart.says].join("\n")
+        };
+        let one = output(1);
+        assert_eq!(output(4), one);
+        assert!(one.starts_with("at 10 min: 60 % of those who answer go silent\nat 40 min: 50 % of those"), "{one}");
+        assert_eq!(
+            heading(&config, &timeline),
+            "network simulated:amino-2022, a model: 600 peers, alpha 10, seed 2; scenario silent-2023, 60 min"
+        );
+    }
+}

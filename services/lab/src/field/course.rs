@@ -1,0 +1,125 @@
+//! What becomes of each peer while a scenario lasts. The fate of a peer at a moment is a function of the seed, the scenario and that
+//! moment alone: nobody has to have looked before.
+
+use std::time::Duration;
+
+use super::draw::Dice;
+use super::moment::{Fate, Home};
+use super::scenario::{Event, Scenario, What};
+use super::world::{Fates, World};
+
+/// What a number is drawn for. Those of `population` come before.
+#[derive(Debug, Clone, Copy)]
+enum Purpose {
+    Event = 16,
+    Stay,
+    Gone,
+}
+
+/// Of those who leave, the share that refuses to be dialled from then on, where a world has nobody who cannot be: as `undialable` of a
+/// scan has it.
+const REFUSE: f64 = 2.0 / 3.0;
+
+/// When a peer is there, and where.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Life {
+    pub(super) home: Home,
+    pub(super) joined: Duration,
+    /// When it leaves because its session ends, if it does so in time.
+    pub(super) left: Option<Duration>,
+    /// It comes in the place of one that has left. It can be dialled then.
+    pub(super) is_newcomer: bool,
+}
+
+/// What happens to the peers of a world.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Course<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub(super) dice: Dice,
+    /// The share of those who leave that refuses to be dialled.
+    refuse: f64,
+    /// The number of a peer that nothing happens to: a network in which nobody answers has nothing to measure.
+    keeper: u32,
+}
+
+impl<'a> Course<'a> {
+    pub(super) fn new(world: &World, scenario: &'a Scenario, dice: Dice, keeper: u32) -> Self {
+        let Fates { refusing, black_hole, .. } = world.fates;
+        let dead = refusing + black_hole;
+        let refuse = if dead > 0.0 { refusing / dead } else { REFUSE };
+        Self { scenario, dice, refuse, keeper }
+    }
+
+    fn of(&self, purpose: Purpose, number: u32) -> Dice {
+        self.dice.of(purpose as u64).of(u64::from(number))
+    }
+
+    /// The lives of all peers by number: those of the world, those of the networks that merge into it, and those who come in the place of
+    /// others. `is_dialable` says of those of the first two kinds whether they are there at all.
+    pub(super) fn lives(&self, peers: u32, is_dialable: impl Fn(u32) -> bool) -> Vec<Life> {
+        let there = |home| Life { home, joined: Duration::ZERO, left: None, is_newcomer: false };
+        let mut lives = vec![there(0); peers as usize];
+        for (merge, count) in self.scenario.merges().enumerate() {
+            let home = Home::try_from(merge + 1).unwrap_or(Home::MAX);
+            lives.extend(vec![there(home); count as usize]);
+        }
+        let Some(half_life) = self.scenario.churn else { return lives };
+        let until = self.scenario.ends();
+        for first in 0..lives.len() {
+            let number = |place: usize| u32::try_from(place).expect("there are fewer than 2³² peers");
+            if number(first) == self.keeper || !is_dialable(number(first)) {
+                continue;
+            }
+            let (home, mut place) = (lives[first].home, first);
+            loop {
+                let left = lives[place].joined + self.stay(number(place), half_life);
+                if left >= until {
+                    break;
+                }
+                lives[place].left = Some(left);
+                place = lives.len();
+                lives.push(Life { home, joined: left, left: None, is_newcomer: true });
+            }
+        }
+        lives
+    }
+
+    /// How long a peer stays: half of all leave within the half-life, four in five within four times as long. Both are as published, where
+    /// the half-life is two hours, and this is the simplest law that has both.
+    fn stay(&self, number: u32, half_life: Duration) -> Duration {
+        let share = self.of(Purpose::Stay, number).share();
+        // A peer that stays longer than a year stays.
+        half_life.mul_f64((share / (1.0 - share)).min(10_000.0))
+    }
+
+    /// What becomes at a moment of whoever calls a peer whose fate was drawn like this; `None` if it is not there yet.
+    pub(super) fn fate(&self, number: u32, drawn: Fate, life: &Life, at: Duration) -> Option<Fate> {
+        if at < life.joined {
+            return None;
+        }
+        if life.left.is_some_and(|left| left <= at) {
+            return Some(self.gone(number));
+        }
+        let happened = self.scenario.events.iter().enumerate().take_while(|(_, event)| event.at <= at);
+        // What happened before it came, or its network merged in, does not touch it.
+        let concerns = |(place, event): &(usize, &Event)| {
+            event.at >= life.joined && number != self.keeper && self.scenario.merged_before(*place) >= life.home
+        };
+        Some(happened.filter(concerns).fold(drawn, |fate, (place, event)| {
+            let hit = |share: f64| self.of(Purpose::Event, number).of(place as u64).share() < share;
+            match event.what {
+                What::Silent(share) if fate.answers() && hit(share) => Fate::Silent,
+                What::Leave(share) if fate.is_dialable() && hit(share) => self.gone(number),
+                What::Back(share) if fate != drawn && hit(share) => drawn,
+                _ => fate,
+            }
+        }))
+    }
+
+    fn gone(&self, number: u32) -> Fate {
+        if self.of(Purpose::Gone, number).share() < self.refuse { Fate::Refusing } else { Fate::BlackHole }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! A study while a scenario lasts: what each strategy does as time goes on.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parsec_measure::OperationKind;
+use parsec_results::timeline::{Timed, TimedGroup};
+
+use super::population::Population;
+use super::scenario::Scenario;
+use super::study::NoRoom;
+use super::trial::Pair;
+use super::vantage::Field;
+use super::{Study, Trial, TrialError};
+use crate::memory::Needs;
+
+/// What is played, and what happens meanwhile.
+#[derive(Debug, Clone)]
+pub struct Timeline {
+    /// What is played. Its publications begin at even distances while the scenario lasts.
+    pub study: Study,
+    /// What happens meanwhile.
+    pub scenario: Scenario,
+}
+
+impl Timeline {
+    /// Whether there is room for it; `available` is in bytes.
+    ///
+    /// # Errors
+    /// [`NoRoom`] says how much it takes, and what there is room for.
+    pub fn fits(&self, available: Option<u64>) -> Result<(), NoRoom> {
+        let Needs { peers, each, besides } = self.study.trial.world.needs();
+        let more = self.scenario.more_peers(peers);
+        let each = each + self.scenario.bytes();
+        Needs { peers: peers + more, each, besides }.fit(available, SETTING)?;
+        self.study.fits(available, false)
+    }
+
+    /// Plays it on so many threads, network by network. `done` hears of each pair. Once `stop` is set, no other one begins, and what
+    /// there is by then is returned.
+    ///
+    /// # Errors
+    /// [`TrialError`] if it crashes.
+    pub fn run(
+        &self,
+        threads: usize,
+        stop: &AtomicBool,
+        done: &(impl Fn() + Sync),
+    ) -> Result<Vec<TimedGroup>, TrialError> {
+        let mut groups: Vec<TimedGroup> = Vec::new();
+        for number in 0..u64::from(self.study.networks) {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let trial = Trial { seed: self.study.trial.seed.wrapping_add(number), ..self.study.trial.clone() };
+            let population = Population::over(&trial.world, trial.seed, &self.scenario);
+            let field = Field::over(&trial.world, &population, trial.seed, trial.crawls(), &self.scenario);
+            for (place, pair) in trial.play(&field, threads, stop, done)? {
+                let strategy = trial.strategies[place % trial.strategies.len()];
+                for (kind, operation) in timed(pair) {
+                    let like = |group: &&mut TimedGroup| group.strategy == strategy && group.kind == kind;
+                    match groups.iter_mut().find(like) {
+                        Some(group) => group.operations.push(operation),
+                        None => groups.push(TimedGroup { strategy, kind, operations: vec![operation] }),
+                    }
+                }
+            }
+        }
+        Ok(groups)
+    }
+}
+
+/// What a refusal calls the number of peers.
+const SETTING: &str = "with those who join in the scenario, peers =";
+
+fn timed(Pair { operations: [provided, found], began: [first, second], holding }: Pair) -> [(OperationKind, Timed); 2] {
+    let holders = provided.holders_final;
+    [
+        (OperationKind::Provide, Timed { began: first, holders, operation: provided }),
+        (OperationKind::Retrieve, Timed { began: second, holders: Some(holding), operation: found }),
+    ]
+}
+
+#[cfg(test)]
+mod tests;
