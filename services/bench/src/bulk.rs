@@ -9,9 +9,10 @@ use parsec_results::run::simulated;
 use parsec_settings::{AskedBulk, BenchConfig, BenchFormat, Simulated};
 use parsec_show::bulk;
 
+use crate::kept::heading;
 use crate::refused::Refused;
 use crate::watched::watched;
-use crate::world::{heading, world};
+use crate::world::world;
 
 /// Publishes them with each strategy, on each network, and prints what that took.
 pub(crate) async fn run<S>(

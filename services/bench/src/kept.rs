@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::bail;
 use parsec_answers::kept::Place;
+use parsec_lab::field::World;
 use parsec_measure::OperationKind;
 use parsec_output::{self as output, Unwritten};
 use parsec_results::bench::{BenchGroup, BenchRow, Unit};
-use parsec_results::run::{Run, of_bench};
+use parsec_results::run::{Run, of_bench, simulated};
 use parsec_settings::{BenchConfig, BenchFormat};
 use parsec_show::bench;
 
@@ -96,4 +97,11 @@ pub(crate) fn networks(config: &BenchConfig, seed: u64) -> (String, String) {
         1 => (String::new(), format!("seed {seed}")),
         more => (format!("{more} networks of "), format!("seeds {seed} to {}", seed.wrapping_add(u64::from(more) - 1))),
     }
+}
+
+/// The conditions in a simulated world in one line.
+pub(crate) fn heading(config: &BenchConfig, world: &World, seed: u64) -> String {
+    let (networks, seeds) = networks(config, seed);
+    let World { name, peers, .. } = world;
+    format!("network {}, a model: {networks}{peers} peers, alpha {}, {seeds}", simulated(name), world.alpha())
 }

@@ -17,7 +17,7 @@ use parsec_show::{chart, words};
 
 use crate::refused::Refused;
 use crate::watched::{PAIRS, watched};
-use crate::{read, world};
+use crate::{kept, read};
 
 /// Plays a study while a scenario lasts, and prints how each strategy fares.
 pub(crate) async fn run<S>(
@@ -81,7 +81,7 @@ fn shown(config: &BenchConfig, scenario: &Scenario, groups: &[TimedGroup]) -> Sh
 
 /// The conditions in one line.
 fn heading(config: &BenchConfig, Timeline { study, scenario }: &Timeline) -> String {
-    let mut said = world::heading(config, &study.trial.world, study.trial.seed);
+    let mut said = kept::heading(config, &study.trial.world, study.trial.seed);
     said += &format!("; scenario {}, {}", scenario.name, words::long(scenario.length.as_secs_f64()));
     if let Some(half_life) = scenario.churn() {
         said += &format!(", half of all peers leave within {}", words::long(half_life.as_secs_f64()));

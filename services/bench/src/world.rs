@@ -11,7 +11,7 @@ use parsec_results::bench::{BenchGroup, BenchRow, Unit};
 use parsec_results::run::{digest, simulated};
 use parsec_settings::{BenchConfig, Simulated, WorldSource};
 
-use crate::kept::{Keeping, Shown, networks};
+use crate::kept::{Keeping, Shown, heading};
 use crate::refused::Refused;
 use crate::watched::{PAIRS, watched};
 use crate::{read, scan, scenario};
@@ -81,13 +81,6 @@ fn settings(config: &BenchConfig, Trial { world, operations, strategies, .. }: &
         ("strategies", strategies.join(",")),
     ];
     settings.map(|(name, value)| (name.to_owned(), value)).into()
-}
-
-/// The conditions in one line.
-pub(crate) fn heading(config: &BenchConfig, world: &World, seed: u64) -> String {
-    let (networks, seeds) = networks(config, seed);
-    let World { name, peers, .. } = world;
-    format!("network {}, a model: {networks}{peers} peers, alpha {}, {seeds}", simulated(name), world.alpha())
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ pub use bulk::{Bulk, NoRoomForKeys, TooManyKeys};
 pub use scan::{NoScan, Scan};
 pub use scenario::{MAX_SCENARIO_BYTES, SHIPPED_SCENARIOS, Scenario, ScenarioError};
 pub use study::{NoRoom, Study, TooMany};
+pub use threads::TrialError;
 pub use timeline::Timeline;
-pub use trial::{Trial, TrialError};
+pub use trial::Trial;
 pub use world::{MAX_WORLD_BYTES, SHIPPED, ScanError, World, WorldError};

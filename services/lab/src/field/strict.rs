@@ -10,6 +10,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::quantiles::{NoDistribution, Quantiles};
 
+/// How many characters of a name are kept in files and tables.
+const MAX_NAME_CHARS: usize = 40;
+
 /// Where in a file something is wrong, and what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wrong {
@@ -156,6 +159,17 @@ impl<'a> Table<'a> {
             _ => Err(entry.wrong(&expected)),
         };
         items.iter().map(table).collect()
+    }
+
+    /// A name that can stand in files and tables.
+    pub(super) fn name(&mut self) -> Result<String, Wrong> {
+        let name = self.words("name")?;
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if name.chars().count() > MAX_NAME_CHARS || !name.chars().all(is_name) {
+            let what = "expected at most 40 letters, digits, hyphens, underscores and dots";
+            return Err(self.wrong_at("name", format!("`name` is \"{}\"; {what}", name.escape_default())));
+        }
+        Ok(name)
     }
 
     pub(super) fn words(&mut self, name: &'a str) -> Result<String, Wrong> {

@@ -3,10 +3,18 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use super::trial::TrialError;
+use thiserror::Error;
 
 /// How many pieces a thread takes at a time.
 const CHUNK: usize = 16;
+
+/// A trial that did not come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum TrialError {
+    /// A thread panicked.
+    #[error("the simulation crashed")]
+    Crashed,
+}
 
 /// Does the pieces from 0 to `all`, and returns what came of each, in their order. Once `stop` is set, no other one begins, and what there is by
 /// then is returned.

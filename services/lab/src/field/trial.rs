@@ -10,13 +10,12 @@ use parsec_dht::strategy::{
 };
 use parsec_measure::{OperationKind, OutcomeClass, RequestKind, StrategyKind};
 use parsec_results::bench::{BenchGroup, BenchOperation};
-use thiserror::Error;
 
 use super::drive::{Driven, Limits, Unfinished, drive};
 use super::log::Log;
 use super::population::{Peer, Population};
 use super::tables::BUCKET;
-use super::threads;
+use super::threads::{self, TrialError};
 use super::vantage::{Field, Scene, Vantage};
 use super::world::World;
 
@@ -43,14 +42,6 @@ pub struct Trial {
     pub operations: u32,
     /// What to compare, each once.
     pub strategies: Vec<StrategyKind>,
-}
-
-/// A trial that did not come to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum TrialError {
-    /// A thread panicked.
-    #[error("the simulation crashed")]
-    Crashed,
 }
 
 /// One publication and one lookup of the same key.

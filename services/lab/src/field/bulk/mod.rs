@@ -19,7 +19,7 @@ use thiserror::Error;
 
 use self::node::Node;
 use super::population::Population;
-use super::trial::TrialError;
+use super::threads::TrialError;
 use super::vantage::Field;
 use super::world::World;
 use crate::memory::{Needs, TooLarge};

@@ -6,7 +6,7 @@ use thiserror::Error;
 use toml::de::DeTable;
 
 use super::super::strict::{Table, Wrong, line};
-use super::super::world::{MAX_PEERS, MIN_PEERS, name};
+use super::super::world::{MAX_PEERS, MIN_PEERS};
 use super::{Event, REFRESH, Scenario, TICK, Transports, What};
 
 /// The largest file of a scenario: the shipped ones have less than two thousand bytes.
@@ -55,7 +55,7 @@ impl Scenario {
 }
 
 fn scenario(mut table: Table<'_>) -> Result<Scenario, Wrong> {
-    let (name, about) = (name(&mut table)?, table.words("about")?);
+    let (name, about) = (table.name()?, table.words("about")?);
     let length = table.duration("length", SHORTEST..=DAY)?;
     let step = table.optional("step").then(|| table.duration("step", SECOND..=length)).transpose()?;
     let step = step.unwrap_or(TICK.min(length));

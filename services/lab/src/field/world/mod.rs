@@ -13,7 +13,6 @@ use super::quantiles::Quantiles;
 use crate::Region;
 use crate::memory::{Needs, TooLarge};
 
-pub(super) use read::name;
 pub use read::{MAX_WORLD_BYTES, WorldError};
 pub use shipped::SHIPPED;
 

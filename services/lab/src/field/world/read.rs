@@ -13,9 +13,6 @@ pub const MAX_WORLD_BYTES: u64 = 1 << 20;
 /// By how much shares that should be 1 together may be off: as written by hand.
 const ROUNDING: f64 = 1e-6;
 
-/// How many characters of a name are kept in files and tables.
-const MAX_NAME_CHARS: usize = 40;
-
 /// A file that is no world.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("world {file}, line {line}: {what}")]
@@ -40,19 +37,8 @@ impl World {
     }
 }
 
-/// A name that can stand in files and tables.
-pub(in crate::field) fn name(table: &mut Table<'_>) -> Result<String, Wrong> {
-    let name = table.words("name")?;
-    let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if name.chars().count() > MAX_NAME_CHARS || !name.chars().all(is_name) {
-        let what = "expected at most 40 letters, digits, hyphens, underscores and dots";
-        return Err(table.wrong_at("name", format!("`name` is \"{}\"; {what}", name.escape_default())));
-    }
-    Ok(name)
-}
-
 fn world(mut table: Table<'_>) -> Result<World, Wrong> {
-    let name = name(&mut table)?;
+    let name = table.name()?;
     let about = table.words("about")?;
     let peers = table.whole_number("peers", MIN_PEERS..=MAX_PEERS)?;
     let alpha = table.whole_number("alpha", 1..=100)? as usize;
