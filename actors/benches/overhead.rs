@@ -17,7 +17,9 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use futures::FutureExt;
-use parsec_actors::serving::dht_node::{DhtHandle, DhtNode, GetReadiness, OperationError, Provide, Retrieve, StartDht};
+use parsec_actors::serving::dht_node::{
+    DhtHandle, DhtNode, GetReadiness, OperationError, Provide, ProvideMany, Retrieve, StartDht,
+};
 use parsec_actors::serving::gateway::{Gateway, Measuring, Routes};
 use parsec_actors::supervision::root::Root;
 use parsec_actors::supervision::supervise::{ChildEvent, RestartPolicy, supervise};
@@ -25,7 +27,7 @@ use parsec_actors::telemetry::metrics::Metrics;
 use parsec_api::token::CurrentToken;
 use parsec_dht::{Dht, Internet, Node, NodeConfig, Readiness};
 use parsec_lab::{LocalConfig, LocalNetwork, Region};
-use parsec_measure::{Cid, Content, Measured, Measurement, OutcomeClass, quantile};
+use parsec_measure::{Cid, Content, Measured, Measurement, OutcomeClass, ProvidedMany, quantile};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -76,6 +78,14 @@ impl Handler<Provide> for InstantDht {
 
     fn handle(&mut self, _: Provide, _: &mut Self::Context) -> Self::Result {
         nothing()
+    }
+}
+
+impl Handler<ProvideMany> for InstantDht {
+    type Result = Result<ProvidedMany, OperationError>;
+
+    fn handle(&mut self, ProvideMany { manner, .. }: ProvideMany, _: &mut Self::Context) -> Self::Result {
+        Ok(ProvidedMany::nothing(manner))
     }
 }
 

@@ -6,12 +6,14 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::join_all;
 use parking_lot::Mutex;
-use parsec_actors::serving::dht_node::{DhtHandle, DhtNode, GetReadiness, OperationError, Retrieve, StartDht};
+use parsec_actors::serving::dht_node::{
+    DhtHandle, DhtNode, GetReadiness, OperationError, ProvideMany, Retrieve, StartDht,
+};
 use parsec_actors::supervision::ask::AskError;
 use parsec_actors::supervision::stop::{DHT_STOP, Stop};
 use parsec_actors::supervision::supervise::{Child, supervise};
 use parsec_dht::{Dht, DhtError, Readiness};
-use parsec_measure::OutcomeClass;
+use parsec_measure::{Manner, OutcomeClass};
 use tokio::time::{Instant, pause, sleep};
 
 use crate::fakes::{FakeDht, How, POLICY, Witness, cid, measured, millis, publication, secs};
@@ -93,6 +95,39 @@ async fn it_takes_on_so_many_operations_and_not_one_more() {
     host.engine.is(How::Works);
     assert!(many.await.unwrap().into_iter().all(|answer| answer.unwrap().is_ok()));
     assert!(host.dht.provide.ask(publication(99)).await.unwrap().is_ok());
+}
+
+#[actix::test]
+async fn it_publishes_many_keys_for_one_caller_at_a_time_beside_other_operations() {
+    let host = Host::open(vec![]);
+    let many = || ProvideMany { cids: vec![cid(1), cid(2)], manner: Manner::Sweep };
+    host.engine.is(How::Hangs);
+    let dht = host.dht.clone();
+    let first = actix::spawn(async move { dht.provide_many.ask(many()).await });
+    host.engine.until("it has begun", |engine| engine.begun == 1).await;
+    assert_eq!(host.dht.provide_many.ask(many()).await, Ok(Err(OperationError::BusyWithMany)));
+    host.engine.is(How::Works);
+    let all = first.await.unwrap().unwrap().unwrap();
+    assert_eq!((all.manner, all.keys.len(), all.lost()), (Manner::Sweep, 2, 0));
+    assert!(host.dht.provide_many.ask(many()).await.unwrap().is_ok(), "the place is free again");
+}
+
+#[actix::test]
+async fn who_waits_for_many_keys_is_answered_when_the_engine_breaks_or_dies_and_the_place_is_free_again() {
+    let host = Host::open(vec![Ok(FakeDht::new())]);
+    let many = || ProvideMany { cids: vec![cid(1)], manner: Manner::Each };
+    host.engine.is(How::Unreachable);
+    let stopped = OperationError::Dht(DhtError::Stopped);
+    assert_eq!(host.dht.provide_many.ask(many()).await, Ok(Err(stopped.clone())));
+    host.engine.is(How::Hangs);
+    let dht = host.dht.clone();
+    let waiting = actix::spawn(async move { dht.provide_many.ask(many()).await });
+    host.engine.until("it has begun", |engine| engine.begun == 2).await;
+    host.engine.dies("the swarm's task died");
+    host.parent.until_heard(1).await;
+    assert!(!matches!(waiting.await.unwrap(), Ok(Ok(_))), "nothing was published");
+    sleep(2 * POLICY.backoff_min + secs(1)).await;
+    assert!(host.dht.provide_many.ask(many()).await.unwrap().is_ok());
 }
 
 #[actix::test]

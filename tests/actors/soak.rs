@@ -23,8 +23,8 @@ use parsec_actors::supervision::stop::{RECORDER_STOP, SCHEDULER_STOP, StopStep, 
 use parsec_actors::supervision::supervise::supervise;
 use parsec_dht::Readiness;
 use parsec_measure::{
-    AttemptId, Fleet, FleetGroup, Heard, Measured, Node, NodeId, OutcomeClass, PlannedCheck, RoundId, RoundOutcome,
-    SchedulerId, Share,
+    AttemptId, Fleet, FleetGroup, Heard, Measured, Node, NodeId, OutcomeClass, PlannedCheck, ProvidedMany, RoundId,
+    RoundOutcome, SchedulerId, Share,
 };
 use parsec_store::{ClaimChecks, Migrated, NewNode, OtherScheduler, Roster, Row, Store, StoreError};
 use tokio::time::{pause, sleep};
@@ -55,6 +55,14 @@ impl Handler<Provide> for Finder {
 
     fn handle(&mut self, _: Provide, _: &mut Self::Context) -> Self::Result {
         at_once()
+    }
+}
+
+impl Handler<parsec_actors::serving::dht_node::ProvideMany> for Finder {
+    type Result = Result<ProvidedMany, OperationError>;
+
+    fn handle(&mut self, many: parsec_actors::serving::dht_node::ProvideMany, _: &mut Self::Context) -> Self::Result {
+        Ok(ProvidedMany::nothing(many.manner))
     }
 }
 

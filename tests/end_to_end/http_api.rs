@@ -48,6 +48,34 @@ async fn what_one_server_publishes_in_either_shape_another_one_finds() {
     }
 }
 
+/// How many keys one request publishes.
+const KEYS: usize = 200;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_keys_that_one_server_sweeps_out_another_one_finds_each() {
+    let (stage, network) = (Stage::begin(), network().await);
+    let (publisher, finder) = join!(ready_server(&stage, &network), ready_server(&stage, &network));
+    let cids: Vec<String> = (0..KEYS).map(|_| Content::random(&mut rand::rng()).cid().to_string()).collect();
+    let body = json!({ "CIDs": cids, "Strategy": "sweep" }).to_string();
+    let answer = post(&stage, publisher.api, "/provide", body).await.json();
+    assert_eq!((&answer["Keys"], &answer["KeysFailed"]), (&KEYS.into(), &0.into()), "{answer}");
+    assert!(answer["Lookups"].as_u64().is_some_and(|lookups| lookups * 2 < KEYS as u64), "{answer}");
+    let rows = answer["CIDs"].as_array().unwrap();
+    assert!(rows.iter().map(|row| row["CID"].as_str().unwrap()).eq(&cids), "in the order of the request");
+    for row in rows {
+        assert_eq!((&row["Outcome"], &row["HoldersConfirmed"]), (&"ok".into(), &row["HoldersStored"]), "{row}");
+        assert!(row["First"].as_u64() <= row["Last"].as_u64() && row["Last"].as_u64() <= answer["Duration"].as_u64());
+    }
+    let [peer, address] = publisher.multiaddress.rsplitn(2, "/p2p/").collect::<Vec<_>>()[..] else {
+        panic!("no peer id")
+    };
+    for cid in &cids {
+        let found = post(&stage, finder.api, &format!("/retrieve/{cid}"), "{}").await;
+        check_success(&found, cid, "retrieval");
+        assert_eq!(found.json()["Providers"][0]["Peer"], peer, "{address}: {found:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_published_is_not_found_and_that_is_a_result() {
     let (stage, network) = (Stage::begin(), network().await);
@@ -83,6 +111,8 @@ async fn what_is_no_request_gets_400_and_a_reason() {
         ("/provide", r#"{"Target": "DHT"}"#, "missing field `Content`"),
         ("/provide", r#"{"Content": "aGVsbG8=", "Target": "IPNI"}"#, "target `IPNI` is not served here"),
         ("/provide", r#"{"Content": "aGVsbG8=", "Target": "FTP"}"#, "unknown `Target` `FTP`"),
+        ("/provide", r#"{"CIDs": []}"#, "`CIDs` is empty; expected 1 to 5000 CIDs"),
+        ("/provide", r#"{"CIDs": ["nonsense"]}"#, "`CIDs[0]`: `nonsense` is not a CID"),
         ("/retrieve/nonsense", "{}", "`nonsense`"),
     ] {
         let reply = post(&stage, server.api, path, body).await;

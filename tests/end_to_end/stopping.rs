@@ -39,12 +39,23 @@ async fn a_lookup_under_way(stage: &Stage) -> Scene {
 /// Has the server begin with a lookup.
 async fn look_up(stage: &Stage, server: &Server) -> JoinHandle<Reply> {
     let path = format!("/retrieve/{}", Content::random(&mut rand::rng()).cid());
+    begin(stage, server, "retrieve", path, "{}".to_owned()).await
+}
+
+/// Has it begin to publish many keys.
+async fn sweep(stage: &Stage, server: &Server) -> JoinHandle<Reply> {
+    let cids: Vec<String> = (0..200).map(|_| Content::random(&mut rand::rng()).cid().to_string()).collect();
+    let body = serde_json::json!({ "CIDs": cids, "Strategy": "sweep" }).to_string();
+    begin(stage, server, "provide", "/provide".to_owned(), body).await
+}
+
+async fn begin(stage: &Stage, server: &Server, name: &str, path: String, body: String) -> JoinHandle<Reply> {
     let request = {
         let (stage, api) = (stage.clone(), server.api);
-        tokio::spawn(async move { post(&stage, api, &path, "{}").await })
+        tokio::spawn(async move { post(&stage, api, &path, body).await })
     };
-    let counted = r#"parsec_http_requests_total{method="POST",path="retrieve",scheduler=""} 1"#;
-    let has_arrived = async || metrics(stage, &server.process).await.contains(counted).then_some(());
+    let counted = format!(r#"parsec_http_requests_total{{method="POST",path="{name}",scheduler=""}} 1"#);
+    let has_arrived = async || metrics(stage, &server.process).await.contains(&counted).then_some(());
     stage.eventually("request at the server", has_arrived).await;
     request
 }
@@ -98,10 +109,15 @@ async fn a_stop_takes_no_longer_than_it_may_whatever_is_in_flight() {
     let stage = Stage::begin();
     let peer = Server::started(server(&stage, &["--dry-run", "--server-mode"])).await;
     let added = ["--dry-run", "--stop-timeout", "3s", "--bootstrap-peers", &peer.multiaddress];
-    let server = Server::started(server(&stage, &added)).await.ready(&stage).await;
+    let start = async || Server::started(server(&stage, &added)).await.ready(&stage).await;
+    let (one, other) = tokio::join!(start(), start());
     peer.process.signal(Signal::SIGSTOP);
-    let request = look_up(&stage, &server).await;
+    let (looking, publishing) = (look_up(&stage, &one).await, sweep(&stage, &other).await);
+    tokio::join!(stops_in_time(one, looking), stops_in_time(other, publishing));
+}
 
+/// Whatever this request to it waits for.
+async fn stops_in_time(server: Server, request: JoinHandle<Reply>) {
     let told = Instant::now();
     server.process.signal(Signal::SIGTERM);
     let ended = server.process.end().await;

@@ -11,6 +11,7 @@ mod doubles;
 mod exposition;
 mod go_habits;
 mod go_in_ours;
+mod go_many;
 mod go_mixed;
 mod go_peers;
 mod go_scheduler;

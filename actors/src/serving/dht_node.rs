@@ -15,8 +15,8 @@ use std::time::Duration;
 use actix::prelude::*;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use parsec_dht::{Dht, DhtError, Readiness};
-use parsec_measure::{AttemptId, Cid, HolderCheck, Measured};
+use parsec_dht::{Dht, DhtError, MANY_LIMIT, Readiness};
+use parsec_measure::{AttemptId, Cid, HolderCheck, Manner, Measured, ProvidedMany};
 use thiserror::Error;
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -33,6 +33,14 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(30);
 /// How many operations may run at once on one node. A scheduler has one under way; with more than this they would
 /// measure each other's load.
 const MAX_OPERATIONS: usize = 64;
+
+/// How many publications of many keys may run at once on one node. Each takes as many lookups and connections as the node can
+/// afford; two would measure each other.
+const MAX_OF_MANY: usize = 1;
+
+/// How much longer than its own limit a publication of many keys may take: the last puts in the background (90 s), and the
+/// confirmations of peers (12 s).
+const MANY_SLACK: Duration = Duration::from_secs(120);
 
 /// How long readiness may take to answer: longer than the engine's own limit for a sign of life.
 const READINESS_DEADLINE: Duration = Duration::from_secs(12);
@@ -54,6 +62,16 @@ pub struct Provide {
     pub cid: Cid,
     /// The attempt under which the scheduler records it, if the scheduler named one.
     pub attempt: Option<AttemptId>,
+}
+
+/// Publish provider records of all of these keys.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<ProvidedMany, OperationError>")]
+pub struct ProvideMany {
+    /// The keys, each once.
+    pub cids: Vec<Cid>,
+    /// How.
+    pub manner: Manner,
 }
 
 /// Look for the first provider of this key.
@@ -85,6 +103,9 @@ pub enum OperationError {
     /// As many operations as allowed are under way.
     #[error("{0} operations are under way, no more are taken on")]
     Busy(usize),
+    /// Many keys are being published.
+    #[error("many keys are being published at once already, which one request at a time may ask for")]
+    BusyWithMany,
     /// The engine failed.
     #[error(transparent)]
     Dht(#[from] DhtError),
@@ -95,6 +116,8 @@ pub enum OperationError {
 pub struct DhtHandle {
     /// Publishes.
     pub provide: Ask<Provide>,
+    /// Publishes many keys at once.
+    pub provide_many: Ask<ProvideMany>,
     /// Finds.
     pub retrieve: Ask<Retrieve>,
     /// Says whether it can.
@@ -102,15 +125,20 @@ pub struct DhtHandle {
 }
 
 impl DhtHandle {
-    /// A handle on any actor that answers these three messages.
+    /// A handle on any actor that answers these messages.
     pub fn new<A>(actor: &Addr<A>, operation_timeout: Duration) -> Self
     where
-        A: Actor<Context = Context<A>> + Handler<Provide> + Handler<Retrieve> + Handler<GetReadiness>,
+        A: Actor<Context = Context<A>>
+            + Handler<Provide>
+            + Handler<ProvideMany>
+            + Handler<Retrieve>
+            + Handler<GetReadiness>,
     {
         let name = "DHT node";
         let deadline = operation_timeout + OPERATION_SLACK;
         Self {
             provide: Ask::new(name, actor.clone(), deadline),
+            provide_many: Ask::new(name, actor.clone(), MANY_LIMIT + MANY_SLACK),
             retrieve: Ask::new(name, actor.clone(), deadline),
             readiness: Ask::new(name, actor.clone(), READINESS_DEADLINE),
         }
@@ -119,10 +147,19 @@ impl DhtHandle {
     /// A handle on a supervised node.
     pub fn of<A>(child: &Child<A>, operation_timeout: Duration) -> Self
     where
-        A: Actor<Context = Context<A>> + Handler<Provide> + Handler<Retrieve> + Handler<GetReadiness>,
+        A: Actor<Context = Context<A>>
+            + Handler<Provide>
+            + Handler<ProvideMany>
+            + Handler<Retrieve>
+            + Handler<GetReadiness>,
     {
         let deadline = operation_timeout + OPERATION_SLACK;
-        Self { provide: child.ask(deadline), retrieve: child.ask(deadline), readiness: child.ask(READINESS_DEADLINE) }
+        Self {
+            provide: child.ask(deadline),
+            provide_many: child.ask(MANY_LIMIT + MANY_SLACK),
+            retrieve: child.ask(deadline),
+            readiness: child.ask(READINESS_DEADLINE),
+        }
     }
 }
 
@@ -138,6 +175,8 @@ pub struct DhtNode {
     /// Dropped with an engine that is given up: operations on it have nothing to wait for any more.
     lease: watch::Sender<()>,
     running: Arc<AtomicUsize>,
+    /// Publications of many keys, which count as operations too.
+    of_many: Arc<AtomicUsize>,
     reports: Option<Reports>,
     /// The pending check for a sign of life.
     asking: UnderWay,
@@ -161,7 +200,8 @@ impl DhtNode {
     /// Works with `engine`, and starts another one with `start` if it dies.
     pub fn new(engine: Arc<dyn Dht>, start: StartDht) -> Self {
         let (lease, asking) = (lease(), asking());
-        Self { start, engine: Some(engine), listener: None, lease, running: Arc::default(), reports: None, asking }
+        let (running, of_many) = Default::default();
+        Self { start, engine: Some(engine), listener: None, lease, running, of_many, reports: None, asking }
     }
 
     /// Passes on what the engine reports beside its answers.
@@ -202,14 +242,14 @@ impl DhtNode {
         });
     }
 
-    fn operate<F>(
+    fn operate<T: 'static, F>(
         &self,
         operation: impl FnOnce(Arc<dyn Dht>) -> F + 'static,
-    ) -> ResponseFuture<Result<Measured, OperationError>>
+    ) -> ResponseFuture<Result<T, OperationError>>
     where
-        F: Future<Output = Result<Measured, DhtError>> + 'static,
+        F: Future<Output = Result<T, DhtError>> + 'static,
     {
-        let Some(place) = Place::take(&self.running) else {
+        let Some(place) = Place::take(&self.running, MAX_OPERATIONS) else {
             return Box::pin(async { Err(OperationError::Busy(MAX_OPERATIONS)) });
         };
         let asking = self.engine_asked(operation);
@@ -221,7 +261,7 @@ impl DhtNode {
     }
 
     /// Asks the engine for something, as long as there is one.
-    fn engine_asked<T, F>(
+    fn engine_asked<T: 'static, F>(
         &self,
         question: impl FnOnce(Arc<dyn Dht>) -> F + 'static,
     ) -> ResponseFuture<Result<T, OperationError>>
@@ -276,8 +316,9 @@ impl Supervised for DhtNode {
             self.lease = lease();
         }
         // Operations survive a crash, as their engine does, and still count.
-        let (start, lease, running) = (Arc::clone(&self.start), self.lease.clone(), Arc::clone(&self.running));
-        *self = Self { start, engine, listener, lease, running, reports: self.reports.clone(), asking: asking() };
+        let (start, lease, reports) = (Arc::clone(&self.start), self.lease.clone(), self.reports.clone());
+        let (running, of_many) = (Arc::clone(&self.running), Arc::clone(&self.of_many));
+        *self = Self { start, engine, listener, lease, running, of_many, reports, asking: asking() };
     }
 }
 
@@ -286,6 +327,22 @@ impl Handler<Provide> for DhtNode {
 
     fn handle(&mut self, Provide { cid, attempt }: Provide, _: &mut Self::Context) -> Self::Result {
         self.operate(move |engine| async move { engine.provide(cid, attempt).await })
+    }
+}
+
+impl Handler<ProvideMany> for DhtNode {
+    type Result = ResponseFuture<Result<ProvidedMany, OperationError>>;
+
+    fn handle(&mut self, ProvideMany { cids, manner }: ProvideMany, _: &mut Self::Context) -> Self::Result {
+        let Some(place) = Place::take(&self.of_many, MAX_OF_MANY) else {
+            return Box::pin(async { Err(OperationError::BusyWithMany) });
+        };
+        let publishing = self.operate(move |engine| async move { engine.provide_many(cids, manner).await });
+        Box::pin(async move {
+            let result = publishing.await;
+            drop(place);
+            result
+        })
     }
 }
 
@@ -352,8 +409,8 @@ impl Handler<Stop> for DhtNode {
 struct Place(Arc<AtomicUsize>);
 
 impl Place {
-    fn take(running: &Arc<AtomicUsize>) -> Option<Self> {
-        let below_limit = |count: usize| (count < MAX_OPERATIONS).then_some(count + 1);
+    fn take(running: &Arc<AtomicUsize>, limit: usize) -> Option<Self> {
+        let below_limit = |count: usize| (count < limit).then_some(count + 1);
         running.fetch_update(Ordering::Relaxed, Ordering::Relaxed, below_limit).ok()?;
         Some(Self(Arc::clone(running)))
     }

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parsec_api::wire::{Answer, MAX_BODY_BYTES, MAX_CONTENT_BYTES, MAX_STEPS, ProvideRequest, Target};
+use parsec_api::wire::{
+    Answer, MAX_BODY_BYTES, MAX_CONTENT_BYTES, MAX_STEPS, ManyAnswer, ProvideManyRequest, ProvideRequest, Target,
+};
 use parsec_measure::{
     Content, Effort, FoundProvider, MAX_ADDRESS_CHARS, MAX_CID_CHARS, MAX_FOUND_ADDRESSES, MAX_FOUND_PROVIDERS,
-    MAX_PEER_CHARS, MAX_TRACED_REQUESTS, Measured, Measurement, OperationKind, OutcomeClass, RequestEnd, RequestKind,
-    StrategyKind, Trace, TracedRequest,
+    MAX_KEYS_AT_ONCE, MAX_PEER_CHARS, MAX_TRACED_REQUESTS, Manner, Measured, Measurement, OperationKind, OutcomeClass,
+    ProvidedKey, ProvidedMany, RequestEnd, RequestKind, StrategyKind, Trace, TracedRequest,
 };
 use parsec_test_support::openapi::OpenApi;
 use serde_json::{Value, json};
@@ -38,9 +40,37 @@ fn every_example_of_a_provide_request_is_read_as_the_same_content() {
     let examples = &provide["requestBody"]["content"]["application/json"]["examples"];
     let examples = examples.as_object().unwrap();
     assert!(examples.len() >= 4);
-    for (name, example) in examples {
+    for (name, example) in examples.iter().filter(|(name, _)| *name != "many") {
         let read = ProvideRequest::decode(example["value"].to_string().as_bytes());
         assert_eq!(read, Ok((Content::from(b"hello".to_vec()), Target::Dht)), "{name}");
+    }
+}
+
+#[test]
+fn the_example_of_many_keys_is_read_and_whatever_a_server_says_of_them_is_described() {
+    let file = OpenApi::new();
+    let (.., many) = file.examples().into_iter().find(|(place, ..)| place.ends_with("json/examples/many")).unwrap();
+    let read = ProvideManyRequest::decode(many.to_string().as_bytes()).unwrap();
+    assert_eq!((read.cids.len(), read.manner), (2, Manner::Sweep));
+    let key = |class: OutcomeClass| ProvidedKey {
+        cid: read.cids[0].clone(),
+        class,
+        error: (class != OutcomeClass::Ok).then(|| "so it went".to_owned()),
+        stored: 20,
+        confirmed: 19,
+        failed: 1,
+        first: Some(Duration::from_secs(1)),
+        last: Some(Duration::from_secs(2)),
+    };
+    let keys = OutcomeClass::ALL.into_iter().filter(|class| class.is_answered()).map(key).collect();
+    for manner in Manner::ALL {
+        let all = ProvidedMany { manner, keys: Vec::clone(&keys), ..ProvidedMany::nothing(manner) };
+        let written: Value = serde_json::from_slice(&ManyAnswer::of(&all).encode()).unwrap();
+        assert_eq!(file.validate(&schema("ManyAnswer"), &written), Ok(()));
+        for (name, written) in [("ManyAnswer", &written), ("ManyAnswerKey", &written["CIDs"][0])] {
+            let described = file.resolved(&schema(name))["properties"].as_object().unwrap().clone();
+            assert!(described.keys().all(|name| written.get(name).is_some()), "the file promises more than {written}");
+        }
     }
 }
 
@@ -49,7 +79,9 @@ fn every_example_of_an_answer_is_read_by_the_client_and_written_by_the_server() 
     let file = OpenApi::new();
     let mut seen = 0;
     for (place, schema, example) in file.examples() {
-        if schema["$ref"] != "#/components/schemas/Answer" {
+        let is_answer = |schema: &Value| schema["$ref"] == "#/components/schemas/Answer";
+        let of_one = example.get("CID").is_some();
+        if !of_one || !(is_answer(&schema) || schema["oneOf"].as_array().is_some_and(|all| all.iter().any(is_answer))) {
             continue;
         }
         let kind = if place.contains("provide") { OperationKind::Provide } else { OperationKind::Retrieve };
@@ -169,5 +201,7 @@ fn the_bounds_in_the_file_are_those_of_the_code() {
         assert_eq!(schemas(&format!("{provider}/properties/{addresses}/maxItems")), MAX_FOUND_ADDRESSES);
         assert_eq!(schemas(&format!("{provider}/properties/{addresses}/items/maxLength")), MAX_ADDRESS_CHARS);
     }
+    assert_eq!(schemas("ProvideManyRequest/properties/CIDs/maxItems"), MAX_KEYS_AT_ONCE);
+    assert_eq!(schemas("ManyAnswer/properties/CIDs/maxItems"), MAX_KEYS_AT_ONCE);
     assert_eq!((MAX_BODY_BYTES, MAX_CONTENT_BYTES), (1 << 20, 209_715), "as the file's introduction says");
 }

@@ -14,14 +14,14 @@ use libp2p::kad::Mode;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm};
-use parsec_measure::{AttemptId, Cid, FollowUp, HolderCheck, Measured, StrategyKind};
+use parsec_measure::{AttemptId, Cid, FollowUp, HolderCheck, Manner, Measured, ProvidedMany, StrategyKind};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
-use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, timeout};
 
 use self::vigil::watch_over;
 use crate::denylist::watch::DenylistWatch;
@@ -159,6 +159,18 @@ pub trait Dht: Send + Sync + 'static {
     /// Publishes a provider record. A failed publication is a result, not an error. What goes on in the background
     /// after the answer is reported later, under `attempt`.
     async fn provide(&self, cid: Cid, attempt: Option<AttemptId>) -> Result<Measured, DhtError>;
+    /// Publishes provider records of many keys at once, and reports what came of each; a failed one is a result. It ends when
+    /// the caller no longer waits for it. Nothing of it is reported later.
+    ///
+    /// By default one after the other, in whatever manner: what an engine does that has no better way.
+    async fn provide_many(&self, keys: Vec<Cid>, _: Manner) -> Result<ProvidedMany, DhtError> {
+        let (began, mut all) = (Instant::now(), ProvidedMany::nothing(Manner::Each));
+        for cid in keys {
+            let measured = self.provide(cid.clone(), None).await?;
+            all.add(cid, &measured);
+        }
+        Ok(ProvidedMany { duration: began.elapsed(), ..all })
+    }
     /// Looks for the first provider. A failed search is a result, not an error.
     async fn retrieve(&self, cid: Cid) -> Result<Measured, DhtError>;
     /// Whether the node can measure. Its actor also uses this as a health check.
@@ -320,6 +332,16 @@ impl Node {
 impl Dht for Node {
     async fn provide(&self, cid: Cid, attempt: Option<AttemptId>) -> Result<Measured, DhtError> {
         self.on_runtime(|context| context.provide(cid, attempt)).await
+    }
+
+    async fn provide_many(&self, keys: Vec<Cid>, manner: Manner) -> Result<ProvidedMany, DhtError> {
+        // A set of one: dropping it ends the task.
+        let mut task = JoinSet::new();
+        task.spawn_on(self.context.clone().provide_many(keys, manner), &self.runtime);
+        match task.join_next().await {
+            Some(ended) => ended.unwrap_or_else(|error| Err(DhtError::Crashed(error.to_string()))),
+            None => Err(DhtError::Stopped),
+        }
     }
 
     async fn retrieve(&self, cid: Cid) -> Result<Measured, DhtError> {

@@ -125,6 +125,14 @@ impl Dht for FakeDht {
         self.operate().await
     }
 
+    async fn provide_many(
+        &self,
+        cids: Vec<Cid>,
+        manner: parsec_measure::Manner,
+    ) -> Result<parsec_measure::ProvidedMany, DhtError> {
+        Ok(super::provided(cids, manner, &self.operate().await?))
+    }
+
     async fn retrieve(&self, _: Cid) -> Result<Measured, DhtError> {
         self.operate().await
     }
@@ -181,8 +189,8 @@ pub(crate) type Records = Arc<Mutex<BTreeSet<Vec<u8>>>>;
 /// An actor that answers like a DHT node: what one has published, another one of the same records finds.
 #[derive(Debug)]
 pub(crate) struct MockDht {
-    records: Records,
-    takes: Duration,
+    pub(super) records: Records,
+    pub(super) takes: Duration,
     ready: bool,
 }
 

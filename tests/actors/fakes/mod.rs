@@ -4,6 +4,7 @@
 
 mod dht;
 mod glance;
+mod many;
 mod run;
 mod servers;
 mod spool;
@@ -95,6 +96,13 @@ pub(crate) fn peer_id(id: u8) -> String {
 /// Where node `id` is reached.
 pub(crate) fn endpoint(id: u8) -> Endpoint {
     Endpoint::new(Ipv4Addr::new(10, 0, 0, id).into(), 7070)
+}
+
+/// What came of keys with each of which the same happened.
+fn provided(cids: Vec<Cid>, manner: parsec_measure::Manner, each: &Measured) -> parsec_measure::ProvidedMany {
+    let mut all = parsec_measure::ProvidedMany::nothing(manner);
+    cids.into_iter().for_each(|cid| all.add(cid, each));
+    parsec_measure::ProvidedMany { duration: each.duration, ..all }
 }
 
 /// A measurement as a server makes it, with its trace.

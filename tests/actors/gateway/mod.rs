@@ -26,6 +26,7 @@ use parsec_actors::supervision::supervise::{Child, supervise};
 use parsec_actors::telemetry::Telemetry;
 use parsec_actors::telemetry::metrics::Metrics;
 
+mod many;
 mod openapi;
 mod page;
 mod readiness;

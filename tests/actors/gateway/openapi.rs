@@ -10,6 +10,7 @@ use futures::StreamExt;
 use parsec_api::token::ApiToken;
 use parsec_test_support::openapi::{Answered, Declared, OpenApi};
 
+use super::many::many;
 use super::token::{TOKEN, asking_for};
 use super::*;
 
@@ -69,6 +70,7 @@ impl Witnessed {
 
     async fn both(&mut self, routes: &Routes, status: u16) {
         assert_eq!(self.provide(routes, HELLO).await, status);
+        assert_eq!(self.provide(routes, many(&[1, 2], ",\"Strategy\":\"sweep\"")).await, status);
         assert_eq!(self.retrieve(routes, &cid(1).to_string()).await, status);
     }
 

@@ -68,6 +68,12 @@ impl Server {
         post(&self.stage, self.api, "/provide", body).await.json()
     }
 
+    /// Publishes all of these keys by a sweep, and says what the answer is.
+    pub async fn sweep(&self, cids: &[String]) -> Value {
+        let body = json!({ "CIDs": cids, "Strategy": "sweep" }).to_string();
+        post(&self.stage, self.api, "/provide", body).await.json()
+    }
+
     /// Looks up, and says what the answer is, with its trace.
     pub async fn retrieve(&self, cid: &str) -> Value {
         post_with(&self.stage, self.api, &format!("/retrieve/{cid}"), ("x-parsec-trace", "1")).await.json()

@@ -1,14 +1,16 @@
 //! The measuring API (contract, part 1).
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::web::{self, Data, Path, Payload, ServiceConfig};
+use actix_web::web::{self, Bytes, Data, Path, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use parsec_api::token::CurrentToken;
 use parsec_api::wire::{
-    ATTEMPT_ID_HEADER, Answer, PEER_ID_HEADER, ProvideRequest, SCHEDULER_ID_HEADER, TRACE_HEADER, TRACE_WANTED, Target,
+    ATTEMPT_ID_HEADER, Answer, ManyAnswer, PEER_ID_HEADER, ProvideManyRequest, ProvideRequest, SCHEDULER_ID_HEADER,
+    TRACE_HEADER, TRACE_WANTED, Target,
 };
 use parsec_dht::Readiness;
 use parsec_measure::{AttemptId, Cid, Measured, OperationKind, harmless};
@@ -17,7 +19,7 @@ use uuid::Uuid;
 
 use super::connections::{self, AtWork};
 use super::refusal::{Refusal, busy, read_body, refuse_coded, text, unauthorized, unknown_path, wrong_method};
-use crate::serving::dht_node::{DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
+use crate::serving::dht_node::{DhtHandle, GetReadiness, OperationError, Provide, ProvideMany, Retrieve};
 use crate::supervision::ask::AskError;
 use crate::telemetry::metrics::{By, Metrics};
 
@@ -125,8 +127,15 @@ async fn published(request: &HttpRequest, measuring: &Measuring, body: Payload) 
         return measuring.refuse(request);
     }
     measuring.metrics.http_request("POST", "provide", By::Scheduler(&caller.scheduler));
-    let cid = match read_provide(request, body).await {
-        Ok(cid) => cid,
+    let body = match read_provide(request, body).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal.into(),
+    };
+    if ProvideManyRequest::is_meant_by(&body) {
+        return published_many(request, measuring, &caller, &body).await;
+    }
+    let cid = match wanted(ProvideRequest::decode(&body)) {
+        Ok(content) => content.cid(),
         Err(refusal) => return refusal.into(),
     };
     let publishing = measuring.dht.provide.ask(Provide { cid: cid.clone(), attempt: caller.attempt });
@@ -134,17 +143,52 @@ async fn published(request: &HttpRequest, measuring: &Measuring, body: Payload) 
     finish(measuring, OperationKind::Provide, &caller, cid.to_string(), publishing).await
 }
 
-/// What to publish.
-async fn read_provide(request: &HttpRequest, body: Payload) -> Result<Cid, Refusal> {
+async fn read_provide(request: &HttpRequest, body: Payload) -> Result<Bytes, Refusal> {
     let body = read_body(request, body).await?;
     refuse_coded(request)?;
-    match ProvideRequest::decode(&body) {
-        Ok((content, Target::Dht)) => Ok(content.cid()),
+    Ok(body)
+}
+
+/// What to publish, if this server publishes there.
+fn wanted<T>(read: Result<(T, Target), impl Display>) -> Result<T, Refusal> {
+    match read {
+        Ok((what, Target::Dht)) => Ok(what),
         Ok((_, Target::Ipni)) => {
             Err(Refusal::bad_request("target `IPNI` is not served here; this server serves `DHT`"))
         }
         Err(error) => Err(Refusal::bad_request(error.to_string())),
     }
+}
+
+/// Publishes many keys, and answers with what came of each.
+async fn published_many(request: &HttpRequest, measuring: &Measuring, caller: &Caller, body: &[u8]) -> HttpResponse {
+    let read =
+        ProvideManyRequest::decode(body).map(|ProvideManyRequest { cids, manner, target }| ((cids, manner), target));
+    let (cids, manner) = match wanted(read) {
+        Ok(many) => many,
+        Err(refusal) => return refusal.into(),
+    };
+    let (fleet, scheduler, keys) = (&measuring.fleet, &caller.scheduler, cids.len());
+    let span = info_span!("many", fleet, scheduler, keys, strategy = manner.as_str());
+    let publishing = measuring.dht.provide_many.ask(ProvideMany { cids, manner });
+    let _at_work = measuring.at_work(request, caller);
+    async {
+        match publishing.await {
+            Ok(Ok(all)) => {
+                info!(
+                    lost = all.lost(),
+                    lookups = all.lookups,
+                    duration_seconds = all.duration.as_secs_f64(),
+                    "published"
+                );
+                HttpResponse::Ok().content_type("application/json").body(ManyAnswer::of(&all).encode())
+            }
+            Ok(Err(error)) => not_done(&error),
+            Err(error) => not_asked(&error),
+        }
+    }
+    .instrument(span)
+    .await
 }
 
 async fn retrieve(request: HttpRequest, measuring: Data<Measuring>, text: Path<String>, body: Payload) -> HttpResponse {
@@ -200,14 +244,8 @@ async fn finish(
     async {
         let measured = match operation.await {
             Ok(Ok(measured)) => measured,
-            Ok(Err(error @ OperationError::Dht(_))) => return failed(error.to_string()),
-            Ok(Err(error @ OperationError::Busy(_))) => {
-                debug!(%error, "not measured");
-                return busy(error.to_string());
-            }
-            Ok(Err(error)) => return refused(error.to_string()),
-            Err(error @ (AskError::Unavailable(_) | AskError::Busy(_))) => return refused(error.to_string()),
-            Err(error) => return failed(error.to_string()),
+            Ok(Err(error)) => return not_done(&error),
+            Err(error) => return not_asked(&error),
         };
         measuring.metrics.measured(kind, &measuring.fleet, scheduler, &measured);
         info!(
@@ -222,6 +260,26 @@ async fn finish(
     }
     .instrument(span)
     .await
+}
+
+/// The answer if the node did not measure.
+fn not_done(error: &OperationError) -> HttpResponse {
+    match error {
+        OperationError::Dht(_) => failed(error.to_string()),
+        OperationError::Busy(_) | OperationError::BusyWithMany => {
+            debug!(%error, "not measured");
+            busy(error.to_string())
+        }
+        OperationError::Starting => refused(error.to_string()),
+    }
+}
+
+/// The answer if the node could not be asked, or did not answer.
+fn not_asked(error: &AskError) -> HttpResponse {
+    match error {
+        AskError::Unavailable(_) | AskError::Busy(_) => refused(error.to_string()),
+        _ => failed(error.to_string()),
+    }
 }
 
 /// An error that would be the same if the client asked again at once.

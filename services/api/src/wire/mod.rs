@@ -1,12 +1,14 @@
 //! The shapes of the HTTP contract, in both generations, and their translation to the domain.
 
 mod answer;
+mod many;
 mod number;
 mod providers;
 mod request;
 mod trace;
 
 pub use answer::{Answer, BadAnswer, DEADLINE_EXCEEDED, MAX_ANSWER_BYTES, MAX_STEPS, NOT_FOUND, NOT_FOUND_JS};
+pub use many::{BadMany, ManyAnswer, ProvideManyRequest};
 pub use number::MAX_DURATION;
 pub use request::{BadRequest, MAX_BODY_BYTES, MAX_CONTENT_BYTES, ProvideRequest, Target};
 

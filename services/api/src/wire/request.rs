@@ -109,7 +109,7 @@ impl ProvideRequest {
     }
 }
 
-fn read_target(member: &'static str, text: Option<&str>) -> Result<Option<Target>, BadRequest> {
+pub(super) fn read_target(member: &'static str, text: Option<&str>) -> Result<Option<Target>, BadRequest> {
     match text {
         // Go's zero value of a text: the scheduler has nothing to say.
         None | Some("") => Ok(None),

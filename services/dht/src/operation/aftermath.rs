@@ -5,16 +5,13 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
-use libp2p::PeerId;
+use futures::future::{BoxFuture, join_all};
 use parsec_measure::{AttemptId, Cid, FollowUp};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout};
 use tracing::{debug, warn};
 
-use crate::operation::drive::Background;
 use crate::operation::log::Snapshot;
-use crate::strategy::Strategy;
 use crate::swarm::driver::DriverHandle;
 
 /// How many publications may be followed up at a time, and how many reports may wait to be read; further ones are
@@ -23,7 +20,7 @@ pub(crate) const FOLLOW_UPS: usize = 256;
 
 /// How long peers may take to confirm a record, from the end of the last put: a little longer than the time limit for
 /// reading a stream to its end.
-const CONFIRMING: Duration = Duration::from_secs(12);
+pub(crate) const CONFIRMING: Duration = Duration::from_secs(12);
 
 /// How many of the peers that did not confirm a record are named in a log line.
 const MAX_NAMED: usize = 5;
@@ -54,16 +51,13 @@ impl Aftermath {
 
     /// If the publication sent its record to any peer, follows it to its end in a separate task: first the puts that go
     /// on in the `background`, then the confirmations. `log` is what it had done when it was answered.
-    pub(crate) fn see_to<S>(
+    pub(crate) fn see_to(
         &self,
         publication: Publication,
-        background: Option<Background<S>>,
+        background: Option<BoxFuture<'static, Snapshot>>,
         log: &Snapshot,
         driver: DriverHandle,
-    ) where
-        S: Strategy<PeerId> + Send + 'static,
-        S::Outcome: Send,
-    {
+    ) {
         if log.puts().chosen() == 0 {
             return;
         }
@@ -89,14 +83,14 @@ impl Aftermath {
     }
 }
 
-async fn follow<S: Strategy<PeerId>>(
+async fn follow(
     Publication { cid, attempt, began, took }: Publication,
-    background: Option<Background<S>>,
+    background: Option<BoxFuture<'static, Snapshot>>,
     log: Snapshot,
     driver: &DriverHandle,
 ) -> FollowUp {
     let (log, duration) = match background {
-        Some(background) => (background.finish().await, began.elapsed()),
+        Some(background) => (background.await, began.elapsed()),
         None => (log, took),
     };
     let confirming = Instant::now();

@@ -36,6 +36,11 @@ impl Census {
         (met.peers.closest(target, count).into_iter().map(named).collect(), met.peers.len())
     }
 
+    /// How many peers the last crawl met.
+    pub(crate) fn size(&self) -> usize {
+        self.0.read().as_ref().map_or(0, |met| met.peers.len())
+    }
+
     /// How many peers there are, if a crawl has ended recently enough.
     pub(crate) fn valid(&self) -> Option<usize> {
         let met = self.0.read();

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::operation::book::AddressBook;
 use crate::operation::log::{Confirmation, End, Log, Origin, Snapshot};
 use crate::operation::size::NetworkSize;
-use crate::strategy::{Answer, MAX_HEARD, MAX_REQUESTS, Reply, Request, Step, Strategy, Unfinished};
+use crate::strategy::{Answer, Lookup, MAX_HEARD, MAX_REQUESTS, Reply, Request, Step, Strategy, Unfinished};
 use crate::swarm::driver::DriverHandle;
 use crate::swarm::rpc::client::RpcClient;
 use crate::swarm::rpc::{RpcError, Stopwatch, Tries, Way};
@@ -106,6 +106,25 @@ impl Operation {
         }
         let log = running.log.snapshot();
         Driven { outcome, took, log, background: room.map(|room| Background { running, _room: room }) }
+    }
+
+    /// Drives a lookup until it has ended or the deadline has come. Returns the peers closest to its key with the addresses at
+    /// which they were named, none if it did not end, and what it did.
+    pub(crate) async fn look_up(
+        self,
+        tools: &Tools,
+        lookup: Lookup<PeerId>,
+        seeds: Vec<NamedPeer>,
+    ) -> (Vec<NamedPeer>, Snapshot) {
+        let deadline = self.deadline;
+        let mut running = Running::new(self, tools.clone(), lookup, seeds, Log::default());
+        let closest = match running.advance(deadline).await {
+            Event::Returned(walked) | Event::Done(walked) => walked.closest,
+            Event::Unfinished(_) => Vec::new(),
+        };
+        running.cancel_all();
+        let named = closest.into_iter().map(|nearest| running.book.named(nearest.peer)).collect();
+        (named, running.log.snapshot())
     }
 }
 

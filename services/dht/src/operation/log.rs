@@ -187,6 +187,11 @@ impl Snapshot {
         found
     }
 
+    /// Every request, in the order in which they were made, with its times.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&Entry, &Phases)> {
+        self.0.iter().map(|(entry, phases)| (entry, phases))
+    }
+
     /// The peers that the operation asked.
     pub(crate) fn peers(&self) -> Vec<PeerId> {
         self.0.iter().map(|(entry, _)| entry.peer).collect()

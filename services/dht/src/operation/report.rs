@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use libp2p::PeerId;
 use parsec_measure::{
     AttemptId, Cid, Effort, FoundProvider, MAX_FOUND_PROVIDERS, Measured, Measurement, OperationKind, OutcomeClass,
@@ -59,6 +61,17 @@ pub(crate) struct Context {
 /// Why an operation failed: the class, and a sentence.
 type Failure = (OutcomeClass, String);
 
+/// A publication that has been answered.
+pub(crate) struct Published {
+    /// Without a trace.
+    pub(crate) measured: Measured,
+    /// What was done by then.
+    pub(crate) log: Snapshot,
+    /// Drives what goes on in the background to its end, and returns all that was done.
+    pub(crate) background: Option<BoxFuture<'static, Snapshot>>,
+    begun: Begun,
+}
+
 /// An operation that has begun, and its starting point.
 struct Begun {
     operation: Operation,
@@ -86,8 +99,17 @@ impl From<Gone> for DhtError {
 }
 
 impl Context {
-    /// Publishes a provider record.
+    /// Publishes a provider record, and follows it to its end.
     pub(crate) async fn provide(self, cid: Cid, attempt: Option<AttemptId>) -> Result<Measured, DhtError> {
+        let Published { measured, log, background, begun } = self.publication(&cid).await?;
+        let took = measured.duration;
+        let publication = Publication { cid, attempt, began: begun.operation.started, took };
+        self.aftermath.see_to(publication, background, &log, self.tools.driver.clone());
+        Ok(self.traced(measured, &begun, took, &log).await)
+    }
+
+    /// Publishes a provider record.
+    pub(crate) async fn publication(&self, cid: &Cid) -> Result<Published, DhtError> {
         let limits = match self.strategy {
             StrategyKind::Optprov => OPTIMISTIC_PUT,
             StrategyKind::Fullrt => FULL_ASK,
@@ -97,20 +119,20 @@ impl Context {
         let begun = self.begin(cid.multihash(), limits).await?;
         self.tools.driver.add_local_record(cid.multihash()).await;
         let (target, local, config, seeds) = (begun.target, self.local, self.config, begun.seeds());
-        let (follow_up, plain) = ((cid, attempt), Preparation::default());
+        let plain = Preparation::default();
         let classic = |seeds| ProvideClassic::new(target, local, seeds, config);
         Ok(match self.strategy {
-            StrategyKind::Classic => self.publish(begun, classic(seeds), follow_up, plain).await,
-            StrategyKind::Fullrt => self.publish(begun, ProvideFull::new(seeds), follow_up, plain).await,
-            StrategyKind::Libp2p => self.publish_by_libp2p(begun, follow_up).await?,
+            StrategyKind::Classic => self.publish(begun, classic(seeds), plain).await,
+            StrategyKind::Fullrt => self.publish(begun, ProvideFull::new(seeds), plain).await,
+            StrategyKind::Libp2p => self.publish_by_libp2p(begun).await?,
             StrategyKind::Optprov => match self.tools.size.estimate() {
                 Ok(size) => {
                     let strategy = ProvideOptimistic::new(target, local, seeds, config, size);
-                    self.publish(begun, strategy, follow_up, plain).await
+                    self.publish(begun, strategy, plain).await
                 }
                 Err(reason) => {
                     let preparation = Preparation { fallback: Some(reason.to_string()), ..plain };
-                    self.publish(begun, classic(seeds), follow_up, preparation).await
+                    self.publish(begun, classic(seeds), preparation).await
                 }
             },
         })
@@ -163,13 +185,7 @@ impl Context {
         Ok(Begun { operation, target, start, network_size })
     }
 
-    async fn publish<S>(
-        self,
-        begun: Begun,
-        strategy: S,
-        follow_up: (Cid, Option<AttemptId>),
-        preparation: Preparation,
-    ) -> Measured
+    async fn publish<S>(&self, begun: Begun, strategy: S, preparation: Preparation) -> Published
     where
         S: Strategy<PeerId, Outcome = Provided<PeerId>> + Send + 'static,
     {
@@ -193,11 +209,8 @@ impl Context {
         } else {
             Ok(())
         };
-        let (cid, attempt) = follow_up;
-        let publication = Publication { cid, attempt, began: begun.operation.started, took };
-        self.aftermath.see_to(publication, background, &log, self.tools.driver.clone());
         let measured = Measured { fallback, ..self.measured(&begun, took, result, effort) };
-        self.traced(measured, &begun, took, &log).await
+        Published { measured, log, background: background.map(|background| background.finish().boxed()), begun }
     }
 
     async fn search<S>(self, begun: Begun, strategy: S) -> Measured
@@ -227,7 +240,7 @@ impl Context {
     }
 
     /// libp2p-kad finds the closest peers, and we send them the records.
-    async fn publish_by_libp2p(self, begun: Begun, follow_up: (Cid, Option<AttemptId>)) -> Result<Measured, DhtError> {
+    async fn publish_by_libp2p(&self, begun: Begun) -> Result<Published, DhtError> {
         let Operation { key, deadline, started, .. } = begun.operation.clone();
         let walked = self.tools.driver.walk(key, Request::FindNode, deadline).await?;
         if let Some(reason) = walked.unfinished {
@@ -241,7 +254,7 @@ impl Context {
                 Unfinished::TooManyRequests => too_many_requests("nothing stored"),
             };
             let measured = self.measured(&begun, took, Err(failure), log.effort_of_publication());
-            return Ok(self.traced(measured, &begun, took, &log).await);
+            return Ok(Published { measured, log, background: None, begun });
         }
         let closest = walked.closest.iter().map(|peer| peer.id).collect();
         let strategy = ProvideClassic::to(begun.target, self.local, closest, self.config);
@@ -250,7 +263,7 @@ impl Context {
             log: Log::overheard(Request::FindNode, walked.overheard),
             fallback: None,
         };
-        Ok(self.publish(begun, strategy, follow_up, preparation).await)
+        Ok(self.publish(begun, strategy, preparation).await)
     }
 
     async fn search_by_libp2p(self, begun: Begun) -> Result<Measured, DhtError> {

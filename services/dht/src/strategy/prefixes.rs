@@ -20,11 +20,21 @@ type Preimages = Vec<u32>;
 /// The first call computes the table: 753,015 hashes, half a second in an optimised build and two in a debug build. Do
 /// not call it on a thread that others wait for.
 pub fn prefix_targets(peer: &Key) -> Vec<Vec<u8>> {
-    static PREIMAGES: OnceLock<Preimages> = OnceLock::new();
-    let preimages = PREIMAGES.get_or_init(make);
+    let preimages = preimages();
     let highest = 1 << (PREFIX_TARGETS - 1);
     let turned = (0..PREFIX_TARGETS).map(|shared| peer.head() ^ (highest >> shared));
     turned.map(|head| wire(preimages[usize::from(head)]).to_vec()).collect()
+}
+
+/// Bytes for FIND_NODE whose point shares at least 16 leading bits with `point`. The first call takes as long as that of
+/// [`prefix_targets`].
+pub fn target_near(point: &Key) -> Vec<u8> {
+    wire(preimages()[usize::from(point.head())]).to_vec()
+}
+
+fn preimages() -> &'static Preimages {
+    static PREIMAGES: OnceLock<Preimages> = OnceLock::new();
+    PREIMAGES.get_or_init(make)
 }
 
 /// A well-formed peer id, in case the receiver insists on one: the multihash of a sha2-256 digest.
@@ -64,6 +74,13 @@ mod tests {
             let shared: Vec<u32> =
                 prefix_targets(&peer).iter().map(|bytes| Key::of(bytes).distance(&peer).common_prefix()).collect();
             assert_eq!(shared, (0..PREFIX_TARGETS).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_target_near_a_point_shares_16_bits_with_it() {
+        for point in [b"one".as_slice(), b"two", b"three"].map(Key::of) {
+            assert!(Key::of(&target_near(&point)).distance(&point).common_prefix() >= PREFIX_TARGETS);
         }
     }
 
