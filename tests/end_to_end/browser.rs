@@ -104,7 +104,7 @@ async fn measure(store: &dyn Store, scheduler: SchedulerId, server: NodeId) -> S
 
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(has_chromedriver), ignore = "needs Chromium's driver (Debian package `chromium-driver`)")]
-async fn an_attempt_appears_while_one_looks_and_leads_to_what_it_did() {
+async fn what_is_measured_meanwhile_is_seen_and_leads_to_what_it_did() {
     let scene = Scene::set().await;
     let browser = &scene.browser;
     scene.open("/").await;
@@ -123,6 +123,16 @@ async fn an_attempt_appears_while_one_looks_and_leads_to_what_it_did() {
     let drawn =
         browser.run("return [document.querySelectorAll('svg.chart').length, document.body.innerText]", &[]).await;
     assert!(drawn[0] == json!(1) && drawn[1].as_str().unwrap().contains("What its time went to"), "{drawn}");
+
+    scene.open("/measurements?since=1d").await;
+    browser.sees("document.getElementById('news').hidden").await;
+    let figures = browser.run("return document.getElementById('figures').innerText", &[]).await;
+    measure(&*store, scheduler, server).await;
+    browser.sees("document.getElementById('news').innerText.startsWith('1 attempt has been recorded since')").await;
+    let same = browser.run("return document.getElementById('figures').innerText", &[]).await;
+    assert_eq!(same, figures, "what somebody reads does not change under their eyes");
+    browser.run("document.querySelector('#news a').click()", &[]).await;
+    browser.sees("document.readyState === 'complete' && document.getElementById('news').hidden").await;
     scene.is_quiet().await;
 }
 

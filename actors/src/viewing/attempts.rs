@@ -83,6 +83,17 @@ impl Attempts {
         });
     }
 
+    /// Counts in what was read of the same servers beside.
+    pub(super) fn append(&mut self, mut other: Self) {
+        self.all.append(&mut other.all);
+        self.looked += other.looked;
+    }
+
+    /// Puts them in the order of their times, which samples have. What is in order is sorted again at hardly any cost, however often.
+    pub(super) fn put_in_order(&mut self) {
+        self.all.sort_by_key(|one| (one.class != OutcomeClass::Ok, one.nanos));
+    }
+
     /// Whether the filter takes what this server measures.
     pub(super) fn takes(&self, node: NodeId) -> bool {
         let names = self.of_node.get(&node).map(|place| &self.names[usize::from(*place)]);

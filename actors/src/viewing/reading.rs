@@ -167,18 +167,40 @@ async fn operations(
     Ok(Answer { document, ..Answer::default() })
 }
 
-/// All selected attempts.
+/// All selected attempts. Two halves are read at the same time: while the database looks for a page, another one is taken in.
 async fn attempts(
     store: &dyn Glance,
     filter: &Filter,
     selection: &Selection,
+    now: DateTime<Utc>,
 ) -> Result<(Attempts, Vec<SeenServer>), Unanswered> {
     let servers = store.servers(None).await?;
-    let mut attempts = Attempts::new(filter.clone(), &servers);
+    let [earlier, later] = halves(selection, now);
+    let reading = |half: Selection| {
+        let attempts = Attempts::new(filter.clone(), &servers);
+        async move { read(store, attempts, &half).await }
+    };
+    let (mut attempts, rest) = futures::try_join!(reading(earlier), reading(later))?;
+    attempts.append(rest);
+    if attempts.len() > MAX_ATTEMPTS {
+        return Err(Unanswered::TooMany(MAX_ATTEMPTS));
+    }
+    Ok((attempts, servers))
+}
+
+/// What began in the first half of the time that is asked for, and in the second.
+fn halves(selection: &Selection, now: DateTime<Utc>) -> [Selection; 2] {
+    let end = selection.until.map_or(now, |until| until.min(now));
+    let start = selection.since.unwrap_or(DateTime::UNIX_EPOCH);
+    let middle = Some(start + (end - start).max(TimeDelta::zero()) / 2);
+    [Selection { until: middle, ..selection.clone() }, Selection { since: middle, ..selection.clone() }]
+}
+
+async fn read(store: &dyn Glance, mut attempts: Attempts, selection: &Selection) -> Result<Attempts, Unanswered> {
     let mut after = None;
     loop {
         let page = store.operations(selection, after).await?;
-        let Some(last) = page.last() else { return Ok((attempts, servers)) };
+        let Some(last) = page.last() else { return Ok(attempts) };
         after = Some(last.id);
         page.iter().for_each(|operation| attempts.add(operation));
         if attempts.len() > MAX_ATTEMPTS {
@@ -189,10 +211,11 @@ async fn attempts(
 
 async fn measurements(store: &dyn Glance, filter: Filter, now: DateTime<Utc>) -> Result<Answer, Unanswered> {
     let selection = filter.selection(now, A_WEEK);
-    let (attempts, servers) = attempts(store, &filter, &selection).await?;
+    let (mut attempts, servers) = attempts(store, &filter, &selection, now).await?;
     let rounds = store.rounds(&selection).await?;
     let known = known(&servers);
     counted(move || {
+        attempts.put_in_order();
         let used = used(&told(&filter, &selection), attempts.looked());
         if attempts.len() == 0 {
             let names = if known.fleets.is_empty() { "none yet".to_owned() } else { known.fleets.join(", ") };
@@ -247,8 +270,9 @@ async fn comparison(
     }
     filter.fleets = vec![a.clone(), b.clone()];
     let selection = filter.selection(now, A_WEEK);
-    let (attempts, _) = attempts(store, &filter, &selection).await?;
+    let (mut attempts, _) = attempts(store, &filter, &selection, now).await?;
     counted(move || {
+        attempts.put_in_order();
         let samples = OperationKind::ALL.map(|kind| (kind, attempts.of_fleet(&a, kind), attempts.of_fleet(&b, kind)));
         let is_due = |(_, a, b): &&(OperationKind, Sample, Sample)| a.counts().due + b.counts().due > 0;
         let asked = samples.iter().filter(is_due).map(|(kind, a, b)| (String::new(), *kind, a, b)).collect();

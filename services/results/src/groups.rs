@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::AddAssign;
 
 use chrono::{DateTime, Utc};
 use parsec_measure::{ArchivedNode, ArchivedOperation, NodeId, OperationKind, RoundId};
@@ -101,6 +102,14 @@ pub struct Looked {
     /// Later looks of a server at the same key, which find warm connections. They stand in groups only if those are told apart by
     /// [`Dimension::Probe`].
     pub later_looks: u64,
+}
+
+impl AddAssign for Looked {
+    fn add_assign(&mut self, other: Self) {
+        self.grouped += other.grouped;
+        self.from_own_records += other.from_own_records;
+        self.later_looks += other.later_looks;
+    }
 }
 
 impl Looked {

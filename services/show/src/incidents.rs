@@ -135,7 +135,7 @@ fn end(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
 }
 
 fn age(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
-    written_duration(Duration::from_secs((to - from).num_seconds().unsigned_abs()))
+    words::lasted(Duration::from_secs((to - from).num_seconds().unsigned_abs()))
 }
 
 fn place(place: &Place) -> String {

@@ -171,7 +171,7 @@ pub fn not_asked(not_asked: NotAsked, unread: u64) -> String {
     let NotAsked { from_own_records, later_looks, unsaid, untold } = not_asked;
     let all = [
         (from_own_records, "answered from the own records of a server"),
-        (later_looks, "later looks at the same key (see --by probe)"),
+        (later_looks, "later looks at the same key"),
         (unsaid, "say nothing about the DHT"),
         (untold, "by servers that do not tell what they did"),
     ];

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use parsec_measure::{OperationKind, harmless};
+use parsec_measure::{OperationKind, harmless, written_duration};
 use parsec_results::statistics::Interval;
 
 /// How many letters of a peer's id are shown.
@@ -68,6 +68,18 @@ pub fn long(seconds: f64) -> String {
         seconds if seconds < 172_800.0 => format!("{:.1} h", seconds / 3_600.0),
         seconds => format!("{:.1} days", seconds / 86_400.0),
     }
+}
+
+/// How long something went on, to the second, or, if it went on for days, to the minute: `12m`, `1 day 2h30m`, `30 days`.
+pub fn lasted(time: Duration) -> String {
+    const DAY: u64 = 86_400;
+    let (days, rest) = (time.as_secs() / DAY, Duration::from_secs(time.as_secs() % DAY / 60 * 60));
+    let days = match days {
+        0 => return written_duration(Duration::from_secs(time.as_secs())),
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    };
+    if rest.is_zero() { days } else { format!("{days} {}", written_duration(rest)) }
 }
 
 /// A share in percent with its interval: `94.7 % (92.0–96.6)`, with `between` before the bracket.
@@ -145,6 +157,15 @@ fn number(duration: Duration, unit: &str, digits: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_long_something_went_on_is_told_in_days_if_it_was_days() {
+        let told = |seconds| lasted(Duration::from_secs(seconds));
+        assert_eq!(
+            [0, 59, 720, 86_399, 86_400, 95_459, 2_647_623].map(told),
+            ["0s", "59s", "12m", "23h59m59s", "1 day", "1 day 2h30m", "30 days 15h27m"]
+        );
+    }
 
     #[test]
     fn a_duration_has_three_digits_and_the_unit_that_suits_them() {

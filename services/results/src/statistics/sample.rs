@@ -1,6 +1,6 @@
 //! The attempts of one group.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use parsec_measure::{OutcomeClass, nearest_rank};
@@ -54,7 +54,7 @@ pub struct Sample {
     taken: Vec<Taken>,
     counts: Counts,
     /// For each of them the place of its round among the rounds.
-    rounds: Vec<usize>,
+    rounds: Vec<u32>,
     /// How many of them each round has.
     due: Vec<f64>,
 }
@@ -80,11 +80,9 @@ impl Sample {
         for taken in taken.iter().filter(|taken| !taken.reading.succeeded()) {
             *failed.entry(taken.class).or_default() += 1;
         }
-        let all: BTreeSet<u64> = taken.iter().map(|taken| taken.round).collect();
-        let places: BTreeMap<u64, usize> = all.into_iter().zip(0..).collect();
-        let rounds: Vec<usize> = taken.iter().map(|taken| places[&taken.round]).collect();
-        let mut due = vec![0.0; places.len()];
-        rounds.iter().for_each(|round| due[*round] += 1.0);
+        let (rounds, count) = places(&taken);
+        let mut due = vec![0.0; count];
+        rounds.iter().for_each(|round| due[*round as usize] += 1.0);
         let succeeded = taken.len() - failed.values().sum::<usize>();
         let counts = Counts { due: taken.len(), succeeded, failed, unsaid, rounds: due.len() };
         Self { taken, counts, rounds, due }
@@ -113,7 +111,7 @@ impl Sample {
     pub fn ended(&self, class: OutcomeClass) -> Option<Share> {
         let mut some = vec![0.0; self.due.len()];
         for (_, round) in self.taken.iter().zip(&self.rounds).filter(|(taken, _)| taken.class == class) {
-            some[*round] += 1.0;
+            some[*round as usize] += 1.0;
         }
         let of = self.taken.iter().filter(|taken| taken.class == class).count();
         Share::new(of, self.taken.len(), effective_n(some.iter().copied().zip(self.due.iter().copied())))
@@ -171,9 +169,30 @@ impl Sample {
     /// How many independent attempts say as much of the question who is among the first `first` readings.
     fn effective_n(&self, first: usize) -> f64 {
         let mut some = vec![0.0; self.due.len()];
-        self.rounds.iter().take(first).for_each(|round| some[*round] += 1.0);
+        self.rounds.iter().take(first).for_each(|round| some[*round as usize] += 1.0);
         effective_n(some.iter().copied().zip(self.due.iter().copied()))
     }
+}
+
+/// For each reading the place of its round among all rounds, in their order, and how many rounds there are.
+fn places(taken: &[Taken]) -> (Vec<u32>, usize) {
+    // There are few rounds beside readings: each is looked up by its hash, and only rounds are put in order.
+    let mut known: HashMap<u64, u32> = HashMap::new();
+    let mut met = Vec::new();
+    let number = |count: usize| u32::try_from(count).expect("a sample has fewer than 2³² rounds");
+    let mut place_of = |taken: &Taken| {
+        *known.entry(taken.round).or_insert_with(|| {
+            met.push(taken.round);
+            number(met.len() - 1)
+        })
+    };
+    let mut places: Vec<u32> = taken.iter().map(&mut place_of).collect();
+    let mut order: Vec<u32> = (0..number(met.len())).collect();
+    order.sort_unstable_by_key(|place| met[*place as usize]);
+    let mut of_met = vec![0; met.len()];
+    order.iter().zip(0..).for_each(|(place, ordered)| of_met[*place as usize] = ordered);
+    places.iter_mut().for_each(|place| *place = of_met[*place as usize]);
+    (places, met.len())
 }
 
 #[cfg(test)]

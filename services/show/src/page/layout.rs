@@ -68,6 +68,15 @@ pub struct Frame<'a> {
     pub version: &'a str,
 }
 
+impl Frame<'_> {
+    /// Whether it shows what was counted, to which more may come.
+    fn is_counted(&self) -> bool {
+        let counts =
+            matches!(self.place, Some(Place::Measurements | Place::Compare | Place::Peers | Place::Incidents));
+        counts && self.again_after.is_none()
+    }
+}
+
 /// A page with this content.
 pub fn whole(frame: &Frame<'_>, content: &str) -> String {
     let name = frame.place.map_or("Not there", Place::name);
@@ -88,8 +97,11 @@ pub fn whole(frame: &Frame<'_>, content: &str) -> String {
                 a class="skip" href="#main" { "Skip to the content" }
                 header { nav aria-label="Pages" { ul { (links(frame.place)) } } }
                 p id="state" role="status" class="notice" hidden[frame.notice.is_none()] { (frame.notice.unwrap_or_default()) }
-                main id="main" tabindex="-1" data-live[frame.place == Some(Place::Overview)] {
+                main id="main" tabindex="-1" data-live[frame.place == Some(Place::Overview)] data-news[frame.is_counted()] {
                     h1 { (name) }
+                    @if frame.is_counted() {
+                        p id="news" hidden { span {} " since this page was loaded. " a href="" { "Load it again" } " to count them." }
+                    }
                     @if let Some(form) = &frame.form { (PreEscaped(form)) }
                     (PreEscaped(content))
                 }

@@ -1,20 +1,35 @@
 // What this script does, it only adds: without it, every page says the same after a reload.
 "use strict";
 (() => {
-  const main = document.querySelector("main[data-live]");
+  const main = document.querySelector("main[data-live], main[data-news]");
   const state = document.getElementById("state");
   if (!main || !window.EventSource) return;
 
+  const isLive = main.hasAttribute("data-live");
   const ROWS = 20; // as many as the server renders
   const REFRESH_MS = 5000; // at most this often the other tables are fetched anew
   const UUID = /^[0-9a-f-]{36}$/;
   let source = null;
   let last = "";
   let refreshing = null;
+  let newer = 0;
 
+  const notice = isLive ? "" : state.textContent; // what the server has said of figures that stay
   const say = (text) => {
-    state.textContent = text;
-    state.hidden = text === "";
+    state.textContent = text || notice;
+    state.hidden = state.textContent === "";
+  };
+
+  // Figures stay as they were counted; that there are newer attempts is said beside them.
+  const announce = (text) => {
+    const news = document.getElementById("news");
+    if (!news) return;
+    news.querySelector("span").textContent = text;
+    news.hidden = false;
+  };
+  const count = () => {
+    newer += 1;
+    announce(newer === 1 ? "1 attempt has been recorded" : newer + " attempts have been recorded");
   };
 
   // A new attempt becomes a row; whatever it holds is text.
@@ -64,12 +79,12 @@
         if (event.lastEventId) last = event.lastEventId;
         act(JSON.parse(event.data));
       });
-    on("attempt", show);
-    on("overview", refresh);
-    on("reset", refresh);
+    on("attempt", isLive ? show : count);
+    if (isLive) on("overview", refresh);
+    on("reset", isLive ? refresh : () => announce("Attempts have been recorded"));
     on("state", (news) => {
       say(news.database === "up" ? "" : news.sentence);
-      if (news.database === "up") refresh();
+      if (isLive && news.database === "up") refresh();
     });
     source.onerror = () => say("The page has lost its server and keeps trying.");
   };
@@ -84,7 +99,7 @@
     if (document.hidden) {
       close();
     } else {
-      refresh();
+      if (isLive) refresh();
       open();
     }
   });

@@ -70,7 +70,7 @@ pub(crate) fn part(part: &Part) -> Markup {
         Part::Text(text) => html! { p { (text) } },
         Part::List(sentences) => html! { ul { @for sentence in sentences { li { (sentence) } } } },
         Part::Tiles(tiles) => html! { ul class="tiles" { @for tile in tiles { (figure(tile)) } } },
-        Part::Table(data) => html! { div class="wide" tabindex="0" { (table(data)) } },
+        Part::Table(data) => html! { div class="wide" tabindex="0" { (table(data, None)) } },
         Part::Chart(drawn) => chart(drawn),
         Part::Charts(charts) => html! { div class="many" { @for drawn in charts { (chart(drawn)) } } },
     }
@@ -88,15 +88,16 @@ fn chart(chart: &Chart) -> Markup {
             details {
                 summary { "The data of this chart" }
                 p { a download=(format!("{}.csv", file_name(&chart.title))) href=(data_link(&chart.data)) { "Save as CSV" } }
-                div class="wide" tabindex="0" { (table(&chart.data)) }
+                div class="wide" tabindex="0" { (table(&chart.data, Some(&chart.title))) }
             }
         }
     }
 }
 
-fn table(data: &Data) -> Markup {
+fn table(data: &Data, caption: Option<&str>) -> Markup {
     html! {
         table {
+            @if let Some(caption) = caption { caption { (caption) } }
             thead { tr { @for head in &data.heads { th scope="col" { (head) } } } }
             tbody {
                 @for row in &data.rows {
