@@ -15,6 +15,8 @@ pub struct History {
     pub servers: Vec<ServerLife>,
     /// How many rounds have rows that this version cannot read.
     pub unread_rounds: usize,
+    /// How many attempts have such rows.
+    pub unread_attempts: usize,
 }
 
 /// An attempt, and when its row was written.

@@ -164,8 +164,8 @@ fn change(judged: &Judged, Interval { value, low, high }: Interval) -> String {
     };
     let number = |number: f64| match number {
         f64::INFINITY => "∞".to_owned(),
-        f64::NEG_INFINITY => "-∞".to_owned(),
-        number => format!("{:+.digits$}", factor * number),
+        f64::NEG_INFINITY => "−∞".to_owned(),
+        number => words::signed(factor * number, digits),
     };
     format!("{} {unit} ({} to {}) against the baseline", number(value), number(low), number(high))
 }

@@ -6,7 +6,7 @@ use parsec_results::statistics::{self, Compared, Comparison, Figure, Interval, S
 use serde_json::{Value, json};
 
 use crate::words::times;
-use crate::{groups, table};
+use crate::{groups, table, words};
 
 /// The most rounds that people are told to measure: five weeks of a round a minute, in which the network becomes another one. Programs are
 /// told the number, whatever it is.
@@ -153,8 +153,8 @@ pub(crate) fn change(compared: &Compared, between: &str) -> String {
         Some(ratio) => ratio,
         None => {
             let Interval { value, low, high } = compared.difference;
-            let points = |share: f64| format!("{:+.1}", 100.0 * share);
-            return format!("{} pp{between}({}–{})", points(value), points(low), points(high));
+            let points = |share: f64| words::signed(100.0 * share, 1);
+            return format!("{} pp{between}({} to {})", points(value), points(low), points(high));
         }
     };
     format!("{}x{between}({}–{})", times(value), times(low), times(high))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use comfy_table::Table;
-use parsec_measure::{ACTIVE_WITHIN, History, OutcomeClass, written_duration};
+use parsec_measure::{ACTIVE_WITHIN, History, OutcomeClass};
 use parsec_results::incidents::{FALSE_ALARMS, Incident, Incidents, Lost, NotJudged, Place, What};
 use parsec_results::statistics::Quantile;
 use serde_json::{Value, json};
@@ -95,12 +95,14 @@ pub fn document(found: &Incidents) -> Value {
 
 /// What could not be read of it, in words; empty if there is nothing.
 pub fn unread(history: &History) -> String {
-    match history.unread_rounds {
-        0 => String::new(),
-        some => {
-            format!("; {} that this version cannot read", words::count(some, "round has a row", "rounds have rows"))
-        }
-    }
+    let rows = [
+        (history.unread_rounds, "round has a row", "rounds have rows"),
+        (history.unread_attempts, "attempt has a row", "attempts have rows"),
+    ];
+    let unread = rows.into_iter().filter(|(count, ..)| *count > 0);
+    let unread =
+        unread.map(|(count, one, many)| format!("; {} that this version cannot read", words::count(count, one, many)));
+    unread.collect()
 }
 
 /// What was judged, and how often it would be wrong.
@@ -162,7 +164,7 @@ fn sentence(what: &What) -> String {
         What::DatabaseAway { rows, longest } => format!(
             "database away: {} had to wait, up to {}",
             words::count(*rows, "row", "rows"),
-            written_duration(Duration::from_secs(longest.as_secs()))
+            words::lasted(*longest)
         ),
         What::HeartbeatsMissing { rounds: count } => {
             format!("nearly all heartbeats too old in {}: not written, or a clock jumped", rounds(*count))
@@ -183,7 +185,7 @@ fn sentence(what: &What) -> String {
         What::ServerLost(Lost::Offline) => "server went: it was stopped, or a scheduler could not reach it".to_owned(),
         What::ServerLost(Lost::Silent) => format!(
             "server silent: no heartbeat for more than {}, and nobody marked it as offline",
-            written_duration(ACTIVE_WITHIN)
+            words::lasted(ACTIVE_WITHIN)
         ),
         What::ServerFailing { classes: of } => {
             format!("server without a measurement, several times in a row: {}", classes(of))

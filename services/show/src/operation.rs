@@ -65,11 +65,29 @@ impl Heading {
 
 /// An operation for people: heading, what else there is to say, explanation, waterfall.
 pub fn text(heading: &Heading, facts: &[String], trace: Option<&Trace>, look: Look) -> String {
+    let explained = |trace: &Trace| {
+        let told = sentences(&explain(trace)).into_iter().map(|sentence| format!("  {sentence}\n"));
+        format!("\nwhere the time went:\n{}", told.collect::<String>())
+    };
+    written(heading, facts, trace, look, explained)
+}
+
+/// The same without its explanation.
+pub(crate) fn unexplained(heading: &Heading, facts: &[String], trace: Option<&Trace>, look: Look) -> String {
+    written(heading, facts, trace, look, |_| String::new())
+}
+
+fn written(
+    heading: &Heading,
+    facts: &[String],
+    trace: Option<&Trace>,
+    look: Look,
+    explained: impl Fn(&Trace) -> String,
+) -> String {
     let mut text = heading.line(trace) + "\n";
     text.extend(facts.iter().map(|fact| format!("{fact}\n")));
     let Some(trace) = trace else { return text + "no trace was taken" };
-    text += "\nwhere the time went:\n";
-    text.extend(sentences(&explain(trace)).iter().map(|sentence| format!("  {sentence}\n")));
+    text += &explained(trace);
     text += "\n";
     text += &waterfall(trace, look);
     text.trim_end().to_owned()
@@ -126,6 +144,9 @@ mod tests {
         assert_eq!(document["explanation"], json!(["250 of 250 ms: 1 hop of the lookup, 250 ms"]));
         let spent = &document["time_spent"][0];
         assert_eq!((&spent["cause"], &spent["seconds"]), (&json!("lookup"), &json!(0.25)));
-        assert!(text(&heading(), &[], Some(&trace), LOOK).contains("\n  250 of 250 ms: 1 hop of the lookup, 250 ms\n"));
+        let explained = "\nwhere the time went:\n  250 of 250 ms: 1 hop of the lookup, 250 ms\n";
+        let text = text(&heading(), &[], Some(&trace), LOOK);
+        assert!(text.contains(explained), "{text}");
+        assert_eq!(unexplained(&heading(), &[], Some(&trace), LOOK), text.replace(explained, ""));
     }
 }

@@ -13,12 +13,23 @@ use crate::{Look, words};
 /// One operation for people.
 pub fn text(operation: &StoredOperation, look: Look) -> String {
     let result = result(operation);
+    operation::text(&heading(operation), &told(operation, &result), result.trace.as_deref(), look)
+}
+
+/// The same without what its time went to, for where that is said already.
+pub(crate) fn unexplained(operation: &StoredOperation, look: Look) -> String {
+    let result = result(operation);
+    operation::unexplained(&heading(operation), &told(operation, &result), result.trace.as_deref(), look)
+}
+
+/// What there is to say of it besides its heading, in lines.
+fn told(operation: &StoredOperation, result: &Measured) -> Vec<String> {
     let mut told = vec![format!("operation {}", operation.attempt.id.0)];
     told.push(format!("started {}", started(operation, SecondsFormat::Millis)));
-    told.extend(facts(operation.attempt.kind, &result));
+    told.extend(facts(operation.attempt.kind, result));
     let end = |end: &FollowUp| format!("in the end: {} after {}", records(end), words::duration(end.duration));
     told.extend(operation.follow_up.as_ref().map(end));
-    operation::text(&heading(operation), &told, result.trace.as_deref(), look)
+    told
 }
 
 /// What the time of one operation went to, in a heading and sentences.

@@ -34,10 +34,8 @@ pub fn selected(
 pub fn used(selected: &str, looked: Looked) -> String {
     let Looked { grouped, from_own_records, later_looks } = looked;
     let mut told = format!("{grouped} attempts {selected}");
-    let left_out = [
-        (from_own_records, "answered from the own records of a server"),
-        (later_looks, "later looks at the same key"),
-    ];
+    let left_out =
+        [(from_own_records, "answered from the own records of a server"), (later_looks, "later looks at the same key")];
     for (count, what) in left_out.into_iter().filter(|(count, _)| *count > 0) {
         told += &format!("; {count} left out: {what}");
     }
@@ -63,9 +61,6 @@ mod tests {
         );
         assert_eq!(selected((None, None), &[], None), "at any time");
         let looked = Looked { grouped: 3, from_own_records: 0, later_looks: 2 };
-        assert_eq!(
-            used("at any time", looked),
-            "3 attempts at any time; 2 left out: later looks at the same key"
-        );
+        assert_eq!(used("at any time", looked), "3 attempts at any time; 2 left out: later looks at the same key");
     }
 }

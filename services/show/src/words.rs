@@ -93,6 +93,11 @@ pub fn times(ratio: f64) -> String {
     if ratio.is_finite() { format!("{ratio:.2}") } else { "∞".to_owned() }
 }
 
+/// A number with its sign, which is as wide as a plus and no dash: `+3.1`, `−8.6`.
+pub fn signed(number: f64, digits: usize) -> String {
+    format!("{number:+.digits$}").replace('-', "−")
+}
+
 /// Text in Markdown, in one line: nothing in it is markup or ends a cell of a table.
 pub fn markdown(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -194,6 +199,11 @@ mod tests {
     fn shares_and_long_times_are_rounded_as_people_do() {
         assert_eq!([0.0, 0.004, 0.625, 1.0].map(rounded_percent), ["0 %", "< 1 %", "62 %", "100 %"]);
         assert_eq!([45.2, 960.0, 25_920.0, 1_080_000.0].map(long), ["45 s", "16 min", "7.2 h", "12.5 days"]);
+    }
+
+    #[test]
+    fn a_sign_is_no_dash() {
+        assert_eq!([3.08, -8.6, 0.0].map(|number| signed(number, 1)), ["+3.1", "−8.6", "+0.0"]);
     }
 
     #[test]

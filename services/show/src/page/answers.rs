@@ -125,7 +125,7 @@ pub fn operation(of: &StoredOperation) -> String {
             @if trace.is_some() { ", " a download href=(format!("/api/v1/operations/{id}/perfetto")) { "trace for ui.perfetto.dev" } }
         }
         div class="wide" tabindex="0" role="region" aria-label="What it was" {
-            table { tbody { @for (name, value) in about { tr { th scope="row" { (name) } td { (harmless(&value, MAX_TEXT_CHARS)) } } } } }
+            table { caption { "What is known of it" } tbody { @for (name, value) in about { tr { th scope="row" { (name) } td { (harmless(&value, MAX_TEXT_CHARS)) } } } } }
         }
         @match trace {
             None => p { "Its trace was not kept, or has been pruned: what it did request by request is not known." },
@@ -134,7 +134,7 @@ pub fn operation(of: &StoredOperation) -> String {
                 (section("waterfall", "Request by request", &html! { @if let Some(chart) = waterfall(of) { (part(&Part::Chart(chart))) } }))
             }
         }
-        details { summary { "As the command line shows it" } pre tabindex="0" { (recorded::text(of, TEXT)) } }
+        details { summary { "All that is known of it, and its requests, as text" } pre tabindex="0" { (recorded::unexplained(of, TEXT)) } }
     }
     .into_string()
 }

@@ -71,8 +71,7 @@ pub struct Frame<'a> {
 impl Frame<'_> {
     /// Whether it shows what was counted, to which more may come.
     fn is_counted(&self) -> bool {
-        let counts =
-            matches!(self.place, Some(Place::Measurements | Place::Compare | Place::Peers | Place::Incidents));
+        let counts = matches!(self.place, Some(Place::Measurements | Place::Compare | Place::Peers | Place::Incidents));
         counts && self.again_after.is_none()
     }
 }
@@ -145,7 +144,7 @@ const OWN: &str = "\
     form{display:flex;flex-wrap:wrap;gap:.6rem 1rem;align-items:end;margin:1rem 0}\
     label{display:grid;gap:.1rem;font-size:.85rem;color:var(--faint)}\
     input,select,button{font:inherit;color:var(--ink);background:var(--ground);border:1px solid var(--line);border-radius:.3rem;padding:.35rem .5rem;max-width:14rem}\
-    button{cursor:pointer}caption{text-align:left;color:var(--faint);padding-bottom:.3rem}\
+    button{cursor:pointer}\
     td a,th a{display:inline-block;padding:.15rem 0}th{font-weight:600}td,th{vertical-align:top}.wide{margin:.6rem 0 1.2rem}.ok::before{content:\"● \";color:var(--s2)}.bad::before{content:\"▲ \";color:var(--s1)}\
     .idle::before{content:\"○ \";color:var(--line)}pre{overflow-x:auto;font-size:.8rem;line-height:1.35}\
     footer{border-top:1px solid var(--line);margin-top:2.5rem;color:var(--faint);font-size:.85rem}\

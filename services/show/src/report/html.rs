@@ -20,7 +20,7 @@ pub(crate) const PAGE: &str = "\
     .tiles li{border:1px solid var(--line);border-radius:.4rem;padding:.5rem .7rem;break-inside:avoid}\
     .tiles b{display:block;font-size:1.5rem;font-variant-numeric:tabular-nums}.tiles small,summary,.lead{color:var(--faint)}\
     .wide{overflow-x:auto}table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums}\
-    th,td{border-bottom:1px solid var(--line);padding:.15rem .7rem .15rem 0;text-align:left}td.n{text-align:right}\
+    th,td{border-bottom:1px solid var(--line);padding:.15rem .7rem .15rem 0;text-align:left}td.n{text-align:right}caption{text-align:left;color:var(--faint);padding-bottom:.3rem}\
     @media screen and (max-width:38rem){figure{overflow-x:auto}.chart{min-width:34rem}figure>figcaption,figure>details{position:sticky;left:0}}\
     @media print{body{max-width:none;font-size:11pt}nav,details{display:none}h2{break-after:avoid}}";
 

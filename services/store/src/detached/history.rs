@@ -49,10 +49,11 @@ impl<B: Backend> Chronicle for Detached<B> {
             let selected = Selected::new(selection, after);
             let page = self.read(move |conn| conn.history_attempts(selected.clone()).boxed()).await?;
             let last = is_last(&page);
-            for row in page {
-                history.attempts.push(attempt(row)?);
-            }
-            after = history.attempts.last().map(|noted| noted.operation.id);
+            after = page.last().map(|((id, ..), ..)| AttemptId(id.0));
+            let found = page.len();
+            let known = history.attempts.len();
+            history.attempts.extend(page.into_iter().filter_map(|row| attempt(row).ok()));
+            history.unread_attempts += found - (history.attempts.len() - known);
             if history.attempts.len() > at_most {
                 return Err(too_many("attempts", at_most));
             }
