@@ -1,7 +1,8 @@
 //! Duty: answers those who look at what was measured.
 //!
 //! It asks the store, which only reads, and `Telemetry` for the state of the process. Its handlers only pass on: reading and counting run in tasks of their own on
-//! the threads of the runtime, at most [`MAX_UNDER_WAY`] at once, each within [`QUESTION_LIMIT`]. A reader waits for [`PATIENCE`] at
+//! the threads of the runtime, at most [`MAX_UNDER_WAY`] at once, each within [`QUESTION_LIMIT`]; attempts
+//! are counted for one of them after the other, so that no more than the attempts of one are in memory. A reader waits for [`PATIENCE`] at
 //! most and is then given an older answer, or told to come back. Answers are kept for a while. As long as somebody listens, it looks
 //! every [`LOOK_EVERY`] for what is new.
 //!
@@ -16,7 +17,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use chrono::Utc;
 use parsec_store::Glance;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
@@ -62,6 +63,8 @@ pub struct Archive {
     store: Arc<dyn Glance>,
     /// Asked how the process is in which it runs.
     status: Option<Ask<GetStatus>>,
+    /// Taken by the one question whose attempts are all in memory.
+    room: Arc<Semaphore>,
     shelf: Shelf,
     under_way: HashMap<Question, Told>,
     feed: Feed,
@@ -83,7 +86,8 @@ impl Archive {
         // Numbers that no earlier process has given: those who listened to it are told to look again.
         let first = u64::try_from(Utc::now().timestamp_millis()).unwrap_or_default() << 16;
         let (shelf, under_way, feed) = (Shelf::default(), HashMap::new(), Feed::new(first));
-        Self { store, status: None, shelf, under_way, feed, looking: false, is_there: true }
+        let room = Arc::new(Semaphore::new(1));
+        Self { store, status: None, room, shelf, under_way, feed, looking: false, is_there: true }
     }
 
     /// The same, which also says how the process is in which it runs.
@@ -103,11 +107,13 @@ impl Archive {
         }
         let (tell, told) = watch::channel(None);
         self.under_way.insert(question.clone(), told.clone());
-        let (store, status, asked) = (Arc::clone(&self.store), self.status.clone(), question.clone());
+        let desk =
+            reading::Desk { store: Arc::clone(&self.store), status: self.status.clone(), room: Arc::clone(&self.room) };
+        let asked = question.clone();
         let finding = async move {
             // With the actor, the task ends.
             let mut tasks = JoinSet::new();
-            tasks.spawn(timeout(QUESTION_LIMIT, reading::answer(store, status, asked)));
+            tasks.spawn(timeout(QUESTION_LIMIT, reading::answer(desk, asked)));
             match tasks.join_next().await {
                 Some(Ok(Ok(found))) => found.map(Arc::new),
                 Some(Ok(Err(_))) => Err(Unanswered::TooLong(QUESTION_LIMIT)),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::stream::{self, StreamExt};
+use futures::try_join;
 use parsec_measure::{
     AttemptId, IdPart, NodeId, NotedAttempt, OperationKind, SampledOperation, SeenServer, StoredOperation, Trace,
     without_addresses,
@@ -17,12 +19,13 @@ use parsec_show::page::{Overview, SeenActor, SeenAttempt, SeenDatabase, SeenProc
 use parsec_show::peers::PeerTable;
 use parsec_show::selected::{selected, used};
 use parsec_show::spent::{SpentTable, not_asked, weighed};
-use parsec_show::{incidents as happenings, perfetto, recorded};
-use parsec_store::{Glance, Selection, StoreError, each_traced};
+use parsec_show::{incidents as happenings, perfetto, recorded, words};
+use parsec_store::{Glance, Selection, StoreError, Stretch, each_traced};
 use serde_json::{Value, json};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
-use super::attempts::{Attempts, known};
+use super::attempts::{Attempts, Every, Places, Stretched, known};
 use super::question::{Answer, Filter, Glimpse, Question, Unanswered};
 use crate::supervision::ask::Ask;
 use crate::telemetry::GetStatus;
@@ -35,6 +38,11 @@ const A_DAY: Duration = Duration::from_secs(86_400);
 /// How many attempts are counted at once: a year of a large deployment. Each takes some thirty bytes, and some fifty more while its
 /// group is counted.
 pub(super) const MAX_ATTEMPTS: usize = 2_000_000;
+
+/// In how many stretches attempts are read, and how many of them at once: the database then works while what it gave is taken in, and
+/// two questions at once leave sessions to others.
+const STRETCHES: u32 = 16;
+const AT_ONCE: usize = 2;
 
 /// How many attempts an overview has: more than it shows, so that those who listen miss none between two looks.
 const GLIMPSED: u32 = 200;
@@ -58,17 +66,28 @@ const WORST: usize = 25;
 /// Periods up to this long are told hour by hour.
 const BY_HOUR: TimeDelta = TimeDelta::days(3);
 
+/// What is needed to find answers.
+pub(super) struct Desk {
+    pub(super) store: Arc<dyn Glance>,
+    /// Asked how the process is in which it runs.
+    pub(super) status: Option<Ask<GetStatus>>,
+    /// For the attempts of one question.
+    pub(super) room: Arc<Semaphore>,
+}
+
+/// Waits until nobody else has many attempts in memory, and keeps it so.
+async fn alone(room: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Unanswered> {
+    room.acquire_owned().await.map_err(|error| Unanswered::Failed(error.to_string()))
+}
+
 /// Finds the answer to a question, with nobody waiting for anything else.
-pub(super) async fn answer(
-    store: Arc<dyn Glance>,
-    status: Option<Ask<GetStatus>>,
-    question: Question,
-) -> Result<Answer, Unanswered> {
+pub(super) async fn answer(desk: Desk, question: Question) -> Result<Answer, Unanswered> {
+    let Desk { store, status, room } = desk;
     let now = Utc::now();
     let found = match question {
         Question::Overview => overview(&*store, status, now).await,
-        Question::Measurements(filter) => measurements(&*store, filter, now).await,
-        Question::Comparison { a, b, of } => comparison(&*store, (a, b), of, now).await,
+        Question::Measurements(filter) => measurements(&*store, room, filter, now).await,
+        Question::Comparison { a, b, of } => comparison(&*store, room, (a, b), of, now).await,
         Question::Peers(filter) => peers(&*store, filter, now).await,
         Question::Incidents(filter) => happened(&*store, filter, now).await,
         Question::Operations { of, before, limit } => operations(&*store, (of, before, limit), now).await,
@@ -167,56 +186,72 @@ async fn operations(
     Ok(Answer { document, ..Answer::default() })
 }
 
-/// All selected attempts. Two halves are read at the same time: while the database looks for a page, another one is taken in.
+/// All selected attempts, read in several stretches of time at once: while the database looks for a page, another one is taken in.
 async fn attempts(
     store: &dyn Glance,
+    servers: &[SeenServer],
     filter: &Filter,
     selection: &Selection,
     now: DateTime<Utc>,
-) -> Result<(Attempts, Vec<SeenServer>), Unanswered> {
-    let servers = store.servers(None).await?;
-    let [earlier, later] = halves(selection, now);
-    let reading = |half: Selection| {
-        let attempts = Attempts::new(filter.clone(), &servers);
-        async move { read(store, attempts, &half).await }
-    };
-    let (mut attempts, rest) = futures::try_join!(reading(earlier), reading(later))?;
-    attempts.append(rest);
-    if attempts.len() > MAX_ATTEMPTS {
-        return Err(Unanswered::TooMany(MAX_ATTEMPTS));
-    }
-    Ok((attempts, servers))
-}
-
-/// What began in the first half of the time that is asked for, and in the second.
-fn halves(selection: &Selection, now: DateTime<Utc>) -> [Selection; 2] {
-    let end = selection.until.map_or(now, |until| until.min(now));
-    let start = selection.since.unwrap_or(DateTime::UNIX_EPOCH);
-    let middle = Some(start + (end - start).max(TimeDelta::zero()) / 2);
-    [Selection { until: middle, ..selection.clone() }, Selection { since: middle, ..selection.clone() }]
-}
-
-async fn read(store: &dyn Glance, mut attempts: Attempts, selection: &Selection) -> Result<Attempts, Unanswered> {
-    let mut after = None;
-    loop {
-        let page = store.operations(selection, after).await?;
-        let Some(last) = page.last() else { return Ok(attempts) };
-        after = Some(last.id);
-        page.iter().for_each(|operation| attempts.add(operation));
-        if attempts.len() > MAX_ATTEMPTS {
+) -> Result<Attempts, Unanswered> {
+    let (places, mut all) = (Places::new(filter.clone(), servers), Stretched::default());
+    let stretches = selection.stretches(STRETCHES, now).into_iter();
+    let read = stretches.map(|stretch| stretched(store, &places, selection, stretch));
+    let mut read = Box::pin(stream::iter(read).buffered(AT_ONCE));
+    while let Some(later) = read.next().await {
+        all.append(later?);
+        if all.len() > MAX_ATTEMPTS {
             return Err(Unanswered::TooMany(MAX_ATTEMPTS));
         }
     }
+    drop(read);
+    counted(move || Attempts::new(places, all)).await
 }
 
-async fn measurements(store: &dyn Glance, filter: Filter, now: DateTime<Utc>) -> Result<Answer, Unanswered> {
+async fn stretched(
+    store: &dyn Glance,
+    places: &Places,
+    selection: &Selection,
+    stretch: Stretch,
+) -> Result<Stretched, Unanswered> {
+    let (mut all, mut rest) = (Stretched::default(), Some(stretch));
+    while let Some(stretch) = rest {
+        let page = store.counted(selection, stretch).await?;
+        all.add(places, &page.attempts, page.unread);
+        if all.len() > MAX_ATTEMPTS {
+            return Err(Unanswered::TooMany(MAX_ATTEMPTS));
+        }
+        rest = page.rest;
+    }
+    Ok(all)
+}
+
+/// Which attempts an answer is made of.
+fn counted_ones(filter: &Filter, selection: &Selection, attempts: &Attempts) -> String {
+    let unread = match attempts.unread() {
+        0 => String::new(),
+        some => {
+            format!("; {} that this version cannot read", words::count(some, "row is left out", "rows are left out"))
+        }
+    };
+    format!("{}{unread}", used(&told(filter, selection), attempts.looked()))
+}
+
+async fn measurements(
+    store: &dyn Glance,
+    room: Arc<Semaphore>,
+    filter: Filter,
+    now: DateTime<Utc>,
+) -> Result<Answer, Unanswered> {
     let selection = filter.selection(now, A_WEEK);
-    let (mut attempts, servers) = attempts(store, &filter, &selection, now).await?;
-    let rounds = store.rounds(&selection).await?;
+    let servers = store.servers(None).await?;
+    let room = alone(room).await?;
+    let rounds = async { Ok(store.rounds(&selection).await?) };
+    let (attempts, rounds) = try_join!(attempts(store, &servers, &filter, &selection, now), rounds)?;
     let known = known(&servers);
     counted(move || {
-        attempts.put_in_order();
-        let used = used(&told(&filter, &selection), attempts.looked());
+        let _until_counted = room;
+        let used = counted_ones(&filter, &selection, &attempts);
         if attempts.len() == 0 {
             let names = if known.fleets.is_empty() { "none yet".to_owned() } else { known.fleets.join(", ") };
             let none = format!(
@@ -228,11 +263,11 @@ async fn measurements(store: &dyn Glance, filter: Filter, now: DateTime<Utc>) ->
         }
         let mut html = measured::used(&format!("{used}."));
         html += &measured::by_fleet(&attempts.by_fleet(), Times::FromZero);
-        let (length, format) = match attempts.span() {
-            Some((first, last)) if last - first <= BY_HOUR => (TimeDelta::hours(1), "%FT%HZ"),
-            _ => (TimeDelta::days(1), "%F"),
+        let every = match attempts.span() {
+            Some((first, last)) if last - first <= BY_HOUR => Every::Hour,
+            _ => Every::Day,
         };
-        html += &measured::by_time(&attempts.by_time(format), length);
+        html += &measured::by_time(&attempts.by_time(every), TimeDelta::seconds(every.seconds().into()));
         let (regions, groups) = measured::by_region(attempts.by_region());
         html += &regions;
         html += &measured::rounds(&rounds);
@@ -244,6 +279,7 @@ async fn measurements(store: &dyn Glance, filter: Filter, now: DateTime<Utc>) ->
 
 async fn comparison(
     store: &dyn Glance,
+    room: Arc<Semaphore>,
     (a, b): (String, String),
     mut filter: Filter,
     now: DateTime<Utc>,
@@ -270,14 +306,15 @@ async fn comparison(
     }
     filter.fleets = vec![a.clone(), b.clone()];
     let selection = filter.selection(now, A_WEEK);
-    let (mut attempts, _) = attempts(store, &filter, &selection, now).await?;
+    let room = alone(room).await?;
+    let attempts = attempts(store, &servers, &filter, &selection, now).await?;
     counted(move || {
-        attempts.put_in_order();
+        let _until_counted = room;
         let samples = OperationKind::ALL.map(|kind| (kind, attempts.of_fleet(&a, kind), attempts.of_fleet(&b, kind)));
         let is_due = |(_, a, b): &&(OperationKind, Sample, Sample)| a.counts().due + b.counts().due > 0;
         let asked = samples.iter().filter(is_due).map(|(kind, a, b)| (String::new(), *kind, a, b)).collect();
         let pairs = Pairs { names: (a, b), pairs: pairs(asked, Comparison::default()) };
-        let used = used(&told(&filter, &selection), attempts.looked());
+        let used = counted_ones(&filter, &selection, &attempts);
         let html = measured::used(&format!("{used}.")) + &answers::comparison(&pairs);
         Answer { html, document: json!({ "used": used, "pairs": pairs.document() }), known, ..Answer::default() }
     })
@@ -289,7 +326,7 @@ async fn peers(store: &dyn Glance, filter: Filter, now: DateTime<Utc>) -> Result
     let selection = filter.selection(now, A_DAY);
     let selection = Selection { until: selection.until.or(Some(now)), ..selection };
     let servers = store.servers(None).await?;
-    let (nodes, known) = (Attempts::new(filter.clone(), &servers), known(&servers));
+    let (nodes, known) = (Places::new(filter.clone(), &servers), known(&servers));
     let (mut sampling, mut after, mut kept) = (Sampling::default(), None, 0);
     loop {
         let page = store.sampled(&selection, after).await?;

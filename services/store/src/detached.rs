@@ -32,6 +32,7 @@ use crate::batch::Batch;
 use crate::checks::{CheckQueries, ClaimRow, StoredPlan};
 use crate::closed::ClosedTable;
 use crate::columns::{Address, Names, micros, text};
+use crate::counted::CountedQueries;
 use crate::datasets::DatasetQueries;
 use crate::diagnosis::DiagnosisQueries;
 use crate::glance::GlanceQueries;
@@ -66,6 +67,7 @@ pub(crate) trait Backend: Send + Sync + 'static {
         + TraceQueries
         + HistoryQueries
         + GlanceQueries
+        + CountedQueries
         + SetupQueries
         + DiagnosisQueries
         + Reasons;

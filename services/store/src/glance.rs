@@ -16,7 +16,7 @@ use crate::history::{HistoryAttempt, HistoryRound, MAX_NAME_CHARS, history_round
 use crate::lines::{POSTGRES, SQLITE};
 use crate::selection::{Selected, is_selected};
 use crate::session::Session;
-use crate::{Chronicle, Selection, StoreError, Traces};
+use crate::{Chronicle, CountedPage, Selection, StoreError, Stretch, Traces};
 
 /// How many rows of a kind are read at a glance: more than a page of a screen shows.
 pub const MAX_GLANCED: u32 = 1_000;
@@ -38,6 +38,8 @@ pub trait Glance: Traces + Chronicle {
         before: Option<AttemptId>,
         limit: u32,
     ) -> Result<Glanced<NotedAttempt>, StoreError>;
+    /// The first selected attempts of a stretch, as far as figures need them.
+    async fn counted(&self, selection: &Selection, stretch: Stretch) -> Result<CountedPage, StoreError>;
 }
 
 /// Rows of one kind. One that somebody else has written, or a newer version, takes none of the others away.

@@ -12,7 +12,7 @@
 //!   [`Dataset`]: the same as flat tables to take along
 //! - [`Pruning`]: what deletes old measurements
 //! - [`Chronicle`]: what happened in a stretch of time, from such a database
-//! - [`Glance`]: what a page shows at a glance, besides all that can be read
+//! - [`Glance`]: what a page shows at a glance, besides all that can be read; [`CountedPage`]: what figures need of many attempts
 //! - [`Setups`]: with which versions and configuration processes were started, likewise
 //! - [`Diagnosis`]: what is to be known of a database before programs use it
 //! - [`DryRun`]: what stands for the database where nothing may be written
@@ -31,6 +31,7 @@ mod closed;
 mod columns;
 mod config;
 mod connection;
+mod counted;
 mod datasets;
 mod detached;
 mod diagnosis;
@@ -66,6 +67,7 @@ pub use archive::Archive;
 pub use aside::{Aside, SetAside, SetAsideReport, set_aside};
 pub use closed::ClosedTable;
 pub use config::{ParseStoreUrlError, Password, SslMode, StoreConfig, UnknownSslMode};
+pub use counted::{CountedAttempt, CountedPage};
 pub use datasets::{Dataset, DatasetPage, PageEnd};
 pub use diagnosis::Diagnosis;
 pub use dry_run::DryRun;
@@ -77,7 +79,7 @@ pub use port::{PortTooHigh, ServerPort};
 pub use prune::{LastRow, OldBatch, OldRows, PrunedTable, Pruning};
 pub use refused::{Refused, write};
 pub use roster::{HEARD_WITHIN, MAX_ROSTER, OtherScheduler, Roster, UnusableNode};
-pub use selection::Selection;
+pub use selection::{Selection, Stretch};
 pub use setups::Setups;
 pub use spool::{
     Adopted, Confirmed, Damage, LateSpool, Mark, Oldest, Recovered, ReplayError, Replayed, SlotReport, Spool,

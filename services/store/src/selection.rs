@@ -29,6 +29,39 @@ pub struct Selection {
     pub kind: Option<OperationKind>,
 }
 
+/// A stretch of identities, and so of time: what is selected can be read in several at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    after: Key,
+    before: Key,
+}
+
+impl Stretch {
+    /// What is left of it beyond this identity.
+    pub(crate) fn beyond(self, last: Key) -> Self {
+        Self { after: last, ..self }
+    }
+
+    /// Whether an attempt lies in it.
+    pub fn holds(&self, id: AttemptId) -> bool {
+        self.after.0 < id.0 && id.0 < self.before.0
+    }
+}
+
+impl Selection {
+    /// All that is selected, in as many stretches, of equal length as far as time has come by `now`, the earliest first.
+    pub fn stretches(&self, count: u32, now: DateTime<Utc>) -> Vec<Stretch> {
+        let Selected { since, until, after, before, .. } = Selected::new(self, None);
+        let (first, last) = (since - IDENTITY_SLACK, until.min(now).max(since) + IDENTITY_SLACK);
+        let part = (last - first) / i32::try_from(count.max(1)).unwrap_or(i32::MAX);
+        let cuts: Vec<Key> = (1..i32::try_from(count).unwrap_or(i32::MAX)).map(|n| key_at(first + part * n)).collect();
+        // Identities lie between the ends, which are none themselves: a cut belongs to the stretch that it begins.
+        let begins = cuts.iter().map(|cut| Key(Uuid::from_u128(cut.0.as_u128().saturating_sub(1))));
+        let (begins, ends) = ([after].into_iter().chain(begins), cuts.iter().copied().chain([before]));
+        begins.zip(ends).map(|(after, before)| Stretch { after, before }).collect()
+    }
+}
+
 /// A [`Selection`] as the queries take it.
 #[derive(Debug, Clone)]
 pub(crate) struct Selected {
@@ -61,6 +94,12 @@ impl Selected {
             regions: selection.regions.clone(),
             kind: selection.kind.map(OperationKind::as_str),
         }
+    }
+
+    /// The same within a stretch.
+    pub(crate) fn in_stretch(mut self, Stretch { after, before }: Stretch) -> Self {
+        (self.after, self.before) = (self.after.max(after), self.before.min(before));
+        self
     }
 
     /// Whether no time is asked for.
@@ -103,6 +142,7 @@ pub(crate) use {is_selected, is_selected_at_any_time};
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn times_beyond_all_that_was_measured_select_all_of_it() {
@@ -113,5 +153,33 @@ mod tests {
         };
         let Selected { since, until, .. } = Selected::new(&ends, None);
         assert_eq!((since, until), (FIRST, LAST));
+    }
+
+    proptest! {
+        #[test]
+        fn each_identity_that_is_selected_lies_in_one_stretch(
+            ends in proptest::collection::vec(0..4_000_000_000i64, 2),
+            bounded in any::<[bool; 2]>(),
+            count in 1..20u32,
+            at in 0..4_000_000_000_000i64,
+            rest in any::<u128>(),
+            now in 0..4_000_000_000i64,
+        ) {
+            let time = |seconds: i64| DateTime::from_timestamp(seconds, 0).unwrap();
+            let since = bounded[0].then(|| time(ends[0].min(ends[1])));
+            let until = bounded[1].then(|| time(ends[0].max(ends[1])));
+            let selection = Selection { since, until, ..Selection::default() };
+            let stretches = selection.stretches(count, time(now));
+            prop_assert_eq!(stretches.len(), count as usize);
+            let key = key_at(DateTime::from_timestamp_millis(at).unwrap());
+            let id = Uuid::from_u128(key.0.as_u128() | (rest >> 48));
+            let Selected { after, before, .. } = Selected::new(&selection, None);
+            let is_selected = after.0 < id && id < before.0;
+            let holding: Vec<_> = stretches.iter().filter(|stretch| stretch.holds(AttemptId(id))).collect();
+            prop_assert_eq!(holding.len(), usize::from(is_selected));
+            if let [stretch] = holding[..] {
+                prop_assert!(!stretch.beyond(Key(id)).holds(AttemptId(id)), "what was read is not read again");
+            }
+        }
     }
 }

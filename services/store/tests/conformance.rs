@@ -46,6 +46,7 @@ promises! {
     archive {
         what_was_measured_is_read_back_in_the_order_of_time,
         what_was_measured_is_selected_by_time_fleet_and_region,
+        what_figures_are_made_of_is_what_was_measured_in_stretches,
         a_server_is_named_as_far_as_it_says_what_it_is,
         what_processes_said_when_they_started_is_read_of_those_that_are_asked_about,
         the_version_of_the_tables_is_read_where_it_may_be,

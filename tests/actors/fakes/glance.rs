@@ -13,7 +13,8 @@ use parsec_measure::{
     ServerLife, StoredOperation, Trace,
 };
 use parsec_store::{
-    Archive, Chronicle, Dataset, DatasetPage, Glance, Glanced, Listing, PageEnd, Selection, StoreError, Traces,
+    Archive, Chronicle, CountedPage, Dataset, DatasetPage, Glance, Glanced, Listing, PageEnd, Selection, StoreError,
+    Stretch, Traces,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -131,6 +132,10 @@ impl Glance for FakeGlance {
         let rows: Vec<_> = self.attempts.lock().iter().rev().take(limit as usize).copied().collect();
         let last = rows.last().map(|noted| noted.operation.id.0);
         Ok(Glanced { rows, unread: 0, last })
+    }
+
+    async fn counted(&self, _: &Selection, _: Stretch) -> Result<CountedPage, StoreError> {
+        self.called().await.map(|()| CountedPage::default())
     }
 }
 

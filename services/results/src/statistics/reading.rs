@@ -60,11 +60,39 @@ impl Reading {
         self.key().partial_cmp(&other.key()).unwrap_or(Ordering::Equal)
     }
 
+    /// A number for its place in this order, of readings that [`reading`] gives: times that are not negative have the order of their
+    /// bits.
+    pub(super) fn rank(self) -> u64 {
+        match self {
+            Self::Took(seconds) => seconds.to_bits(),
+            Self::MoreThan(limit) => limit.to_bits() | 1 << 63,
+            Self::Failed => u64::MAX,
+        }
+    }
+
     fn key(self) -> (u8, f64) {
         match self {
             Self::Took(seconds) => (0, seconds),
             Self::MoreThan(limit) => (1, limit),
             Self::Failed => (2, 0.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn ranks_are_in_the_order_of_readings(
+            one in (0..OutcomeClass::ALL.len(), 0..200_000_000_000u64),
+            other in (0..OutcomeClass::ALL.len(), prop_oneof![0..200_000_000_000u64, any::<u64>()]),
+        ) {
+            let read = |(class, nanos): (usize, u64)| reading(OutcomeClass::ALL[class], Duration::from_nanos(nanos));
+            let (Some(one), Some(other)) = (read(one), read(other)) else { return Ok(()) };
+            prop_assert_eq!(one.rank().cmp(&other.rank()), one.order(other));
         }
     }
 }

@@ -68,7 +68,7 @@ impl FromIterator<Observation> for Sample {
                 None => *unsaid.entry(class).or_default() += 1,
             }
         }
-        taken.sort_by(|a, b| a.reading.order(b.reading));
+        taken.sort_by_key(|taken| taken.reading.rank());
         Self::of(taken, unsaid)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use parsec_measure::{ArchivedNode, AttemptId, NodeId, OperationKind, OutcomeClass, RoundOutcome};
-use parsec_store::{NewNode, Row, Selection};
+use parsec_measure::{ArchivedNode, ArchivedOperation, AttemptId, NodeId, OperationKind, OutcomeClass, RoundOutcome};
+use parsec_store::{CountedAttempt, NewNode, Row, Selection, open_glance};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -54,6 +54,48 @@ pub(crate) async fn what_was_measured_is_selected_by_time_fleet_and_region(datab
     assert_eq!(count(Selection { regions: vec!["eu-central-1".to_owned()], ..all.clone() }).await, 3);
     assert_eq!(count(Selection { kind: Some(OperationKind::Retrieve), ..all.clone() }).await, 1);
     assert_eq!(count(Selection { regions: vec!["elsewhere".to_owned()], ..all }).await, 0);
+}
+
+pub(crate) async fn what_figures_are_made_of_is_what_was_measured_in_stretches(database: &Database) {
+    let pair = Pair::registered(database).await;
+    let other = Pair { node: register_node(database, "fullrt").await, ..pair };
+    for number in 0..40 {
+        let (kind, of) = match number % 3 {
+            0 => (OperationKind::Provide, pair),
+            1 => (OperationKind::Retrieve, pair),
+            _ => (OperationKind::Retrieve, other),
+        };
+        let mut attempt = of.attempt(number, kind);
+        (attempt.id, attempt.started) = (identity(100 * number as i64, number), at(100 * number as i64));
+        attempt.probe = number as u32 % 2;
+        if number % 4 == 0 {
+            (attempt.result.class, attempt.result.error) = (OutcomeClass::Timeout, Some("too slow".to_owned()));
+            attempt.result.from_own_records = kind == OperationKind::Retrieve;
+        }
+        database.store.record(&[Row::Attempt(attempt)]).await.unwrap();
+    }
+    let (archive, glance) = (database.archive().await, open_glance(&database.config()).await.unwrap());
+    let all = Selection { since: Some(at(0)), ..Selection::default() };
+    for selection in [
+        all.clone(),
+        Selection { until: Some(at(2_000)), ..all.clone() },
+        Selection { fleets: vec!["fullrt".parse().unwrap()], ..all.clone() },
+        Selection { kind: Some(OperationKind::Provide), ..all },
+    ] {
+        let mut found = Vec::new();
+        for stretch in selection.stretches(7, at(4_000)) {
+            let page = glance.counted(&selection, stretch).await.unwrap();
+            assert_eq!((page.unread, page.rest), (0, None));
+            found.extend(page.attempts);
+        }
+        let plain = |one: ArchivedOperation| {
+            let ArchivedOperation { round, node, kind, probe, class, started, duration, from_own_records, .. } = one;
+            CountedAttempt { round, node, kind, probe, class, started, duration, from_own_records }
+        };
+        let expected = archive.operations(&selection, None).await.unwrap();
+        assert!(!expected.is_empty());
+        assert_eq!(found, expected.into_iter().map(plain).collect::<Vec<_>>(), "{selection:?}");
+    }
 }
 
 pub(crate) async fn a_server_is_named_as_far_as_it_says_what_it_is(database: &Database) {

@@ -85,6 +85,21 @@ pub(crate) async fn what_others_wrote_oddly_takes_nothing_else_away(database: &D
     assert_eq!((rounds.played.values().sum::<u64>(), rounds.unread), (1, 1));
     let whole = glance.whole(AttemptId(Uuid::from_u128(3))).await.unwrap().unwrap();
     assert_eq!(whole.fleet, "<b>bold</b>");
+    database.store.record(&[Row::Attempt(pair.attempt(4, OperationKind::Retrieve))]).await.unwrap();
+    let unchecked = if database.is_postgres() {
+        "ALTER TABLE operations DROP CONSTRAINT operations_outcome_check"
+    } else {
+        "PRAGMA ignore_check_constraints = ON"
+    };
+    let id = Uuid::from_u128(4);
+    let spoilt = format!("UPDATE operations SET outcome = 'odd', error = 'odd' WHERE id = '{id}'");
+    database.execute(&format!("{unchecked}; {spoilt}")).await;
+    let history = glance.history(&Selection::default(), MAX_HISTORY_ROWS).await.unwrap();
+    assert_eq!((history.attempts.len(), history.unread_attempts), (1, 1));
+    let all = Selection::default();
+    let [stretch] = all.stretches(1, Utc::now())[..] else { panic!("one was asked for") };
+    let page = glance.counted(&all, stretch).await.unwrap();
+    assert_eq!((page.attempts.len(), page.unread, page.rest), (1, 1, None));
     database.execute("UPDATE nodes_ecs SET dependencies = '[\"odd\"]'").await;
     let servers = glance.servers(None).await.unwrap();
     assert!(
