@@ -19,6 +19,7 @@ use parsec_actors::scheduling::round::RoundTools;
 use parsec_actors::scheduling::scheduler::{Scheduler, SchedulerConfig};
 use parsec_actors::scheduling::traces::Traces;
 use parsec_actors::serving::dht_node::{DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
+use parsec_actors::serving::same_process::SameProcess;
 use parsec_actors::supervision::stop::{RECORDER_STOP, SCHEDULER_STOP, StopStep, stop_in_order};
 use parsec_actors::supervision::supervise::supervise;
 use parsec_dht::Readiness;
@@ -29,7 +30,7 @@ use parsec_measure::{
 use parsec_store::{ClaimChecks, Migrated, NewNode, OtherScheduler, Roster, Row, Store, StoreError};
 use tokio::time::{pause, sleep};
 
-use crate::fakes::{FakeDisk, MockServers, POLICY, Witness, counted, endpoint, measured, metrics, millis, node, secs};
+use crate::fakes::{FakeDisk, POLICY, Witness, counted, measured, metrics, millis, node, secs};
 
 const FLEETS: [&str; 3] = ["default", "optprov", "fullrt"];
 const NODES_PER_FLEET: usize = 7;
@@ -249,8 +250,10 @@ async fn soak(interval: Duration) {
     let ids: Vec<(u8, &str)> = FLEETS.iter().enumerate().flat_map::<Vec<_>, _>(of_fleet).collect();
     let ledger =
         Arc::new(Ledger { nodes: ids.iter().map(|(id, fleet)| node(*id, fleet)).collect(), ..Ledger::default() });
-    let dhts: Vec<_> = ids.iter().map(|(id, _)| (endpoint(*id).to_string(), Finder.start())).collect();
-    let servers = dhts.iter().map(|(endpoint, dht)| (endpoint.clone(), DhtHandle::new(dht, secs(180))));
+    let mut servers = SameProcess::default();
+    for node in &ledger.nodes {
+        servers.add(node.endpoint, DhtHandle::new(&Finder.start(), secs(180)), node.peer_id.clone());
+    }
 
     let (metrics, disk) = (metrics(), FakeDisk::default());
     let (parent, hears) = Witness::start_new();
@@ -259,7 +262,7 @@ async fn soak(interval: Duration) {
         RecorderConfig { store: ledger.clone(), backlog: Arc::clone(&backlog), metrics: Arc::clone(&metrics) };
     let recorder = supervise("recorder", POLICY, hears.clone(), Recorder::new(recording));
     let tools = RoundTools {
-        servers: Arc::new(MockServers(servers.collect())),
+        servers: Arc::new(servers),
         store: ledger.clone(),
         recorder: RecorderHandle::of(&recorder, backlog, Arc::clone(&metrics)),
         metrics: Arc::clone(&metrics),

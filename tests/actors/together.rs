@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use parsec_actors::serving::dht_node::DhtHandle;
+use parsec_actors::serving::same_process::SameProcess;
 use parsec_actors::supervision::stop::stop_in_order;
 use parsec_measure::{OperationKind, OutcomeClass, RoundOutcome};
 
-use crate::fakes::{BeReady, MockDht, MockServers, Records, endpoint, millis, secs};
+use crate::fakes::{BeReady, MockDht, Records, millis, node, secs};
 use crate::rig::{INTERVAL, Rig, Setup};
 
 const OK: OutcomeClass = OutcomeClass::Ok;
@@ -17,11 +18,11 @@ const OK: OutcomeClass = OutcomeClass::Ok;
 fn fleet(nodes: u8, networks: impl Fn(u8) -> Records) -> (Rig, Vec<Addr<MockDht>>) {
     let setup = Setup::of(nodes);
     let dhts: Vec<_> = (1..=nodes).map(|id| MockDht::new(&networks(id), u32::from(id) * millis(100)).start()).collect();
-    let handle = |(index, dht): (usize, &Addr<MockDht>)| {
-        let id = u8::try_from(index + 1).expect("few nodes");
-        (endpoint(id).to_string(), DhtHandle::new(dht, secs(180)))
-    };
-    let servers = MockServers(dhts.iter().enumerate().map(handle).collect());
+    let mut servers = SameProcess::default();
+    for (id, dht) in (1..=nodes).zip(&dhts) {
+        let node = node(id, "default");
+        servers.add(node.endpoint, DhtHandle::new(dht, secs(180)), node.peer_id);
+    }
     (Setup { api: Some(Arc::new(servers)), ..setup }.play(), dhts)
 }
 

@@ -43,6 +43,7 @@ mod report;
 mod results;
 mod scale;
 mod secrets;
+mod simulated_weeks;
 mod spool;
 mod status;
 mod stopping;

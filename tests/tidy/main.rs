@@ -281,6 +281,19 @@ fn the_environment_is_read_in_the_settings_alone() {
     assert_eq!(stray, Vec::<String>::new());
 }
 
+/// A simulated week is recorded with the times at which it is played, not with those of the minute in which it was computed.
+#[test]
+fn what_is_recorded_takes_its_time_and_its_identity_from_one_clock() {
+    let rooms = ["actors/src/scheduling/", "actors/src/serving/", "actors/src/recording/"];
+    let stray = offenders(|file, text| {
+        let records =
+            rooms.iter().any(|room| file.starts_with(room)) && !file.starts_with("actors/src/serving/gateway/");
+        let production = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        records && ["Utc::now()", "SystemTime::now()", "Uuid::now_v7()"].iter().any(|call| production.contains(call))
+    });
+    assert_eq!(stray, Vec::<String>::new(), "parsec_measure::clock says what time it is");
+}
+
 /// The modules of a crate, its tests left out, with the texts of all its files.
 fn crate_at(folder: &str) -> (Modules, Files) {
     let ours = format!("{folder}/");

@@ -5,6 +5,7 @@ use std::panic::resume_unwind;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use parsec_measure::clock;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
@@ -28,9 +29,9 @@ pub(crate) fn call<T: Send + 'static>(
     answering: impl Future<Output = T> + Send + 'static,
 ) -> impl Future<Output = Called<T>> {
     let calling = async move {
-        let (started, clock) = (Utc::now(), Instant::now());
+        let (started, stopwatch) = (clock::now(), Instant::now());
         let answer = unless_stopping(stopping, answering).await;
-        Called { started, ended: Utc::now(), took: clock.elapsed(), answer }
+        Called { started, ended: clock::now(), took: stopwatch.elapsed(), answer }
     };
     // A set of one: whoever drops it aborts the task.
     let mut task = JoinSet::new();
@@ -41,7 +42,7 @@ pub(crate) fn call<T: Send + 'static>(
             Some(Err(error)) if error.is_panic() => resume_unwind(error.into_panic()),
             // The runtime ends, and with it whoever would hear of it.
             _ => {
-                let now = Utc::now();
+                let now = clock::now();
                 Called { started: now, ended: now, took: Duration::ZERO, answer: None }
             }
         }

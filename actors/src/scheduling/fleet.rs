@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use chrono::{DateTime, TimeDelta, Utc};
-use parsec_measure::{Attempt, Content, Due, FleetGroup, Node, NodeId, Round, RoundId, TooFewNodes};
+use parsec_measure::{Attempt, Content, Due, FleetGroup, Node, NodeId, Round, RoundId, TooFewNodes, clock};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -113,11 +113,11 @@ impl Fleet {
             return self.wait_for_round(scheduler, context);
         }
         let FleetConfig { group, dependencies, tools, .. } = self.config.clone();
-        let registering = async move { tools.store.register_scheduler(&group, dependencies, Utc::now()).await };
+        let registering = async move { tools.store.register_scheduler(&group, dependencies, clock::now()).await };
         context.spawn(registering.into_actor(self).map(move |result, actor, context| match result {
             Ok(id) => {
                 info!(fleet = %actor.config.group, scheduler = id.0, "round loop registered");
-                let scheduler = Registered { id, at: Utc::now() };
+                let scheduler = Registered { id, at: clock::now() };
                 actor.config.memory.kept().scheduler = Some(scheduler);
                 actor.wait_for_round(scheduler, context);
             }
@@ -149,7 +149,7 @@ impl Fleet {
             warn!(fleet = %self.config.group, skipped = due.skipped, "rounds left out: the one before took too long");
         }
         self.config.tools.metrics.round_began(&self.config.group.to_string(), late, due.skipped);
-        let due_at = Utc::now() - TimeDelta::from_std(late).unwrap_or_default();
+        let due_at = clock::now() - TimeDelta::from_std(late).unwrap_or_default();
         self.playing.send_replace(true);
         self.round.begins();
         self.config.memory.kept().faults.next_round();
@@ -242,7 +242,7 @@ impl Fleet {
         self.looked_for_others = Some(Instant::now());
         let FleetConfig { group, tools, .. } = self.config.clone();
         // What a predecessor of this process has measured is older than its row.
-        let since = scheduler.at.max(Utc::now() - 2 * within);
+        let since = scheduler.at.max(clock::now() - 2 * within);
         let looking = async move { in_time(tools.store.other_schedulers(group.fleets(), scheduler.id, since)).await };
         context.spawn(looking.into_actor(self).map(move |others, actor, _| {
             // If the database is away, that has been said.

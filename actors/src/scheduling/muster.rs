@@ -7,7 +7,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
 use parsec_api::client::CallError;
-use parsec_measure::{Absence, Census, FleetGroup, MIN_READY_NODES, Measured, Node, NodeId, OutcomeClass, ReadyNode};
+use parsec_measure::{
+    Absence, Census, FleetGroup, MIN_READY_NODES, Measured, Node, NodeId, OutcomeClass, ReadyNode, clock,
+};
 use parsec_store::{Roster, StoreError, UnusableNode};
 use tracing::Span;
 
@@ -74,7 +76,7 @@ impl LeftOut {
         let Absence { failed, rounds, class, reason } = &absence;
         let error =
             format!("not asked: it failed in {failed} rounds in a row, last: {reason}; left out of {rounds} more");
-        let (now, result) = (Utc::now(), Measured::unmeasured(*class, Duration::ZERO, error));
+        let (now, result) = (clock::now(), Measured::unmeasured(*class, Duration::ZERO, error));
         Self { node, asked: now, answered: now, result, absence: Some(absence) }
     }
 }
@@ -89,7 +91,7 @@ pub(crate) async fn muster(
     clock: Duration,
     stopping: Stopping,
 ) -> Mustered {
-    let started = Utc::now();
+    let started = clock::now();
     let listing = in_time(tools.store.roster(group.fleets()));
     let listing = unless_stopping(stopping.clone(), listing).await;
     let (faults, List { census, gone, ahead, skew, unusable, more, database }) = {

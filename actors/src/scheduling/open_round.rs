@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::Utc;
 use parking_lot::Mutex;
-use parsec_measure::{Attempt, AttemptId, Node, Round};
+use parsec_measure::{Attempt, AttemptId, Node, Round, clock};
 use parsec_store::Row;
 
 use crate::recording::recorder::RecorderHandle;
@@ -116,7 +115,7 @@ impl OpenRound {
     /// Takes what a crash has left behind, if anything.
     pub(crate) fn take(&self) -> Option<Abandoned> {
         let Open { round, attempts } = self.0.lock().take()?;
-        let now = Utc::now();
+        let now = clock::now();
         let (mut lost, mut unrecorded) = (Vec::new(), Vec::new());
         for Noted { node, attempt, stage } in attempts.into_values() {
             match stage {

@@ -8,12 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use chrono::Utc;
 use futures::future::join_all;
 use parsec_api::client::{Answered, CallError, Caller};
 use parsec_measure::{
     Attempt, AttemptId, Cid, Content, FleetGroup, Measured, Node, OperationKind, OutcomeClass, ReadyNode, Round,
-    RoundOutcome, RoundPlan,
+    RoundOutcome, RoundPlan, clock,
 };
 use parsec_store::Row;
 use tracing::{Instrument, Span, info_span, warn};
@@ -94,7 +93,7 @@ async fn end(
     outcome: RoundOutcome,
     attempts: Vec<(Node, Attempt)>,
 ) -> RoundFinished {
-    round.ended = Some((Utc::now(), outcome));
+    round.ended = Some((clock::now(), outcome));
     tools.metrics.round_ended(&round.fleets.to_string(), outcome);
     tools.metrics.vitals().round_ended(&round, attempts.len());
     tools.recorder.record(vec![Row::Round(round.clone())]);
@@ -226,7 +225,7 @@ impl Play<'_> {
 
     /// An attempt before it has begun.
     fn planned(&self, node: &Node, kind: OperationKind, probe: u32, cid: &str) -> Attempt {
-        let now = Utc::now();
+        let now = clock::now();
         Attempt {
             id: AttemptId::fresh(),
             round: self.round.id,

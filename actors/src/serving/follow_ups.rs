@@ -7,12 +7,11 @@ use std::sync::Arc;
 use actix::prelude::*;
 use chrono::{DateTime, Utc};
 use parsec_dht::{Dht, Readiness};
-use parsec_measure::{Fleet, FollowUp, NodeId, PlannedCheck, RecordCheck, Share};
+use parsec_measure::{Fleet, FollowUp, NodeId, PlannedCheck, RecordCheck, Share, clock};
 use parsec_store::{NodeFollowUp, Row};
 use tokio::select;
 use tokio::sync::watch;
 use tracing::{info, warn};
-use uuid::Uuid;
 
 use crate::recording::recorder::RecorderHandle;
 use crate::supervision::progress::Progress;
@@ -85,11 +84,11 @@ impl Reports {
         }
         self.metrics.followed_up(&self.fleet, &follow_up);
         // The engine waits for confirmations after the last put, so the last put ended that much earlier.
-        let ended = Utc::now() - follow_up.confirming;
+        let ended = clock::now() - follow_up.confirming;
         let checks = self.verify.iter().filter(|verify| rand::random::<f64>() < verify.share.get());
         let mut rows: Vec<_> =
             checks.flat_map(|verify| verify.plan(&follow_up, self.node, ended)).map(Row::Check).collect();
-        rows.push(Row::FollowUp(NodeFollowUp { id: Uuid::now_v7(), node: self.node, ended, follow_up }));
+        rows.push(Row::FollowUp(NodeFollowUp { id: clock::fresh_id(), node: self.node, ended, follow_up }));
         self.recorder.record(rows);
     }
 }

@@ -4,4 +4,5 @@ pub mod dht_node;
 pub mod follow_ups;
 pub mod gateway;
 pub mod heartbeat;
+pub mod same_process;
 pub mod verifier;

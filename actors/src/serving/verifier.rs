@@ -14,10 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use chrono::Utc;
 use futures::future::join_all;
 use parsec_dht::Readiness;
-use parsec_measure::{CheckDone, Cid, Fleet, NodeId, PlannedCheck, RecordCheck};
+use parsec_measure::{CheckDone, Cid, Fleet, NodeId, PlannedCheck, RecordCheck, clock};
 use parsec_store::{ClaimChecks, Row, Store};
 use tracing::{info, warn};
 
@@ -120,7 +119,7 @@ async fn turn(config: VerifierConfig) -> Result<(), String> {
     if !matches!(config.readiness.ask(GetReadiness).await, Ok(Ok(Readiness::Ready { .. }))) {
         return Ok(());
     }
-    let now = Utc::now();
+    let now = clock::now();
     let claim = ClaimChecks {
         by: config.node,
         fleet: config.fleet.clone(),
@@ -165,7 +164,7 @@ async fn look(config: &VerifierConfig, plan: PlannedCheck) -> Option<RecordCheck
             return None;
         }
     };
-    let done = CheckDone { at: Utc::now(), by: config.node, holders };
+    let done = CheckDone { at: clock::now(), by: config.node, holders };
     let having = done.holders.iter().filter(|holder| holder.has_record).count();
     let after_seconds = plan.after.as_secs();
     info!(cid = plan.cid, after_seconds, holders = done.holders.len(), having, "checked a record");

@@ -16,7 +16,7 @@ use parsec_store::Selection;
 use crate::Unanswerable;
 use crate::kept;
 use crate::measured::{Reader, selected, settled, told, used};
-use crate::results::{Named, conditions, of_run, paired, same_ground};
+use crate::results::{Named, conditions, of_run, paired};
 use crate::written::{Written, without_rows, written};
 use parsec_output as output;
 
@@ -166,8 +166,8 @@ impl Baseline {
     ) -> anyhow::Result<Self> {
         let base = Reader::of_file(path)?;
         let readers = [base, reader];
-        same_ground(&readers)?;
         let [base, reader] = &readers;
+        base.ground(&Selection::default())?.same(&reader.ground(selection)?)?;
         let unlike = match (base.run(), reader.run()) {
             (Some(_), Some(_)) => conditions(&readers),
             _ => Some("It is not known under which configuration the database was measured.".to_owned()),

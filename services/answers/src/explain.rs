@@ -11,6 +11,7 @@ use parsec_show::peers::PeerTable;
 use parsec_show::recorded;
 use parsec_show::spent::{SpentTable, counts, not_asked, stands_for, weighed};
 
+use crate::ground::Ground;
 use crate::measured::{selected, settled, told};
 use crate::reading::Kept;
 use crate::written::{Written, written};
@@ -26,7 +27,9 @@ pub async fn run(config: ExplainConfig) -> anyhow::Result<ExitCode> {
         return one(&kept, id, config.format).await;
     }
     let selection = selected(&config.selection, &Side::default(), Utc::now())?;
-    let spending = Spending::new(config.by.clone(), kept.nodes().await?);
+    let nodes = kept.nodes().await?;
+    let ground = Ground::of(&nodes, &selection)?;
+    let spending = Spending::new(config.by.clone(), nodes);
     let spending = kept.spent(&selection, spending, |_| ()).await?;
     let left_out = not_asked(spending.not_asked(), spending.unread());
     let by = config.by.iter().map(|dimension| dimension.as_str()).collect();
@@ -42,6 +45,7 @@ pub async fn run(config: ExplainConfig) -> anyhow::Result<ExitCode> {
     let mut remark = format!("{} operations {}{left_out}\n", counts(&stands_for).1, told(&selection));
     remark += &weighed(&stands_for);
     remark.extend(unknown.iter().map(|group| format!("\n{group}")));
+    remark += &ground.line();
     written(
         config.format,
         &remark,
@@ -56,6 +60,7 @@ pub async fn run(config: ExplainConfig) -> anyhow::Result<ExitCode> {
 
 async fn one(kept: &Kept, id: &IdPart, format: ResultsFormat) -> anyhow::Result<ExitCode> {
     let operation = kept.find(id).await?;
+    kept.ground(std::slice::from_ref(&operation)).await?.note();
     match format {
         ResultsFormat::Text | ResultsFormat::Markdown => output::line(&recorded::explanation(&operation))?,
         ResultsFormat::Json => output::line(&parsec_show::json(&recorded::explanation_document(&operation)))?,
@@ -75,6 +80,7 @@ pub async fn peers(config: PeersConfig) -> anyhow::Result<ExitCode> {
     let now = Utc::now();
     let asked = selected(&config.selection, &Side::default(), now)?;
     let selection = settled(&asked, now);
+    let ground = Ground::of(&kept.nodes().await?, &selection)?;
     let mut sampling = Sampling::default();
     kept.operations(&selection, |sampled| sampling.count(sampled)).await?;
     let mut unread = 0;
@@ -97,7 +103,7 @@ pub async fn peers(config: PeersConfig) -> anyhow::Result<ExitCode> {
     let table = PeerTable { costs, addresses: config.addresses };
     let left_out = not_asked(sampling.not_asked(), unread);
     let mut remark = format!("{}\n{} operations {}", table.remark(), sampling.operations(), told(&asked));
-    remark += &format!("{left_out}\n{}", weighed(&sampling.stands_for()));
+    remark += &format!("{left_out}\n{}{}", weighed(&sampling.stands_for()), ground.line());
     written(
         config.format,
         &remark,

@@ -10,6 +10,7 @@ use parsec_show::selected::moment;
 use parsec_store::{Archive, Dataset, Selection, StoreConfig};
 use serde_json::{Map, Value, json};
 
+use crate::ground::Ground;
 use crate::measured::{selected, settled, told};
 use parsec_output as output;
 
@@ -25,6 +26,8 @@ pub async fn run(config: ExportConfig, version: &str) -> anyhow::Result<ExitCode
     // What is written meanwhile is for the next export.
     let selection = settled(&selection, now);
     let archive = parsec_store::open_archive(&target).await.with_context(|| format!("database {target}"))?;
+    let nodes = archive.nodes().await.with_context(|| format!("database {target}"))?;
+    let ground = Ground::of(&nodes, &selection)?;
     let table = Table { name: dataset.as_str(), columns: dataset.columns(), time: dataset.time() };
     let mut export = Export::begin(&directory, table, format(config.format), addresses, overwrite)?;
     read(&*archive, dataset, &selection, &mut export).await.with_context(|| format!("database {target}"))?;
@@ -37,6 +40,7 @@ pub async fn run(config: ExportConfig, version: &str) -> anyhow::Result<ExitCode
     let size = parsec_show::words::bytes(manifest.bytes);
     let file = directory.join(&manifest.file);
     output::line(&format!("{}: {} rows, {size}{}", file.display(), manifest.rows, times.unwrap_or_default()))?;
+    ground.note();
     Ok(ExitCode::SUCCESS)
 }
 

@@ -27,6 +27,7 @@ pub async fn run(config: IncidentsConfig) -> anyhow::Result<ExitCode> {
         selection.since = Some(selection.until.unwrap_or(now) - A_DAY);
     }
     let target = config.database.target()?;
+    let ground = results::Reader::of_database(target.clone()).await?.ground(&selection)?;
     let history = history(&target, &selection).await?;
     let told = results::told(&selection);
     let (attempts, rounds, servers) = (history.attempts.len(), history.rounds.len(), history.servers.len());
@@ -36,8 +37,9 @@ pub async fn run(config: IncidentsConfig) -> anyhow::Result<ExitCode> {
     }
     let found = judged(history, &selection, now).await?;
     let remark = format!(
-        "{attempts} attempts, {rounds} rounds and {servers} servers {told}{unread}.\n{}",
-        shown::judged(&found)
+        "{attempts} attempts, {rounds} rounds and {servers} servers {told}{unread}.\n{}{}",
+        shown::judged(&found),
+        ground.line()
     );
     written(
         config.format,

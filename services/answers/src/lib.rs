@@ -6,11 +6,12 @@
 //! - [`explain`]: what the time of operations went to, and which peers; [`trace`]: what one of them did
 //! - [`check`]: limits that measurements have to keep, for CI; [`kept`]: runs in files
 //! - [`export`]: measurements in files for other programs; [`prune`]: old ones deleted, the one command here that writes
-//! - `measured`, `reading`, `pages`: where all of them read; `written`: where all of them write
+//! - `measured`, `reading`, `pages`: where all of them read; `ground`: whether that was measured or simulated; `written`: where all of them write
 
 pub mod check;
 pub mod explain;
 pub mod export;
+mod ground;
 pub mod incidents;
 pub mod kept;
 mod measured;

@@ -13,6 +13,7 @@ use parsec_settings::{DatabaseConfig, SelectionConfig, Side};
 use parsec_show::selected::moment;
 use parsec_store::{Archive, Selection, StoreConfig, Traces};
 
+use crate::ground::Ground;
 use crate::kept;
 use crate::pages::Pages;
 use crate::reading::Kept;
@@ -65,6 +66,14 @@ impl Reader {
         }
     }
 
+    /// Whether what is selected was measured or simulated.
+    ///
+    /// # Errors
+    /// If it is some of both.
+    pub(crate) fn ground(&self, selection: &Selection) -> anyhow::Result<Ground> {
+        Ground::of(&self.nodes, selection)
+    }
+
     /// What became of the rounds; a file has none that says so.
     pub(crate) async fn rounds(&self, selection: &Selection) -> anyhow::Result<ArchivedRounds> {
         match &self.source {
@@ -112,12 +121,10 @@ impl Reader {
     }
 
     fn selects(&self, selection: &Selection, operation: &ArchivedOperation) -> bool {
-        let Selection { since, until, fleets, regions, kind } = selection;
-        let Some(node) = self.nodes.get(&operation.node) else { return false };
-        since.is_none_or(|since| since <= operation.started)
+        let Selection { since, until, kind, .. } = selection;
+        self.nodes.get(&operation.node).is_some_and(|node| selection.is_of(node))
+            && since.is_none_or(|since| since <= operation.started)
             && until.is_none_or(|until| operation.started < until)
-            && (fleets.is_empty() || fleets.iter().any(|fleet| fleet.as_str() == node.fleet))
-            && (regions.is_empty() || regions.contains(&node.region))
             && kind.is_none_or(|kind| kind == operation.kind)
     }
 }

@@ -18,6 +18,7 @@ use crate::written::{Written, written};
 pub async fn run(config: PlanConfig) -> anyhow::Result<ExitCode> {
     let reader = Reader::open(&config.database).await?;
     let selection = selected(&config.selection, &Side::default(), Utc::now())?;
+    let ground = reader.ground(&selection)?;
     let grouping = Grouping::new(config.by.clone(), reader.nodes.clone());
     let (groups, looked) = reader.read(&selection, grouping).await?;
     if groups.is_empty() {
@@ -27,7 +28,7 @@ pub async fn run(config: PlanConfig) -> anyhow::Result<ExitCode> {
     let by = config.by.iter().map(|dimension| dimension.as_str()).collect();
     let effect = config.to_see.get();
     let plans = tokio::task::spawn_blocking(move || Plans::new(by, groups, effect, kinds)).await?;
-    let remark = format!("{}\n{}", plans.remark(), used(&selection, looked));
+    let remark = format!("{}\n{}{}", plans.remark(), used(&selection, looked), ground.line());
     written(
         config.format,
         &remark,

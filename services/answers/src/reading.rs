@@ -9,6 +9,7 @@ use parsec_results::Spending;
 use parsec_settings::DatabaseConfig;
 use parsec_store::{MAX_MEANT, Selection, StoreConfig, Traces};
 
+use crate::ground::Ground;
 use crate::pages::Pages;
 
 /// A database with traces.
@@ -34,6 +35,16 @@ impl Kept {
     /// Every server that ever announced itself.
     pub(crate) async fn nodes(&self) -> anyhow::Result<BTreeMap<NodeId, ArchivedNode>> {
         self.traces.nodes().await.with_context(|| format!("database {}", self.target))
+    }
+
+    /// Whether these operations were measured or simulated.
+    ///
+    /// # Errors
+    /// If some were simulated and others not.
+    pub(crate) async fn ground(&self, operations: &[StoredOperation]) -> anyhow::Result<Ground> {
+        let mut nodes = self.nodes().await?;
+        nodes.retain(|id, _| operations.iter().any(|operation| operation.attempt.node == *id));
+        Ground::of(&nodes, &Selection::default())
     }
 
     /// Hands over each of the selected operations.

@@ -77,6 +77,7 @@ async fn measurements(
     let spending = kept.spent(&selection, spending, each).await?;
     let [(by_fleet, looked), (by_region, _), (by_day, _)] = groupings.map(Grouping::finish);
     let used = used(&selection, looked);
+    let ground = reader.ground(&selection)?;
     if by_fleet.is_empty() {
         bail!("no measurement is recorded: {used}");
     }
@@ -101,7 +102,7 @@ async fn measurements(
         until,
         made,
         version: version.to_owned(),
-        used: vec![format!("{}: {used}.", config.database.target()?)],
+        used: [format!("{}: {used}.", config.database.target()?)].into_iter().chain(ground.remark()).collect(),
         servers: servers(&measured, &reader.nodes),
         with: with(&kept.target, &uses, since, compared_since).await?,
         spent_without: not_asked(spending.not_asked(), spending.unread()),

@@ -16,7 +16,6 @@ use parsec_show::failures;
 use parsec_show::groups::Groups;
 use parsec_store::{Archive, Selection};
 
-use crate::Unanswerable;
 pub(crate) use crate::measured::{Reader, selected, told, used};
 use crate::measured::{Source, settled};
 use crate::pages::Pages;
@@ -32,6 +31,7 @@ pub async fn run(config: ResultsConfig) -> anyhow::Result<ExitCode> {
     let now = Utc::now();
     let asked = selected(&config.selection, &Side::default(), now)?;
     let selection = settled(&asked, now);
+    let ground = reader.ground(&selection)?;
     let grouping = Grouping::new(config.by.clone(), reader.nodes.clone());
     let (groups, looked) = reader.read(&selection, grouping).await?;
     let rounds = reader.rounds(&selection).await?;
@@ -46,7 +46,7 @@ pub async fn run(config: ResultsConfig) -> anyhow::Result<ExitCode> {
     if groups.groups.is_empty() {
         bail!("no measurement is recorded {}", told(&asked));
     }
-    let remark = format!("{}\n{}", used(&asked, looked), parsec_show::groups::rounds(&rounds));
+    let remark = format!("{}\n{}{}", used(&asked, looked), parsec_show::groups::rounds(&rounds), ground.line());
     let shown = |whole: fn(&Groups) -> String, failures: fn(&Groups) -> String| {
         if config.failures { failures(&groups) } else { whole(&groups) }
     };
@@ -88,7 +88,12 @@ pub async fn compare(config: CompareConfig) -> anyhow::Result<ExitCode> {
     let [a, b] = &config.halves;
     let readers = [open(&config, a).await?, open(&config, b).await?];
     same_schema(&readers).await?;
-    same_ground(&readers)?;
+    let grounds = [(a, &readers[0]), (b, &readers[1])].map(|(half, reader)| {
+        selected(&config.selection, &half.side, now).and_then(|selection| reader.ground(&selection))
+    });
+    let [ground_a, ground_b] = grounds;
+    let (ground, other) = (ground_a?, ground_b?);
+    ground.same(&other)?;
     let names = [name(a), name(b)];
     let (in_a, a_used) = half(&config, &readers[0], a, now).await?;
     let (in_b, b_used) = half(&config, &readers[1], b, now).await?;
@@ -100,8 +105,9 @@ pub async fn compare(config: CompareConfig) -> anyhow::Result<ExitCode> {
     let pairs = paired(names, in_a, in_b, how)?;
     let percent = |share: Share| parsec_show::words::set_percent(share.get());
     let remark = format!(
-        "a: {a_used}\nb: {b_used}{}\nIntervals: 95 %, by round. Equal: times within {}, success rates within {}.",
+        "a: {a_used}\nb: {b_used}{}{}\nIntervals: 95 %, by round. Equal: times within {}, success rates within {}.",
         conditions(&readers).map(|remark| format!("\n{remark}")).unwrap_or_default(),
+        ground.line(),
         percent(config.margin),
         parsec_show::words::percentage_points(config.success_margin.get())
     );
@@ -134,23 +140,6 @@ async fn same_schema([a, b]: &[Reader; 2]) -> anyhow::Result<()> {
         ),
         _ => Ok(()),
     }
-}
-
-/// What a model says is not compared with what was measured.
-pub(crate) fn same_ground(readers: &[Reader; 2]) -> anyhow::Result<()> {
-    let model = readers.iter().position(|reader| reader.run().is_some_and(Run::is_simulated));
-    let Some((simulated, other)) = model.and_then(|at| Some((readers[at].run()?, &readers[1 - at]))) else {
-        return Ok(());
-    };
-    if other.run().is_some_and(Run::is_simulated) {
-        return Ok(());
-    }
-    let why = format!(
-        "one side was simulated ({}), and the other one was measured on real peers: what a model says and what was measured are not \
-         compared; expected both simulated, or both measured",
-        simulated.network()
-    );
-    Err(Unanswerable(why).into())
 }
 
 /// What stands over a side's column.

@@ -29,7 +29,9 @@ pub async fn run(config: TraceConfig, look: Look) -> anyhow::Result<ExitCode> {
         Asked::One(id) => vec![kept.find(id).await?],
         Asked::List => list(&kept, &config).await?,
     };
+    let ground = kept.ground(&operations).await?;
     if let Some(export) = config.export {
+        ground.note();
         return exported(&kept, &config, export, operations).await;
     }
     let shown = match (&config.asked, &operations[..], config.format) {
@@ -41,6 +43,7 @@ pub async fn run(config: TraceConfig, look: Look) -> anyhow::Result<ExitCode> {
         (_, all, OutputFormat::Json) => parsec_show::json(&recorded::list_document(all)),
     };
     output::line(&shown)?;
+    ground.note();
     Ok(ExitCode::SUCCESS)
 }
 

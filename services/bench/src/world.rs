@@ -53,18 +53,26 @@ fn study(config: &BenchConfig, asked: &Simulated, seed: u64) -> anyhow::Result<S
 
 /// The world that was asked for.
 pub(crate) fn world(config: &BenchConfig, asked: &Simulated) -> anyhow::Result<World> {
-    let world = match &asked.world {
-        WorldSource::Shipped(name) => {
-            World::shipped(name).with_context(|| format!("no world `{name}` comes with parsec"))?
-        }
-        WorldSource::File(path) => {
-            let text = read::file("--world", path, MAX_WORLD_BYTES)?;
-            World::read(&path.display().to_string(), &text).map_err(|error| Refused::Unusable(error.to_string()))?
-        }
-    };
+    let world = named(&asked.world)?;
     let Some(alpha) = config.alpha else { return Ok(world) };
     let wider = world.with("alpha", f64::from(alpha));
     Ok(wider.map_err(|error| Refused::Unusable(format!("--alpha: {error}")))?)
+}
+
+/// The world that comes with parsec under this name, or stands in this file.
+///
+/// # Errors
+/// [`Refused`] if the file says what no world can be, else why it cannot be read.
+pub fn named(source: &WorldSource) -> anyhow::Result<World> {
+    match source {
+        WorldSource::Shipped(name) => {
+            World::shipped(name).with_context(|| format!("no world `{name}` comes with parsec"))
+        }
+        WorldSource::File(path) => {
+            let text = read::file("--world", path, MAX_WORLD_BYTES)?;
+            Ok(World::read(&path.display().to_string(), &text).map_err(|error| Refused::Unusable(error.to_string()))?)
+        }
+    }
 }
 
 /// The settings that are kept with a run.

@@ -20,6 +20,8 @@ pub struct ArchivedNode {
     pub strategy: Option<String>,
     /// The software that it is, if it says so: package and version, as other peers are told, such as `parsec/0.1.0`.
     pub agent: Option<String>,
+    /// The network that it measures, if it says so: the protocols by which its peers know each other, or `simulated:` and the name of a model.
+    pub network: Option<String>,
 }
 
 /// An operation, as far as statistics are concerned.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{AttemptId, Fleet, FollowUp, NodeId};
+use crate::{AttemptId, Fleet, FollowUp, NodeId, clock};
 
 /// How old a record is when it is looked for: right after the last put, and after 1, 12 and 24 hours, which spans the 22 h
 /// after which providers of the field publish again.
@@ -20,7 +20,7 @@ pub struct CheckId(pub Uuid);
 impl CheckId {
     /// A new identity, ordered by time (UUIDv7).
     pub fn fresh() -> Self {
-        Self(Uuid::now_v7())
+        Self(clock::fresh_id())
     }
 }
 

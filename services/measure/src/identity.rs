@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::clock;
+
 /// The identity of an attempt, made before it starts, so that a replayed row is recognised as the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AttemptId(pub Uuid);
@@ -14,14 +16,14 @@ pub struct RoundId(pub Uuid);
 impl AttemptId {
     /// A new identity, ordered by time (UUIDv7), so that the newest rows stand together in an index.
     pub fn fresh() -> Self {
-        Self(Uuid::now_v7())
+        Self(clock::fresh_id())
     }
 }
 
 impl RoundId {
     /// A new identity, ordered by time (UUIDv7).
     pub fn fresh() -> Self {
-        Self(Uuid::now_v7())
+        Self(clock::fresh_id())
     }
 }
 

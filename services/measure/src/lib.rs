@@ -2,12 +2,13 @@
 //!
 //! Everything here is pure: no clock, no socket, no task, no file. Time comes in as an argument and
 //! randomness as a generator, so that each rule is tested with small values and holds in virtual
-//! time as it does in the field.
+//! time as it does in the field. The exception is [`clock`]: what time it is for all that is recorded.
 
 mod anonymous;
 mod archived;
 mod attempt;
 mod check;
+pub mod clock;
 mod comparison;
 mod content;
 mod duration;

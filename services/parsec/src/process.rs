@@ -17,6 +17,7 @@ use parsec_actors::telemetry::Telemetry;
 use parsec_actors::telemetry::metrics::{Metrics, Role};
 use parsec_dht::port_candidates;
 use parsec_host::files;
+use tokio::runtime::Builder;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -32,8 +33,17 @@ pub(crate) const SCRAPE_DEADLINE: Duration = Duration::from_secs(5);
 /// Runs `app` on an actix system over a multi-thread runtime: actors on this thread, the DHT and the
 /// database on the workers.
 pub(crate) fn run<T>(app: impl Future<Output = T>) -> anyhow::Result<T> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    on(Builder::new_multi_thread().enable_all(), app)
+}
+
+/// Runs `app` on an actix system of this thread alone, on a clock that jumps to the next moment at which something is due as soon as all
+/// wait.
+pub(crate) fn run_on_jumping_clock<T>(app: impl Future<Output = T>) -> anyhow::Result<T> {
+    on(Builder::new_current_thread().enable_all().start_paused(true), app)
+}
+
+fn on<T>(runtime: &mut Builder, app: impl Future<Output = T>) -> anyhow::Result<T> {
+    let runtime = runtime.build().context("cannot start the runtime")?;
     // The closure is called once, and cannot fail any more.
     let mut runtime = Some(runtime);
     let system = System::with_tokio_rt(|| runtime.take().expect("a system has one runtime"));

@@ -212,6 +212,7 @@ mod tests {
             peer_id: format!("12D3KooW{fleet}{region}"),
             strategy: (fleet == "optprov").then(|| fleet.to_owned()),
             agent: (region == "eu").then(|| "parsec/0.1.0".to_owned()),
+            network: None,
         };
         [(NodeId(1), node("default", "eu")), (NodeId(2), node("default", "us")), (NodeId(3), node("optprov", "eu"))]
             .into()

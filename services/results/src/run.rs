@@ -30,7 +30,7 @@ const HASH_DIGITS: usize = 16;
 /// Which strategies, how many operations and networks, and the seed do not matter.
 const DECISIVE: [(&str, &[&str]); 2] = [
     ("bench", &[NETWORK, "world", "peers", "rtt", "undialable", "silent", "transport", "alpha", "warm", "unit"]),
-    ("demo", &["peers", "servers", "latency", "undialable", "silent"]),
+    ("demo", &[NETWORK, "world", "peers", "servers", "latency", "undialable", "silent"]),
 ];
 
 /// The setting that says on what a run was made.
@@ -174,7 +174,7 @@ impl Run {
 
     /// Whether it comes from a model: then nothing was measured.
     pub fn is_simulated(&self) -> bool {
-        self.network().starts_with(SIMULATED)
+        is_simulated(self.network())
     }
 
     /// What repeats in it.
@@ -220,8 +220,8 @@ impl Run {
         }
         let node = |((fleet, region), id): ((&str, &str), NodeId)| {
             let (strategy, agent) = (strategy_of(fleet), format!("parsec/{}", self.version));
-            let (fleet, region) = (fleet.to_owned(), region.to_owned());
-            (id, ArchivedNode { fleet, region, peer_id: String::new(), strategy, agent: Some(agent) })
+            let (fleet, region, network) = (fleet.to_owned(), region.to_owned(), Some(self.network().to_owned()));
+            (id, ArchivedNode { fleet, region, peer_id: String::new(), strategy, agent: Some(agent), network })
         };
         Ok((nodes.into_iter().map(node).collect(), operations))
     }
@@ -296,6 +296,11 @@ pub fn digest(text: &str) -> String {
 /// What a run on `simulated:` this world says of its network.
 pub fn simulated(world: &str) -> String {
     format!("{SIMULATED}{world}")
+}
+
+/// Whether a network of this name is a model.
+pub fn is_simulated(network: &str) -> bool {
+    network.starts_with(SIMULATED)
 }
 
 /// The operations of a bench, in the order in which they are kept.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use parsec_layers::{Choice, ConfigError, Origin, Sources};
+use parsec_layers::{Choice, ConfigError, Sources};
 use parsec_measure::{Latency, Share, StrategyKind};
 use parsec_results::bulk::BulkStrategy;
 
@@ -13,6 +13,7 @@ use crate::declare::settings;
 use crate::demo::{dead_share, dead_share_beside};
 use crate::serving::MAX_ALPHA;
 use crate::values::{self, Reading, Value, choice, names, no_choice, path, within};
+use crate::world::{TOML, WorldSource, is_set, refused, without_real_peers};
 
 /// The most peers of a comparison: each costs memory of this one process, about a megabyte.
 const MAX_BENCH_PEERS: u32 = 10_000;
@@ -44,45 +45,6 @@ choice! {
     }
 }
 
-/// A world to simulate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WorldSource {
-    /// One that comes with parsec, by its name.
-    Shipped(String),
-    /// One of one's own.
-    File(PathBuf),
-}
-
-/// How the name of a file of a world ends.
-const WORLD_FILE: &str = ".toml";
-
-impl Value for WorldSource {
-    const CHOICES: &'static [Choice] = &[
-        ("amino-2022", "The public IPFS DHT in July 2022, as ProbeLab measured it"),
-        ("amino-2023-silent", "The same in early 2023, when 60 % of the servers never answered"),
-        ("amino-2026", "The same in 2026, with 3,500 servers"),
-        ("private-50", "A private network of 50 peers, all well"),
-        ("FILE.toml", "A world of one's own"),
-    ];
-
-    fn read(text: &str) -> Reading<Self> {
-        if text.ends_with(WORLD_FILE) {
-            return path(text).map(Self::File);
-        }
-        let is_shipped = Self::CHOICES.iter().any(|(name, _)| *name == text);
-        if is_shipped { Ok(Self::Shipped(text.to_owned())) } else { Err(no_choice("world", text, Self::CHOICES)) }
-    }
-}
-
-impl fmt::Display for WorldSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Shipped(name) => f.write_str(name),
-            Self::File(path) => path.display().fmt(f),
-        }
-    }
-}
-
 /// What happens in a world.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScenarioSource {
@@ -103,7 +65,7 @@ impl Value for ScenarioSource {
     ];
 
     fn read(text: &str) -> Reading<Self> {
-        if text.ends_with(WORLD_FILE) {
+        if text.ends_with(TOML) {
             return path(text).map(Self::File);
         }
         let is_shipped = Self::CHOICES.iter().any(|(name, _)| *name == text);
@@ -233,17 +195,6 @@ const ONE_BY_ONE: [&str; 4] = ["bench.operations", "bench.save", "bench.scan", "
 const LOCAL: [&str; 6] =
     ["bench.peers", "bench.transport", "bench.rtt", "bench.undialable", "bench.silent", "bench.warm"];
 
-/// Whether somebody wants it to be as it is. A file may name every setting, also those that nobody changed.
-fn is_set(from: &Sources, name: &str) -> bool {
-    let is_default = from.shown(from.key(name)).as_deref() == from.key(name).default;
-    matches!(from.origin(name), Origin::Flag(_)) || !is_default
-}
-
-fn refused(from: &Sources, name: &str, reason: impl Into<String>) -> ConfigError {
-    let value = from.shown(from.key(name)).unwrap_or_default();
-    ConfigError::Value(from.origin(name).clone(), value, reason.into())
-}
-
 /// The world, if all settings that need another one have it.
 fn together<'a>(from: &Sources, world: Option<&'a WorldSource>) -> Result<Option<&'a WorldSource>, ConfigError> {
     let (scans, happens) = (is_set(from, "bench.scan"), is_set(from, "bench.scenario"));
@@ -283,12 +234,7 @@ fn simulated(
     strategies: &[BenchStrategy],
     keys: Option<u32>,
 ) -> Result<Simulated, ConfigError> {
-    if let Some(name) = LOCAL.into_iter().find(|name| is_set(from, name)) {
-        let reason = format!(
-            "it shapes the local network of real peers, and --world {world} says itself what it is like; expected only one of the two"
-        );
-        return Err(refused(from, name, reason));
-    }
+    without_real_peers(from, &LOCAL, world)?;
     if strategies.contains(&LIBP2P) && is_set(from, "bench.strategies") {
         let reason = "strategy libp2p is not ours and needs real peers: a world cannot play it; expected strategies without libp2p";
         return Err(refused(from, "bench.strategies", reason));

@@ -4,12 +4,13 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use parsec_layers::Choice;
+use parsec_layers::{Choice, ConfigError, Sources};
 use parsec_measure::{Fleet, Latency, Share, StrategyKind};
 
 use crate::common::CommonConfig;
 use crate::declare::settings;
 use crate::values::{OutputFormat, Reading, Value, no_choice, parsed, within};
+use crate::world::{WorldSource, is_set, refused, without_real_peers};
 
 /// The most peers of a demo: each costs sockets and memory of this one process.
 const MAX_DEMO_PEERS: u32 = 10_000;
@@ -24,13 +25,17 @@ settings! {
     /// `parsec demo`.
     DemoConfig(from) = "Demo";
     + common: CommonConfig, "What every command has";
+    world: Option<WorldSource> = ("demo.world", "world", "NAME|FILE"),
+        "World to simulate, in place of the local DHT of real peers: days of rounds on a clock of their own, as fast as the machine can";
+    days: Option<u32> = ("demo.days", "days", "N") by within(1..=MAX_DAYS),
+        "With --world, how many days of rounds to play, up to now; without it and without --rounds 7";
     peers: u32 = ("demo.peers", "peers", "N").default("100") by within(1..=MAX_DEMO_PEERS), "Peers of the local DHT";
     servers: u32 = ("demo.servers", "servers", "N").default("5") by within(LEAST_DEMO_SERVERS..=MAX_DEMO_SERVERS),
-        "Servers of each fleet, at least 2";
+        "Servers of each fleet, at least 2; in a world 7 unless told otherwise";
     rounds: Option<u32> = ("demo.rounds", "rounds", "N") by within(1..=u32::MAX),
-        "How many rounds of each fleet to play; without it, until Ctrl-C";
+        "How many rounds of each fleet to play; without it, until Ctrl-C, and in a world as many as --days have";
     interval: Duration = ("demo.interval", "interval", "DURATION").default("5s"),
-        "Time from the start of one round to the start of the next";
+        "Time from the start of one round to the start of the next; in a world 10m unless told otherwise";
     open: bool = ("demo.open", "open", "BOOL"), "Open the page that shows what is measured in a browser";
     data_dir: Option<PathBuf> = ("demo.data_dir", "data-dir", "DIR"),
         "Where the measurements are kept; without it, in a new temporary directory";
@@ -44,6 +49,78 @@ settings! {
     undialable: Share = ("demo.undialable", "undialable", "SHARE").default("0.15") by dead_share, "Share of peers that cannot be dialled";
     silent: Share = ("demo.silent", "silent", "SHARE").default("0.02") by dead_share_beside(undialable, "undialable"),
         "Share of peers that accept connections and never answer";
+    => simulated: Option<SimulatedRounds> = in_world(from, &world, &fleets, (days, rounds), (servers, interval))?,
+        "What is played in a world, if it is one";
+}
+
+/// Rounds in a simulated world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SimulatedRounds {
+    /// The world.
+    pub world: WorldSource,
+    /// Servers of each fleet.
+    pub servers: u32,
+    /// From the start of one round to the start of the next.
+    pub interval: Duration,
+    /// Rounds of each fleet.
+    pub rounds: u32,
+}
+
+/// The most days that are played: a year takes an hour or so.
+const MAX_DAYS: u32 = 366;
+
+/// The most rounds of a fleet, for the same reason.
+const MAX_SIMULATED_ROUNDS: u128 = 100_000;
+
+/// How many days are played, by how many servers of each fleet and how often, unless told otherwise: what ProbeLab's deployment measured in
+/// a week, which had seven regions.
+const DAYS: u32 = 7;
+const SERVERS_IN_WORLD: u32 = 7;
+const INTERVAL_IN_WORLD: Duration = Duration::from_secs(10 * 60);
+
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// What of the settings means nothing where no real peer is.
+const LOCAL: [&str; 5] = ["demo.peers", "demo.latency", "demo.undialable", "demo.silent", "demo.open"];
+
+/// What is played in the world, if there is one: nothing that was set is left out in silence.
+fn in_world(
+    from: &Sources,
+    world: &Option<WorldSource>,
+    fleets: &[DemoFleet],
+    (days, rounds): (Option<u32>, Option<u32>),
+    (servers, interval): (u32, Duration),
+) -> Result<Option<SimulatedRounds>, ConfigError> {
+    let Some(world) = world else {
+        return match days {
+            Some(_) => Err(ConfigError::Alone(from.origin("demo.days").clone(), from.key("demo.world"))),
+            None => Ok(None),
+        };
+    };
+    without_real_peers(from, &LOCAL, world)?;
+    if fleets.iter().any(|fleet| fleet.strategy == StrategyKind::Libp2p) {
+        let reason =
+            "strategy libp2p is not ours and needs real peers: a world cannot play it; expected fleets without libp2p";
+        return Err(refused(from, "demo.fleets", reason));
+    }
+    if days.is_some() && rounds.is_some() {
+        return Err(refused(
+            from,
+            "demo.days",
+            "--rounds says how many rounds there are; expected only one of the two",
+        ));
+    }
+    let servers = if is_set(from, "demo.servers") { servers } else { SERVERS_IN_WORLD };
+    let interval = if is_set(from, "demo.interval") { interval } else { INTERVAL_IN_WORLD };
+    let whole = DAY * days.unwrap_or(DAYS);
+    let rounds = rounds.map_or_else(|| (whole.as_nanos() / interval.as_nanos().max(1)).max(1), u128::from);
+    if rounds > MAX_SIMULATED_ROUNDS {
+        let name = if is_set(from, "demo.rounds") { "demo.rounds" } else { "demo.interval" };
+        let reason = format!("that is {rounds} rounds of each fleet; expected at most {MAX_SIMULATED_ROUNDS}");
+        return Err(refused(from, name, reason));
+    }
+    let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
+    Ok(Some(SimulatedRounds { world: world.clone(), servers, interval, rounds }))
 }
 
 /// A fleet of the demo.

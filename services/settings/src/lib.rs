@@ -42,18 +42,18 @@ mod tests;
 mod tools;
 mod traces;
 mod values;
+mod world;
 
 pub use access::{CallingConfig, ServingConfig, TlsFiles};
 pub use bench::{
     AskedBulk, BENCH_ALPHA, BenchConfig, BenchFormat, BenchStrategy, BenchTransport, ScenarioSource, Simulated,
-    WorldSource,
 };
 pub use check::{CheckConfig, Limits};
 pub use cli::{completion_script, parse};
 pub use common::{
     CommonConfig, DatabaseConfig, LogConfig, SpoolConfig, SpoolLimitsConfig, TelemetryConfig, WrongDatabaseUrl,
 };
-pub use demo::{DemoConfig, DemoFleet};
+pub use demo::{DemoConfig, DemoFleet, SimulatedRounds};
 pub use doctor::DoctorConfig;
 pub use keeping::{ExportConfig, ExportFormat, PruneConfig};
 pub use page::{PageAccessConfig, PageConfig};
@@ -74,3 +74,4 @@ pub use tools::{
 };
 pub use traces::{Asked, ExplainConfig, PeersConfig, TraceConfig, TraceExport};
 pub use values::{LogLevel, OutputFormat};
+pub use world::WorldSource;

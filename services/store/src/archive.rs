@@ -58,8 +58,8 @@ pub trait Archive: Send + Sync + 'static {
     async fn schema_version(&self) -> Result<Option<String>, StoreError>;
 }
 
-/// A row of `nodes_ecs`: identity, fleet, region and peer id, and what it says of its strategy, its package and that one's version.
-pub(crate) type NodeRow = (i32, String, String, String, Option<String>, Option<String>, Option<String>);
+/// A row of `nodes_ecs`: identity, fleet, region and peer id, and what it says of its strategy, its package, that one's version, and its network.
+pub(crate) type NodeRow = (i32, String, String, String, Option<String>, Option<String>, Option<String>, Option<String>);
 
 /// A row of `operations`.
 pub(crate) type OperationRow = (Key, Key, i32, String, i32, String, DateTime<Utc>, f64, bool);
@@ -120,6 +120,7 @@ macro_rules! implement_archive_queries {
                             said("strategy"),
                             said("package"),
                             said("version"),
+                            said("network"),
                         ))
                         .load(self)
                         .await
@@ -159,10 +160,12 @@ implement_archive_queries!(for Session, on postgres, in POSTGRES);
 implement_archive_queries!(for AsyncSqliteConnection, on sqlite, in SQLITE);
 
 /// In the terms of the domain. An empty text counts as missing.
-pub(crate) fn node((id, fleet, region, peer_id, strategy, package, version): NodeRow) -> (NodeId, ArchivedNode) {
+pub(crate) fn node(
+    (id, fleet, region, peer_id, strategy, package, version, network): NodeRow,
+) -> (NodeId, ArchivedNode) {
     let said = |text: Option<String>| text.filter(|text| !text.is_empty());
     let agent = said(package).zip(said(version)).map(|(package, version)| format!("{package}/{version}"));
-    (NodeId(id), ArchivedNode { fleet, region, peer_id, strategy: said(strategy), agent })
+    (NodeId(id), ArchivedNode { fleet, region, peer_id, strategy: said(strategy), agent, network: said(network) })
 }
 
 /// In the terms of the domain.

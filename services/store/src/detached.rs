@@ -22,7 +22,7 @@ use diesel::QueryResult;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
-use parsec_measure::{ACTIVE_WITHIN, Fleet, FleetGroup, NodeId, PlannedCheck, SchedulerId};
+use parsec_measure::{ACTIVE_WITHIN, Fleet, FleetGroup, NodeId, PlannedCheck, SchedulerId, clock};
 use tokio::runtime::Handle;
 use tokio::task::JoinError;
 use tokio::time::timeout;
@@ -215,7 +215,7 @@ impl<B: Backend> Store for Detached<B> {
     }
 
     async fn heartbeat(&self, node: NodeId) -> Result<TimeDelta, StoreError> {
-        let before = Utc::now();
+        let before = clock::now();
         let noted = self.write(move |conn| {
             async move {
                 let at = conn.now().await?;
@@ -223,7 +223,7 @@ impl<B: Backend> Store for Detached<B> {
             }
             .boxed()
         });
-        noted.await?.map(|at| skew(before, at, Utc::now())).ok_or(StoreError::NoSuchNode(node))
+        noted.await?.map(|at| skew(before, at, clock::now())).ok_or(StoreError::NoSuchNode(node))
     }
 
     async fn mark_offline(&self, node: NodeId) -> Result<(), StoreError> {
@@ -250,7 +250,7 @@ impl<B: Backend> Store for Detached<B> {
 
     async fn roster(&self, fleets: &[Fleet]) -> Result<Roster, StoreError> {
         let names: Vec<_> = fleets.iter().map(|fleet| fleet.as_str().to_owned()).collect();
-        let before = Utc::now();
+        let before = clock::now();
         let listed = self.read(move |conn| {
             let names = names.clone();
             async move {
@@ -260,7 +260,7 @@ impl<B: Backend> Store for Detached<B> {
             .boxed()
         });
         let (rows, now) = listed.await?;
-        Ok(Roster { skew: skew(before, now, Utc::now()), ..Roster::read(rows, now) })
+        Ok(Roster { skew: skew(before, now, clock::now()), ..Roster::read(rows, now) })
     }
 
     async fn other_schedulers(
@@ -303,7 +303,7 @@ impl<B: Backend> Store for Detached<B> {
     }
 
     async fn record(&self, rows: &[Row]) -> Result<(), StoreError> {
-        let batch = Arc::new(Batch::new(rows, Utc::now()));
+        let batch = Arc::new(Batch::new(rows, clock::now()));
         if batch.is_empty() {
             return Ok(());
         }

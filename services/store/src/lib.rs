@@ -58,6 +58,7 @@ mod session;
 mod setups;
 mod spool;
 mod sqlite;
+mod still;
 mod store;
 mod traced;
 
@@ -85,6 +86,7 @@ pub use spool::{
     Adopted, Confirmed, Damage, LateSpool, Mark, Oldest, Recovered, ReplayError, Replayed, SlotReport, Spool,
     SpoolDepth, SpoolError, SpoolLimits, SpoolState, Spooling, inspect, replay,
 };
+pub use still::StillStore;
 pub use store::{ClaimChecks, MAX_RECENT_SCHEDULERS, NewNode, NodeFollowUp, Row, Store};
 pub use traced::{Listing, MAX_LISTED_OPERATIONS, MAX_MEANT, Order, TRACES_AT_ONCE, Traces, each_traced};
 

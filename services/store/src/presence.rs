@@ -6,7 +6,7 @@ use diesel::dsl::{exists, now as server_time, select};
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
-use parsec_measure::ACTIVE_WITHIN;
+use parsec_measure::{ACTIVE_WITHIN, clock};
 
 use crate::columns::{Address, micros};
 use crate::connection::AsyncSqliteConnection;
@@ -49,7 +49,7 @@ pub(crate) trait NodeQueries: Send {
         since: DateTime<Utc>,
         at: DateTime<Utc>,
     ) -> impl Future<Output = QueryResult<bool>> + Send;
-    /// The time: the database's, or where it has none, the host's.
+    /// The time: the database's, or where it has none, that of this process.
     fn now(&mut self) -> impl Future<Output = QueryResult<DateTime<Utc>>> + Send;
     /// Those heard of lately first, then the newest ones; one more than [`MAX_ROSTER`] if there are more.
     fn roster(
@@ -184,7 +184,7 @@ async fn server(conn: &mut Session) -> QueryResult<DateTime<Utc>> {
 }
 
 async fn host(_: &mut AsyncSqliteConnection) -> QueryResult<DateTime<Utc>> {
-    Ok(micros(Utc::now()))
+    Ok(micros(clock::now()))
 }
 
 implement_node_queries!(for Session, on postgres, transaction under_way, asking server for the time);

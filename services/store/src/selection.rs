@@ -1,7 +1,7 @@
 //! Which measurements are asked for, and how the queries take it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use parsec_measure::{AttemptId, Fleet, OperationKind};
+use parsec_measure::{ArchivedNode, AttemptId, Fleet, OperationKind};
 use uuid::Uuid;
 
 use crate::columns::{Key, micros};
@@ -59,6 +59,14 @@ impl Selection {
         let begins = cuts.iter().map(|cut| Key(Uuid::from_u128(cut.0.as_u128().saturating_sub(1))));
         let (begins, ends) = ([after].into_iter().chain(begins), cuts.iter().copied().chain([before]));
         begins.zip(ends).map(|(after, before)| Stretch { after, before }).collect()
+    }
+}
+
+impl Selection {
+    /// Whether what this server has measured is selected, as far as it is a matter of who has.
+    pub fn is_of(&self, node: &ArchivedNode) -> bool {
+        (self.fleets.is_empty() || self.fleets.iter().any(|fleet| fleet.as_str() == node.fleet))
+            && (self.regions.is_empty() || self.regions.contains(&node.region))
     }
 }
 

@@ -1,17 +1,15 @@
 //! DHT nodes without a network: an engine for the real actor, and an actor in its place.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use parsec_actors::serving::dht_node::{CheckRecord, DhtHandle, GetReadiness, OperationError, Provide, Retrieve};
-use parsec_actors::supervision::ask::AskError;
-use parsec_api::client::{Answered, CallError, Caller, ServerApi};
+use parsec_actors::serving::dht_node::{CheckRecord, GetReadiness, OperationError, Provide, Retrieve};
 use parsec_dht::{Dht, DhtError, Readiness};
-use parsec_measure::{AttemptId, Cid, Content, Endpoint, FollowUp, HolderCheck, Measured, OutcomeClass};
+use parsec_measure::{AttemptId, Cid, FollowUp, HolderCheck, Measured, OutcomeClass};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -260,47 +258,5 @@ impl Handler<BeReady> for MockDht {
 
     fn handle(&mut self, BeReady(ready): BeReady, _: &mut Self::Context) {
         self.ready = ready;
-    }
-}
-
-/// Servers without sockets: what a scheduler asks of an endpoint goes to an actor.
-#[derive(Debug)]
-pub(crate) struct MockServers(pub(crate) BTreeMap<String, DhtHandle>);
-
-impl MockServers {
-    fn behind(&self, server: &Endpoint) -> Result<&DhtHandle, CallError> {
-        let reason = || format!("nobody listens at {server}");
-        self.0.get(&server.to_string()).ok_or_else(|| CallError::Unreachable { reason: reason() })
-    }
-}
-
-/// Answers as the gateway would over HTTP.
-fn answered(cid: &str, answer: Result<Result<Measured, OperationError>, AskError>) -> Result<Answered, CallError> {
-    match answer {
-        Ok(Ok(measured)) => Ok(Answered { cid: cid.to_owned(), measured, peer: None }),
-        Ok(Err(error)) => Err(CallError::NotReady { reason: error.to_string() }),
-        Err(error) => Err(CallError::Status { code: 500, text: error.to_string() }),
-    }
-}
-
-#[async_trait]
-impl ServerApi for MockServers {
-    async fn readiness(&self, server: &Endpoint) -> Result<Option<String>, CallError> {
-        match self.behind(server)?.readiness.ask(GetReadiness).await {
-            Ok(Ok(Readiness::Ready { .. })) => Ok(None),
-            Ok(Ok(Readiness::NotReady(reason))) => Err(CallError::NotReady { reason }),
-            Ok(Err(error)) => Err(CallError::NotReady { reason: error.to_string() }),
-            Err(error) => Err(CallError::NotReady { reason: error.to_string() }),
-        }
-    }
-
-    async fn provide(&self, server: &Endpoint, caller: Caller<'_>, content: &Content) -> Result<Answered, CallError> {
-        let (cid, attempt) = (content.cid(), Some(caller.attempt));
-        answered(&cid.to_string(), self.behind(server)?.provide.ask(Provide { cid: cid.clone(), attempt }).await)
-    }
-
-    async fn retrieve(&self, server: &Endpoint, _: Caller<'_>, cid: &str) -> Result<Answered, CallError> {
-        let key = cid.parse().expect("schedulers ask for CIDs");
-        answered(cid, self.behind(server)?.retrieve.ask(Retrieve(key)).await)
     }
 }

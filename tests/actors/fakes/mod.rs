@@ -22,7 +22,7 @@ use parsec_measure::{Cid, Content, Endpoint, Measured, Measurement, Node, NodeId
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-pub(crate) use dht::{BeReady, FakeDht, MockDht, MockServers, Records};
+pub(crate) use dht::{BeReady, FakeDht, MockDht, Records};
 pub(crate) use glance::FakeGlance;
 pub(crate) use run::Run;
 pub(crate) use servers::{FakeServers, Finds, How, LIAR, Question, STRANGER};

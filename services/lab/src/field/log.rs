@@ -22,7 +22,6 @@ pub(super) struct Entry {
     pub(super) peer: Peer,
     pub(super) kind: RequestKind,
     pub(super) origin: Origin,
-    #[cfg_attr(not(test), expect(dead_code, reason = "the comparison with real peers reads it"))]
     pub(super) asked: Duration,
     pub(super) dialled: Option<Duration>,
     /// Another request was dialling the peer already.

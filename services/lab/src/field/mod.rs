@@ -2,7 +2,8 @@
 //!
 //! A [`World`] says as data what a network is like. Its `population` is drawn from a seed; routing `tables` are made when somebody is asked; a `vantage`
 //! is a node that measures. The `drive`r performs the steps of a strategy on a clock that jumps from event to event, and keeps the same `log` as
-//! the driver of a real node. A [`Trial`] compares strategies, a [`Study`] on several networks of a world.
+//! the driver of a real node. A [`Trial`] compares strategies, a [`Study`] on several networks of a world; a
+//! [`SimulatedNode`] publishes and finds there for the actors of a server, on a clock that jumps.
 //!
 //! Every number is drawn for a purpose (`draw`), never in a sequence that others draw from: one seed gives one output, on any number
 //! of threads.
@@ -21,6 +22,7 @@ mod quantiles;
 mod reproduced;
 mod scan;
 mod scenario;
+mod server;
 mod strict;
 mod study;
 mod tables;
@@ -30,6 +32,7 @@ mod testing;
 mod tests;
 mod threads;
 mod timeline;
+mod told;
 mod trial;
 mod vantage;
 mod world;
@@ -37,6 +40,7 @@ mod world;
 pub use bulk::{Bulk, NoRoomForKeys, TooManyKeys};
 pub use scan::{NoScan, Scan};
 pub use scenario::{MAX_SCENARIO_BYTES, SHIPPED_SCENARIOS, Scenario, ScenarioError};
+pub use server::{SimulatedNetwork, SimulatedNode};
 pub use study::{NoRoom, Study, TooMany};
 pub use threads::TrialError;
 pub use timeline::Timeline;

@@ -196,10 +196,15 @@ fn key(dice: Dice, number: u32) -> Key {
 }
 
 /// The bytes of a peer id: the multihash of a sha2-256 digest, as RSA keys have.
-fn id(dice: Dice, number: u32) -> [u8; 34] {
+pub(super) fn id(dice: Dice, number: u32) -> [u8; 34] {
+    multihash(dice.of(Purpose::Key as u64).of(u64::from(number)).bytes())
+}
+
+/// The multihash of a sha2-256 digest.
+pub(super) fn multihash(digest: [u8; 32]) -> [u8; 34] {
     let mut bytes = [0; 34];
     [bytes[0], bytes[1]] = [0x12, 32];
-    bytes[2..].copy_from_slice(&dice.of(Purpose::Key as u64).of(u64::from(number)).bytes());
+    bytes[2..].copy_from_slice(&digest);
     bytes
 }
 

@@ -20,7 +20,7 @@ use super::vantage::{Field, Scene, Vantage};
 use super::world::World;
 
 /// How long an operation may take: as long as a server allows by default.
-const OPERATION: Duration = Duration::from_secs(180);
+pub(super) const OPERATION: Duration = Duration::from_secs(180);
 
 /// How long puts and questions may take, by strategy (`parsec_dht::operation::report`).
 pub(super) const CLASSIC: Limits = Limits { ask: None, put: Some(Duration::from_secs(30)), operation: OPERATION };
@@ -183,25 +183,9 @@ impl Play<'_> {
         }
     }
 
-    fn config(&self) -> LookupConfig {
-        LookupConfig { alpha: self.field.world.alpha, ..LookupConfig::default() }
-    }
-
     fn provide(&self, vantage: &Vantage, target: Key) -> Driven<Provided<Peer>> {
         let nobody = HashMap::new();
-        let scene = self.scene(vantage, (0, self.began), &nobody, vantage.peer);
-        let (local, config) = (vantage.peer, self.config());
-        let seeds = || self.field.directory.closest(&vantage.owner, &target, BUCKET, self.began);
-        match (self.strategy, vantage.size(self.began)) {
-            (StrategyKind::Fullrt, _) => {
-                let closest = self.field.census(self.began).closest(&target, BUCKET);
-                drive(&scene, ProvideFull::new(closest), target, FULL)
-            }
-            (StrategyKind::Optprov, Some(size)) => {
-                drive(&scene, ProvideOptimistic::new(target, local, seeds(), config, size), target, OPTIMISTIC)
-            }
-            _ => drive(&scene, ProvideClassic::new(target, local, seeds(), config), target, CLASSIC),
-        }
+        publish(&self.scene(vantage, (0, self.began), &nobody, vantage.peer), self.strategy, target)
     }
 
     fn retrieve(
@@ -212,13 +196,7 @@ impl Play<'_> {
         provider: Peer,
         began: Duration,
     ) -> Driven<Found<Peer>> {
-        let scene = self.scene(vantage, (1, began), records, provider);
-        if self.strategy == StrategyKind::Fullrt {
-            return drive(&scene, FindFull::new(self.field.census(began).closest(&target, BUCKET)), target, FULL);
-        }
-        let seeds = self.field.directory.closest(&vantage.owner, &target, BUCKET, began);
-        let limits = Limits { put: None, ..CLASSIC };
-        drive(&scene, FindProviders::new(target, vantage.peer, seeds, self.config()), target, limits)
+        find(&self.scene(vantage, (1, began), records, provider), self.strategy, target)
     }
 
     fn scene<'a>(
@@ -230,6 +208,38 @@ impl Play<'_> {
     ) -> Scene<'a> {
         Scene { field: self.field, vantage, dice: self.field.dice_of(self.number, half), began, records, provider }
     }
+}
+
+fn config(world: &World) -> LookupConfig {
+    LookupConfig { alpha: world.alpha, ..LookupConfig::default() }
+}
+
+/// Publishes with a strategy; where an optimistic one has no estimate of the network's size, the classic way.
+pub(super) fn publish(scene: &Scene<'_>, strategy: StrategyKind, target: Key) -> Driven<Provided<Peer>> {
+    let Scene { field, vantage, began, .. } = scene;
+    let (local, config) = (vantage.peer, config(field.world));
+    let seeds = || field.directory.closest(&vantage.owner, &target, BUCKET, *began);
+    match (strategy, vantage.size(*began)) {
+        (StrategyKind::Fullrt, _) => {
+            let closest = field.census(*began).closest(&target, BUCKET);
+            drive(scene, ProvideFull::new(closest), target, FULL)
+        }
+        (StrategyKind::Optprov, Some(size)) => {
+            drive(scene, ProvideOptimistic::new(target, local, seeds(), config, size), target, OPTIMISTIC)
+        }
+        _ => drive(scene, ProvideClassic::new(target, local, seeds(), config), target, CLASSIC),
+    }
+}
+
+/// Looks up with a strategy.
+pub(super) fn find(scene: &Scene<'_>, strategy: StrategyKind, target: Key) -> Driven<Found<Peer>> {
+    let Scene { field, vantage, began, .. } = scene;
+    if strategy == StrategyKind::Fullrt {
+        return drive(scene, FindFull::new(field.census(*began).closest(&target, BUCKET)), target, FULL);
+    }
+    let seeds = field.directory.closest(&vantage.owner, &target, BUCKET, *began);
+    let limits = Limits { put: None, ..CLASSIC };
+    drive(scene, FindProviders::new(target, vantage.peer, seeds, config(field.world)), target, limits)
 }
 
 /// 1 if the lookup passed over no live peer that is closer to the key than the farthest live one that it chose; else 0.

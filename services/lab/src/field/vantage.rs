@@ -61,6 +61,11 @@ impl Vantage {
     pub(super) fn size(&self, at: Duration) -> Option<f64> {
         self.sizes.iter().rev().find(|(since, _)| *since <= at).and_then(|(_, size)| *size)
     }
+
+    /// How many peers its routing table has at first that can be dialled.
+    pub(super) fn known(&self) -> usize {
+        self.tables.first().map_or(0, HashSet::len)
+    }
 }
 
 /// A network, and the nodes that measure it.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use parsec_actors::scheduling::fleet::RoundFinished;
-use parsec_results::run::{KeptOperation, of_attempt};
+use parsec_results::run::{KeptOperation, is_simulated, of_attempt};
 use parsec_show::rounds::{Tallies, attempt_json, round_json};
 use parsec_show::words;
 use serde_json::json;
@@ -45,13 +45,15 @@ pub(crate) struct Board {
     left_out: u64,
     /// What is kept for a file, if anything is.
     kept: Option<Vec<KeptOperation>>,
+    /// What is measured: `local` are real peers.
+    network: String,
     started: Instant,
     progress: ProgressBar,
 }
 
 impl Board {
     /// With `keeps`, every operation is kept for a file.
-    pub(crate) fn new(format: OutputFormat, live: Live, keeps: bool) -> Self {
+    pub(crate) fn new(format: OutputFormat, live: Live, keeps: bool, network: String) -> Self {
         let target = if live.status { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let progress = ProgressBar::with_draw_target(None, target);
         let style =
@@ -64,6 +66,7 @@ impl Board {
             rounds: BTreeMap::new(),
             left_out: 0,
             kept: keeps.then(Vec::new),
+            network,
             started: Instant::now(),
             progress,
         }
@@ -87,6 +90,26 @@ impl Board {
 
     /// Counts a round and shows it.
     pub(crate) fn show(&mut self, finished: &RoundFinished) -> Result<(), Unwritten> {
+        let heading = self.count(finished);
+        if self.format == OutputFormat::Text { self.show_table(&heading) } else { self.print_round(finished) }
+    }
+
+    /// Counts one of many rounds, of `all`: for people, it only shows how far they are.
+    pub(crate) fn collect(&mut self, finished: &RoundFinished, all: u64) -> Result<(), Unwritten> {
+        self.count(finished);
+        if self.format == OutputFormat::Json {
+            self.print_round(finished)?;
+        }
+        let (played, tenth) = (self.played(), (all / 10).max(1));
+        // Lines that stay are few.
+        if self.live.status || played.is_multiple_of(tenth) {
+            self.say(format!("{played} of {all} rounds, {} failures; Ctrl-C ends", self.tallies.failures));
+        }
+        Ok(())
+    }
+
+    /// Counts a round; returns what to call it.
+    fn count(&mut self, finished: &RoundFinished) -> String {
         let fleet = finished.group.to_string();
         let number = self.rounds.entry(fleet.clone()).or_default();
         *number += 1;
@@ -98,15 +121,14 @@ impl Board {
                 kept.push(of_attempt(node, attempt));
             }
         }
-        match self.format {
-            OutputFormat::Text => self.show_table(&heading),
-            OutputFormat::Json => {
-                for (node, attempt) in &finished.attempts {
-                    self.print(&attempt_json(node, attempt).to_string())?;
-                }
-                self.print(&round_json(&finished.group, &finished.round, finished.attempts.len()).to_string())
-            }
+        heading
+    }
+
+    fn print_round(&self, finished: &RoundFinished) -> Result<(), Unwritten> {
+        for (node, attempt) in &finished.attempts {
+            self.print(&attempt_json(node, attempt).to_string())?;
         }
+        self.print(&round_json(&finished.group, &finished.round, finished.attempts.len()).to_string())
     }
 
     fn show_table(&self, heading: &str) -> Result<(), Unwritten> {
@@ -142,11 +164,17 @@ impl Board {
         match self.format {
             OutputFormat::Text => {
                 let counts = self.counts(Some(seconds));
-                self.print(&format!("{counts}\n{}{}", self.tallies.table(), self.tallies.comparison()))
+                let model = if is_simulated(&self.network) {
+                    format!("network {}, a model: nothing of this was measured\n", self.network)
+                } else {
+                    String::new()
+                };
+                self.print(&format!("{model}{counts}\n{}{}", self.tallies.table(), self.tallies.comparison()))
             }
             OutputFormat::Json => self.print(
                 &json!({
                     "type": "summary",
+                    "network": self.network,
                     "rounds": self.played(),
                     "left_out": self.left_out,
                     "failures": self.tallies.failures,

@@ -5,15 +5,17 @@
 //! the internet.
 
 mod board;
+mod directory;
+mod rounds;
+mod simulated;
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use parsec_actors::recording::recorder::Backlog;
@@ -29,23 +31,25 @@ use parsec_lab::world::{OPERATION_TIMEOUT, World, WorldPlan};
 use parsec_lab::{LocalConfig, Region};
 use parsec_measure::{Fleet, FleetGroup, Share};
 use parsec_output as output;
-use parsec_results::run::Run;
+use parsec_results::run::{REAL, Run};
 use parsec_store::{SpoolLimits, Store, StoreConfig};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tracing::warn;
 
 use self::board::{Board, Live};
+use self::directory::{DATABASE, open_store};
+use self::rounds::{ROUND_LIMIT, TRACE_SAMPLE, Watcher, wait_until_offered};
 use crate::exit::Failure;
 use crate::page::{PageBeside, PageSetup};
 use crate::place::Place;
 use crate::process::{self, Process};
+use crate::provenance;
 use crate::scheduler::{self, SchedulerSetup};
 use crate::server::{self, RunningServer, ServerSetup};
 use crate::spool;
-use crate::{database, provenance};
 use parsec_answers::kept::Place as KeptPlace;
 use parsec_api::place::HostPort;
 use parsec_settings::{DemoConfig, DemoFleet};
@@ -54,41 +58,20 @@ use parsec_show::words;
 /// What rows that wait may take: they lie beside the database of the demo.
 const SPOOL_LIMITS: SpoolLimits = SpoolLimits { bytes: 256 << 20, age: Duration::from_secs(24 * 3_600) };
 
-/// How long it may take until all servers of a fleet can measure.
-const READY_TIMEOUT: Duration = Duration::from_secs(180);
-
-/// How often to check whether they can.
-const READY_POLL: Duration = Duration::from_millis(50);
-
-/// The trace of every operation is kept: there are few, and people look at them after a demonstration.
-const TRACE_SAMPLE: Share = Share::new(1.0).expect("the whole is a share");
-
 /// Records are not checked later.
 const VERIFY_NONE: Share = Share::new(0.0).expect("nothing is a share");
 
-/// A round has a publication and a search, and the waiting before and after each.
-const ROUND_LIMIT: Duration = Duration::from_secs(10 * 60);
-
-/// The file of the database.
-const DATABASE: &str = "parsec.db";
-
-/// The file in a demonstration's directory that is locked as long as it runs.
-const LOCK: &str = "demo.lock";
-
-/// How many names are tried for a new directory.
-const MAX_DIRECTORIES: u32 = 1_000;
-
-/// How many rounds may wait to be shown.
-const ROUNDS_WAITING: usize = 64;
-
 /// Runs the demonstration to its end: the number of rounds asked for, or a signal.
 pub(crate) async fn run(config: DemoConfig) -> anyhow::Result<()> {
+    if let Some(rounds) = config.simulated.clone() {
+        return simulated::run(config, rounds).await;
+    }
     process::raise_file_limit();
     plan(&config, 0).size().fitting(1, memory::available(), "--peers").map_err(Failure::from)?;
     let process = Process::start(Role::Both)?;
     let place = config.save.as_deref().map(|path| KeptPlace::at(path, "--save")).transpose()?;
     let seed = config.seed.unwrap_or_else(|| u64::from(rand::rng().random::<u32>()));
-    let mut board = Board::new(config.format, Live::here(), place.is_some());
+    let mut board = Board::new(config.format, Live::here(), place.is_some(), REAL.to_owned());
     board.announce(&format!("seed {seed}: --seed {seed} makes the same choices again"));
     let telemetry = process::bind("telemetry", &HostPort { host: "127.0.0.1".to_owned(), port: 0 })?;
     let address = telemetry.local_addr().context("the telemetry socket has no address")?;
@@ -166,7 +149,7 @@ async fn play(
 ) -> anyhow::Result<()> {
     let started = Instant::now();
     let mut rng = StdRng::seed_from_u64(seed);
-    let (store, directory, _in_use) = open_store(config.data_dir.as_deref()).await?;
+    let (store, directory, _in_use) = open_store(config.data_dir.as_deref(), false).await?;
     forget_servers(store.as_ref(), config).await?;
     running.database = Some(format!("sqlite:{}", directory.join(DATABASE).display()));
     board.announce(&format!("measurements go to {}", directory.join(DATABASE).display()));
@@ -322,39 +305,6 @@ fn server_setup(
     })
 }
 
-/// The database of a demonstration, and its directory.
-async fn open_store(data_dir: Option<&Path>) -> anyhow::Result<(Arc<dyn Store>, PathBuf, File)> {
-    let directory = match data_dir {
-        Some(given) => {
-            let made = std::fs::create_dir_all(given);
-            made.with_context(|| format!("cannot make the directory {}", given.display()))?;
-            given.to_path_buf()
-        }
-        None => fresh_directory()?,
-    };
-    let lock = lock(&directory)?;
-    let store = database::open(&StoreConfig::Sqlite { path: directory.join(DATABASE) }, Duration::ZERO).await?;
-    Ok((store, directory, lock))
-}
-
-/// A directory that was not there before: the numbers of processes come again, in containers at once.
-fn fresh_directory() -> anyhow::Result<PathBuf> {
-    let name = |number: u32| std::env::temp_dir().join(format!("parsec-demo-{}-{number}", std::process::id()));
-    for directory in (0..MAX_DIRECTORIES).map(name) {
-        match std::fs::create_dir(&directory) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            made => {
-                made.with_context(|| format!("cannot make the directory {}", directory.display()))?;
-                return Ok(directory);
-            }
-        }
-    }
-    bail!(
-        "{} has {MAX_DIRECTORIES} directories of earlier demonstrations; give this one another with --data-dir",
-        std::env::temp_dir().display()
-    )
-}
-
 /// Servers of an earlier demonstration in the same directory are gone, even if they could not say so: nobody else uses it.
 async fn forget_servers(store: &dyn Store, config: &DemoConfig) -> anyhow::Result<()> {
     let fleets: Vec<_> = config.fleets.iter().map(|DemoFleet { fleet, .. }| fleet.clone()).collect();
@@ -362,60 +312,4 @@ async fn forget_servers(store: &dyn Store, config: &DemoConfig) -> anyhow::Resul
         store.mark_offline(heard.node.id).await?;
     }
     Ok(())
-}
-
-/// Keeps other demonstrations out of a directory until it is dropped: each would measure the servers of the other.
-fn lock(directory: &Path) -> anyhow::Result<File> {
-    let path = directory.join(LOCK);
-    let lock = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => bail!(
-            "--data-dir {}: another demonstration that still runs uses this directory; give this one another",
-            directory.display()
-        ),
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
-    }
-}
-
-/// Waits until schedulers would find all servers of a fleet in the database.
-async fn wait_until_offered<'a>(store: &dyn Store, fleet: &'a Fleet, servers: usize) -> anyhow::Result<&'a Fleet> {
-    let started = Instant::now();
-    loop {
-        let roster = store.roster(std::slice::from_ref(fleet)).await?;
-        let offered = roster.nodes.iter().filter(|heard| heard.is_fresh()).count();
-        if offered >= servers {
-            return Ok(fleet);
-        }
-        if started.elapsed() > READY_TIMEOUT {
-            bail!("{offered} of {servers} servers of fleet {fleet} are ready after {} s", READY_TIMEOUT.as_secs());
-        }
-        sleep(READY_POLL).await;
-    }
-}
-
-/// Passes rounds from the scheduler on to the board.
-struct Watcher {
-    rounds: mpsc::Sender<RoundFinished>,
-}
-
-impl Watcher {
-    fn new() -> (Self, mpsc::Receiver<RoundFinished>) {
-        let (rounds, receiver) = mpsc::channel(ROUNDS_WAITING);
-        (Self { rounds }, receiver)
-    }
-}
-
-impl Actor for Watcher {
-    type Context = Context<Self>;
-}
-
-impl Handler<RoundFinished> for Watcher {
-    type Result = ();
-
-    fn handle(&mut self, finished: RoundFinished, _: &mut Self::Context) {
-        if let Err(error) = self.rounds.try_send(finished) {
-            warn!(%error, "a round is not shown");
-        }
-    }
 }

@@ -196,3 +196,39 @@ fn a_scan_needs_a_world_a_chart_a_scan_and_neither_is_kept_as_a_run() {
     assert!(run("bench --world amino-2022 --scan alpha=3,5 --chart x.svg", &[]).is_ok());
     assert!(run("bench --world amino-2022 --scenario merge --chart x.svg", &[]).is_ok());
 }
+
+#[test]
+fn a_demo_in_a_world_has_a_week_of_rounds_and_refuses_what_means_nothing_there() {
+    let demo = |line: &str| match run(line, &[]) {
+        Ok((Command::Demo(config), _)) => config.simulated,
+        other => panic!("{line}: {other:?}"),
+    };
+    let played = |line: &str| {
+        let rounds = demo(line).unwrap();
+        (rounds.servers, rounds.interval.as_secs(), rounds.rounds)
+    };
+    assert_eq!(demo("demo"), None);
+    assert_eq!(played("demo --world amino-2022"), (7, 600, 1_008));
+    assert_eq!(played("demo --world amino-2022 --days 1 --interval 1h --servers 5"), (5, 3_600, 24));
+    assert_eq!(played("demo --world private-50 --rounds 3"), (7, 600, 3));
+    assert_eq!(demo("demo --world own.toml").unwrap().world, WorldSource::File("own.toml".into()));
+    for (line, word) in [
+        ("--peers 50", "flag --peers: cannot use `50`: it shapes the local network of real peers"),
+        ("--latency none", "flag --latency: cannot use `none`"),
+        ("--undialable 0.1", "flag --undialable"),
+        ("--silent 0.1", "flag --silent"),
+        ("--open", "flag --open"),
+        ("--fleets libp2p", "expected fleets without libp2p"),
+        ("--days 2 --rounds 5", "flag --days: cannot use `2`: --rounds says how many rounds there are"),
+        ("--days 0", "expected a whole number from 1 to 366"),
+        (
+            "--interval 1s",
+            "flag --interval: cannot use `1s`: that is 604800 rounds of each fleet; expected at most 100000",
+        ),
+    ] {
+        let message = run(&format!("demo --world amino-2022 {line}"), &[]).unwrap_err();
+        assert!(message.contains(word), "{message}");
+    }
+    let alone = run("demo --days 2", &[]).unwrap_err();
+    assert!(alone.contains("flag --days is set, and --world is not"), "{alone}");
+}

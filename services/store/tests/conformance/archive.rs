@@ -101,6 +101,7 @@ pub(crate) async fn what_figures_are_made_of_is_what_was_measured_in_stretches(d
 pub(crate) async fn a_server_is_named_as_far_as_it_says_what_it_is(database: &Database) {
     let (strategy, package) = (json!({ "strategy": "optprov" }), json!({ "package": "parsec", "version": "0.1.0" }));
     let both = json!({ "strategy": "optprov", "package": "parsec", "version": "0.1.0", "crates": {} });
+    let placed = json!({ "network": "simulated:amino-2022" });
     // The original says other things of itself, and whoever wrote a row may have meant anything.
     let foreign =
         [json!({ "github.com/libp2p/go-libp2p": "v0.36.0" }), json!(null), json!([]), json!("parsec"), json!(7)];
@@ -110,9 +111,11 @@ pub(crate) async fn a_server_is_named_as_far_as_it_says_what_it_is(database: &Da
         (both, Some("optprov"), Some("parsec/0.1.0")),
         (strategy, Some("optprov"), None),
         (package, None, Some("parsec/0.1.0")),
+        (placed.clone(), None, None),
     ];
     let mut expected = BTreeMap::new();
     for (dependencies, strategy, agent) in said.into_iter().chain(silent) {
+        let network = (dependencies == placed).then(|| "simulated:amino-2022".to_owned());
         let row = NewNode { dependencies, ..new_node("default") };
         let node = ArchivedNode {
             fleet: "default".to_owned(),
@@ -120,6 +123,7 @@ pub(crate) async fn a_server_is_named_as_far_as_it_says_what_it_is(database: &Da
             peer_id: "12D3KooWSample".to_owned(),
             strategy: strategy.map(str::to_owned),
             agent: agent.map(str::to_owned),
+            network,
         };
         expected.insert(database.store.register_node(row).await.unwrap(), node);
     }

@@ -1,0 +1,197 @@
+//! What a simulated operation is reported as: the same result, with the same trace, as `parsec_dht` makes of one on a wire.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use libp2p::PeerId;
+use parsec_dht::key::{Contact, Key};
+use parsec_dht::strategy::{Found, MAX_REQUESTS, Provided};
+use parsec_measure::{
+    AttemptId, Cid, Effort, FollowUp, FoundProvider, MAX_TRACED_REQUESTS, Measured, Measurement, OperationKind,
+    OutcomeClass, RequestEnd, RequestKind, StrategyKind, Trace, TracedRequest,
+};
+
+use super::draw::Dice;
+use super::drive::{Driven, Unfinished};
+use super::log::{Entry, Log};
+use super::population::{Peer, Population, id, multihash};
+use super::trial::{OPERATION, found, provided};
+use super::vantage::{Purpose, Scene};
+
+/// Why a publication is made the classic way that should be optimistic.
+const NO_ESTIMATE: &str = "no estimate of the network's size: too few lookups of the node came to their end";
+
+/// The peer ids of a network that was drawn from a seed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Names(pub(super) u64);
+
+impl Names {
+    /// That of a peer; it hashes to its place in the keyspace.
+    pub(super) fn peer(self, population: &Population, index: u32) -> String {
+        let number = u32::try_from(population.number(index)).unwrap_or(u32::MAX);
+        name(&id(Dice::new(self.0), number))
+    }
+
+    /// That of a measuring node.
+    pub(super) fn node(self, number: u64) -> String {
+        let mut dice = Dice::new(!self.0).of(Purpose::Node as u64).of(number);
+        name(&multihash(dice.bytes()))
+    }
+}
+
+fn name(bytes: &[u8]) -> String {
+    PeerId::from_bytes(bytes).expect("a sha2-256 multihash is a peer id").to_string()
+}
+
+/// An operation, where it was made, and how it is told.
+pub(super) struct Told<'a> {
+    pub(super) scene: &'a Scene<'a>,
+    pub(super) strategy: StrategyKind,
+    pub(super) names: Names,
+    pub(super) target: Key,
+}
+
+impl Told<'_> {
+    /// The result of a publication.
+    pub(super) fn publication(&self, driven: &Driven<Provided<Peer>>) -> Measured {
+        let effort = driven.returned.effort_of_publication();
+        let by_then = format!("record stored at {} peers by then", effort.holders_stored.unwrap_or(0));
+        let nobody = "failed to complete provide: record stored at no peer";
+        let why = reason(provided(driven), driven.outcome.as_ref().err().copied(), &by_then, nobody, &driven.returned);
+        let is_fallback = self.strategy == StrategyKind::Optprov && self.scene.vantage.size(self.scene.began).is_none();
+        let measured = self.measured(OperationKind::Provide, driven, provided(driven), why, effort);
+        Measured { fallback: is_fallback.then(|| NO_ESTIMATE.to_owned()), ..measured }
+    }
+
+    /// The result of a lookup.
+    pub(super) fn lookup(&self, driven: &Driven<Found<Peer>>) -> Measured {
+        let class = found(driven);
+        let unfinished = driven.outcome.as_ref().err().copied();
+        let why = reason(class, unfinished, "no provider named by then", "no peer answered", &driven.returned);
+        let providers = match &driven.outcome {
+            Ok(Found::Providers { by, providers }) => {
+                let by = self.names.peer(self.scene.field.directory.population, by.index);
+                providers.iter().map(|_| FoundProvider { named_by: Some(by.clone()), ..self.provider() }).collect()
+            }
+            _ => Vec::new(),
+        };
+        Measured { providers, ..self.measured(OperationKind::Retrieve, driven, class, why, driven.returned.effort()) }
+    }
+
+    fn measured<O>(
+        &self,
+        kind: OperationKind,
+        driven: &Driven<O>,
+        class: OutcomeClass,
+        error: Option<String>,
+        effort: Effort,
+    ) -> Measured {
+        let Scene { field, vantage, began, .. } = self.scene;
+        let counted = (self.strategy == StrategyKind::Fullrt).then(|| field.census(*began).len());
+        let size = counted.map(|peers| peers as f64).or(vantage.size(*began));
+        Measured {
+            error: error.clone(),
+            routing_table_size: number(counted.unwrap_or(vantage.known())),
+            steps: vec![Measurement { step: kind.wire_step().to_owned(), duration: driven.took, error }],
+            effort,
+            network_size: size.map(|peers| peers.round().clamp(0.0, f64::from(u32::MAX)) as u32),
+            trace: Some(Arc::new(self.trace(&driven.returned, driven.took))),
+            ..Measured::unmeasured(class, driven.took, "")
+        }
+    }
+
+    fn trace(&self, log: &Log, returned: Duration) -> Trace {
+        let requests: Vec<_> = log.0.iter().take(MAX_TRACED_REQUESTS).map(|entry| self.request(entry)).collect();
+        let left_out = number(log.0.len() - requests.len());
+        Trace { strategy: self.strategy, returned, requests, left_out }
+    }
+
+    fn request(&self, entry: &Entry) -> TracedRequest {
+        TracedRequest {
+            peer: self.names.peer(self.scene.field.directory.population, entry.peer.index),
+            agent: None,
+            kind: entry.kind,
+            named_by: entry.origin.named_by.filter(|place| (*place as usize) < MAX_TRACED_REQUESTS),
+            hop: entry.origin.hop,
+            common_prefix: entry.peer.key().distance(&self.target).common_prefix(),
+            asked: entry.asked,
+            dialled: entry.dialled,
+            connected: entry.connected,
+            // What a stream is for is proposed together with the request.
+            opened: entry.written,
+            written: entry.written,
+            ended: entry.ended,
+            end: entry.end,
+            error: words(entry.end).map(str::to_owned),
+            closer: entry.closer,
+            providers: entry.providers,
+            named: (0..entry.providers).map(|_| self.provider()).collect(),
+            confirmed: None,
+            unconfirmed: None,
+        }
+    }
+
+    /// Whom records name: there is one for each key.
+    fn provider(&self) -> FoundProvider {
+        let peer = self.names.node(u64::from(self.scene.provider.index));
+        FoundProvider { peer, addresses: Vec::new(), named_by: None }
+    }
+}
+
+/// What became of a publication when its last put had ended, if it sent its record to anybody. The model does not say whether peers take
+/// records in.
+pub(super) fn follow_up(whole: &Log, took: Duration, cid: &Cid, attempt: Option<AttemptId>) -> Option<FollowUp> {
+    let puts = whole.0.iter().filter(|entry| entry.kind == RequestKind::AddProvider);
+    let last = puts.filter_map(|entry| entry.ended).max()?;
+    let Effort { holders_stored, holders_failed, holders_pending, .. } = whole.effort_of_publication();
+    Some(FollowUp {
+        attempt,
+        cid: cid.to_string(),
+        stored: holders_stored.unwrap_or(0),
+        confirmed: None,
+        failed: holders_failed.unwrap_or(0),
+        pending: holders_pending,
+        duration: last.max(took),
+        confirming: Duration::ZERO,
+    })
+}
+
+/// Why an operation failed, in the words of `parsec_dht`, which are those of Go where other programs look for them.
+fn reason(
+    class: OutcomeClass,
+    unfinished: Option<Unfinished>,
+    by_then: &str,
+    nobody: &str,
+    log: &Log,
+) -> Option<String> {
+    if class == OutcomeClass::Ok {
+        return None;
+    }
+    let failures = log.0.iter().filter(|entry| entry.end.is_failure()).count();
+    let example = log.0.iter().rev().find_map(|entry| words(entry.end)).unwrap_or("no request was sent");
+    Some(match (class, unfinished) {
+        (OutcomeClass::NoPeers, _) => "failed to find any peer in table".to_owned(),
+        (_, Some(Unfinished::OutOfTime)) => {
+            format!("context deadline exceeded: ended after {} s, {by_then}", OPERATION.as_secs())
+        }
+        (_, Some(Unfinished::TooManyRequests)) => format!(
+            "gave up after {MAX_REQUESTS} requests, more than any lookup needs: peers name others that lead nowhere, {by_then}"
+        ),
+        (OutcomeClass::NotFound, None) => "not found".to_owned(),
+        (_, None) => format!("{nobody}, {failures} requests failed, for instance: {example}"),
+    })
+}
+
+fn words(end: RequestEnd) -> Option<&'static str> {
+    match end {
+        RequestEnd::DialFailed => Some("the peer refused to be dialled"),
+        RequestEnd::DialTimeout => Some("the dial was not answered"),
+        RequestEnd::BackOff => Some("not dialled: an earlier dial had failed shortly before"),
+        RequestEnd::Timeout => Some("the peer did not answer"),
+        _ => None,
+    }
+}
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

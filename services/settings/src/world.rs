@@ -1,0 +1,68 @@
+//! Which world is simulated, and what it rules out.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use parsec_layers::{Choice, ConfigError, Origin, Sources};
+
+use crate::values::{Reading, Value, no_choice, path};
+
+/// A world to simulate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorldSource {
+    /// One that comes with parsec, by its name.
+    Shipped(String),
+    /// One of one's own.
+    File(PathBuf),
+}
+
+/// How the name of a file ends that somebody wrote for a simulation.
+pub(crate) const TOML: &str = ".toml";
+
+impl Value for WorldSource {
+    const CHOICES: &'static [Choice] = &[
+        ("amino-2022", "The public IPFS DHT in July 2022, as ProbeLab measured it"),
+        ("amino-2023-silent", "The same in early 2023, when 60 % of the servers never answered"),
+        ("amino-2026", "The same in 2026, with 3,500 servers"),
+        ("private-50", "A private network of 50 peers, all well"),
+        ("FILE.toml", "A world of one's own"),
+    ];
+
+    fn read(text: &str) -> Reading<Self> {
+        if text.ends_with(TOML) {
+            return path(text).map(Self::File);
+        }
+        let is_shipped = Self::CHOICES.iter().any(|(name, _)| *name == text);
+        if is_shipped { Ok(Self::Shipped(text.to_owned())) } else { Err(no_choice("world", text, Self::CHOICES)) }
+    }
+}
+
+impl fmt::Display for WorldSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shipped(name) => f.write_str(name),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// Whether somebody wants it to be as it is. A file may name every setting, also those that nobody changed.
+pub(crate) fn is_set(from: &Sources, name: &str) -> bool {
+    let is_default = from.shown(from.key(name)).as_deref() == from.key(name).default;
+    matches!(from.origin(name), Origin::Flag(_)) || !is_default
+}
+
+/// Why its value cannot be used.
+pub(crate) fn refused(from: &Sources, name: &str, reason: impl Into<String>) -> ConfigError {
+    let value = from.shown(from.key(name)).unwrap_or_default();
+    ConfigError::Value(from.origin(name).clone(), value, reason.into())
+}
+
+/// Refuses what shapes the local network of real peers, and means nothing in a world.
+pub(crate) fn without_real_peers(from: &Sources, names: &[&str], world: &WorldSource) -> Result<(), ConfigError> {
+    let Some(name) = names.iter().find(|name| is_set(from, name)) else { return Ok(()) };
+    let reason = format!(
+        "it shapes the local network of real peers, and --world {world} says itself what it is like; expected only one of the two"
+    );
+    Err(refused(from, name, reason))
+}

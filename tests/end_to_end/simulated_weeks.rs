@@ -1,0 +1,171 @@
+//! `parsec demo --world`: rounds of simulated fleets, through the real actors into a real database.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::process::{Ended, Process};
+use crate::stage::Stage;
+
+async fn parsec(stage: &Stage, line: &str) -> Ended {
+    Process::start(stage, &line.split(' ').collect::<Vec<_>>()).end().await
+}
+
+fn database(directory: &Path) -> String {
+    format!("sqlite:{}", directory.join("parsec.db").display())
+}
+
+fn parsed(ended: &Ended) -> Vec<Value> {
+    ended.out.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+}
+
+fn of_type<'a>(lines: &'a [Value], name: &str) -> Vec<&'a Value> {
+    lines.iter().filter(|line| line["type"] == name).collect()
+}
+
+const MODEL: &str = "Network simulated:private-50, a model: nothing of this was measured.";
+
+/// Two hours of rounds, which take a moment.
+const HOURS: &str = "demo --world private-50 --rounds 12 --interval 10m --seed 7 --format json";
+
+#[tokio::test]
+async fn hours_of_simulated_rounds_are_read_like_real_ones_and_called_a_model() {
+    let (stage, directory) = (Stage::begin(), tempfile::tempdir().unwrap());
+    let at = directory.path().display();
+    let ended = parsec(&stage, &format!("{HOURS} --data-dir {at}")).await;
+    assert_eq!(ended.code(), 0, "{}", ended.err);
+    let lines = parsed(&ended);
+    let summary = lines.last().unwrap();
+    assert_eq!((&summary["rounds"], &summary["left_out"]), (&36.into(), &0.into()), "{summary}");
+    assert_eq!(summary["network"], "simulated:private-50");
+    assert_eq!((of_type(&lines, "round").len(), of_type(&lines, "attempt").len()), (36, 36 * 7));
+
+    let url = database(directory.path());
+    for (line, says) in [
+        ("results", &["default", "fullrt", "optprov", "252 attempts", "36 begun: 36 complete", MODEL][..]),
+        ("report --format markdown", &[MODEL, "simulated:private-50", "eu-central-1"]),
+        ("compare --a fleet=default --b fleet=optprov", &["provide", "retrieve", MODEL]),
+        ("explain", &["provide", MODEL]),
+        ("peers", &[MODEL]),
+        ("incidents", &["252 attempts, 36 rounds and 21 servers", MODEL]),
+    ] {
+        let ended = parsec(&stage, &format!("{line} --database-url {url}")).await;
+        assert_eq!(ended.code(), 0, "{line}: {}", ended.err);
+        let out = ended.out.join("\n");
+        for words in says {
+            assert!(out.contains(words), "{line}: no `{words}` in {out}");
+        }
+    }
+
+    let listed = parsec(&stage, &format!("trace --newest 100 --format json --database-url {url}")).await;
+    let listed: Value = serde_json::from_str(&listed.out.join("\n")).unwrap();
+    let publication = listed.as_array().unwrap().iter().find(|one| one["operation"] == "provide").unwrap();
+    let id = publication["id"].as_str().unwrap();
+    let one = parsec(&stage, &format!("trace {id} --format json --database-url {url}")).await;
+    assert!(one.err.contains(MODEL), "{}", one.err);
+    let one: Value = serde_json::from_str(&one.out.join("\n")).unwrap();
+    let requests = one["trace"]["requests"].as_array().unwrap();
+    let puts = requests.iter().filter(|request| request["kind"] == "ADD_PROVIDER").count();
+    assert_eq!(puts, 20, "{one:#}");
+}
+
+/// What an operation came to, without what names it and tells its time of day.
+fn come_to(ended: &Ended) -> Vec<Value> {
+    let lines = parsed(ended);
+    let mut attempts: Vec<Value> = of_type(&lines, "attempt").into_iter().cloned().collect();
+    for attempt in &mut attempts {
+        let fields = attempt.as_object_mut().unwrap();
+        for name in ["id", "round", "started"] {
+            fields.remove(name).unwrap();
+        }
+    }
+    attempts
+}
+
+#[tokio::test]
+async fn one_seed_gives_the_same_rounds_and_another_one_gives_others() {
+    let stage = Stage::begin();
+    let play = async |seed: u32| {
+        let directory = tempfile::tempdir().unwrap();
+        let at = directory.path().display();
+        let line = format!("demo --world private-50 --rounds 3 --seed {seed} --format json --data-dir {at}");
+        come_to(&parsec(&stage, &line).await)
+    };
+    let (one, same, other) = (play(7).await, play(7).await, play(8).await);
+    assert_eq!(one.len(), 63);
+    assert_eq!(one, same);
+    let cids = |attempts: &[Value]| attempts.iter().map(|one| one["cid"].to_string()).collect::<BTreeSet<_>>();
+    assert!(cids(&one).is_disjoint(&cids(&other)));
+}
+
+#[tokio::test]
+async fn what_a_model_says_is_never_mixed_with_what_real_peers_measured() {
+    let (stage, model, real) = (Stage::begin(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let [in_model, in_real] = [model.path().display(), real.path().display()];
+    let simulates = format!("demo --world private-50 --rounds 2 --data-dir {in_model} --save {in_model}/run.json");
+    let measures = "demo --peers 25 --servers 2 --rounds 1 --interval 1s --fleets default --undialable 0 --silent 0 --latency none";
+    assert_eq!(parsec(&stage, &simulates).await.code(), 0);
+    assert_eq!(parsec(&stage, &format!("{measures} --data-dir {in_real} --save {in_real}/run.json")).await.code(), 0);
+
+    let (in_database, of_real) = (database(model.path()), database(real.path()));
+    let compare =
+        format!("compare --a fleet=default --b fleet=default --a-database {in_database} --b-database {of_real}");
+    let files = format!("compare --a-file {in_model}/run.json --b-file {in_real}/run.json");
+    let check = format!("check --fail-if p50>2x --baseline {in_real}/run.json --database-url {in_database}");
+    for line in [compare, files, check] {
+        let refused = parsec(&stage, &line).await;
+        let says = "one side was simulated (simulated:private-50), and the other one was measured on real peers";
+        assert!(refused.err.contains(says), "{line}: {}", refused.err);
+        assert_eq!(refused.code(), 2, "{line}");
+    }
+    for (line, says) in [
+        (simulates, "simulated rounds are mixed with no others"),
+        (
+            format!("{measures} --data-dir {in_model}"),
+            "a database of simulated:private-50, and what real peers measure is not mixed",
+        ),
+        (format!("demo --world private-50 --rounds 2 --data-dir {in_real}"), "the rows of 2 servers"),
+    ] {
+        let refused = parsec(&stage, &line).await;
+        assert!(refused.err.contains(says), "{line}: {}", refused.err);
+        assert_eq!(refused.code(), 1, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_a_simulated_year_and_what_there_is_by_then_is_kept() {
+    let (stage, directory) = (Stage::begin(), tempfile::tempdir().unwrap());
+    let line = format!("demo --world private-50 --days 366 --format json --data-dir {}", directory.path().display());
+    let demo = Process::start(&stage, &line.split(' ').collect::<Vec<_>>());
+    demo.out("a round", |line| line.contains(r#""type":"round""#).then_some(())).await;
+    demo.signal(Signal::SIGINT);
+    let ended = demo.end().await;
+    assert_eq!(ended.code(), 0, "{}", ended.err);
+    let lines = parsed(&ended);
+    let shown = of_type(&lines, "attempt").len();
+    let results = parsec(&stage, &format!("results --format json --database-url {}", database(directory.path()))).await;
+    assert_eq!(results.code(), 0, "{}", results.err);
+    // The rounds that were cut off have rows, too.
+    let kept: usize = results.err.lines().find_map(|line| line.split_once(" attempts")?.0.parse().ok()).unwrap();
+    assert!(kept >= shown && shown > 0, "{kept} kept, {shown} shown");
+}
+
+#[tokio::test]
+async fn a_world_that_cannot_be_played_is_refused_by_name() {
+    let (stage, directory) = (Stage::begin(), tempfile::tempdir().unwrap());
+    let own = directory.path().join("own.toml");
+    std::fs::write(&own, "name = \"own\"\npeers = 5\n").unwrap();
+    for (line, says) in [
+        (format!("demo --world {}", own.display()), "own.toml"),
+        ("demo --world amino-2021".to_owned(), "expected one of: amino-2022"),
+        ("demo --world amino-2022 --peers 50".to_owned(), "flag --peers"),
+        ("demo --days 3".to_owned(), "flag --days is set, and --world is not"),
+    ] {
+        let refused = parsec(&stage, &line).await;
+        assert!(refused.err.contains(says), "{line}: {}", refused.err);
+        assert_eq!(refused.code(), 2, "{line}");
+    }
+}
