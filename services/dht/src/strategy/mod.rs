@@ -33,6 +33,7 @@ pub use lookup::{Lookup, LookupConfig, Nearest, Walked};
 pub use optprov::{ProvideOptimistic, Thresholds};
 /// What to ask a peer for. The key is that of the operation, and known to the driver.
 pub use parsec_measure::RequestKind as Request;
+pub(crate) use prefixes::prepare_targets;
 pub use prefixes::{PREFIX_TARGETS, prefix_targets, target_near};
 pub use puts::{LookupEnd, Provided};
 pub use size::{NotEnough, SizeEstimate, SizeEstimator};

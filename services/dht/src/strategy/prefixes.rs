@@ -5,6 +5,7 @@
 //! once.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::strategy::key::Key;
 
@@ -32,9 +33,21 @@ pub fn target_near(point: &Key) -> Vec<u8> {
     wire(preimages()[usize::from(point.head())]).to_vec()
 }
 
+static PREIMAGES: OnceLock<Preimages> = OnceLock::new();
+
 fn preimages() -> &'static Preimages {
-    static PREIMAGES: OnceLock<Preimages> = OnceLock::new();
-    PREIMAGES.get_or_init(make)
+    PREIMAGES.get_or_init(|| make(&AtomicBool::new(false)).unwrap_or_default())
+}
+
+/// Computes the table if nobody has yet, for those who will need it. Ends early, without one, once `given_up` is set: a
+/// process that stops waits for it.
+pub(crate) fn prepare_targets(given_up: &AtomicBool) {
+    if PREIMAGES.get().is_none()
+        && let Some(made) = make(given_up)
+    {
+        // Somebody else may have been faster.
+        let _ = PREIMAGES.set(made);
+    }
 }
 
 /// A well-formed peer id, in case the receiver insists on one: the multihash of a sha2-256 digest.
@@ -46,14 +59,17 @@ fn wire(number: u32) -> [u8; 34] {
     bytes
 }
 
-/// Hashes one number after the other until every prefix has come up.
-fn make() -> Preimages {
+/// Hashes one number after the other until every prefix has come up; `None` if it is given up.
+fn make(given_up: &AtomicBool) -> Option<Preimages> {
     let mut found: Vec<Option<u32>> = vec![None; 1 << PREFIX_TARGETS];
     let mut missing = found.len();
     let mut numbers = 0..=u32::MAX;
     while missing > 0
         && let Some(number) = numbers.next()
     {
+        if given_up.load(Ordering::Relaxed) {
+            return None;
+        }
         let place = &mut found[usize::from(Key::of(&wire(number)).head())];
         if place.is_none() {
             *place = Some(number);
@@ -61,7 +77,7 @@ fn make() -> Preimages {
         }
     }
     let each = found.into_iter().map(|number| number.expect("sha2-256 reaches every prefix within a million numbers"));
-    each.collect()
+    Some(each.collect())
 }
 
 #[cfg(test)]
@@ -87,7 +103,8 @@ mod tests {
     #[test]
     fn every_number_of_the_table_hashes_to_its_prefix() {
         let begun = std::time::Instant::now();
-        let table = make();
+        assert_eq!(make(&AtomicBool::new(true)), None, "given up");
+        let table = make(&AtomicBool::new(false)).unwrap();
         println!("made in {:?}, greatest number {:?}", begun.elapsed(), table.iter().max());
         for (prefix, number) in table.into_iter().enumerate() {
             assert_eq!(usize::from(Key::of(&wire(number)).head()), prefix);

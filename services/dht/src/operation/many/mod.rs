@@ -7,6 +7,8 @@ mod books;
 mod one_by_one;
 mod sweep;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parsec_measure::{Cid, Manner, ProvidedMany, StrategyKind};
@@ -17,12 +19,21 @@ use self::books::Books;
 use crate::operation::aftermath::CONFIRMING;
 use crate::operation::error::DhtError;
 use crate::operation::report::Context;
-use crate::strategy::key::Key;
-use crate::strategy::target_near;
+use crate::strategy::prepare_targets;
 
 /// How long it may take in all. Key by key, a node of the public network publishes some 80 keys a minute; a caller who has
 /// more keys than fit asks again with those that are left.
 pub const MANY_LIMIT: Duration = Duration::from_secs(1_800);
+
+/// Tells those who work for somebody that nobody waits for them any more.
+#[derive(Default)]
+struct GivenUp(Arc<AtomicBool>);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 impl Context {
     /// Publishes all of these keys. Every key is reported, however it ended, in the order in which they are given.
@@ -31,8 +42,10 @@ impl Context {
             return Ok(ProvidedMany::nothing(manner));
         }
         if manner == Manner::Sweep {
-            let made = spawn_blocking(|| drop(target_near(&Key::ZERO))).await;
-            made.map_err(|error| DhtError::Crashed(error.to_string()))?;
+            let watched = GivenUp::default();
+            let given_up = Arc::clone(&watched.0);
+            let prepared = spawn_blocking(move || prepare_targets(&given_up)).await;
+            prepared.map_err(|error| DhtError::Crashed(error.to_string()))?;
         }
         if self.cold {
             self.tools.driver.hang_up().await?;
