@@ -141,7 +141,7 @@ async fn many_keys_at_once_are_compared_strategy_by_strategy() {
     let text = parsec(&stage, &bench).await;
     assert_eq!((text.code(), parsec(&stage, &bench).await.out), (0, text.out.clone()));
     assert!(text.out.iter().any(|line| line.starts_with("until 90 % of keys could be found")), "{:#?}", text.out);
-    let refused = parsec(&stage, "bench --keys 300").await;
+    let refused = parsec(&stage, "bench --keys 300 --strategies libp2p").await;
     assert_eq!((refused.code(), refused.out.len()), (2, 0), "{}", refused.err);
 }
 

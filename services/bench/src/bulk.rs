@@ -1,18 +1,23 @@
-//! Many keys published at once in a simulated world.
+//! Many keys published at once, in a simulated world or by real peers of a local network.
 
 use anyhow::bail;
 use parsec_host::memory;
+use parsec_lab::bench::ManyPlan;
 use parsec_lab::field::Bulk;
 use parsec_output as output;
 use parsec_results::bulk::BulkRun;
-use parsec_results::run::simulated;
+use parsec_results::run::{REAL, simulated};
 use parsec_settings::{AskedBulk, BenchConfig, BenchFormat, Simulated};
 use parsec_show::bulk;
 
 use crate::kept::heading;
+use crate::local;
 use crate::refused::Refused;
 use crate::watched::watched;
 use crate::world::world;
+
+/// What is counted while it works.
+const TIMES: &str = "times all keys";
 
 /// Publishes them with each strategy, on each network, and prints what that took.
 pub(crate) async fn run<S>(
@@ -27,15 +32,34 @@ pub(crate) async fn run<S>(
     let heading = format!("{}; {keys} keys at once from one node", heading(config, &work.world, seed));
     let network = simulated(&work.world.name);
     let (networks, wanted) = (config.networks, config.networks as usize * strategies.len());
-    let runs = watched((wanted as u64, "times all keys"), stopped, move |stop, done| work.run_on(networks, stop, done));
-    let runs = runs.await??;
+    let runs = watched((wanted as u64, TIMES), stopped, move |stop, done| work.run_on(networks, stop, done));
+    show(config, &heading, &network, &runs.await??, wanted)
+}
+
+/// The same on local networks of real peers.
+pub(crate) async fn run_locally<S>(
+    config: &BenchConfig,
+    AskedBulk { keys, strategies }: &AskedBulk,
+    seed: u64,
+    stopped: impl Future<Output = S>,
+) -> anyhow::Result<()> {
+    let networks = local::plan(config, seed);
+    let work = ManyPlan { networks, keys: *keys, strategies: strategies.clone() };
+    let at_once = work.at_once(memory::available(), "--peers").map_err(Refused::from)?;
+    let heading = format!("{}; {keys} keys at once from one node", local::heading(config, seed));
+    let wanted = config.networks as usize * strategies.len();
+    let runs = watched((wanted as u64, TIMES), stopped, move |stop, done| work.run(at_once, stop, &done));
+    show(config, &heading, REAL, &runs.await??, wanted)
+}
+
+fn show(config: &BenchConfig, heading: &str, network: &str, runs: &[BulkRun], wanted: usize) -> anyhow::Result<()> {
     if runs.is_empty() {
         bail!("stopped before the keys had been published once");
     }
     if runs.len() < wanted {
         output::note(&format!("stopped after all keys had been published {} of {wanted} times", runs.len()));
     }
-    Ok(print(config, &heading, &network, &runs)?)
+    Ok(print(config, heading, network, runs)?)
 }
 
 fn print(config: &BenchConfig, heading: &str, network: &str, runs: &[BulkRun]) -> Result<(), parsec_output::Unwritten> {

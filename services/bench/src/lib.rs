@@ -1,7 +1,7 @@
 //! `parsec bench`: what the strategies do side by side.
 //!
 //! - `local`: on local networks of real peers; `world`: in a simulated one; `scan`: at several values of one thing; `scenario`: while things happen; `bulk`: many keys at
-//!   once in such a one
+//!   once in either
 //! - `refused`: what cannot be done; `read`: files that somebody wrote
 //! - `kept`: what came of it, in a file and on stdout; `watched`: the work, with its progress, until a signal ends it
 
@@ -37,6 +37,9 @@ pub async fn run<T>(
         && let Some(bulk) = &simulated.bulk
     {
         return bulk::run(&config, simulated, bulk, seed, stopped).await;
+    }
+    if let Some(bulk) = &config.bulk {
+        return bulk::run_locally(&config, bulk, seed, stopped).await;
     }
     let keeping = kept::Keeping::new(&config, program)?;
     match &config.simulated {

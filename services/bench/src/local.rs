@@ -55,7 +55,7 @@ fn settings(config: &BenchConfig) -> BTreeMap<String, String> {
     settings.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
-fn plan(config: &BenchConfig, seed: u64) -> BenchPlan {
+pub(crate) fn plan(config: &BenchConfig, seed: u64) -> BenchPlan {
     BenchPlan {
         peers: config.peers as usize,
         rtt: config.rtt,
@@ -76,7 +76,7 @@ fn plan(config: &BenchConfig, seed: u64) -> BenchPlan {
 }
 
 /// The conditions in one line.
-fn heading(config: &BenchConfig, seed: u64) -> String {
+pub(crate) fn heading(config: &BenchConfig, seed: u64) -> String {
     let clock = match config.transport {
         BenchTransport::Memory => "virtual clock",
         BenchTransport::Tcp | BenchTransport::Quic => "real clock",

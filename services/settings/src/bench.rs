@@ -124,7 +124,14 @@ fn of_one_key(strategies: &[BenchStrategy]) -> Vec<StrategyKind> {
     strategies.iter().filter_map(of_one).collect()
 }
 
-/// Many keys that are published at once in a world.
+/// The strategies of the nodes that measure: no node of libp2p's own publishes many keys.
+fn of_nodes(strategies: &[BenchStrategy], keys: Option<u32>) -> Vec<StrategyKind> {
+    let mut nodes = of_one_key(strategies);
+    nodes.retain(|strategy| keys.is_none() || *strategy != StrategyKind::Libp2p);
+    nodes
+}
+
+/// Many keys that are published at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AskedBulk {
     /// How many.
@@ -157,15 +164,15 @@ settings! {
     strategies: Vec<BenchStrategy> = ("bench.strategies", "strategies", "STRATEGIES").default("classic,optprov,fullrt,libp2p"),
         "Strategies to compare; with --keys classic, fullrt and sweep unless told otherwise";
     transport: BenchTransport = ("bench.transport", "transport", "TRANSPORT").default("memory"), "How peers are connected";
-    rtt: Duration = ("bench.rtt", "rtt", "DURATION").default("100ms") by round_trip(of_one_key(&strategies)), "Round-trip time between any two peers";
+    keys: Option<u32> = ("bench.keys", "keys", "N") by within(1..=MAX_BENCH_KEYS),
+        "Publish so many keys at once with each strategy, as a node does that announces all it holds; at most 10,000 through real peers";
+    rtt: Duration = ("bench.rtt", "rtt", "DURATION").default("100ms") by round_trip(of_nodes(&strategies, keys)), "Round-trip time between any two peers";
     undialable: Share = ("bench.undialable", "undialable", "SHARE").default("0.15") by dead_share,
         "Share of peers that cannot be dialled: two thirds refuse, one third never answers";
-    silent: Share = ("bench.silent", "silent", "SHARE").default("0") by silence(undialable, &of_one_key(&strategies), transport),
+    silent: Share = ("bench.silent", "silent", "SHARE").default("0") by silence(undialable, &of_nodes(&strategies, keys), transport),
         "Share of peers that accept connections and never answer";
     operations: u32 = ("bench.operations", "operations", "N").default("100") by within(1..=MAX_BENCH_OPERATIONS),
         "How many publications and how many lookups to make with each strategy, on each network";
-    keys: Option<u32> = ("bench.keys", "keys", "N") by within(1..=MAX_BENCH_KEYS),
-        "Publish so many keys at once with each strategy, as a node does that announces all it holds; with --world";
     networks: u32 = ("bench.networks", "networks", "N").default("1") by within(1..=MAX_BENCH_NETWORKS),
         "How many networks to draw: one hides how much they differ; the first has the seed, the next ones those after it";
     seed: Option<u64> = ("bench.seed", "seed", "N"), "Makes the random choices repeatable";
@@ -181,12 +188,17 @@ settings! {
     chart: Option<PathBuf> = ("bench.chart", "chart", "FILE"), "Draw the scan or the scenario there, as SVG";
     => simulated: Option<Simulated> = together(from, world.as_ref())?.map(|world| simulated(from, world, &strategies, keys)).transpose()?,
         "The simulation, if it is one";
+    => bulk: Option<AskedBulk> = locally(from, &strategies, keys, simulated.is_some())?,
+        "Many keys at once through real peers, in place of one after the other";
     => compared: Vec<StrategyKind> = of_real_peers(from, &strategies, keys, simulated.is_some())?,
         "The strategies that real peers can play";
 }
 
 /// The most keys that are published at once: what is remembered of each takes some hundred bytes.
 const MAX_BENCH_KEYS: u32 = 1_000_000;
+
+/// The most keys that are published at once through real peers: some minutes of work for each strategy.
+const MAX_LOCAL_KEYS: u32 = 10_000;
 
 /// What of the settings means nothing where many keys are published at once.
 const ONE_BY_ONE: [&str; 4] = ["bench.operations", "bench.save", "bench.scan", "bench.scenario"];
@@ -249,7 +261,7 @@ fn simulated(
 }
 
 const SWEEPS_MANY: &str =
-    "strategy sweep publishes many keys at once; expected --world and --keys with it, or strategies without sweep";
+    "strategy sweep publishes many keys at once; expected --keys with it, or strategies without sweep";
 
 fn bulk(from: &Sources, strategies: &[BenchStrategy], keys: u32) -> Result<AskedBulk, ConfigError> {
     if let Some(name) = ONE_BY_ONE.into_iter().find(|name| is_set(from, name)) {
@@ -271,19 +283,35 @@ fn bulk(from: &Sources, strategies: &[BenchStrategy], keys: u32) -> Result<Asked
     Ok(AskedBulk { keys, strategies })
 }
 
-/// What is played on a local network of real peers.
+/// Many keys at once on a local network of real peers.
+fn locally(
+    from: &Sources,
+    strategies: &[BenchStrategy],
+    keys: Option<u32>,
+    is_simulated: bool,
+) -> Result<Option<AskedBulk>, ConfigError> {
+    let Some(keys) = keys.filter(|_| !is_simulated) else { return Ok(None) };
+    if keys > MAX_LOCAL_KEYS {
+        let reason =
+            format!("real peers take at most {MAX_LOCAL_KEYS} keys at once; expected fewer, or --world with it");
+        return Err(refused(from, "bench.keys", reason));
+    }
+    if strategies.contains(&LIBP2P) && is_set(from, "bench.strategies") {
+        let reason = "strategy libp2p is not ours and has no way to publish many keys at once; expected strategies without libp2p";
+        return Err(refused(from, "bench.strategies", reason));
+    }
+    bulk(from, strategies, keys).map(Some)
+}
+
+/// What is played one key after the other on a local network of real peers.
 fn of_real_peers(
     from: &Sources,
     strategies: &[BenchStrategy],
     keys: Option<u32>,
     is_simulated: bool,
 ) -> Result<Vec<StrategyKind>, ConfigError> {
-    if is_simulated {
+    if is_simulated || keys.is_some() {
         return Ok(Vec::new());
-    }
-    if keys.is_some() {
-        let reason = "many keys at once are published in a simulated world only; expected --world with it";
-        return Err(refused(from, "bench.keys", reason));
     }
     if strategies.contains(&BenchStrategy::Sweep) {
         return Err(refused(from, "bench.strategies", SWEEPS_MANY));

@@ -1,19 +1,22 @@
 //! What the strategies do on a local network, side by side.
 
+mod many;
 mod plan;
 mod runner;
+mod threads;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use parsec_measure::{OperationKind, StrategyKind};
 use parsec_results::bench::BenchGroup;
 
+pub use self::many::ManyPlan;
 pub use self::plan::{BenchError, BenchPlan};
 
 use self::runner::Operations;
+use self::threads::in_threads;
 use crate::LocalTransport;
 use crate::memory::{Size, TooLarge};
 
@@ -52,30 +55,11 @@ impl BenchPlan {
         // Network by network: who stops early has as much of every strategy.
         let all: Vec<_> =
             self.seeds().flat_map(|seed| self.strategies.iter().map(move |strategy| (seed, *strategy))).collect();
-        let (next, finished) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
-        let work = || -> Result<(), BenchError> {
-            while let Some((seed, strategy)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if stop.load(Ordering::Relaxed) {
-                    return Ok(());
-                }
-                let failed = |error| {
-                    // What comes of the others is shown to nobody.
-                    next.fetch_max(all.len(), Ordering::Relaxed);
-                    BenchError::Strategy(*strategy, Box::new(error))
-                };
-                let operations = runner::run(self, *seed, *strategy, stop, done).map_err(failed)?;
-                let mut finished = finished.lock().map_err(|_| BenchError::Crashed)?;
-                finished.insert((*seed, *strategy), operations);
-            }
-            Ok(())
-        };
-        thread::scope(|scope| {
-            let threads: Vec<_> = (0..at_once.max(1)).map(|_| scope.spawn(work)).collect();
-            let ended = threads.into_iter().map(|thread| thread.join().unwrap_or(Err(BenchError::Crashed)));
-            // All of them have ended before the first error is told.
-            ended.collect::<Vec<Result<(), BenchError>>>().into_iter().collect::<Result<(), BenchError>>()
+        let finished = in_threads(&all, at_once, stop, |(seed, strategy)| {
+            let failed = |error| BenchError::Strategy(*strategy, Box::new(error));
+            Ok(((*seed, *strategy), runner::run(self, *seed, *strategy, stop, done).map_err(failed)?))
         })?;
-        let finished = finished.into_inner().map_err(|_| BenchError::Crashed)?;
+        let finished: BTreeMap<_, _> = finished.into_iter().collect();
         Ok(self.groups(finished))
     }
 

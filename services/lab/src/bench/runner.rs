@@ -21,13 +21,13 @@ use super::plan::{BenchError, BenchPlan};
 use crate::{LocalConfig, LocalNetwork, LocalPeer, LocalTransport, Observer, Region, Turns};
 
 /// How many peers shall hold a record (k of the specification).
-const HOLDERS: usize = 20;
+pub(super) const HOLDERS: usize = 20;
 
 /// How long a node may take until it can measure, on the clock of the run.
 const READY_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How often it is looked whether it can.
-const READY_POLL: Duration = Duration::from_millis(50);
+pub(super) const READY_POLL: Duration = Duration::from_millis(50);
 
 /// How long a peer takes to put away a record that has come in, generously: on a virtual clock, none at all.
 const ARRIVAL: Duration = Duration::from_millis(1);
@@ -47,40 +47,47 @@ pub(super) fn run(
     stop: &AtomicBool,
     done: &impl Fn(),
 ) -> Result<Operations, BenchError> {
-    let mut builder = match plan.transport {
+    on_its_clock(plan.transport, async |turns| match Bench::start(plan, seed, strategy, turns, stop).await? {
+        Some(mut bench) => bench.run(plan.operations, stop, done).await,
+        None => Ok(Operations::default()),
+    })
+}
+
+/// Does this work on a runtime of its own, whose clock is virtual if the peers are connected in memory.
+pub(super) fn on_its_clock<T>(
+    transport: LocalTransport,
+    work: impl AsyncFnOnce(Turns) -> Result<T, BenchError>,
+) -> Result<T, BenchError> {
+    let mut builder = match transport {
         LocalTransport::Memory => tokio::runtime::Builder::new_current_thread(),
         LocalTransport::Tcp | LocalTransport::Quic => tokio::runtime::Builder::new_multi_thread(),
     };
     let (builder, turns) = (builder.enable_all(), Turns::default());
-    if plan.transport == LocalTransport::Memory {
+    if transport == LocalTransport::Memory {
         let idle = turns.clone();
         builder.start_paused(true).on_thread_park(move || idle.next());
     }
     let runtime = builder.build().map_err(BenchError::Runtime)?;
-    let operations = runtime.block_on(async {
-        match Bench::start(plan, seed, strategy, turns, stop).await? {
-            Some(mut bench) => bench.run(plan.operations, stop, done).await,
-            None => Ok(Operations::default()),
-        }
-    });
+    let done = runtime.block_on(work(turns));
     // Peers that are being dropped have nothing to say that would be worth waiting for.
     runtime.shutdown_background();
-    operations
+    done
 }
 
-struct Bench {
+/// A network, and the nodes that measure on it.
+pub(super) struct Bench {
     seed: u64,
-    network: LocalNetwork,
+    pub(super) network: LocalNetwork,
     observer: Observer,
-    publisher: Node,
+    pub(super) publisher: Node,
     finder: Node,
-    round_trip: Duration,
-    rng: StdRng,
+    pub(super) round_trip: Duration,
+    pub(super) rng: StdRng,
 }
 
 impl Bench {
     /// Starts the network and the nodes that measure; `None` if it is told to stop meanwhile.
-    async fn start(
+    pub(super) async fn start(
         plan: &BenchPlan,
         seed: u64,
         strategy: StrategyKind,
@@ -162,7 +169,8 @@ impl Bench {
         }
     }
 
-    async fn holders(&self, cid: &Cid, closest: &[LocalPeer]) -> u32 {
+    /// How many of these peers hold the record of this key.
+    pub(super) async fn holders(&self, cid: &Cid, closest: &[LocalPeer]) -> u32 {
         let holders = self.observer.holders(&cid.multihash(), &self.publisher.peer_id(), closest).await;
         u32::try_from(holders).unwrap_or(u32::MAX)
     }

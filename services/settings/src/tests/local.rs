@@ -135,9 +135,11 @@ fn many_keys_are_published_in_a_world_by_those_who_can() {
     assert_eq!(asked.strategies, [Sweep, Optprov]);
     for (line, message) in [
         (
-            "--keys 10",
-            "flag --keys: cannot use `10`: many keys at once are published in a simulated world only; expected --world",
+            "--keys 10001",
+            "flag --keys: cannot use `10001`: real peers take at most 10000 keys at once; expected fewer, or --world with it",
         ),
+        ("--keys 9 --strategies sweep,libp2p", "libp2p is not ours and has no way to publish many keys at once"),
+        ("--keys 9 --operations 5", "flag --operations: cannot use `5`: it is for operations one after the"),
         ("--world amino-2022 --keys 0", "flag --keys: cannot use `0`: expected a whole number from 1 to 1000000"),
         (
             "--strategies classic,sweep",
@@ -145,7 +147,7 @@ fn many_keys_are_published_in_a_world_by_those_who_can() {
         ),
         (
             "--world amino-2022 --strategies sweep",
-            "strategy sweep publishes many keys at once; expected --world and --keys",
+            "strategy sweep publishes many keys at once; expected --keys with it",
         ),
         (
             "--world amino-2022 --keys 9 --operations 5",
@@ -164,6 +166,22 @@ fn many_keys_are_published_in_a_world_by_those_who_can() {
         let error = run(&format!("bench {line}"), &[]).unwrap_err();
         assert!(error.contains(message), "{line}: {error}");
     }
+}
+
+#[test]
+fn many_keys_are_published_through_real_peers_and_what_libp2p_cannot_do_keeps_nobody_from_it() {
+    use parsec_results::bulk::BulkStrategy::{Classic, Fullrt, Optprov, Sweep};
+    let bench = |line: &str| match run(line, &[]) {
+        Ok((Command::Bench(config), _)) => *config,
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(bench("bench").bulk, None);
+    let asked = bench("bench --keys 10000 --silent 0.1");
+    assert_eq!((asked.simulated, asked.compared), (None, vec![]));
+    assert_eq!(asked.bulk.map(|bulk| (bulk.keys, bulk.strategies)), Some((10_000, vec![Classic, Fullrt, Sweep])));
+    let asked = bench("bench --keys 5 --strategies sweep,optprov --peers 30 --rtt 30ms").bulk.unwrap();
+    assert_eq!(asked.strategies, [Sweep, Optprov]);
+    assert_eq!(bench("bench --world amino-2022 --keys 1000").bulk, None);
 }
 
 #[test]
