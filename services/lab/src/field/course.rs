@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::draw::Dice;
-use super::moment::{Fate, Home};
+use super::moment::{Fate, Home, State};
 use super::scenario::{Event, Scenario, What};
 use super::world::{Fates, World};
 
@@ -92,26 +92,30 @@ impl<'a> Course<'a> {
         half_life.mul_f64((share / (1.0 - share)).min(10_000.0))
     }
 
-    /// What becomes at a moment of whoever calls a peer whose fate was drawn like this; `None` if it is not there yet.
-    pub(super) fn fate(&self, number: u32, drawn: Fate, life: &Life, at: Duration) -> Option<Fate> {
+    /// What is to be said at a moment of a peer whose fate was drawn like this; nothing if it is not there yet. Who leaves is forgotten by tables
+    /// that are filled afterwards: those who are dead from the beginning are as many of the living as the world says.
+    pub(super) fn state(&self, number: u32, drawn: Fate, life: &Life, at: Duration) -> Option<State> {
         if at < life.joined {
             return None;
         }
+        let left = State { fate: self.gone(number), is_known: false };
         if life.left.is_some_and(|left| left <= at) {
-            return Some(self.gone(number));
+            return Some(left);
         }
+        let first = State { fate: drawn, is_known: true };
         let happened = self.scenario.events.iter().enumerate().take_while(|(_, event)| event.at <= at);
         // What happened before it came, or its network merged in, does not touch it.
         let concerns = |(place, event): &(usize, &Event)| {
             event.at >= life.joined && number != self.keeper && self.scenario.merged_before(*place) >= life.home
         };
-        Some(happened.filter(concerns).fold(drawn, |fate, (place, event)| {
+        Some(happened.filter(concerns).fold(first, |state, (place, event)| {
             let hit = |share: f64| self.of(Purpose::Event, number).of(place as u64).share() < share;
             match event.what {
-                What::Silent(share) if fate.answers() && hit(share) => Fate::Silent,
-                What::Leave(share) if fate.is_dialable() && hit(share) => self.gone(number),
-                What::Back(share) if fate != drawn && hit(share) => drawn,
-                _ => fate,
+                What::Silent(share) if state.fate.answers() && hit(share) => State { fate: Fate::Silent, ..state },
+                What::Leave(share) if state.fate.is_dialable() && hit(share) => left,
+                What::Leave(share) if hit(share) => State { is_known: false, ..state },
+                What::Back(share) if state != first && hit(share) => first,
+                _ => state,
             }
         }))
     }

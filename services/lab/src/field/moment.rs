@@ -37,6 +37,14 @@ pub(super) struct Members {
     pub(super) dead: Vec<u32>,
 }
 
+/// What is to be said of a peer at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct State {
+    pub(super) fate: Fate,
+    /// Whether tables that are filled then may have it: who has left is forgotten.
+    pub(super) is_known: bool,
+}
+
 /// See the module's documentation. Five bytes for each peer.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Moment {
@@ -51,22 +59,22 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    /// `fates` has nothing for a peer that is not there yet; `home` says where each belongs; there are so many networks besides the one that is
+    /// `states` has nothing for a peer that is not there yet; `home` says where each belongs; there are so many networks besides the one that is
     /// measured, of which so many have merged into it.
     pub(super) fn new(
         from: Duration,
-        fates: &[Option<Fate>],
+        states: &[Option<State>],
         home: impl Fn(usize) -> Home,
         (others, merged): (Home, Home),
     ) -> Self {
         let mut networks = vec![Members::default(); usize::from(others - merged) + 1];
-        for (place, fate) in fates.iter().enumerate() {
-            let Some(fate) = fate else { continue };
+        for (place, state) in states.iter().enumerate() {
+            let Some(State { fate, is_known: true }) = state else { continue };
             let network = &mut networks[usize::from(home(place).saturating_sub(merged))];
             let members = if fate.is_dialable() { &mut network.dialable } else { &mut network.dead };
             members.push(u32::try_from(place).expect("a world has fewer than 2³² peers"));
         }
-        let fates = fates.iter().map(|fate| fate.unwrap_or(Fate::BlackHole)).collect();
+        let fates = states.iter().map(|state| state.map_or(Fate::BlackHole, |state| state.fate)).collect();
         Self { from, fates, merged, networks }
     }
 

@@ -10,7 +10,7 @@ use parsec_dht::key::{Contact, Key};
 
 use super::course::{Course, Life};
 use super::draw::Dice;
-use super::moment::{Fate, Home, Moment};
+use super::moment::{Fate, Home, Moment, State};
 use super::scenario::{STILL, Scenario};
 use super::world::{Fates, World};
 use crate::Region;
@@ -99,10 +99,10 @@ impl Population {
         let regions = numbers.iter().map(|number| region(&world.regions, of(Purpose::Region, *number))).collect();
         let life = |place: usize| &lives[numbers[place] as usize];
         let moment = |from: Duration| {
-            let fate = |(place, drawn): (usize, &Fate)| course.fate(numbers[place], *drawn, life(place), from);
-            let fates: Vec<Option<Fate>> = first.iter().enumerate().map(fate).collect();
+            let state = |(place, drawn): (usize, &Fate)| course.state(numbers[place], *drawn, life(place), from);
+            let states: Vec<Option<State>> = first.iter().enumerate().map(state).collect();
             let networks = (scenario.merged(scenario.length), scenario.merged(from));
-            Moment::new(from, &fates, |place| life(place).home, networks)
+            Moment::new(from, &states, |place| life(place).home, networks)
         };
         let moments = scenario.changes().into_iter().map(moment).collect();
         let stranger = |place: usize| (life(place).home, life(place).joined);

@@ -85,13 +85,13 @@ proptest! {
         for moment in &population.moments {
             let brings_back = |event: &Event| event.at == moment.from && matches!(event.what, What::Back(_));
             let members = moment.members();
-            let returned = members.dialable.iter().any(|index| gone.contains(index));
+            let returned = gone.iter().any(|index| moment.fate(*index).is_dialable());
             prop_assert!(!returned || scenario.events.iter().any(brings_back), "at {:?}", moment.from);
-            gone.extend(&members.dead);
-            members.dialable.iter().for_each(|index| {
-                gone.remove(index);
-            });
-            // Nobody is lost sight of.
+            // Those who were in this network, and cannot be dialled any more.
+            let before = population.at(moment.from.saturating_sub(Duration::from_nanos(1))).members();
+            gone.extend(before.dialable.iter().filter(|index| !moment.fate(**index).is_dialable()));
+            gone.retain(|index| !moment.fate(*index).is_dialable());
+            prop_assert!(members.dialable.iter().all(|index| moment.fate(*index).is_dialable()));
             prop_assert!(members.dialable.is_sorted() && members.dead.is_sorted());
         }
     }
@@ -126,6 +126,17 @@ proptest! {
         let now = population.at(MINUTE * 60).members().dialable.len() as f64;
         prop_assert!((now - first).abs() < 1.0, "{now} of {first}");
     }
+}
+
+#[test]
+fn when_many_leave_as_large_a_share_of_those_whom_tables_may_have_is_dead_as_before() {
+    let population = Population::over(&world(4_000), 3, &scenario(None, vec![(10, What::Leave(0.5))]));
+    let dead = |at| {
+        let members = population.at(at).members();
+        members.dead.len() as f64 / (members.dead.len() + members.dialable.len()) as f64
+    };
+    let (before, after) = (dead(Duration::ZERO), dead(MINUTE * 10));
+    assert!((before - after).abs() < 0.02, "{before} and {after}");
 }
 
 #[test]

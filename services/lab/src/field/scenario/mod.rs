@@ -59,7 +59,7 @@ pub(super) struct Event {
 pub(super) enum What {
     /// This share of those who answer never answers again, and can still be dialled.
     Silent(f64),
-    /// This share of those who can be dialled leaves.
+    /// This share of those who can be dialled leaves; as large a share of the dead is forgotten.
     Leave(f64),
     /// This share of those who have gone silent or left by an event is as before.
     Back(f64),
