@@ -47,7 +47,7 @@ impl Key {
     }
 
     /// The first `length` bits of this point, then those of `other`.
-    pub(crate) fn joined(&self, other: &Self, length: usize) -> Self {
+    pub fn joined(&self, other: &Self, length: usize) -> Self {
         let mut point = other.0;
         let (whole, rest) = (length / 8, length % 8);
         point[..whole].copy_from_slice(&self.0[..whole]);

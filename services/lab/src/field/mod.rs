@@ -14,6 +14,7 @@ mod bulk;
 mod course;
 mod draw;
 mod drive;
+mod liars;
 mod log;
 mod moment;
 mod population;

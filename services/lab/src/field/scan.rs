@@ -45,7 +45,7 @@ impl Scan {
         let (name, values) = text.split_once('=').ok_or(NoScan::Form)?;
         let known = World::SCANNED.into_iter().find(|known| *known == name.trim());
         let name = known.ok_or_else(|| ScanError::Unknown(name.trim().to_owned()))?;
-        let values = numbers(values, matches!(name, "alpha" | "peers"))?;
+        let values = numbers(values, World::is_whole(name))?;
         if let Some(twice) = values.iter().enumerate().find(|(at, value)| values[..*at].contains(*value)) {
             return Err(NoScan::Twice(*twice.1));
         }

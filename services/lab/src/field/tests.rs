@@ -157,3 +157,37 @@ fn a_node_estimates_the_size_of_the_network() {
         assert!((3_500.0..6_500.0).contains(&size), "{size} at {:?}", vantage.peer.key());
     }
 }
+
+fn found(world: World, strategy: StrategyKind) -> (usize, u32) {
+    let groups = run(&Trial { strategies: vec![strategy], ..trial(world, 1, 60) }, 2);
+    let [provided, looked_up] = &groups[..] else { panic!("{groups:?}") };
+    let found = looked_up.operations.iter().filter(|one| one.class == OutcomeClass::Ok).count();
+    (found, provided.operations.iter().filter_map(|one| one.holders_final).sum())
+}
+
+#[test]
+fn the_more_sybils_stand_around_a_key_the_fewer_honest_peers_hold_its_record_and_the_fewer_lookups_find_it() {
+    for strategy in STRATEGIES {
+        let [none, some, many] =
+            [0.0, 10.0, 60.0].map(|sybils| found(healthy(2_000).with("sybils", sybils).unwrap(), strategy));
+        assert_eq!(none.0, 60, "{strategy}");
+        assert!(none.1 > some.1 && some.1 > many.1, "{strategy}: {none:?}, {some:?}, {many:?} are held");
+        assert!(many.0 < 50, "{strategy}: {many:?} are found");
+    }
+}
+
+#[test]
+fn peers_that_name_nobody_who_exists_cost_time_and_records() {
+    for strategy in [StrategyKind::Classic, StrategyKind::Optprov] {
+        let [none, some] = [0.0, 0.1].map(|share| {
+            let groups = run(
+                &Trial { strategies: vec![strategy], ..trial(healthy(2_000).with("poisoned", share).unwrap(), 1, 60) },
+                2,
+            );
+            let provided = &groups[0].operations;
+            let took: std::time::Duration = provided.iter().map(|one| one.duration).sum();
+            (took, provided.iter().filter_map(|one| one.effort.dials_failed).sum::<u32>())
+        });
+        assert!(some.0 > none.0 && some.1 > none.1 + 60, "{strategy}: {none:?}, {some:?}");
+    }
+}

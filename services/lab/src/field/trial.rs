@@ -12,6 +12,7 @@ use parsec_measure::{OperationKind, OutcomeClass, RequestKind, StrategyKind};
 use parsec_results::bench::{BenchGroup, BenchOperation};
 
 use super::drive::{Driven, Limits, Unfinished, drive};
+use super::liars::Kind;
 use super::log::Log;
 use super::population::{Peer, Population};
 use super::tables::BUCKET;
@@ -152,7 +153,7 @@ impl Play<'_> {
         let held = |(peer, written): (u32, Option<Duration>)| Some((peer, written?.saturating_sub(until)));
         let records: HashMap<u32, Duration> = whole.into_iter().filter_map(held).collect();
         let began = self.began + until;
-        let answers = |peer: &&u32| population.fate(**peer, began).answers();
+        let answers = |peer: &&u32| Kind::of(**peer) == Kind::Honest && population.fate(**peer, began).answers();
         let holding = u32::try_from(records.keys().filter(answers).count()).unwrap_or(u32::MAX);
         let driven = self.retrieve(finder, target, &records, publisher.peer, began);
         let looked_up = self.operation(finder, &driven, driven.returned.effort(), found(&driven), began);
@@ -218,10 +219,10 @@ fn config(world: &World) -> LookupConfig {
 pub(super) fn publish(scene: &Scene<'_>, strategy: StrategyKind, target: Key) -> Driven<Provided<Peer>> {
     let Scene { field, vantage, began, .. } = scene;
     let (local, config) = (vantage.peer, config(field.world));
-    let seeds = || field.directory.closest(&vantage.owner, &target, BUCKET, *began);
+    let seeds = || field.named(&vantage.owner, &target, *began);
     match (strategy, vantage.size(*began)) {
         (StrategyKind::Fullrt, _) => {
-            let closest = field.census(*began).closest(&target, BUCKET);
+            let closest = field.crawled(&target, *began);
             drive(scene, ProvideFull::new(closest), target, FULL)
         }
         (StrategyKind::Optprov, Some(size)) => {
@@ -235,9 +236,9 @@ pub(super) fn publish(scene: &Scene<'_>, strategy: StrategyKind, target: Key) ->
 pub(super) fn find(scene: &Scene<'_>, strategy: StrategyKind, target: Key) -> Driven<Found<Peer>> {
     let Scene { field, vantage, began, .. } = scene;
     if strategy == StrategyKind::Fullrt {
-        return drive(scene, FindFull::new(field.census(*began).closest(&target, BUCKET)), target, FULL);
+        return drive(scene, FindFull::new(field.crawled(&target, *began)), target, FULL);
     }
-    let seeds = field.directory.closest(&vantage.owner, &target, BUCKET, *began);
+    let seeds = field.named(&vantage.owner, &target, *began);
     let limits = Limits { put: None, ..CLASSIC };
     drive(scene, FindProviders::new(target, vantage.peer, seeds, config(field.world)), target, limits)
 }

@@ -11,6 +11,7 @@ use parsec_measure::TICK;
 
 use super::draw::Dice;
 use super::drive::{Ground, Limits, drive};
+use super::liars::{self, Kind};
 use super::moment::{Fate, Moment};
 use super::population::{Peer, Population};
 use super::scenario::{STILL, Scenario, Transports};
@@ -42,6 +43,9 @@ pub(super) enum Purpose {
     Connected,
     Refresh,
     Transport,
+    Liars,
+    Known,
+    Poisoned,
 }
 
 /// A node that measures.
@@ -75,6 +79,8 @@ pub(super) struct Field<'a> {
     dice: Dice,
     pub(super) vantages: Vec<Vantage>,
     scenario: &'a Scenario,
+    /// Around the keys of operations, not around those of refreshes.
+    sybils: u32,
     /// What crawls met, and since when it has been known.
     censuses: Vec<(Duration, FullTable<Peer>)>,
 }
@@ -103,11 +109,13 @@ impl<'a> Field<'a> {
             dice,
             vantages: Vec::new(),
             scenario,
+            sybils: 0,
             censuses: vec![(Duration::ZERO, FullTable::default())],
         };
         field.vantages = (0..world.node.regions.len()).map(|index| field.vantage(index)).collect();
         let sizes: Vec<_> = field.vantages.iter().map(|vantage| field.estimates(vantage)).collect();
         field.vantages.iter_mut().zip(sizes).for_each(|(vantage, sizes)| vantage.sizes = sizes);
+        field.sybils = world.liars.sybils;
         if crawls {
             field.censuses = field.repeated(CRAWLED).map(|at| (at, field.crawl(at))).collect();
         }
@@ -216,6 +224,42 @@ impl<'a> Field<'a> {
         Key::of(&self.dice.of(Purpose::Key as u64).of(u64::from(number)).bytes())
     }
 
+    /// Whom a table then names as closest to a key. A bucket has as large a share of the sybils as it has of all who belong there (assumed).
+    pub(super) fn named(&self, owner: &Owner, target: &Key, at: Duration) -> Vec<Peer> {
+        let mut named = self.directory.closest(owner, target, BUCKET, at);
+        if self.sybils > 0 {
+            let bits = owner.key.distance(target).common_prefix() + 1;
+            let there = &self.directory.population.at(at).members().dialable;
+            let others = self.directory.population.sharing(there, 0..there.len(), target, bits).len();
+            let share = (BUCKET as f64 / (others as f64 + f64::from(self.sybils))).min(1.0 - self.world.tables.missing);
+            let dice = self.dice.of(Purpose::Known as u64).of(owner.number);
+            let knows = |sybil: &Peer| dice.of(u64::from(sybil.index)).share() < share;
+            named.extend(self.sybils_of(target).into_iter().filter(knows));
+            closest(&mut named, target);
+        }
+        named
+    }
+
+    /// Whom the last crawl before then has as closest to a key: it has met all sybils.
+    pub(super) fn crawled(&self, target: &Key, at: Duration) -> Vec<Peer> {
+        let mut crawled = self.census(at).closest(target, BUCKET);
+        if self.sybils > 0 {
+            crawled.extend(self.sybils_of(target));
+            closest(&mut crawled, target);
+        }
+        crawled
+    }
+
+    fn sybils_of(&self, target: &Key) -> Vec<Peer> {
+        liars::sybils(self.dice.of(Purpose::Liars as u64), target, self.sybils, self.world.peers)
+    }
+
+    /// Whether a peer with this number names nobody who exists.
+    fn is_poisoned(&self, number: u64) -> bool {
+        let share = self.world.liars.poisoned;
+        share > 0.0 && self.dice.of(Purpose::Poisoned as u64).of(number).share() < share
+    }
+
     /// When a publication begins, of so many.
     pub(super) fn begins(&self, number: u32, all: u32) -> Duration {
         let nanos = self.scenario.length.as_nanos() * u128::from(number) / u128::from(all.max(1));
@@ -231,6 +275,12 @@ impl<'a> Field<'a> {
     pub(super) fn dice_of(&self, number: u32, half: u64) -> Dice {
         self.dice.of(Purpose::Operation as u64).of(u64::from(number)).of(half)
     }
+}
+
+/// Those closest to a key, as many as an answer names.
+fn closest(peers: &mut Vec<Peer>, target: &Key) {
+    peers.sort_by_cached_key(|peer| peer.key().distance(target));
+    peers.truncate(BUCKET);
 }
 
 /// One operation's view of the network.
@@ -249,13 +299,25 @@ pub(super) struct Scene<'a> {
 impl Scene<'_> {
     /// What a peer does so long after the operation began.
     fn fate(&self, peer: &Peer, at: Duration) -> Fate {
-        self.field.directory.population.fate(peer.index, self.began + at)
+        match Kind::of(peer.index) {
+            Kind::Honest => self.field.directory.population.fate(peer.index, self.began + at),
+            Kind::Sybil => Fate::Live,
+            Kind::Nobody => Fate::BlackHole,
+        }
+    }
+
+    /// A number of its own.
+    fn number(&self, peer: &Peer) -> u64 {
+        match Kind::of(peer.index) {
+            Kind::Honest => self.field.directory.population.number(peer.index),
+            Kind::Sybil | Kind::Nobody => u64::from(peer.index),
+        }
     }
 
     /// Whether a peer can be reached over UDP alone, or over TCP alone, as long as we can use TCP alone.
     fn only(&self, peer: &Peer, at: Duration) -> Option<Only> {
         let Transports { quic_only, tcp_only } = self.field.scenario.udp_blocked(self.began + at)?;
-        let number = self.field.directory.population.number(peer.index);
+        let number = self.number(peer);
         let share = self.field.dice.of(Purpose::Transport as u64).of(number).share();
         Some(if share < quic_only {
             Only::Quic
@@ -267,12 +329,17 @@ impl Scene<'_> {
     }
 
     fn round_trip(&self, peer: &Peer) -> Duration {
-        self.vantage.region.round_trip(self.field.directory.population.region(peer.index))
+        // Liars are run from one place (assumed).
+        let of_liars = self.field.world.regions.first().map_or(self.vantage.region, |(region, _)| *region);
+        self.vantage.region.round_trip(match Kind::of(peer.index) {
+            Kind::Honest => self.field.directory.population.region(peer.index),
+            Kind::Sybil | Kind::Nobody => of_liars,
+        })
     }
 
     /// Where in a distribution a request falls: where the peer's usually do, or anywhere.
     fn quantile(&self, peer: &Peer, purpose: u64) -> f64 {
-        let number = self.field.directory.population.number(peer.index);
+        let number = self.number(peer);
         let mut dice = self.dice.of(number).of(purpose);
         let (steady, anew) = (dice.share(), dice.share());
         if steady < self.field.world.times.steady {
@@ -296,8 +363,9 @@ impl Ground for Scene<'_> {
         let (node, population) = (&self.field.world.node, self.field.directory.population);
         let table = &self.vantage.tables[population.place_at(self.began)];
         let share = if table.contains(&peer.index) { node.connected } else { node.connected_elsewhere };
-        let number = population.number(peer.index);
+        let number = self.number(peer);
         share > 0.0
+            && Kind::of(peer.index) == Kind::Honest
             && self.fate(peer, at).is_dialable()
             // Who has QUIC is connected over it.
             && self.only(peer, at).is_none_or(|only| only == Only::Tcp)
@@ -335,12 +403,20 @@ impl Ground for Scene<'_> {
     }
 
     fn closer(&self, peer: &Peer, target: &Key, at: Duration) -> Vec<Peer> {
-        let directory = &self.field.directory;
-        directory.closest(&directory.owner(*peer), target, BUCKET, self.began + at)
+        let (field, number) = (self.field, self.number(peer));
+        match Kind::of(peer.index) {
+            // Their best answer is each other.
+            Kind::Sybil => field.sybils_of(target).into_iter().take(BUCKET).collect(),
+            Kind::Honest if field.is_poisoned(number) => {
+                liars::nobodies(field.dice.of(Purpose::Liars as u64), target, number, BUCKET)
+            }
+            _ => field.named(&field.directory.owner(*peer), target, self.began + at),
+        }
     }
 
     fn providers(&self, peer: &Peer, at: Duration) -> Vec<Peer> {
-        let held = self.records.get(&peer.index).is_some_and(|from| *from <= at);
+        let is_honest = Kind::of(peer.index) == Kind::Honest;
+        let held = is_honest && self.records.get(&peer.index).is_some_and(|from| *from <= at);
         if held { vec![self.provider] } else { Vec::new() }
     }
 }

@@ -32,6 +32,9 @@ const CRAWL_BYTES: u64 = 200_000_000;
 /// What everything else takes: the program, its threads, and results by the ten thousand.
 const PROGRAM_BYTES: u64 = 100_000_000;
 
+/// The most sybils of a key: twenty that are closer than all others are as many as a record has holders.
+pub(super) const MAX_SYBILS: u32 = 1_000;
+
 /// The largest share that a scan may set: somebody has to answer.
 const MOST_DEAD: f64 = 0.95;
 
@@ -54,6 +57,16 @@ pub struct World {
     pub(super) crawl_gone: f64,
     /// How many requests of a lookup may be under way.
     pub(super) alpha: usize,
+    pub(super) liars: Liars,
+}
+
+/// Peers that lie. A file has none of them: a scan sets them.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Liars {
+    /// How many sybils stand around each key: they are closer to it than all others, name each other, and give records to nobody.
+    pub(super) sybils: u32,
+    /// The share of peers that name nobody but peers that do not exist.
+    pub(super) poisoned: f64,
 }
 
 /// The shares of peers that are not as they should be; the rest is live.
@@ -155,7 +168,8 @@ impl Tables {
 
 impl World {
     /// What a scan may set.
-    pub const SCANNED: [&str; 8] = ["alpha", "connected", "missing", "peers", "silent", "slow", "stale", "undialable"];
+    pub const SCANNED: [&str; 10] =
+        ["alpha", "connected", "missing", "peers", "poisoned", "silent", "slow", "stale", "sybils", "undialable"];
 
     /// What it takes to play it.
     pub fn needs(&self) -> Needs {
@@ -178,7 +192,9 @@ impl World {
     ///   as much staler as there are more of them;
     /// - `silent`, `slow`: the shares of peers that never answer, or late;
     /// - `stale`: by what factor routing tables are staler; `missing`: the share of neighbours that they miss;
-    /// - `connected`: the share of the peers in its table that the node has a connection to.
+    /// - `connected`: the share of the peers in its table that the node has a connection to;
+    /// - `sybils`: how many peers stand around each key, closer to it than all others, that name each other and give records to nobody;
+    /// - `poisoned`: the share of peers that name nobody but peers that do not exist.
     ///
     /// # Errors
     /// [`ScanError`] says what there is to set, or what it may be.
@@ -194,9 +210,11 @@ impl World {
             "slow" => (0.0, MOST_DEAD - dead - silent),
             "stale" => (0.0, 10.0),
             "missing" | "connected" => (0.0, 1.0),
+            "sybils" => (0.0, f64::from(MAX_SYBILS)),
+            "poisoned" => (0.0, MOST_DEAD),
             _ => return Err(ScanError::Unknown(name.to_owned())),
         };
-        let whole = matches!(name, "alpha" | "peers");
+        let whole = Self::is_whole(name);
         if !(low..=high).contains(&value) || (whole && value.fract() != 0.0) {
             let what = if whole { "a whole number" } else { "a number" };
             let expected = format!("{what} from {low} to {}", (high * 1e6).round() / 1e6);
@@ -214,9 +232,16 @@ impl World {
             "slow" => world.fates.slow = value,
             "stale" => world.tables.scale(value),
             "missing" => world.tables.missing = value,
+            "sybils" => world.liars.sybils = value as u32,
+            "poisoned" => world.liars.poisoned = value,
             _ => world.node.connected = value,
         }
         Ok(world)
+    }
+
+    /// Whether what a scan sets is a whole number.
+    pub(super) fn is_whole(name: &str) -> bool {
+        matches!(name, "alpha" | "peers" | "sybils")
     }
 
     /// Everything that it says, as a text: two worlds with the same text are the same.

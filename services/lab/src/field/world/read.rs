@@ -4,7 +4,7 @@ use thiserror::Error;
 use toml::de::DeTable;
 
 use super::super::strict::{Table, Wrong, line};
-use super::{Fates, MAX_PEERS, MIN_PEERS, NodeShape, Tables, Times, World};
+use super::{Fates, Liars, MAX_PEERS, MIN_PEERS, NodeShape, Tables, Times, World};
 use crate::Region;
 
 /// The largest file of a world: the shipped ones have a few thousand bytes.
@@ -51,7 +51,7 @@ fn world(mut table: Table<'_>) -> Result<World, Wrong> {
     let crawl_gone = crawl.share("gone")?;
     crawl.finish()?;
     table.finish()?;
-    Ok(World { name, about, peers, fates, regions, tables, times, node, crawl_gone, alpha })
+    Ok(World { name, about, peers, fates, regions, tables, times, node, crawl_gone, alpha, liars: Liars::default() })
 }
 
 fn fates(mut table: Table<'_>) -> Result<Fates, Wrong> {
