@@ -27,7 +27,8 @@ use parsec_results::run::{Run, digest, simulated};
 use parsec_settings::{DemoConfig, DemoFleet, SimulatedRounds};
 use parsec_show::words;
 use parsec_store::{StillStore, Store};
-use rand::RngExt;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -158,7 +159,8 @@ impl Play {
             round_limit: ROUND_LIMIT,
             backlog: Backlog::default(),
             trace_sample: if operations <= ALL_TRACED { TRACE_SAMPLE } else { TRACED },
-            seed: Some(*seed),
+            // Fleets have seeds one after the other: those of neighbouring runs must not be the same.
+            seed: Some(StdRng::seed_from_u64(*seed).random()),
             watcher: Some(watcher.start().recipient()),
         };
         // The first rounds are due within the jitter, and so is each last one within that of the end.
