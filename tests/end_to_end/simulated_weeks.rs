@@ -114,7 +114,7 @@ async fn what_a_model_says_is_never_mixed_with_what_real_peers_measured() {
     let compare =
         format!("compare --a fleet=default --b fleet=default --a-database {in_database} --b-database {of_real}");
     let files = format!("compare --a-file {in_model}/run.json --b-file {in_real}/run.json");
-    let check = format!("check --fail-if provide.p50>2x --baseline {in_real}/run.json --database-url {in_database}");
+    let check = format!("check --fail-if provide.p50>+10% --baseline {in_real}/run.json --database-url {in_database}");
     for line in [compare, files, check] {
         let refused = parsec(&stage, &line).await;
         let says = "one side was simulated (simulated:private-50), and the other one was measured on real peers";
