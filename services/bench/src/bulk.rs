@@ -7,10 +7,10 @@ use parsec_lab::field::Bulk;
 use parsec_output as output;
 use parsec_results::bulk::BulkRun;
 use parsec_results::run::{REAL, simulated};
-use parsec_settings::{AskedBulk, BenchConfig, BenchFormat, Simulated};
+use parsec_settings::{AskedBulk, BenchConfig, Simulated};
 use parsec_show::bulk;
 
-use crate::kept::heading;
+use crate::kept::{self, Forms, heading};
 use crate::local;
 use crate::refused::Refused;
 use crate::watched::watched;
@@ -59,19 +59,6 @@ fn show(config: &BenchConfig, heading: &str, network: &str, runs: &[BulkRun], wa
     if runs.len() < wanted {
         output::note(&format!("stopped after all keys had been published {} of {wanted} times", runs.len()));
     }
-    Ok(print(config, heading, network, runs)?)
-}
-
-fn print(config: &BenchConfig, heading: &str, network: &str, runs: &[BulkRun]) -> Result<(), parsec_output::Unwritten> {
-    match config.format {
-        BenchFormat::Text => output::line(&format!("{heading}\n{}", bulk::table(runs))),
-        BenchFormat::Json => {
-            output::note(heading);
-            output::line(&bulk::json(runs, network))
-        }
-        BenchFormat::Csv => {
-            output::note(heading);
-            output::table(&bulk::csv(runs, network))
-        }
-    }
+    let (json, csv) = (|| bulk::json(runs, network), || bulk::csv(runs, network));
+    Ok(kept::print(config, heading, Forms { text: || bulk::table(runs), json, csv })?)
 }

@@ -48,45 +48,66 @@ impl<'a> Keeping<'a> {
         settings: BTreeMap<String, String>,
         shown: &Shown,
     ) -> anyhow::Result<()> {
-        let finished = finished(groups);
-        if groups.is_empty() {
-            bail!("stopped before anything was measured");
-        }
-        if finished != pairs {
-            output::note(&format!("stopped after {finished} of {pairs} publications and lookups"));
-        }
+        let finished = finished(groups.iter().map(|group| (group.kind, group.operations.len())));
+        remark_stop(groups.is_empty(), finished, pairs)?;
         // First, because nobody may read the table any more; and the table all the same, because the disk may be full.
         let saved = self.place.map_or(Ok(()), |place| {
             let mut run = Run::new("bench", self.program, seed, settings);
             (run.complete, run.operations) = (finished == pairs, of_bench(groups));
             place.write(&run.text())
         });
-        print(self.config, shown)?;
+        let Shown { heading, network, rows } = shown;
+        let text = || bench::table(rows, Unit::of(self.config.networks));
+        let (json, csv) = (|| bench::json(rows, network), || bench::csv(rows, network));
+        print(self.config, heading, Forms { text, json, csv })?;
         saved
     }
 }
 
-/// How many pairs of a publication and a lookup there are.
-fn finished(groups: &[BenchGroup]) -> u64 {
-    let lookups = groups.iter().filter(|group| group.kind == OperationKind::Retrieve);
-    lookups.map(|group| group.operations.len() as u64).sum()
+/// How many pairs of a publication and a lookup there are, of so many operations of each kind.
+pub(crate) fn finished(operations: impl Iterator<Item = (OperationKind, usize)>) -> u64 {
+    operations.filter(|(kind, _)| *kind == OperationKind::Retrieve).map(|(_, count)| count as u64).sum()
 }
 
-/// Prints the results and the conditions of the measurement: above the table for people, on stderr with the rows for
-/// programs.
+/// Says it if work was stopped before all pairs of a publication and a lookup had been made.
+///
+/// # Errors
+/// If there is nothing to show.
+pub(crate) fn remark_stop(is_empty: bool, finished: u64, pairs: u64) -> anyhow::Result<()> {
+    if is_empty {
+        bail!("stopped before anything was measured");
+    }
+    if finished != pairs {
+        output::note(&format!("stopped after {finished} of {pairs} publications and lookups"));
+    }
+    Ok(())
+}
+
+/// A result in each of its forms.
+pub(crate) struct Forms<T, J, C> {
+    pub(crate) text: T,
+    pub(crate) json: J,
+    pub(crate) csv: C,
+}
+
+/// Prints a result and the conditions under which it came: above the table for people, on stderr with the rows for programs.
 ///
 /// # Errors
 /// If stdout cannot be written to.
-fn print(config: &BenchConfig, Shown { heading, network, rows }: &Shown) -> Result<(), Unwritten> {
+pub(crate) fn print(
+    config: &BenchConfig,
+    heading: &str,
+    Forms { text, json, csv }: Forms<impl FnOnce() -> String, impl FnOnce() -> String, impl FnOnce() -> String>,
+) -> Result<(), Unwritten> {
     match config.format {
-        BenchFormat::Text => output::line(&format!("{heading}\n{}", bench::table(rows, Unit::of(config.networks)))),
+        BenchFormat::Text => output::line(&format!("{heading}\n{}", text())),
         BenchFormat::Json => {
             output::note(heading);
-            output::line(&bench::json(rows, network))
+            output::line(&json())
         }
         BenchFormat::Csv => {
             output::note(heading);
-            output::table(&bench::csv(rows, network))
+            output::table(&csv())
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `parsec bench`: what the strategies do side by side.
 //!
-//! - `local`: on local networks of real peers; `world`: in a simulated one; `scan`: at several values of one thing; `scenario`: while things happen; `bulk`: many keys at
-//!   once in either
+//! - `local`: on local networks of real peers; `world`: in a simulated one; `scan`: at several values of one thing;
+//!   `scenario`: while things happen; `bulk`: many keys at once in either
 //! - `refused`: what cannot be done; `read`: files that somebody wrote
 //! - `kept`: what came of it, in a file and on stdout; `watched`: the work, with its progress, until a signal ends it
 
@@ -12,6 +12,8 @@ mod read;
 mod refused;
 mod scan;
 mod scenario;
+#[cfg(test)]
+mod testing;
 mod watched;
 mod world;
 

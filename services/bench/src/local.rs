@@ -96,21 +96,11 @@ pub(crate) fn heading(config: &BenchConfig, seed: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-    use std::ffi::OsString;
-
-    use parsec_settings::{Binary, Command, parse};
-
-    use super::heading;
-
-    const BINARY: Binary = Binary { version: "1", exit_codes: &[] };
+    use crate::testing::config;
 
     #[test]
     fn the_heading_says_under_which_circumstances() {
-        let heading = |line: &str| match parse(line.split(' ').map(OsString::from), &BTreeMap::new(), &BINARY) {
-            Ok((Command::Bench(config), _)) => heading(&config, 7),
-            other => panic!("{line}: {other:?}"),
-        };
+        let heading = |line: &str| super::heading(&config(line), 7);
         assert_eq!(
             heading("parsec bench"),
             "500 peers, RTT 100ms, 15 % undialable, 0 % silent, cold connections, alpha 10, seed 7, transport memory, virtual clock"

@@ -6,14 +6,13 @@ use std::time::Duration;
 use parsec_answers::kept::Place;
 use parsec_host::memory;
 use parsec_lab::field::{Scan, Study, TrialError};
-use parsec_output as output;
 use parsec_results::bench::{BenchGroup, BenchRow, Unit};
 use parsec_results::run::simulated;
-use parsec_settings::{BenchConfig, BenchFormat};
+use parsec_settings::BenchConfig;
 use parsec_show::chart;
 use parsec_show::series::Series;
 
-use crate::kept::networks;
+use crate::kept::{self, Forms, networks};
 use crate::refused::Refused;
 use crate::watched::{PAIRS, watched};
 
@@ -43,17 +42,9 @@ pub(crate) async fn run<S>(
     let heading = heading(config, study, &scan);
     let network = simulated(&world.name);
     let drawn = place.map_or(Ok(()), |place| place.write(&chart::scanned(&heading, &series).standalone()));
-    match config.format {
-        BenchFormat::Text => output::line(&format!("{heading}\n{}", series.text(Unit::of(config.networks))))?,
-        BenchFormat::Json => {
-            output::note(&heading);
-            output::line(&series.json(&network))?;
-        }
-        BenchFormat::Csv => {
-            output::note(&heading);
-            output::table(&series.csv(&network))?;
-        }
-    }
+    let text = || series.text(Unit::of(config.networks));
+    let (json, csv) = (|| series.json(&network), || series.csv(&network));
+    kept::print(config, &heading, Forms { text, json, csv })?;
     drawn
 }
 
@@ -86,21 +77,17 @@ fn heading(config: &BenchConfig, study: &Study, scan: &Scan) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::sync::atomic::AtomicBool;
 
     use parsec_lab::field::{Trial, World};
     use parsec_measure::StrategyKind;
-    use parsec_settings::{Binary, Command, parse};
 
     use super::*;
-
-    const BINARY: Binary = Binary { version: "1", exit_codes: &[] };
+    use crate::testing::config;
 
     #[test]
     fn a_wider_lookup_shows_with_intervals_in_a_table_and_a_chart_the_same_on_any_number_of_threads() {
-        let line = ["parsec", "bench", "--world", "amino-2022", "--scan", "alpha=1,10"].map(Into::into);
-        let Ok((Command::Bench(config), _)) = parse(line, &BTreeMap::new(), &BINARY) else { panic!("it is a bench") };
+        let config = config("parsec bench --world amino-2022 --scan alpha=1,10");
         let world = World::shipped("amino-2022").unwrap().with("peers", 1_000.0).unwrap();
         let trial = Trial { world, seed: 2, operations: 100, strategies: vec![StrategyKind::Classic] };
         let study = Study { trial, networks: 1 };

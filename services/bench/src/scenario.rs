@@ -2,19 +2,18 @@
 
 use std::thread;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use parsec_answers::kept::Place;
 use parsec_host::memory;
 use parsec_lab::field::{MAX_SCENARIO_BYTES, Scenario, Study, Timeline};
-use parsec_measure::OperationKind;
-use parsec_output as output;
 use parsec_results::bench::Unit;
 use parsec_results::run::simulated;
 use parsec_results::timeline::TimedGroup;
-use parsec_settings::{BenchConfig, BenchFormat, ScenarioSource};
+use parsec_settings::{BenchConfig, ScenarioSource};
 use parsec_show::timeline::Timeline as Shown;
 use parsec_show::{chart, words};
 
+use crate::kept::Forms;
 use crate::refused::Refused;
 use crate::watched::{PAIRS, watched};
 use crate::{kept, read};
@@ -33,27 +32,14 @@ pub(crate) async fn run<S>(
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let (pairs, played) = (timeline.study.pairs(), timeline.clone());
     let groups = watched((pairs, PAIRS), stopped, move |stop, done| played.run(threads, stop, &done)).await??;
-    if groups.is_empty() {
-        bail!("stopped before anything was measured");
-    }
-    let finished = finished(&groups);
-    if finished != pairs {
-        output::note(&format!("stopped after {finished} of {pairs} publications and lookups"));
-    }
+    let finished = kept::finished(groups.iter().map(|group| (group.kind, group.operations.len())));
+    kept::remark_stop(groups.is_empty(), finished, pairs)?;
     let (heading, shown) = (heading(config, &timeline), shown(config, &timeline.scenario, &groups));
     let network = simulated(&timeline.study.trial.world.name);
     let drawn = place.map_or(Ok(()), |place| place.write(&chart::timeline(&heading, &shown).standalone()));
-    match config.format {
-        BenchFormat::Text => output::line(&format!("{heading}\n{}", shown.text(Unit::of(config.networks))))?,
-        BenchFormat::Json => {
-            output::note(&heading);
-            output::line(&shown.json(&network))?;
-        }
-        BenchFormat::Csv => {
-            output::note(&heading);
-            output::table(&shown.csv(&network))?;
-        }
-    }
+    let text = || shown.text(Unit::of(config.networks));
+    let (json, csv) = (|| shown.json(&network), || shown.csv(&network));
+    kept::print(config, &heading, Forms { text, json, csv })?;
     drawn
 }
 
@@ -68,11 +54,6 @@ fn scenario(source: &ScenarioSource) -> anyhow::Result<Scenario> {
             Ok(read.map_err(|error| Refused::Unusable(error.to_string()))?)
         }
     }
-}
-
-fn finished(groups: &[TimedGroup]) -> u64 {
-    let lookups = groups.iter().filter(|group| group.kind == OperationKind::Retrieve);
-    lookups.map(|group| group.operations.len() as u64).sum()
 }
 
 fn shown(config: &BenchConfig, scenario: &Scenario, groups: &[TimedGroup]) -> Shown {
@@ -94,29 +75,19 @@ fn heading(config: &BenchConfig, Timeline { study, scenario }: &Timeline) -> Str
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::sync::atomic::AtomicBool;
 
     use parsec_lab::field::{SHIPPED_SCENARIOS, Trial, World};
     use parsec_measure::StrategyKind;
-    use parsec_settings::{Binary, Command, parse};
 
     use super::*;
-
-    const BINARY: Binary = Binary { version: "1", exit_codes: &[] };
-
-    fn config(line: &str) -> BenchConfig {
-        match parse(line.split(' ').map(Into::into), &BTreeMap::new(), &BINARY) {
-            Ok((Command::Bench(config), _)) => *config,
-            other => panic!("{line}: {other:?}"),
-        }
-    }
+    use crate::testing::{config, help};
 
     #[test]
     fn the_help_names_every_scenario_that_comes_with_parsec_and_what_it_is() {
-        let help = parse(["parsec", "bench", "--help"].map(Into::into), &BTreeMap::new(), &BINARY).unwrap_err();
+        let help = help();
         for (name, _) in SHIPPED_SCENARIOS {
-            assert!(help.to_string().contains(&format!("- {name}:")), "{name} is not in\n{help}");
+            assert!(help.contains(&format!("- {name}:")), "{name} is not in\n{help}");
             let config = config(&format!("parsec bench --world amino-2022 --scenario {name}"));
             assert_eq!(scenario(config.scenario.as_ref().unwrap()).unwrap().name, name);
         }

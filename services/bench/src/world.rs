@@ -93,29 +93,19 @@ fn settings(config: &BenchConfig, Trial { world, operations, strategies, .. }: &
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::sync::atomic::AtomicBool;
 
     use parsec_lab::field::SHIPPED;
-    use parsec_settings::{Binary, Command, parse};
     use parsec_show::bench;
 
     use super::*;
-
-    const BINARY: Binary = Binary { version: "1", exit_codes: &[] };
-
-    fn config(line: &str) -> BenchConfig {
-        match parse(line.split(' ').map(Into::into), &BTreeMap::new(), &BINARY) {
-            Ok((Command::Bench(config), _)) => *config,
-            other => panic!("{line}: {other:?}"),
-        }
-    }
+    use crate::testing::{config, help};
 
     #[test]
     fn the_help_names_every_world_that_comes_with_parsec() {
-        let help = parse(["parsec", "bench", "--help"].map(Into::into), &BTreeMap::new(), &BINARY).unwrap_err();
+        let help = help();
         for (name, _) in SHIPPED {
-            assert!(help.to_string().contains(&format!("- {name}:")), "{name} is not in\n{help}");
+            assert!(help.contains(&format!("- {name}:")), "{name} is not in\n{help}");
             let config = config(&format!("parsec bench --world {name}"));
             assert_eq!(study(&config, config.simulated.as_ref().unwrap(), 3).unwrap().trial.world.name, name);
         }
