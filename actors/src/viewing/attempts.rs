@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use parsec_measure::{NodeId, OperationKind, OutcomeClass, SeenServer};
+use parsec_measure::{ArchivedOperation, NodeId, OperationKind, OutcomeClass, SeenServer};
 use parsec_results::statistics::{Observation, Reading, Sample, reading};
 use parsec_results::{Group, Looked, UNKNOWN, round_number};
-use parsec_store::CountedAttempt;
 
 use super::question::{Filter, Known};
 
@@ -105,13 +104,13 @@ pub(super) struct Stretched {
 
 impl Stretched {
     /// Counts these in, unless the filter leaves them out. So many more cannot be read.
-    pub(super) fn add(&mut self, places: &Places, attempts: &[CountedAttempt], unread: usize) {
+    pub(super) fn add(&mut self, places: &Places, attempts: &[ArchivedOperation], unread: usize) {
         self.unread += unread;
         let mut of_node = HashMap::new();
         for attempt in attempts {
             let place = *of_node.entry(attempt.node).or_insert_with(|| places.place(attempt.node));
             let Some(names) = place else { continue };
-            if !self.looked.counts_in(attempt.from_own_records, attempt.probe, false) {
+            if !self.looked.counts_in(attempt, false) {
                 continue;
             }
             let round = round_number(attempt.round);
@@ -303,7 +302,7 @@ pub(super) fn known(servers: &[SeenServer]) -> Known {
 #[cfg(test)]
 mod tests {
     use chrono::TimeZone;
-    use parsec_measure::{RoundId, ServerLife};
+    use parsec_measure::{AttemptId, RoundId, ServerLife};
     use proptest::prelude::*;
     use uuid::Uuid;
 
@@ -322,8 +321,9 @@ mod tests {
         SeenServer { life, strategy: Some("classic".to_owned()), network: None, version: None }
     }
 
-    fn operation(node: i32, hour: u32, kind: OperationKind) -> CountedAttempt {
-        CountedAttempt {
+    fn operation(node: i32, hour: u32, kind: OperationKind) -> ArchivedOperation {
+        ArchivedOperation {
+            id: AttemptId(Uuid::nil()),
             round: RoundId(Uuid::from_u128(u128::from(hour) << 64)),
             node: NodeId(node),
             kind,
@@ -335,7 +335,7 @@ mod tests {
         }
     }
 
-    fn counted(filter: Filter, operations: &[CountedAttempt]) -> Attempts {
+    fn counted(filter: Filter, operations: &[ArchivedOperation]) -> Attempts {
         let servers = [server(1, "a", "eu"), server(2, "a", "us"), server(3, "<b>", "eu"), server(4, "a", "eu")];
         let (places, mut all) = (Places::new(filter, &servers), Stretched::default());
         for stretch in operations.chunks(2) {
@@ -390,8 +390,8 @@ mod tests {
     #[test]
     fn later_looks_and_answers_from_own_records_are_in_no_figure() {
         let first = operation(1, 1, OperationKind::Retrieve);
-        let later = CountedAttempt { probe: 1, ..first };
-        let own = CountedAttempt { from_own_records: true, ..first };
+        let later = ArchivedOperation { probe: 1, ..first };
+        let own = ArchivedOperation { from_own_records: true, ..first };
         let attempts = counted(Filter::default(), &[first, later, own]);
         assert_eq!(attempts.looked(), Looked { grouped: 1, from_own_records: 1, later_looks: 1 });
         assert_eq!(attempts.unread(), 2, "one in each stretch");
@@ -402,7 +402,7 @@ mod tests {
         fn figures_are_those_of_the_same_attempts_in_the_order_in_which_they_are_read(
             all in proptest::collection::vec((1..5i32, 0..40u64, 0..OutcomeClass::ALL.len(), 0..4u64, any::<bool>()), 1..200),
         ) {
-            let attempt = |(node, round, class, ms, publishes): (i32, u64, usize, u64, bool)| CountedAttempt {
+            let attempt = |(node, round, class, ms, publishes): (i32, u64, usize, u64, bool)| ArchivedOperation {
                 round: RoundId(Uuid::from_u128(u128::from(round) << 64)),
                 class: OutcomeClass::ALL[class],
                 duration: Duration::from_millis(ms),
@@ -410,7 +410,7 @@ mod tests {
             };
             let all: Vec<_> = all.into_iter().map(attempt).collect();
             for group in counted(Filter::default(), &all).by_fleet() {
-                let is_of = |one: &&CountedAttempt| one.kind == group.kind && (one.node == NodeId(3)) == (group.common == ["<b>"]);
+                let is_of = |one: &&ArchivedOperation| one.kind == group.kind && (one.node == NodeId(3)) == (group.common == ["<b>"]);
                 let observed = all.iter().filter(is_of).map(|one| Observation {
                     round: round_number(one.round),
                     stratum: u32::from(one.node == NodeId(2)),

@@ -114,12 +114,12 @@ impl AddAssign for Looked {
 
 impl Looked {
     /// Counts one, and says whether it stands in groups: later looks do only if they are told apart.
-    pub fn counts_in(&mut self, from_own_records: bool, probe: u32, tells_later_looks_apart: bool) -> bool {
-        if from_own_records {
+    pub fn counts_in(&mut self, operation: &ArchivedOperation, tells_later_looks_apart: bool) -> bool {
+        if operation.from_own_records {
             self.from_own_records += 1;
             return false;
         }
-        if probe > 0 && !tells_later_looks_apart {
+        if operation.probe > 0 && !tells_later_looks_apart {
             self.later_looks += 1;
             return false;
         }
@@ -154,7 +154,7 @@ impl Grouping {
 
     /// Counts one in.
     pub fn add(&mut self, operation: &ArchivedOperation) {
-        if !self.looked.counts_in(operation.from_own_records, operation.probe, self.by.contains(&Dimension::Probe)) {
+        if !self.looked.counts_in(operation, self.by.contains(&Dimension::Probe)) {
             return;
         }
         let node = self.nodes.get(&operation.node);

@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Integer, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteValue};
 use diesel_async::RunQueryDsl;
-use parsec_measure::{NodeId, OperationKind, OutcomeClass, RoundId};
+use parsec_measure::{ArchivedOperation, AttemptId, NodeId, OperationKind, OutcomeClass, RoundId};
 
 use crate::archive::PAGE;
 use crate::columns::Key;
@@ -18,32 +18,11 @@ use crate::connection::AsyncSqliteConnection;
 use crate::selection::{Selected, Stretch, is_selected};
 use crate::session::Session;
 
-/// An attempt, as far as figures need it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CountedAttempt {
-    /// Its round.
-    pub round: RoundId,
-    /// Who made it.
-    pub node: NodeId,
-    /// A publication or a lookup.
-    pub kind: OperationKind,
-    /// Which look of the server at the same key, from 0.
-    pub probe: u32,
-    /// What became of it.
-    pub class: OutcomeClass,
-    /// When it started.
-    pub started: DateTime<Utc>,
-    /// How long it took.
-    pub duration: Duration,
-    /// Whether a server answered from its own records, so that no DHT was measured.
-    pub from_own_records: bool,
-}
-
-/// Some of them, in the order of their identities.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Some attempts, as far as figures need them, in the order of their identities.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CountedPage {
     /// Those that can be read.
-    pub attempts: Vec<CountedAttempt>,
+    pub attempts: Vec<ArchivedOperation>,
     /// How many cannot, because a newer version or somebody else wrote them.
     pub unread: usize,
     /// Where there may be more.
@@ -131,8 +110,9 @@ pub(crate) fn page(rows: Vec<CountedRow>, stretch: Stretch) -> CountedPage {
 
 impl CountedRow {
     /// `None` if it has a word that this version does not know.
-    fn read(self) -> Option<CountedAttempt> {
-        Some(CountedAttempt {
+    fn read(self) -> Option<ArchivedOperation> {
+        Some(ArchivedOperation {
+            id: AttemptId(self.id.0),
             round: RoundId(self.round.0),
             node: NodeId(self.node),
             kind: self.kind.map_or(Some(OperationKind::Retrieve), |said| said.0)?,

@@ -68,7 +68,7 @@ pub use archive::Archive;
 pub use aside::{Aside, SetAside, SetAsideReport, set_aside};
 pub use closed::ClosedTable;
 pub use config::{ParseStoreUrlError, Password, SslMode, StoreConfig, UnknownSslMode};
-pub use counted::{CountedAttempt, CountedPage};
+pub use counted::CountedPage;
 pub use datasets::{Dataset, DatasetPage, PageEnd};
 pub use diagnosis::Diagnosis;
 pub use dry_run::DryRun;

@@ -37,7 +37,7 @@ impl Gathering {
 
     /// Counts one in.
     pub fn add(&mut self, operation: &ArchivedOperation) {
-        if !self.looked.counts_in(operation.from_own_records, operation.probe, false) {
+        if !self.looked.counts_in(operation, false) {
             return;
         }
         self.seen.insert(operation.node);
