@@ -80,6 +80,7 @@ pub use denylist::watch::DenylistWatch;
 pub use network::{Network, UnknownNetwork};
 pub use node::{Dht, Node, NodeConfig, Outset, Readiness, StartError};
 pub use operation::error::DhtError;
+pub use operation::failures;
 pub use operation::many::MANY_LIMIT;
 pub use strategy::key;
 pub use swarm::bootstrap::BootstrapAnswer;

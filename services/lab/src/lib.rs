@@ -8,6 +8,7 @@ pub mod bench;
 pub mod field;
 pub mod memory;
 mod network;
+mod threads;
 pub mod world;
 
 pub use network::{

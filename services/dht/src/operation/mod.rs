@@ -3,7 +3,7 @@
 //! [`drive`] performs the steps of a strategy and notes each request in a [`log`]; [`book`] holds the addresses of
 //! peers. [`report`] turns the outcome into a measurement, with the [`accounts`] of its puts; [`aftermath`] follows a
 //! publication after it has been answered. [`check`] finds out where a record is, and uses [`incognito`] for that.
-//! [`many`] publishes many keys at once. [`size`] and [`census`] are what operations know about the network.
+//! [`many`] publishes many keys at once. [`failures`] are told in the same words by all. [`size`] and [`census`] are what operations know about the network.
 
 pub(crate) mod accounts;
 pub(crate) mod aftermath;
@@ -12,6 +12,7 @@ pub(crate) mod census;
 pub(crate) mod check;
 pub(crate) mod drive;
 pub(crate) mod error;
+pub mod failures;
 pub(crate) mod incognito;
 pub(crate) mod log;
 pub(crate) mod many;

@@ -17,12 +17,13 @@ use crate::operation::aftermath::{Aftermath, Publication};
 use crate::operation::census::Census;
 use crate::operation::drive::{Driven, Limits, Operation, Tools};
 use crate::operation::error::DhtError;
+use crate::operation::failures;
 use crate::operation::incognito::Incognito;
 use crate::operation::log::{Log, Snapshot};
 use crate::strategy::key::Key;
 use crate::strategy::{
-    FindFull, FindProviders, Found, LookupConfig, MAX_REQUESTS, ProvideClassic, ProvideFull, ProvideOptimistic,
-    Provided, Request, Strategy, Unfinished,
+    FindFull, FindProviders, Found, LookupConfig, ProvideClassic, ProvideFull, ProvideOptimistic, Provided, Request,
+    Strategy, Unfinished,
 };
 use crate::swarm::driver::{Gone, Start};
 use crate::swarm::rpc::RpcError;
@@ -203,9 +204,9 @@ impl Context {
         let result = if begun.start.seeds.is_empty() {
             Err(nobody_to_ask())
         } else if let Err(reason) = outcome {
-            Err(self.unfinished(reason, &format!("record stored at {stored} peers by then")))
+            Err(self.unfinished(reason, &failures::stored_by_then(stored)))
         } else if stored == 0 {
-            Err(nobody_answered(&log, "failed to complete provide: record stored at no peer"))
+            Err(nobody_answered(&log, failures::STORED_NOWHERE))
         } else {
             Ok(())
         };
@@ -222,7 +223,7 @@ impl Context {
         let mut found = Vec::new();
         let result = match outcome {
             _ if begun.start.seeds.is_empty() => Err(nobody_to_ask()),
-            Err(reason) => Err(self.unfinished(reason, "no provider named by then")),
+            Err(reason) => Err(self.unfinished(reason, failures::NOBODY_NAMED)),
             Ok(Found::Providers { by, providers }) => {
                 found = log.named_by(by);
                 self.leave(providers).await;
@@ -279,7 +280,7 @@ impl Context {
             self.leave(providers).await;
             Ok(())
         } else if let Some(reason) = unfinished {
-            Err(self.unfinished(reason, "no provider named by then"))
+            Err(self.unfinished(reason, failures::NOBODY_NAMED))
         } else {
             Err(found_nobody(&log))
         };
@@ -321,10 +322,7 @@ impl Context {
 
     fn unfinished(&self, reason: Unfinished, detail: &str) -> Failure {
         match reason {
-            Unfinished::OutOfTime => {
-                let seconds = self.timeout.as_secs_f64();
-                (OutcomeClass::Timeout, format!("context deadline exceeded: ended after {seconds} s, {detail}"))
-            }
+            Unfinished::OutOfTime => (OutcomeClass::Timeout, failures::out_of_time(self.timeout, detail)),
             Unfinished::TooManyRequests => too_many_requests(detail),
         }
     }
@@ -342,39 +340,33 @@ fn unaddressed(providers: &[PeerId]) -> Vec<FoundProvider> {
     providers.iter().take(MAX_FOUND_PROVIDERS).map(provider).collect()
 }
 
-/// The network kept the operation busy with peers that led nowhere.
 fn too_many_requests(detail: &str) -> Failure {
-    let words = format!(
-        "gave up after {MAX_REQUESTS} requests, more than any lookup needs: peers name others that lead nowhere"
-    );
-    (OutcomeClass::Protocol, format!("{words}, {detail}"))
+    (OutcomeClass::Protocol, failures::too_many_requests(detail))
 }
 
-/// This is Go's wording (`kbucket.ErrLookupFailure`): other programs look for it.
 fn nobody_to_ask() -> Failure {
-    (OutcomeClass::NoPeers, "failed to find any peer in table".to_owned())
+    (OutcomeClass::NoPeers, failures::NOBODY_TO_ASK.to_owned())
 }
 
 /// All peers were asked, and none named a provider.
 fn found_nobody(log: &Snapshot) -> Failure {
     if log.answered(Request::GetProviders) == 0 {
-        return nobody_answered(log, "no peer answered");
+        return nobody_answered(log, failures::NO_ANSWER);
     }
-    (OutcomeClass::NotFound, "not found".to_owned())
+    (OutcomeClass::NotFound, failures::NOT_FOUND.to_owned())
 }
 
 fn nobody_answered(log: &Snapshot, what: &str) -> Failure {
-    let failures: Vec<_> = log.failures().collect();
-    let ours = failures.iter().find(|error| matches!(error, RpcError::LocalLimit(_)));
-    let reached = failures.iter().find(|error| !error.is_dial() && !error.is_ours());
+    let failed: Vec<_> = log.failures().collect();
+    let ours = failed.iter().find(|error| matches!(error, RpcError::LocalLimit(_)));
+    let reached = failed.iter().find(|error| !error.is_dial() && !error.is_ours());
     let no_transport = |error: &&RpcError| matches!(error, RpcError::NoTransport(_));
     let class = match (ours, reached) {
         (_, Some(_)) => OutcomeClass::Protocol,
         (Some(_), None) => OutcomeClass::LocalLimit,
-        (None, None) if !failures.is_empty() && failures.iter().all(no_transport) => OutcomeClass::NoTransport,
+        (None, None) if !failed.is_empty() && failed.iter().all(no_transport) => OutcomeClass::NoTransport,
         (None, None) => OutcomeClass::DialFailed,
     };
-    let example =
-        reached.or(ours).or(failures.last()).map_or_else(|| "no request was sent".to_owned(), |e| e.in_words());
-    (class, format!("{what}, {} requests failed, for instance: {example}", failures.len()))
+    let example = reached.or(ours).or(failed.last()).map(|error| error.in_words());
+    (class, failures::requests_failed(what, failed.len(), example.as_deref()))
 }

@@ -46,7 +46,7 @@ pub const MAX_REQUESTS: usize = 1_024;
 
 /// Why an operation ended before its strategy did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unfinished {
+pub enum Unfinished {
     /// Its deadline came first.
     OutOfTime,
     /// It would have taken more than [`MAX_REQUESTS`].

@@ -9,8 +9,8 @@ use tokio::time::sleep;
 
 use super::plan::{BenchError, BenchPlan};
 use super::runner::{Bench, HOLDERS, READY_POLL, on_its_clock};
-use super::threads::in_threads;
 use crate::memory::TooLarge;
+use crate::threads;
 
 /// Many keys, and the networks on which they are published.
 #[derive(Debug, Clone)]
@@ -47,13 +47,14 @@ impl ManyPlan {
         let seeds = self.networks.seeds();
         let all: Vec<_> =
             seeds.flat_map(|seed| self.strategies.iter().map(move |strategy| (seed, *strategy))).collect();
-        let runs = in_threads(&all, at_once, stop, |(seed, strategy)| {
-            let failed = |error| BenchError::Strategy(kind(*strategy), Box::new(error));
-            let run = self.one(*seed, *strategy, stop).map_err(failed)?;
+        let runs = threads::each(all.len(), (at_once, 1), stop, |place| {
+            let (seed, strategy) = all[place];
+            let failed = |error| BenchError::Strategy(kind(strategy), Box::new(error));
+            let run = self.one(seed, strategy, stop).map_err(failed)?;
             run.iter().for_each(|_| done());
-            Ok(run)
+            Ok::<_, BenchError>(run)
         })?;
-        Ok(runs.into_iter().flatten().collect())
+        Ok(runs.into_iter().filter_map(|(_, run)| run).collect())
     }
 
     fn one(&self, seed: u64, strategy: BulkStrategy, stop: &AtomicBool) -> Result<Option<BulkRun>, BenchError> {

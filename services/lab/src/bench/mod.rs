@@ -3,7 +3,6 @@
 mod many;
 mod plan;
 mod runner;
-mod threads;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -16,9 +15,8 @@ pub use self::many::ManyPlan;
 pub use self::plan::{BenchError, BenchPlan};
 
 use self::runner::Operations;
-use self::threads::in_threads;
-use crate::LocalTransport;
 use crate::memory::{Size, TooLarge};
+use crate::{LocalTransport, threads};
 
 /// How many nodes measure: a publisher and a finder.
 const NODES: u64 = 2;
@@ -55,12 +53,12 @@ impl BenchPlan {
         // Network by network: who stops early has as much of every strategy.
         let all: Vec<_> =
             self.seeds().flat_map(|seed| self.strategies.iter().map(move |strategy| (seed, *strategy))).collect();
-        let finished = in_threads(&all, at_once, stop, |(seed, strategy)| {
-            let failed = |error| BenchError::Strategy(*strategy, Box::new(error));
-            Ok(((*seed, *strategy), runner::run(self, *seed, *strategy, stop, done).map_err(failed)?))
+        let finished = threads::each(all.len(), (at_once, 1), stop, |place| {
+            let (seed, strategy) = all[place];
+            let failed = |error| BenchError::Strategy(strategy, Box::new(error));
+            runner::run(self, seed, strategy, stop, done).map_err(failed)
         })?;
-        let finished: BTreeMap<_, _> = finished.into_iter().collect();
-        Ok(self.groups(finished))
+        Ok(self.groups(finished.into_iter().map(|(place, operations)| (all[place], operations)).collect()))
     }
 
     /// What has been measured, by strategy and kind.

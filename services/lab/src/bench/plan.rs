@@ -6,6 +6,7 @@ use parsec_dht::{DhtError, StartError};
 use parsec_measure::StrategyKind;
 use thiserror::Error;
 
+use crate::threads::Panicked;
 use crate::{LocalError, LocalTransport};
 
 /// What is compared, and on which network.
@@ -87,4 +88,10 @@ pub enum BenchError {
     /// The one that is named failed.
     #[error("strategy {0}")]
     Strategy(StrategyKind, #[source] Box<BenchError>),
+}
+
+impl From<Panicked> for BenchError {
+    fn from(Panicked: Panicked) -> Self {
+        Self::Crashed
+    }
 }

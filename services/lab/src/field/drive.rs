@@ -9,7 +9,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
 
 use parsec_dht::key::Key;
-use parsec_dht::strategy::{Answer, MAX_REQUESTS, Reply, Request, Step, Strategy};
+use parsec_dht::strategy::{Answer, MAX_REQUESTS, Reply, Request, Step, Strategy, Unfinished};
 use parsec_measure::RequestEnd;
 
 use super::log::{Entry, Log, Origin};
@@ -47,13 +47,6 @@ pub(super) struct Limits {
     pub(super) ask: Option<Duration>,
     pub(super) put: Option<Duration>,
     pub(super) operation: Duration,
-}
-
-/// Why an operation ended before its strategy did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unfinished {
-    OutOfTime,
-    TooManyRequests,
 }
 
 /// What an operation came to.

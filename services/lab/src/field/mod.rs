@@ -31,7 +31,6 @@ mod tables;
 mod testing;
 #[cfg(test)]
 mod tests;
-mod threads;
 mod timeline;
 mod told;
 mod trial;
@@ -43,7 +42,6 @@ pub use scan::{NoScan, Scan};
 pub use scenario::{MAX_SCENARIO_BYTES, SHIPPED_SCENARIOS, Scenario, ScenarioError};
 pub use server::{SimulatedNetwork, SimulatedNode};
 pub use study::{NoRoom, Study, TooMany};
-pub use threads::TrialError;
 pub use timeline::Timeline;
-pub use trial::Trial;
+pub use trial::{OPERATION_LIMIT, Trial, TrialError};
 pub use world::{MAX_WORLD_BYTES, SHIPPED, ScanError, World, WorldError};

@@ -27,7 +27,7 @@ use super::population::{Peer, Population};
 use super::tables::BUCKET;
 use super::told::{Names, Told, follow_up};
 use super::trial::{find, publish};
-use super::vantage::{Field, Scene, Vantage};
+use super::vantage::{Field, Reckoned, Scene, Vantage};
 use super::world::World;
 use crate::Region;
 
@@ -107,15 +107,8 @@ impl SimulatedNetwork {
         let strategies = strategies.to_vec();
         let shapes = network.compute(move |field| {
             let shape = |(vantage, strategy): (&Vantage, StrategyKind)| {
-                let counted = (strategy == StrategyKind::Fullrt).then(|| field.census(START).len());
-                let size = counted.map(|peers| peers as f64).or(vantage.size(START));
-                Shape {
-                    strategy,
-                    region: vantage.region,
-                    peer: vantage.peer,
-                    known: u32::try_from(counted.unwrap_or(vantage.known())).unwrap_or(u32::MAX),
-                    size: size.map(|peers| peers.round().clamp(0.0, f64::from(u32::MAX)) as u32),
-                }
+                let reckoned = field.reckoned(vantage, strategy, START);
+                Shape { strategy, region: vantage.region, peer: vantage.peer, reckoned }
             };
             field.vantages.iter().zip(strategies).map(shape).collect::<Vec<_>>()
         });
@@ -151,9 +144,7 @@ struct Shape {
     strategy: StrategyKind,
     region: Region,
     peer: Peer,
-    /// Peers that it knows, and how many it believes the network to have.
-    known: u32,
-    size: Option<u32>,
+    reckoned: Reckoned,
 }
 
 /// A node of a [`SimulatedNetwork`], which publishes and finds with one strategy. Its operations are drawn from the network's seed, its
@@ -204,7 +195,7 @@ impl SimulatedNode {
     /// What it finds in its own records, without asking anybody.
     fn own(&self) -> Measured {
         let provider = FoundProvider { peer: self.peer_id(), addresses: Vec::new(), named_by: None };
-        let Shape { known, size, .. } = self.shape;
+        let Reckoned { known, size } = self.shape.reckoned;
         let step = OperationKind::Retrieve.wire_step().to_owned();
         let step = Measurement { step, duration: Duration::ZERO, error: None };
         Measured {
@@ -295,7 +286,7 @@ impl Dht for SimulatedNode {
     }
 
     async fn readiness(&self) -> Result<Readiness, DhtError> {
-        let Shape { known, size, .. } = self.shape;
+        let Reckoned { known, size } = self.shape.reckoned;
         Ok(Readiness::Ready { routing_table_size: known, network_size: size })
     }
 

@@ -83,6 +83,13 @@ impl Study {
         Err(TooMany { pairs, needed: network.saturating_add(records), available, most }.into())
     }
 
+    /// What is done on each network, one after the other, until `stop` is set.
+    pub(super) fn trials(&self, stop: &AtomicBool) -> impl Iterator<Item = Trial> {
+        let seeds = (0..u64::from(self.networks)).map(|number| self.trial.seed.wrapping_add(number));
+        let trials = seeds.map(|seed| Trial { seed, ..self.trial.clone() });
+        trials.take_while(|_| !stop.load(Ordering::Relaxed))
+    }
+
     /// Plays it on so many threads, network by network. `done` hears of each pair. Once `stop` is set, no other one begins, and what
     /// there is by then is returned.
     ///
@@ -95,11 +102,7 @@ impl Study {
         done: &(impl Fn() + Sync),
     ) -> Result<Vec<BenchGroup>, TrialError> {
         let mut all: Vec<BenchGroup> = Vec::new();
-        for number in 0..u64::from(self.networks) {
-            if stop.load(Ordering::Relaxed) {
-                break;
-            }
-            let trial = Trial { seed: self.trial.seed.wrapping_add(number), ..self.trial.clone() };
+        for trial in self.trials(stop) {
             for group in trial.run(threads, stop, done)? {
                 let like = |other: &&mut BenchGroup| other.strategy == group.strategy && other.kind == group.kind;
                 match all.iter_mut().find(like) {

@@ -1,6 +1,6 @@
 //! A study while a scenario lasts: what each strategy does as time goes on.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use parsec_measure::OperationKind;
 use parsec_results::timeline::{Timed, TimedGroup};
@@ -10,7 +10,7 @@ use super::scenario::Scenario;
 use super::study::NoRoom;
 use super::trial::Pair;
 use super::vantage::Field;
-use super::{Study, Trial, TrialError};
+use super::{Study, TrialError};
 use crate::memory::Needs;
 
 /// What is played, and what happens meanwhile.
@@ -47,11 +47,7 @@ impl Timeline {
         done: &(impl Fn() + Sync),
     ) -> Result<Vec<TimedGroup>, TrialError> {
         let mut groups: Vec<TimedGroup> = Vec::new();
-        for number in 0..u64::from(self.study.networks) {
-            if stop.load(Ordering::Relaxed) {
-                break;
-            }
-            let trial = Trial { seed: self.study.trial.seed.wrapping_add(number), ..self.study.trial.clone() };
+        for trial in self.study.trials(stop) {
             let population = Population::over(&trial.world, trial.seed, &self.scenario);
             let field = Field::over(&trial.world, &population, trial.seed, trial.crawls(), &self.scenario);
             for (place, pair) in trial.play(&field, threads, stop, done)? {

@@ -4,19 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libp2p::PeerId;
+use parsec_dht::failures;
 use parsec_dht::key::{Contact, Key};
-use parsec_dht::strategy::{Found, MAX_REQUESTS, Provided};
+use parsec_dht::strategy::{Found, Provided, Unfinished};
 use parsec_measure::{
     AttemptId, Cid, Effort, FollowUp, FoundProvider, MAX_TRACED_REQUESTS, Measured, Measurement, OperationKind,
     OutcomeClass, RequestEnd, RequestKind, StrategyKind, Trace, TracedRequest,
 };
 
 use super::draw::Dice;
-use super::drive::{Driven, Unfinished};
+use super::drive::Driven;
 use super::log::{Entry, Log};
 use super::population::{Peer, Population, id, multihash};
-use super::trial::{OPERATION, found, provided};
-use super::vantage::{Purpose, Scene};
+use super::trial::{OPERATION_LIMIT, found, provided};
+use super::vantage::{Purpose, Reckoned, Scene};
 
 /// Why a publication is made the classic way that should be optimistic.
 const NO_ESTIMATE: &str = "no estimate of the network's size: too few lookups of the node came to their end";
@@ -55,11 +56,11 @@ impl Told<'_> {
     /// The result of a publication.
     pub(super) fn publication(&self, driven: &Driven<Provided<Peer>>) -> Measured {
         let effort = driven.returned.effort_of_publication();
-        let by_then = format!("record stored at {} peers by then", effort.holders_stored.unwrap_or(0));
-        let nobody = "failed to complete provide: record stored at no peer";
-        let why = reason(provided(driven), driven.outcome.as_ref().err().copied(), &by_then, nobody, &driven.returned);
+        let by_then = failures::stored_by_then(effort.holders_stored.unwrap_or(0));
+        let (class, unfinished) = (provided(driven), driven.outcome.as_ref().err().copied());
+        let why = reason(class, unfinished, &by_then, failures::STORED_NOWHERE, &driven.returned);
         let is_fallback = self.strategy == StrategyKind::Optprov && self.scene.vantage.size(self.scene.began).is_none();
-        let measured = self.measured(OperationKind::Provide, driven, provided(driven), why, effort);
+        let measured = self.measured(OperationKind::Provide, driven, class, why, effort);
         Measured { fallback: is_fallback.then(|| NO_ESTIMATE.to_owned()), ..measured }
     }
 
@@ -67,7 +68,7 @@ impl Told<'_> {
     pub(super) fn lookup(&self, driven: &Driven<Found<Peer>>) -> Measured {
         let class = found(driven);
         let unfinished = driven.outcome.as_ref().err().copied();
-        let why = reason(class, unfinished, "no provider named by then", "no peer answered", &driven.returned);
+        let why = reason(class, unfinished, failures::NOBODY_NAMED, failures::NO_ANSWER, &driven.returned);
         let providers = match &driven.outcome {
             Ok(Found::Providers { by, providers }) => {
                 let by = self.names.peer(self.scene.field.directory.population, by.index);
@@ -87,14 +88,13 @@ impl Told<'_> {
         effort: Effort,
     ) -> Measured {
         let Scene { field, vantage, began, .. } = self.scene;
-        let counted = (self.strategy == StrategyKind::Fullrt).then(|| field.census(*began).len());
-        let size = counted.map(|peers| peers as f64).or(vantage.size(*began));
+        let Reckoned { known, size } = field.reckoned(vantage, self.strategy, *began);
         Measured {
             error: error.clone(),
-            routing_table_size: number(counted.unwrap_or(vantage.known())),
+            routing_table_size: known,
             steps: vec![Measurement { step: kind.wire_step().to_owned(), duration: driven.took, error }],
             effort,
-            network_size: size.map(|peers| peers.round().clamp(0.0, f64::from(u32::MAX)) as u32),
+            network_size: size,
             trace: Some(Arc::new(self.trace(&driven.returned, driven.took))),
             ..Measured::unmeasured(class, driven.took, "")
         }
@@ -156,7 +156,7 @@ pub(super) fn follow_up(whole: &Log, took: Duration, cid: &Cid, attempt: Option<
     })
 }
 
-/// Why an operation failed, in the words of `parsec_dht`, which are those of Go where other programs look for them.
+/// Why an operation failed.
 fn reason(
     class: OutcomeClass,
     unfinished: Option<Unfinished>,
@@ -167,18 +167,14 @@ fn reason(
     if class == OutcomeClass::Ok {
         return None;
     }
-    let failures = log.0.iter().filter(|entry| entry.end.is_failure()).count();
-    let example = log.0.iter().rev().find_map(|entry| words(entry.end)).unwrap_or("no request was sent");
+    let failed = log.0.iter().filter(|entry| entry.end.is_failure()).count();
+    let example = log.0.iter().rev().find_map(|entry| words(entry.end));
     Some(match (class, unfinished) {
-        (OutcomeClass::NoPeers, _) => "failed to find any peer in table".to_owned(),
-        (_, Some(Unfinished::OutOfTime)) => {
-            format!("context deadline exceeded: ended after {} s, {by_then}", OPERATION.as_secs())
-        }
-        (_, Some(Unfinished::TooManyRequests)) => format!(
-            "gave up after {MAX_REQUESTS} requests, more than any lookup needs: peers name others that lead nowhere, {by_then}"
-        ),
-        (OutcomeClass::NotFound, None) => "not found".to_owned(),
-        (_, None) => format!("{nobody}, {failures} requests failed, for instance: {example}"),
+        (OutcomeClass::NoPeers, _) => failures::NOBODY_TO_ASK.to_owned(),
+        (_, Some(Unfinished::OutOfTime)) => failures::out_of_time(OPERATION_LIMIT, by_then),
+        (_, Some(Unfinished::TooManyRequests)) => failures::too_many_requests(by_then),
+        (OutcomeClass::NotFound, None) => failures::NOT_FOUND.to_owned(),
+        (_, None) => failures::requests_failed(nobody, failed, example),
     })
 }
 

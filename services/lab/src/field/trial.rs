@@ -6,31 +6,50 @@ use std::time::Duration;
 
 use parsec_dht::key::Key;
 use parsec_dht::strategy::{
-    FindFull, FindProviders, Found, LookupConfig, ProvideClassic, ProvideFull, ProvideOptimistic, Provided,
+    FindFull, FindProviders, Found, LookupConfig, ProvideClassic, ProvideFull, ProvideOptimistic, Provided, Unfinished,
 };
 use parsec_measure::{OperationKind, OutcomeClass, RequestKind, StrategyKind};
 use parsec_results::bench::{BenchGroup, BenchOperation};
+use thiserror::Error;
 
-use super::drive::{Driven, Limits, Unfinished, drive};
+use super::drive::{Driven, Limits, drive};
 use super::liars::Kind;
 use super::log::Log;
 use super::population::{Peer, Population};
 use super::tables::BUCKET;
-use super::threads::{self, TrialError};
 use super::vantage::{Field, Scene, Vantage};
 use super::world::World;
+use crate::threads::{self, Panicked};
 
 /// How long an operation may take: as long as a server allows by default.
-pub(super) const OPERATION: Duration = Duration::from_secs(180);
+pub const OPERATION_LIMIT: Duration = Duration::from_secs(180);
 
 /// How long puts and questions may take, by strategy (`parsec_dht::operation::report`).
-pub(super) const CLASSIC: Limits = Limits { ask: None, put: Some(Duration::from_secs(30)), operation: OPERATION };
-pub(super) const OPTIMISTIC: Limits = Limits { ask: None, put: Some(Duration::from_secs(60)), operation: OPERATION };
+pub(super) const CLASSIC: Limits = Limits { ask: None, put: Some(Duration::from_secs(30)), operation: OPERATION_LIMIT };
+pub(super) const OPTIMISTIC: Limits =
+    Limits { ask: None, put: Some(Duration::from_secs(60)), operation: OPERATION_LIMIT };
 pub(super) const FULL: Limits =
-    Limits { ask: Some(Duration::from_secs(5)), put: Some(Duration::from_secs(5)), operation: OPERATION };
+    Limits { ask: Some(Duration::from_secs(5)), put: Some(Duration::from_secs(5)), operation: OPERATION_LIMIT };
 
 /// How long after the return of a publication the lookup begins: longer than a record is under way to any peer.
 const PAUSE: Duration = Duration::from_millis(250);
+
+/// How many operations a thread takes at a time.
+const CHUNK: usize = 16;
+
+/// A trial that did not come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum TrialError {
+    /// A thread panicked.
+    #[error("the simulation crashed")]
+    Crashed,
+}
+
+impl From<Panicked> for TrialError {
+    fn from(Panicked: Panicked) -> Self {
+        Self::Crashed
+    }
+}
 
 /// What is compared, and in which world.
 #[derive(Debug, Clone)]
@@ -91,13 +110,13 @@ impl Trial {
         stop: &AtomicBool,
         done: &(impl Fn() + Sync),
     ) -> Result<Vec<(usize, Pair)>, TrialError> {
-        threads::each(self.operations as usize * self.strategies.len(), threads, stop, |place| {
+        threads::each(self.operations as usize * self.strategies.len(), (threads, CHUNK), stop, |place| {
             let strategy = self.strategies[place % self.strategies.len()];
             let number = u32::try_from(place / self.strategies.len()).unwrap_or(u32::MAX);
             let began = field.begins(number, self.operations);
             let pair = Play { field, seed: self.seed, number, strategy, began }.pair();
             done();
-            pair
+            Ok(pair)
         })
     }
 
@@ -168,16 +187,13 @@ impl Play<'_> {
         class: OutcomeClass,
         began: Duration,
     ) -> BenchOperation {
-        let counted = (self.strategy == StrategyKind::Fullrt).then(|| self.field.census(began).len() as f64);
         BenchOperation {
             network: self.seed,
             number: self.number,
             class,
             duration: driven.took,
             effort,
-            network_size: counted
-                .or(vantage.size(began))
-                .map(|peers| peers.round().clamp(0.0, f64::from(u32::MAX)) as u32),
+            network_size: self.field.reckoned(vantage, self.strategy, began).size,
             holders_at_return: None,
             holders_final: None,
             closest_found: None,

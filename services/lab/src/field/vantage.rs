@@ -7,7 +7,7 @@ use parsec_dht::key::{Contact, Key};
 use parsec_dht::strategy::{
     Crawl, CrawlConfig, CrawlStep, FullTable, Lookup, LookupConfig, PREFIX_TARGETS, Request, SizeEstimator, Visited,
 };
-use parsec_measure::TICK;
+use parsec_measure::{StrategyKind, TICK};
 
 use super::draw::Dice;
 use super::drive::{Ground, Limits, drive};
@@ -22,14 +22,14 @@ use crate::Region;
 /// On how many lookups a node's first estimate of the network's size rests (`parsec_dht::table::refresh`).
 const SIZE_LOOKUPS: u64 = 16;
 
+/// How long each of them may take (the same).
+const REFRESH: Limits = Limits { ask: None, put: None, operation: Duration::from_secs(30) };
+
 /// How often a full routing table is crawled anew (`parsec_dht::table::crawler`).
 const CRAWLED: Duration = Duration::from_secs(60 * 60);
 
 /// By how much a dial takes longer whose QUIC packets are dropped: TCP begins after as long (the table of dead peers in `docs/methods.md`).
 const HEAD_START: Duration = Duration::from_millis(250);
-
-/// How long each of them may take (the same).
-const REFRESH: Limits = Limits { ask: None, put: None, operation: Duration::from_secs(30) };
 
 /// What a number is drawn for. Those of [`super::population`] have the seed itself.
 #[derive(Debug, Clone, Copy)]
@@ -67,9 +67,18 @@ impl Vantage {
     }
 
     /// How many peers its routing table has at first that can be dialled.
-    pub(super) fn known(&self) -> usize {
+    fn known(&self) -> usize {
         self.tables.first().map_or(0, HashSet::len)
     }
+}
+
+/// What a node says of the network.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reckoned {
+    /// How many peers it knows.
+    pub(super) known: u32,
+    /// How many it believes there to be.
+    pub(super) size: Option<u32>,
 }
 
 /// A network, and the nodes that measure it.
@@ -132,6 +141,17 @@ impl<'a> Field<'a> {
     pub(super) fn census(&self, at: Duration) -> &FullTable<Peer> {
         let place = self.censuses.partition_point(|(since, _)| *since <= at);
         &self.censuses[place.saturating_sub(1)].1
+    }
+
+    /// What a node with this strategy says of the network by then: with a full routing table it has counted everybody.
+    pub(super) fn reckoned(&self, vantage: &Vantage, strategy: StrategyKind, at: Duration) -> Reckoned {
+        let whole = |peers: usize| u32::try_from(peers).unwrap_or(u32::MAX);
+        if strategy == StrategyKind::Fullrt {
+            let counted = whole(self.census(at).len());
+            return Reckoned { known: counted, size: Some(counted) };
+        }
+        let size = vantage.size(at).map(|peers| peers.round().clamp(0.0, f64::from(u32::MAX)) as u32);
+        Reckoned { known: whole(vantage.known()), size }
     }
 
     fn vantage(&self, index: usize) -> Vantage {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use parsec_measure::{Cid, OutcomeClass, ProvidedKey, ProvidedMany};
 use tokio::time::Instant;
 
+use crate::operation::failures;
 use crate::operation::log::{Confirmation, End, Entry, Snapshot};
 use crate::strategy::Request;
 use crate::swarm::rpc::RpcError;
@@ -152,7 +153,7 @@ impl Account {
             return self.failure.clone();
         }
         if let Some(error) = &self.example {
-            let words = "failed to complete provide: record stored at no peer";
+            let words = failures::STORED_NOWHERE;
             let reason = format!("{words}, {} puts failed, for instance: {}", self.failed, error.in_words());
             return Some((class(error), reason));
         }
@@ -160,11 +161,8 @@ impl Account {
             let reason = format!("context deadline exceeded: all keys together may take {} s", limit.as_secs());
             return Some((OutcomeClass::Timeout, reason));
         }
-        // This is Go's wording (`kbucket.ErrLookupFailure`): other programs look for it.
-        Some((
-            OutcomeClass::NoPeers,
-            "failed to find any peer in table: no lookup near this key has found one".to_owned(),
-        ))
+        let reason = format!("{}: no lookup near this key has found one", failures::NOBODY_TO_ASK);
+        Some((OutcomeClass::NoPeers, reason))
     }
 }
 

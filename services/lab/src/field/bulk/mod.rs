@@ -12,17 +12,17 @@ mod sweep;
 mod tests;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use parsec_results::bulk::{BulkRun, BulkStrategy};
 use thiserror::Error;
 
 use self::node::Node;
 use super::population::Population;
-use super::threads::TrialError;
+use super::trial::TrialError;
 use super::vantage::Field;
 use super::world::World;
 use crate::memory::{Needs, TooLarge};
+use crate::threads;
 
 /// What a key takes with one strategy: its point, its holders, and what is still to be sent. 310 bytes were measured for each of 100,000.
 const KEY_BYTES: u64 = 500;
@@ -109,13 +109,11 @@ impl Bulk {
         let population = Population::draw(&self.world, self.seed);
         let crawls = self.strategies.contains(&BulkStrategy::Fullrt);
         let field = Field::new(&self.world, &population, self.seed, crawls);
-        let field = &field;
-        thread::scope(|scope| {
-            let play = |strategy: BulkStrategy| move || self.play(field, strategy, stop).inspect(|_| done());
-            let threads: Vec<_> = self.strategies.iter().map(|strategy| scope.spawn(play(*strategy))).collect();
-            let ended = threads.into_iter().map(|thread| thread.join().map_err(|_| TrialError::Crashed));
-            ended.collect::<Result<Vec<_>, _>>().map(|runs| runs.into_iter().flatten().collect())
-        })
+        let count = self.strategies.len();
+        let runs = threads::each(count, (count, 1), stop, |place| {
+            Ok::<_, TrialError>(self.play(&field, self.strategies[place], stop).inspect(|_| done()))
+        })?;
+        Ok(runs.into_iter().filter_map(|(_, run)| run).collect())
     }
 
     fn play(&self, field: &Field<'_>, strategy: BulkStrategy, stop: &AtomicBool) -> Option<BulkRun> {

@@ -5,6 +5,7 @@ use parsec_dht::key::Contact;
 use parsec_dht::strategy::Request;
 use parsec_measure::{OutcomeClass, StrategyKind};
 
+use super::super::Trial;
 use super::super::drive::Ground;
 use super::super::moment::Fate;
 use super::super::testing::world;

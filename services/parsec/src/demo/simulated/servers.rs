@@ -15,7 +15,7 @@ use parsec_actors::serving::same_process::SameProcess;
 use parsec_actors::supervision::stop::{StopStep, StopTimes, stop_in_order};
 use parsec_actors::supervision::supervise::Child;
 use parsec_dht::Dht;
-use parsec_lab::field::{SimulatedNetwork, SimulatedNode, World};
+use parsec_lab::field::{OPERATION_LIMIT, SimulatedNetwork, SimulatedNode, World};
 use parsec_measure::{Endpoint, clock, written_duration};
 use parsec_results::run::{digest, simulated};
 use parsec_settings::DemoFleet;
@@ -28,9 +28,6 @@ use crate::provenance;
 
 /// Where the rows have the servers: an address for documentation (RFC 5737), at which nobody can be called by mistake.
 const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-
-/// How long an operation may take: longer than the model lets it.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Which servers stand in which network.
 pub(super) struct Stage<'a> {
@@ -102,7 +99,7 @@ impl Stage<'_> {
                 ("world", &digest(&self.world.text())),
                 ("seed", &self.seed.to_string()),
                 ("alpha", &self.world.alpha().to_string()),
-                ("operation_timeout", &written_duration(OPERATION_TIMEOUT)),
+                ("operation_timeout", &written_duration(OPERATION_LIMIT)),
             ]),
             ip_address: NOWHERE,
             server_port: ServerPort::try_from(port)?,
@@ -125,7 +122,7 @@ impl Stage<'_> {
             async move { Ok(engine) }.boxed()
         });
         let dht = process.supervise("DHT node", DhtNode::new(engine, restart).reporting(reports));
-        let handle = DhtHandle::of(&dht, OPERATION_TIMEOUT);
+        let handle = DhtHandle::of(&dht, OPERATION_LIMIT);
         asked.add(Endpoint::new(NOWHERE, port), handle.clone(), peer_id);
         let heartbeat = HeartbeatConfig {
             store: Arc::clone(store),
