@@ -88,6 +88,8 @@ struct Came {
     questions: u32,
     dials: u32,
     stored: Option<u32>,
+    /// How many peers confirmed it in the end.
+    confirmed: Option<u32>,
     /// How many of the 20 live peers that are closest to the key hold the record in the end.
     holders: Option<usize>,
     /// Each request: whom, what, when it was asked and how it ended.
@@ -104,6 +106,7 @@ impl Came {
             questions: effort.rpcs.unwrap(),
             dials: effort.dials.unwrap(),
             stored: effort.holders_stored,
+            confirmed: None,
             holders: None,
             requests: in_order(trace.requests.iter().map(|one| (one.peer.clone(), one.kind, one.asked, one.end))),
         }
@@ -120,6 +123,7 @@ impl Came {
             questions: effort.rpcs.unwrap(),
             dials: effort.dials.unwrap(),
             stored: effort.holders_stored,
+            confirmed: None,
             holders: None,
             requests: in_order(log.0.iter().map(one)),
         }
@@ -189,8 +193,12 @@ impl Both {
         let holders = closest.iter().filter(|peer| records.contains(&self.places[&peer.peer_id()])).count();
         let held = self.observer.holders(&key, &self.publisher.peer_id(), &closest).await;
         let provided = [
-            Came { holders: Some(held), ..Came::on_wire(&measured) },
-            Came { holders: Some(holders), ..Came::in_model(&self.peers, class, driven.took, &driven.returned, true) },
+            Came { confirmed: follow_up.confirmed, holders: Some(held), ..Came::on_wire(&measured) },
+            Came {
+                confirmed: driven.whole.effort_of_publication().holders_confirmed,
+                holders: Some(holders),
+                ..Came::in_model(&self.peers, class, driven.took, &driven.returned, true)
+            },
         ];
         let outset = self.finder.outset(key).await.unwrap();
         let measured = self.finder.retrieve(cid).await.unwrap();
@@ -258,6 +266,7 @@ struct Agreement {
     questions: u32,
     dials: u32,
     stored: u32,
+    confirmed: u32,
     holders: u32,
     /// By how much, of those that differ, one took longer: the most.
     worst: Duration,
@@ -274,6 +283,7 @@ impl Agreement {
         self.questions += agree(wire.questions == model.questions);
         self.dials += agree(wire.dials == model.dials);
         self.stored += agree(wire.stored == model.stored);
+        self.confirmed += agree(wire.confirmed == model.confirmed);
         self.holders += agree(wire.holders == model.holders);
         self.worst = self.worst.max(wire.took.abs_diff(model.took));
         self.worst_questions = self.worst_questions.max(wire.questions.abs_diff(model.questions));
@@ -323,7 +333,8 @@ fn network(peers: usize, seed: u64) -> LocalConfig {
 
 /// What differs, for whoever looks for the reason.
 fn difference([wire, model]: &[Came; 2]) -> String {
-    let figures = |came: &Came| (came.class, came.took, came.questions, came.dials, came.stored, came.holders);
+    let figures =
+        |came: &Came| (came.class, came.took, came.questions, came.dials, came.stored, came.confirmed, came.holders);
     let first = wire.requests.iter().zip(&model.requests).find(|(one, other)| one != other);
     format!("{:?} / {:?}; first: {first:?}", figures(wire), figures(model))
 }
@@ -335,8 +346,9 @@ fn model_and_libp2p_agree_operation_by_operation() {
     for strategy in STRATEGIES {
         let differ = |number: u32, came: &[Came; 2]| println!("{strategy} {number}: {}", difference(came));
         for agreement in play(network(100, 3), strategy, 8, differ) {
-            let Agreement { operations, class, took, questions, dials, stored, holders, .. } = agreement;
-            assert_eq!([class, took, questions, dials, stored, holders], [operations; 6], "{strategy}: {agreement:?}");
+            let Agreement { operations, class, took, questions, dials, stored, confirmed, holders, .. } = agreement;
+            let figures = [class, took, questions, dials, stored, confirmed, holders];
+            assert_eq!(figures, [operations; 7], "{strategy}: {agreement:?}");
         }
     }
 }

@@ -17,7 +17,7 @@ use super::population::Peer;
 
 /// How long a dial may take, over all addresses of a peer; an answer; and what is left to the background (`parsec_dht`).
 const DIAL_TIMEOUT: Duration = Duration::from_secs(60);
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const BACKGROUND_LIMIT: Duration = Duration::from_secs(90);
 
 /// A peer that was dialled in vain is left alone for 5 s + 1 s · n² after the n-th time (`parsec_dht`).
@@ -147,7 +147,7 @@ pub(super) fn drive<S: Strategy<Peer>>(
     let whole = running.close();
     match returned {
         Some((outcome, took, returned)) => Driven { outcome: Ok(outcome), took, returned, whole },
-        None => Driven { outcome: last, took: running.now, returned: whole.clone(), whole },
+        None => Driven { outcome: last, took: running.now, returned: whole.confirmed_by(running.now), whole },
     }
 }
 
@@ -176,6 +176,7 @@ impl<G: Ground> Running<'_, G> {
             written: None,
             ended: None,
             end: RequestEnd::Pending,
+            confirmed: None,
             closer: 0,
             providers: 0,
         };
@@ -193,6 +194,9 @@ impl<G: Ground> Running<'_, G> {
             entry.written = entry.written.filter(|_| is_connected);
         }
         (entry.ended, entry.end) = (Some(ends), end);
+        if kind == Request::AddProvider && end == RequestEnd::Answered {
+            entry.confirmed = self.answered(&entry, trying, ends);
+        }
         self.made += 1;
         let order = self.links.get(&peer.index).map_or(self.made, |link| link.order);
         self.events.push(Reverse((ends, order, self.made, self.log.0.len())));
@@ -238,11 +242,16 @@ impl<G: Ground> Running<'_, G> {
         if entry.kind == Request::AddProvider {
             return (connected, RequestEnd::Answered);
         }
-        let answered = self.ground.answer(&entry.peer, entry.kind, trying.nth, connected);
-        match answered.filter(|took| *took <= ANSWER_TIMEOUT) {
-            Some(took) => (connected + took, RequestEnd::Answered),
+        match self.answered(entry, trying, connected) {
+            Some(answered) => (answered, RequestEnd::Answered),
             None => (connected + ANSWER_TIMEOUT, RequestEnd::Timeout),
         }
+    }
+
+    /// When what is written then is answered, if anybody still waits. Who is sent a record ends the stream, and nothing else.
+    fn answered(&self, entry: &Entry, trying: Trying, written: Duration) -> Option<Duration> {
+        let took = self.ground.answer(&entry.peer, entry.kind, trying.nth, written)?;
+        (took <= ANSWER_TIMEOUT).then(|| written + took)
     }
 
     /// Waits for the next end; false if none comes by `until`.
@@ -322,7 +331,7 @@ impl<G: Ground> Running<'_, G> {
 
     /// The log as it stands: what has not happened yet is not told.
     fn snapshot(&self) -> Log {
-        let mut log = self.log.clone();
+        let mut log = self.log.confirmed_by(self.now);
         self.under_way().into_iter().for_each(|place| log.0[place].cut(self.now, RequestEnd::Pending));
         log
     }
@@ -345,7 +354,7 @@ impl Entry {
         (self.connected, self.written) = (by_now(self.connected), by_now(self.written));
         // A put has ended when it is written.
         self.written = self.written.filter(|_| self.kind != Request::AddProvider);
-        (self.ended, self.end) = (None, end);
+        (self.ended, self.end, self.confirmed) = (None, end, None);
         (self.closer, self.providers) = (0, 0);
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Entry {
     pub(super) written: Option<Duration>,
     pub(super) ended: Option<Duration>,
     pub(super) end: RequestEnd,
+    /// When the peer of a put said, by ending the stream, that it had taken the record in.
+    pub(super) confirmed: Option<Duration>,
     pub(super) closer: u32,
     pub(super) providers: u32,
 }
@@ -58,17 +60,29 @@ impl Log {
     /// The same for a publication, with what became of its puts.
     pub(super) fn effort_of_publication(&self) -> Effort {
         // Each peer counts once, as what the best of its tries was.
-        let mut puts: HashMap<u32, RequestEnd> = HashMap::new();
+        let mut puts: HashMap<u32, Put> = HashMap::new();
         for entry in self.0.iter().filter(|entry| entry.kind == RequestKind::AddProvider) {
-            let known = puts.entry(entry.peer.index).or_insert(entry.end);
-            if rank(entry.end) > rank(*known) {
-                *known = entry.end;
-            }
+            let (put, known) = (Put::of(entry), puts.entry(entry.peer.index).or_insert(Put::Failed));
+            *known = put.max(*known);
         }
-        let count = |wanted: u8| {
-            Some(u32::try_from(puts.values().filter(|end| rank(**end) == wanted).count()).unwrap_or(u32::MAX))
+        let count = |wanted: &[Put]| {
+            let count = puts.values().filter(|put| wanted.contains(put)).count();
+            Some(u32::try_from(count).unwrap_or(u32::MAX))
         };
-        Effort { holders_stored: count(2), holders_failed: count(0), holders_pending: count(1), ..self.effort() }
+        Effort {
+            holders_stored: count(&[Put::Written, Put::Confirmed]),
+            holders_confirmed: count(&[Put::Confirmed]),
+            holders_failed: count(&[Put::Failed]),
+            holders_pending: count(&[Put::Pending]),
+            ..self.effort()
+        }
+    }
+
+    /// The same log, as far as peers had confirmed records by then.
+    pub(super) fn confirmed_by(&self, now: Duration) -> Self {
+        let mut log = self.clone();
+        log.0.iter_mut().for_each(|entry| entry.confirmed = entry.confirmed.filter(|at| *at <= now));
+        log
     }
 
     /// Whether any request of this kind was answered.
@@ -98,11 +112,22 @@ fn is_dial(end: RequestEnd) -> bool {
     matches!(end, RequestEnd::DialFailed | RequestEnd::DialTimeout | RequestEnd::BackOff)
 }
 
-/// What a put came to: failed, under way, written.
-fn rank(end: RequestEnd) -> u8 {
-    match end {
-        RequestEnd::Answered => 2,
-        RequestEnd::Pending => 1,
-        _ => 0,
+/// What a put came to, from the worst to the best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Put {
+    Failed,
+    Pending,
+    Written,
+    Confirmed,
+}
+
+impl Put {
+    fn of(entry: &Entry) -> Self {
+        match entry.end {
+            RequestEnd::Answered if entry.confirmed.is_some() => Self::Confirmed,
+            RequestEnd::Answered => Self::Written,
+            RequestEnd::Pending => Self::Pending,
+            _ => Self::Failed,
+        }
     }
 }

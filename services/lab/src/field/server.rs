@@ -18,11 +18,12 @@ use parsec_dht::key::Key;
 use parsec_dht::{Dht, DhtError, Readiness};
 use parsec_measure::{
     AttemptId, Cid, FollowUp, FoundProvider, HolderCheck, Measured, Measurement, OperationKind, OutcomeClass,
-    StrategyKind,
+    StrategyKind, Trace,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
+use super::log::Log;
 use super::population::{Peer, Population};
 use super::tables::BUCKET;
 use super::told::{Names, Told, follow_up};
@@ -198,11 +199,16 @@ impl SimulatedNode {
         let Reckoned { known, size } = self.shape.reckoned;
         let step = OperationKind::Retrieve.wire_step().to_owned();
         let step = Measurement { step, duration: Duration::ZERO, error: None };
+        let trace =
+            Trace { strategy: self.shape.strategy, returned: Duration::ZERO, requests: Vec::new(), left_out: 0 };
         Measured {
             error: None,
             routing_table_size: known,
             network_size: size,
             steps: vec![step],
+            // Zeros, to tell this from a server that does not count.
+            effort: Log::default().effort(),
+            trace: Some(Arc::new(trace)),
             from_own_records: true,
             providers: vec![provider],
             ..Measured::unmeasured(OutcomeClass::Ok, Duration::ZERO, "")
@@ -264,7 +270,7 @@ impl Dht for SimulatedNode {
         let holders = written.into_iter().filter_map(held).collect();
         self.network.records.lock().keep(key, Held { by: self.shape.peer, holders });
         if let Some(follow_up) = follow_up {
-            self.report_at(began + follow_up.duration, follow_up);
+            self.report_at(began + follow_up.duration + follow_up.confirming, follow_up);
         }
         sleep_until(began + measured.duration).await;
         Ok(measured)
@@ -388,6 +394,8 @@ mod tests {
                         request.kind == RequestKind::AddProvider && request.end == RequestEnd::Answered
                     });
                     assert_eq!(measured.effort.holders_stored.unwrap_or(0), stored);
+                    let confirmed = count(&|request| request.confirmed.is_some());
+                    assert_eq!(measured.effort.holders_confirmed.unwrap_or(0), confirmed);
                 }
             }
         }
@@ -401,6 +409,8 @@ mod tests {
         nodes[0].provide(key(1), None).await.unwrap();
         let own = nodes[0].retrieve(key(1)).await.unwrap();
         assert!(own.from_own_records && own.duration.is_zero());
+        assert_eq!((own.effort.rpcs, own.effort.dials, own.effort.holders_stored), (Some(0), Some(0), None));
+        assert_eq!(own.trace.as_ref().map(|trace| trace.requests.len()), Some(0));
         let peer = nodes[0].peer_id();
         let checked = nodes[1].check_record(key(1), peer.clone()).await.unwrap();
         assert_eq!(checked.iter().map(|check| check.rank).collect::<Vec<_>>(), (1..=20).collect::<Vec<_>>());
@@ -409,19 +419,28 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_end_of_a_publication_is_reported_when_it_has_come_and_all_holders_with_it() {
-        for node in nodes(4) {
+    async fn the_end_of_a_publication_is_reported_when_it_has_come_with_all_holders_and_who_confirmed() {
+        let mut unconfirmed = 0;
+        for (node, number) in nodes(4).iter().flat_map(|node| (0..10).map(move |number| (node, number))) {
             let (attempt, began) = (Some(AttemptId::fresh()), Instant::now());
-            let measured = node.provide(key(1), attempt).await.unwrap();
+            let measured = node.provide(key(number), attempt).await.unwrap();
             let follow_up = node.next_follow_up().await;
             let passed = began.elapsed();
-            assert!(passed.abs_diff(follow_up.duration) <= Duration::from_millis(1), "{passed:?}, {follow_up:?}");
+            let over = follow_up.duration + follow_up.confirming;
+            assert!(passed.abs_diff(over) <= Duration::from_millis(1), "{passed:?}, {follow_up:?}");
+            assert!(follow_up.confirming <= Duration::from_secs(10), "{follow_up:?}");
+            let (by_then, confirmed) = (measured.effort.holders_confirmed.unwrap(), follow_up.confirmed.unwrap());
+            assert!(by_then <= confirmed && confirmed > 10 && confirmed <= follow_up.stored, "{follow_up:?}");
+            unconfirmed += follow_up.stored - confirmed;
+            // The last to be given up is what was waited for.
+            assert!(confirmed == follow_up.stored || follow_up.confirming > Duration::ZERO, "{follow_up:?}");
             assert_eq!((follow_up.attempt, follow_up.pending), (attempt, Some(0)));
             let Effort { holders_stored, holders_failed, holders_pending, .. } = measured.effort;
             let chosen = holders_stored.unwrap() + holders_failed.unwrap() + holders_pending.unwrap();
             assert_eq!(follow_up.stored + follow_up.failed, chosen);
             assert!(follow_up.stored >= holders_stored.unwrap());
         }
+        assert!(unconfirmed > 0, "silent peers are written to, and confirm nothing");
     }
 
     #[tokio::test(start_paused = true)]

@@ -13,11 +13,14 @@ use parsec_measure::{
 };
 
 use super::draw::Dice;
-use super::drive::Driven;
+use super::drive::{ANSWER_TIMEOUT, Driven};
 use super::log::{Entry, Log};
 use super::population::{Peer, Population, id, multihash};
 use super::trial::{OPERATION_LIMIT, found, provided};
 use super::vantage::{Purpose, Reckoned, Scene};
+
+/// As `parsec_dht` has it of a peer that says nothing for [`ANSWER_TIMEOUT`].
+const UNCONFIRMED: &str = "the peer did not end the stream within 10 s";
 
 /// Why a publication is made the classic way that should be optimistic.
 const NO_ESTIMATE: &str = "no estimate of the network's size: too few lookups of the node came to their end";
@@ -101,12 +104,13 @@ impl Told<'_> {
     }
 
     fn trace(&self, log: &Log, returned: Duration) -> Trace {
-        let requests: Vec<_> = log.0.iter().take(MAX_TRACED_REQUESTS).map(|entry| self.request(entry)).collect();
+        let requests: Vec<_> =
+            log.0.iter().take(MAX_TRACED_REQUESTS).map(|entry| self.request(entry, returned)).collect();
         let left_out = number(log.0.len() - requests.len());
         Trace { strategy: self.strategy, returned, requests, left_out }
     }
 
-    fn request(&self, entry: &Entry) -> TracedRequest {
+    fn request(&self, entry: &Entry, returned: Duration) -> TracedRequest {
         TracedRequest {
             peer: self.names.peer(self.scene.field.directory.population, entry.peer.index),
             agent: None,
@@ -126,8 +130,8 @@ impl Told<'_> {
             closer: entry.closer,
             providers: entry.providers,
             named: (0..entry.providers).map(|_| self.provider()).collect(),
-            confirmed: None,
-            unconfirmed: None,
+            confirmed: entry.confirmed,
+            unconfirmed: given_up(entry).filter(|at| *at <= returned).map(|_| UNCONFIRMED.to_owned()),
         }
     }
 
@@ -138,21 +142,28 @@ impl Told<'_> {
     }
 }
 
-/// What became of a publication when its last put had ended, if it sent its record to anybody. The model does not say whether peers take
-/// records in.
+/// When it is given up that the peer of a put confirms it, if it does not.
+fn given_up(put: &Entry) -> Option<Duration> {
+    let is_written = put.kind == RequestKind::AddProvider && put.end == RequestEnd::Answered;
+    put.written.filter(|_| is_written && put.confirmed.is_none()).map(|written| written + ANSWER_TIMEOUT)
+}
+
+/// What became of a publication when its last put had ended and peers had confirmed the record or run out of time, if it was sent to anybody.
 pub(super) fn follow_up(whole: &Log, took: Duration, cid: &Cid, attempt: Option<AttemptId>) -> Option<FollowUp> {
-    let puts = whole.0.iter().filter(|entry| entry.kind == RequestKind::AddProvider);
-    let last = puts.filter_map(|entry| entry.ended).max()?;
-    let Effort { holders_stored, holders_failed, holders_pending, .. } = whole.effort_of_publication();
+    let puts = || whole.0.iter().filter(|entry| entry.kind == RequestKind::AddProvider);
+    let duration = puts().filter_map(|entry| entry.ended).max()?.max(took);
+    let known = puts().filter_map(|entry| entry.confirmed.or_else(|| given_up(entry))).max();
+    let Effort { holders_stored, holders_confirmed, holders_failed, holders_pending, .. } =
+        whole.effort_of_publication();
     Some(FollowUp {
         attempt,
         cid: cid.to_string(),
         stored: holders_stored.unwrap_or(0),
-        confirmed: None,
+        confirmed: holders_confirmed,
         failed: holders_failed.unwrap_or(0),
         pending: holders_pending,
-        duration: last.max(took),
-        confirming: Duration::ZERO,
+        duration,
+        confirming: known.map_or(Duration::ZERO, |known| known.saturating_sub(duration)),
     })
 }
 
