@@ -14,6 +14,8 @@ pub struct BenchOperation {
     pub network: u64,
     /// Which it was of those on this network, from 0. Every strategy has the same key under the same number.
     pub number: u32,
+    /// The region of the node that made it, where nodes stand in regions: in a simulated world.
+    pub region: Option<&'static str>,
     /// What became of it.
     pub class: OutcomeClass,
     /// How long it took.

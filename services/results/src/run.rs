@@ -74,7 +74,7 @@ pub struct KeptOperation {
     pub round: String,
     /// The fleet of the server; in a bench, the name of the strategy.
     pub fleet: String,
-    /// The region of the server.
+    /// The region of the server; `local` in a bench on real peers, and in one of a world that an older version has kept.
     pub region: String,
     /// `provide` or `retrieve`.
     pub kind: String,
@@ -312,7 +312,7 @@ fn of_operation(group: &BenchGroup, operation: &BenchOperation) -> KeptOperation
     KeptOperation {
         round: format!("{}/{}", operation.network, operation.number),
         fleet: group.strategy.as_str().to_owned(),
-        region: "local".to_owned(),
+        region: operation.region.unwrap_or(REAL).to_owned(),
         kind: group.kind.as_str().to_owned(),
         outcome: operation.class.as_str().to_owned(),
         seconds: operation.duration.as_secs_f64(),

@@ -23,6 +23,7 @@ pub fn bench_operation(network: u64, number: u32, ms: u64) -> BenchOperation {
     BenchOperation {
         network,
         number,
+        region: None,
         class: OutcomeClass::Ok,
         duration: Duration::from_millis(ms),
         effort,

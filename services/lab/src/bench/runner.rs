@@ -159,6 +159,7 @@ impl Bench {
         BenchOperation {
             network: self.seed,
             number,
+            region: None,
             class: measured.class,
             duration: measured.duration,
             effort: measured.effort,

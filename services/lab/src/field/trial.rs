@@ -190,6 +190,7 @@ impl Play<'_> {
         BenchOperation {
             network: self.seed,
             number: self.number,
+            region: Some(vantage.region.name()),
             class,
             duration: driven.took,
             effort,

@@ -102,6 +102,35 @@ fn what_was_simulated_is_another_thing_than_what_was_measured() {
     assert_ne!(model.configuration, new.configuration);
 }
 
+/// Versions before this one wrote `local` of every operation.
+#[test]
+fn a_run_in_a_world_says_where_its_nodes_stood_and_fits_one_that_does_not() {
+    let regions = ["eu-central-1", "us-east-2"];
+    let operation = |number: u32, ms| {
+        let region = regions.get(number as usize % 2).copied();
+        BenchOperation { region, ..bench_operation(7, number, ms) }
+    };
+    let world = settings(&[("network", "simulated:amino-2022"), ("world", "sha256:1"), ("unit", "operation")]);
+    let kept = |ms| {
+        let operations = (0..4).map(|number| operation(number, ms)).collect();
+        let group = BenchGroup { strategy: StrategyKind::Classic, kind: OperationKind::Provide, operations };
+        Run { operations: of_bench(&[group]), ..Run::new("bench", ("1", "x"), 1, world.clone()) }
+    };
+    let new = Run::read(&kept(300).text()).unwrap();
+    let text = regions.iter().fold(kept(500).text(), |text, region| text.replace(region, "local"));
+    let old = Run::read(&text).unwrap();
+    let places = |run: &Run| {
+        let (nodes, operations) = run.archived().unwrap();
+        let places: Vec<_> = nodes.values().map(|node| (node.fleet.clone(), node.region.clone())).collect();
+        (places, operations.iter().map(|one| one.round).collect::<Vec<_>>())
+    };
+    let ((here, rounds), (nowhere, same)) = (places(&new), places(&old));
+    let at = |region: &str| ("classic".to_owned(), region.to_owned());
+    assert_eq!((here, nowhere), (regions.map(at).to_vec(), vec![at("local")]));
+    assert_eq!(rounds, same, "the same keys are compared in pairs");
+    assert_eq!((old.differences(&new), &old.configuration), (vec![], &new.configuration));
+}
+
 /// Whoever keeps a hash finds his runs again.
 #[test]
 fn the_hash_of_a_run_on_real_peers_is_what_it_was() {
