@@ -1,6 +1,6 @@
 //! How each answer is read and counted. What takes processor time runs on a thread for such work; the database is read page by page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::stream::{self, StreamExt};
 use futures::try_join;
 use parsec_measure::{
-    AttemptId, IdPart, NodeId, NotedAttempt, OperationKind, SampledOperation, SeenServer, StoredOperation, Trace,
-    without_addresses,
+    AttemptId, History, IdPart, NodeId, NotedAttempt, OperationKind, SampledOperation, SeenServer, StoredOperation,
+    Trace, without_addresses,
 };
+use parsec_results::run::is_simulated;
 use parsec_results::statistics::{Comparison, Sample};
 use parsec_results::{Costs, Dimension, Sampling, Spending, UNKNOWN, incidents};
 use parsec_show::chart::Times;
@@ -384,9 +385,11 @@ async fn happened(store: &dyn Glance, filter: Filter, now: DateTime<Utc>) -> Res
         StoreError::Refused(reason) => Unanswered::Unanswerable(reason),
         error => error.into(),
     })?;
-    let known = known(&store.servers(None).await?);
+    let servers = store.servers(None).await?;
+    let (known, is_model) = (known(&servers), is_model(&history, &servers));
     let end = selection.until.map_or(now, |until| until.min(now));
     counted(move || {
+        let end = if is_model { incidents::end_of_model(&history, end) } else { end };
         let (attempts, rounds) = (history.attempts.len(), history.rounds.len());
         let unread = happenings::unread(&history);
         let found = incidents::find(&history, end);
@@ -396,6 +399,13 @@ async fn happened(store: &dyn Glance, filter: Filter, now: DateTime<Utc>) -> Res
         Answer { html, document, known, ..Answer::default() }
     })
     .await
+}
+
+/// Whether a model played it.
+fn is_model(history: &History, servers: &[SeenServer]) -> bool {
+    let simulated = |server: &&SeenServer| server.network.as_deref().is_some_and(is_simulated);
+    let models: BTreeSet<NodeId> = servers.iter().filter(simulated).map(|server| server.life.id).collect();
+    history.servers.iter().any(|server| models.contains(&server.id))
 }
 
 async fn operation(store: &dyn Glance, part: &IdPart) -> Result<Answer, Unanswered> {

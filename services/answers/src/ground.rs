@@ -42,9 +42,14 @@ impl Ground {
         }
     }
 
+    /// Whether it is a model.
+    pub(crate) fn is_model(&self) -> bool {
+        !self.models.is_empty()
+    }
+
     /// What is to be said of it, if it is a model.
     pub(crate) fn remark(&self) -> Option<String> {
-        (!self.models.is_empty()).then(|| format!("Network {}, a model: nothing of this was measured.", self.named()))
+        self.is_model().then(|| format!("Network {}, a model: nothing of this was measured.", self.named()))
     }
 
     /// The same, to be put before or behind other remarks.
@@ -62,7 +67,7 @@ impl Ground {
     /// # Errors
     /// [`Unanswerable`] if not.
     pub(crate) fn same(&self, other: &Self) -> anyhow::Result<()> {
-        let model = [self, other].into_iter().find(|ground| !ground.models.is_empty());
+        let model = [self, other].into_iter().find(|ground| ground.is_model());
         let Some(model) = model.filter(|_| self.real || other.real) else { return Ok(()) };
         let why = format!(
             "one side was simulated ({}), and the other one was measured on real peers: what a model says and what was measured are not \

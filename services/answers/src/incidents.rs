@@ -10,6 +10,7 @@ use parsec_settings::IncidentsConfig;
 use parsec_show::incidents as shown;
 use parsec_store::{MAX_HISTORY_ROWS, Selection, StoreConfig};
 
+use crate::ground::Ground;
 use crate::results;
 use crate::written::{Written, written};
 
@@ -35,7 +36,7 @@ pub async fn run(config: IncidentsConfig) -> anyhow::Result<ExitCode> {
     if attempts + rounds + servers == 0 {
         bail!("neither an attempt, a round nor a server is recorded {told}");
     }
-    let found = judged(history, &selection, now).await?;
+    let found = judged(history, &selection, now, &ground).await?;
     let remark = format!(
         "{attempts} attempts, {rounds} rounds and {servers} servers {told}{unread}.\n{}{}",
         shown::judged(&found),
@@ -60,7 +61,13 @@ pub(crate) async fn history(target: &StoreConfig, selection: &Selection) -> anyh
 }
 
 /// What happened in it, as far as it is over `now`.
-pub(crate) async fn judged(history: History, selection: &Selection, now: DateTime<Utc>) -> anyhow::Result<Incidents> {
+pub(crate) async fn judged(
+    history: History,
+    selection: &Selection,
+    now: DateTime<Utc>,
+    ground: &Ground,
+) -> anyhow::Result<Incidents> {
     let end = selection.until.map_or(now, |until| until.min(now));
+    let end = if ground.is_model() { incidents::end_of_model(&history, end) } else { end };
     Ok(tokio::task::spawn_blocking(move || incidents::find(&history, end)).await?)
 }

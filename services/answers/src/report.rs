@@ -94,7 +94,7 @@ async fn measurements(
     let (fleets, before) = compared(&by_fleet, &before, how);
     let happened = async {
         let history = incidents::history(&kept.target, &selection).await?;
-        incidents::judged(history, &selection, made).await
+        incidents::judged(history, &selection, made, &ground).await
     };
     let records = Records::new(vec![Dimension::Fleet], reader.nodes.clone());
     Ok(Measurements {

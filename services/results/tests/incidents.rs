@@ -13,7 +13,7 @@ use parsec_measure::{
     ArchivedOperation, AttemptId, History, NodeId, NotedAttempt, OperationKind, OutcomeClass, Round, RoundId,
     RoundOutcome, SchedulerId, ServerLife,
 };
-use parsec_results::incidents::{Incident, What, find};
+use parsec_results::incidents::{Incident, What, end_of_model, find};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use uuid::Uuid;
@@ -225,4 +225,31 @@ fn the_same_history_gives_the_same_incidents() {
     let (one, other) = (found(&history), found(&history));
     assert_eq!(one, other);
     assert!(!one.is_empty());
+}
+
+#[test]
+fn a_model_ends_in_good_order_whenever_one_looks() {
+    let mut history = quiet(1);
+    history.servers.iter_mut().for_each(|server| server.offline_since = Some(at(ROUNDS)));
+    let later = at(ROUNDS) + TimeDelta::days(2);
+    let told = |history: &History, end| {
+        let found = find(history, end).incidents;
+        found
+            .into_iter()
+            .map(|one| one.what.as_str())
+            .filter(|what| ["server_lost", "no_rounds"].contains(what))
+            .count()
+    };
+    assert_eq!(told(&history, later), 6 + 2, "six servers and the rounds of two fleets, were it not a model");
+    let end = end_of_model(&history, later);
+    assert_eq!((end.max(at(ROUNDS - 1)), told(&history, end)), (end, 0));
+    // Nobody said goodbye: the process was killed.
+    history.servers.iter_mut().for_each(|server| server.offline_since = None);
+    assert_eq!((told(&history, later), told(&history, end)), (6 + 2, 0));
+    // Who is silent while others measure has gone.
+    history.servers[0].last_heartbeat = Some(at(ROUNDS / 2));
+    history.servers[1].offline_since = Some(at(ROUNDS / 2));
+    assert_eq!(told(&history, end), 2);
+    assert_eq!(end_of_model(&history, at(7)), at(7), "somebody wants to know about the beginning");
+    assert_eq!(end_of_model(&History::default(), later), later);
 }

@@ -34,6 +34,14 @@ pub struct Incidents {
     pub not_judged: NotJudged,
 }
 
+/// Up to when there is anything to be told of a history that a model played, at the latest `end`: up to the last thing that it began. Then its clock
+/// stopped, and a server that is not heard of afterwards has not gone, nor is a round missing.
+pub fn end_of_model(history: &History, end: DateTime<Utc>) -> DateTime<Utc> {
+    let attempts = history.attempts.iter().map(|noted| noted.operation.started);
+    let begun = attempts.chain(history.rounds.iter().map(|round| round.started)).max();
+    begun.map_or(end, |begun| begun.min(end))
+}
+
 /// Finds what happened up to `end`. The same history gives the same answer, to the last digit.
 pub fn find(history: &History, end: DateTime<Utc>) -> Incidents {
     let by_round = ByRound::of(&history.attempts);
