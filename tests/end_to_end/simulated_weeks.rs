@@ -5,10 +5,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use nix::sys::signal::Signal;
+use parsec_test_support::http::client;
+use parsec_test_support::postgres::{Postgres, Shutdown};
 use serde_json::Value;
 
+use crate::page::page;
 use crate::process::{Ended, Process};
 use crate::stage::Stage;
+use crate::tables::Tables;
+use crate::{recorded, results};
 
 async fn parsec(stage: &Stage, line: &str) -> Ended {
     Process::start(stage, &line.split(' ').collect::<Vec<_>>()).end().await
@@ -31,45 +36,83 @@ const MODEL: &str = "Network simulated:private-50, a model: nothing of this was 
 /// Two hours of rounds, which take a moment.
 const HOURS: &str = "demo --world private-50 --rounds 12 --interval 10m --seed 7 --format json";
 
-#[tokio::test]
-async fn hours_of_simulated_rounds_are_read_like_real_ones_and_called_a_model() {
-    let (stage, directory) = (Stage::begin(), tempfile::tempdir().unwrap());
-    let at = directory.path().display();
-    let ended = parsec(&stage, &format!("{HOURS} --data-dir {at}")).await;
+/// That those hours were played whole.
+fn check_played(ended: &Ended) {
     assert_eq!(ended.code(), 0, "{}", ended.err);
-    let lines = parsed(&ended);
+    let lines = parsed(ended);
     let summary = lines.last().unwrap();
     assert_eq!((&summary["rounds"], &summary["left_out"]), (&36.into(), &0.into()), "{summary}");
     assert_eq!(summary["network"], "simulated:private-50");
     assert_eq!((of_type(&lines, "round").len(), of_type(&lines, "attempt").len()), (36, 36 * 7));
+}
 
-    let url = database(directory.path());
+/// That they are read like real ones, and called a model.
+async fn check_read(stage: &Stage, url: &str) {
     for (line, says) in [
         ("results", &["default", "fullrt", "optprov", "252 attempts", "36 begun: 36 complete", MODEL][..]),
         ("report --format markdown", &[MODEL, "simulated:private-50", "eu-central-1"]),
         ("compare --a fleet=default --b fleet=optprov", &["provide", "retrieve", MODEL]),
         ("explain", &["provide", MODEL]),
         ("peers", &[MODEL]),
-        ("incidents", &["252 attempts, 36 rounds and 21 servers", MODEL]),
+        ("incidents", &["252 attempts, 36 rounds and 21 servers", "nothing happened", MODEL]),
     ] {
-        let ended = parsec(&stage, &format!("{line} --database-url {url}")).await;
+        let ended = parsec(stage, &format!("{line} --database-url {url}")).await;
         assert_eq!(ended.code(), 0, "{line}: {}", ended.err);
-        let out = ended.out.join("\n");
+        let out = format!("{}\n{}", ended.out.join("\n"), ended.err);
         for words in says {
             assert!(out.contains(words), "{line}: no `{words}` in {out}");
         }
     }
+    let (_page, at) = page(stage, url, &[]).await;
+    let happened = client().get(format!("{at}/api/v1/incidents?since=7d")).send().await.unwrap().text().await.unwrap();
+    let happened: Value = serde_json::from_str(&happened).unwrap();
+    assert_eq!(happened["incidents"], Value::Array(vec![]), "{happened:#}");
 
-    let listed = parsec(&stage, &format!("trace --newest 100 --format json --database-url {url}")).await;
+    let listed = parsec(stage, &format!("trace --newest 100 --format json --database-url {url}")).await;
     let listed: Value = serde_json::from_str(&listed.out.join("\n")).unwrap();
     let publication = listed.as_array().unwrap().iter().find(|one| one["operation"] == "provide").unwrap();
     let id = publication["id"].as_str().unwrap();
-    let one = parsec(&stage, &format!("trace {id} --format json --database-url {url}")).await;
+    let one = parsec(stage, &format!("trace {id} --format json --database-url {url}")).await;
     assert!(one.err.contains(MODEL), "{}", one.err);
     let one: Value = serde_json::from_str(&one.out.join("\n")).unwrap();
     let requests = one["trace"]["requests"].as_array().unwrap();
     let puts = requests.iter().filter(|request| request["kind"] == "ADD_PROVIDER").count();
     assert_eq!(puts, 20, "{one:#}");
+}
+
+#[tokio::test]
+async fn hours_of_simulated_rounds_are_read_like_real_ones_and_called_a_model() {
+    let (stage, directory) = (Stage::begin(), tempfile::tempdir().unwrap());
+    let ended = parsec(&stage, &format!("{HOURS} --data-dir {}", directory.path().display())).await;
+    check_played(&ended);
+    check_read(&stage, &database(directory.path())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_database_takes_them_at_the_times_of_their_own_clock() {
+    let (stage, database) = (Stage::begin(), parsec_test_support::database().await);
+    let ended = parsec(&stage, &format!("{HOURS} --database-url {}", database.url())).await;
+    check_played(&ended);
+    check_read(&stage, database.url()).await;
+    let tables = Tables::of(&stage, database).await;
+    for (none, from) in [
+        ("a server is not the model's", "nodes_ecs WHERE dependencies->>'network' <> 'simulated:private-50'"),
+        ("a server has not left", "nodes_ecs WHERE offline_since IS NULL OR offline_since < last_heartbeat"),
+        ("a heartbeat is missing", "nodes_ecs WHERE last_heartbeat < (SELECT max(started_at) FROM operations)"),
+        ("a heartbeat has the host's time", "nodes_ecs WHERE last_heartbeat > now() - INTERVAL '1 second'"),
+        (
+            "a row is from before or after",
+            "operations WHERE created_at NOT BETWEEN ended_at AND ended_at + INTERVAL '1 minute'",
+        ),
+        (
+            "a publication has no end",
+            "operations o WHERE kind = 'provide' AND NOT EXISTS (SELECT FROM follow_ups WHERE operation_id = o.id)",
+        ),
+        ("nobody says who confirmed", "follow_ups WHERE confirmed IS NULL OR confirmed > stored"),
+    ] {
+        assert_eq!(tables.count(from).await, 0, "{none}");
+    }
+    assert!(tables.count("follow_ups WHERE confirmed > 10").await > 30, "most peers confirm");
 }
 
 /// What an operation came to, without what names it and tells its time of day.
@@ -125,7 +168,7 @@ async fn what_a_model_says_is_never_mixed_with_what_real_peers_measured() {
         (simulates, "simulated rounds are mixed with no others"),
         (
             format!("{measures} --data-dir {in_model}"),
-            "a database of simulated:private-50, and what real peers measure is not mixed",
+            "it is one of simulated:private-50, and what real peers measure is not mixed",
         ),
         (format!("demo --world private-50 --rounds 2 --data-dir {in_real}"), "the rows of 2 servers"),
     ] {
@@ -135,22 +178,82 @@ async fn what_a_model_says_is_never_mixed_with_what_real_peers_measured() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn simulated_rounds_go_to_no_database_in_which_anything_is() {
+    let (stage, deployed, begun) =
+        (Stage::begin(), parsec_test_support::database().await, parsec_test_support::database().await);
+    results::database(deployed.url()).await;
+    recorded::scheduler(&*recorded::migrated(begun.url()).await, "default", recorded::beginning()).await;
+    for (url, whose) in [(deployed.url(), "the rows of 4 servers"), (begun.url(), "the rows of 1 schedulers")] {
+        let refused = parsec(&stage, &format!("demo --world private-50 --rounds 2 --database-url {url}")).await;
+        let says = [whose, "simulated rounds are mixed with no others; expected an empty database"];
+        assert!(says.iter().all(|says| refused.err.contains(says)), "{}", refused.err);
+        assert_eq!(refused.code(), 1);
+    }
+}
+
+/// The incidents of all that is recorded.
+async fn incidents(stage: &Stage, url: &str) -> Vec<Value> {
+    let ended = parsec(stage, &format!("incidents --since 370d --format json --database-url {url}")).await;
+    assert_eq!(ended.code(), 0, "{}", ended.err);
+    serde_json::from_str(&ended.out.concat()).unwrap()
+}
+
+/// A year of rounds, which takes longer than any test.
+async fn begun(stage: &Stage, to: &str) -> Process {
+    let line = format!("demo --world private-50 --days 366 --format json {to}");
+    let demo = Process::start(stage, &line.split(' ').collect::<Vec<_>>());
+    demo.out("a round", |line| line.contains(r#""type":"round""#).then_some(())).await;
+    demo
+}
+
+/// How many attempts are recorded.
+async fn attempts(stage: &Stage, url: &str) -> usize {
+    let results = parsec(stage, &format!("results --format json --database-url {url}")).await;
+    assert_eq!(results.code(), 0, "{}", results.err);
+    results.err.lines().find_map(|line| line.split_once(" attempts")?.0.parse().ok()).unwrap()
+}
+
 #[tokio::test]
 async fn ctrl_c_ends_a_simulated_year_and_what_there_is_by_then_is_kept() {
     let (stage, directory) = (Stage::begin(), tempfile::tempdir().unwrap());
-    let line = format!("demo --world private-50 --days 366 --format json --data-dir {}", directory.path().display());
-    let demo = Process::start(&stage, &line.split(' ').collect::<Vec<_>>());
-    demo.out("a round", |line| line.contains(r#""type":"round""#).then_some(())).await;
+    let demo = begun(&stage, &format!("--data-dir {}", directory.path().display())).await;
     demo.signal(Signal::SIGINT);
     let ended = demo.end().await;
     assert_eq!(ended.code(), 0, "{}", ended.err);
-    let lines = parsed(&ended);
-    let shown = of_type(&lines, "attempt").len();
-    let results = parsec(&stage, &format!("results --format json --database-url {}", database(directory.path()))).await;
-    assert_eq!(results.code(), 0, "{}", results.err);
+    assert!(ended.err.contains("it ended early"), "{}", ended.err);
+    let shown = of_type(&parsed(&ended), "attempt").len();
     // The rounds that were cut off have rows, too.
-    let kept: usize = results.err.lines().find_map(|line| line.split_once(" attempts")?.0.parse().ok()).unwrap();
+    let url = database(directory.path());
+    let kept = attempts(&stage, &url).await;
     assert!(kept >= shown && shown > 0, "{kept} kept, {shown} shown");
+    let lost = |incident: &Value| incident["incident"] == "server_lost";
+    assert!(!incidents(&stage, &url).await.iter().any(lost), "its servers have left in good order");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_away_for_a_moment_stops_the_simulated_clock_and_one_that_a_killed_process_left_is_refused()
+{
+    let (stage, postgres) = (Stage::begin(), Postgres::start().await);
+    let url = postgres.url();
+    let demo = begun(&stage, &format!("--database-url {url}")).await;
+    postgres.stop(Shutdown::Fast).await;
+    postgres.start_again().await;
+    let client = postgres.client().await.unwrap();
+    let rounds = async || client.query_one("SELECT count(*) FROM rounds", &[]).await.unwrap().get::<_, i64>(0);
+    let by_then = rounds().await;
+    stage.eventually("more rounds", async || (rounds().await > by_then + 30).then_some(())).await;
+    demo.signal(Signal::SIGKILL);
+    let ended = demo.end().await;
+    let lines: Vec<Value> = ended.out.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let (kept, shown) = (attempts(&stage, &url).await, of_type(&lines, "attempt").len());
+    assert!(kept + 2 * 3 * 7 >= shown, "what was shown is written, but for the last rounds: {kept} of {shown}");
+    let found = incidents(&stage, &url).await;
+    for name in ["server_lost", "records_lost", "database_away", "no_rounds"] {
+        assert!(!found.iter().any(|incident| incident["incident"] == name), "{found:#?}");
+    }
+    let again = parsec(&stage, &format!("demo --world private-50 --rounds 2 --database-url {url}")).await;
+    assert!(again.err.contains("the rows of 21 servers"), "{}", again.err);
 }
 
 #[tokio::test]

@@ -4,10 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use parsec_layers::{Choice, ConfigError, Sources};
+use parsec_layers::{Choice, ConfigError, Secrecy, Secret, Sources};
 use parsec_measure::{Fleet, Latency, Share, StrategyKind};
+use parsec_store::StoreConfig;
 
-use crate::common::CommonConfig;
+use crate::common::{CommonConfig, database_url};
 use crate::declare::settings;
 use crate::values::{OutputFormat, Reading, Value, no_choice, parsed, within};
 use crate::world::{WorldSource, is_set, refused, without_real_peers};
@@ -37,8 +38,11 @@ settings! {
     interval: Duration = ("demo.interval", "interval", "DURATION").default("5s"),
         "Time from the start of one round to the start of the next; in a world 10m unless told otherwise";
     open: bool = ("demo.open", "open", "BOOL"), "Open the page that shows what is measured in a browser";
-    data_dir: Option<PathBuf> = ("demo.data_dir", "data-dir", "DIR"),
+    data_dir: Option<PathBuf> = ("demo.data_dir", "data-dir", "DIR").rivals(&["demo.database_url"]),
         "Where the measurements are kept; without it, in a new temporary directory";
+    database_url: Option<Secret> = ("demo.database_url", "database-url", "URL").secrecy(Secrecy::SecretInUrl)
+        .rivals(&["demo.data_dir"]) by database_url,
+        "With --world, the empty database that the rounds go to, sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/NAME, in place of a directory";
     format: OutputFormat = ("demo.format", "format", "FORMAT").default("text"), "How results are written";
     seed: Option<u64> = ("demo.seed", "seed", "N"), "Number that makes the random choices of the demo repeatable";
     save: Option<PathBuf> = ("demo.save", "save", "FILE"), "Keep the run there, for `parsec compare` and `parsec check`";
@@ -49,7 +53,7 @@ settings! {
     undialable: Share = ("demo.undialable", "undialable", "SHARE").default("0.15") by dead_share, "Share of peers that cannot be dialled";
     silent: Share = ("demo.silent", "silent", "SHARE").default("0.02") by dead_share_beside(undialable, "undialable"),
         "Share of peers that accept connections and never answer";
-    => simulated: Option<SimulatedRounds> = in_world(from, &world, &fleets, (days, rounds), (servers, interval))?,
+    => simulated: Option<SimulatedRounds> = in_world(from, &world, &fleets, (days, rounds), (servers, interval), database_url.as_ref())?,
         "What is played in a world, if it is one";
 }
 
@@ -64,6 +68,8 @@ pub struct SimulatedRounds {
     pub interval: Duration,
     /// Rounds of each fleet.
     pub rounds: u32,
+    /// The database that they go to, unless it is a file in a directory of its own.
+    pub database: Option<StoreConfig>,
 }
 
 /// The most days that are played: a year takes an hour or so.
@@ -90,13 +96,17 @@ fn in_world(
     fleets: &[DemoFleet],
     (days, rounds): (Option<u32>, Option<u32>),
     (servers, interval): (u32, Duration),
+    database: Option<&Secret>,
 ) -> Result<Option<SimulatedRounds>, ConfigError> {
     let Some(world) = world else {
-        return match days {
-            Some(_) => Err(ConfigError::Alone(from.origin("demo.days").clone(), from.key("demo.world"))),
+        let given = [("demo.days", days.is_some()), ("demo.database_url", database.is_some())];
+        return match given.iter().find(|(_, is_given)| *is_given) {
+            Some((name, _)) => Err(ConfigError::Alone(from.origin(name).clone(), from.key("demo.world"))),
             None => Ok(None),
         };
     };
+    let database = database.map(|url| url.expose().parse::<StoreConfig>());
+    let database = database.transpose().map_err(|error| refused(from, "demo.database_url", error.to_string()))?;
     without_real_peers(from, &LOCAL, world)?;
     if fleets.iter().any(|fleet| fleet.strategy == StrategyKind::Libp2p) {
         let reason =
@@ -120,7 +130,7 @@ fn in_world(
         return Err(refused(from, name, reason));
     }
     let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
-    Ok(Some(SimulatedRounds { world: world.clone(), servers, interval, rounds }))
+    Ok(Some(SimulatedRounds { world: world.clone(), servers, interval, rounds, database }))
 }
 
 /// A fleet of the demo.

@@ -45,7 +45,7 @@ use crate::reason::Reasons;
 use crate::records::RecordQueries;
 use crate::setups::SetupQueries;
 use crate::traced::TraceQueries;
-use crate::{ClaimChecks, Migrated, NewNode, OtherScheduler, Roster, Row, Store, StoreError};
+use crate::{Archive, ClaimChecks, Migrated, NewNode, OtherScheduler, Roster, Row, Store, StoreError};
 
 /// How long a caller waits: longer than a connection and a statement may take (each back end says how long), so that
 /// they report their own reasons, and short enough to notice a machine that vanished.
@@ -170,6 +170,31 @@ pub(crate) fn result_of<T>(joined: Result<Result<T, StoreError>, JoinError>) -> 
         Ok(result) => result,
         Err(Ok(panic)) => resume_unwind(panic),
         Err(Err(_cancelled)) => Err(StoreError::Unavailable("the runtime of its connections has ended".to_owned())),
+    }
+}
+
+/// A store that also takes heartbeats from earlier, and can be read.
+#[async_trait]
+pub(crate) trait Beats: Store + Archive {
+    /// Notes when nodes were alive, all at once.
+    async fn beat(&self, beats: Vec<(NodeId, DateTime<Utc>)>) -> Result<(), StoreError>;
+}
+
+#[async_trait]
+impl<B: Backend> Beats for Detached<B> {
+    async fn beat(&self, beats: Vec<(NodeId, DateTime<Utc>)>) -> Result<(), StoreError> {
+        let beats: Arc<[_]> = beats.into();
+        self.write(move |conn| {
+            let beats = Arc::clone(&beats);
+            async move {
+                for (node, at) in &*beats {
+                    conn.heartbeat(node.0, micros(*at)).await?;
+                }
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
     }
 }
 

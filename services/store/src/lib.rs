@@ -91,9 +91,10 @@ pub use store::{ClaimChecks, MAX_RECENT_SCHEDULERS, NewNode, NodeFollowUp, Row, 
 pub use traced::{Listing, MAX_LISTED_OPERATIONS, MAX_MEANT, Order, TRACES_AT_ONCE, Traces, each_traced};
 
 use chrono::{DateTime, Utc};
-use detached::{Backend, Detached};
+use detached::{Backend, Beats, Detached};
 use diagnosis::Diagnosed;
 use parsec_measure::Fleet;
+use tokio::runtime::Handle;
 
 /// Opens the database and checks that it answers.
 ///
@@ -108,6 +109,18 @@ pub async fn connect(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError>
         StoreConfig::Postgres { .. } => Ok(Arc::new(Detached::open(postgres::Postgres::new(config)?).await?)),
         StoreConfig::Sqlite { path } => Ok(Arc::new(Detached::open(sqlite::Sqlite::new(path)?).await?)),
     }
+}
+
+/// Opens the database, as [`connect`] does, for a program that plays on a simulated clock.
+///
+/// # Errors
+/// As for [`connect`].
+pub async fn connect_still(config: &StoreConfig) -> Result<StillStore, StoreError> {
+    let store: Arc<dyn Beats> = match config {
+        StoreConfig::Postgres { .. } => Arc::new(Detached::open(postgres::Postgres::new(config)?).await?),
+        StoreConfig::Sqlite { path } => Arc::new(Detached::open(sqlite::Sqlite::new(path)?).await?),
+    };
+    Ok(StillStore::new(store, Handle::current()))
 }
 
 /// All that only reads, and what deletes if the database lets it.

@@ -20,11 +20,17 @@ const LOCK: &str = "demo.lock";
 /// How many names are tried for a new directory.
 const MAX_DIRECTORIES: u32 = 1_000;
 
-/// The database of a demonstration that is simulated or not, its directory, and what keeps others out of it.
-pub(super) async fn open_store(
-    data_dir: Option<&Path>,
-    simulates: bool,
-) -> anyhow::Result<(Arc<dyn Store>, PathBuf, File)> {
+/// The database of a demonstration of real peers, its directory, and what keeps others out of it.
+pub(super) async fn open_store(data_dir: Option<&Path>) -> anyhow::Result<(Arc<dyn Store>, PathBuf, File)> {
+    let (directory, lock) = of_its_own(data_dir)?;
+    let target = StoreConfig::Sqlite { path: directory.join(DATABASE) };
+    let store = database::open(&target, Duration::ZERO).await?;
+    refuse_models(&target).await?;
+    Ok((store, directory, lock))
+}
+
+/// A directory, and what keeps others out of it.
+pub(super) fn of_its_own(data_dir: Option<&Path>) -> anyhow::Result<(PathBuf, File)> {
     let directory = match data_dir {
         Some(given) => {
             let made = std::fs::create_dir_all(given);
@@ -34,9 +40,7 @@ pub(super) async fn open_store(
         None => fresh_directory()?,
     };
     let lock = lock(&directory)?;
-    let store = database::open(&StoreConfig::Sqlite { path: directory.join(DATABASE) }, Duration::ZERO).await?;
-    refuse_others(&directory, simulates).await?;
-    Ok((store, directory, lock))
+    Ok((directory, lock))
 }
 
 /// A directory that was not there before: the numbers of processes come again, in containers at once.
@@ -71,26 +75,15 @@ fn lock(directory: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// Rows of a model and rows of real peers never stand in the same database: nobody could tell figures of both apart. And each model, with its
-/// own weeks, has one of its own.
-async fn refuse_others(directory: &Path, simulates: bool) -> anyhow::Result<()> {
-    let target = StoreConfig::Sqlite { path: directory.join(DATABASE) };
-    let nodes =
-        parsec_store::open_archive(&target).await?.nodes().await.with_context(|| format!("database {target}"))?;
-    let networks: Vec<_> = nodes.values().filter_map(|node| node.network.as_deref()).collect();
-    let model = networks.iter().find(|network| is_simulated(network));
-    match (simulates, model) {
-        (true, _) if !nodes.is_empty() => bail!(
-            "--data-dir {}: there is a database with the rows of {} servers, and simulated rounds are mixed with no others; expected another \
-             directory",
-            directory.display(),
-            nodes.len()
+/// Rows of a model and rows of real peers never stand in the same database: nobody could tell figures of both apart.
+async fn refuse_models(target: &StoreConfig) -> anyhow::Result<()> {
+    let nodes = parsec_store::open_archive(target).await?.nodes().await;
+    let nodes = nodes.with_context(|| format!("database {target}"))?;
+    match nodes.values().filter_map(|node| node.network.as_deref()).find(|network| is_simulated(network)) {
+        Some(model) => bail!(
+            "database {target}: it is one of {model}, and what real peers measure is not mixed with what a model says; expected another \
+             --data-dir"
         ),
-        (false, Some(model)) => bail!(
-            "--data-dir {}: there is a database of {model}, and what real peers measure is not mixed with what a model says; expected \
-             another directory",
-            directory.display()
-        ),
-        _ => Ok(()),
+        None => Ok(()),
     }
 }

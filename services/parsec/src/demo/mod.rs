@@ -149,7 +149,7 @@ async fn play(
 ) -> anyhow::Result<()> {
     let started = Instant::now();
     let mut rng = StdRng::seed_from_u64(seed);
-    let (store, directory, _in_use) = open_store(config.data_dir.as_deref(), false).await?;
+    let (store, directory, _in_use) = open_store(config.data_dir.as_deref()).await?;
     forget_servers(store.as_ref(), config).await?;
     running.database = Some(format!("sqlite:{}", directory.join(DATABASE).display()));
     board.announce(&format!("measurements go to {}", directory.join(DATABASE).display()));

@@ -5,10 +5,10 @@
 //! knows no such clock, runs on the threads of the process, and the clock stands still while it is asked. Servers are asked without HTTP,
 //! because nobody can tell a clock to wait for a socket.
 
+mod database;
 mod servers;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -26,16 +26,16 @@ use parsec_output as output;
 use parsec_results::run::{Run, digest, simulated};
 use parsec_settings::{DemoConfig, DemoFleet, SimulatedRounds};
 use parsec_show::words;
-use parsec_store::{StillStore, Store};
+use parsec_store::Store;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use self::database::Database;
 use self::servers::{Servers, Stage};
 use super::board::{Board, Live};
-use super::directory::{DATABASE, open_store};
 use super::rounds::{ROUND_LIMIT, TRACE_SAMPLE, Watcher, wait_until_offered};
 use crate::exit::Failure;
 use crate::process::{self, Process};
@@ -62,8 +62,7 @@ struct Play {
     rounds: SimulatedRounds,
     world: World,
     seed: u64,
-    store: Arc<dyn Store>,
-    directory: PathBuf,
+    database: Database,
     place: Option<KeptPlace>,
 }
 
@@ -73,9 +72,8 @@ pub(super) async fn run(config: DemoConfig, rounds: SimulatedRounds) -> anyhow::
     world.fits(memory::available()).map_err(Failure::from)?;
     let place = config.save.as_deref().map(|path| KeptPlace::at(path, "--save")).transpose()?;
     let seed = config.seed.unwrap_or_else(|| u64::from(rand::rng().random::<u32>()));
-    let (store, directory, _in_use) = open_store(config.data_dir.as_deref(), true).await?;
-    let store = Arc::new(StillStore::new(store, Handle::current()));
-    let play = Play { config, rounds, world, seed, store, directory, place };
+    let database = Database::open(rounds.database.as_ref(), config.data_dir.as_deref()).await?;
+    let play = Play { config, rounds, world, seed, database, place };
     let (tells, ended) = oneshot::channel();
     let playing = move || {
         // Whoever waits for the end waits as long as there is this thread.
@@ -91,12 +89,9 @@ impl Play {
         let process = Process::start(Role::Both)?;
         let network = simulated(&self.world.name);
         let mut board = Board::new(self.config.format, Live::here(), place.is_some(), network.clone());
-        let database = format!("sqlite:{}", self.directory.join(DATABASE).display());
+        let database = self.database.target.to_string();
         board.announce(&format!("seed {seed}: --seed {seed} makes the same choices again", seed = self.seed));
-        board.announce(&format!(
-            "measurements of {network}, a model, go to {}",
-            self.directory.join(DATABASE).display()
-        ));
+        board.announce(&format!("measurements of {network}, a model, go to {database}"));
         let began = begins(self.length());
         set_clock(began)?;
         board.announce(&self.told(began));
@@ -105,11 +100,17 @@ impl Play {
             // Whoever sets no end means the signal to be one; here there is always an end.
             ended = process.wait_for_end() => ended.map(|()| false),
             ended = self.play(&process, &mut board, &mut running) => ended.map(|()| true),
+            error = self.database.store.lost() => Err(error).with_context(|| format!("database {database}")),
         };
         let stopped = running.stop(&process).await;
         let saved =
             place.map_or(Ok(()), |place| self.save(place, &mut board, ended.as_ref().is_ok_and(|complete| *complete)));
         board.conclude(self.seed, Some(&database))?;
+        if !matches!(ended, Ok(true)) {
+            output::note(
+                "it ended early: the rounds that were under way are cut off, and the database takes no others",
+            );
+        }
         output::note(&format!("what was simulated stays in {database}: parsec results --database-url {database}"));
         ended.map(drop).and(stopped).and(saved)
     }
@@ -138,12 +139,14 @@ impl Play {
     }
 
     async fn play(&self, process: &Process, board: &mut Board, running: &mut Running) -> anyhow::Result<()> {
-        let Self { config, rounds, world, seed, store, .. } = self;
+        let Self { config, rounds, world, seed, database, .. } = self;
+        let store: &Arc<dyn Store> = &(Arc::clone(&database.store) as _);
         let fleets: Vec<_> = config.fleets.iter().map(|DemoFleet { fleet, .. }| fleet.clone()).collect();
         board.say(format!("drawing a network of {} peers", world.peers));
         let stage = Stage { world, seed: *seed, fleets: &config.fleets, servers: rounds.servers as usize };
         let (servers, asked) = stage.start(process, store).await?;
         running.servers = Some(servers);
+        database.alone(fleets.len() * rounds.servers as usize)?;
         for fleet in &fleets {
             wait_until_offered(store.as_ref(), fleet, rounds.servers as usize).await?;
         }

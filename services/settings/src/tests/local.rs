@@ -247,6 +247,30 @@ fn a_demo_in_a_world_has_a_week_of_rounds_and_refuses_what_means_nothing_there()
         let message = run(&format!("demo --world amino-2022 {line}"), &[]).unwrap_err();
         assert!(message.contains(word), "{message}");
     }
-    let alone = run("demo --days 2", &[]).unwrap_err();
-    assert!(alone.contains("flag --days is set, and --world is not"), "{alone}");
+    for line in ["--days 2", "--database-url sqlite:x.db"] {
+        let alone = run(&format!("demo {line}"), &[]).unwrap_err();
+        let flag = line.split(' ').next().unwrap();
+        assert!(alone.contains(&format!("flag {flag} is set, and --world is not")), "{alone}");
+    }
+}
+
+#[test]
+fn a_demo_in_a_world_goes_to_a_directory_or_to_a_database_that_is_named_for_it() {
+    let database = |line: &str, environment: &[(&str, &str)]| match run(line, environment) {
+        Ok((Command::Demo(config), _)) => Ok(config.simulated.unwrap().database.map(|target| target.to_string())),
+        Ok(other) => panic!("{line}: {other:?}"),
+        Err(message) => Err(message),
+    };
+    let world = "demo --world private-50";
+    assert_eq!(database(world, &[]), Ok(None));
+    let postgres = format!("{world} --database-url postgres://ann:secret@db:5433/weeks");
+    assert_eq!(database(&postgres, &[]), Ok(Some("postgres://ann@db:5433/weeks?sslmode=prefer".to_owned())));
+    let variable = [("PARSEC_DEMO_DATABASE_URL", "sqlite:week.db")];
+    assert_eq!(database(world, &variable), Ok(Some("sqlite:week.db".to_owned())));
+    // That of a deployment is never meant by accident.
+    assert_eq!(database(world, &[("PARSEC_DATABASE_URL", "postgres://ann@db/parsec")]), Ok(None));
+    let both = database(&format!("{world} --data-dir x --database-url sqlite:week.db"), &[]).unwrap_err();
+    assert!(both.contains("--data-dir") && both.contains("--database-url"), "{both}");
+    let wrong = database(&format!("{world} --database-url postgres://ann:secret@db:port/weeks"), &[]).unwrap_err();
+    assert!(wrong.contains("flag --database-url") && !wrong.contains("secret"), "{wrong}");
 }

@@ -59,7 +59,7 @@ pub(crate) fn base(program: Program, key: &Key) -> &'static str {
         Program::Doctor if key.name == "server.tls_key" => "doctor --server-tls-cert x.pem",
         // Silent peers and strategy libp2p, which is one of the defaults, go together on real time only.
         Program::Bench if key.name == "bench.silent" => "bench --transport tcp",
-        Program::Demo if key.name == "demo.days" => "demo --world amino-2022",
+        Program::Demo if ["demo.days", "demo.database_url"].contains(&key.name) => "demo --world amino-2022",
         Program::Bench if key.name == "bench.keys" => "bench --world amino-2022",
         Program::Bench if key.name == "bench.scan" => "bench --world amino-2022",
         Program::Bench if key.name == "bench.scenario" => "bench --world amino-2022",
