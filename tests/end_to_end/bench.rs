@@ -46,6 +46,7 @@ const FIELDS: [&str; 36] = [
     "network_size_mean",
     "holders_at_return_mean",
     "holders_final_mean",
+    "holders_left_mean",
     "closest_found_share",
 ];
 

@@ -97,6 +97,31 @@ async fn what_is_wrong_with_a_world_is_said_before_anything_is_played() {
 }
 
 #[tokio::test]
+async fn in_a_world_whose_file_has_churn_records_go_with_those_who_leave_and_the_output_says_so() {
+    let (stage, directory) = (Stage::begin(), tempfile::tempdir().unwrap());
+    let own =
+        |churn: &'static str| own(directory.path(), &[NAME, ("peers = 20811", "peers = 400"), ("alpha = 10", churn)]);
+    let world = own("alpha = 10\nchurn = \"1h\"");
+    let line = format!("bench --world {world} --operations 40 --seed 1 --strategies fullrt --format json");
+    let plain = parsec(&stage, &line).await;
+    assert_eq!(plain.code(), 0, "{}", plain.err);
+    assert!(plain.err.contains("seed 1, half of all peers leave within 60 min"), "{}", plain.err);
+    let later = parsec(&stage, &format!("{line} --scan after=0,6h")).await;
+    assert_eq!(later.code(), 0, "{}", later.err);
+    assert!(later.err.contains("half of all peers leave within 60 min; after = 0s, 6h"), "{}", later.err);
+    let rows: Vec<Value> = serde_json::from_str(&later.out.concat()).unwrap();
+    let lookups: Vec<_> = rows.iter().filter(|row| row["operation"] == "retrieve").collect();
+    let left: Vec<_> = lookups.iter().map(|row| row["holders_left_mean"].as_f64().unwrap()).collect();
+    assert_eq!((lookups.len(), &lookups[1]["value"]), (2, &21_600.0.into()));
+    assert!(left[1] < 0.3 * left[0], "{left:?}");
+
+    let refused = parsec(&stage, &format!("bench --world {} --operations 1", own("alpha = 10\nchurn = \"1s\""))).await;
+    assert_eq!(refused.code(), 2, "{}", refused.err);
+    let why = "line 12: `churn` is \"1s\"; expected a time such as \"10m\", from 60s to 86400000s";
+    assert!(refused.err.contains(why), "{}", refused.err);
+}
+
+#[tokio::test]
 async fn ctrl_c_keeps_what_was_played() {
     let (stage, directory) = (Stage::begin(), tempfile::tempdir().unwrap());
     let (world, file) = (own(directory.path(), &[("peers = 20811", "peers = 400")]), directory.path().join("run.json"));

@@ -29,7 +29,8 @@ pub(crate) async fn run<S>(
 ) -> anyhow::Result<()> {
     let work = Bulk { world: world(config, asked)?, seed, keys: *keys, strategies: strategies.clone() };
     work.fits(memory::available()).map_err(Refused::from)?;
-    let heading = format!("{}; {keys} keys at once from one node", heading(config, &work.world, seed));
+    let still = if work.world.churn().is_some() { "; nobody comes or goes meanwhile" } else { "" };
+    let heading = format!("{}; {keys} keys at once from one node{still}", heading(config, &work.world, None, seed));
     let network = simulated(&work.world.name);
     let (networks, wanted) = (config.networks, config.networks as usize * strategies.len());
     let runs = watched((wanted as u64, TIMES), stopped, move |stop, done| work.run_on(networks, stop, done));

@@ -1,6 +1,7 @@
 //! What came of a comparison: kept in a file, and printed.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::bail;
 use parsec_answers::kept::Place;
@@ -10,7 +11,7 @@ use parsec_output::{self as output, Unwritten};
 use parsec_results::bench::{BenchGroup, BenchRow, Unit};
 use parsec_results::run::{Run, of_bench, simulated};
 use parsec_settings::{BenchConfig, BenchFormat};
-use parsec_show::bench;
+use parsec_show::{bench, words};
 
 /// What is printed: under which circumstances, on which network, and what came of it.
 pub(crate) struct Shown {
@@ -120,9 +121,17 @@ pub(crate) fn networks(config: &BenchConfig, seed: u64) -> (String, String) {
     }
 }
 
+/// How fast peers come and go, after a comma; nothing if they do not.
+pub(crate) fn comings_and_goings(churn: Option<Duration>) -> String {
+    churn.map_or_else(String::new, |half_life| {
+        format!(", half of all peers leave within {}", words::long(half_life.as_secs_f64()))
+    })
+}
+
 /// The conditions in a simulated world in one line.
-pub(crate) fn heading(config: &BenchConfig, world: &World, seed: u64) -> String {
+pub(crate) fn heading(config: &BenchConfig, world: &World, churn: Option<Duration>, seed: u64) -> String {
     let (networks, seeds) = networks(config, seed);
     let World { name, peers, .. } = world;
-    format!("network {}, a model: {networks}{peers} peers, alpha {}, {seeds}", simulated(name), world.alpha())
+    let (alpha, churn) = (world.alpha(), comings_and_goings(churn));
+    format!("network {}, a model: {networks}{peers} peers, alpha {alpha}, {seeds}{churn}", simulated(name))
 }

@@ -12,7 +12,7 @@ use parsec_settings::BenchConfig;
 use parsec_show::chart;
 use parsec_show::series::Series;
 
-use crate::kept::{self, Forms, networks};
+use crate::kept::{self, Forms, comings_and_goings, networks};
 use crate::refused::Refused;
 use crate::watched::{PAIRS, watched};
 
@@ -60,19 +60,19 @@ fn studies(study: &Study, scan: &Scan) -> Vec<(f64, Study)> {
 fn series(config: &BenchConfig, name: &'static str, played: Vec<Played>) -> Series {
     let unit = Unit::of(config.networks);
     let rows = |groups: Vec<BenchGroup>| groups.iter().map(|group| BenchRow::of(group, unit, Duration::ZERO)).collect();
-    Series::new(name, played.into_iter().map(|(value, groups)| (value, rows(groups))).collect())
+    Series::new(name, Scan::written, played.into_iter().map(|(value, groups)| (value, rows(groups))).collect())
 }
 
 /// The conditions in one line.
 fn heading(config: &BenchConfig, study: &Study, scan: &Scan) -> String {
     let (world, seed) = (&study.trial.world, study.trial.seed);
     let (networks, seeds) = networks(config, seed);
-    let values: Vec<_> = scan.worlds.iter().map(|(value, _)| value.to_string()).collect();
+    let values: Vec<_> = scan.worlds.iter().map(|(value, _)| Scan::written(scan.name, *value)).collect();
     let mut said = vec![format!("network {}, a model: {networks}{} peers", simulated(&world.name), world.peers)];
-    said.push(format!("alpha {}", world.alpha()));
     // What is scanned is not what the world says.
-    said.retain(|one| scan.name != "alpha" || !one.starts_with("alpha "));
-    format!("{}, {seeds}; {} = {}", said.join(", "), scan.name, values.join(", "))
+    said.extend((scan.name != "alpha").then(|| format!("alpha {}", world.alpha())));
+    let churn = if scan.name == "churn" { String::new() } else { comings_and_goings(world.churn()) };
+    format!("{}, {seeds}{churn}; {} = {}", said.join(", "), scan.name, values.join(", "))
 }
 
 #[cfg(test)]

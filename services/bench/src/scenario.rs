@@ -62,11 +62,10 @@ fn shown(config: &BenchConfig, scenario: &Scenario, groups: &[TimedGroup]) -> Sh
 
 /// The conditions in one line.
 fn heading(config: &BenchConfig, Timeline { study, scenario }: &Timeline) -> String {
-    let mut said = kept::heading(config, &study.trial.world, study.trial.seed);
+    let world = &study.trial.world;
+    let mut said = kept::heading(config, world, None, study.trial.seed);
     said += &format!("; scenario {}, {}", scenario.name, words::long(scenario.length.as_secs_f64()));
-    if let Some(half_life) = scenario.churn() {
-        said += &format!(", half of all peers leave within {}", words::long(half_life.as_secs_f64()));
-    }
+    said += &kept::comings_and_goings(scenario.churn(world));
     if !scenario.lookup_after().is_zero() {
         said += &format!(", lookups {} after publications", words::long(scenario.lookup_after().as_secs_f64()));
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use parsec_host::memory;
 use parsec_lab::field::{MAX_WORLD_BYTES, Study, Trial, World};
+use parsec_measure::written_duration;
 use parsec_results::bench::{BenchGroup, BenchRow, Unit};
 use parsec_results::run::{digest, simulated};
 use parsec_settings::{BenchConfig, Simulated, WorldSource};
@@ -43,7 +44,7 @@ fn shown(config: &BenchConfig, Trial { world, seed, .. }: &Trial, groups: &[Benc
     let unit = Unit::of(config.networks);
     // A round trip there takes as long as it is far.
     let rows = groups.iter().map(|group| BenchRow::of(group, unit, Duration::ZERO)).collect();
-    Shown { heading: heading(config, world, *seed), network: simulated(&world.name), rows }
+    Shown { heading: heading(config, world, world.churn(), *seed), network: simulated(&world.name), rows }
 }
 
 fn study(config: &BenchConfig, asked: &Simulated, seed: u64) -> anyhow::Result<Study> {
@@ -88,7 +89,8 @@ fn settings(config: &BenchConfig, Trial { world, operations, strategies, .. }: &
         ("operations", operations.to_string()),
         ("strategies", strategies.join(",")),
     ];
-    settings.map(|(name, value)| (name.to_owned(), value)).into()
+    let churn = world.churn().map(|half_life| ("churn", written_duration(half_life)));
+    settings.into_iter().chain(churn).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 #[cfg(test)]
@@ -152,5 +154,20 @@ mod tests {
         assert_eq!(as_it_is["strategies"], "classic,optprov,fullrt");
         assert_eq!(wider["alpha"], "20");
         assert_ne!(as_it_is["world"], wider["world"]);
+    }
+
+    #[test]
+    fn a_run_in_which_peers_come_and_go_says_so_and_one_of_many_keys_that_they_do_not() {
+        let config = config("parsec bench --world amino-2022");
+        let world = World::shipped("amino-2022").unwrap().with("churn", 7_200.0).unwrap();
+        let trial = Trial { world, seed: 3, operations: 1, strategies: vec![] };
+        assert_eq!(
+            shown(&config, &trial, &[]).heading,
+            "network simulated:amino-2022, a model: 20811 peers, alpha 10, seed 3, half of all peers leave within 2.0 h"
+        );
+        assert_eq!(settings(&config, &trial)["churn"], "2h");
+        let still = Trial { world: trial.world.still(), ..trial };
+        assert!(!shown(&config, &still, &[]).heading.contains("leave"));
+        assert!(!settings(&config, &still).contains_key("churn"));
     }
 }

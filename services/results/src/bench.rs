@@ -28,6 +28,8 @@ pub struct BenchOperation {
     pub holders_at_return: Option<u32>,
     /// How many of them held it when the last put had ended.
     pub holders_final: Option<u32>,
+    /// Of those that were given the record before a lookup, how many still answered when it began: whoever leaves takes the record along.
+    pub holders_left: Option<u32>,
     /// The share of the truly closest live peers that the lookup found.
     pub closest_found: Option<f64>,
 }
@@ -115,6 +117,8 @@ pub struct Means {
     pub holders_at_return: Option<f64>,
     /// The same when its last put had ended.
     pub holders_final: Option<f64>,
+    /// Those that were given the record and still answered when a lookup began.
+    pub holders_left: Option<f64>,
     /// The share of the truly closest live peers that lookups found.
     pub closest_found: Option<f64>,
 }
@@ -174,6 +178,7 @@ impl Means {
             network_size: mean(operations, |operation| operation.network_size.map(f64::from)),
             holders_at_return: of_provide(|operation| operation.holders_at_return),
             holders_final: of_provide(|operation| operation.holders_final),
+            holders_left: mean(operations, |operation| operation.holders_left.map(f64::from)),
             closest_found: mean(operations, |operation| operation.closest_found),
         }
     }

@@ -30,6 +30,7 @@ pub fn bench_operation(network: u64, number: u32, ms: u64) -> BenchOperation {
         network_size: None,
         holders_at_return: Some(20),
         holders_final: Some(20),
+        holders_left: None,
         closest_found: Some(1.0),
     }
 }

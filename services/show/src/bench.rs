@@ -163,6 +163,7 @@ pub(crate) fn flat(row: &BenchRow, network: &str) -> Vec<(String, Value)> {
         ("network_size_mean", means.network_size),
         ("holders_at_return_mean", means.holders_at_return),
         ("holders_final_mean", means.holders_final),
+        ("holders_left_mean", means.holders_left),
         ("closest_found_share", means.closest_found),
     ] {
         flat.push((name.to_owned(), json!(mean)));

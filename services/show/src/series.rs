@@ -14,6 +14,8 @@ use crate::{groups, table};
 #[derive(Debug)]
 pub struct Series {
     name: &'static str,
+    /// How a value is written.
+    written: fn(&str, f64) -> String,
     /// By strategy and kind, and within these in the order of the values.
     points: Vec<Point>,
 }
@@ -32,7 +34,8 @@ struct Point {
 
 impl Series {
     /// Compares what was done at each value with what was done at the first one: the same keys on the same networks in pairs.
-    pub fn new(name: &'static str, values: Vec<(f64, Vec<BenchRow>)>) -> Self {
+    /// `written` is how a value of what has this name is written.
+    pub fn new(name: &'static str, written: fn(&str, f64) -> String, values: Vec<(f64, Vec<BenchRow>)>) -> Self {
         let mut all: Vec<(f64, BenchRow)> =
             values.into_iter().flat_map(|(value, rows)| rows.into_iter().map(move |row| (value, row))).collect();
         let mut order: Vec<(StrategyKind, OperationKind)> = Vec::new();
@@ -51,7 +54,7 @@ impl Series {
         let mut compared: Vec<Vec<Compared>> = vec![Vec::new(); all.len()];
         others.into_iter().zip(found).for_each(|(at, found)| compared[at] = found.unwrap_or_default());
         let point = |((value, row), compared)| Point { value, row, compared };
-        Self { name, points: all.into_iter().zip(compared).map(point).collect() }
+        Self { name, written, points: all.into_iter().zip(compared).map(point).collect() }
     }
 
     /// For people: how long it took, what it cost, and what differs from the first value.
@@ -60,9 +63,19 @@ impl Series {
         format!("{times}\n\n{costs}\n{}", self.remarks(unit))
     }
 
+    /// What is scanned.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// How a value is written.
+    pub(crate) fn written(&self, value: f64) -> String {
+        (self.written)(self.name, value)
+    }
+
     /// The first value: with it all others are compared.
     fn base(&self) -> String {
-        self.points.first().map_or_else(String::new, |point| format!("{} {}", self.name, point.value))
+        self.points.first().map_or_else(String::new, |point| format!("{} {}", self.name, self.written(point.value)))
     }
 
     fn times(&self) -> Table {
@@ -77,7 +90,7 @@ impl Series {
             table.add_row([
                 row.strategy.to_string(),
                 row.kind.to_string(),
-                value.to_string(),
+                self.written(*value),
                 groups::success(&row.sample, "\n"),
                 groups::quantile(row.sample.quantile(0.5), "\n"),
                 groups::quantile(row.sample.quantile(0.9), "\n"),
@@ -91,7 +104,8 @@ impl Series {
     fn costs(&self) -> Table {
         let mut table = Table::new();
         let heads = ["strategy", "operation", self.name, "RPCs/op\n(failed)", "dials/op\n(failed)"];
-        table.set_header(heads.into_iter().chain(["holders at return,\nat end", "closest\nfound (%)"]));
+        let holders = ["holders at return,\nat end", "holders\nleft", "closest\nfound (%)"];
+        table.set_header(heads.into_iter().chain(holders));
         for Point { value, row, .. } in &self.points {
             let means = row.means;
             let holders = match (means.holders_at_return, means.holders_final) {
@@ -101,10 +115,11 @@ impl Series {
             table.add_row([
                 row.strategy.to_string(),
                 row.kind.to_string(),
-                value.to_string(),
+                self.written(*value),
                 format!("{} ({})", number(means.rpcs, 1), number(means.rpcs_failed, 1)),
                 format!("{} ({})", number(means.dials, 1), number(means.dials_failed, 1)),
                 holders,
+                number(means.holders_left, 1),
                 number(means.closest_found.map(|share| share * 100.0), 1),
             ]);
         }
@@ -127,7 +142,7 @@ impl Series {
                     (Figure::P50, Verdict::Worse) => "is slower",
                     _ => continue,
                 };
-                let (strategy, kind, name) = (row.strategy, row.kind, self.name);
+                let (strategy, kind, name, value) = (row.strategy, row.kind, self.name, self.written(*value));
                 lines += &format!("\n{strategy} {kind} with {name} {value} {told} than with {}", self.base());
                 lines += &format!(": {} {}", one.figure.as_str(), change(one, " "));
             }

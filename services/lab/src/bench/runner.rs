@@ -166,6 +166,7 @@ impl Bench {
             network_size: measured.network_size,
             holders_at_return: None,
             holders_final: None,
+            holders_left: None,
             closest_found: None,
         }
     }

@@ -1,6 +1,8 @@
 //! What becomes of each peer while a scenario lasts. The fate of a peer at a moment is a function of the seed, the scenario and that
 //! moment alone: nobody has to have looked before.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use super::draw::Dice;
@@ -65,21 +67,20 @@ impl<'a> Course<'a> {
         }
         let Some(half_life) = self.scenario.churn else { return lives };
         let until = self.scenario.ends();
-        for first in 0..lives.len() {
-            let number = |place: usize| u32::try_from(place).expect("there are fewer than 2³² peers");
-            if number(first) == self.keeper || !is_dialable(number(first)) {
-                continue;
-            }
-            let (home, mut place) = (lives[first].home, first);
-            loop {
-                let left = lives[place].joined + self.stay(number(place), half_life);
-                if left >= until {
-                    break;
-                }
-                lives[place].left = Some(left);
-                place = lives.len();
-                lives.push(Life { home, joined: left, left: None, is_newcomer: true });
-            }
+        let whole = |place: usize| u32::try_from(place).expect("there are fewer than 2³² peers");
+        let leaves = |number: u32, joined: Duration| {
+            let left = joined + self.stay(number, half_life);
+            (left < until).then_some(Reverse((left, number)))
+        };
+        let comes_and_goes = |number: &u32| *number != self.keeper && is_dialable(*number);
+        let first = (0..whole(lives.len())).filter(comes_and_goes);
+        // Newcomers are numbered as they come: who they are does not depend on how long the scenario goes on.
+        let mut leaving: BinaryHeap<_> = first.filter_map(|number| leaves(number, Duration::ZERO)).collect();
+        while let Some(Reverse((left, number))) = leaving.pop() {
+            let (old, new) = (number as usize, lives.len());
+            lives[old].left = Some(left);
+            lives.push(Life { home: lives[old].home, joined: left, left: None, is_newcomer: true });
+            leaving.extend(leaves(whole(new), left));
         }
         lives
     }

@@ -101,7 +101,7 @@ impl Population {
         let moment = |from: Duration| {
             let state = |(place, drawn): (usize, &Fate)| course.state(numbers[place], *drawn, life(place), from);
             let states: Vec<Option<State>> = first.iter().enumerate().map(state).collect();
-            let networks = (scenario.merged(scenario.length), scenario.merged(from));
+            let networks = (scenario.merged(scenario.ends()), scenario.merged(from));
             Moment::new(from, &states, |place| life(place).home, networks)
         };
         let moments = scenario.changes().into_iter().map(moment).collect();

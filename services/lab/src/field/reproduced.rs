@@ -115,8 +115,8 @@ fn real_peers(strategies: &[StrategyKind], operations: u32) -> Vec<BenchGroup> {
 #[ignore = "a minute; prints the figures of the pages in docs/worlds"]
 fn the_figures_of_the_pages() {
     let all = [StrategyKind::Classic, StrategyKind::Optprov, StrategyKind::Fullrt];
-    let worlds = SHIPPED.map(|(name, _)| (name, play(name, &all, 12, 175)));
-    for (name, groups) in worlds.into_iter().chain([("real-50", real_peers(&all, 200))]) {
+    let worlds = SHIPPED.into_iter().map(|(name, _)| (name, play(name, &all, 12, 175)));
+    for (name, groups) in worlds.chain(std::iter::once_with(|| ("real-50", real_peers(&all, 200)))) {
         for (strategy, kind) in all.into_iter().flat_map(|one| OperationKind::ALL.map(|kind| (one, kind))) {
             let line = |figure| {
                 let figures = sorted(&groups, strategy, kind, figure);

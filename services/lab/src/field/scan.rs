@@ -1,5 +1,8 @@
 //! Several values of one thing in a world: what it changes.
 
+use std::time::Duration;
+
+use parsec_measure::{read_duration, written_duration};
 use thiserror::Error;
 
 use super::world::{ScanError, World};
@@ -25,12 +28,15 @@ pub enum NoScan {
     /// It is no name with values.
     #[error("expected a name and values, such as alpha=3,5,10,20, or a name and two ends, such as undialable=0..0.5")]
     Form,
+    /// What is scanned is a time.
+    #[error("expected times, such as {0}=0,1h,6h,24h, or two of them, such as {0}=1h..6h")]
+    Times(&'static str),
     /// One value has nothing beside it.
     #[error("it has {0} of the 2 to {MAX_VALUES} values that are laid side by side")]
     Count(usize),
     /// One stands there twice.
     #[error("{0} stands there twice")]
-    Twice(f64),
+    Twice(String),
     /// No world has this.
     #[error(transparent)]
     World(#[from] ScanError),
@@ -45,9 +51,13 @@ impl Scan {
         let (name, values) = text.split_once('=').ok_or(NoScan::Form)?;
         let known = World::SCANNED.into_iter().find(|known| *known == name.trim());
         let name = known.ok_or_else(|| ScanError::Unknown(name.trim().to_owned()))?;
-        let values = numbers(values, World::is_whole(name))?;
+        let values = if World::is_time(name) {
+            numbers(values, |text| Some(read_duration(text)?.as_secs_f64()), false).ok_or(NoScan::Times(name))?
+        } else {
+            numbers(values, |text| text.parse().ok(), World::is_whole(name)).ok_or(NoScan::Form)?
+        };
         if let Some(twice) = values.iter().enumerate().find(|(at, value)| values[..*at].contains(*value)) {
-            return Err(NoScan::Twice(*twice.1));
+            return Err(NoScan::Twice(Self::written(name, *twice.1)));
         }
         if !(2..=MAX_VALUES).contains(&values.len()) {
             return Err(NoScan::Count(values.len()));
@@ -55,10 +65,16 @@ impl Scan {
         let worlds = values.into_iter().map(|value| Ok((value, world.with(name, value)?)));
         Ok(Self { name, worlds: worlds.collect::<Result<_, ScanError>>()? })
     }
+
+    /// A value as it is written in a scan of what has this name; times are in seconds.
+    pub fn written(name: &str, value: f64) -> String {
+        let time = Duration::try_from_secs_f64(value).ok().filter(|_| World::is_time(name));
+        time.map_or_else(|| value.to_string(), written_duration)
+    }
 }
 
-fn numbers(text: &str, whole: bool) -> Result<Vec<f64>, NoScan> {
-    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite()).ok_or(NoScan::Form);
+fn numbers(text: &str, read: impl Fn(&str) -> Option<f64>, whole: bool) -> Option<Vec<f64>> {
+    let number = |text: &str| read(text.trim()).filter(|number| number.is_finite());
     let Some((from, to)) = text.split_once("..") else { return text.split(',').map(number).collect() };
     let (from, to) = (number(from)?, number(to)?);
     let value = |step: usize| {
@@ -69,7 +85,7 @@ fn numbers(text: &str, whole: bool) -> Result<Vec<f64>, NoScan> {
     let mut values: Vec<f64> = (0..STEPS).map(value).collect();
     // Between two whole numbers there may be fewer.
     values.dedup();
-    Ok(values)
+    Some(values)
 }
 
 #[cfg(test)]
@@ -92,12 +108,40 @@ mod tests {
     }
 
     #[test]
+    fn times_are_read_and_written_with_their_units() {
+        let churning = world(300).with("churn", 7_200.0).unwrap();
+        let scan = Scan::read("after=0,1h, 90s", &churning).unwrap();
+        let values: Vec<f64> = scan.worlds.iter().map(|(value, _)| *value).collect();
+        assert_eq!(values, [0.0, 3_600.0, 90.0]);
+        assert_eq!(
+            values.iter().map(|value| Scan::written("after", *value)).collect::<Vec<_>>(),
+            ["0s", "1h", "1m30s"]
+        );
+        assert_eq!(Scan::written("peers", 3_600.0), "3600");
+        assert_eq!(Scan::read("churn=1h..6h", &churning).unwrap().worlds.len(), 6);
+        let message = |text| Scan::read(text, &churning).unwrap_err().to_string();
+        for text in ["after=1,2", "after=soon", "after=", "after=1h..x"] {
+            assert!(
+                message(text).starts_with("expected times, such as after=0,1h,6h,24h, or two"),
+                "{}",
+                message(text)
+            );
+        }
+        assert_eq!(message("after=1h,60m"), "1h stands there twice");
+        assert_eq!(message("after=0,25h"), "`after` cannot be 25h: expected a time from 0s to 24h");
+        let still = Scan::read("after=0,1h", &world(300)).unwrap_err().to_string();
+        assert!(still.starts_with("`after` changes nothing in a world in which nobody leaves"), "{still}");
+    }
+
+    #[test]
     fn what_is_no_scan_is_told_what_would_be_one() {
         let message = |text| Scan::read(text, &world(300)).unwrap_err().to_string();
         for text in ["alpha", "alpha=", "alpha=x", "alpha=1..", "alpha=inf,1", "alpha=1,,2", "alpha=1..2..3"] {
             assert!(message(text).starts_with("expected a name and values, such as alpha=3,5,10,20"), "{text}");
         }
-        assert!(message("mood=1,2").starts_with("a world has no `mood` to scan; expected one of alpha, connected, "));
+        assert!(
+            message("mood=1,2").starts_with("a world has no `mood` to scan; expected one of after, alpha, churn, ")
+        );
         assert_eq!(message("alpha=5"), "it has 1 of the 2 to 20 values that are laid side by side");
         assert_eq!(message("undialable=0.3..0.3"), "it has 1 of the 2 to 20 values that are laid side by side");
         assert_eq!(message("alpha=5,3,5"), "5 stands there twice");

@@ -89,12 +89,12 @@ impl fmt::Debug for SimulatedNetwork {
 
 impl SimulatedNetwork {
     /// Draws the network of a world, and the nodes of servers: each stands in the next of the regions of the world's nodes, with a key,
-    /// a routing table and connections of its own. Returns a node for each of these strategies.
+    /// a routing table and connections of its own. Nobody comes or goes, also where they do otherwise. Returns a node for each of these strategies.
     ///
     /// # Errors
     /// If there is no thread to compute on, or the simulation crashes.
     pub fn start(world: &World, seed: u64, strategies: &[StrategyKind]) -> Result<Vec<SimulatedNode>, io::Error> {
-        let mut world = world.clone();
+        let mut world = world.still();
         let regions = world.node.regions.clone();
         world.node.regions = regions.into_iter().cycle().take(strategies.len()).collect();
         let crawls = strategies.contains(&StrategyKind::Fullrt);

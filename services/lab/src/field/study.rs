@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parsec_results::bench::BenchGroup;
 use thiserror::Error;
 
+use super::scenario::Scenario;
 use super::{Trial, TrialError};
 use crate::memory::{Needs, TooLarge};
 
@@ -12,6 +13,9 @@ use crate::memory::{Needs, TooLarge};
 /// text.
 const RECORD_BYTES: u64 = 250;
 const FILE_BYTES: u64 = 3_000;
+
+/// What a refusal calls the number of peers where some come.
+const WITH_NEWCOMERS: &str = "with those who come as others leave, peers =";
 
 /// Each pair has a publication and a lookup.
 const OPERATIONS_OF_A_PAIR: u64 = 2;
@@ -71,9 +75,11 @@ impl Study {
     /// # Errors
     /// The same.
     pub fn fits_times(&self, studies: usize, available: Option<u64>, is_kept: bool) -> Result<(), NoRoom> {
-        let Needs { peers, each, besides } = self.trial.world.needs();
+        let world = &self.trial.world;
+        let needs = Scenario::of(world).needs(world);
+        let Needs { peers, each, besides } = needs;
         let a_pair = OPERATIONS_OF_A_PAIR * (RECORD_BYTES + if is_kept { FILE_BYTES } else { 0 });
-        self.trial.world.fits(available)?;
+        needs.fit(available, if world.churn().is_some() { WITH_NEWCOMERS } else { "peers =" })?;
         let (Some(available), pairs) = (available, self.pairs().saturating_mul(studies as u64)) else { return Ok(()) };
         let (network, records) = (peers * each + besides, pairs.saturating_mul(a_pair));
         if network.saturating_add(records) <= available {

@@ -35,7 +35,7 @@ const REFRESHES: u64 = 1 << 32;
 #[derive(Debug)]
 pub(super) struct Directory<'a> {
     pub(super) population: &'a Population,
-    pub(super) tables: &'a Tables,
+    pub(super) tables: Tables,
     pub(super) dice: Dice,
     /// How often a bucket is refreshed.
     pub(super) refresh: Duration,
@@ -251,7 +251,7 @@ mod tests {
         let population = Population::draw(world, seed);
         act(&Directory {
             population: &population,
-            tables: &world.tables,
+            tables: world.tables.clone(),
             dice: Dice::new(seed).of(9),
             refresh: Duration::from_secs(600),
         })

@@ -47,6 +47,58 @@ fn a_seed_gives_the_same_operations_on_any_number_of_threads_and_alone() {
 }
 
 #[test]
+fn where_peers_come_and_go_a_seed_gives_the_same_operations_on_any_number_of_threads_and_fewer_are_the_first_of_many() {
+    let churning = world(600).with("churn", 3_600.0).unwrap().with("after", 3_600.0).unwrap();
+    let all = trial(churning, 7, 60);
+    let groups = run(&all, 1);
+    assert_eq!(run(&all, 3), groups);
+    let few = Trial { operations: 9, strategies: vec![StrategyKind::Optprov], ..all.clone() };
+    for (few, all) in run(&few, 2).iter().zip(&groups[2..4]) {
+        assert_eq!(few.operations, all.operations[..9]);
+    }
+}
+
+#[test]
+fn the_later_a_key_is_looked_up_the_fewer_hold_it_still_and_its_publication_was_the_same() {
+    let churning = healthy(600).with("churn", 3_600.0).unwrap();
+    let played = |after: f64| {
+        let groups = run(&trial(churning.with("after", after).unwrap(), 2, 60), 2);
+        let (provided, found): (Vec<_>, Vec<_>) =
+            groups.into_iter().partition(|group| group.kind == OperationKind::Provide);
+        let left = |group: &BenchGroup| group.operations.iter().filter_map(|one| one.holders_left).sum::<u32>();
+        (provided, found.iter().map(left).collect::<Vec<_>>())
+    };
+    let [at_once, hour, day] = [0.0, 3_600.0, 86_400.0].map(played);
+    assert_eq!((&at_once.0, &at_once.0), (&hour.0, &day.0));
+    for (place, strategy) in STRATEGIES.into_iter().enumerate() {
+        let share = |left: &[u32]| f64::from(left[place]) / f64::from(at_once.1[place]);
+        let (hour, day) = (share(&hour.1), share(&day.1));
+        // Of those who hold it, 1/(1 + t/1 h) stay.
+        assert!((0.4..0.65).contains(&hour) && day < 0.1, "{strategy}: {hour} after an hour, {day} after a day");
+    }
+}
+
+#[test]
+fn where_peers_come_and_go_tables_are_as_stale_as_the_world_says() {
+    let mut churning = world(4_000).with("churn", 7_200.0).unwrap();
+    churning.tables.stale = vec![(0, 0.12)];
+    let scenario = scenario::Scenario::of(&churning);
+    let population = population::Population::over(&churning, 3, &scenario);
+    let field = vantage::Field::over(&churning, &population, 3, false, &scenario);
+    let (mut dead, mut all) = (0, 0);
+    for minute in [10, 25, 40, 55, 69] {
+        let at = Duration::from_secs(60 * minute);
+        for of in (0..4_000).step_by(25) {
+            let entries = field.directory.entries(&field.directory.owner(population.peer(of)), 3, at);
+            all += entries.len();
+            dead += entries.iter().filter(|index| !population.fate(**index, at).is_dialable()).count();
+        }
+    }
+    let share = dead as f64 / all as f64;
+    assert!((share - 0.12).abs() < 0.015, "{share}");
+}
+
+#[test]
 fn of_a_run_that_is_stopped_there_is_what_had_been_played() {
     let stopped = trial(world(100), 1, 100).run(2, &AtomicBool::new(true), &|| {}).unwrap();
     assert_eq!(stopped, vec![]);
@@ -99,6 +151,7 @@ proptest! {
     fn whatever_the_world_operations_end_and_add_up(
         peers in 21..400_u32, seed in any::<u64>(), undialable in 0.0..0.9_f64, silent in 0.0..0.02_f64,
         alpha in 1..30_u32, stale in 0.0..10.0_f64, missing in 0.0..=1.0_f64, connected in 0.0..=1.0_f64,
+        churn in proptest::option::weighted(0.2, (600.0..100_000.0_f64, 0.0..7_200.0_f64)),
     ) {
         let mut world = world(peers);
         let values = [
@@ -107,6 +160,9 @@ proptest! {
         ];
         for (name, value) in values {
             world = world.with(name, value).unwrap();
+        }
+        if let Some((half_life, after)) = churn {
+            world = world.with("churn", half_life).unwrap().with("after", after).unwrap();
         }
         for group in run(&trial(world, seed, 2), 1) {
             prop_assert_eq!(group.operations.len(), 2);

@@ -1,6 +1,7 @@
 //! A study while a scenario lasts: what each strategy does as time goes on.
 
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use parsec_measure::OperationKind;
 use parsec_results::timeline::{Timed, TimedGroup};
@@ -11,7 +12,6 @@ use super::study::NoRoom;
 use super::trial::Pair;
 use super::vantage::Field;
 use super::{Study, TrialError};
-use crate::memory::Needs;
 
 /// What is played, and what happens meanwhile.
 #[derive(Debug, Clone)]
@@ -28,10 +28,8 @@ impl Timeline {
     /// # Errors
     /// [`NoRoom`] says how much it takes, and what there is room for.
     pub fn fits(&self, available: Option<u64>) -> Result<(), NoRoom> {
-        let Needs { peers, each, besides } = self.study.trial.world.needs();
-        let more = self.scenario.more_peers(peers);
-        let each = each + self.scenario.bytes();
-        Needs { peers: peers + more, each, besides }.fit(available, SETTING)?;
+        let world = &self.study.trial.world;
+        self.scenario.on(world).needs(world).fit(available, SETTING)?;
         self.study.fits(available, false)
     }
 
@@ -48,11 +46,12 @@ impl Timeline {
     ) -> Result<Vec<TimedGroup>, TrialError> {
         let mut groups: Vec<TimedGroup> = Vec::new();
         for trial in self.study.trials(stop) {
-            let population = Population::over(&trial.world, trial.seed, &self.scenario);
-            let field = Field::over(&trial.world, &population, trial.seed, trial.crawls(), &self.scenario);
+            let scenario = self.scenario.on(&trial.world);
+            let population = Population::over(&trial.world, trial.seed, &scenario);
+            let field = Field::over(&trial.world, &population, trial.seed, trial.crawls(), &scenario);
             for (place, pair) in trial.play(&field, threads, stop, done)? {
                 let strategy = trial.strategies[place % trial.strategies.len()];
-                for (kind, operation) in timed(pair) {
+                for (kind, operation) in timed(pair, scenario.starts) {
                     let like = |group: &&mut TimedGroup| group.strategy == strategy && group.kind == kind;
                     match groups.iter_mut().find(like) {
                         Some(group) => group.operations.push(operation),
@@ -68,11 +67,13 @@ impl Timeline {
 /// What a refusal calls the number of peers.
 const SETTING: &str = "with those who join in the scenario, peers =";
 
-fn timed(Pair { operations: [provided, found], began: [first, second], holding }: Pair) -> [(OperationKind, Timed); 2] {
-    let holders = provided.holders_final;
+/// Since the scenario began.
+fn timed(Pair { operations, began }: Pair, starts: Duration) -> [(OperationKind, Timed); 2] {
+    let [provided, found] = operations;
+    let [first, second] = began.map(|began| began.saturating_sub(starts));
     [
-        (OperationKind::Provide, Timed { began: first, holders, operation: provided }),
-        (OperationKind::Retrieve, Timed { began: second, holders: Some(holding), operation: found }),
+        (OperationKind::Provide, Timed { began: first, holders: provided.holders_final, operation: provided }),
+        (OperationKind::Retrieve, Timed { began: second, holders: found.holders_left, operation: found }),
     ]
 }
 

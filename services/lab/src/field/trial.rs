@@ -16,6 +16,7 @@ use super::drive::{Driven, Limits, drive};
 use super::liars::Kind;
 use super::log::Log;
 use super::population::{Peer, Population};
+use super::scenario::Scenario;
 use super::tables::BUCKET;
 use super::vantage::{Field, Scene, Vantage};
 use super::world::World;
@@ -70,8 +71,6 @@ pub(super) struct Pair {
     pub(super) operations: [BenchOperation; 2],
     /// When each began, on the clock of the network.
     pub(super) began: [Duration; 2],
-    /// How many of those who were given the record answered when the lookup began.
-    pub(super) holding: u32,
 }
 
 impl Trial {
@@ -91,8 +90,9 @@ impl Trial {
         stop: &AtomicBool,
         done: &(impl Fn() + Sync),
     ) -> Result<Vec<BenchGroup>, TrialError> {
-        let population = Population::draw(&self.world, self.seed);
-        let field = Field::new(&self.world, &population, self.seed, self.crawls());
+        let scenario = Scenario::of(&self.world);
+        let population = Population::over(&self.world, self.seed, &scenario);
+        let field = Field::over(&self.world, &population, self.seed, self.crawls(), &scenario);
         self.play(&field, threads, stop, done).map(|played| self.groups(played))
     }
 
@@ -175,8 +175,11 @@ impl Play<'_> {
         let answers = |peer: &&u32| Kind::of(**peer) == Kind::Honest && population.fate(**peer, began).answers();
         let holding = u32::try_from(records.keys().filter(answers).count()).unwrap_or(u32::MAX);
         let driven = self.retrieve(finder, target, &records, publisher.peer, began);
-        let looked_up = self.operation(finder, &driven, driven.returned.effort(), found(&driven), began);
-        Pair { operations: [provided, looked_up], began: [self.began, began], holding }
+        let looked_up = BenchOperation {
+            holders_left: Some(holding),
+            ..self.operation(finder, &driven, driven.returned.effort(), found(&driven), began)
+        };
+        Pair { operations: [provided, looked_up], began: [self.began, began] }
     }
 
     fn operation<O>(
@@ -197,6 +200,7 @@ impl Play<'_> {
             network_size: self.field.reckoned(vantage, self.strategy, began).size,
             holders_at_return: None,
             holders_final: None,
+            holders_left: None,
             closest_found: None,
         }
     }

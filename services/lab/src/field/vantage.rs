@@ -111,7 +111,8 @@ impl<'a> Field<'a> {
         // Nodes must not draw the numbers of peers.
         let dice = Dice::new(!seed);
         let (dice_of_tables, refresh) = (dice.of(Purpose::Tables as u64), scenario.refresh);
-        let directory = Directory { population, tables: &world.tables, dice: dice_of_tables, refresh };
+        let tables = world.tables_as_filled(refresh);
+        let directory = Directory { population, tables, dice: dice_of_tables, refresh };
         let mut field = Self {
             world,
             directory,
@@ -134,7 +135,10 @@ impl<'a> Field<'a> {
     /// When something is done that is done again and again: once, if nothing changes.
     fn repeated(&self, every: Duration) -> impl Iterator<Item = Duration> {
         let until = if self.directory.population.is_still() { Duration::ZERO } else { self.scenario.ends() };
-        (0..).map(move |number| every * number).take_while(move |at| *at <= until)
+        (0..)
+            .map(move |number| every * number)
+            .take_while(move |at| *at <= until)
+            .filter(|at| self.scenario.matters(*at))
     }
 
     /// What the last crawl before then met.
@@ -282,8 +286,7 @@ impl<'a> Field<'a> {
 
     /// When a publication begins, of so many.
     pub(super) fn begins(&self, number: u32, all: u32) -> Duration {
-        let nanos = self.scenario.length.as_nanos() * u128::from(number) / u128::from(all.max(1));
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        self.scenario.begins(number, all)
     }
 
     /// How long after the return of a publication its lookup begins.

@@ -30,7 +30,7 @@ pub fn scanned(title: &str, series: &Series) -> Chart {
     let frame = Frame {
         top: top + 12.0,
         height: HEIGHT,
-        x: Horizontal { scale: Scale::between(least, most), ticks: ticks(values().collect()), name },
+        x: Horizontal { scale: Scale::between(least, most), ticks: ticks(values().collect(), series), name },
         y: Vertical {
             scale: Scale::logarithmic(seconds().fold(f64::MAX, f64::min), seconds().fold(0.0, f64::max)),
             name: "seconds",
@@ -40,7 +40,7 @@ pub fn scanned(title: &str, series: &Series) -> Chart {
         (legend) (frame.axes())
         @for (index, points) in points.iter().enumerate() { (drawn(index, points, &frame)) }
     };
-    let says = says(name, &lines, &points);
+    let says = says(series, &lines, &points);
     let rows = lines.iter().flat_map(|(line, points)| points.iter().map(move |(value, row)| data(line, *value, row)));
     Chart {
         title: title.to_owned(),
@@ -56,10 +56,10 @@ pub(super) fn medians(points: &[(f64, &BenchRow)]) -> Vec<(f64, Quantile)> {
 }
 
 /// One for each value: what was asked for is what is written.
-fn ticks(mut values: Vec<f64>) -> Vec<Tick> {
+fn ticks(mut values: Vec<f64>, series: &Series) -> Vec<Tick> {
     values.sort_by(f64::total_cmp);
     values.dedup();
-    values.into_iter().map(|at| Tick { at, label: at.to_string() }).collect()
+    values.into_iter().map(|at| Tick { at, label: series.written(at) }).collect()
 }
 
 pub(super) fn drawn(index: usize, points: &[(f64, Quantile)], frame: &Frame) -> Markup {
@@ -80,13 +80,14 @@ pub(super) fn drawn(index: usize, points: &[(f64, Quantile)], frame: &Frame) -> 
     }
 }
 
-fn says(name: &str, lines: &[Line<'_>], points: &[Vec<(f64, Quantile)>]) -> String {
+fn says(series: &Series, lines: &[Line<'_>], points: &[Vec<(f64, Quantile)>]) -> String {
     let time = |quantile: &Quantile| {
         words::duration(Duration::try_from_secs_f64(quantile.value.seconds()).unwrap_or_default())
     };
     let told = lines.iter().zip(points).filter_map(|((line, _), points)| {
         let ((from, first), (to, last)) = (points.first()?, points.last()?);
-        Some(format!("p50 of {line} goes from {} ({name} {from}) to {} ({name} {to}).", time(first), time(last)))
+        let [from, to] = [from, to].map(|value| format!("{} {}", series.name(), series.written(*value)));
+        Some(format!("p50 of {line} goes from {} ({from}) to {} ({to}).", time(first), time(last)))
     });
     let told: Vec<_> = told.collect();
     if told.is_empty() { "Too little was done for a median.".to_owned() } else { told.join(" ") }

@@ -15,7 +15,7 @@ fn rows(kind: OperationKind, less: u64) -> Vec<BenchRow> {
 
 pub(crate) fn series() -> Series {
     let value = |value, less| (value, [rows(OperationKind::Provide, less), rows(OperationKind::Retrieve, 0)].concat());
-    Series::new("alpha", vec![value(3.0, 0), value(5.0, 10), value(10.0, 20)])
+    Series::new("alpha", |_, value| value.to_string(), vec![value(3.0, 0), value(5.0, 10), value(10.0, 20)])
 }
 
 #[test]

@@ -30,7 +30,7 @@ const KEY_BYTES: u64 = 500;
 /// What to publish, how, and in which world.
 #[derive(Debug, Clone)]
 pub struct Bulk {
-    /// The network.
+    /// The network. Nobody comes or goes, also where they do otherwise: for how long would not be known before.
     pub world: World,
     /// What everything is drawn from.
     pub seed: u64,
@@ -106,9 +106,10 @@ impl Bulk {
         if stop.load(Ordering::Relaxed) {
             return Ok(Vec::new());
         }
-        let population = Population::draw(&self.world, self.seed);
+        let world = self.world.still();
+        let population = Population::draw(&world, self.seed);
         let crawls = self.strategies.contains(&BulkStrategy::Fullrt);
-        let field = Field::new(&self.world, &population, self.seed, crawls);
+        let field = Field::new(&world, &population, self.seed, crawls);
         let count = self.strategies.len();
         let runs = threads::each(count, (count, 1), stop, |place| {
             Ok::<_, TrialError>(self.play(&field, self.strategies[place], stop).inspect(|_| done()))

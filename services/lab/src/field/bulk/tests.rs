@@ -104,3 +104,8 @@ fn networks_are_those_of_one_seed_after_the_other() {
     assert_eq!(runs.iter().map(|run| run.network).collect::<Vec<_>>(), [5, 6, 7]);
     assert_eq!(done.into_inner(), 3);
 }
+
+#[test]
+fn many_keys_are_published_into_a_network_in_which_nobody_comes_or_goes() {
+    assert_eq!(run(world(300), 2, 20), run(world(300).with("churn", 600.0).unwrap(), 2, 20));
+}

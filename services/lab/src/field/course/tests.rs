@@ -20,6 +20,8 @@ fn scenario(churn: Option<Duration>, events: Vec<(u32, What)>) -> Scenario {
         lookup_after: Duration::ZERO,
         churn,
         events,
+        starts: Duration::ZERO,
+        is_scattered: false,
     }
 }
 
@@ -106,6 +108,17 @@ proptest! {
         // Five standard deviations: one seed in a million is beyond.
         let off = 5.0 * (before * share * (1.0 - share)).sqrt() + 1.0;
         prop_assert!((before * (1.0 - share) - after).abs() <= off, "{before} and {after}, not {share}");
+    }
+
+    #[test]
+    fn who_comes_and_when_does_not_depend_on_how_long_the_scenario_goes_on(
+        half_life in 1..300_u32, seed in any::<u64>(), peers in 21..200_u32, minute in 0..67_u32, more in 0..3_000_u32,
+    ) {
+        let short = scenario(Some(MINUTE * half_life), vec![]);
+        let long = Scenario { lookup_after: MINUTE * more, ..short.clone() };
+        let at = MINUTE * minute;
+        let [short, long] = [&short, &long].map(|scenario| Population::over(&world(peers), seed, scenario));
+        prop_assert_eq!(by_number(&short, at), by_number(&long, at));
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub use read::{MAX_SCENARIO_BYTES, ScenarioError};
 pub use shipped::SHIPPED_SCENARIOS;
 
 use super::moment::Home;
+use super::world::World;
+use crate::memory::Needs;
 
 /// How often routing tables are refreshed, unless a scenario says otherwise: `DefaultRoutingTableRefreshPeriod` of go-libp2p-kad-dht.
 const REFRESH: Duration = Duration::from_secs(600);
@@ -20,8 +22,18 @@ const REFRESH: Duration = Duration::from_secs(600);
 /// How often peers come and go, where they do: all of a minute at its beginning.
 const TICK: Duration = Duration::from_secs(60);
 
-/// How often at most: each time takes memory.
-const MOST_TICKS: u32 = 120;
+/// How often at most: each time takes memory. As often as there are minutes in a [`Scenario::of`] a world in which peers come and go.
+const MOST_TICKS: u32 = 240;
+
+/// For how long publications begin in a world in which peers come and go: as long as a full routing table is kept until the next crawl
+/// (`vantage`), so that its operations meet tables of every age.
+const OWN_LENGTH: Duration = Duration::from_secs(60 * 60);
+
+/// How long before an operation begins a full routing table may have been crawled (`vantage`).
+const LOOK_BACK: Duration = OWN_LENGTH;
+
+/// 2³² divided by the golden ratio.
+const GOLDEN: u32 = 0x9e37_79b9;
 
 /// How much longer than an operation anything of it may last: its limit, and what it leaves to the background.
 const MARGIN: Duration = Duration::from_secs(180 + 180 + 90);
@@ -45,6 +57,11 @@ pub struct Scenario {
     pub(super) churn: Option<Duration>,
     /// In the order in which they happen.
     pub(super) events: Vec<Event>,
+    /// When the first publication begins on the clock of the network, by which the events happen. It is when the scenario begins.
+    pub(super) starts: Duration,
+    /// Whether publications begin all over its length from the first on, so that fewer are the first of many and stand for the same time;
+    /// else one after the other.
+    pub(super) is_scattered: bool,
 }
 
 /// Something that happens.
@@ -86,12 +103,52 @@ pub(super) static STILL: Scenario = Scenario {
     lookup_after: Duration::ZERO,
     churn: None,
     events: Vec::new(),
+    starts: Duration::ZERO,
+    is_scattered: false,
 };
 
 impl Scenario {
+    /// What goes on in a world to which nothing happens: nothing, or peers come and go.
+    pub(super) fn of(world: &World) -> Self {
+        let still = Self { lookup_after: world.after, ..STILL.clone() };
+        if world.churn.is_none() {
+            return still;
+        }
+        Self { length: OWN_LENGTH, is_scattered: true, ..still }.on(world)
+    }
+
+    /// The same on the clock of a world. Where peers come and go there, it begins when every table has been refreshed once since they have: before,
+    /// fewer of its entries would have left than later on.
+    pub(super) fn on(&self, world: &World) -> Self {
+        let mut on = self.clone();
+        let Some(churn) = world.churn else { return on };
+        on.churn = self.churn.or(Some(churn));
+        on.starts = self.refresh;
+        on.events.iter_mut().for_each(|event| event.at += self.refresh);
+        on
+    }
+
+    /// When a publication begins, of so many.
+    pub(super) fn begins(&self, number: u32, all: u32) -> Duration {
+        let (part, of) = if self.is_scattered {
+            // Multiples of the golden ratio (Weyl's sequence) are evenly spread, however many there are.
+            (number.wrapping_mul(GOLDEN), 1 << 32)
+        } else {
+            (number, u128::from(all.max(1)))
+        };
+        let nanos = self.length.as_nanos() * u128::from(part) / of;
+        self.starts + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
     /// From when on nothing of it is of interest any more.
     pub(super) fn ends(&self) -> Duration {
-        self.length + self.lookup_after + MARGIN
+        self.starts + self.length + self.lookup_after + MARGIN
+    }
+
+    /// Whether any operation can meet then what happens: while publications are under way, or lookups, or what these rest on.
+    pub(super) fn matters(&self, at: Duration) -> bool {
+        let first_lookup = self.starts + self.lookup_after;
+        at <= self.ends() && (at + self.lookup_after <= self.ends() || at + LOOK_BACK.max(self.refresh) >= first_lookup)
     }
 
     /// The sizes of the networks that merge into this one, in order.
@@ -128,8 +185,13 @@ impl Scenario {
         let mut changes = vec![Duration::ZERO];
         changes.extend(self.events.iter().map(|event| event.at));
         if self.churn.is_some() {
-            let tick = (self.ends() / MOST_TICKS).max(TICK);
-            changes.extend((1..=MOST_TICKS).map(|number| tick * number).take_while(|at| *at < self.ends()));
+            let ticks = |tick: Duration| {
+                let all = (1..).map(move |number| tick * number).take_while(|at| *at < self.ends());
+                all.filter(|at| self.matters(*at))
+            };
+            // As few minutes as it takes.
+            let minutes = u32::try_from(ticks(TICK).count()).unwrap_or(u32::MAX);
+            changes.extend(ticks(TICK * minutes.div_ceil(MOST_TICKS).max(1)));
         }
         changes.sort_unstable();
         changes.dedup();
@@ -137,16 +199,19 @@ impl Scenario {
     }
 
     /// How many peers there are at most besides those of the world, of whom there are so many.
-    pub(super) fn more_peers(&self, peers: u64) -> u64 {
+    fn more_peers(&self, peers: u64) -> u64 {
         let merged: u64 = self.merges().map(u64::from).sum();
         // Nobody's chance to leave is larger than at the beginning of a session: one half-life.
         let turns = self.churn.map_or(0.0, |half_life| self.ends().as_secs_f64() / half_life.as_secs_f64());
         merged + ((peers + merged) as f64 * turns) as u64
     }
 
-    /// What a peer takes besides what it takes in a world without it: five bytes for each moment, and its place in the table of each crawl.
-    pub(super) fn bytes(&self) -> u64 {
-        5 * self.changes().len() as u64 + 80 * (1 + self.ends().as_secs() / 3_600)
+    /// What it takes to play it in a world: besides what a peer takes there, five bytes for each moment, and its place in the table of each
+    /// crawl.
+    pub(super) fn needs(&self, world: &World) -> Needs {
+        let Needs { peers, each, besides } = world.needs();
+        let more = 5 * self.changes().len() as u64 + 80 * (1 + self.ends().as_secs() / 3_600);
+        Needs { peers: peers + self.more_peers(peers), each: each + more, besides }
     }
 
     /// What happens, in sentences: when, and what.
@@ -155,9 +220,9 @@ impl Scenario {
         self.events.iter().map(tell).collect()
     }
 
-    /// How long it takes until half of all peers have left, if they come and go.
-    pub fn churn(&self) -> Option<Duration> {
-        self.churn
+    /// How long it takes until half of all peers of a world have left, if they come and go.
+    pub fn churn(&self, world: &World) -> Option<Duration> {
+        self.churn.or(world.churn)
     }
 
     /// How long after its publication a key is looked up.

@@ -6,7 +6,7 @@ use thiserror::Error;
 use toml::de::DeTable;
 
 use super::super::strict::{Table, Wrong, line};
-use super::super::world::{MAX_PEERS, MIN_PEERS};
+use super::super::world::{CHURN, MAX_PEERS, MIN_PEERS};
 use super::{Event, REFRESH, Scenario, TICK, Transports, What};
 
 /// The largest file of a scenario: the shipped ones have less than two thousand bytes.
@@ -68,7 +68,7 @@ fn scenario(mut table: Table<'_>) -> Result<Scenario, Wrong> {
     }
     let refresh = table.optional("refresh").then(|| table.duration("refresh", SECOND..=DAY)).transpose()?;
     let after = table.optional("lookup_after").then(|| table.duration("lookup_after", Duration::ZERO..=DAY));
-    let churn = table.optional("churn").then(|| table.duration("churn", SHORTEST..=1_000 * DAY)).transpose()?;
+    let churn = table.optional("churn").then(|| table.duration("churn", CHURN)).transpose()?;
     let mut scenario = Scenario {
         name,
         about,
@@ -78,6 +78,8 @@ fn scenario(mut table: Table<'_>) -> Result<Scenario, Wrong> {
         lookup_after: after.transpose()?.unwrap_or(Duration::ZERO),
         churn,
         events: Vec::new(),
+        starts: Duration::ZERO,
+        is_scattered: false,
     };
     if table.optional("event") {
         let mut so_far = SoFar { at: Duration::ZERO, left: 1.0, is_blocked: false };

@@ -1,3 +1,6 @@
+use proptest::prelude::*;
+
+use super::super::testing::world;
 use super::*;
 
 fn scenario(events: &str) -> Result<Scenario, String> {
@@ -107,4 +110,56 @@ fn what_is_wrong_is_named_with_its_line_and_what_would_be_right() {
         let error = scenario(&events).unwrap_err();
         assert!(error.starts_with("scenario s.toml, ") && error.contains(why), "{events}\n{error}\n{why}");
     }
+}
+
+/// A world in which half of all peers leave within so many minutes, and keys are looked up so many minutes after they were published.
+fn churning(churn: u32, after: u32) -> World {
+    let world = world(100).with("churn", f64::from(churn) * 60.0).unwrap();
+    world.with("after", f64::from(after) * 60.0).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn in_a_world_in_which_peers_come_and_go_publications_begin_all_over_an_hour_and_fewer_are_the_first_of_many(
+        number in any::<u32>(), all in any::<u32>(), after in 0..1_440_u32,
+    ) {
+        let scenario = Scenario::of(&churning(120, after));
+        let begins = scenario.begins(number, all);
+        prop_assert_eq!(begins, scenario.begins(number, 1));
+        prop_assert!((scenario.starts..scenario.starts + scenario.length).contains(&begins));
+        prop_assert_eq!(scenario.starts, scenario.refresh, "tables have been refreshed once");
+    }
+
+    #[test]
+    fn the_network_changes_by_the_minute_wherever_an_operation_can_meet_it_and_not_too_often(
+        churn in 1..10_000_u32, after in 0..1_440_u32, minute in 0..1_600_u32,
+    ) {
+        let (scenario, at_once) = (Scenario::of(&churning(churn, after)), Scenario::of(&churning(churn, 0)));
+        let (changes, at) = (scenario.changes(), Duration::from_secs(60) * minute);
+        prop_assert!(changes.len() <= 1 + MOST_TICKS as usize, "{}", changes.len());
+        prop_assert_eq!(changes.contains(&at), at < scenario.ends() && scenario.matters(at));
+        let first = at_once.changes();
+        prop_assert_eq!(&changes[..first.len()], &first[..], "publications meet the same network whenever lookups are");
+        // A crawl is an hour old at most, when a lookup begins.
+        let lookup = scenario.starts + scenario.lookup_after;
+        prop_assert!(scenario.matters(lookup) && scenario.matters(lookup.saturating_sub(LOOK_BACK)));
+    }
+}
+
+#[test]
+fn a_world_in_which_nobody_comes_or_goes_stands_still() {
+    assert_eq!(Scenario::of(&world(100)), STILL.clone());
+    let scenario = scenario(&event("10m", "leave = 0.5")).unwrap();
+    assert_eq!(scenario.on(&world(100)), scenario);
+}
+
+#[test]
+fn a_scenario_in_a_world_in_which_peers_come_and_go_begins_when_tables_have_been_refreshed_once() {
+    let scenario = scenario(&event("10m", "leave = 0.5")).unwrap();
+    let on = scenario.on(&churning(120, 0));
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    assert_eq!((on.starts, on.events[0].at, on.churn), (minutes(10), minutes(20), Some(minutes(120))));
+    assert_eq!((on.begins(0, 30), on.begins(1, 30)), (minutes(10), minutes(11)));
+    let own = Scenario { churn: Some(minutes(30)), ..scenario };
+    assert_eq!(own.on(&churning(120, 0)).churn, Some(minutes(30)), "its own is what holds");
 }

@@ -7,6 +7,10 @@
 mod read;
 mod shipped;
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use parsec_measure::written_duration;
 use thiserror::Error;
 
 use super::quantiles::Quantiles;
@@ -35,6 +39,17 @@ const PROGRAM_BYTES: u64 = 100_000_000;
 /// The most sybils of a key: twenty that are closer than all others are as many as a record has holders.
 pub(super) const MAX_SYBILS: u32 = 1_000;
 
+/// How long it may take until half of all peers have left: in less than a minute, no lookup would come to its end.
+pub(super) const CHURN: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(1_000 * 24 * 60 * 60);
+
+/// How long after its publication a key may be looked up: after two days a record has expired in go-libp2p-kad-dht (`ProvideValidity`), which is
+/// not played.
+pub(super) const AFTER: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(24 * 60 * 60);
+
+/// Into how many parts the time between two refreshes is cut to find how many have left by its middle: sums are the same on all machines,
+/// logarithms are not.
+const PARTS: u32 = 64;
+
 /// The largest share that a scan may set: somebody has to answer.
 const MOST_DEAD: f64 = 0.95;
 
@@ -58,6 +73,10 @@ pub struct World {
     /// How many requests of a lookup may be under way.
     pub(super) alpha: usize,
     pub(super) liars: Liars,
+    /// How long it takes until half of all peers have left, if they come and go.
+    pub(super) churn: Option<Duration>,
+    /// How long after the return of a publication its key is looked up. A file has none: a scan sets it.
+    pub(super) after: Duration,
 }
 
 /// Peers that lie. A file has none of them: a scan sets them.
@@ -138,10 +157,15 @@ pub enum ScanError {
         /// What was to be set.
         name: String,
         /// To what.
-        value: f64,
+        value: String,
         /// What it may be.
         expected: String,
     },
+    /// It would change nothing.
+    #[error(
+        "`after` changes nothing in a world in which nobody leaves: records stay where they are; expected a world whose file has `churn`"
+    )]
+    Still,
 }
 
 impl Fates {
@@ -168,8 +192,20 @@ impl Tables {
 
 impl World {
     /// What a scan may set.
-    pub const SCANNED: [&str; 10] =
-        ["alpha", "connected", "missing", "peers", "poisoned", "silent", "slow", "stale", "sybils", "undialable"];
+    pub const SCANNED: [&str; 12] = [
+        "after",
+        "alpha",
+        "churn",
+        "connected",
+        "missing",
+        "peers",
+        "poisoned",
+        "silent",
+        "slow",
+        "stale",
+        "sybils",
+        "undialable",
+    ];
 
     /// What it takes to play it.
     pub fn needs(&self) -> Needs {
@@ -186,7 +222,9 @@ impl World {
 
     /// The same world with one value changed.
     ///
+    /// - `after`: how many seconds after the return of a publication its key is looked up;
     /// - `alpha`: how many requests of a lookup may be under way;
+    /// - `churn`: after how many seconds half of all peers have left; nobody leaves if it is 0;
     /// - `peers`: how many there are;
     /// - `undialable`: the share of peers that cannot be dialled. As many of them refuse as before, in proportion, and routing tables are
     ///   as much staler as there are more of them;
@@ -199,6 +237,9 @@ impl World {
     /// # Errors
     /// [`ScanError`] says what there is to set, or what it may be.
     pub fn with(&self, name: &str, value: f64) -> Result<Self, ScanError> {
+        if Self::is_time(name) {
+            return self.with_time(name, value);
+        }
         let mut world = self.clone();
         let Fates { refusing, black_hole, silent, slow } = self.fates;
         let dead = refusing + black_hole;
@@ -218,7 +259,7 @@ impl World {
         if !(low..=high).contains(&value) || (whole && value.fract() != 0.0) {
             let what = if whole { "a whole number" } else { "a number" };
             let expected = format!("{what} from {low} to {}", (high * 1e6).round() / 1e6);
-            return Err(ScanError::Range { name: name.to_owned(), value, expected });
+            return Err(ScanError::Range { name: name.to_owned(), value: value.to_string(), expected });
         }
         match name {
             "alpha" => world.alpha = value as usize,
@@ -239,9 +280,57 @@ impl World {
         Ok(world)
     }
 
+    fn with_time(&self, name: &str, seconds: f64) -> Result<Self, ScanError> {
+        let (range, or) = if name == "after" { (AFTER, "") } else { (CHURN, "0, or ") };
+        let time = Duration::try_from_secs_f64(seconds).ok();
+        let never = name == "churn" && seconds == 0.0;
+        let Some(time) = time.filter(|time| never || range.contains(time)) else {
+            let [low, high] = [range.start(), range.end()].map(|end| written_duration(*end));
+            let value = time.map_or_else(|| seconds.to_string(), written_duration);
+            let expected = format!("{or}a time from {low} to {high}");
+            return Err(ScanError::Range { name: name.to_owned(), value, expected });
+        };
+        match name {
+            "after" if self.churn.is_none() => Err(ScanError::Still),
+            "after" => Ok(Self { after: time, ..self.clone() }),
+            _ => Ok(Self { churn: Some(time).filter(|_| !never), ..self.clone() }),
+        }
+    }
+
+    /// Whether what a scan sets is a time.
+    pub(super) fn is_time(name: &str) -> bool {
+        matches!(name, "after" | "churn")
+    }
+
     /// Whether what a scan sets is a whole number.
     pub(super) fn is_whole(name: &str) -> bool {
         matches!(name, "alpha" | "peers" | "sybils")
+    }
+
+    /// How long it takes until half of all peers have left, if they come and go.
+    pub fn churn(&self) -> Option<Duration> {
+        self.churn
+    }
+
+    /// The same world in which nobody comes or goes.
+    #[must_use]
+    pub fn still(&self) -> Self {
+        Self { churn: None, ..self.clone() }
+    }
+
+    /// What tables are like when they have just been refreshed, which happens this often. Those who leave until the next time are part of the
+    /// stale entries that the world says, and those who come of the missing ones.
+    pub(super) fn tables_as_filled(&self, refresh: Duration) -> Tables {
+        let mut tables = self.tables.clone();
+        let Some(half_life) = self.churn.map(|half_life| half_life.as_secs_f64()) else { return tables };
+        let left = |part: u32| {
+            let age = refresh.as_secs_f64() * (f64::from(part) + 0.5) / f64::from(PARTS);
+            age / (age + half_life)
+        };
+        let left = (0..PARTS).map(left).sum::<f64>() / f64::from(PARTS);
+        tables.stale.iter_mut().for_each(|(_, share)| *share = (*share - left).max(0.0));
+        tables.missing = (tables.missing - left).max(0.0);
+        tables
     }
 
     /// Everything that it says, as a text: two worlds with the same text are the same.

@@ -1,10 +1,12 @@
 //! Reads a world from a TOML file.
 
+use std::time::Duration;
+
 use thiserror::Error;
 use toml::de::DeTable;
 
 use super::super::strict::{Table, Wrong, line};
-use super::{Fates, Liars, MAX_PEERS, MIN_PEERS, NodeShape, Tables, Times, World};
+use super::{CHURN, Fates, Liars, MAX_PEERS, MIN_PEERS, NodeShape, Tables, Times, World};
 use crate::Region;
 
 /// The largest file of a world: the shipped ones have a few thousand bytes.
@@ -42,6 +44,7 @@ fn world(mut table: Table<'_>) -> Result<World, Wrong> {
     let about = table.words("about")?;
     let peers = table.whole_number("peers", MIN_PEERS..=MAX_PEERS)?;
     let alpha = table.whole_number("alpha", 1..=100)? as usize;
+    let churn = table.optional("churn").then(|| table.duration("churn", CHURN)).transpose()?;
     let fates = fates(table.table("fates")?)?;
     let regions = regions(&mut table)?;
     let tables = tables(table.table("tables")?)?;
@@ -51,7 +54,8 @@ fn world(mut table: Table<'_>) -> Result<World, Wrong> {
     let crawl_gone = crawl.share("gone")?;
     crawl.finish()?;
     table.finish()?;
-    Ok(World { name, about, peers, fates, regions, tables, times, node, crawl_gone, alpha, liars: Liars::default() })
+    let (liars, after) = (Liars::default(), Duration::ZERO);
+    Ok(World { name, about, peers, fates, regions, tables, times, node, crawl_gone, alpha, liars, churn, after })
 }
 
 fn fates(mut table: Table<'_>) -> Result<Fates, Wrong> {

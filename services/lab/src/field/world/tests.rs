@@ -74,6 +74,13 @@ fn what_is_wrong_in_a_file_is_named_with_its_line_and_what_would_be_right() {
         ("stale = {}", "stale = { b0 = 0.04, b9 = 0.15 }", "stale", "`tables.stale` is empty"),
         ("missing = -0.1", "missing = 0.02", "missing", "`tables.missing` is -0.1; expected a share"),
         ("silent = 2\n", "silent = 1\n", "silent = 1", "`tables.silent` is 2; expected a share"),
+        (
+            "alpha = 10\nchurn = \"5s\"",
+            "alpha = 10",
+            "alpha",
+            "`churn` is \"5s\"; expected a time such as \"10m\", from 60s to 86400000s",
+        ),
+        ("alpha = 10\nchurn = 2", "alpha = 10", "alpha", "`churn` is 2; expected a time such as \"10m\""),
         ("missing = nan", "missing = 0.02", "missing", "`tables.missing` is nan; expected a share"),
         ("steady = true", "steady = 0.7", "steady", "`answer.steady` is true; expected a share"),
         (
@@ -110,21 +117,32 @@ fn a_scan_changes_one_value_and_keeps_the_others() {
     assert!((dead.tables.stale(0) - 0.08).abs() < 1e-9, "with twice as many dead peers, tables are twice as stale");
     let again = dead.with("undialable", 0.15).unwrap();
     assert!((again.tables.stale(0) - 0.04).abs() < 1e-9 && (again.fates.refusing - 0.1).abs() < 1e-9);
+    let churning = world.with("churn", 7_200.0).unwrap();
     for name in World::SCANNED {
-        let changed = [21.0, 0.4].into_iter().find_map(|value| world.with(name, value).ok()).unwrap();
-        assert_ne!(changed, world, "{name}");
+        let world = if name == "after" { &churning } else { &world };
+        let changed = [21.0, 0.4, 3_600.0].into_iter().find_map(|value| world.with(name, value).ok()).unwrap();
+        assert_ne!(&changed, world, "{name}");
     }
     assert_eq!(world.with("alpha", 3.0).unwrap().alpha(), 3);
+    assert_eq!(churning.with("churn", 0.0).unwrap(), world, "nobody leaves");
+    assert_eq!(churning.still(), world);
 }
 
 #[test]
 fn what_a_scan_cannot_set_is_named_with_what_it_can() {
     let world = World::read("test", text()).unwrap();
     let message = |name, value| world.with(name, value).unwrap_err().to_string();
-    assert!(message("mood", 1.0).starts_with("a world has no `mood` to scan; expected one of alpha, connected, "));
+    assert!(message("mood", 1.0).starts_with("a world has no `mood` to scan; expected one of after, alpha, churn, "));
     assert_eq!(message("alpha", 2.5), "`alpha` cannot be 2.5: expected a whole number from 1 to 100");
     assert_eq!(message("undialable", 0.95), "`undialable` cannot be 0.95: expected a number from 0 to 0.89");
     assert!(message("peers", 20.0).contains("from 21 to"));
+    assert_eq!(message("churn", 30.0), "`churn` cannot be 30s: expected 0, or a time from 1m to 24000h");
+    let churning = world.with("churn", 60.0).unwrap();
+    assert_eq!(
+        churning.with("after", 90_000.0).unwrap_err().to_string(),
+        "`after` cannot be 25h: expected a time from 0s to 24h"
+    );
+    assert!(message("after", 60.0).starts_with("`after` changes nothing in a world in which nobody leaves"));
     assert!(message("silent", f64::NAN).contains("`silent` cannot be NaN"));
 }
 
@@ -145,4 +163,21 @@ fn a_world_says_how_much_memory_it_takes_before_it_is_drawn() {
         message.starts_with("peers = 100000000: so many peers need about 30.3 GB of memory, and 2.0 GB"),
         "{message}"
     );
+}
+
+#[test]
+fn a_file_may_say_how_long_it_takes_until_half_of_all_peers_have_left() {
+    let with = World::read("test", &text().replacen("alpha = 10", "alpha = 10\nchurn = \"2h\"", 1)).unwrap();
+    assert_eq!((with.churn(), World::read("test", text()).unwrap().churn()), (Some(Duration::from_secs(7_200)), None));
+}
+
+#[test]
+fn those_who_leave_between_two_refreshes_are_part_of_the_stale_entries_and_newcomers_of_the_missing_ones() {
+    let world = World::read("test", text()).unwrap();
+    let filled = |churn| world.with("churn", churn).unwrap().tables_as_filled(Duration::from_secs(600));
+    assert_eq!(filled(0.0), world.tables);
+    // Within five minutes on average, a share of 1 - 1/(1 + 5/120) leaves.
+    let (two_hours, minutes) = (filled(7_200.0), filled(300.0));
+    assert!((world.tables.stale(9) - two_hours.stale(9) - 0.04).abs() < 0.002, "{two_hours:?}");
+    assert_eq!((two_hours.missing, minutes.stale(9), minutes.missing), (0.0, 0.0, 0.0), "never less than none");
 }
