@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::draw::Dice;
 use super::moment::{Fate, Home, State};
 use super::scenario::{Event, Scenario, What};
-use super::world::{Fates, World};
+use super::world::World;
 
 /// What a number is drawn for. Those of `population` come before.
 #[derive(Debug, Clone, Copy)]
@@ -17,10 +17,6 @@ enum Purpose {
     Stay,
     Gone,
 }
-
-/// Of those who leave, the share that refuses to be dialled from then on, where a world has nobody who cannot be: as `undialable` of a
-/// scan has it.
-const REFUSE: f64 = 2.0 / 3.0;
 
 /// When a peer is there, and where.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,10 +42,7 @@ pub(super) struct Course<'a> {
 
 impl<'a> Course<'a> {
     pub(super) fn new(world: &World, scenario: &'a Scenario, dice: Dice, keeper: u32) -> Self {
-        let Fates { refusing, black_hole, .. } = world.fates;
-        let dead = refusing + black_hole;
-        let refuse = if dead > 0.0 { refusing / dead } else { REFUSE };
-        Self { scenario, dice, refuse, keeper }
+        Self { scenario, dice, refuse: world.fates.refuse(), keeper }
     }
 
     fn of(&self, purpose: Purpose, number: u32) -> Dice {

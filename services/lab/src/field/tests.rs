@@ -232,6 +232,30 @@ fn the_more_sybils_stand_around_a_key_the_fewer_honest_peers_hold_its_record_and
     }
 }
 
+proptest! {
+    #[test]
+    fn a_wrong_address_costs_a_dial_no_more_than_the_head_start_of_the_next_and_the_more_there_are_the_more_dials_it_costs(
+        seed in any::<u64>(), few in 0.0..=1.0_f64, more in 0.0..=1.0_f64, nth in 0..3_u32,
+    ) {
+        let (few, more) = (few.min(more), few.max(more));
+        let dials = |share: f64| {
+            let world = world(60).with("wrong_addresses", share).unwrap();
+            let population = population::Population::draw(&world, seed);
+            let field = vantage::Field::new(&world, &population, seed, false);
+            let vantage = &field.vantages[0];
+            let (dice, records) = (field.dice_of(0, 0), std::collections::HashMap::new());
+            let scene = vantage::Scene { field: &field, vantage, dice, began: Duration::ZERO, records: &records, provider: vantage.peer };
+            (0..60).map(|index| drive::Ground::dial(&scene, &population.peer(index), nth, Duration::ZERO)).collect::<Vec<_>>()
+        };
+        let [none, few, more] = [0.0, few, more].map(dials);
+        for ((none, few), more) in none.into_iter().zip(few).zip(more) {
+            prop_assert_eq!((none.1, few.1), (few.1, more.1), "who can be dialled still can");
+            prop_assert!(none.0 <= few.0 && few.0 <= more.0, "{:?}, {:?}, {:?}", none, few, more);
+            prop_assert!(more.0 <= none.0 + Duration::from_millis(250) && (none.1 || none.0 == more.0));
+        }
+    }
+}
+
 #[test]
 fn peers_that_name_nobody_who_exists_cost_time_and_records() {
     for strategy in [StrategyKind::Classic, StrategyKind::Optprov] {

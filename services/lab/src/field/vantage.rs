@@ -28,7 +28,8 @@ const REFRESH: Limits = Limits { ask: None, put: None, operation: Duration::from
 /// How often a full routing table is crawled anew (`parsec_dht::table::crawler`).
 const CRAWLED: Duration = Duration::from_secs(60 * 60);
 
-/// By how much a dial takes longer whose QUIC packets are dropped: TCP begins after as long (the table of dead peers in `docs/methods.md`).
+/// How long after one address of a peer the next one is dialled, if that has not failed before: as in go-libp2p (`PublicTCPDelay` and
+/// `PublicQUICDelay` of its `DefaultDialRanker`), and by parsec's nodes. So much longer a dial takes whose QUIC packets are dropped.
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// What a number is drawn for. Those of [`super::population`] have the seed itself.
@@ -46,6 +47,7 @@ pub(super) enum Purpose {
     Liars,
     Known,
     Poisoned,
+    Address,
 }
 
 /// A node that measures.
@@ -360,6 +362,20 @@ impl Scene<'_> {
         })
     }
 
+    /// How much later the address is dialled that works, because whoever named the peer has named another one that does not: until that has failed,
+    /// or its head start is over. Of wrong addresses as many refuse as of the dead.
+    fn detour(&self, peer: &Peer, nth: u32) -> Duration {
+        let (times, fates) = (&self.field.world.times, self.field.world.fates);
+        let mut dice = self.dice.of(self.number(peer)).of(u64::MAX - Purpose::Address as u64).of(u64::from(nth));
+        let [wrong, refuses, how] = [(); 3].map(|()| dice.share());
+        if wrong >= times.wrong_addresses {
+            return Duration::ZERO;
+        }
+        let is_refused = refuses < fates.refuse();
+        let refused = || self.round_trip(peer) + times.dial_refusing.at(how);
+        if is_refused { refused().min(HEAD_START) } else { HEAD_START }
+    }
+
     /// Where in a distribution a request falls: where the peer's usually do, or anywhere.
     fn quantile(&self, peer: &Peer, purpose: u64) -> f64 {
         let number = self.number(peer);
@@ -407,8 +423,9 @@ impl Ground for Scene<'_> {
             Fate::Refusing => (self.round_trip(peer) + times.dial_refusing.at(quantile), false),
             Fate::BlackHole => (times.dial_black_hole.at(quantile), false),
         };
-        let late = if connects && only == Some(Only::Neither) { HEAD_START } else { Duration::ZERO };
-        ((took + late).max(TICK), connects)
+        let blocked = if connects && only == Some(Only::Neither) { HEAD_START } else { Duration::ZERO };
+        let detour = if connects { self.detour(peer, nth) } else { Duration::ZERO };
+        ((took + blocked + detour).max(TICK), connects)
     }
 
     fn answer(&self, peer: &Peer, request: Request, nth: u32, at: Duration) -> Option<Duration> {

@@ -122,6 +122,8 @@ pub(super) struct Times {
     /// How long dials take on top.
     pub(super) dial_live: Quantiles,
     pub(super) dial_slow: Quantiles,
+    /// The share of dials in which the peer was named with an address, too, that does not work, and is tried first.
+    pub(super) wrong_addresses: f64,
     /// How long it takes until a dial has failed.
     pub(super) dial_refusing: Quantiles,
     pub(super) dial_black_hole: Quantiles,
@@ -168,7 +170,16 @@ pub enum ScanError {
     Still,
 }
 
+/// The share of the dead that refuses to be dialled where a world has none of them: as of a local network's.
+const REFUSE: f64 = 2.0 / 3.0;
+
 impl Fates {
+    /// The share that refuses to be dialled of those who cannot be.
+    pub(super) fn refuse(self) -> f64 {
+        let dead = self.refusing + self.black_hole;
+        if dead > 0.0 { self.refusing / dead } else { REFUSE }
+    }
+
     /// The shares among those who can be dialled.
     pub(super) fn of_dialable(self) -> Self {
         let rest = (1.0 - self.refusing - self.black_hole).max(f64::EPSILON);
@@ -192,7 +203,7 @@ impl Tables {
 
 impl World {
     /// What a scan may set.
-    pub const SCANNED: [&str; 12] = [
+    pub const SCANNED: [&str; 13] = [
         "after",
         "alpha",
         "churn",
@@ -205,6 +216,7 @@ impl World {
         "stale",
         "sybils",
         "undialable",
+        "wrong_addresses",
     ];
 
     /// What it takes to play it.
@@ -231,6 +243,7 @@ impl World {
     /// - `silent`, `slow`: the shares of peers that never answer, or late;
     /// - `stale`: by what factor routing tables are staler; `missing`: the share of neighbours that they miss;
     /// - `connected`: the share of the peers in its table that the node has a connection to;
+    /// - `wrong_addresses`: the share of dials in which a peer that can be dialled was named with an address, too, that does not work;
     /// - `sybils`: how many peers stand around each key, closer to it than all others, that name each other and give records to nobody;
     /// - `poisoned`: the share of peers that name nobody but peers that do not exist.
     ///
@@ -250,7 +263,7 @@ impl World {
             "silent" => (0.0, MOST_DEAD - dead - slow),
             "slow" => (0.0, MOST_DEAD - dead - silent),
             "stale" => (0.0, 10.0),
-            "missing" | "connected" => (0.0, 1.0),
+            "missing" | "connected" | "wrong_addresses" => (0.0, 1.0),
             "sybils" => (0.0, f64::from(MAX_SYBILS)),
             "poisoned" => (0.0, MOST_DEAD),
             _ => return Err(ScanError::Unknown(name.to_owned())),
@@ -265,7 +278,7 @@ impl World {
             "alpha" => world.alpha = value as usize,
             "peers" => world.peers = value as u32,
             "undialable" => {
-                let refuse = if dead > 0.0 { refusing / dead } else { 2.0 / 3.0 };
+                let refuse = self.fates.refuse();
                 (world.fates.refusing, world.fates.black_hole) = (value * refuse, value * (1.0 - refuse));
                 world.tables.scale(if dead > 0.0 { value / dead } else { 1.0 });
             }
@@ -274,6 +287,7 @@ impl World {
             "stale" => world.tables.scale(value),
             "missing" => world.tables.missing = value,
             "sybils" => world.liars.sybils = value as u32,
+            "wrong_addresses" => world.times.wrong_addresses = value,
             "poisoned" => world.liars.poisoned = value,
             _ => world.node.connected = value,
         }

@@ -105,7 +105,9 @@ fn tables(mut table: Table<'_>) -> Result<Tables, Wrong> {
 
 fn times(table: &mut Table<'_>) -> Result<Times, Wrong> {
     let (mut dial, mut answer) = (table.table("dial")?, table.table("answer")?);
+    let wrong_addresses = dial.optional("wrong_addresses").then(|| dial.share("wrong_addresses")).transpose()?;
     let times = Times {
+        wrong_addresses: wrong_addresses.unwrap_or(0.0),
         dial_round_trips: dial.number("round_trips", 0.0..=20.0)?,
         dial_live: dial.quantiles("live")?,
         dial_slow: dial.quantiles("slow")?,

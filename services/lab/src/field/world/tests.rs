@@ -81,6 +81,12 @@ fn what_is_wrong_in_a_file_is_named_with_its_line_and_what_would_be_right() {
             "`churn` is \"5s\"; expected a time such as \"10m\", from 60s to 86400000s",
         ),
         ("alpha = 10\nchurn = 2", "alpha = 10", "alpha", "`churn` is 2; expected a time such as \"10m\""),
+        (
+            "[dial]\nwrong_addresses = 1.5",
+            "[dial]",
+            "[dial]",
+            "`dial.wrong_addresses` is 1.5; expected a share from 0 to 1",
+        ),
         ("missing = nan", "missing = 0.02", "missing", "`tables.missing` is nan; expected a share"),
         ("steady = true", "steady = 0.7", "steady", "`answer.steady` is true; expected a share"),
         (
