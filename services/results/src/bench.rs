@@ -28,7 +28,8 @@ pub struct BenchOperation {
     pub holders_at_return: Option<u32>,
     /// How many of them held it when the last put had ended.
     pub holders_final: Option<u32>,
-    /// Of those that were given the record before a lookup, how many still answered when it began: whoever leaves takes the record along.
+    /// Of those that were given the record before a lookup, how many still answered when it began: whoever leaves takes the record along. Not
+    /// counted where nobody can leave.
     pub holders_left: Option<u32>,
     /// The share of the truly closest live peers that the lookup found.
     pub closest_found: Option<f64>,

@@ -103,25 +103,30 @@ impl Series {
 
     fn costs(&self) -> Table {
         let mut table = Table::new();
-        let heads = ["strategy", "operation", self.name, "RPCs/op\n(failed)", "dials/op\n(failed)"];
-        let holders = ["holders at return,\nat end", "holders\nleft", "closest\nfound (%)"];
-        table.set_header(heads.into_iter().chain(holders));
+        // Where nobody leaves, nobody counts who is left.
+        let may_leave = self.points.iter().any(|point| point.row.means.holders_left.is_some());
+        let mut heads = vec!["strategy", "operation", self.name, "RPCs/op\n(failed)", "dials/op\n(failed)"];
+        heads.push("holders at return,\nat end");
+        heads.extend(may_leave.then_some("holders\nleft"));
+        heads.push("closest\nfound (%)");
+        table.set_header(heads);
         for Point { value, row, .. } in &self.points {
             let means = row.means;
             let holders = match (means.holders_at_return, means.holders_final) {
                 (None, None) => groups::TOO_FEW.to_owned(),
                 (at_return, at_end) => format!("{}, {}", number(at_return, 1), number(at_end, 1)),
             };
-            table.add_row([
+            let mut cells = vec![
                 row.strategy.to_string(),
                 row.kind.to_string(),
                 self.written(*value),
                 format!("{} ({})", number(means.rpcs, 1), number(means.rpcs_failed, 1)),
                 format!("{} ({})", number(means.dials, 1), number(means.dials_failed, 1)),
                 holders,
-                number(means.holders_left, 1),
-                number(means.closest_found.map(|share| share * 100.0), 1),
-            ]);
+            ];
+            cells.extend(may_leave.then(|| number(means.holders_left, 1)));
+            cells.push(number(means.closest_found.map(|share| share * 100.0), 1));
+            table.add_row(cells);
         }
         right(table)
     }

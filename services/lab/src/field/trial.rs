@@ -176,7 +176,8 @@ impl Play<'_> {
         let holding = u32::try_from(records.keys().filter(answers).count()).unwrap_or(u32::MAX);
         let driven = self.retrieve(finder, target, &records, publisher.peer, began);
         let looked_up = BenchOperation {
-            holders_left: Some(holding),
+            // Where nobody leaves, those who hold it hold it.
+            holders_left: (!population.is_still()).then_some(holding),
             ..self.operation(finder, &driven, driven.returned.effort(), found(&driven), began)
         };
         Pair { operations: [provided, looked_up], began: [self.began, began] }

@@ -56,3 +56,20 @@ fn programs_get_what_was_scanned_and_what_it_changes() {
     assert_eq!(reader.headers().unwrap().len(), first.as_object().unwrap().len());
     assert_eq!(reader.records().count(), 6);
 }
+
+#[test]
+fn how_many_holders_are_left_stands_there_where_peers_may_leave_and_times_are_written_as_such() {
+    let rows = |left: Option<u32>| {
+        let operations =
+            (0..40).map(|key| BenchOperation { holders_left: left, ..bench_operation(7, key, 1_000) }).collect();
+        let group = BenchGroup { strategy: StrategyKind::Classic, kind: OperationKind::Retrieve, operations };
+        vec![BenchRow::of(&group, Unit::Operation, Duration::ZERO)]
+    };
+    let hours = |_: &str, value: f64| format!("{}h", value / 3_600.0);
+    let later = Series::new("after", hours, vec![(0.0, rows(Some(18))), (3_600.0, rows(Some(12)))]);
+    let text = later.text(Unit::Operation);
+    assert!(text.contains("holders") && text.contains("left") && text.contains("12.0"), "{text}");
+    assert!(text.contains(" 1h ") && text.contains("after 0h"), "{text}");
+    let still = Series::new("alpha", hours, vec![(0.0, rows(None)), (3_600.0, rows(None))]);
+    assert!(!still.text(Unit::Operation).contains("left"));
+}
