@@ -45,7 +45,7 @@ use oneshot::OneShot;
 use parsec_answers as answers;
 use parsec_settings::{Binary, Command, Started};
 use parsec_show::Look;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use parsec_output::{self as output, Unwritten, log as logging};
 
@@ -68,12 +68,17 @@ fn main() -> ExitCode {
             return ended(output::help(&help.to_string()).map(|()| help.exit_code().into()).map_err(Into::into));
         }
     };
+    // A page counts a million attempts now and then, and has nothing to hold between two readers.
+    let kept = if matches!(command, Command::Page(_)) { parsec_host::freed::give_back().err() } else { None };
     if let Err(error) = logging::init(&command.log(), std::io::stderr().is_terminal() && !colours_unwanted) {
         let _ = writeln!(std::io::stderr(), "cannot start a thread for the log: {error}");
         return ExitCode::FAILURE;
     }
     for warning in warnings {
         warn!("{warning}");
+    }
+    if let Some(error) = kept {
+        debug!(%error, "the page will take more memory than it has to");
     }
     ended(process::run(run(command, args, output::look(colours_unwanted))).and_then(|result| result))
 }

@@ -12,11 +12,13 @@ use diesel::sqlite::{Sqlite, SqliteValue};
 use diesel_async::RunQueryDsl;
 use parsec_measure::{ArchivedOperation, AttemptId, NodeId, OperationKind, OutcomeClass, RoundId};
 
-use crate::archive::PAGE;
 use crate::columns::Key;
 use crate::connection::AsyncSqliteConnection;
 use crate::selection::{Selected, Stretch, is_selected};
 use crate::session::Session;
+
+/// How many are read at once: several are in memory on their way, each in half a kilobyte of the connection's.
+const PAGE: i64 = 5_000;
 
 /// Some attempts, as far as figures need them, in the order of their identities.
 #[derive(Debug, Clone, Default, PartialEq)]

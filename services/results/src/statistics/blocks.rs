@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::sample::Taken;
+use super::Sample;
 
 /// The most blocks that are drawn from in each of the three parts of a comparison. More rounds are joined to blocks of consecutive
 /// ones, which bounds the work and keeps together what drifts slowly (the moving world under a long measurement).
@@ -19,11 +19,11 @@ pub(super) struct Blocks {
 impl Blocks {
     /// The blocks of two groups. A round in which both were measured is drawn for both at once: what the groups share there (the moment,
     /// the content, the machine) then cancels out, as the design of the measurement wants it.
-    pub(super) fn of(a: &[Taken], b: &[Taken]) -> Self {
+    pub(super) fn of(a: &Sample, b: &Sample) -> Self {
         let mut seen: BTreeMap<u64, usize> = BTreeMap::new();
         for (bit, group) in [(1, a), (2, b)] {
-            for taken in group {
-                *seen.entry(taken.round).or_default() |= bit;
+            for round in group.rounds() {
+                *seen.entry(*round).or_default() |= bit;
             }
         }
         let (mut of_round, mut parts, mut first) = (BTreeMap::new(), Vec::new(), 0);
@@ -56,15 +56,16 @@ impl Blocks {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use parsec_measure::OutcomeClass;
 
     use super::*;
-    use crate::statistics::Reading;
+    use crate::statistics::Observation;
 
-    fn taken(rounds: std::ops::Range<u64>) -> Vec<Taken> {
-        rounds
-            .map(|round| Taken { round, stratum: 0, class: OutcomeClass::NotFound, reading: Reading::Failed })
-            .collect()
+    fn taken(rounds: std::ops::Range<u64>) -> Sample {
+        let failed = |round| Observation { round, stratum: 0, class: OutcomeClass::NotFound, duration: Duration::ZERO };
+        rounds.map(failed).collect()
     }
 
     #[test]
@@ -76,7 +77,7 @@ mod tests {
 
     #[test]
     fn many_rounds_make_few_blocks_of_neighbours() {
-        let blocks = Blocks::of(&taken(0..5_000), &[]);
+        let blocks = Blocks::of(&taken(0..5_000), &Sample::default());
         assert_eq!((blocks.count(), blocks.of_round(0), blocks.of_round(2), blocks.of_round(3)), (1_667, 0, 0, 1));
     }
 }

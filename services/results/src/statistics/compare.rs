@@ -149,18 +149,18 @@ impl Pair {
         if rounds_a.min(rounds_b) < MIN_ROUNDS {
             return Err(CompareError::TooFewRounds { a: rounds_a, b: rounds_b });
         }
-        let (a, b) = (a.taken(), b.taken());
-        let (in_a, in_b) = (strata(a), strata(b));
+        let (in_a, in_b) = (strata(a.taken()), strata(b.taken()));
+        let (due_a, due_b) = (a.counts().due, b.counts().due);
         let blocks = Blocks::of(a, b);
         // Every stratum gets the share that it has of both groups together, divided by the one that it has of its own group.
         let weigh = |own: &BTreeMap<u32, usize>, n: usize| {
-            let share = |stratum| (in_a[&stratum] + in_b[&stratum]) as f64 / (a.len() + b.len()) as f64;
+            let share = |stratum| (in_a[&stratum] + in_b[&stratum]) as f64 / (due_a + due_b) as f64;
             let weight = |(stratum, count): (&u32, &usize)| (*stratum, share(*stratum) / (*count as f64 / n as f64));
             let weights: BTreeMap<u32, f64> = own.iter().map(weight).collect();
             move |taken: &Taken| weights[&taken.stratum]
         };
-        let group_a = Group::new(a, &blocks, weigh(&in_a, a.len()));
-        let group_b = Group::new(b, &blocks, weigh(&in_b, b.len()));
+        let group_a = Group::new(a, &blocks, weigh(&in_a, due_a));
+        let group_b = Group::new(b, &blocks, weigh(&in_b, due_b));
         let (rounds_a, rounds_b) = (rounds_a as f64, rounds_b as f64);
         // The error of a difference comes from the smaller group above all.
         let rounds = 2.0 * rounds_a * rounds_b / (rounds_a + rounds_b);

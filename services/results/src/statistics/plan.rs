@@ -27,8 +27,8 @@ pub fn rounds_to_see(sample: &Sample, q: f64, effect: f64, questions: usize) -> 
     if rounds < MIN_ROUNDS {
         return None;
     }
-    let blocks = Blocks::of(sample.taken(), &[]);
-    let group = Group::new(sample.taken(), &blocks, |_| 1.0);
+    let blocks = Blocks::of(sample, &Sample::default());
+    let group = Group::new(sample, &blocks, |_| 1.0);
     let (prepared, mut rng, mut drawn) = (group.prepare(q), generator(), vec![0.0; blocks.count()]);
     let logs = sorted((0..RESAMPLES).map(|_| {
         draw(&blocks, &mut rng, &mut drawn);

@@ -41,6 +41,9 @@ pub fn reading(class: OutcomeClass, duration: Duration) -> Option<Reading> {
     }
 }
 
+/// The bit in which the rank of a time-out differs from that of a success: the sign, which no time has.
+const LIMIT: u64 = 1 << 63;
+
 impl Reading {
     /// Whether the attempt succeeded.
     pub fn succeeded(self) -> bool {
@@ -65,8 +68,17 @@ impl Reading {
     pub(super) fn rank(self) -> u64 {
         match self {
             Self::Took(seconds) => seconds.to_bits(),
-            Self::MoreThan(limit) => limit.to_bits() | 1 << 63,
+            Self::MoreThan(limit) => limit.to_bits() | LIMIT,
             Self::Failed => u64::MAX,
+        }
+    }
+
+    /// The reading that has this place.
+    pub(super) fn of_rank(rank: u64) -> Self {
+        match rank {
+            u64::MAX => Self::Failed,
+            _ if rank & LIMIT == 0 => Self::Took(f64::from_bits(rank)),
+            _ => Self::MoreThan(f64::from_bits(rank & !LIMIT)),
         }
     }
 
@@ -93,6 +105,7 @@ mod tests {
             let read = |(class, nanos): (usize, u64)| reading(OutcomeClass::ALL[class], Duration::from_nanos(nanos));
             let (Some(one), Some(other)) = (read(one), read(other)) else { return Ok(()) };
             prop_assert_eq!(one.rank().cmp(&other.rank()), one.order(other));
+            prop_assert_eq!(Reading::of_rank(one.rank()), one);
         }
     }
 }

@@ -3,6 +3,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
+use super::Sample;
 use super::blocks::Blocks;
 use super::sample::Taken;
 
@@ -42,11 +43,13 @@ pub(super) struct Prepared {
 }
 
 impl Group {
-    /// The readings `taken`, each weighing what `weight` says.
-    pub(super) fn new(taken: &[Taken], blocks: &Blocks, weight: impl Fn(&Taken) -> f64) -> Self {
+    /// The readings of `sample`, each weighing what `weight` says.
+    pub(super) fn new(sample: &Sample, blocks: &Blocks, weight: impl Fn(&Taken) -> f64) -> Self {
+        let taken = sample.taken();
+        let of_round: Vec<u32> = sample.rounds().iter().map(|round| blocks.of_round(*round)).collect();
         let mut group = Self {
-            seconds: taken.iter().map(|taken| taken.reading.seconds()).collect(),
-            block: taken.iter().map(|taken| blocks.of_round(taken.round)).collect(),
+            seconds: taken.iter().map(|taken| taken.reading().seconds()).collect(),
+            block: sample.places().iter().map(|place| of_round[*place as usize]).collect(),
             weight: taken.iter().map(weight).collect(),
             all: vec![0.0; blocks.count()],
             success_rate: 0.0,
@@ -55,7 +58,7 @@ impl Group {
         for (index, taken) in taken.iter().enumerate() {
             let block = group.block[index] as usize;
             group.all[block] += group.weight[index];
-            if taken.reading.succeeded() {
+            if taken.reading().succeeded() {
                 succeeded += group.weight[index];
             }
         }
@@ -146,29 +149,34 @@ pub(super) fn ends(sorted: &[f64], confidence: f64) -> (f64, f64) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use parsec_measure::OutcomeClass;
 
     use super::*;
-    use crate::statistics::Reading;
+    use crate::statistics::Observation;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
         fn a_drawn_quantile_is_that_of_the_readings_written_out(
-            mut readings in proptest::collection::vec((0..30u64, 0.0..9.0f64), 1..120),
+            mut readings in proptest::collection::vec((0..30u64, 0..9_000_000_000u64), 1..120),
             times in proptest::collection::vec(0..4u8, 30),
             q in 0.05..0.95f64,
         ) {
-            readings.sort_by(|a, b| a.1.total_cmp(&b.1));
-            let taken: Vec<_> =
-                readings.iter().map(|(round, seconds)| Taken { round: *round, stratum: 0, class: OutcomeClass::Ok, reading: Reading::Took(*seconds) }).collect();
-            let blocks = Blocks::of(&taken, &[]);
-            let group = Group::new(&taken, &blocks, |_| 1.0);
+            readings.sort_by_key(|(_, nanos)| *nanos);
+            let observation = |(round, nanos): &(u64, u64)| {
+                Observation { round: *round, stratum: 0, class: OutcomeClass::Ok, duration: Duration::from_nanos(*nanos) }
+            };
+            let sample: Sample = readings.iter().map(observation).collect();
+            let blocks = Blocks::of(&sample, &Sample::default());
+            let group = Group::new(&sample, &blocks, |_| 1.0);
             let mut drawn = vec![0.0; blocks.count()];
             let mut written = Vec::new();
-            for (round, seconds) in &readings {
+            for (round, nanos) in &readings {
                 drawn[blocks.of_round(*round) as usize] = f64::from(times[*round as usize]);
-                written.extend(std::iter::repeat_n(*seconds, usize::from(times[*round as usize])));
+                let seconds = Duration::from_nanos(*nanos).as_secs_f64();
+                written.extend(std::iter::repeat_n(seconds, usize::from(times[*round as usize])));
             }
             prop_assume!(!written.is_empty());
             let rank = ((q * written.len() as f64 * (1.0 - 1e-12)).ceil() as usize).max(1);

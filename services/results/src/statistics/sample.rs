@@ -23,13 +23,18 @@ pub struct Observation {
     pub duration: Duration,
 }
 
-/// A reading and where it was taken.
+/// A reading and where it was taken. There may be a million of them: 16 bytes each.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Taken {
-    pub(super) round: u64,
+    rank: u64,
     pub(super) stratum: u32,
-    pub(super) class: OutcomeClass,
-    pub(super) reading: Reading,
+    class: OutcomeClass,
+}
+
+impl Taken {
+    pub(super) fn reading(&self) -> Reading {
+        Reading::of_rank(self.rank)
+    }
 }
 
 /// How many attempts ended how.
@@ -54,46 +59,57 @@ pub struct Sample {
     taken: Vec<Taken>,
     counts: Counts,
     /// For each of them the place of its round among the rounds.
-    rounds: Vec<u32>,
+    places: Vec<u32>,
+    /// The numbers of the rounds, in order.
+    rounds: Vec<u64>,
     /// How many of them each round has.
     due: Vec<f64>,
 }
 
 impl FromIterator<Observation> for Sample {
     fn from_iter<I: IntoIterator<Item = Observation>>(observations: I) -> Self {
-        let (mut taken, mut unsaid) = (Vec::new(), BTreeMap::new());
+        let (mut taken, mut places, mut met, mut unsaid) = (Vec::new(), Vec::new(), Met::default(), BTreeMap::new());
         for Observation { round, stratum, class, duration } in observations {
             match reading(class, duration) {
-                Some(reading) => taken.push(Taken { round, stratum, class, reading }),
+                Some(reading) => {
+                    taken.push(Taken { rank: reading.rank(), stratum, class });
+                    places.push(met.place(round));
+                }
                 None => *unsaid.entry(class).or_default() += 1,
             }
         }
-        taken.sort_by_key(|taken| taken.reading.rank());
-        Self::of(taken, unsaid)
+        if !taken.is_sorted_by_key(|taken| taken.rank) {
+            let mut order: Vec<usize> = (0..taken.len()).collect();
+            order.sort_by_key(|index| taken[*index].rank);
+            taken = order.iter().map(|index| taken[*index]).collect();
+            places = order.iter().map(|index| places[*index]).collect();
+        }
+        Self::of(taken, places, met, unsaid)
     }
 }
 
 impl Sample {
-    /// Of readings in their order.
-    fn of(taken: Vec<Taken>, unsaid: BTreeMap<OutcomeClass, usize>) -> Self {
-        let mut failed = BTreeMap::new();
-        for taken in taken.iter().filter(|taken| !taken.reading.succeeded()) {
+    /// Of readings in their order, whose rounds have these places among those that were met.
+    fn of(taken: Vec<Taken>, mut places: Vec<u32>, met: Met, unsaid: BTreeMap<OutcomeClass, usize>) -> Self {
+        let rounds = met.in_order(&mut places);
+        let (mut failed, mut due) = (BTreeMap::new(), vec![0.0; rounds.len()]);
+        places.iter().for_each(|place| due[*place as usize] += 1.0);
+        for taken in taken.iter().filter(|taken| !taken.reading().succeeded()) {
             *failed.entry(taken.class).or_default() += 1;
         }
-        let (rounds, count) = places(&taken);
-        let mut due = vec![0.0; count];
-        rounds.iter().for_each(|round| due[*round as usize] += 1.0);
         let succeeded = taken.len() - failed.values().sum::<usize>();
-        let counts = Counts { due: taken.len(), succeeded, failed, unsaid, rounds: due.len() };
-        Self { taken, counts, rounds, due }
+        let counts = Counts { due: taken.len(), succeeded, failed, unsaid, rounds: rounds.len() };
+        Self { taken, counts, places, rounds, due }
     }
 
     /// The part of it in strata that `other` has, too: what the two can be compared by.
     #[must_use]
     pub fn in_strata_of(&self, other: &Self) -> Self {
         let theirs: BTreeSet<u32> = other.taken.iter().map(|taken| taken.stratum).collect();
-        let taken = self.taken.iter().copied().filter(|taken| theirs.contains(&taken.stratum)).collect();
-        Self::of(taken, self.counts.unsaid.clone())
+        let mut met = Met::default();
+        let shared = self.taken.iter().zip(&self.places).filter(|(taken, _)| theirs.contains(&taken.stratum));
+        let (taken, places) = shared.map(|(taken, place)| (*taken, met.place(self.rounds[*place as usize]))).unzip();
+        Self::of(taken, places, met, self.counts.unsaid.clone())
     }
 
     /// How many attempts ended how.
@@ -110,17 +126,18 @@ impl Sample {
     /// How many of the attempts that are due ended like this. `None` if none is due.
     pub fn ended(&self, class: OutcomeClass) -> Option<Share> {
         let mut some = vec![0.0; self.due.len()];
-        for (_, round) in self.taken.iter().zip(&self.rounds).filter(|(taken, _)| taken.class == class) {
-            some[*round as usize] += 1.0;
+        let mut of = 0;
+        for (_, place) in self.taken.iter().zip(&self.places).filter(|(taken, _)| taken.class == class) {
+            some[*place as usize] += 1.0;
+            of += 1;
         }
-        let of = self.taken.iter().filter(|taken| taken.class == class).count();
         Share::new(of, self.taken.len(), effective_n(some.iter().copied().zip(self.due.iter().copied())))
     }
 
     /// The quantile `q` of all attempts that are due. `None` if there are too few for an interval.
     pub fn quantile(&self, q: f64) -> Option<Quantile> {
         let n = self.taken.len();
-        let at = |rank: usize| self.taken.get(rank.checked_sub(1)?).map(|taken| taken.reading);
+        let at = |rank: usize| self.taken.get(rank.checked_sub(1)?).map(Taken::reading);
         let value = at(nearest_rank(q, n))?;
         let (low, high) = ranks(q, n, self.effective_n(nearest_rank(q, n)))?;
         Some(Quantile { q, value, low: at(low)?, high: at(high)? })
@@ -134,31 +151,31 @@ impl Sample {
             return (0.0, f64::INFINITY);
         }
         let (low, high) = rank_ends(q, n, self.effective_n(nearest_rank(q, n)), confidence);
-        let at = |rank: Option<usize>| self.taken.get(rank?.checked_sub(1)?).map(|taken| taken.reading.seconds());
+        let at = |rank: Option<usize>| self.taken.get(rank?.checked_sub(1)?).map(|taken| taken.reading().seconds());
         (at(low).unwrap_or(0.0), at(high).unwrap_or(f64::INFINITY))
     }
 
     /// The quantile `q`, in seconds, of those that succeeded: the original's figure, which improves when slow attempts fail.
     pub fn survivors(&self, q: f64) -> Option<f64> {
         let survivors = &self.taken[..self.counts.succeeded];
-        survivors.get(nearest_rank(q, survivors.len()) - 1).map(|taken| taken.reading.seconds())
+        survivors.get(nearest_rank(q, survivors.len()) - 1).map(|taken| taken.reading().seconds())
     }
 
     /// After how many seconds the share `q` of all due attempts had succeeded; `None` if it never had.
     pub fn done_after(&self, q: f64) -> Option<f64> {
         let rank = nearest_rank(q, self.taken.len()).checked_sub(1)?;
-        self.taken.get(rank).filter(|taken| taken.reading.succeeded()).map(|taken| taken.reading.seconds())
+        self.taken.get(rank).filter(|taken| taken.reading().succeeded()).map(|taken| taken.reading().seconds())
     }
 
     /// How many had succeeded after so many seconds.
     pub fn done_within(&self, seconds: f64) -> usize {
-        self.taken[..self.counts.succeeded].partition_point(|taken| taken.reading.seconds() <= seconds)
+        self.taken[..self.counts.succeeded].partition_point(|taken| taken.reading().seconds() <= seconds)
     }
 
     /// The share of all due attempts that was done after a time, in about `max` steps.
     pub fn ecdf(&self, max: usize) -> Ecdf {
         let survivors = &self.taken[..self.counts.succeeded];
-        Ecdf::new(survivors.iter().map(|taken| taken.reading.seconds()), self.counts.due, max)
+        Ecdf::new(survivors.iter().map(|taken| taken.reading().seconds()), self.counts.due, max)
     }
 
     /// The readings in their order.
@@ -166,33 +183,54 @@ impl Sample {
         &self.taken
     }
 
+    /// For each reading the place of its round among [`Sample::rounds`].
+    pub(super) fn places(&self) -> &[u32] {
+        &self.places
+    }
+
+    /// The numbers of their rounds, in order.
+    pub(super) fn rounds(&self) -> &[u64] {
+        &self.rounds
+    }
+
     /// How many independent attempts say as much of the question who is among the first `first` readings.
     fn effective_n(&self, first: usize) -> f64 {
         let mut some = vec![0.0; self.due.len()];
-        self.rounds.iter().take(first).for_each(|round| some[*round as usize] += 1.0);
+        self.places.iter().take(first).for_each(|place| some[*place as usize] += 1.0);
         effective_n(some.iter().copied().zip(self.due.iter().copied()))
     }
 }
 
-/// For each reading the place of its round among all rounds, in their order, and how many rounds there are.
-fn places(taken: &[Taken]) -> (Vec<u32>, usize) {
-    // There are few rounds beside readings: each is looked up by its hash, and only rounds are put in order.
-    let mut known: HashMap<u64, u32> = HashMap::new();
-    let mut met = Vec::new();
-    let number = |count: usize| u32::try_from(count).expect("a sample has fewer than 2³² rounds");
-    let mut place_of = |taken: &Taken| {
-        *known.entry(taken.round).or_insert_with(|| {
-            met.push(taken.round);
-            number(met.len() - 1)
+/// The rounds of readings as they are met. There are few beside readings: each is looked up by its hash, and only rounds are put in
+/// order.
+#[derive(Debug, Default)]
+struct Met {
+    places: HashMap<u64, u32>,
+    rounds: Vec<u64>,
+}
+
+impl Met {
+    /// The place at which this round was met first.
+    fn place(&mut self, round: u64) -> u32 {
+        let next = u32::try_from(self.rounds.len()).expect("a sample has fewer than 2³² rounds");
+        *self.places.entry(round).or_insert_with(|| {
+            self.rounds.push(round);
+            next
         })
-    };
-    let mut places: Vec<u32> = taken.iter().map(&mut place_of).collect();
-    let mut order: Vec<u32> = (0..number(met.len())).collect();
-    order.sort_unstable_by_key(|place| met[*place as usize]);
-    let mut of_met = vec![0; met.len()];
-    order.iter().zip(0..).for_each(|(place, ordered)| of_met[*place as usize] = ordered);
-    places.iter_mut().for_each(|place| *place = of_met[*place as usize]);
-    (places, met.len())
+    }
+
+    /// The rounds in their order, and `met` made places in it.
+    fn in_order(self, met: &mut [u32]) -> Vec<u64> {
+        let Self { mut places, rounds } = self;
+        let mut ordered = rounds.clone();
+        ordered.sort_unstable();
+        (0..).zip(&ordered).for_each(|(place, round)| {
+            places.insert(*round, place);
+        });
+        let place_of: Vec<u32> = rounds.iter().map(|round| places[round]).collect();
+        met.iter_mut().for_each(|place| *place = place_of[*place as usize]);
+        ordered
+    }
 }
 
 #[cfg(test)]
