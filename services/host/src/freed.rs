@@ -16,6 +16,7 @@ const THRESHOLD: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "131072");
 ///
 /// # Errors
 /// If the program cannot begin once more. It works without, and takes more memory.
+#[expect(clippy::disallowed_methods, reason = "what glibc reads is no setting of parsec's")]
 pub fn give_back() -> io::Result<()> {
     let (name, value) = THRESHOLD;
     let is_set = [name, "GLIBC_TUNABLES"].iter().any(|name| env::var_os(name).is_some());
