@@ -219,11 +219,11 @@ async fn ctrl_c_keeps_what_was_measured() {
     let args =
         ["bench", "--peers", "25", "--operations", "300", "--strategies", "classic", "--seed", "1", "--save", file];
     let process = Process::start(&stage, &args);
-    process.noted("30 of 300 publications and lookups").await;
+    process.noted("30 of 300 publications, each with its lookup").await;
     process.signal(Signal::SIGINT);
     let ended = process.end().await;
     assert_eq!(ended.code(), 0, "{}", ended.err);
-    assert!(ended.err.contains("of 300 publications and lookups"), "{}", ended.err);
+    assert!(ended.err.contains("of 300 publications, each with its lookup"), "{}", ended.err);
     assert!(ended.out.iter().any(|line| line.starts_with("classic")), "{:#?}", ended.out);
     let run = kept(&path);
     assert_eq!(run["complete"], false);

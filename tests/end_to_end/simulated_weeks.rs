@@ -265,7 +265,7 @@ async fn a_world_that_cannot_be_played_is_refused_by_name() {
         (format!("demo --world {}", own.display()), "own.toml"),
         ("demo --world amino-2021".to_owned(), "expected one of: amino-2022"),
         ("demo --world amino-2022 --peers 50".to_owned(), "flag --peers"),
-        ("demo --days 3".to_owned(), "flag --days is set, and --world is not"),
+        ("demo --days 3".to_owned(), "flag --days needs --world, which is not set"),
     ] {
         let refused = parsec(&stage, &line).await;
         assert!(refused.err.contains(says), "{line}: {}", refused.err);

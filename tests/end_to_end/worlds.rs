@@ -91,6 +91,11 @@ async fn what_is_wrong_with_a_world_is_said_before_anything_is_played() {
         assert_eq!((refused.code(), refused.out.len()), (2, 0), "{line}: {}", refused.err);
         assert!(refused.err.contains(line), "no {line} in {}", refused.err);
     }
+    let disguised = own(directory.path(), &[("alpha = 10", "alpha = 9")]);
+    let refused = parsec(&stage, &format!("bench --world {disguised} --operations 5")).await;
+    assert_eq!(refused.code(), 2, "{}", refused.err);
+    let says = "own.toml: `name` \"amino-2022\" is that of a world that comes with parsec";
+    assert!(refused.err.contains(says), "{}", refused.err);
     let nowhere = parsec(&stage, "bench --world /nowhere/own.toml").await;
     assert_eq!(nowhere.code(), 1);
     assert!(nowhere.err.contains("--world /nowhere/own.toml: cannot be read: No such file"), "{}", nowhere.err);
@@ -124,11 +129,12 @@ async fn in_a_world_whose_file_has_churn_records_go_with_those_who_leave_and_the
 #[tokio::test]
 async fn ctrl_c_keeps_what_was_played() {
     let (stage, directory) = (Stage::begin(), tempfile::tempdir().unwrap());
-    let (world, file) = (own(directory.path(), &[("peers = 20811", "peers = 400")]), directory.path().join("run.json"));
+    let (world, file) =
+        (own(directory.path(), &[NAME, ("peers = 20811", "peers = 400")]), directory.path().join("run.json"));
     let line =
         format!("bench --world {world} --operations 100000 --strategies fullrt --seed 1 --save {}", file.display());
     let process = Process::start(&stage, &line.split(' ').collect::<Vec<_>>());
-    process.noted("10000 of 100000 publications and lookups").await;
+    process.noted("10000 of 100000 publications, each with its lookup").await;
     process.signal(Signal::SIGINT);
     let ended = process.end().await;
     assert_eq!(ended.code(), 0, "{}", ended.err);

@@ -123,7 +123,9 @@ async fn measured(
         subject.ok_or_else(nothing)
     };
     let subjects = limits.iter().zip(subjects).map(subject).collect::<Result<_, _>>()?;
-    Ok(Measured { subjects, fleets, remark: used(asked, looked) })
+    // The settings of a kept run say it themselves.
+    let ground = if reader.run().is_some() { String::new() } else { reader.ground(selection)?.line() };
+    Ok(Measured { subjects, fleets, remark: format!("{}{ground}", used(asked, looked)) })
 }
 
 /// What each limit is about and, if there is something beside which to show them, each fleet and kind.

@@ -79,7 +79,7 @@ pub(crate) fn remark_stop(is_empty: bool, finished: u64, pairs: u64) -> anyhow::
         bail!("stopped before anything was measured");
     }
     if finished != pairs {
-        output::note(&format!("stopped after {finished} of {pairs} publications and lookups"));
+        output::note(&format!("stopped after {finished} of {pairs} publications, each with its lookup"));
     }
     Ok(())
 }

@@ -68,8 +68,10 @@ fn heading(config: &BenchConfig, study: &Study, scan: &Scan) -> String {
     let (world, seed) = (&study.trial.world, study.trial.seed);
     let (networks, seeds) = networks(config, seed);
     let values: Vec<_> = scan.worlds.iter().map(|(value, _)| Scan::written(scan.name, *value)).collect();
-    let mut said = vec![format!("network {}, a model: {networks}{} peers", simulated(&world.name), world.peers)];
     // What is scanned is not what the world says.
+    let peers =
+        if scan.name == "peers" { format!("{networks}peers") } else { format!("{networks}{} peers", world.peers) };
+    let mut said = vec![format!("network {}, a model: {peers}", simulated(&world.name))];
     said.extend((scan.name != "alpha").then(|| format!("alpha {}", world.alpha())));
     let churn = if scan.name == "churn" { String::new() } else { comings_and_goings(world.churn()) };
     format!("{}, {seeds}{churn}; {} = {}", said.join(", "), scan.name, values.join(", "))

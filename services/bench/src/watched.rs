@@ -11,7 +11,7 @@ use parsec_output as output;
 const PARTS: u64 = 10;
 
 /// What is counted of most comparisons.
-pub(crate) const PAIRS: &str = "publications and lookups";
+pub(crate) const PAIRS: &str = "publications, each with its lookup";
 
 /// Has `work` done beside, shows how far it is of so many of `what`, and tells it to stop once `stopped` is there.
 ///
@@ -31,7 +31,7 @@ pub(crate) async fn watched<T: Send + 'static, S>(
         done = &mut running => done,
         _ = stopped => {
             stop.store(true, Ordering::Relaxed);
-            progress.suspend(|| output::note("stopping: what is under way comes to its end; once more ends at once"));
+            progress.suspend(|| output::note("stopping after what is under way; Ctrl-C once more stops at once"));
             running.await
         }
     };

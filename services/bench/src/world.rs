@@ -71,7 +71,18 @@ pub fn named(source: &WorldSource) -> anyhow::Result<World> {
         }
         WorldSource::File(path) => {
             let text = read::file("--world", path, MAX_WORLD_BYTES)?;
-            Ok(World::read(&path.display().to_string(), &text).map_err(|error| Refused::Unusable(error.to_string()))?)
+            let refused = |error: String| Refused::Unusable(error);
+            let world = World::read(&path.display().to_string(), &text).map_err(|error| refused(error.to_string()))?;
+            let other = World::shipped(&world.name).filter(|shipped| *shipped != world);
+            // Its rows and runs would be taken for those of the other one.
+            match other {
+                Some(World { name, .. }) => {
+                    let why =
+                        "is that of a world that comes with parsec and says something else; expected a name of its own";
+                    Err(refused(format!("world {}: `name` \"{name}\" {why}", path.display())).into())
+                }
+                None => Ok(world),
+            }
         }
     }
 }

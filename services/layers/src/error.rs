@@ -72,6 +72,9 @@ pub enum ConfigError {
     /// A setting that was made, and one without which it means nothing.
     #[error("{0} is set, and --{flag} is not; set both or neither", flag = .1.flag)]
     Alone(Origin, &'static Key),
+    /// A setting that was made, and one that it needs, which means something without it.
+    #[error("{0} needs --{flag}, which is not set", flag = .1.flag)]
+    Needs(Origin, &'static Key),
     /// A key of the configuration file that no setting has, and a guess what was meant.
     #[error("configuration file {path}: unknown key `{1}`{2}", path = .0.display())]
     UnknownKey(PathBuf, String, String),

@@ -56,7 +56,10 @@ pub enum ScenarioSource {
 
 impl Value for ScenarioSource {
     const CHOICES: &'static [Choice] = &[
-        ("silent-2023", "60 % of all peers fall silent after ten minutes, and half of these are back after forty"),
+        (
+            "silent-2023",
+            "60 % of those who answer fall silent after ten minutes, and half of these are back after forty",
+        ),
         ("merge", "A foreign network of 5,000 peers merges in after ten minutes"),
         ("udp-blocked", "UDP is blocked at the measuring nodes from ten to thirty minutes"),
         ("half-leaves", "Half of all peers leave after ten minutes"),
@@ -162,7 +165,7 @@ settings! {
         "World to simulate: a model of thousands of peers, in place of the local network of real ones";
     peers: u32 = ("bench.peers", "peers", "N").default("500") by within(MIN_BENCH_PEERS..=MAX_BENCH_PEERS), "Peers of the local DHT";
     strategies: Vec<BenchStrategy> = ("bench.strategies", "strategies", "STRATEGIES").default("classic,optprov,fullrt,libp2p"),
-        "Strategies to compare; with --keys classic, fullrt and sweep unless told otherwise";
+        "Strategies to compare; unless told otherwise all but libp2p with --world, and classic, fullrt and sweep with --keys";
     transport: BenchTransport = ("bench.transport", "transport", "TRANSPORT").default("memory"), "How peers are connected";
     keys: Option<u32> = ("bench.keys", "keys", "N") by within(1..=MAX_BENCH_KEYS),
         "Publish so many keys at once with each strategy, as a node does that announces all it holds; at most 10,000 through real peers";
@@ -174,12 +177,12 @@ settings! {
     operations: u32 = ("bench.operations", "operations", "N").default("100") by within(1..=MAX_BENCH_OPERATIONS),
         "How many publications and how many lookups to make with each strategy, on each network";
     networks: u32 = ("bench.networks", "networks", "N").default("1") by within(1..=MAX_BENCH_NETWORKS),
-        "How many networks to draw: one hides how much they differ; the first has the seed, the next ones those after it";
+        "How many networks to draw: a single one does not show how much they differ. The first has the seed, the next ones those after it";
     seed: Option<u64> = ("bench.seed", "seed", "N"), "Makes the random choices repeatable";
     save: Option<PathBuf> = ("bench.save", "save", "FILE"), "Keep the run there, for `parsec compare` and `parsec check`";
     format: BenchFormat = ("bench.format", "format", "FORMAT").default("text"), "How the result is written";
     alpha: Option<u16> = ("bench.alpha", "alpha", "N") by within(1..=MAX_ALPHA),
-        "How many peers a lookup asks at the same time; without it 10, or as many as the world says";
+        "How many peers a lookup asks at the same time, at most 100 in a world; without it 10, or as many as the world says";
     warm: bool = ("bench.warm", "warm", "BOOL"), "Keep connections from one operation to the next";
     scan: Option<String> = ("bench.scan", "scan", "NAME=VALUES"),
         "Play the world at several values of one thing, such as alpha=3,5,10,20 or undialable=0..0.5, and compare each with the first";
@@ -212,7 +215,7 @@ fn together<'a>(from: &Sources, world: Option<&'a WorldSource>) -> Result<Option
     let (scans, happens) = (is_set(from, "bench.scan"), is_set(from, "bench.scenario"));
     for name in ["bench.scan", "bench.scenario"] {
         if is_set(from, name) && world.is_none() {
-            return Err(ConfigError::Alone(from.origin(name).clone(), from.key("bench.world")));
+            return Err(ConfigError::Needs(from.origin(name).clone(), from.key("bench.world")));
         }
     }
     if is_set(from, "bench.chart") && !scans && !happens {

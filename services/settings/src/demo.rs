@@ -101,7 +101,7 @@ fn in_world(
     let Some(world) = world else {
         let given = [("demo.days", days.is_some()), ("demo.database_url", database.is_some())];
         return match given.iter().find(|(_, is_given)| *is_given) {
-            Some((name, _)) => Err(ConfigError::Alone(from.origin(name).clone(), from.key("demo.world"))),
+            Some((name, _)) => Err(ConfigError::Needs(from.origin(name).clone(), from.key("demo.world"))),
             None => Ok(None),
         };
     };

@@ -162,7 +162,7 @@ pub(crate) fn share_or_percent(text: &str) -> Reading<Share> {
 /// A difference that can be seen.
 fn difference(text: &str) -> Reading<Share> {
     let difference = share_or_percent(text).ok().filter(|share| share.get() > 0.0);
-    difference.ok_or_else(|| "expected a share above 0, such as 0.2 or 20%".to_owned())
+    difference.ok_or_else(|| "expected more than 0 and at most 1, such as 0.2 or 20%".to_owned())
 }
 
 settings! {
@@ -182,7 +182,7 @@ settings! {
     + database: DatabaseConfig, "Where the measurements are";
     + selection: SelectionConfig, "Which of them";
     failures: bool = ("results.failures", "failures", "BOOL"), "Show how attempts failed, class by class, instead of how long they took";
-    by: Vec<Dimension> = ("results.by", "by", "DIMENSIONS").default("fleet"), "What tells groups apart; publications and lookups always are";
+    by: Vec<Dimension> = ("results.by", "by", "DIMENSIONS").default("fleet"), "How to group; publications and lookups are always told apart";
     format: ResultsFormat = ("results.format", "format", "FORMAT").default("text"), "How the result is written";
 }
 
@@ -218,7 +218,7 @@ settings! {
     + common: CommonConfig, "What every command has";
     + database: DatabaseConfig, "Where the measurements are";
     + selection: SelectionConfig, "Which of them";
-    by: Vec<Dimension> = ("plan.by", "by", "DIMENSIONS").default("fleet"), "What tells groups apart; publications and lookups always are";
+    by: Vec<Dimension> = ("plan.by", "by", "DIMENSIONS").default("fleet"), "How to group; publications and lookups are always told apart";
     to_see: Share = ("plan.to_see", "to-see", "SHARE").default("20%") by difference, "The difference of times that is to be seen";
     format: ResultsFormat = ("plan.format", "format", "FORMAT").default("text"), "How the result is written";
 }

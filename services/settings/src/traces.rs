@@ -93,7 +93,7 @@ settings! {
     + common: CommonConfig, "What every command has";
     + database: DatabaseConfig, "Where the traces are";
     + selection: SelectionConfig, "Which operations";
-    by: Vec<Dimension> = ("explain.by", "by", "DIMENSIONS").default("fleet"), "What tells groups apart; publications and lookups always are";
+    by: Vec<Dimension> = ("explain.by", "by", "DIMENSIONS").default("fleet"), "How to group; publications and lookups are always told apart";
     format: ResultsFormat = ("explain.format", "format", "FORMAT").default("text"), "How the result is written";
     => id: Option<IdPart> = from.argument(IdPart::read)?, "The operation to explain; `None` adds up all that were selected";
 }

@@ -50,7 +50,7 @@ pub enum BadRequest {
     },
     /// Not JSON, or not the JSON of a provide request.
     #[error(
-        "the body is not a provide request: {reason}; expected {{\"Content\": base64 text or an array of bytes, \"Target\": \"DHT\" or \"IPNI\" (optional)}}"
+        "the body is not a provide request: {reason}; expected {{\"Content\": base64 text or an array of bytes, \"Target\": \"DHT\" or \"IPNI\" (optional)}}, or {{\"CIDs\": array of CIDs, \"Strategy\": \"sweep\" (optional)}}"
     )]
     Malformed {
         /// What the decoder objected to, and where.

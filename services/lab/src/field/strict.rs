@@ -197,7 +197,11 @@ impl<'a> Table<'a> {
             _ => Err(entry.wrong(expected)),
         };
         let items: Vec<T> = items.iter().map(item).collect::<Result<_, _>>()?;
-        if items.is_empty() { Err(entry.wrong(expected)) } else { Ok(items) }
+        if items.is_empty() {
+            let what = format!("`{}` is an empty list; expected {expected}", entry.name);
+            return Err(self.wrong_at(name, what));
+        }
+        Ok(items)
     }
 
     /// A table in this one.

@@ -34,18 +34,25 @@ fn place(server: Option<&ServerLife>) -> Place {
     }
 }
 
-/// Servers that went. One that starts later in the same fleet and region takes the place of one of them.
+/// Whether `other` was started in the place of a server that went at `from`: afterwards, or, as deployments do that want no gap, shortly
+/// before. A server that ran beside it from the beginning took nobody's place.
+fn follows(other: &ServerLife, server: &ServerLife, from: DateTime<Utc>) -> bool {
+    let is_younger = other.created >= server.created + ACTIVE_WITHIN;
+    other.created >= from || (is_younger && other.created + ACTIVE_WITHIN >= from)
+}
+
+/// Servers that went. One that is started in the same fleet and region then takes the place of one of them.
 fn lost(servers: &[ServerLife], attempts: &BTreeMap<NodeId, Vec<&NotedAttempt>>, end: DateTime<Utc>) -> Vec<Incident> {
     let mut gone: Vec<_> = servers.iter().filter_map(|server| Some((gone(server, end)?, server))).collect();
     gone.sort_by_key(|((at, _), server)| (*at, server.id));
     let mut successors: BTreeSet<NodeId> = BTreeSet::new();
     let mut found = Vec::new();
     for ((from, how), server) in gone {
-        let follows = |other: &&ServerLife| {
+        let is_next = |other: &&ServerLife| {
             let alike = other.fleet == server.fleet && other.region == server.region && other.id > server.id;
-            alike && other.created <= end && other.created >= server.created && !successors.contains(&other.id)
+            alike && other.created <= end && follows(other, server, from) && !successors.contains(&other.id)
         };
-        let next = servers.iter().filter(follows).min_by_key(|other| other.id);
+        let next = servers.iter().filter(is_next).min_by_key(|other| other.id);
         successors.extend(next.map(|next| next.id));
         let mut mine = attempts.get(&server.id).into_iter().flatten();
         let last = mine.rfind(|noted| noted.operation.started <= from);
@@ -162,6 +169,17 @@ mod tests {
         assert_eq!(found(&[gone.clone(), server(2, 45)], &[]), [(What::ServerLost(Lost::Offline), 40, Some(45))]);
         let elsewhere = ServerLife { region: "us-east-2".to_owned(), ..server(2, 45) };
         assert_eq!(found(&[gone, elsewhere], &[]), [(What::ServerLost(Lost::Offline), 40, None)]);
+    }
+
+    #[test]
+    fn one_of_several_servers_that_went_is_replaced_by_none_of_the_others() {
+        let gone = ServerLife { offline_since: Some(at(40)), ..server(1, 0) };
+        let lost = |next: Option<i64>| [(What::ServerLost(Lost::Offline), 40, next)];
+        assert_eq!(found(&[gone.clone(), server(2, 0), server(3, 1)], &[]), lost(None));
+        let before_it_went = server(4, 39);
+        assert_eq!(found(&[gone.clone(), server(2, 0), before_it_went], &[]), lost(Some(40)), "there was no gap");
+        let all_at_once = [gone, ServerLife { offline_since: Some(at(40)), ..server(2, 0) }];
+        assert!(found(&all_at_once, &[]).iter().all(|(_, _, to)| to.is_none()));
     }
 
     #[test]

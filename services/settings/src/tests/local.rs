@@ -187,8 +187,8 @@ fn many_keys_are_published_through_real_peers_and_what_libp2p_cannot_do_keeps_no
 #[test]
 fn a_scan_needs_a_world_a_chart_a_scan_and_neither_is_kept_as_a_run() {
     for (line, message) in [
-        ("--scan alpha=3,5", "flag --scan is set, and --world is not; set both or neither"),
-        ("--scenario merge", "flag --scenario is set, and --world is not; set both or neither"),
+        ("--scan alpha=3,5", "flag --scan needs --world, which is not set"),
+        ("--scenario merge", "flag --scenario needs --world, which is not set"),
         (
             "--world amino-2022 --chart x.svg",
             "flag --chart: cannot use `x.svg`: a scan or a scenario is drawn; expected --scan or --scenario with it",
@@ -250,7 +250,7 @@ fn a_demo_in_a_world_has_a_week_of_rounds_and_refuses_what_means_nothing_there()
     for line in ["--days 2", "--database-url sqlite:x.db"] {
         let alone = run(&format!("demo {line}"), &[]).unwrap_err();
         let flag = line.split(' ').next().unwrap();
-        assert!(alone.contains(&format!("flag {flag} is set, and --world is not")), "{alone}");
+        assert!(alone.contains(&format!("flag {flag} needs --world, which is not set")), "{alone}");
     }
 }
 

@@ -124,7 +124,7 @@ fn times(table: &mut Table<'_>) -> Result<Times, Wrong> {
 }
 
 fn node(mut table: Table<'_>) -> Result<NodeShape, Wrong> {
-    let expected = "a list of regions, such as [\"eu-central-1\"]";
+    let expected = "a list of one region or more, such as [\"eu-central-1\"]";
     let node = NodeShape {
         regions: table.list("regions", expected, |name| name.parse::<Region>().map_err(|error| error.to_string()))?,
         connected: table.share("connected")?,

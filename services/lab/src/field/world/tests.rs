@@ -99,7 +99,7 @@ fn what_is_wrong_in_a_file_is_named_with_its_line_and_what_would_be_right() {
             "regions = []",
             "regions = [\"eu-central-1\", \"us-east-2\", \"sa-east-1\"]",
             "regions =",
-            "`node.regions` is a list; expected a list of regions",
+            "`node.regions` is an empty list; expected a list of one region or more",
         ),
         ("gone = 0.1\nsunk = 1", "gone = 0.1", "gone", "`crawl.sunk` is unknown; expected one of gone"),
         ("peers = 200\npeers = 300", "peers = 200", "peers", "it is no TOML: duplicate key"),
