@@ -10,7 +10,7 @@ use crate::process::{Ended, Process};
 use crate::stage::Stage;
 
 /// What a row has, in the order of the columns.
-const FIELDS: [&str; 36] = [
+const FIELDS: [&str; 37] = [
     "strategy",
     "operation",
     "network",
