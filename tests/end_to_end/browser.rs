@@ -60,7 +60,7 @@ impl Scene {
     async fn traced(&self) -> String {
         let traces = parsec_store::open_traces(&self.database.url().parse().unwrap()).await.unwrap();
         let (selection, outcomes, order) = (Selection::default(), Vec::new(), Order::Slowest);
-        let listed = traces.list(&Listing { selection, outcomes, order, limit: 1 }).await.unwrap();
+        let listed = traces.list(&Listing { selection, outcomes, order, limit: 1 }).await.unwrap().rows;
         listed[0].attempt.id.0.to_string()
     }
 

@@ -28,6 +28,7 @@ mod incidents;
 mod killed;
 mod lists;
 mod migrating;
+mod newer;
 mod odd_requests;
 mod on_postgres;
 mod on_sqlite;

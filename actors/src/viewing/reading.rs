@@ -18,9 +18,9 @@ use parsec_show::chart::Times;
 use parsec_show::compared::{Pairs, pairs};
 use parsec_show::page::{Overview, SeenActor, SeenAttempt, SeenDatabase, SeenProcess, WaitingRows, answers, measured};
 use parsec_show::peers::PeerTable;
-use parsec_show::selected::{selected, used};
+use parsec_show::selected::{selected, used, without};
 use parsec_show::spent::{SpentTable, not_asked, weighed};
-use parsec_show::{incidents as happenings, perfetto, recorded, words};
+use parsec_show::{incidents as happenings, perfetto, recorded};
 use parsec_store::{Glance, Selection, StoreError, Stretch, each_traced};
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -229,13 +229,7 @@ async fn stretched(
 
 /// Which attempts an answer is made of.
 fn counted_ones(filter: &Filter, selection: &Selection, attempts: &Attempts) -> String {
-    let unread = match attempts.unread() {
-        0 => String::new(),
-        some => {
-            format!("; {} that this version cannot read", words::count(some, "row is left out", "rows are left out"))
-        }
-    };
-    format!("{}{unread}", used(&told(filter, selection), attempts.looked()))
+    format!("{}{}", used(&told(filter, selection), attempts.looked()), without(attempts.unread()))
 }
 
 async fn measurements(
@@ -328,12 +322,13 @@ async fn peers(store: &dyn Glance, filter: Filter, now: DateTime<Utc>) -> Result
     let selection = Selection { until: selection.until.or(Some(now)), ..selection };
     let servers = store.servers(None).await?;
     let (nodes, known) = (Places::new(filter.clone(), &servers), known(&servers));
-    let (mut sampling, mut after, mut kept) = (Sampling::default(), None, 0);
+    let (mut sampling, mut after, mut kept, mut unread) = (Sampling::default(), None, 0, 0);
     loop {
         let page = store.sampled(&selection, after).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.operation.id);
-        for sampled in page.iter().filter(|sampled| nodes.takes(sampled.operation.node)) {
+        let Some(last) = page.last else { break };
+        after = Some(AttemptId(last));
+        unread += page.unread;
+        for sampled in page.rows.iter().filter(|sampled| nodes.takes(sampled.operation.node)) {
             sampling.count(sampled);
             kept += u64::from(sampled.why_kept.is_some());
         }
@@ -342,7 +337,7 @@ async fn peers(store: &dyn Glance, filter: Filter, now: DateTime<Utc>) -> Result
             return Err(Unanswered::Unanswerable(sentence));
         }
     }
-    let told = told(&filter, &selection);
+    let told = format!("{}{}", told(&filter, &selection), without(unread));
     let nothing = |why: &str, known| {
         let document = json!({ "used": told, "spent": [], "peers": [] });
         Ok(Answer { html: measured::used(&format!("{why} ({told}).")), document, known, ..Answer::default() })

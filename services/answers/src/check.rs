@@ -11,11 +11,12 @@ use parsec_results::{Dimension, Grouping};
 use parsec_settings::{CheckConfig, Side};
 use parsec_show::checked::Checked;
 use parsec_show::compared::Pairs;
+use parsec_show::selected::without;
 use parsec_store::Selection;
 
 use crate::Unanswerable;
 use crate::kept;
-use crate::measured::{Reader, selected, settled, told, used};
+use crate::measured::{Reader, Used, selected, settled, told, used};
 use crate::results::{Named, conditions, of_run, paired};
 use crate::written::{Written, without_rows, written};
 use parsec_output as output;
@@ -103,7 +104,7 @@ async fn measured(
     (asked, selection): (&Selection, &Selection),
     beside: bool,
 ) -> anyhow::Result<Measured> {
-    let (gathering, fleets) = read(limits, reader, selection, beside).await?;
+    let (gathering, fleets, unread) = read(limits, reader, selection, beside).await?;
     let there: Vec<_> = LABELS
         .into_iter()
         .map(|label| {
@@ -116,8 +117,9 @@ async fn measured(
         let nothing = || {
             let there = there.join("; ");
             Unanswerable(format!(
-                "--fail-if `{limit}`: no attempt like this was measured {}; measured were: {there}",
-                told(asked)
+                "--fail-if `{limit}`: no attempt like this was measured {}{}; measured were: {there}",
+                told(asked),
+                without(unread)
             ))
         };
         subject.ok_or_else(nothing)
@@ -125,16 +127,16 @@ async fn measured(
     let subjects = limits.iter().zip(subjects).map(subject).collect::<Result<_, _>>()?;
     // The settings of a kept run say it themselves.
     let ground = if reader.run().is_some() { String::new() } else { reader.ground(selection)?.line() };
-    Ok(Measured { subjects, fleets, remark: format!("{}{ground}", used(asked, looked)) })
+    Ok(Measured { subjects, fleets, remark: format!("{}{ground}", used(asked, Used { looked, unread })) })
 }
 
-/// What each limit is about and, if there is something beside which to show them, each fleet and kind.
+/// What each limit is about and, if there is something beside which to show them, each fleet and kind; and how many rows cannot be read.
 async fn read(
     limits: &[Threshold],
     reader: &Reader,
     selection: &Selection,
     beside: bool,
-) -> anyhow::Result<(Gathering, Named)> {
+) -> anyhow::Result<(Gathering, Named, usize)> {
     let metrics = limits.iter().map(|limit| limit.metric.clone()).collect();
     let mut gathering = Gathering::new(metrics, reader.nodes.clone());
     let mut fleets = Grouping::new(vec![Dimension::Fleet], reader.nodes.clone());
@@ -144,9 +146,10 @@ async fn read(
             fleets.add(operation);
         }
     };
-    reader.each(selection, each).await?;
+    let unread = reader.each(selection, each).await?;
     let (groups, _) = fleets.finish();
-    Ok((gathering, groups.into_iter().map(|group| ((group.common, group.kind), group.sample)).collect()))
+    let named = groups.into_iter().map(|group| ((group.common, group.kind), group.sample)).collect();
+    Ok((gathering, named, unread))
 }
 
 /// What the measurements are compared with.
@@ -184,7 +187,7 @@ impl Baseline {
         // What the baseline measured, it measured at another time.
         let earlier = Selection { since: None, until: None, ..selection.clone() };
         let limits = &config.limits.0;
-        let (gathering, before) = self::read(limits, base, &earlier, true).await?;
+        let (gathering, before, _) = self::read(limits, base, &earlier, true).await?;
         let (subjects, _) = gathering.finish();
         for (limit, subject) in limits.iter().zip(&subjects) {
             if limit.limit.needs_baseline() && subject.is_none() {

@@ -9,6 +9,7 @@ use parsec_results::{Costs, Sampling, Spending};
 use parsec_settings::{ExplainConfig, PeersConfig, ResultsFormat, Side};
 use parsec_show::peers::PeerTable;
 use parsec_show::recorded;
+use parsec_show::selected::without;
 use parsec_show::spent::{SpentTable, counts, not_asked, stands_for, weighed};
 
 use crate::ground::Ground;
@@ -30,8 +31,8 @@ pub async fn run(config: ExplainConfig) -> anyhow::Result<ExitCode> {
     let nodes = kept.nodes().await?;
     let ground = Ground::of(&nodes, &selection)?;
     let spending = Spending::new(config.by.clone(), nodes);
-    let spending = kept.spent(&selection, spending, |_| ()).await?;
-    let left_out = not_asked(spending.not_asked(), spending.unread());
+    let (spending, unread) = kept.spent(&selection, spending, |_| ()).await?;
+    let left_out = not_asked(spending.not_asked(), spending.unread()) + &without(unread);
     let by = config.by.iter().map(|dimension| dimension.as_str()).collect();
     let table = SpentTable { by, groups: spending.finish() };
     if table.groups.is_empty() {
@@ -82,10 +83,10 @@ pub async fn peers(config: PeersConfig) -> anyhow::Result<ExitCode> {
     let selection = settled(&asked, now);
     let ground = Ground::of(&kept.nodes().await?, &selection)?;
     let mut sampling = Sampling::default();
-    kept.operations(&selection, |sampled| sampling.count(sampled)).await?;
+    let without = without(kept.operations(&selection, |sampled| sampling.count(sampled)).await?);
     let mut unread = 0;
     if sampling.operations() == 0 {
-        let left_out = not_asked(sampling.not_asked(), unread);
+        let left_out = not_asked(sampling.not_asked(), unread) + &without;
         bail!("no operation whose peers are known is recorded {}{left_out}", told(&asked));
     }
     sampling.weigh()?;
@@ -101,7 +102,7 @@ pub async fn peers(config: PeersConfig) -> anyhow::Result<ExitCode> {
     kept.with_traces(&selection, each).await?;
     let costs = costs.finish(usize::try_from(config.worst).unwrap_or(usize::MAX));
     let table = PeerTable { costs, addresses: config.addresses };
-    let left_out = not_asked(sampling.not_asked(), unread);
+    let left_out = not_asked(sampling.not_asked(), unread) + &without;
     let mut remark = format!("{}\n{} operations {}", table.remark(), sampling.operations(), told(&asked));
     remark += &format!("{left_out}\n{}{}", weighed(&sampling.stands_for()), ground.line());
     written(

@@ -10,12 +10,11 @@ use parsec_measure::{ArchivedNode, ArchivedOperation, ArchivedRounds, NodeId};
 use parsec_results::run::Run;
 use parsec_results::{Group, Grouping, Looked};
 use parsec_settings::{DatabaseConfig, SelectionConfig, Side};
-use parsec_show::selected::moment;
+use parsec_show::selected::{moment, without};
 use parsec_store::{Archive, Selection, StoreConfig, Traces};
 
 use crate::ground::Ground;
 use crate::kept;
-use crate::pages::Pages;
 use crate::reading::Kept;
 
 /// Measurements that are only read.
@@ -82,20 +81,15 @@ impl Reader {
         }
     }
 
-    /// Hands all selected ones to `take`, in the order in which they were made.
+    /// Hands all selected ones to `take`, in the order in which they were made. Returns how many more cannot be read.
     pub(crate) async fn each(
         &self,
         selection: &Selection,
-        mut take: impl FnMut(&ArchivedOperation),
-    ) -> anyhow::Result<()> {
+        take: impl FnMut(&ArchivedOperation),
+    ) -> anyhow::Result<usize> {
         match &self.source {
             Source::Database(archive, _) => {
-                let mut pages =
-                    Pages::new(|after| archive.operations(selection, after), |row: &ArchivedOperation| row.id);
-                while let Some(page) = pages.next().await? {
-                    page.iter().for_each(&mut take);
-                }
-                Ok(())
+                Ok(parsec_store::each_counted(archive.as_ref(), selection, Utc::now(), take).await?)
             }
             Source::File(run, _) if (selection.since.is_some() || selection.until.is_some()) && !run.has_times() => {
                 bail!(
@@ -105,7 +99,7 @@ impl Reader {
             }
             Source::File(_, operations) => {
                 operations.iter().filter(|operation| self.selects(selection, operation)).for_each(take);
-                Ok(())
+                Ok(0)
             }
         }
     }
@@ -115,9 +109,10 @@ impl Reader {
         &self,
         selection: &Selection,
         mut grouping: Grouping,
-    ) -> anyhow::Result<(Vec<Group>, Looked)> {
-        self.each(selection, |operation| grouping.add(operation)).await?;
-        Ok(grouping.finish())
+    ) -> anyhow::Result<(Vec<Group>, Used)> {
+        let unread = self.each(selection, |operation| grouping.add(operation)).await?;
+        let (groups, looked) = grouping.finish();
+        Ok((groups, Used { looked, unread }))
     }
 
     fn selects(&self, selection: &Selection, operation: &ArchivedOperation) -> bool {
@@ -153,8 +148,17 @@ pub(crate) fn settled(selection: &Selection, now: DateTime<Utc>) -> Selection {
 }
 
 /// Which rows a result is made of.
-pub(crate) fn used(selection: &Selection, looked: Looked) -> String {
-    parsec_show::selected::used(&told(selection), looked)
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Used {
+    /// Those that were looked at.
+    pub(crate) looked: Looked,
+    /// How many more cannot be read.
+    pub(crate) unread: usize,
+}
+
+/// The same in words.
+pub(crate) fn used(selection: &Selection, Used { looked, unread }: Used) -> String {
+    format!("{}{}", parsec_show::selected::used(&told(selection), looked), without(unread))
 }
 
 /// What was selected, in words.

@@ -7,6 +7,7 @@ use chrono::Utc;
 use parsec_results::Grouping;
 use parsec_settings::{PlanConfig, Side};
 use parsec_show::planned::Plans;
+use parsec_show::selected::without;
 
 use crate::results::{Reader, selected, told, used};
 use crate::written::{Written, written};
@@ -20,15 +21,16 @@ pub async fn run(config: PlanConfig) -> anyhow::Result<ExitCode> {
     let selection = selected(&config.selection, &Side::default(), Utc::now())?;
     let ground = reader.ground(&selection)?;
     let grouping = Grouping::new(config.by.clone(), reader.nodes.clone());
-    let (groups, looked) = reader.read(&selection, grouping).await?;
+    let (groups, found) = reader.read(&selection, grouping).await?;
     if groups.is_empty() {
-        bail!("no measurement is recorded {}: measure for a while, then ask again", told(&selection));
+        let without = without(found.unread);
+        bail!("no measurement is recorded {}{without}: measure for a while, then ask again", told(&selection));
     }
     let kinds = groups.iter().map(|group| group.kind).collect::<std::collections::BTreeSet<_>>().len();
     let by = config.by.iter().map(|dimension| dimension.as_str()).collect();
     let effect = config.to_see.get();
     let plans = tokio::task::spawn_blocking(move || Plans::new(by, groups, effect, kinds)).await?;
-    let remark = format!("{}\n{}{}", plans.remark(), used(&selection, looked), ground.line());
+    let remark = format!("{}\n{}{}", plans.remark(), used(&selection, found), ground.line());
     written(
         config.format,
         &remark,

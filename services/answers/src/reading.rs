@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use parsec_measure::{ArchivedNode, AttemptId, IdPart, NodeId, SampledOperation, StoredOperation, Trace};
+use parsec_measure::{ArchivedNode, IdPart, NodeId, SampledOperation, StoredOperation, Trace};
 use parsec_results::Spending;
 use parsec_settings::DatabaseConfig;
 use parsec_store::{MAX_MEANT, Selection, StoreConfig, Traces};
 
 use crate::ground::Ground;
-use crate::pages::Pages;
 
 /// A database with traces.
 pub(crate) struct Kept {
@@ -47,26 +46,22 @@ impl Kept {
         Ground::of(&nodes, &Selection::default())
     }
 
-    /// Hands over each of the selected operations.
+    /// Hands over each of the selected operations. Returns how many more cannot be read.
     pub(crate) async fn operations(
         &self,
         selection: &Selection,
-        mut each: impl FnMut(&SampledOperation),
-    ) -> anyhow::Result<()> {
-        let mut pages = Pages::new(|after| self.traces.sampled(selection, after), id);
-        while let Some(page) = pages.next().await? {
-            page.iter().for_each(&mut each);
-        }
-        Ok(())
+        each: impl FnMut(&SampledOperation),
+    ) -> anyhow::Result<usize> {
+        Ok(parsec_store::each_sampled(self.traces.as_ref(), selection, each).await?)
     }
 
-    /// What the time of the selected operations went to; `each` sees all of them.
+    /// What the time of the selected operations went to; `each` sees all of them. Returns how many more cannot be read, too.
     pub(crate) async fn spent(
         &self,
         selection: &Selection,
         mut spending: Spending,
         mut each: impl FnMut(&SampledOperation),
-    ) -> anyhow::Result<Spending> {
+    ) -> anyhow::Result<(Spending, usize)> {
         let count = |sampled: &SampledOperation, trace: Option<Option<Trace>>| {
             each(sampled);
             spending.count(sampled);
@@ -74,16 +69,17 @@ impl Kept {
                 spending.add(sampled, trace.as_ref());
             }
         };
-        self.with_traces(selection, count).await?;
-        Ok(spending)
+        let unread = self.with_traces(selection, count).await?;
+        Ok((spending, unread))
     }
 
-    /// Hands over each of the selected operations, and its trace if that was kept: none in it if it cannot be read.
+    /// Hands over each of the selected operations, and its trace if that was kept: none in it if it cannot be read. Returns how many more
+    /// operations cannot be read.
     pub(crate) async fn with_traces(
         &self,
         selection: &Selection,
         each: impl FnMut(&SampledOperation, Option<Option<Trace>>),
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<usize> {
         Ok(parsec_store::each_traced(self.traces.as_ref(), selection, each).await?)
     }
 
@@ -100,8 +96,4 @@ impl Kept {
             }
         }
     }
-}
-
-fn id(sampled: &SampledOperation) -> AttemptId {
-    sampled.operation.id
 }

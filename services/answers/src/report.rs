@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use parsec_measure::{ArchivedNode, NodeId, OperationKind, SampledOperation, StoredOperation};
+use parsec_results::incidents::Incidents;
 use parsec_results::statistics::Comparison;
 use parsec_results::{Dimension, Group, Grouping, MeasuredWith, Records, Spending, Uses};
 use parsec_settings::{ReportConfig, ReportFormat, Side};
@@ -14,11 +15,13 @@ use parsec_show::compared::{Pairs, Question, pairs};
 use parsec_show::report::{Measurements, report};
 use parsec_show::spent::not_asked;
 use parsec_show::words;
-use parsec_store::{Listing, Order, Selection, StoreConfig};
+use parsec_store::{Listing, Order, Selection, StoreConfig, StoreError};
+use tokio::try_join;
 
+use crate::ground::Ground;
 use crate::incidents;
 use crate::kept::Place;
-use crate::measured::{Reader, selected, used};
+use crate::measured::{Reader, Used, selected, used};
 use crate::reading::Kept;
 use crate::results;
 use parsec_output as output;
@@ -64,6 +67,9 @@ async fn measurements(
     (made, version): (DateTime<Utc>, &str),
 ) -> anyhow::Result<Measurements> {
     let selection = Selection { since: Some(since), until: Some(until), ..selection };
+    let ground = reader.ground(&selection)?;
+    // First, and by itself: all attempts are in memory for it, and for nothing else.
+    let happened = happened(kept, &selection, made, &ground).await;
     let by = [&[Dimension::Fleet][..], &[Dimension::Fleet, Dimension::Region], &[Dimension::Fleet, Dimension::Day]];
     let mut groupings = by.map(|by| Grouping::new(by.to_vec(), reader.nodes.clone()));
     let mut measured = BTreeSet::new();
@@ -74,10 +80,11 @@ async fn measurements(
         uses.add(sampled);
         groupings.iter_mut().for_each(|grouping| grouping.add(&sampled.operation));
     };
-    let spending = kept.spent(&selection, spending, each).await?;
+    let records = Records::new(vec![Dimension::Fleet], reader.nodes.clone());
+    let records = results::records(kept.traces.as_ref(), &selection, records);
+    let ((spending, unread), records) = try_join!(kept.spent(&selection, spending, each), records)?;
     let [(by_fleet, looked), (by_region, _), (by_day, _)] = groupings.map(Grouping::finish);
-    let used = used(&selection, looked);
-    let ground = reader.ground(&selection)?;
+    let used = used(&selection, Used { looked, unread });
     if by_fleet.is_empty() {
         bail!("no measurement is recorded: {used}");
     }
@@ -88,29 +95,30 @@ async fn measurements(
         uses.add(sampled);
         grouping.add(&sampled.operation);
     };
-    kept.operations(&period_before, each).await?;
+    let unread_before = kept.operations(&period_before, each).await?;
     let (before, _) = grouping.finish();
     let how = Comparison { margin: config.margin.get(), ..Comparison::default() };
     let (fleets, before) = compared(&by_fleet, &before, how);
-    let happened = async {
-        let history = incidents::history(&kept.target, &selection).await?;
-        incidents::judged(history, &selection, made, &ground).await
-    };
-    let records = Records::new(vec![Dimension::Fleet], reader.nodes.clone());
+    let (slowest, slowest_unread) = slowest(kept, &selection).await?;
     Ok(Measurements {
         since,
         until,
         made,
         version: version.to_owned(),
-        used: [format!("{}: {used}.", config.database.target()?)].into_iter().chain(ground.remark()).collect(),
+        used: [format!("{}: {used}.", config.database.target()?)]
+            .into_iter()
+            .chain(before_without(unread_before))
+            .chain(ground.remark())
+            .collect(),
         servers: servers(&measured, &reader.nodes),
         with: with(&kept.target, &uses, since, compared_since).await?,
         spent_without: not_asked(spending.not_asked(), spending.unread()),
         spent: spending.finish(),
-        slowest: slowest(kept, &selection).await?,
-        records: results::records(kept.traces.as_ref(), &selection, records).await?,
+        slowest,
+        slowest_unread,
+        records,
         rounds: reader.rounds(&selection).await?,
-        incidents: happened.await.map_err(|error| format!("{error:#}")),
+        incidents: happened.map_err(|error| format!("{error:#}")),
         by_fleet,
         by_region,
         by_day,
@@ -135,9 +143,25 @@ async fn with(
     Ok(uses.with(&servers, &schedulers, since, compared_since))
 }
 
-/// The slowest operations of each kind with their traces.
-async fn slowest(kept: &Kept, selection: &Selection) -> anyhow::Result<Vec<StoredOperation>> {
-    let mut slowest = Vec::new();
+async fn happened(
+    kept: &Kept,
+    selection: &Selection,
+    made: DateTime<Utc>,
+    ground: &Ground,
+) -> anyhow::Result<Incidents> {
+    let history = incidents::history(&kept.target, selection).await?;
+    incidents::judged(history, selection, made, ground).await
+}
+
+/// What could not be read of the period before, if anything.
+fn before_without(unread: usize) -> Option<String> {
+    let rows = words::count(unread, "row is", "rows are");
+    (unread > 0).then(|| format!("Of the period before, {rows} left out that this version cannot read."))
+}
+
+/// The slowest operations of each kind with their traces, and how many of them cannot be read.
+async fn slowest(kept: &Kept, selection: &Selection) -> anyhow::Result<(Vec<StoredOperation>, usize)> {
+    let (mut slowest, mut unread) = (Vec::new(), 0);
     for kind in OperationKind::ALL.into_iter().filter(|kind| selection.kind.is_none_or(|only| only == *kind)) {
         let listing = Listing {
             selection: Selection { kind: Some(kind), ..selection.clone() },
@@ -145,12 +169,17 @@ async fn slowest(kept: &Kept, selection: &Selection) -> anyhow::Result<Vec<Store
             order: Order::Slowest,
             limit: SLOWEST,
         };
-        for listed in kept.traces.list(&listing).await? {
-            // One that was pruned meanwhile is not drawn.
-            slowest.extend(kept.traces.whole(listed.attempt.id).await?);
+        let listed = kept.traces.list(&listing).await?;
+        unread += listed.unread;
+        for listed in listed.rows {
+            match kept.traces.whole(listed.attempt.id).await {
+                Err(StoreError::BadRow(_)) => unread += 1,
+                // One that was pruned meanwhile is not drawn.
+                whole => slowest.extend(whole?),
+            }
         }
     }
-    Ok(slowest)
+    Ok((slowest, unread))
 }
 
 /// How many servers measured, by fleet and region.

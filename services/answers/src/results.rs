@@ -14,10 +14,11 @@ use parsec_settings::{CompareConfig, Half, Place, ResultsConfig, Side};
 use parsec_show::compared::{Pairs, pairs};
 use parsec_show::failures;
 use parsec_show::groups::Groups;
+use parsec_show::selected::without;
 use parsec_store::{Archive, Selection};
 
 pub(crate) use crate::measured::{Reader, selected, told, used};
-use crate::measured::{Source, settled};
+use crate::measured::{Source, Used, settled};
 use crate::pages::Pages;
 use crate::written::{Written, without_rows, written};
 use parsec_output as output;
@@ -33,7 +34,7 @@ pub async fn run(config: ResultsConfig) -> anyhow::Result<ExitCode> {
     let selection = settled(&asked, now);
     let ground = reader.ground(&selection)?;
     let grouping = Grouping::new(config.by.clone(), reader.nodes.clone());
-    let (groups, looked) = reader.read(&selection, grouping).await?;
+    let (groups, found) = reader.read(&selection, grouping).await?;
     let rounds = reader.rounds(&selection).await?;
     let records = match &reader.source {
         Source::Database(archive, _) => {
@@ -44,9 +45,9 @@ pub async fn run(config: ResultsConfig) -> anyhow::Result<ExitCode> {
     };
     let groups = Groups { by: config.by.iter().map(|dimension| dimension.as_str()).collect(), groups, records };
     if groups.groups.is_empty() {
-        bail!("no measurement is recorded {}", told(&asked));
+        bail!("no measurement is recorded {}{}", told(&asked), without(found.unread));
     }
-    let remark = format!("{}\n{}{}", used(&asked, looked), parsec_show::groups::rounds(&rounds), ground.line());
+    let remark = format!("{}\n{}{}", used(&asked, found), parsec_show::groups::rounds(&rounds), ground.line());
     let shown = |whole: fn(&Groups) -> String, failures: fn(&Groups) -> String| {
         if config.failures { failures(&groups) } else { whole(&groups) }
     };
@@ -218,21 +219,24 @@ async fn half(
         let server = reader.nodes.get(&operation.node);
         side.servers().all(|(dimension, said)| dimension.of(server) == said)
     };
-    reader
-        .each(&selection, |operation| {
-            if is_here(operation) {
-                grouping.add(operation)
-            }
-        })
-        .await?;
+    let each = |operation: &_| {
+        if is_here(operation) {
+            grouping.add(operation);
+        }
+    };
+    let unread = reader.each(&selection, each).await?;
     let (groups, looked) = grouping.finish();
     let of_servers: String = side.servers().map(|(dimension, said)| format!(", {dimension} {said}")).collect();
     if groups.is_empty() {
         let name = name(&Half { place: place.clone(), side: side.clone() });
-        bail!("no measurement is recorded {}{of_servers}: nothing stands on the side {name}", told(&selection));
+        let without = without(unread);
+        bail!(
+            "no measurement is recorded {}{of_servers}{without}: nothing stands on the side {name}",
+            told(&selection)
+        );
     }
     let named = groups.into_iter().map(|group| ((group.common, group.kind), group.sample)).collect();
-    let used = format!("{}{of_servers}", used(&selection, looked));
+    let used = format!("{}{of_servers}", used(&selection, Used { looked, unread }));
     Ok((
         named,
         reader.run().zip(path(place)).map_or(used.clone(), |(run, path)| format!("{used} {}", of_run(run, path))),

@@ -7,8 +7,9 @@ use anyhow::bail;
 use chrono::Utc;
 use parsec_measure::{StoredOperation, Trace, without_addresses};
 use parsec_settings::{Asked, OutputFormat, Side, TraceConfig, TraceExport};
+use parsec_show::selected::without;
 use parsec_show::{Look, perfetto, recorded, side_by_side};
-use parsec_store::{Listing, Order};
+use parsec_store::{Glanced, Listing, Order, StoreError};
 
 use crate::kept::Place;
 use crate::reading::Kept;
@@ -24,15 +25,20 @@ pub async fn run(config: TraceConfig, look: Look) -> anyhow::Result<ExitCode> {
         bail!("--output FILE is for an export: say --export perfetto or --export jsonl, too");
     }
     let kept = Kept::open(&config.database).await?;
+    let mut unread = 0;
     let operations = match &config.asked {
         Asked::Diff(a, b) => vec![kept.find(a).await?, kept.find(b).await?],
         Asked::One(id) => vec![kept.find(id).await?],
-        Asked::List => list(&kept, &config).await?,
+        Asked::List => {
+            let listed = list(&kept, &config).await?;
+            unread = listed.unread;
+            listed.rows
+        }
     };
     let ground = kept.ground(&operations).await?;
     if let Some(export) = config.export {
         ground.note();
-        return exported(&kept, &config, export, operations).await;
+        return exported(&kept, &config, export, (operations, unread)).await;
     }
     let shown = match (&config.asked, &operations[..], config.format) {
         (Asked::Diff(..), [a, b], OutputFormat::Text) => side_by_side::text(a, b),
@@ -44,11 +50,14 @@ pub async fn run(config: TraceConfig, look: Look) -> anyhow::Result<ExitCode> {
     };
     output::line(&shown)?;
     ground.note();
+    if unread > 0 {
+        output::note(without(unread).trim_start_matches("; "));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 /// The selected operations, without their traces.
-async fn list(kept: &Kept, config: &TraceConfig) -> anyhow::Result<Vec<StoredOperation>> {
+async fn list(kept: &Kept, config: &TraceConfig) -> anyhow::Result<Glanced<StoredOperation>> {
     let (order, limit) = config.slowest.map_or((Order::Newest, config.newest), |limit| (Order::Slowest, limit));
     let listing = Listing {
         selection: selected(&config.selection, &Side::default(), Utc::now())?,
@@ -59,15 +68,16 @@ async fn list(kept: &Kept, config: &TraceConfig) -> anyhow::Result<Vec<StoredOpe
     Ok(kept.traces.list(&listing).await?)
 }
 
-/// Writes operations with their traces, one after the other, so that only one has to be in memory.
+/// Writes operations with their traces, one after the other, so that only one has to be in memory. One of many that cannot be read takes none
+/// of the others away; one that was asked for by name is an error.
 async fn exported(
     kept: &Kept,
     config: &TraceConfig,
     export: TraceExport,
-    operations: Vec<StoredOperation>,
+    (operations, mut unread): (Vec<StoredOperation>, usize),
 ) -> anyhow::Result<ExitCode> {
     let mut place = config.output.as_deref().map(|path| Place::at(path, "--output")).transpose()?;
-    let mut exported = 0;
+    let (mut exported, mut others) = (0, 0);
     let mut write = |text: &str| match &mut place {
         Some(place) => place.add(text),
         None => output::part(text).map_err(anyhow::Error::from),
@@ -76,8 +86,17 @@ async fn exported(
         write(perfetto::BEGIN)?;
     }
     for listed in &operations {
-        let whole = kept.traces.whole(listed.attempt.id).await?;
-        let Some(mut whole) = whole.filter(|whole| whole.attempt.result.trace.is_some()) else { continue };
+        let whole = match kept.traces.whole(listed.attempt.id).await {
+            Err(StoreError::BadRow(_)) if matches!(config.asked, Asked::List) => {
+                unread += 1;
+                continue;
+            }
+            whole => whole?,
+        };
+        let Some(mut whole) = whole.filter(|whole| whole.attempt.result.trace.is_some()) else {
+            others += 1;
+            continue;
+        };
         if !config.addresses {
             anonymous(&mut whole);
         }
@@ -97,9 +116,8 @@ async fn exported(
     if let Some(place) = place {
         place.done()?;
     }
-    let without = operations.len() - exported;
-    let more = if without > 0 { format!(", {without} others have no trace") } else { String::new() };
-    output::note(&format!("{exported} operations exported{more}"));
+    let more = if others > 0 { format!(", {others} others have no trace") } else { String::new() };
+    output::note(&format!("{exported} operations exported{more}{}", without(unread)));
     Ok(ExitCode::SUCCESS)
 }
 

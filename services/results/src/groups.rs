@@ -1,6 +1,6 @@
 //! Operations, grouped by what they have in common.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::AddAssign;
 
@@ -135,14 +135,22 @@ pub struct Grouping {
     nodes: BTreeMap<NodeId, ArchivedNode>,
     /// Whether regions are the strata of comparisons, which they are not where they are what is compared.
     by_region: bool,
-    groups: BTreeMap<(Vec<String>, OperationKind), Vec<Observation>>,
+    places: BTreeMap<(Vec<String>, OperationKind), usize>,
+    groups: Vec<Vec<Observation>>,
+    /// The place of the group of operations that differ in nothing that groups are told apart by, so that names are made once for all of
+    /// them.
+    known: HashMap<Alike, usize>,
     looked: Looked,
 }
+
+/// The node, the kind, the hour if that matters, and the look if that does.
+type Alike = (NodeId, OperationKind, Option<i64>, Option<u32>);
 
 impl Grouping {
     /// Groups by these dimensions, and always by kind.
     pub fn new(by: Vec<Dimension>, nodes: BTreeMap<NodeId, ArchivedNode>) -> Self {
-        Self { by, nodes, by_region: true, groups: BTreeMap::new(), looked: Looked::default() }
+        let (places, groups, known) = (BTreeMap::new(), Vec::new(), HashMap::new());
+        Self { by, nodes, by_region: true, places, groups, known, looked: Looked::default() }
     }
 
     /// Does not keep regions apart within groups: they are what is compared.
@@ -158,21 +166,35 @@ impl Grouping {
             return;
         }
         let node = self.nodes.get(&operation.node);
-        let of = |dimension: &Dimension| dimension.value(operation.started, operation.probe, node);
-        let common: Vec<_> = self.by.iter().map(of).collect();
         let region = node.filter(|_| self.by_region).map(|node| node.region.as_str());
         let observation = observation(operation, region);
-        self.groups.entry((common, operation.kind)).or_default().push(observation);
+        let place = self.place(operation);
+        self.groups[place].push(observation);
+    }
+
+    fn place(&mut self, operation: &ArchivedOperation) -> usize {
+        let ArchivedOperation { node, kind, probe, started, .. } = *operation;
+        let has_time = self.by.iter().any(|dimension| matches!(dimension, Dimension::Day | Dimension::Hour));
+        let hour = has_time.then(|| started.timestamp().div_euclid(3_600));
+        let look = self.by.contains(&Dimension::Probe).then_some(probe);
+        let (by, nodes, places, groups) = (&self.by, &self.nodes, &mut self.places, &mut self.groups);
+        *self.known.entry((node, kind, hour, look)).or_insert_with(|| {
+            let common = by.iter().map(|dimension| dimension.value(started, probe, nodes.get(&node))).collect();
+            *places.entry((common, kind)).or_insert_with(|| {
+                groups.push(Vec::new());
+                groups.len() - 1
+            })
+        })
     }
 
     /// The groups in the order of their names, publications before lookups.
-    pub fn finish(self) -> (Vec<Group>, Looked) {
-        let group = |((common, kind), observations): (_, Vec<Observation>)| Group {
+    pub fn finish(mut self) -> (Vec<Group>, Looked) {
+        let group = |((common, kind), place): (_, usize)| Group {
             common,
             kind,
-            sample: observations.into_iter().collect(),
+            sample: std::mem::take(&mut self.groups[place]).into_iter().collect(),
         };
-        (self.groups.into_iter().map(group).collect(), self.looked)
+        (self.places.into_iter().map(group).collect(), self.looked)
     }
 }
 

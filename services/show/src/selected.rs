@@ -4,6 +4,8 @@ use chrono::{DateTime, Utc};
 use parsec_measure::{OperationKind, harmless};
 use parsec_results::Looked;
 
+use crate::words;
+
 /// How much of a name that strangers may have written is repeated.
 const MAX_NAME_CHARS: usize = 128;
 
@@ -40,6 +42,16 @@ pub fn used(selected: &str, looked: Looked) -> String {
         told += &format!("; {count} left out: {what}");
     }
     told
+}
+
+/// How many rows are left out because they cannot be read; empty if none is.
+pub fn without(unread: usize) -> String {
+    match unread {
+        0 => String::new(),
+        some => {
+            format!("; {} that this version cannot read", words::count(some, "row is left out", "rows are left out"))
+        }
+    }
 }
 
 /// A moment as precisely as it is asked for.

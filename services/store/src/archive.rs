@@ -7,35 +7,28 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use diesel::dsl::{count_star, max, sql, sum};
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Nullable, Text};
+use diesel::sql_types::{Nullable, Text};
 use diesel_async::RunQueryDsl;
 use parsec_measure::{
     ArchivedCheck, ArchivedNode, ArchivedOperation, ArchivedPublication, ArchivedRounds, AttemptId, CheckId, NodeId,
     RoundId,
 };
 
-use crate::StoreError;
 use crate::columns::Key;
 use crate::connection::AsyncSqliteConnection;
 use crate::datasets::{Dataset, DatasetPage, PageEnd};
 use crate::lines::{POSTGRES, SQLITE};
-use crate::selection::{Selected, Selection, is_selected};
+use crate::selection::{Selected, Selection, Stretch};
 use crate::session::Session;
-
-/// How many rows a page has: few enough for some megabytes, enough that asking for the next one costs nothing beside reading it.
-pub(crate) const PAGE: i64 = 20_000;
+use crate::{CountedPage, StoreError};
 
 /// A database whose measurements are only read.
 #[async_trait]
 pub trait Archive: Send + Sync + 'static {
     /// Every server that ever announced itself.
     async fn nodes(&self) -> Result<BTreeMap<NodeId, ArchivedNode>, StoreError>;
-    /// The first selected operations with identities beyond `after`, in their order; none if there are no more.
-    async fn operations(
-        &self,
-        selection: &Selection,
-        after: Option<AttemptId>,
-    ) -> Result<Vec<ArchivedOperation>, StoreError>;
+    /// The first selected attempts of a stretch, as far as figures need them. [`each_counted`](crate::each_counted) reads all.
+    async fn counted(&self, selection: &Selection, stretch: Stretch) -> Result<CountedPage, StoreError>;
     /// The rounds of loops in which one of the selected fleets takes part.
     async fn rounds(&self, selection: &Selection) -> Result<ArchivedRounds, StoreError>;
     /// The first selected publications that say something about the DHT, beyond `after`, in the order of their identities; none if there
@@ -70,7 +63,6 @@ pub(crate) type RoundRow = (String, Option<String>, i64, Option<i64>);
 /// The queries of one connection. Futures must not be dropped half-way: see `detached`.
 pub(crate) trait ArchiveQueries: Send {
     fn all_nodes(&mut self) -> impl Future<Output = QueryResult<Vec<NodeRow>>> + Send;
-    fn operations(&mut self, selected: Selected) -> impl Future<Output = QueryResult<Vec<OperationRow>>> + Send;
     fn rounds(&mut self, selected: Selected) -> impl Future<Output = QueryResult<Vec<RoundRow>>> + Send;
     fn newest_migration(&mut self) -> impl Future<Output = QueryResult<Option<String>>> + Send;
 }
@@ -106,7 +98,7 @@ pub(crate) use operation_columns;
 macro_rules! implement_archive_queries {
     (for $connection:ty, on $schema:ident, in $dialect:ident) => {
         const _: () = {
-            use parsec_schema::$schema::{nodes_ecs, operations, rounds};
+            use parsec_schema::$schema::{nodes_ecs, rounds};
 
             impl ArchiveQueries for $connection {
                 async fn all_nodes(&mut self) -> QueryResult<Vec<NodeRow>> {
@@ -122,17 +114,6 @@ macro_rules! implement_archive_queries {
                             said("version"),
                             said("network"),
                         ))
-                        .load(self)
-                        .await
-                }
-
-                async fn operations(&mut self, selected: Selected) -> QueryResult<Vec<OperationRow>> {
-                    operations::table
-                        .inner_join(nodes_ecs::table)
-                        .filter(is_selected!(operations, nodes_ecs, selected))
-                        .order(operations::id)
-                        .limit(PAGE)
-                        .select(operation_columns!(operations))
                         .load(self)
                         .await
                 }

@@ -7,7 +7,6 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::RunQueryDsl;
 use parsec_measure::{AttemptId, NodeId, NotedAttempt, Round, SeenServer, ServerLife};
-use uuid::Uuid;
 
 use crate::archive::operation_columns;
 use crate::columns::Key;
@@ -16,7 +15,7 @@ use crate::history::{HistoryAttempt, HistoryRound, MAX_NAME_CHARS, history_round
 use crate::lines::{POSTGRES, SQLITE};
 use crate::selection::{Selected, is_selected};
 use crate::session::Session;
-use crate::{Chronicle, CountedPage, Selection, StoreError, Stretch, Traces};
+use crate::{Chronicle, Glanced, Selection, StoreError, Traces};
 
 /// How many rows of a kind are read at a glance: more than a page of a screen shows.
 pub const MAX_GLANCED: u32 = 1_000;
@@ -38,28 +37,6 @@ pub trait Glance: Traces + Chronicle {
         before: Option<AttemptId>,
         limit: u32,
     ) -> Result<Glanced<NotedAttempt>, StoreError>;
-    /// The first selected attempts of a stretch, as far as figures need them.
-    async fn counted(&self, selection: &Selection, stretch: Stretch) -> Result<CountedPage, StoreError>;
-}
-
-/// Rows of one kind. One that somebody else has written, or a newer version, takes none of the others away.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Glanced<T> {
-    /// Those that can be read.
-    pub rows: Vec<T>,
-    /// How many cannot.
-    pub unread: usize,
-    /// The identity of the last one, whether it can be read or not.
-    pub last: Option<Uuid>,
-}
-
-impl<T> Glanced<T> {
-    /// Reads rows as they stand in the table.
-    pub(crate) fn of<R>(found: Vec<R>, key: impl Fn(&R) -> Key, read: impl Fn(R) -> Result<T, StoreError>) -> Self {
-        let (count, last) = (found.len(), found.last().map(|row| key(row).0));
-        let rows: Vec<T> = found.into_iter().filter_map(|row| read(row).ok()).collect();
-        Self { unread: count - rows.len(), rows, last }
-    }
 }
 
 /// A row of `nodes_ecs`, as far as people want to see it.

@@ -12,7 +12,8 @@
 //!   [`Dataset`]: the same as flat tables to take along
 //! - [`Pruning`]: what deletes old measurements
 //! - [`Chronicle`]: what happened in a stretch of time, from such a database
-//! - [`Glance`]: what a page shows at a glance, besides all that can be read; [`CountedPage`]: what figures need of many attempts
+//! - [`each_counted`], [`each_sampled`], [`each_traced`]: passes over all that is selected
+//! - [`Glance`]: what a page shows at a glance, besides all that can be read
 //! - [`Setups`]: with which versions and configuration processes were started, likewise
 //! - [`Diagnosis`]: what is to be known of a database before programs use it
 //! - [`DryRun`]: what stands for the database where nothing may be written
@@ -40,10 +41,12 @@ mod error;
 mod figures;
 mod file_id;
 mod glance;
+mod glanced;
 mod history;
 mod lines;
 mod migrated;
 mod operations;
+mod passes;
 mod port;
 mod postgres;
 mod presence;
@@ -73,9 +76,11 @@ pub use datasets::{Dataset, DatasetPage, PageEnd};
 pub use diagnosis::Diagnosis;
 pub use dry_run::DryRun;
 pub use error::StoreError;
-pub use glance::{Glance, Glanced, MAX_GLANCED};
+pub use glance::{Glance, MAX_GLANCED};
+pub use glanced::Glanced;
 pub use history::{Chronicle, MAX_HISTORY_ROWS};
 pub use migrated::{Migrated, SchemaVersion, migration_script};
+pub use passes::{each_counted, each_sampled, each_traced};
 pub use port::{PortTooHigh, ServerPort};
 pub use prune::{LastRow, OldBatch, OldRows, PrunedTable, Pruning};
 pub use refused::{Refused, write};
@@ -88,7 +93,7 @@ pub use spool::{
 };
 pub use still::StillStore;
 pub use store::{ClaimChecks, MAX_RECENT_SCHEDULERS, NewNode, NodeFollowUp, Row, Store};
-pub use traced::{Listing, MAX_LISTED_OPERATIONS, MAX_MEANT, Order, TRACES_AT_ONCE, Traces, each_traced};
+pub use traced::{Listing, MAX_LISTED_OPERATIONS, MAX_MEANT, Order, TRACES_AT_ONCE, Traces};
 
 use chrono::{DateTime, Utc};
 use detached::{Backend, Beats, Detached};

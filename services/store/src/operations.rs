@@ -200,6 +200,11 @@ impl WholeOperation {
 }
 
 impl OperationRow {
+    /// Its identity.
+    pub(crate) fn key(&self) -> Key {
+        self.id
+    }
+
     /// The same as [`WholeOperation::read`], without trace and follow-up.
     pub(crate) fn read(self) -> Result<StoredOperation, StoreError> {
         let id = self.id;

@@ -1,19 +1,22 @@
 //! Reading many traces back, a few at a time, and finding operations.
 
 use async_trait::async_trait;
+use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::dsl::sql;
+use diesel::pg::{Pg, PgValue};
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::{Bool, Json, Jsonb, Text};
+use diesel::sqlite::{Sqlite, SqliteValue};
 use diesel_async::RunQueryDsl;
 use parsec_measure::{AttemptId, IdPart, OutcomeClass, SampledOperation, SchedulerId, StoredOperation, Trace};
-use serde_json::Value;
 
-use crate::archive::{OperationRow, PAGE, bad, operation_columns, read};
+use crate::archive::{OperationRow, bad, operation_columns, read};
 use crate::columns::Key;
 use crate::connection::AsyncSqliteConnection;
+use crate::glanced::PAGE;
 use crate::selection::{Selected, is_selected};
 use crate::session::Session;
-use crate::{Archive, Selection, StoreError};
+use crate::{Archive, Glanced, Selection, StoreError};
 
 /// How many traces are read at once: at their usual 30 kB, a megabyte.
 pub const TRACES_AT_ONCE: usize = 32;
@@ -21,6 +24,9 @@ pub const TRACES_AT_ONCE: usize = 32;
 /// The longest trace that is read together with others: several times what a trace of [`MAX_TRACED_REQUESTS`](parsec_measure::MAX_TRACED_REQUESTS)
 /// takes. As many as are read at once then fit in memory, whoever wrote them.
 const MAX_TRACE_CHARS: u32 = 1 << 20;
+
+/// How many bytes a trace may take in PostgreSQL to be surely short: most take less, and compression makes 255 of one at best.
+const SURELY_SHORT: u32 = 4_096;
 
 /// How many operations can be listed at once.
 pub const MAX_LISTED_OPERATIONS: u32 = 1_000;
@@ -53,20 +59,18 @@ pub struct Listing {
 /// Traces, and the operations that they belong to, of a database that is only read.
 #[async_trait]
 pub trait Traces: Archive {
-    /// As [`Archive::operations`](crate::Archive::operations), with whether the trace was kept.
+    /// The first selected operations with identities beyond `after`, in their order, with whether the trace was kept. If none is found,
+    /// readable or not, there are no more. [`each_sampled`](crate::each_sampled) reads all.
     async fn sampled(
         &self,
         selection: &Selection,
         after: Option<AttemptId>,
-    ) -> Result<Vec<SampledOperation>, StoreError>;
+    ) -> Result<Glanced<SampledOperation>, StoreError>;
     /// The traces of these operations, of at most [`TRACES_AT_ONCE`]. `None` for one that is too long to be read with others, or that
     /// this version cannot read.
     async fn traces(&self, of: &[AttemptId]) -> Result<Vec<(AttemptId, Option<Trace>)>, StoreError>;
     /// Operations, without their traces and follow-ups.
-    ///
-    /// # Errors
-    /// As with [`whole`](Self::whole).
-    async fn list(&self, listing: &Listing) -> Result<Vec<StoredOperation>, StoreError>;
+    async fn list(&self, listing: &Listing) -> Result<Glanced<StoredOperation>, StoreError>;
     /// The operations whose identity begins or ends like this, at most [`MAX_MEANT`].
     async fn meant(&self, part: &IdPart) -> Result<Vec<AttemptId>, StoreError>;
     /// The operation, with its trace if that was kept.
@@ -76,43 +80,46 @@ pub trait Traces: Archive {
     async fn whole(&self, id: AttemptId) -> Result<Option<StoredOperation>, StoreError>;
 }
 
-/// Hands over each of the selected operations, and its trace if that was kept: none in it if it cannot be read. Only a few traces are in memory
-/// at once.
-///
-/// # Errors
-/// As with [`Traces::sampled`].
-pub async fn each_traced(
-    traces: &dyn Traces,
-    selection: &Selection,
-    mut each: impl FnMut(&SampledOperation, Option<Option<Trace>>),
-) -> Result<(), StoreError> {
-    let mut after = None;
-    loop {
-        let page = traces.sampled(selection, after).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = Some(last.operation.id);
-        let (kept, others): (Vec<_>, Vec<_>) = page.iter().partition(|sampled| sampled.why_kept.is_some());
-        others.into_iter().for_each(|sampled| each(sampled, None));
-        for some in kept.chunks(TRACES_AT_ONCE) {
-            let ids: Vec<AttemptId> = some.iter().map(|sampled| sampled.operation.id).collect();
-            let found = traces.traces(&ids).await?;
-            some.iter().zip(found).for_each(|(sampled, (_, trace))| each(sampled, Some(trace)));
-        }
+/// A row of `operations`, the scheduler, whether its effort is told, whether it has a trace, and why that was kept.
+pub(crate) type SampledRow = (OperationRow, i32, bool, bool, Option<String>);
+
+/// A trace, read where it stands: no copy, and no tree of values before it. None if it is not one of ours.
+#[derive(Debug, FromSqlRow)]
+pub(crate) struct Document(pub(crate) Option<Trace>);
+
+impl FromSql<Jsonb, Pg> for Document {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        // The text stands behind a version, which has been 1 ever since.
+        let text = value.as_bytes().strip_prefix(&[1]);
+        Ok(Self(text.and_then(|text| serde_json::from_slice(text).ok())))
     }
 }
 
-/// A row of `operations`, the scheduler, whether its effort is told, whether it has a trace, and why that was kept.
-pub(crate) type SampledRow = (OperationRow, i32, bool, bool, Option<String>);
+impl FromSql<Json, Sqlite> for Document {
+    fn from_sql(mut value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        Ok(Self(serde_json::from_str(value.read_text()).ok()))
+    }
+}
 
 /// The queries of one connection. Futures must not be dropped half-way: see `detached`.
 pub(crate) trait TraceQueries: Send {
     fn sampled(&mut self, selected: Selected) -> impl Future<Output = QueryResult<Vec<SampledRow>>> + Send;
-    fn documents(&mut self, of: Vec<Key>) -> impl Future<Output = QueryResult<Vec<(Key, Value)>>> + Send;
+    fn documents(&mut self, of: Vec<Key>) -> impl Future<Output = QueryResult<Vec<(Key, Document)>>> + Send;
     fn ids(&mut self, first: Key, last: Key, ending: String) -> impl Future<Output = QueryResult<Vec<Key>>> + Send;
 }
 
+/// Whether a trace is short enough to be read with others. Its text has to be made to know its length: PostgreSQL is spared that where what is
+/// stored is so little that it can be some megabytes at most, however well it was compressed.
+fn fits_on_postgres() -> String {
+    format!("CASE WHEN pg_column_size(document) <= {SURELY_SHORT} THEN TRUE ELSE {} END", fits())
+}
+
+fn fits() -> String {
+    format!("length(CAST(document AS TEXT)) <= {MAX_TRACE_CHARS}")
+}
+
 macro_rules! implement_trace_queries {
-    (for $connection:ty, on $schema:ident) => {
+    (for $connection:ty, on $schema:ident, if $fits:ident) => {
         const _: () = {
             use parsec_schema::$schema::{nodes_ecs, operations, traces};
 
@@ -135,11 +142,10 @@ macro_rules! implement_trace_queries {
                         .await
                 }
 
-                async fn documents(&mut self, of: Vec<Key>) -> QueryResult<Vec<(Key, Value)>> {
-                    let fits = sql::<Bool>(&format!("length(CAST(document AS TEXT)) <= {MAX_TRACE_CHARS}"));
+                async fn documents(&mut self, of: Vec<Key>) -> QueryResult<Vec<(Key, Document)>> {
                     traces::table
                         .filter(traces::id.eq_any(of))
-                        .filter(fits)
+                        .filter(sql::<Bool>(&$fits()))
                         .select((traces::id, traces::document))
                         .load(self)
                         .await
@@ -163,8 +169,8 @@ macro_rules! implement_trace_queries {
     };
 }
 
-implement_trace_queries!(for Session, on postgres);
-implement_trace_queries!(for AsyncSqliteConnection, on sqlite);
+implement_trace_queries!(for Session, on postgres, if fits_on_postgres);
+implement_trace_queries!(for AsyncSqliteConnection, on sqlite, if fits);
 
 /// In the terms of the domain.
 ///

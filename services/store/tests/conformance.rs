@@ -60,6 +60,8 @@ promises! {
         operations_are_listed_between_two_times,
         an_operation_is_found_by_the_beginning_or_the_end_of_its_identity,
         whoever_may_only_read_reads_traces,
+        what_a_newer_version_wrote_is_left_out_and_counted_by_every_reader_of_many,
+        one_operation_that_a_newer_version_wrote_is_named_with_what_is_not_known,
     }
     history {
         what_happened_is_read_back,

@@ -101,6 +101,10 @@ impl FakeGlance {
     }
 }
 
+fn nothing<T>() -> Glanced<T> {
+    Glanced { rows: vec![], unread: 0, last: None }
+}
+
 #[async_trait]
 impl Glance for FakeGlance {
     async fn servers(&self, _: Option<DateTime<Utc>>) -> Result<Vec<SeenServer>, StoreError> {
@@ -119,7 +123,7 @@ impl Glance for FakeGlance {
 
     async fn newest_rounds(&self, _: u32) -> Result<Glanced<Round>, StoreError> {
         self.called().await?;
-        Ok(Glanced { rows: vec![], unread: 0, last: None })
+        Ok(nothing())
     }
 
     async fn newest_attempts(
@@ -133,10 +137,6 @@ impl Glance for FakeGlance {
         let last = rows.last().map(|noted| noted.operation.id.0);
         Ok(Glanced { rows, unread: 0, last })
     }
-
-    async fn counted(&self, _: &Selection, _: Stretch) -> Result<CountedPage, StoreError> {
-        self.called().await.map(|()| CountedPage::default())
-    }
 }
 
 #[async_trait]
@@ -149,16 +149,16 @@ impl Chronicle for FakeGlance {
 
 #[async_trait]
 impl Traces for FakeGlance {
-    async fn sampled(&self, _: &Selection, _: Option<AttemptId>) -> Result<Vec<SampledOperation>, StoreError> {
-        self.called().await.map(|()| vec![])
+    async fn sampled(&self, _: &Selection, _: Option<AttemptId>) -> Result<Glanced<SampledOperation>, StoreError> {
+        self.called().await.map(|()| nothing())
     }
 
     async fn traces(&self, _: &[AttemptId]) -> Result<Vec<(AttemptId, Option<Trace>)>, StoreError> {
         self.called().await.map(|()| vec![])
     }
 
-    async fn list(&self, _: &Listing) -> Result<Vec<StoredOperation>, StoreError> {
-        self.called().await.map(|()| vec![])
+    async fn list(&self, _: &Listing) -> Result<Glanced<StoredOperation>, StoreError> {
+        self.called().await.map(|()| nothing())
     }
 
     async fn meant(&self, _: &IdPart) -> Result<Vec<AttemptId>, StoreError> {
@@ -176,8 +176,8 @@ impl Archive for FakeGlance {
         self.called().await.map(|()| BTreeMap::new())
     }
 
-    async fn operations(&self, _: &Selection, _: Option<AttemptId>) -> Result<Vec<ArchivedOperation>, StoreError> {
-        self.called().await.map(|()| vec![])
+    async fn counted(&self, _: &Selection, _: Stretch) -> Result<CountedPage, StoreError> {
+        self.called().await.map(|()| CountedPage::default())
     }
 
     async fn rounds(&self, _: &Selection) -> Result<ArchivedRounds, StoreError> {

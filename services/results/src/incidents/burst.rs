@@ -61,7 +61,7 @@ pub(super) fn find(series: &Series<'_>, level: f64) -> Vec<Burst> {
 
 fn incident(series: &Series<'_>, rounds: &Range<usize>, otherwise: (usize, usize)) -> Incident {
     let burst = &series.rounds[rounds.clone()];
-    let due = || burst.iter().flat_map(|round| &round.due);
+    let due = || burst.iter().flat_map(|round| round.due);
     let failed = || due().filter(|(_, reading)| !reading.succeeded()).map(|(noted, _)| *noted);
     let mut classes: BTreeMap<OutcomeClass, usize> = BTreeMap::new();
     failed().for_each(|noted| *classes.entry(noted.operation.class).or_default() += 1);

@@ -173,21 +173,25 @@ impl What {
     }
 }
 
-/// Attempts by their rounds.
-pub(super) struct ByRound<'a>(BTreeMap<RoundId, Vec<&'a NotedAttempt>>);
+/// Attempts in the order of their rounds.
+pub(super) struct ByRound<'a>(Vec<&'a NotedAttempt>);
 
 impl<'a> ByRound<'a> {
     pub(super) fn of(attempts: &'a [NotedAttempt]) -> Self {
-        let mut rounds: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for attempt in attempts {
-            rounds.entry(attempt.operation.round).or_default().push(attempt);
-        }
-        Self(rounds)
+        let mut all: Vec<_> = attempts.iter().collect();
+        all.sort_unstable_by_key(|noted| noted.operation.round);
+        Self(all)
     }
 
     /// Attempts of these rounds that are worth a look.
     pub(super) fn examples(&self, rounds: impl IntoIterator<Item = RoundId>) -> Vec<AttemptId> {
-        examples(rounds.into_iter().filter_map(|round| self.0.get(&round)).flatten().copied())
+        examples(rounds.into_iter().flat_map(|round| self.of_round(round)).copied())
+    }
+
+    fn of_round(&self, round: RoundId) -> &[&'a NotedAttempt] {
+        let first = self.0.partition_point(|noted| noted.operation.round < round);
+        let count = self.0[first..].iter().take_while(|noted| noted.operation.round == round).count();
+        &self.0[first..first + count]
     }
 }
 

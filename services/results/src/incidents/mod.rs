@@ -21,7 +21,7 @@ use chrono::{DateTime, Utc};
 use parsec_measure::History;
 
 use incident::ByRound;
-use series::Series;
+use series::{Places, Series};
 
 /// What was found, and what was looked at for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,11 +44,11 @@ pub fn end_of_model(history: &History, end: DateTime<Utc>) -> DateTime<Utc> {
 
 /// Finds what happened up to `end`. The same history gives the same answer, to the last digit.
 pub fn find(history: &History, end: DateTime<Utc>) -> Incidents {
-    let by_round = ByRound::of(&history.attempts);
-    let mut incidents = rounds::find(&history.rounds, &by_round, end);
+    let mut incidents = rounds::find(&history.rounds, &ByRound::of(&history.attempts), end);
     incidents.extend(writing::find(history));
     incidents.extend(servers::find(history, end));
-    let (series, not_judged) = Series::of(history);
+    let places = Places::of(history);
+    let (series, not_judged) = Series::of(&places);
     let level = chance::level(2 * series.len());
     for series in &series {
         let bursts = burst::find(series, level);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use parsec_measure::{History, NodeId, NotedAttempt};
+use parsec_measure::{History, NodeId, NotedAttempt, OperationKind};
 
 use super::incident::{NotJudged, Place};
 use crate::groups::round_number;
@@ -15,6 +15,12 @@ const MIN_ROUNDS: usize = 20;
 /// The most series that are judged: the more there are, the more has to happen in one of them to be told from chance. The longest
 /// are taken.
 const MAX_SERIES: usize = 200;
+
+/// An attempt that was due, and what it says.
+pub(super) type Due<'a> = (&'a NotedAttempt, Reading);
+
+/// What was due, by where it was measured; of each place round by round, whose attempts stand together.
+pub(super) struct Places<'a>(BTreeMap<Place, Vec<Due<'a>>>);
 
 /// One series.
 pub(super) struct Series<'a> {
@@ -29,48 +35,59 @@ pub(super) struct Played<'a> {
     /// When its first attempt started.
     pub(super) at: DateTime<Utc>,
     /// What was due in it.
-    pub(super) due: Vec<(&'a NotedAttempt, Reading)>,
+    pub(super) due: &'a [Due<'a>],
 }
 
-impl<'a> Series<'a> {
-    /// Those that are judged, and how many are not.
-    pub(super) fn of(history: &'a History) -> (Vec<Self>, NotJudged) {
+impl<'a> Places<'a> {
+    pub(super) fn of(history: &'a History) -> Self {
         let servers: HashMap<NodeId, _> = history.servers.iter().map(|server| (server.id, server)).collect();
-        let mut all: BTreeMap<Place, BTreeMap<_, Played<'a>>> = BTreeMap::new();
+        // What a place is called is worked out once for each server, not for each attempt.
+        let mut by_server: HashMap<(NodeId, OperationKind), Vec<Due<'a>>> = HashMap::new();
         for noted in &history.attempts {
             let operation = &noted.operation;
             if operation.from_own_records || operation.probe > 0 {
                 continue;
             }
             let Some(reading) = reading(operation.class, operation.duration) else { continue };
-            let server = servers.get(&operation.node);
+            by_server.entry((operation.node, operation.kind)).or_default().push((noted, reading));
+        }
+        let mut all: BTreeMap<Place, Vec<Due<'a>>> = BTreeMap::new();
+        for ((node, kind), due) in by_server {
+            let server = servers.get(&node);
             let place = Place {
                 fleet: server.map(|server| server.fleet.clone()),
                 region: server.map(|server| server.region.clone()),
-                kind: Some(operation.kind),
+                kind: Some(kind),
                 peer: None,
             };
-            let round = all.entry(place).or_default().entry(operation.round);
-            let round = round.or_insert_with(|| Played { at: operation.started, due: Vec::new() });
-            round.at = round.at.min(operation.started);
-            round.due.push((noted, reading));
+            all.entry(place).or_default().extend(due);
         }
-        let found = all.len();
-        let mut long: Vec<_> = all
-            .into_iter()
-            .filter(|(_, rounds)| rounds.len() >= MIN_ROUNDS)
-            .map(|(place, rounds)| {
-                let mut rounds: Vec<_> = rounds.into_values().collect();
-                rounds.sort_by_key(|round| round.at);
-                Self { place, rounds }
-            })
-            .collect();
-        let not_judged = NotJudged { too_short: found - long.len(), too_many: long.len().saturating_sub(MAX_SERIES) };
+        all.values_mut()
+            .for_each(|due| due.sort_unstable_by_key(|(noted, _)| (noted.operation.round, noted.operation.id)));
+        Self(all)
+    }
+}
+
+impl<'a> Series<'a> {
+    /// Those that are judged, and how many are not.
+    pub(super) fn of(places: &'a Places<'a>) -> (Vec<Self>, NotJudged) {
+        let all = places.0.iter().map(|(place, due)| Self::at(place, due));
+        let mut long: Vec<_> = all.filter(|series| series.rounds.len() >= MIN_ROUNDS).collect();
+        let too_short = places.0.len() - long.len();
+        let not_judged = NotJudged { too_short, too_many: long.len().saturating_sub(MAX_SERIES) };
         if not_judged.too_many > 0 {
             long.sort_by_key(|series| std::cmp::Reverse(series.rounds.len()));
             long.truncate(MAX_SERIES);
         }
         (long, not_judged)
+    }
+
+    fn at(place: &Place, due: &'a [Due<'a>]) -> Self {
+        let rounds = due.chunk_by(|(one, _), (other, _)| one.operation.round == other.operation.round);
+        let started = |due: &[Due<'_>]| due.iter().map(|(noted, _)| noted.operation.started).min().unwrap_or_default();
+        let mut rounds: Vec<_> = rounds.map(|due| Played { at: started(due), due }).collect();
+        rounds.sort_by_key(|round| round.at);
+        Self { place: place.clone(), rounds }
     }
 }
 
@@ -83,7 +100,7 @@ impl Played<'_> {
 
 /// The attempts of rounds.
 pub(super) fn sample(rounds: &[&Played<'_>]) -> Sample {
-    let attempts = rounds.iter().flat_map(|round| &round.due).map(|(noted, _)| &noted.operation);
+    let attempts = rounds.iter().flat_map(|round| round.due).map(|(noted, _)| &noted.operation);
     let observation = |attempt: &parsec_measure::ArchivedOperation| Observation {
         round: round_number(attempt.round),
         stratum: 0,
@@ -104,7 +121,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use parsec_measure::{ArchivedOperation, AttemptId, OperationKind, OutcomeClass, RoundId, ServerLife};
+    use parsec_measure::{ArchivedOperation, AttemptId, OutcomeClass, RoundId, ServerLife};
     use proptest::prelude::*;
     use uuid::Uuid;
 
@@ -147,7 +164,8 @@ mod tests {
             (most + 2, MIN_ROUNDS, MAX_SERIES, NotJudged { too_short: 0, too_many: 2 }),
         ] {
             let history = history(servers, rounds as u128);
-            let (series, not_judged) = Series::of(&history);
+            let places = Places::of(&history);
+            let (series, not_judged) = Series::of(&places);
             assert_eq!((series.len(), not_judged), (judged, expected), "{servers} series of {rounds} rounds");
         }
     }

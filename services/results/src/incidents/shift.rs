@@ -56,7 +56,7 @@ pub(super) fn find(series: &Series<'_>, bursts: &[Burst], level: f64) -> Vec<Inc
             to: parts.get(index + 2).map(|next| of(next)[0].at),
             place: series.place.clone(),
             ids: examples(
-                after.iter().flat_map(|round| &round.due).filter(|(_, r)| r.succeeded()).map(|(noted, _)| *noted),
+                after.iter().flat_map(|round| round.due).filter(|(_, r)| r.succeeded()).map(|(noted, _)| *noted),
             ),
         });
     }
@@ -70,7 +70,7 @@ fn within(quantile: Quantile, reading: Reading) -> bool {
 
 /// The scores of all attempts of these rounds, in their order. Those that took equally long have the same.
 fn scores(rounds: &[&Played<'_>]) -> Vec<f64> {
-    let seconds: Vec<f64> = rounds.iter().flat_map(|round| &round.due).map(|(_, reading)| reading.seconds()).collect();
+    let seconds: Vec<f64> = rounds.iter().flat_map(|round| round.due).map(|(_, reading)| reading.seconds()).collect();
     let mut sorted = seconds.clone();
     sorted.sort_by(f64::total_cmp);
     let score = |value: &f64| {

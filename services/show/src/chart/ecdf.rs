@@ -9,15 +9,19 @@ use super::frame::{Frame, Horizontal, Vertical, legend, line, n, svg};
 use super::{Chart, Data, Named};
 use crate::words;
 
-/// How many steps a line has at most: more are hardly seen, and a report has dozens of lines.
-const STEPS: usize = 160;
+/// How many steps a line has at most, where it has the width of a page and half of it: a step is then a millimetre or two of a printed
+/// chart, and a report has dozens of lines.
+pub(crate) const STEPS: [usize; 2] = [160, 80];
 
 /// Which share of the attempts of every series the horizontal axis shows, so that a single straggler does not press all others to
 /// the left. How many lie beyond is said.
 const SHOWN: f64 = 0.99;
 
-/// The shares in the table of the chart, in percent.
-const TOLD: [u32; 21] = [1, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90, 95, 99];
+/// The shares in the table of the chart, in percent; those beside others have the ones that people ask for.
+pub(crate) const TOLD: [&[u32]; 2] = [
+    &[1, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90, 95, 99],
+    &[1, 5, 10, 25, 50, 75, 90, 95, 99],
+];
 
 /// Where guides help to read the median and the ninth decile.
 const GUIDES: [f64; 2] = [0.5, 0.9];
@@ -31,9 +35,19 @@ pub enum Times {
     ByDecades,
 }
 
+/// How much room a chart has, and so how finely it is drawn and told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// The width of a page.
+    Whole,
+    /// Half of it: it stands beside others like it.
+    Half,
+}
+
 /// One line for each group. What failed is never done, so each line levels off at the success rate of its group.
-pub fn ecdf(title: &str, groups: &[Named<'_>], times: Times) -> Chart {
-    let drawn: Vec<_> = groups.iter().map(|group| (group, group.sample.ecdf(STEPS))).collect();
+pub fn ecdf(title: &str, groups: &[Named<'_>], times: Times, room: Room) -> Chart {
+    let (steps, shares) = (STEPS[room as usize], TOLD[room as usize]);
+    let drawn: Vec<_> = groups.iter().map(|group| (group, group.sample.ecdf(steps))).collect();
     let end = drawn.iter().filter_map(|(group, _)| group.sample.survivors(SHOWN)).fold(0.0, f64::max);
     let shortest = drawn.iter().filter_map(|(_, ecdf)| Some(ecdf.steps.first()?.seconds)).fold(f64::INFINITY, f64::min);
     let scale = match times {
@@ -53,7 +67,7 @@ pub fn ecdf(title: &str, groups: &[Named<'_>], times: Times) -> Chart {
         @for (index, (_, ecdf)) in drawn.iter().enumerate() { path class=(line(index)) d=(path(&frame, ecdf)) {} }
     };
     let says = says(groups, scale.high());
-    let rows = drawn.iter().flat_map(|(group, _)| TOLD.iter().filter_map(|percent| told(group, *percent)));
+    let rows = drawn.iter().flat_map(|(group, _)| shares.iter().filter_map(|percent| told(group, *percent)));
     Chart {
         title: title.to_owned(),
         svg: svg(frame.bottom(), &format!("{title}: {says}"), &inside),

@@ -26,7 +26,8 @@ mod timeline;
 mod waterfall;
 
 pub use boxes::boxes;
-pub use ecdf::{Times, ecdf};
+pub use ecdf::{Room, Times, ecdf};
+pub(crate) use ecdf::{STEPS, TOLD};
 pub use heat::{Cell, heat};
 pub use over_time::{Period, over_time};
 pub use records::records;

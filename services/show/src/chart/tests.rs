@@ -39,8 +39,8 @@ fn all(name: &str, samples: &[Sample]) -> Vec<Chart> {
     let days: Vec<_> = (0..).zip(samples).map(day).collect();
     let cells: Vec<_> = samples.iter().map(|sample| Cell { row: name, column: "eu", sample }).collect();
     vec![
-        ecdf(name, &named, Times::FromZero),
-        ecdf(name, &named, Times::ByDecades),
+        ecdf(name, &named, Times::FromZero, Room::Whole),
+        ecdf(name, &named, Times::ByDecades, Room::Whole),
         boxes(name, &named),
         over_time(name, &days, TimeDelta::days(1)),
         heat(name, 0.5, &cells),
@@ -96,7 +96,7 @@ fn a_name_with_markup_in_it_is_text() {
 #[test]
 fn a_line_levels_off_at_the_success_rate() {
     let half = sample(200, 100, 2);
-    let chart = ecdf("lookups", &[Named { name: "default", sample: &half }], Times::FromZero);
+    let chart = ecdf("lookups", &[Named { name: "default", sample: &half }], Times::FromZero, Room::Whole);
     let last = chart.data.rows.last().unwrap();
     assert_eq!(last[2], 50, "no larger share was ever done");
     assert_eq!(chart.says, "default: 50 % of 200 succeeded.");
@@ -124,8 +124,20 @@ fn a_cell_that_fails_takes_the_colour_from_no_other() {
 #[test]
 fn only_what_took_longer_than_the_axis_shows_is_said_to_have() {
     let many = sample(4_000, 500, 50);
-    let chart = ecdf("lookups", &[Named { name: "default", sample: &many }], Times::FromZero);
+    let chart = ecdf("lookups", &[Named { name: "default", sample: &many }], Times::FromZero, Room::Whole);
     assert_eq!(chart.says, "default: 98 % of 4000 succeeded.");
+}
+
+#[test]
+fn a_chart_of_half_the_width_has_half_the_steps_and_the_times_that_people_ask_for() {
+    let many = sample(4_000, 500, 50);
+    let named = [Named { name: "default", sample: &many }];
+    let [whole, half] = [Room::Whole, Room::Half].map(|room| ecdf("lookups", &named, Times::FromZero, room));
+    let steps = |chart: &Chart| chart.svg.matches('V').count();
+    assert!(steps(&half) > 70 && steps(&whole) > 150 && steps(&half) * 5 < steps(&whole) * 3, "{}", half.svg);
+    assert!(half.data.rows.iter().all(|row| whole.data.rows.contains(row)), "what is told is exact");
+    let shares: Vec<_> = half.data.rows.iter().map(|row| row[2].as_u64().unwrap()).collect();
+    assert_eq!(shares, [1, 5, 10, 25, 50, 75, 90, 95]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use parsec_results::incidents::Incidents;
 use parsec_results::{Named as Group, Spent, explain};
 
 use super::{section, table};
-use crate::chart::{self, Named, Times};
+use crate::chart::{self, Named, Room, Times};
 use crate::compared::Pairs;
 use crate::peers::PeerTable;
 use crate::report::{Part, judged, part, waterfall};
@@ -29,7 +29,7 @@ pub fn comparison(pairs: &Pairs) -> String {
         (table(&format!("Both sides, figure by figure, with 95 % intervals: a is {a}, b is {b}"), &pairs.table(" ")))
         @for pair in &pairs.pairs {
             @let sides = [Named { name: a, sample: &pair.samples.0 }, Named { name: b, sample: &pair.samples.1 }];
-            (part(&Part::Chart(chart::ecdf(&format!("{} of {a} and {b}", words::plural(pair.kind)), &sides, Times::FromZero))))
+            (part(&Part::Chart(chart::ecdf(&format!("{} of {a} and {b}", words::plural(pair.kind)), &sides, Times::FromZero, Room::Whole))))
         }
         p class="lead" {
             "A comparison says what these servers met at these times. It corrects for the number of questions that are asked at once on this page, \

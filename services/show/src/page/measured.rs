@@ -9,7 +9,7 @@ use parsec_measure::{ArchivedRounds, OperationKind};
 use parsec_results::Group;
 
 use super::{section, table};
-use crate::chart::{self, Cell, Named, Period, Times};
+use crate::chart::{self, Cell, Named, Period, Room, Times};
 use crate::groups::{self, Groups};
 use crate::report::{Part, part, tiles};
 use crate::words;
@@ -39,7 +39,7 @@ pub fn by_fleet(of: &[Group], times: Times) -> String {
         let drawn = &groups[..groups.len().min(MAX_SERIES)];
         html! {
             @if !drawn.is_empty() {
-                (part(&Part::Chart(chart::ecdf(&format!("{}: the share that was done after a time", words::plural(kind)), drawn, times))))
+                (part(&Part::Chart(chart::ecdf(&format!("{}: the share that was done after a time", words::plural(kind)), drawn, times, Room::Whole))))
                 (part(&Part::Chart(chart::boxes(&format!("{}: how times spread", words::plural(kind)), &groups))))
             }
             @if left_out > 0 { p { (left_out) " more fleets are not drawn as lines: choose some of them." } }

@@ -22,7 +22,8 @@ pub(crate) const PAGE: &str = "\
     .wide{overflow-x:auto}table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums}\
     th,td{border-bottom:1px solid var(--line);padding:.15rem .7rem .15rem 0;text-align:left}td.n{text-align:right}caption{text-align:left;color:var(--faint);padding-bottom:.3rem}\
     @media screen and (max-width:38rem){figure{overflow-x:auto}.chart{min-width:34rem}figure>figcaption,figure>details{position:sticky;left:0}}\
-    @media print{body{max-width:none;font-size:11pt}nav,details{display:none}h2{break-after:avoid}}";
+    @media print{body{max-width:none;font-size:11pt}nav,details{display:none}h2,h3{break-after:avoid}tr{break-inside:avoid}\
+    .many{display:block}.many figure{margin:.8rem 0}.many .chart{max-width:32rem}}";
 
 impl Report {
     /// A page that is one file.

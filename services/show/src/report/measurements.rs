@@ -39,6 +39,8 @@ pub struct Measurements {
     pub spent_without: String,
     /// The slowest operations with their traces.
     pub slowest: Vec<StoredOperation>,
+    /// How many of the slowest cannot be read.
+    pub slowest_unread: usize,
     /// What became of records, by fleet.
     pub records: Vec<RecordGroup>,
     /// What became of the rounds.

@@ -52,6 +52,10 @@ pub(super) fn slowest(all: &Measurements) -> Section {
     if parts.is_empty() {
         parts.push(Part::Text("No operation has a trace that could be drawn.".to_owned()));
     }
+    if all.slowest_unread > 0 {
+        let more = words::count(all.slowest_unread, "more of them is", "more of them are");
+        parts.push(Part::Text(format!("{more} not drawn: this version cannot read what was recorded.")));
+    }
     Section { id: "slowest", heading: "The slowest operations".to_owned(), parts }
 }
 

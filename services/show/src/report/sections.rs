@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::tiles::tiles;
 use super::{Measurements, Part, Report, Section, operations, with};
-use crate::chart::{self, Cell, Data, Named, Period};
+use crate::chart::{self, Cell, Data, Named, Period, Room};
 use crate::compared::{Pairs, change};
 use crate::words;
 
@@ -136,6 +136,7 @@ fn distributions(all: &Measurements, kind: OperationKind) -> Vec<Part> {
             &format!("{}: the share that was done after a time", words::plural(kind)),
             &groups,
             all.times,
+            Room::Whole,
         )),
         Part::Chart(chart::boxes(&format!("{}: how times spread", words::plural(kind)), &groups)),
     ]
@@ -173,9 +174,9 @@ fn regions(all: &Measurements, kind: OperationKind) -> Vec<Part> {
     let heat = chart::heat(&format!("{}: the median by region and fleet", words::plural(kind)), 0.5, &cells);
     let mut parts = vec![Part::Chart(heat)];
     if regions.len() > 1 {
-        let charts = regions
-            .into_iter()
-            .map(|(region, groups)| chart::ecdf(&format!("{} in {region}", words::plural(kind)), &groups, all.times));
+        let charts = regions.into_iter().map(|(region, groups)| {
+            chart::ecdf(&format!("{} in {region}", words::plural(kind)), &groups, all.times, Room::Half)
+        });
         parts.push(Part::Charts(charts.collect()));
     }
     parts
@@ -219,6 +220,13 @@ fn caveats(all: &Measurements) -> Section {
     let mut said = vec![
         format!("Times within {} of each other, and success rates within {}, count as equal.", words::percent(time), words::percentage_points(success)),
         "Intervals are of 95 % and take the round, not the attempt, as the unit: attempts of one round share their content and their moment.".to_owned(),
+        format!(
+            "Distributions are drawn in at most {} steps, and in {} where charts stand side by side. Their tables have exact times, for {} and {} shares.",
+            chart::STEPS[0],
+            chart::STEPS[1],
+            chart::TOLD[0].len(),
+            chart::TOLD[1].len()
+        ),
         "A comparison says what these servers met at these times. It holds for other places and times only as far as these stand for them.".to_owned(),
     ];
     for group in &all.by_fleet {

@@ -82,6 +82,7 @@ fn measurements(strange: &str) -> Measurements {
         spent: spent(&fleets),
         spent_without: "; 3 left out: say nothing about the DHT".to_owned(),
         slowest: vec![slow(), slow(), slow(), slow()],
+        slowest_unread: 2,
         records: vec![],
         incidents: Err("it was not asked for".to_owned()),
         rounds: ArchivedRounds { played: [(Some(RoundOutcome::Complete), 2_000)].into(), skipped: 3, unread: 0 },
@@ -225,6 +226,7 @@ fn what_stands_behind_the_figures_is_shown_with_how_many_it_is_of() {
         "operation 01890a5d-ac96-774b-bcce-b302099a8057.",
         "\n3 left out: say nothing about the DHT.\n",
         "28 requests are not drawn.",
+        "2 more of them are not drawn: this version cannot read what was recorded.",
         "No record was looked for after its publication.",
         "What happened meanwhile is not known: it was not asked for.",
     ] {

@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use futures::FutureExt;
 use parsec_measure::{
-    ArchivedCheck, ArchivedNode, ArchivedOperation, ArchivedPublication, ArchivedRounds, AttemptId, CheckId,
-    FleetGroup, NodeId, OperationKind, RoundOutcome,
+    ArchivedCheck, ArchivedNode, ArchivedPublication, ArchivedRounds, AttemptId, CheckId, FleetGroup, NodeId,
+    OperationKind, RoundOutcome,
 };
 
 use super::{Backend, Detached};
-use crate::archive::{ArchiveQueries, node, read};
+use crate::archive::{ArchiveQueries, node};
 use crate::columns::Key;
+use crate::counted::{self, CountedQueries};
 use crate::datasets::{self, DatasetQueries};
 use crate::records::{self, RecordQueries};
 use crate::selection::{IDENTITY_SLACK, Selected};
-use crate::{Archive, Dataset, DatasetPage, PageEnd, Selection, StoreError};
+use crate::{Archive, CountedPage, Dataset, DatasetPage, PageEnd, Selection, StoreError, Stretch};
 
 #[async_trait]
 impl<B: Backend> Archive for Detached<B> {
@@ -24,14 +25,10 @@ impl<B: Backend> Archive for Detached<B> {
         Ok(rows.into_iter().map(node).collect())
     }
 
-    async fn operations(
-        &self,
-        selection: &Selection,
-        after: Option<AttemptId>,
-    ) -> Result<Vec<ArchivedOperation>, StoreError> {
-        let selected = Selected::new(selection, after);
-        let rows = self.read(move |conn| ArchiveQueries::operations(conn, selected.clone()).boxed()).await?;
-        rows.into_iter().map(read).collect()
+    async fn counted(&self, selection: &Selection, stretch: Stretch) -> Result<CountedPage, StoreError> {
+        let selected = Selected::new(selection, None).in_stretch(stretch);
+        let rows = self.read(move |conn| conn.counted(selected.clone()).boxed()).await?;
+        Ok(counted::page(rows, stretch))
     }
 
     async fn rounds(&self, selection: &Selection) -> Result<ArchivedRounds, StoreError> {

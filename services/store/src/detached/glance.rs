@@ -8,11 +8,10 @@ use uuid::Uuid;
 
 use super::{Backend, Detached};
 use crate::columns::{Key, micros};
-use crate::counted::{self, CountedQueries};
 use crate::glance::{GlanceQueries, MAX_GLANCED, ServerRow};
 use crate::history::{HistoryRound, attempt};
 use crate::selection::Selected;
-use crate::{CountedPage, Glance, Glanced, Selection, StoreError, Stretch};
+use crate::{Glance, Glanced, Selection, StoreError};
 
 #[async_trait]
 impl<B: Backend> Glance for Detached<B> {
@@ -38,11 +37,5 @@ impl<B: Backend> Glance for Detached<B> {
         let before = before.map_or(Key(Uuid::max()), |before| Key(before.0));
         let rows = self.read(move |conn| conn.last_attempts(selected.clone(), before, limit).boxed()).await?;
         Ok(Glanced::of(rows, |((id, ..), ..)| *id, attempt))
-    }
-
-    async fn counted(&self, selection: &Selection, stretch: Stretch) -> Result<CountedPage, StoreError> {
-        let selected = Selected::new(selection, None).in_stretch(stretch);
-        let rows = self.read(move |conn| conn.counted(selected.clone()).boxed()).await?;
-        Ok(counted::page(rows, stretch))
     }
 }

@@ -1,17 +1,45 @@
 //! The chronicle in terms of one kind of database.
 
 use async_trait::async_trait;
+use chrono::Utc;
 use futures::FutureExt;
-use parsec_measure::{AttemptId, History};
+use futures::future::BoxFuture;
+use futures::stream::{self, StreamExt};
+use parsec_measure::{AttemptId, History, NotedAttempt};
 
 use super::{Backend, Detached};
 use crate::history::{HistoryQueries, HistoryRound, HistoryServer, PAGE, attempt, too_many};
+use crate::passes::{AT_ONCE, STRETCHES};
 use crate::selection::Selected;
-use crate::{Chronicle, Selection, StoreError};
+use crate::{Chronicle, Selection, StoreError, Stretch};
 
 /// Whether a page is the last one.
 fn is_last<T>(page: &[T]) -> bool {
     page.len() < PAGE as usize
+}
+
+impl<B: Backend> Detached<B> {
+    /// The attempts of a stretch, and how many of it cannot be read.
+    async fn attempts_of(
+        &self,
+        selection: &Selection,
+        stretch: Stretch,
+        at_most: usize,
+    ) -> Result<(Vec<NotedAttempt>, usize), StoreError> {
+        let (mut attempts, mut unread, mut rest) = (Vec::new(), 0, Some(stretch));
+        while let Some(stretch) = rest {
+            let selected = Selected::new(selection, None).in_stretch(stretch);
+            let page = self.read(move |conn| conn.history_attempts(selected.clone()).boxed()).await?;
+            rest = page.last().filter(|_| !is_last(&page)).map(|((id, ..), ..)| stretch.beyond(*id));
+            let (found, known) = (page.len(), attempts.len());
+            attempts.extend(page.into_iter().filter_map(|row| attempt(row).ok()));
+            unread += found - (attempts.len() - known);
+            if attempts.len() > at_most {
+                return Err(too_many("attempts", at_most));
+            }
+        }
+        Ok((attempts, unread))
+    }
 }
 
 #[async_trait]
@@ -44,21 +72,16 @@ impl<B: Backend> Chronicle for Detached<B> {
                 break;
             }
         }
-        let mut after = None;
-        loop {
-            let selected = Selected::new(selection, after);
-            let page = self.read(move |conn| conn.history_attempts(selected.clone()).boxed()).await?;
-            let last = is_last(&page);
-            after = page.last().map(|((id, ..), ..)| AttemptId(id.0));
-            let found = page.len();
-            let known = history.attempts.len();
-            history.attempts.extend(page.into_iter().filter_map(|row| attempt(row).ok()));
-            history.unread_attempts += found - (history.attempts.len() - known);
+        let stretches = selection.stretches(STRETCHES, Utc::now()).into_iter();
+        let all: Vec<BoxFuture<'_, _>> =
+            stretches.map(|stretch| self.attempts_of(selection, stretch, at_most).boxed()).collect();
+        let mut read = stream::iter(all).buffered(AT_ONCE);
+        while let Some(of_stretch) = read.next().await {
+            let (attempts, unread) = of_stretch?;
+            history.attempts.extend(attempts);
+            history.unread_attempts += unread;
             if history.attempts.len() > at_most {
                 return Err(too_many("attempts", at_most));
-            }
-            if last {
-                break;
             }
         }
         let mut after = 0;

@@ -10,8 +10,8 @@ use super::{Backend, Detached};
 use crate::columns::Key;
 use crate::operations::{Listed, OperationQueries, OperationRow, WholeOperation};
 use crate::selection::Selected;
-use crate::traced::{TraceQueries, read_sampled};
-use crate::{Listing, MAX_LISTED_OPERATIONS, MAX_MEANT, Selection, StoreError, TRACES_AT_ONCE, Traces};
+use crate::traced::{Document, TraceQueries, read_sampled};
+use crate::{Glanced, Listing, MAX_LISTED_OPERATIONS, MAX_MEANT, Selection, StoreError, TRACES_AT_ONCE, Traces};
 
 #[async_trait]
 impl<B: Backend> Traces for Detached<B> {
@@ -19,10 +19,10 @@ impl<B: Backend> Traces for Detached<B> {
         &self,
         selection: &Selection,
         after: Option<AttemptId>,
-    ) -> Result<Vec<SampledOperation>, StoreError> {
+    ) -> Result<Glanced<SampledOperation>, StoreError> {
         let selected = Selected::new(selection, after);
         let rows = self.read(move |conn| conn.sampled(selected.clone()).boxed()).await?;
-        rows.into_iter().map(read_sampled).collect()
+        Ok(Glanced::of(rows, |((id, ..), ..)| *id, read_sampled))
     }
 
     async fn traces(&self, of: &[AttemptId]) -> Result<Vec<(AttemptId, Option<Trace>)>, StoreError> {
@@ -30,14 +30,11 @@ impl<B: Backend> Traces for Detached<B> {
         let asked = keys.clone();
         let documents = self.read(move |conn| conn.documents(asked.clone()).boxed()).await?;
         let mut documents: HashMap<_, _> = documents.into_iter().collect();
-        let read = |key: Key| {
-            let document = documents.remove(&key);
-            (AttemptId(key.0), document.and_then(|document| serde_json::from_value(document).ok()))
-        };
+        let read = |key: Key| (AttemptId(key.0), documents.remove(&key).and_then(|Document(trace)| trace));
         Ok(keys.into_iter().map(read).collect())
     }
 
-    async fn list(&self, listing: &Listing) -> Result<Vec<StoredOperation>, StoreError> {
+    async fn list(&self, listing: &Listing) -> Result<Glanced<StoredOperation>, StoreError> {
         let listed = Listed {
             selected: Selected::new(&listing.selection, None),
             outcomes: listing.outcomes.iter().map(|class| class.as_str().to_owned()).collect(),
@@ -45,7 +42,7 @@ impl<B: Backend> Traces for Detached<B> {
             limit: i64::from(listing.limit.min(MAX_LISTED_OPERATIONS)),
         };
         let rows = self.read(move |conn| conn.listed(listed.clone()).boxed()).await?;
-        rows.into_iter().map(OperationRow::read).collect()
+        Ok(Glanced::of(rows, OperationRow::key, OperationRow::read))
     }
 
     async fn meant(&self, part: &IdPart) -> Result<Vec<AttemptId>, StoreError> {

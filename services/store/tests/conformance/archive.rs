@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use parsec_measure::{ArchivedNode, AttemptId, NodeId, OperationKind, OutcomeClass, RoundOutcome};
-use parsec_store::{NewNode, Row, Selection, open_glance};
+use parsec_measure::{ArchivedNode, ArchivedOperation, AttemptId, NodeId, OperationKind, OutcomeClass, RoundOutcome};
+use parsec_store::{Archive, NewNode, Row, Selection, each_counted};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -14,6 +14,13 @@ use super::samples::{Pair, at, new_node, register_node};
 pub(crate) fn identity(second: i64, number: u128) -> AttemptId {
     let millis = u128::try_from(at(second).timestamp_millis()).unwrap();
     AttemptId(Uuid::from_u128((millis << 80) | number))
+}
+
+/// All that is selected, as figures need it.
+async fn all_of(archive: &dyn Archive, selection: &Selection) -> Vec<ArchivedOperation> {
+    let mut all = Vec::new();
+    assert_eq!(each_counted(archive, selection, at(4_000), |operation| all.push(*operation)).await.unwrap(), 0);
+    all
 }
 
 async fn record(database: &Database, pair: Pair, second: i64, number: u128, kind: OperationKind) {
@@ -28,15 +35,12 @@ pub(crate) async fn what_was_measured_is_read_back_in_the_order_of_time(database
         record(database, pair, second, number, OperationKind::Provide).await;
     }
     let archive = database.archive().await;
-    let all = archive.operations(&Selection::default(), None).await.unwrap();
+    let all = all_of(&*archive, &Selection::default()).await;
     let started: Vec<_> = all.iter().map(|operation| operation.started.timestamp() - at(0).timestamp()).collect();
     assert_eq!(started, [100, 200, 300]);
     let (written, read) = (pair.attempt(3, OperationKind::Provide), all[1]);
     assert_eq!((read.node, read.kind, read.class), (pair.node, OperationKind::Provide, OutcomeClass::Ok));
     assert_eq!((read.round, read.duration, read.probe), (written.round, written.result.duration, written.probe));
-    let rest = archive.operations(&Selection::default(), Some(all[1].id)).await.unwrap();
-    assert_eq!(rest, [all[2]]);
-    assert_eq!(archive.operations(&Selection::default(), Some(all[2].id)).await.unwrap(), []);
 }
 
 pub(crate) async fn what_was_measured_is_selected_by_time_fleet_and_region(database: &Database) {
@@ -46,7 +50,7 @@ pub(crate) async fn what_was_measured_is_selected_by_time_fleet_and_region(datab
     record(database, pair, 200, 2, OperationKind::Provide).await;
     record(database, other, 200, 3, OperationKind::Retrieve).await;
     let archive = database.archive().await;
-    let count = async |selection: Selection| archive.operations(&selection, None).await.unwrap().len();
+    let count = async |selection: Selection| all_of(&*archive, &selection).await.len();
     let all = Selection::default();
     assert_eq!(count(Selection { since: Some(at(200)), ..all.clone() }).await, 2);
     assert_eq!(count(Selection { until: Some(at(200)), ..all.clone() }).await, 1);
@@ -74,7 +78,7 @@ pub(crate) async fn what_figures_are_made_of_is_what_was_measured_in_stretches(d
         }
         database.store.record(&[Row::Attempt(attempt)]).await.unwrap();
     }
-    let (archive, glance) = (database.archive().await, open_glance(&database.config()).await.unwrap());
+    let (archive, traces) = (database.archive().await, database.traces().await);
     let all = Selection { since: Some(at(0)), ..Selection::default() };
     for selection in [
         all.clone(),
@@ -84,13 +88,15 @@ pub(crate) async fn what_figures_are_made_of_is_what_was_measured_in_stretches(d
     ] {
         let mut found = Vec::new();
         for stretch in selection.stretches(7, at(4_000)) {
-            let page = glance.counted(&selection, stretch).await.unwrap();
+            let page = archive.counted(&selection, stretch).await.unwrap();
             assert_eq!((page.unread, page.rest), (0, None));
             found.extend(page.attempts);
         }
-        let expected = archive.operations(&selection, None).await.unwrap();
+        let expected = traces.sampled(&selection, None).await.unwrap().rows;
+        let expected: Vec<_> = expected.into_iter().map(|sampled| sampled.operation).collect();
         assert!(!expected.is_empty());
         assert_eq!(found, expected, "{selection:?}");
+        assert_eq!(all_of(&*archive, &selection).await, expected, "{selection:?}");
     }
 }
 
@@ -178,7 +184,7 @@ pub(crate) async fn whoever_may_only_read_reads_everything(database: &Database) 
     let pair = Pair::registered(database).await;
     record(database, pair, 100, 1, OperationKind::Provide).await;
     let archive = database.archive_for_readers().await;
-    assert_eq!(archive.operations(&Selection::default(), None).await.unwrap().len(), 1);
+    assert_eq!(all_of(&*archive, &Selection::default()).await.len(), 1);
     assert_eq!(archive.nodes().await.unwrap().len(), 1);
     assert_eq!(archive.rounds(&Selection::default()).await.unwrap().skipped, 0);
 }

@@ -18,7 +18,7 @@ async fn operation(database: &Database, id: u128) -> Option<StoredOperation> {
 /// The newest operations that have a trace.
 async fn newest(database: &Database, limit: u32) -> Vec<StoredOperation> {
     let listing = Listing { selection: Selection::default(), outcomes: Vec::new(), order: Order::Newest, limit };
-    database.traces().await.list(&listing).await.unwrap()
+    database.traces().await.list(&listing).await.unwrap().rows
 }
 
 async fn listed(database: &Database, limit: u32) -> Vec<u128> {
