@@ -19,6 +19,10 @@ const SPOILT: &str = "
 
 const PERIOD: [&str; 4] = ["--since", "2026-09-21", "--until", "2026-09-23"];
 
+async fn got(url: String) -> String {
+    client().get(url).send().await.unwrap().text().await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_leaves_out_what_it_cannot_read_and_says_how_much() {
     let (stage, database) = (Stage::begin(), parsec_test_support::database().await);
@@ -56,14 +60,13 @@ async fn every_command_leaves_out_what_it_cannot_read_and_says_how_much() {
         (format!("peers?{period}"), three),
         (format!("incidents?{period}"), "2 attempts have rows that this version cannot read"),
     ] {
-        let document: Value = client().get(format!("{at}/api/v1/{path}")).send().await.unwrap().json().await.unwrap();
+        let document: Value = serde_json::from_str(&got(format!("{at}/api/v1/{path}")).await).unwrap();
         assert!(document["used"].as_str().unwrap_or_default().contains(said), "{path}: {document:#}");
     }
     for path in ["overview".to_owned(), format!("operations?{period}&limit=100")] {
-        let document: Value = client().get(format!("{at}/api/v1/{path}")).send().await.unwrap().json().await.unwrap();
+        let document: Value = serde_json::from_str(&got(format!("{at}/api/v1/{path}")).await).unwrap();
         assert_eq!(document["unread_rows"], 2, "{path}: {document:#}");
     }
-    let one = client().get(format!("{at}/api/v1/operations/{id}")).send().await.unwrap();
-    let told = one.text().await.unwrap();
+    let told = got(format!("{at}/api/v1/operations/{id}")).await;
     assert!(told.contains("rate_limited"), "{told}");
 }
