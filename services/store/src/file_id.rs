@@ -34,6 +34,24 @@ impl FileId {
     }
 }
 
+/// How a file is, as far as the system tells without reading it: whoever writes to it changes this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileState {
+    id: FileId,
+    bytes: u64,
+    /// When it was written to last, in seconds and nanoseconds.
+    written: (i64, i64),
+}
+
+impl FileState {
+    /// That of the file at this path; `None` if nobody can tell.
+    pub(crate) fn at(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        let written = (metadata.mtime(), metadata.mtime_nsec());
+        Some(Self { id: FileId::from(&metadata), bytes: metadata.len(), written })
+    }
+}
+
 impl From<&Metadata> for FileId {
     fn from(metadata: &Metadata) -> Self {
         Self { device: metadata.dev(), inode: metadata.ino() }

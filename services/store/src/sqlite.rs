@@ -22,10 +22,10 @@ use tracing::error;
 use crate::closed::ClosedTable;
 use crate::connection::AsyncSqliteConnection;
 use crate::detached::{Access, Backend};
-use crate::file_id::FileId;
+use crate::file_id::{FileId, FileState};
 use crate::queries::Queries as _;
 use crate::{Migrated, SchemaVersion, StoreError};
-use opening::{Use, name, open, pool, refused, says_not_now, unavailable};
+use opening::{Use, journal_beside, name, open, open_to_read, pool, refused, says_not_now, unavailable};
 
 /// How often a file that is in use may be deleted or replaced. Of each that was, up to five connections stay open for as long as the
 /// process lives, with three files each: a process may usually have 1024 open.
@@ -33,6 +33,9 @@ const MAX_MOVES: usize = 32;
 
 /// What is said of a file that is not at its path any more.
 const GONE: &str = "it was deleted or replaced meanwhile";
+
+/// What is said of one that was opened as if nobody changed it.
+const CHANGED: &str = "somebody else wrote to it while it was read";
 
 /// One file.
 pub(crate) struct Sqlite {
@@ -55,6 +58,17 @@ struct Open {
     id: Option<FileId>,
     /// The same of its log.
     log: Option<FileId>,
+    /// How it was, if it was opened as one that nobody changes.
+    unchanged: Option<FileState>,
+}
+
+/// What a connection is open to.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    /// Which file it is.
+    id: Option<FileId>,
+    /// How it was, if it was opened as one that nobody changes.
+    unchanged: Option<FileState>,
 }
 
 impl Sqlite {
@@ -84,9 +98,11 @@ impl Sqlite {
         Ok(Self { path: None, ..Self::existing(path)? })
     }
 
-    /// Connections to the file at our path, and which it is. If that is not the one that was opened, follows it.
-    async fn current(&self) -> Result<(Pool<AsyncSqliteConnection>, Option<FileId>), StoreError> {
+    /// Connections to the file at our path, and what they are open to. If that is not the file that was opened, follows it.
+    async fn current(&self) -> Result<(Pool<AsyncSqliteConnection>, Seen), StoreError> {
         let mut open = self.open.lock().await;
+        // It is opened anew, perhaps with a journal by now.
+        drop(open.take_if(|open| open.unchanged.is_some_and(|then| self.is_written_to(then))));
         let open = match &mut *open {
             Some(open) => {
                 if let Some(path) = &self.path {
@@ -99,22 +115,33 @@ impl Sqlite {
             }
             nothing => nothing.insert(self.first().await?),
         };
-        Ok((open.pool.clone(), open.id))
+        Ok((open.pool.clone(), Seen { id: open.id, unchanged: open.unchanged }))
     }
 
-    /// Opens the file, which is made if it is not there. Nobody else makes it.
+    /// Opens the file: one that is written to is made if it is not there. Nobody else makes it.
     async fn first(&self) -> Result<Open, StoreError> {
-        let (first, later) = if self.path.is_some() { (Use::Create, Use::Write) } else { (Use::Read, Use::Read) };
-        let keeper = open(&self.file, first).await.map_err(|error| error.at_first(&self.file))?;
-        let (mut id, mut log) = (None, None);
-        if let Some(path) = &self.path {
-            let at = |path: &Path| FileId::at(path).map_err(|error| refused(&self.file, error));
-            (id, log) = (at(path)?, at(&opening::log_of(path)[0])?);
-            if id.is_none() {
-                return Err(unavailable(&self.file, GONE));
-            }
+        let Some(path) = &self.path else { return self.first_to_read().await };
+        let keeper = open(&self.file, Use::Create).await.map_err(|error| error.at_first(&self.file))?;
+        let at = |path: &Path| FileId::at(path).map_err(|error| refused(&self.file, error));
+        let (id, log) = (at(path)?, at(&opening::log_of(path)[0])?);
+        if id.is_none() {
+            return Err(unavailable(&self.file, GONE));
         }
-        Ok(Open { keeper, pool: pool(&self.file, later), id, log })
+        Ok(Open { keeper, pool: pool(&self.file, Use::Write), id, log, unchanged: None })
+    }
+
+    async fn first_to_read(&self) -> Result<Open, StoreError> {
+        // Looked at before it is opened, so that nothing that is written in between is missed.
+        let state = FileState::at(Path::new(&self.file));
+        let (keeper, usage) = open_to_read(&self.file).await.map_err(|error| error.at_first(&self.file))?;
+        let unchanged = state.filter(|_| usage == Use::Unchanged);
+        Ok(Open { keeper, pool: pool(&self.file, usage), id: None, log: None, unchanged })
+    }
+
+    /// Whether somebody has written to a file that was like this `then`, or beside it.
+    fn is_written_to(&self, then: FileState) -> bool {
+        let path = Path::new(&self.file);
+        FileState::at(path) != Some(then) || journal_beside(path).is_some()
     }
 
     /// Which file is there, now that ours is in use.
@@ -149,7 +176,7 @@ impl Sqlite {
         } else {
             error!(file, "the database file was deleted while in use; it has been written again, with all of its rows");
         }
-        let next = Open { keeper, pool: pool(file, Use::Write), id, log: self.at(log)? };
+        let next = Open { keeper, pool: pool(file, Use::Write), id, log: self.at(log)?, unchanged: None };
         // Whoever closes the last connection removes the log by its name, which is that of the new file by now.
         std::mem::forget(std::mem::replace(old, next));
         self.moves.fetch_add(1, Ordering::Relaxed);
@@ -158,15 +185,23 @@ impl Sqlite {
 
     /// A connection, and what it is open to. Waits for as long as others use theirs, which `busy_timeout` bounds. No time
     /// limit here: what it would cut off is a query under way.
-    async fn connection(&self) -> Result<(Object<AsyncSqliteConnection>, Option<FileId>), StoreError> {
-        let (pool, id) = self.current().await?;
-        Ok((pool.get().await?, id))
+    async fn connection(&self) -> Result<(Object<AsyncSqliteConnection>, Seen), StoreError> {
+        let (pool, seen) = self.current().await?;
+        Ok((pool.get().await?, seen))
     }
 
     /// Whether this is still the file at our path.
     fn is_still(&self, id: Option<FileId>) -> Result<(), StoreError> {
         match &self.path {
             Some(path) if self.at(path)? != id => Err(unavailable(&self.file, GONE)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether what was read is out of one and the same file. A journal that somebody has begun meanwhile is not in it.
+    fn is_unchanged(&self, then: Option<FileState>) -> Result<(), StoreError> {
+        match then {
+            Some(_) if FileState::at(Path::new(&self.file)) != then => Err(unavailable(&self.file, CHANGED)),
             _ => Ok(()),
         }
     }
@@ -198,10 +233,11 @@ impl Backend for Sqlite {
         T: Send,
         Q: for<'c> Fn(&'c mut AsyncSqliteConnection) -> BoxFuture<'c, QueryResult<T>> + Send + Sync,
     {
-        let (mut conn, id) = self.connection().await?;
+        let (mut conn, seen) = self.connection().await?;
         let result = query(&mut conn).await;
         // What another file says of a row is neither here nor there.
-        self.is_still(id)?;
+        self.is_still(seen.id)?;
+        self.is_unchanged(seen.unchanged)?;
         match result {
             Ok(value) => Ok(value),
             Err(error) => Err(explain(error, &mut conn).await),

@@ -45,13 +45,16 @@ const NOT_NOW: [&str; 8] = [
     "disk I/O error",
     "database or disk is full",
     CANNOT_OPEN,
-    "attempt to write a readonly database",
+    READ_ONLY,
     "database disk image is malformed",
     NO_DATABASE,
 ];
 
 /// What SQLite says of a file, or of the journal beside it, that it cannot open.
 const CANNOT_OPEN: &str = "unable to open database file";
+
+/// What it says where its journal is not there and may not be made: in a directory of others, without a word of writing from us.
+const READ_ONLY: &str = "attempt to write a readonly database";
 
 /// What SQLite says of a file of something else. While it is in use, somebody has put that in its place, and rows wait for it to go away.
 const NO_DATABASE: &str = "file is not a database";
@@ -68,8 +71,10 @@ pub(super) enum Use {
     Create,
     /// They write to it. One that is not there is not made: whoever deleted it did not delete what was in it.
     Write,
-    /// They write nothing, not even beside it.
+    /// They write nothing, while others may. What SQLite needs beside a file for that, it makes if it is not there.
     Read,
+    /// They read the file alone, as it is, and write nothing, not even beside it. Whoever writes to it meanwhile is not noticed.
+    Unchanged,
 }
 
 /// Why there is no connection, in SQLite's words.
@@ -154,27 +159,39 @@ pub(super) fn pool(file: &str, usage: Use) -> Pool<AsyncSqliteConnection> {
     pool.expect("a pool without timeouts of its own needs no runtime")
 }
 
-/// Opens the file of this name. One whose journal cannot be written beside it, for it lies on a disk that only reads, is opened as one
-/// that nobody changes: SQLite has no other way to read it.
+/// Opens the file of this name.
 pub(super) async fn open(file: &str, usage: Use) -> Result<AsyncSqliteConnection, NotOpened> {
     match usage {
         Use::Create => establish(file, SET_UP).await,
         Use::Write => establish(&uri(file, "mode=rw"), SET_UP).await,
-        Use::Read => match establish(&uri(file, "mode=ro"), SET_UP_TO_READ).await {
-            Err(NotOpened::SetUp(reason)) if reason.contains(CANNOT_OPEN) => {
-                let [log, _] = log_of(Path::new(file));
-                if std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
-                    return Err(NotOpened::Log(format!(
-                        "what was written to it last is in {}, which can be read only where files can be made beside it: copy both \
-                         to such a directory ({reason})",
-                        log.display()
-                    )));
-                }
-                establish(&uri(file, "immutable=1"), SET_UP_TO_READ).await
-            }
-            result => result,
-        },
+        Use::Read => establish(&uri(file, "mode=ro"), SET_UP_TO_READ).await,
+        Use::Unchanged => establish(&uri(file, "immutable=1"), SET_UP_TO_READ).await,
     }
+}
+
+/// Opens the file of this name to read it, and says how. One whose journal cannot be made beside it, for it lies on a disk that only reads or
+/// in a directory of others, is opened as one that nobody changes: SQLite has no other way to read it.
+pub(super) async fn open_to_read(file: &str) -> Result<(AsyncSqliteConnection, Use), NotOpened> {
+    let reason = match open(file, Use::Read).await {
+        Err(NotOpened::SetUp(reason)) if reason.contains(CANNOT_OPEN) || reason.contains(READ_ONLY) => reason,
+        opened => return opened.map(|conn| (conn, Use::Read)),
+    };
+    match journal_beside(Path::new(file)) {
+        None => Ok((open(file, Use::Unchanged).await?, Use::Unchanged)),
+        Some(log) if reason.contains(CANNOT_OPEN) => Err(NotOpened::Log(format!(
+            "what was written to it last is in {}, which can be read only where files can be made beside it: copy both to such a \
+             directory ({reason})",
+            log.display()
+        ))),
+        // Somebody is writing to it.
+        Some(_) => Err(NotOpened::SetUp(reason)),
+    }
+}
+
+/// A journal with something in it beside the file at this path: without that, the file is not what was written to it.
+pub(super) fn journal_beside(path: &Path) -> Option<PathBuf> {
+    let journals = ["-wal", "-journal"].map(|ending| beside(path, ending));
+    journals.into_iter().find(|journal| std::fs::metadata(journal).is_ok_and(|journal| journal.len() > 0))
 }
 
 async fn establish(url: &str, set_up: &str) -> Result<AsyncSqliteConnection, NotOpened> {

@@ -1,9 +1,14 @@
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
 
 use diesel::sql_query;
 use diesel::sql_types::BigInt;
 use diesel_async::SimpleAsyncConnection;
+use nix::unistd::{Uid, setfsuid};
 use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
 
 use super::opening::NotOpened;
 use super::*;
@@ -34,11 +39,13 @@ struct Count {
     count: i64,
 }
 
+/// Counts what [`note`] writes.
+const NOTES: &str = "SELECT count(*) AS count FROM sqlite_master WHERE name LIKE 'note%'";
+
 /// How many rows somebody finds who opens the file at this path now.
 fn notes(path: &Path) -> i64 {
     let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-    let sql = "SELECT count(*) AS count FROM sqlite_master WHERE name LIKE 'note%'";
-    let counted: Count = sql_query(sql).get_result(&mut conn).unwrap();
+    let counted: Count = sql_query(NOTES).get_result(&mut conn).unwrap();
     counted.count
 }
 
@@ -130,6 +137,61 @@ async fn a_file_that_is_only_read_is_not_read_without_what_was_written_last() {
     fs::copy(&path, &copy).unwrap();
     fs::write(&log, "").unwrap();
     Sqlite::read_only(&copy).unwrap().check().await.unwrap();
+}
+
+/// A runtime with the rights of somebody who owns nothing here: to files, a thread can give up the rights of its process for itself alone.
+/// Those of a process that is not root's stay as they are.
+fn stranger() -> Runtime {
+    let give_up = || {
+        setfsuid(Uid::from_raw(65_534));
+    };
+    Builder::new_multi_thread().worker_threads(1).enable_all().on_thread_start(give_up).build().unwrap()
+}
+
+/// What [`NOTES`] counts for them.
+fn counted(stranger: &Runtime, reader: &Arc<Sqlite>) -> i64 {
+    let reader = Arc::clone(reader);
+    let counting = async move {
+        let count = |conn: &mut SqliteConnection| sql_query(NOTES).get_result::<Count>(conn);
+        reader.run(Access::Read, |conn| conn.spawn_blocking(count)).await
+    };
+    stranger.block_on(stranger.spawn(counting)).unwrap().unwrap().count
+}
+
+#[test]
+fn a_file_in_a_directory_of_others_is_read_and_read_anew_when_they_write_to_it() {
+    let (owner, stranger) = (Runtime::new().unwrap(), stranger());
+    let (directory, path, sqlite) = owner.block_on(in_use());
+    owner.block_on(async { drop(sqlite) });
+    let allow = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    allow(&path, 0o644);
+    allow(directory.path(), 0o555);
+    let reader = Arc::new(Sqlite::read_only(&path).unwrap());
+    assert_eq!(counted(&stranger, &reader), 1);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing was made beside it");
+
+    let (of_owner, same) = (fs::File::options().append(true).open(&path).unwrap(), Arc::clone(&reader));
+    let torn = async move {
+        let written_to = same.run(Access::Read, |_| {
+            (&of_owner).write_all(&[0]).unwrap();
+            async { Ok(()) }.boxed()
+        });
+        written_to.await
+    };
+    is_unavailable(stranger.block_on(stranger.spawn(torn)).unwrap(), "wrote to it while it was read");
+
+    allow(directory.path(), 0o755);
+    let write = async |number| {
+        let sqlite = Sqlite::new(&path).unwrap();
+        note(&sqlite, number).await.unwrap();
+        sqlite
+    };
+    owner.block_on(async { drop(write(1).await) });
+    assert_eq!(counted(&stranger, &reader), 2, "all of it is in the file");
+    let sqlite = owner.block_on(write(2));
+    assert!(opening::journal_beside(&path).is_some());
+    assert_eq!(counted(&stranger, &reader), 3, "not all of it is in the file");
+    owner.block_on(async { drop(sqlite) });
 }
 
 #[tokio::test]
