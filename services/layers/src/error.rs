@@ -66,7 +66,7 @@ pub enum ConfigError {
     /// A setting that has no default and was not given.
     #[error("no {} given: set --{}, {} or `{}` in the configuration file", .0.placeholder, .0.flag, .0.variable, .0.name)]
     Missing(&'static Key),
-    /// Two settings that exclude each other, in the same place.
+    /// Two settings that exclude each other, in the same place, or in places of which none may silently win.
     #[error("{0} and {1} are both set; set only one of them")]
     Both(Origin, Origin),
     /// A setting that was made, and one without which it means nothing.

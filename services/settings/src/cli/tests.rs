@@ -240,6 +240,31 @@ fn the_url_of_the_database_wins_over_its_parts() {
     assert_eq!((url.as_deref(), config.database.host.as_str()), (Some("sqlite:/var/lib/parsec.db"), "localhost"));
 }
 
+/// Whoever prunes with `--db-host` does not mean the database of a URL that was exported an hour ago.
+#[test]
+fn a_part_of_the_database_as_a_flag_is_refused_beside_a_url_that_is_none() {
+    let url = "sqlite:/var/lib/parsec.db";
+    let variable = &[("PARSEC_DATABASE_URL", url)][..];
+    let by_variable = crate::tests::run;
+    for flag in ["db-host db", "db-port 1", "db-user owner", "db-password x", "db-password-file x", "db-sslmode prefer"]
+    {
+        let name = flag.split(' ').next().unwrap();
+        let both = format!(
+            "error: flag --{name} and environment variable PARSEC_DATABASE_URL are both set; set only one of them"
+        );
+        for line in ["prune --keep 5d", "results", "config server"] {
+            assert_eq!(by_variable(&format!("{line} --{flag}"), variable).unwrap_err(), both, "{line}");
+        }
+    }
+    let (_dir, path) = crate::tests::file("p.toml", &format!("[database]\nurl = '{url}'\n"));
+    let both = refusal(&format!("parsec prune --keep 5d --db-host db --config {}", path.display())).0;
+    assert!(both.contains("flag --db-host and configuration file") && both.contains("key `database.url`"), "{both}");
+    // A part that was set in the same way, or the URL as a flag besides, is as clear as ever; and a wait is no part.
+    for line in ["results", "results --database-wait 1s", "results --db-host db --database-url sqlite:x.db"] {
+        assert!(by_variable(line, &[variable, &[("PARSEC_DATABASE_HOST", "db")]].concat()).is_ok(), "{line}");
+    }
+}
+
 #[test]
 fn parsec_alone_shows_its_commands_the_demonstration_first_and_no_settings() {
     let (help, code) = refusal("parsec");
