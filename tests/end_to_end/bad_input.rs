@@ -107,6 +107,15 @@ const STARTS_THAT_FAIL: &[Case] = &[
     (&[], "provide --network nonet", &["unknown network `ipfs/nonet`", "filecoin/calibnet"]),
     (&[], "provide --protocol-id /x/kad/1.0.0", &["no bootstrap peers are known", "/x/kad/1.0.0", "--bootstrap-peers"]),
     (&[], "provide /nowhere/file", &["cannot read /nowhere/file", "No such file"]),
+    (
+        &[],
+        "results --database-wait 1s --database-url postgres://ann:geheim@127.0.0.1:1/x",
+        &["waited for 1s", "trying again"],
+    ),
+    (&[], "trace --database-wait 1s --database-url postgres://ann:geheim@127.0.0.1:1/x", &["waited for 1s"]),
+    (&[], "incidents --database-wait 1s --database-url postgres://ann:geheim@127.0.0.1:1/x", &["waited for 1s"]),
+    (&[], "export rounds --database-wait 1s --database-url postgres://ann:geheim@127.0.0.1:1/x", &["waited for 1s"]),
+    (&[], "prune --keep 1d --database-wait 1s --database-url postgres://ann:geheim@127.0.0.1:1/x", &["waited for 1s"]),
     (&[], "trace --database-url sqlite:/nowhere/parsec.db", &["/nowhere/parsec.db", "no such file"]),
     (
         &[],

@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use parsec_export::{Export, Format, Provenance, Table};
 use parsec_settings::{ExportConfig, ExportFormat, Side};
 use parsec_show::selected::moment;
-use parsec_store::{Archive, Dataset, Selection, StoreConfig};
+use parsec_store::{Archive, Dataset, Selection, StoreConfig, open_archive, wait_for};
 use serde_json::{Map, Value, json};
 
 use crate::ground::Ground;
@@ -25,7 +25,8 @@ pub async fn run(config: ExportConfig, version: &str) -> anyhow::Result<ExitCode
     let selection = selected(&config.selection, &Side::default(), now)?;
     // What is written meanwhile is for the next export.
     let selection = settled(&selection, now);
-    let archive = parsec_store::open_archive(&target).await.with_context(|| format!("database {target}"))?;
+    let archive = wait_for(&target, config.database.wait, || open_archive(&target)).await;
+    let archive = archive.with_context(|| format!("database {target}"))?;
     let nodes = archive.nodes().await.with_context(|| format!("database {target}"))?;
     let ground = Ground::of(&nodes, &selection)?;
     let table = Table { name: dataset.as_str(), columns: dataset.columns(), time: dataset.time() };

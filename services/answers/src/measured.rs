@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, Utc};
@@ -11,7 +12,7 @@ use parsec_results::run::Run;
 use parsec_results::{Group, Grouping, Looked};
 use parsec_settings::{DatabaseConfig, SelectionConfig, Side};
 use parsec_show::selected::{moment, without};
-use parsec_store::{Archive, Selection, StoreConfig, Traces};
+use parsec_store::{Archive, Selection, StoreConfig, Traces, open_archive, wait_for};
 
 use crate::ground::Ground;
 use crate::kept;
@@ -34,12 +35,13 @@ pub(crate) enum Source {
 impl Reader {
     /// Those of the database of a configuration.
     pub(crate) async fn open(config: &DatabaseConfig) -> anyhow::Result<Self> {
-        Self::of_database(config.target()?).await
+        Self::of_database(config.target()?, config.wait).await
     }
 
-    /// Those of a database.
-    pub(crate) async fn of_database(target: StoreConfig) -> anyhow::Result<Self> {
-        let archive = parsec_store::open_archive(&target).await.with_context(|| format!("database {target}"))?;
+    /// Those of a database. Waits up to `wait` for one that cannot be reached.
+    pub(crate) async fn of_database(target: StoreConfig, wait: Duration) -> anyhow::Result<Self> {
+        let archive = wait_for(&target, wait, || open_archive(&target)).await;
+        let archive = archive.with_context(|| format!("database {target}"))?;
         let nodes = archive.nodes().await.with_context(|| format!("database {target}"))?;
         Ok(Self { nodes, source: Source::Database(archive, target) })
     }

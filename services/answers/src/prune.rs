@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use parsec_measure::When;
 use parsec_settings::PruneConfig;
 use parsec_show::selected::moment;
-use parsec_store::{OldRows, PrunedTable, Pruning};
+use parsec_store::{OldRows, PrunedTable, Pruning, open_pruning, wait_for};
 
 use parsec_output as output;
 
@@ -18,7 +18,7 @@ use parsec_output as output;
 pub async fn run(config: PruneConfig) -> anyhow::Result<ExitCode> {
     let target = config.database.target()?;
     let before = When::Ago(config.keep).seen_from(Utc::now());
-    let pruning = parsec_store::open_pruning(&target, config.delete).await;
+    let pruning = wait_for(&target, config.database.wait, || open_pruning(&target, config.delete)).await;
     let pruning = pruning.with_context(|| format!("database {target}"))?;
     let mut any = false;
     for table in PrunedTable::of(config.originals) {

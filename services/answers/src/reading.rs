@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use parsec_measure::{ArchivedNode, IdPart, NodeId, SampledOperation, StoredOperation, Trace};
 use parsec_results::Spending;
 use parsec_settings::DatabaseConfig;
-use parsec_store::{MAX_MEANT, Selection, StoreConfig, Traces};
+use parsec_store::{MAX_MEANT, Selection, StoreConfig, Traces, open_traces, wait_for};
 
 use crate::ground::Ground;
 
@@ -27,8 +27,8 @@ impl Kept {
         {
             bail!("database {}: there is no such file", path.display());
         }
-        let traces = parsec_store::open_traces(&target).await.with_context(|| format!("database {target}"))?;
-        Ok(Self { traces, target })
+        let traces = wait_for(&target, config.wait, || open_traces(&target)).await;
+        Ok(Self { traces: traces.with_context(|| format!("database {target}"))?, target })
     }
 
     /// Every server that ever announced itself.

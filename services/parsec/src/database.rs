@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use parsec_measure::NodeId;
 use parsec_store::{Migrated, NewNode, Store, StoreConfig, StoreError};
 use tokio::time::{Instant, sleep};
@@ -33,23 +33,8 @@ pub(crate) async fn open_and_migrate(
     config: &StoreConfig,
     wait: Duration,
 ) -> anyhow::Result<(Arc<dyn Store>, Migrated)> {
-    let (started, mut pause) = (Instant::now(), RETRY.0);
-    loop {
-        let error = match connect_and_migrate(config).await {
-            Ok(opened) => return Ok(opened),
-            Err(error @ StoreError::Unavailable(_)) => error,
-            Err(error) => return Err(error).with_context(|| format!("database {config}")),
-        };
-        let left = wait.saturating_sub(started.elapsed());
-        if left.is_zero() {
-            let waited = parsec_measure::written_duration(wait);
-            return Err(anyhow!(error)).with_context(|| format!("database {config}, waited for {waited}"));
-        }
-        let giving_up_in_seconds = left.as_secs();
-        warn!(database = %config, %error, giving_up_in_seconds, "the database cannot be reached yet; trying again");
-        sleep(pause.min(left)).await;
-        pause = (pause * 2).min(RETRY.1);
-    }
+    let opened = parsec_store::wait_for(config, wait, || connect_and_migrate(config)).await;
+    opened.with_context(|| format!("database {config}"))
 }
 
 async fn connect_and_migrate(config: &StoreConfig) -> Result<(Arc<dyn Store>, Migrated), StoreError> {

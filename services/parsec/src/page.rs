@@ -17,10 +17,10 @@ use parsec_actors::telemetry::{GetStatus, Telemetry};
 use parsec_actors::viewing::archive::Archive;
 use parsec_api::token::CurrentToken;
 use parsec_settings::PageConfig;
-use parsec_store::{Glance, StoreConfig, StoreError};
+use parsec_store::{Glance, StoreConfig, open_glance, wait_for};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::database;
@@ -31,9 +31,6 @@ use parsec_output as output;
 
 /// How long the archive may take to answer a page: more than it has its readers wait.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
-
-/// How soon another try is made to reach a database.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// How long the pages that are being sent may take when the process stops. Streams of news never end by themselves.
 const STOP_WITHIN: Duration = Duration::from_secs(1);
@@ -59,7 +56,7 @@ pub(crate) async fn run(config: PageConfig) -> anyhow::Result<()> {
     let process = Process::start(Role::Page)?;
     let listener = process::bind("page", &config.access.listen(config.port))?;
     let target = config.database.target()?;
-    let opening = open(&target, config.database.wait);
+    let opening = wait_for(&target, config.database.wait, || open_glance(&target));
     let Some(store) = process.unless_stopped(opening).await else { return Ok(()) };
     let store = store.with_context(|| format!("database {target}"))?;
     let token = CurrentToken::new(config.access.token);
@@ -178,7 +175,7 @@ async fn serve(metrics: Arc<Metrics>, setup: PageSetup, mut told: oneshot::Recei
     let (root, mut given_up) = Root::new(Arc::clone(&metrics));
     let root = root.start().recipient();
     let store = tokio::select! {
-        opened = open(&setup.database, Duration::MAX) => opened,
+        opened = wait_for(&setup.database, Duration::MAX, || open_glance(&setup.database)) => opened,
         _ = &mut told => return,
     };
     let store = match store {
@@ -195,18 +192,4 @@ async fn serve(metrics: Arc<Metrics>, setup: PageSetup, mut told: oneshot::Recei
         _ = told => {}
     }
     page.stop().await;
-}
-
-/// Opens the database to read. Waits up to `wait` for one that cannot be reached.
-async fn open(target: &StoreConfig, wait: Duration) -> Result<Arc<dyn Glance>, StoreError> {
-    let started = Instant::now();
-    loop {
-        match parsec_store::open_glance(target).await {
-            Err(error @ StoreError::Unavailable(_)) if started.elapsed() < wait => {
-                warn!(database = %target, %error, "the database cannot be reached yet; trying again");
-                sleep(RETRY).await;
-            }
-            opened => return opened,
-        }
-    }
 }

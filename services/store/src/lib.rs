@@ -5,7 +5,7 @@
 //! - [`Store`]: what can be asked of the database, the rows that go in: [`NewNode`], [`Row`], [`ServerPort`]
 //! - [`Roster`]: who is there, and which rows could not be used
 //! - [`Migrated`], [`migration_script`]: what was done to the schema, and the SQL for those who do it themselves
-//! - [`StoreConfig`]: which database, how to reach it, as a value or as a URL
+//! - [`StoreConfig`]: which database, how to reach it, as a value or as a URL; [`wait_for`]: opens one that cannot be reached yet
 //! - [`Spool`]: files in which rows wait while the database is away, behind the trait [`Spooling`]
 //! - [`write`]: writes rows and tells which of them the database refuses; [`SetAside`]: the file where those are kept
 //! - [`Archive`]: many measurements, read a page at a time, from a database in which nothing is written; [`Traces`]: what they did;
@@ -47,6 +47,7 @@ mod lines;
 mod migrated;
 mod operations;
 mod passes;
+mod patience;
 mod port;
 mod postgres;
 mod presence;
@@ -81,6 +82,7 @@ pub use glanced::Glanced;
 pub use history::{Chronicle, MAX_HISTORY_ROWS};
 pub use migrated::{Migrated, SchemaVersion, migration_script};
 pub use passes::{each_counted, each_sampled, each_traced};
+pub use patience::wait_for;
 pub use port::{PortTooHigh, ServerPort};
 pub use prune::{LastRow, OldBatch, OldRows, PrunedTable, Pruning};
 pub use refused::{Refused, write};
