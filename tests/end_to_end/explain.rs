@@ -265,9 +265,21 @@ async fn a_question_about_traces_that_has_no_answer_is_one_sentence() {
             "--output /nowhere/x.jsonl: cannot be written",
         ),
         (vec!["trace", "--slowest", "1001"], 2, "from 1 to 1000"),
+        (vec!["trace", "--since", "2030-01-01"], 1, "no operation with a trace is recorded since 2030-01-01 00:00 UTC"),
+        (vec!["trace", "--since", "2030-01-01", "--format", "json"], 1, "with a trace is recorded since 2030-01-01"),
+        (
+            vec!["trace", "--since", "2030-01-01", "--export", "perfetto"],
+            1,
+            "with a trace is recorded since 2030-01-01",
+        ),
+        (
+            vec!["trace", "--outcome", "timeout,not_found", "--since", "2030-01-01"],
+            1,
+            "no operation that ended with timeout or not_found is recorded since 2030-01-01",
+        ),
     ] {
         let ended = ask(&stage, &file.url(), &words).await;
-        assert_eq!(ended.code(), code, "{words:?}: {} {:?}", ended.err, ended.out);
+        assert_eq!((ended.code(), &ended.out[..]), (code, &[][..]), "{words:?}: {}", ended.err);
         assert!(ended.err.contains(expected), "{words:?}: {}", ended.err);
     }
 }

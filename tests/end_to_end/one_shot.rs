@@ -149,7 +149,8 @@ async fn an_operation_that_was_never_recorded_has_no_trace_to_show() {
     let url = format!("sqlite:{}", path.display());
     assert_eq!(Process::start(&stage, &["migrate", "--database-url", &url]).end().await.code(), 0);
     let ended = Process::start(&stage, &["trace", "--database-url", &url]).end().await;
-    assert_eq!((ended.code(), ended.out), (0, vec!["no operation with a trace is recorded".to_owned()]));
+    assert_eq!((ended.code(), ended.out), (1, vec![]));
+    assert!(ended.err.contains("no operation with a trace is recorded at any time"), "{}", ended.err);
 
     let id = "01890a5d-ac96-774b-bcce-b302099a8057";
     let ended = Process::start(&stage, &["trace", id, "--database-url", &url]).end().await;

@@ -13,7 +13,7 @@ use parsec_store::{Glanced, Listing, Order, StoreError};
 
 use crate::kept::Place;
 use crate::reading::Kept;
-use crate::results::selected;
+use crate::results::{selected, told};
 use parsec_output as output;
 
 /// Does what was asked for.
@@ -65,7 +65,21 @@ async fn list(kept: &Kept, config: &TraceConfig) -> anyhow::Result<Glanced<Store
         order,
         limit,
     };
-    Ok(kept.traces.list(&listing).await?)
+    let listed = kept.traces.list(&listing).await?;
+    if listed.rows.is_empty() {
+        bail!("{}{}", nothing(&listing), without(listed.unread));
+    }
+    Ok(listed)
+}
+
+/// That there is nothing of what was asked for.
+fn nothing(listing: &Listing) -> String {
+    let outcomes: Vec<_> = listing.outcomes.iter().map(ToString::to_string).collect();
+    let what = match &outcomes[..] {
+        [] => "with a trace".to_owned(),
+        some => format!("that ended with {}", some.join(" or ")),
+    };
+    format!("no operation {what} is recorded {}", told(&listing.selection))
 }
 
 /// Writes operations with their traces, one after the other, so that only one has to be in memory. One of many that cannot be read takes none
