@@ -2,7 +2,7 @@
 
 use parsec_lab::LOCAL_PROTOCOL;
 
-use crate::deployment::{Server, joining, network, server};
+use crate::deployment::{SERVER, Server, joining, network, server};
 use crate::process::{Ended, Process};
 use crate::stage::Stage;
 
@@ -31,6 +31,15 @@ async fn a_server_without_peers_is_not_ready_and_says_why() {
     assert_eq!(warning["protocol"], LOCAL_PROTOCOL);
     let ended = health(&stage, &server.api.to_string()).await;
     assert_eq!((ended.code(), ended.out), (1, vec!["the server is not ready: the routing table is empty".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_server_that_is_told_no_fleet_says_that_no_scheduler_asks_it() {
+    let stage = Stage::begin();
+    let alone = ["--protocol-id", LOCAL_PROTOCOL, "--dry-run"];
+    let server = Process::start(&stage, &[SERVER, &alone].concat());
+    let said = "this server is in no fleet, so no scheduler asks it: set --fleet (PARSEC_SERVER_FLEET) to one of the scheduler's --fleets";
+    server.log(said).await;
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use parsec_actors::telemetry::metrics::Role;
 use parsec_api::client::{HttpClient, ServerApi, Timeouts};
 use parsec_api::token::CurrentToken;
 use parsec_dht::NodeConfig;
-use parsec_measure::{Endpoint, FleetGroup};
+use parsec_measure::{Endpoint, Fleet, FleetGroup};
 use parsec_store::{DryRun, Store};
 use parsec_tls::{CurrentClient, Expires, Proof, to_server};
 use tracing::{info, warn};
@@ -59,6 +59,7 @@ async fn start_server(
     config: ServerConfig,
     args: Vec<OsString>,
 ) -> anyhow::Result<(RunningServer, ServerFiles)> {
+    say_if_nobody_asks(&config.fleet);
     let mut dht = dht_node(&config)?;
     dht.denylists = denylists::watch(&config, &process.metrics).await?;
     let container = match (config.place.ecs.clone(), config.place.ecs_uri.clone()) {
@@ -127,6 +128,15 @@ fn dht_node(config: &ServerConfig) -> anyhow::Result<NodeConfig> {
         );
     }
     Ok(node)
+}
+
+/// As in the original, a server that is told no fleet is in one without a name, which no scheduler can be told.
+fn say_if_nobody_asks(fleet: &Fleet) {
+    if fleet.as_str().is_empty() {
+        warn!(
+            "this server is in no fleet, so no scheduler asks it: set --fleet (PARSEC_SERVER_FLEET) to one of the scheduler's --fleets"
+        );
+    }
 }
 
 /// In the original, `--fleets a,b` is one loop over the nodes of both.
