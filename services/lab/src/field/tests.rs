@@ -233,6 +233,8 @@ fn the_more_sybils_stand_around_a_key_the_fewer_honest_peers_hold_its_record_and
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 8, ..ProptestConfig::default() })]
+
     #[test]
     fn a_wrong_address_costs_a_dial_no_more_than_the_head_start_of_the_next_and_the_more_there_are_the_more_dials_it_costs(
         seed in any::<u64>(), few in 0.0..=1.0_f64, more in 0.0..=1.0_f64, nth in 0..3_u32,
