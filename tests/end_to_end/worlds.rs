@@ -200,7 +200,7 @@ async fn a_scan_shows_what_one_thing_changes_in_a_table_and_a_picture() {
     );
     for (scan, why) in [
         ("alpha=5", "--scan alpha=5: it has 1 of the 2 to 20 values"),
-        ("mood=1,2", "--scan mood=1,2: a world has no `mood` to scan; expected one of alpha, connected, missing"),
+        ("mood=1,2", "--scan mood=1,2: a world has no `mood` to scan; expected one of after, alpha, churn, connected"),
         ("undialable=0..1", "--scan undialable=0..1: `undialable` cannot be 1: expected a number from 0 to 0."),
     ] {
         let refused = parsec(&stage, &format!("bench --world {world} --scan {scan}")).await;
