@@ -25,7 +25,7 @@ pub async fn run(config: ExportConfig, version: &str) -> anyhow::Result<ExitCode
     let selection = selected(&config.selection, &Side::default(), now)?;
     // What is written meanwhile is for the next export.
     let selection = settled(&selection, now);
-    let archive = wait_for(&target, config.database.wait, || open_archive(&target)).await;
+    let archive = wait_for(&target, config.database.wait_to_ask(), || open_archive(&target)).await;
     let archive = archive.with_context(|| format!("database {target}"))?;
     let nodes = archive.nodes().await.with_context(|| format!("database {target}"))?;
     let ground = Ground::of(&nodes, &selection)?;

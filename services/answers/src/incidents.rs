@@ -28,7 +28,8 @@ pub async fn run(config: IncidentsConfig) -> anyhow::Result<ExitCode> {
         selection.since = Some(selection.until.unwrap_or(now) - A_DAY);
     }
     let target = config.database.target()?;
-    let ground = results::Reader::of_database(target.clone(), config.database.wait).await?.ground(&selection)?;
+    let ground =
+        results::Reader::of_database(target.clone(), config.database.wait_to_ask()).await?.ground(&selection)?;
     let history = history(&target, &selection).await?;
     let told = results::told(&selection);
     let (attempts, rounds, servers) = (history.attempts.len(), history.rounds.len(), history.servers.len());

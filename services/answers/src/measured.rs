@@ -35,7 +35,7 @@ pub(crate) enum Source {
 impl Reader {
     /// Those of the database of a configuration.
     pub(crate) async fn open(config: &DatabaseConfig) -> anyhow::Result<Self> {
-        Self::of_database(config.target()?, config.wait).await
+        Self::of_database(config.target()?, config.wait_to_ask()).await
     }
 
     /// Those of a database. Waits up to `wait` for one that cannot be reached.

@@ -18,7 +18,7 @@ use parsec_output as output;
 pub async fn run(config: PruneConfig) -> anyhow::Result<ExitCode> {
     let target = config.database.target()?;
     let before = When::Ago(config.keep).seen_from(Utc::now());
-    let pruning = wait_for(&target, config.database.wait, || open_pruning(&target, config.delete)).await;
+    let pruning = wait_for(&target, config.database.wait_to_ask(), || open_pruning(&target, config.delete)).await;
     let pruning = pruning.with_context(|| format!("database {target}"))?;
     let mut any = false;
     for table in PrunedTable::of(config.originals) {

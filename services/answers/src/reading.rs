@@ -27,7 +27,7 @@ impl Kept {
         {
             bail!("database {}: there is no such file", path.display());
         }
-        let traces = wait_for(&target, config.wait, || open_traces(&target)).await;
+        let traces = wait_for(&target, config.wait_to_ask(), || open_traces(&target)).await;
         Ok(Self { traces: traces.with_context(|| format!("database {target}"))?, target })
     }
 

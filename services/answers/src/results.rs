@@ -124,7 +124,7 @@ pub async fn compare(config: CompareConfig) -> anyhow::Result<ExitCode> {
 async fn open(config: &CompareConfig, half: &Half) -> anyhow::Result<Reader> {
     match &half.place {
         Place::Database => Reader::open(&config.database).await,
-        Place::OtherDatabase(url) => Reader::of_database(url.expose().parse()?, config.database.wait).await,
+        Place::OtherDatabase(url) => Reader::of_database(url.expose().parse()?, config.database.wait_to_ask()).await,
         Place::File(path) => Reader::of_file(path),
     }
 }

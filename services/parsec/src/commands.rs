@@ -83,7 +83,7 @@ async fn start_server(
     let store: Arc<dyn Store> = if config.recording.dry_run {
         Arc::new(DryRun::alone())
     } else {
-        database::open(&target, config.database.wait).await?
+        database::open(&target, config.database.wait_to_run()).await?
     };
     let SpoolLimitsConfig { limits, durable, .. } = config.spool_limits;
     let backlog = match config.spool.directory.as_deref() {
@@ -95,7 +95,7 @@ async fn start_server(
         dht,
         http,
         store,
-        database_wait: config.database.wait,
+        database_wait: config.database.wait_to_run(),
         backlog,
         fleet: config.fleet,
         place: Place::find(&config.place, container.as_ref(), bound, &target)?,
@@ -159,7 +159,7 @@ pub(crate) async fn run_scheduler(config: SchedulerConfig) -> anyhow::Result<()>
     let timeouts = Timeouts { operation: config.operation_timeout, ..Timeouts::default() };
     let servers = Arc::new(CurrentClient::new(timeouts, config.access)?);
     let target = config.database.target()?;
-    let opening = database::open(&target, config.database.wait);
+    let opening = database::open(&target, config.database.wait_to_run());
     let Some(store) = process.unless_stopped(opening).await else { return Ok(()) };
     let store = store?;
     let store: Arc<dyn Store> = if config.recording.dry_run { Arc::new(DryRun::reading(store)) } else { store };

@@ -13,7 +13,7 @@ pub(crate) async fn run(config: MigrateConfig) -> anyhow::Result<()> {
         output::line(migration_script(&target).trim_end())?;
         return Ok(());
     }
-    let (store, migrated) = database::open_and_migrate(&target, config.database.wait).await?;
+    let (store, migrated) = database::open_and_migrate(&target, config.database.wait_to_run()).await?;
     output::line(&format!("database {target}"))?;
     for line in lines(&migrated) {
         output::line(&line)?;

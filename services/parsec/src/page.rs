@@ -56,7 +56,7 @@ pub(crate) async fn run(config: PageConfig) -> anyhow::Result<()> {
     let process = Process::start(Role::Page)?;
     let listener = process::bind("page", &config.access.listen(config.port))?;
     let target = config.database.target()?;
-    let opening = wait_for(&target, config.database.wait, || open_glance(&target));
+    let opening = wait_for(&target, config.database.wait_to_run(), || open_glance(&target));
     let Some(store) = process.unless_stopped(opening).await else { return Ok(()) };
     let store = store.with_context(|| format!("database {target}"))?;
     let token = CurrentToken::new(config.access.token);

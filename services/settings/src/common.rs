@@ -97,8 +97,8 @@ settings! {
         .unless("database.url"), "TLS to the database";
     ssl_root_cert: Option<PathBuf> = ("database.sslrootcert", "db-sslrootcert", "FILE").unless("database.url"),
         "Authorities, as PEM, that the certificate of the database has to come from; those of the system if it is `system` or not given";
-    wait: Duration = ("database.wait", "database-wait", "DURATION").default("1m") by values::duration,
-        "How long to wait at the start for a database that cannot be reached";
+    wait: Option<Duration> = ("database.wait", "database-wait", "DURATION") by values::duration,
+        "How long to wait at the start for a database that cannot be reached; without it 1m for what runs on or writes, and not at all for a question";
 }
 
 /// A URL of a database that cannot be read.
@@ -106,7 +106,20 @@ settings! {
 #[error("database URL: {0}")]
 pub struct WrongDatabaseUrl(ParseStoreUrlError);
 
+/// How long what runs on waits for its database unless told otherwise: as long as one takes that is started at the same time.
+const STARTING: Duration = Duration::from_secs(60);
+
 impl DatabaseConfig {
+    /// How long to wait at the start where something then runs on, or brings the database up to date.
+    pub fn wait_to_run(&self) -> Duration {
+        self.wait.unwrap_or(STARTING)
+    }
+
+    /// How long to wait where somebody asks, who would rather know at once.
+    pub fn wait_to_ask(&self) -> Duration {
+        self.wait.unwrap_or_default()
+    }
+
     /// In the types of the store.
     ///
     /// # Errors

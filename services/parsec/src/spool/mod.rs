@@ -80,7 +80,7 @@ async fn replay(directory: &Path, config: &SpoolCommandConfig) -> anyhow::Result
         {
             bail!("database {}: there is no such file", path.display());
         }
-        let store = database::open(&target, config.database.wait).await?;
+        let store = database::open(&target, config.database.wait_to_run()).await?;
         parsec_store::replay(directory, &target, store, tell_refused).await?
     } else {
         Replayed::default()
