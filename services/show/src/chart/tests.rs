@@ -1,8 +1,12 @@
 //! What every chart has: a picture that is well-formed, bounded and safe, a sentence, and a table.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
-use parsec_measure::{ArchivedCheck, ArchivedRounds, CHECK_AGES, CheckId, NodeId, RequestEnd, RoundOutcome};
-use parsec_results::statistics::Sample;
+use parsec_measure::{
+    ArchivedCheck, ArchivedRounds, CHECK_AGES, CheckId, NodeId, OutcomeClass, RequestEnd, RoundOutcome,
+};
+use parsec_results::statistics::{Observation, Sample};
 use parsec_results::testing::{arbitrary_trace, ending, hop, request, trace};
 use parsec_results::{RecordGroup, Records};
 use proptest::prelude::*;
@@ -110,6 +114,68 @@ fn a_day_without_attempts_leaves_a_gap() {
     let gap = over_time("a", &[0, 1, 3, 4].map(day), TimeDelta::days(1));
     let bands = |chart: &Chart| chart.svg.matches("class=\"b b0\"").count();
     assert_eq!((bands(&whole), bands(&gap)), (1, 2));
+}
+
+/// Attempts that took so many seconds, one each round.
+fn taking(seconds: &[f64]) -> Sample {
+    let observation = |(round, seconds): (u64, &f64)| Observation {
+        round,
+        stratum: 0,
+        class: if seconds.is_finite() { OutcomeClass::Ok } else { OutcomeClass::Timeout },
+        duration: Duration::from_secs_f64(if seconds.is_finite() { *seconds } else { 60.0 }),
+    };
+    (0..).zip(seconds).map(observation).collect()
+}
+
+#[test]
+fn an_interval_ends_on_the_axis_or_in_an_arrow() {
+    // The median of six lies between the first and the last of them.
+    let drawn = |last: f64| {
+        let sample = taking(&[2.35, 4.0, 5.32, 5.5, 6.0, last]);
+        over_time("a", &[Period { from: start(), sample: &sample }], TimeDelta::days(1))
+    };
+    let wide = drawn(26.85);
+    assert!(wide.svg.contains(">30</text>"), "the axis reaches the end: {}", wide.svg);
+    assert_eq!((wide.svg.matches("class=\"m0\"").count(), wide.says.contains("beyond")), (0, false), "{}", wide.says);
+    for wild in [500.0, f64::INFINITY] {
+        let cut = drawn(wild);
+        assert_eq!(cut.svg.matches("class=\"m0\"").count(), 1, "{}", cut.svg);
+        assert!(cut.says.ends_with("One interval goes beyond the axis: an arrow marks it."), "{}", cut.says);
+        assert!(!cut.svg.contains(">500</text>"), "one wild end presses nothing to the floor: {}", cut.svg);
+    }
+}
+
+#[test]
+fn one_period_has_one_median() {
+    let one = sample(100, 500, 20);
+    let day = |index| Period { from: start() + TimeDelta::days(index), sample: &one };
+    let says = |periods: &[Period<'_>]| over_time("a", periods, TimeDelta::days(1)).says;
+    assert!(
+        says(&[day(0)]).starts_with("The median was 1.") && !says(&[day(0)]).contains("between"),
+        "{}",
+        says(&[day(0)])
+    );
+    assert!(says(&[day(0), day(1)]).starts_with("The median was between 1."), "{}", says(&[day(0), day(1)]));
+}
+
+#[test]
+fn the_caption_of_boxes_tells_of_nothing_that_is_not_there() {
+    let says = |count, fails| {
+        let of = sample(count, 500, fails);
+        boxes("a", &[Named { name: "default", sample: &of }]).says
+    };
+    let (few, some, many) = (says(10, 1_000), says(40, 1_000), says(400, 1_000));
+    assert!(few.contains(" A stroke is the median.") && !few.contains("box is half"), "{few}");
+    assert!(
+        some.contains(" A box is half of all attempts, with the median in it.") && !some.contains("its lines"),
+        "{some}"
+    );
+    assert!(
+        [&few, &some].iter().all(|says| says.ends_with("for which there are too few attempts are left out.")),
+        "{few} {some}"
+    );
+    assert!(many.ends_with("its lines reach the 5th and the 95th percentile."), "{many}");
+    assert!(says(400, 3).ends_with(" What falls among failures is at the right end."), "{}", says(400, 3));
 }
 
 #[test]
