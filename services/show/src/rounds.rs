@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table};
+use comfy_table::{CellAlignment, ColumnConstraint, Table, Width};
 use parsec_measure::{Attempt, FleetGroup, Node, OperationKind, OutcomeClass, Round};
 use parsec_results::round_number;
 use parsec_results::statistics::{Observation, QUANTILES, Sample};
@@ -19,6 +19,9 @@ const MAX_KEPT: usize = 100_000;
 
 /// The width of the table: every terminal has it.
 const COLUMNS: u16 = 80;
+
+/// How narrow the column of the fleets may become: the names that a demonstration gives them stay whole.
+const FLEET: u16 = 8;
 
 /// What rounds have come to so far.
 #[derive(Debug, Default)]
@@ -74,28 +77,22 @@ impl Tallies {
         self.failures += tally.failures - before;
     }
 
-    /// For people: how long operations took, by fleet and kind, in 80 columns.
+    /// For people: how long operations took, by fleet and kind, in 80 columns. Half an interval says something else than the whole: where
+    /// there is no room, first the peers are left out, then p99, and names of fleets that are long are broken.
     pub fn table(&self) -> String {
-        let rows: Vec<_> = self.tallies.iter().map(|(name, tally)| (name, tally, tally.sample())).collect();
-        let shown: Vec<_> = QUANTILES
-            .into_iter()
-            // A column of dashes says no more than none.
-            .filter(|(name, q)| *name != "p99" || rows.iter().any(|(.., sample)| sample.quantile(*q).is_some()))
-            .collect();
-        let mut table = Table::new();
-        let heads = shown.iter().map(|(name, _)| *name);
-        table.set_header(["fleet", "operation", "n", "failures"].into_iter().chain(heads).chain(["peers\nknown"]));
-        for ((fleet, kind), tally, sample) in rows {
-            let mut cells =
-                vec![fleet.clone(), kind.to_string(), tally.attempts.to_string(), tally.failures.to_string()];
-            cells.extend(shown.iter().map(|(_, q)| groups::quantile(sample.quantile(*q), "\n")));
-            cells.push(tally.routing_table_size.to_string());
-            table.add_row(cells);
+        let rows: Vec<Row<'_>> = self.tallies.iter().map(|(name, tally)| (name, tally, tally.sample())).collect();
+        let carries = |q| rows.iter().any(|(.., sample)| sample.quantile(q).is_some());
+        // A column of dashes says no more than none.
+        let mut shown: Vec<_> = QUANTILES.into_iter().filter(|(name, q)| *name != "p99" || carries(*q)).collect();
+        let mut table = laid_out(&rows, &shown, true);
+        if table::width(&table) > COLUMNS {
+            table = laid_out(&rows, &shown, false);
         }
-        for column in table.column_iter_mut().skip(2) {
-            column.set_cell_alignment(CellAlignment::Right);
+        if narrowed(&mut table) > COLUMNS {
+            shown.retain(|(name, _)| *name != "p99");
+            table = laid_out(&rows, &shown, false);
+            narrowed(&mut table);
         }
-        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(COLUMNS);
         table::plain(table)
     }
 
@@ -130,6 +127,36 @@ impl Tallies {
         });
         rows.collect()
     }
+}
+
+/// A row of the table: whose it is, what was counted, and what it says.
+type Row<'a> = (&'a (String, OperationKind), &'a Tally, Sample);
+
+/// The table with these quantiles, with or without how many peers were known.
+fn laid_out(rows: &[Row<'_>], shown: &[(&str, f64)], with_peers: bool) -> Table {
+    let mut table = Table::new();
+    let heads = shown.iter().map(|(name, _)| *name).chain(with_peers.then_some("peers\nknown"));
+    table.set_header(["fleet", "operation", "n", "failures"].into_iter().chain(heads));
+    for ((fleet, kind), tally, sample) in rows {
+        let mut cells = vec![fleet.clone(), kind.to_string(), tally.attempts.to_string(), tally.failures.to_string()];
+        cells.extend(shown.iter().map(|(_, q)| groups::quantile(sample.quantile(*q), "\n")));
+        cells.extend(with_peers.then(|| tally.routing_table_size.to_string()));
+        table.add_row(cells);
+    }
+    for column in table.column_iter_mut().skip(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// Makes the names of fleets as narrow as the table has to be, if they can be; returns how wide it is then.
+fn narrowed(table: &mut Table) -> u16 {
+    let (whole, names) = (table::width(table), table.column_max_content_widths().first().copied().unwrap_or_default());
+    let narrow = names.saturating_sub(whole.saturating_sub(COLUMNS)).max(FLEET.min(names));
+    if let Some(column) = table.column_mut(0).filter(|_| narrow < names) {
+        column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(narrow + table::GAP)));
+    }
+    whole - (names - narrow)
 }
 
 /// An attempt, for programs.
@@ -289,5 +316,50 @@ mod tests {
         let text = tallies.table();
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         assert!(text.contains("p99") && text.contains("> 180.0 s"), "{text}");
+        assert!(text.contains("a-fleet-") && !text.contains("a-fleet-with-a-long-name"), "{text}");
+    }
+
+    /// So many attempts of a fleet, one in `fails` of which runs into its limit.
+    fn add(tallies: &mut Tallies, fleet: &str, duration: impl Fn(u64) -> u64, fails: u64) {
+        for number in 0..400 {
+            let (class, ms) = if number % fails == fails - 1 {
+                (OutcomeClass::Timeout, 180_000)
+            } else {
+                (OutcomeClass::Ok, duration(number))
+            };
+            let result = Measured { error: None, ..Measured::unmeasured(class, Duration::from_millis(ms), "") };
+            tallies.add(&node(fleet), &attempt(u128::from(number) << 64, result, Utc::now()));
+        }
+    }
+
+    fn is_whole_in_eighty_columns(text: &str) {
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{text}");
+            assert_eq!(line.matches('(').count(), line.matches(')').count(), "an interval is broken:\n{text}");
+        }
+    }
+
+    #[test]
+    fn an_interval_is_never_broken_and_the_peers_go_first() {
+        let mut tallies = Tallies::default();
+        for fleet in ["default", "fullrt", "optprov"] {
+            add(&mut tallies, fleet, |number| 20_000 + 1_250 * (number * 7_919 % 101), 1_000);
+        }
+        let text = tallies.table();
+        is_whole_in_eighty_columns(&text);
+        assert!(text.contains("p99") && !text.contains("peers"), "{text}");
+        assert!(tallied(400, 900, 300).table().contains("peers"), "there is room for all");
+    }
+
+    #[test]
+    fn where_there_is_no_room_for_a_p99_there_is_none() {
+        let mut tallies = Tallies::default();
+        for (fleet, fails) in [("default", 2), ("fullrt", 10), ("optprov", 100)] {
+            add(&mut tallies, fleet, |number| 150_000 + 10 * (number % 7), fails);
+        }
+        let text = tallies.table();
+        is_whole_in_eighty_columns(&text);
+        assert!(text.contains("p90") && !text.contains("p99"), "{text}");
+        assert_eq!(text.matches("–> 180.0 s)").count(), 2, "{text}");
     }
 }

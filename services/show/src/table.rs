@@ -6,13 +6,23 @@ use serde_json::Value;
 
 use crate::words;
 
+/// What is left free between two columns of a table for a terminal.
+pub(crate) const GAP: u16 = 2;
+
 /// Without lines, for a terminal: as narrow as it can be.
 pub(crate) fn plain(mut table: Table) -> String {
     table.load_style(presets::NOTHING);
     for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+        column.set_padding((0, GAP));
     }
     table.trim_fmt()
+}
+
+/// How wide that is if nothing in it is broken.
+pub(crate) fn width(table: &Table) -> u16 {
+    let columns = table.column_max_content_widths();
+    let gaps = GAP.saturating_mul(u16::try_from(columns.len().saturating_sub(1)).unwrap_or(u16::MAX));
+    columns.into_iter().fold(gaps, u16::saturating_add)
 }
 
 /// For issue trackers.
