@@ -308,7 +308,7 @@ async fn comparison(
         let samples = OperationKind::ALL.map(|kind| (kind, attempts.of_fleet(&a, kind), attempts.of_fleet(&b, kind)));
         let is_due = |(_, a, b): &&(OperationKind, Sample, Sample)| a.counts().due + b.counts().due > 0;
         let asked = samples.iter().filter(is_due).map(|(kind, a, b)| (String::new(), *kind, a, b)).collect();
-        let pairs = Pairs { names: (a, b), pairs: pairs(asked, Comparison::default()) };
+        let pairs = Pairs { names: (a, b), by: String::new(), pairs: pairs(asked, Comparison::default()) };
         let used = counted_ones(&filter, &selection, &attempts);
         let html = measured::used(&format!("{used}.")) + &answers::comparison(&pairs);
         Answer { html, document: json!({ "used": used, "pairs": pairs.document() }), known, ..Answer::default() }

@@ -207,5 +207,5 @@ impl Baseline {
 
 fn pairs(path: &Path, [base, now]: [Named; 2]) -> anyhow::Result<Pairs> {
     let name = path.file_name().map_or_else(|| "baseline".to_owned(), |name| name.to_string_lossy().into_owned());
-    paired([name, "now".to_owned()], base, now, Comparison::default())
+    paired([name, "now".to_owned()], &[Dimension::Fleet], base, now, Comparison::default())
 }

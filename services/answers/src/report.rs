@@ -206,6 +206,7 @@ fn compared(now: &[Group], before: &[Group], how: Comparison) -> (Vec<Pairs>, Op
     let mut answers = pairs(asked.into_iter().flatten().collect(), how).into_iter();
     let named = names.into_iter().zip(counts).map(|((a, b), count)| Pairs {
         names: (a.to_owned(), b.to_owned()),
+        by: "fleet".to_owned(),
         pairs: answers.by_ref().take(count).collect(),
     });
     let mut answered: Vec<Pairs> = named.collect();

@@ -103,7 +103,7 @@ pub async fn compare(config: CompareConfig) -> anyhow::Result<ExitCode> {
         success_margin: config.success_margin.get(),
         ..Comparison::default()
     };
-    let pairs = paired(names, in_a, in_b, how)?;
+    let pairs = paired(names, &by(&config), in_a, in_b, how)?;
     let percent = |share: Share| parsec_show::words::set_percent(share.get());
     let remark = format!(
         "a: {a_used}\nb: {b_used}{}{}\nIntervals: 95 %, by round. Equal: times within {}, success rates within {}.",
@@ -176,8 +176,14 @@ pub(crate) fn conditions(readers: &[Reader; 2]) -> Option<String> {
 /// Groups by what they have in common.
 pub(crate) type Named = BTreeMap<(Vec<String>, OperationKind), Sample>;
 
-/// Each group of one side with its like on the other.
-pub(crate) fn paired([name_a, name_b]: [String; 2], a: Named, mut b: Named, how: Comparison) -> anyhow::Result<Pairs> {
+/// Each group of one side with its like on the other; `by` is what groups are told apart by.
+pub(crate) fn paired(
+    [name_a, name_b]: [String; 2],
+    by: &[Dimension],
+    a: Named,
+    mut b: Named,
+    how: Comparison,
+) -> anyhow::Result<Pairs> {
     let (mut both, mut alone) = (Vec::new(), Vec::new());
     for ((common, kind), a) in &a {
         match b.remove(&(common.clone(), *kind)) {
@@ -193,7 +199,8 @@ pub(crate) fn paired([name_a, name_b]: [String; 2], a: Named, mut b: Named, how:
         output::note(&format!("{} {kind}: only {side} has measured this; left out", common.join(" ")));
     }
     let asked = both.iter().map(|(common, kind, a, b)| (common.clone(), *kind, *a, b)).collect();
-    Ok(Pairs { names: (name_a.clone(), name_b.clone()), pairs: pairs(asked, how) })
+    let by = by.iter().map(|dimension| dimension.as_str()).collect::<Vec<_>>().join(" ");
+    Ok(Pairs { names: (name_a.clone(), name_b.clone()), by, pairs: pairs(asked, how) })
 }
 
 /// What stands on one side of a comparison, and which rows that is.

@@ -12,6 +12,9 @@ use crate::{groups, table, words};
 /// told the number, whatever it is.
 const MOST_ROUNDS: u64 = 50_000;
 
+/// What stands where a table would have no rows; the remarks below it say why.
+const NOTHING: &str = "Nothing can be compared:";
+
 /// Two groups of one kind that were compared, and what came of it.
 #[derive(Debug)]
 pub struct Pair {
@@ -40,6 +43,8 @@ impl Pair {
 pub struct Pairs {
     /// What the first group is called, and the second.
     pub names: (String, String),
+    /// What it is that pairs have in common: `fleet`, `fleet region`; empty if they are compared as a whole.
+    pub by: String,
     /// In the order in which they are shown.
     pub pairs: Vec<Pair>,
 }
@@ -69,12 +74,21 @@ pub fn pairs(asked: Vec<Question<'_>>, how: Comparison) -> Vec<Pair> {
 impl Pairs {
     /// For people, on a terminal.
     pub fn text(&self) -> String {
-        format!("{}{}", table::plain(self.table("\n")), self.remarks())
+        self.with_remarks(|| table::plain(self.table("\n")))
     }
 
     /// For issue trackers.
     pub fn markdown(&self) -> String {
-        format!("{}{}", table::markdown(self.table(" ")), self.remarks())
+        self.with_remarks(|| table::markdown(self.table(" ")))
+    }
+
+    fn with_remarks(&self, table: impl FnOnce() -> String) -> String {
+        format!("{}{}", if self.has_figures() { table() } else { NOTHING.to_owned() }, self.remarks())
+    }
+
+    /// Whether there is a figure that both groups of a pair carry.
+    pub(crate) fn has_figures(&self) -> bool {
+        self.pairs.iter().any(|pair| pair.compared.as_ref().is_ok_and(|figures| !figures.is_empty()))
     }
 
     /// For programs.
@@ -97,7 +111,7 @@ impl Pairs {
         let mut table = Table::new();
         let with_common = self.pairs.iter().any(|pair| !pair.common.is_empty());
         let heads = ["kind", "figure", &self.names.0, &self.names.1, "b / a", "verdict on b"];
-        table.set_header(with_common.then_some("").into_iter().chain(heads));
+        table.set_header(with_common.then_some(self.by.as_str()).into_iter().chain(heads));
         for pair in &self.pairs {
             let first = with_common.then(|| pair.common.clone());
             for compared in pair.compared.iter().flatten() {
@@ -228,7 +242,25 @@ mod tests {
         };
         let pairs =
             vec![pair(sample(0, 100, 1_000), sample(1_000, 100, 500)), pair(sample(0, 3, 9), sample(1_000, 3, 9))];
-        Pairs { names: ("default".to_owned(), "optprov".to_owned()), pairs }
+        Pairs { names: ("default".to_owned(), "optprov".to_owned()), by: String::new(), pairs }
+    }
+
+    #[test]
+    fn the_column_of_what_pairs_have_in_common_has_a_name() {
+        let mut pairs = Pairs { by: "fleet".to_owned(), ..pairs() };
+        pairs.pairs.iter_mut().for_each(|pair| pair.common = "default".to_owned());
+        assert!(pairs.markdown().starts_with("| fleet "), "{}", pairs.markdown());
+        assert!(pairs.text().starts_with("fleet "), "{}", pairs.text());
+    }
+
+    #[test]
+    fn a_table_without_rows_is_a_sentence() {
+        let mut pairs = pairs();
+        pairs.pairs.remove(0);
+        let said = "Nothing can be compared:\nprovide: 3 attempts in 3 rounds, and 3 in 3: ";
+        for text in [pairs.text(), pairs.markdown()] {
+            assert!(text.starts_with(said) && !text.contains("verdict on b"), "{text}");
+        }
     }
 
     #[test]

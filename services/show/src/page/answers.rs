@@ -26,14 +26,16 @@ pub fn comparison(pairs: &Pairs) -> String {
     let said = judged(pairs, b, a);
     let inside = html! {
         @if said.is_empty() { p { "There is nothing to compare." } } @else { (part(&Part::List(said))) }
-        (table(&format!("Both sides, figure by figure, with 95 % intervals: a is {a}, b is {b}"), &pairs.table(" ")))
+        @if pairs.has_figures() {
+            (table(&format!("Both sides, figure by figure, with 95 % intervals: a is {a}, b is {b}"), &pairs.table(" ")))
+        }
         @for pair in &pairs.pairs {
             @let sides = [Named { name: a, sample: &pair.samples.0 }, Named { name: b, sample: &pair.samples.1 }];
             (part(&Part::Chart(chart::ecdf(&format!("{} of {a} and {b}", words::plural(pair.kind)), &sides, Times::FromZero, Room::Whole))))
         }
         p class="lead" {
-            "A comparison says what these servers met at these times. It corrects for the number of questions that are asked at once on this page, \
-             not for how often somebody looks."
+            "A comparison says what these servers met at these times. It allows for the number of questions that this page asks at once. It does \
+             not allow for how often you look: whoever looks often enough sees a difference by chance."
         }
     };
     section("compared", &format!("{b} against {a}"), &inside).into_string()

@@ -58,10 +58,14 @@ fn measurements(strange: &str) -> Measurements {
             compared,
         }
     };
-    let pairs =
-        Pairs { names: ("default".to_owned(), "optprov".to_owned()), pairs: vec![pair(&by_fleet[0], &by_fleet[2])] };
+    let pairs = Pairs {
+        names: ("default".to_owned(), "optprov".to_owned()),
+        by: String::new(),
+        pairs: vec![pair(&by_fleet[0], &by_fleet[2])],
+    };
     let before = Pairs {
         names: ("before".to_owned(), "now".to_owned()),
+        by: "fleet".to_owned(),
         pairs: vec![Pair { common: "default".to_owned(), ..pair(&by_fleet[0], &by_fleet[0]) }],
     };
     let days: Vec<_> = (0..7).map(|day| (since + TimeDelta::days(day)).format("%F").to_string()).collect();
