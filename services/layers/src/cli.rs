@@ -14,6 +14,7 @@ use crate::error::ConfigError;
 
 mod dashes;
 mod definition;
+mod files;
 
 pub use definition::command_line;
 use definition::{ARGUMENT, id};
@@ -96,5 +97,5 @@ fn argument(command: &Command, levels: &[(&str, &ArgMatches)]) -> Option<(&'stat
 pub fn completion_script(app: &'static App, binary: &Binary, shell: clap_complete::Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command_line(app, binary), app.name, &mut script);
-    String::from_utf8_lossy(&script).into_owned()
+    files::with_files(&String::from_utf8_lossy(&script), shell)
 }

@@ -43,6 +43,9 @@ pub enum Secrecy {
 /// A value out of a few: its name, and what it means.
 pub type Choice = (&'static str, &'static str);
 
+/// The choice that stands for any file of one's own: help and documentation name it, and completions offer files in its place.
+pub const OWN_FILE: &str = "FILE.toml";
+
 /// How values of a type are written, what they can be, and what a text means for it.
 pub type Form = (Kind, &'static [Choice], fn(&str) -> Result<String, String>);
 

@@ -29,7 +29,7 @@ pub use app::{ACTION, App, Argument, Binary, Command, Used, Words};
 pub use clap_complete::Shell;
 pub use cli::{CliError, command_line, completion_script, words};
 pub use error::{ConfigError, Origin};
-pub use key::{CONFIG, Choice, Form, Key, Kind, Secrecy, Section, Variables, set};
+pub use key::{CONFIG, Choice, Form, Key, Kind, OWN_FILE, Secrecy, Section, Variables, set};
 pub use redact::redacted;
 pub use secrecy::Secret;
 pub use show::{Setting, schema, table, toml};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use parsec_layers::{Choice, ConfigError, Sources};
+use parsec_layers::{Choice, ConfigError, OWN_FILE, Sources};
 use parsec_measure::{Latency, Share, StrategyKind};
 use parsec_results::bulk::BulkStrategy;
 
@@ -64,7 +64,7 @@ impl Value for ScenarioSource {
         ("udp-blocked", "UDP is blocked at the measuring nodes from ten to thirty minutes"),
         ("half-leaves", "Half of all peers leave after ten minutes"),
         ("churn", "Half of all peers leave within two hours, others come; keys are looked up after an hour"),
-        ("FILE.toml", "A scenario of one's own"),
+        (OWN_FILE, "A scenario of one's own"),
     ];
 
     fn read(text: &str) -> Reading<Self> {

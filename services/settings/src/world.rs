@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use parsec_layers::{Choice, ConfigError, Origin, Sources};
+use parsec_layers::{Choice, ConfigError, OWN_FILE, Origin, Sources};
 
 use crate::values::{Reading, Value, no_choice, path};
 
@@ -25,7 +25,7 @@ impl Value for WorldSource {
         ("amino-2023-silent", "The same in early 2023, when 60 % of the servers never answered"),
         ("amino-2026", "The same in 2026, with 3,500 servers"),
         ("private-50", "A private network of 50 peers, all well"),
-        ("FILE.toml", "A world of one's own"),
+        (OWN_FILE, "A world of one's own"),
     ];
 
     fn read(text: &str) -> Reading<Self> {

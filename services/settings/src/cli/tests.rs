@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use parsec_layers::command_line;
+use parsec_layers::{Key, OWN_FILE, command_line};
 use parsec_measure::{Cid, StrategyKind};
 
 use super::*;
@@ -369,4 +369,26 @@ fn bash_completes_with_the_script() {
     assert_eq!(complete("bench --transport", "q"), "quic");
     assert_eq!(complete("server --db-sslmode", "verify"), "verify-ca verify-full");
     assert_eq!(complete("completions", "f"), "fish");
+    assert_eq!(complete("bench --world", "pri"), "private-50");
+    assert_eq!(complete("bench --world", "Cargo.t"), "Cargo.toml", "a file of one's own");
+    assert_eq!(complete("bench --scenario", "FIL"), "", "a placeholder is no word");
+}
+
+#[test]
+fn where_a_flag_takes_a_name_or_a_file_every_shell_offers_both() {
+    let takes_both = |key: &&Key| key.choices.iter().any(|(name, _)| *name == OWN_FILE);
+    // The flags of `config` are those of the others once more.
+    assert!(keys().filter(takes_both).count() >= 3, "--world of two commands, and --scenario");
+    for (name, meaning) in keys().filter(takes_both).flat_map(|key| key.choices).filter(|(name, _)| *name != OWN_FILE) {
+        assert!(!meaning.contains('\''), "zsh has this list in quotes: {name}: {meaning}");
+    }
+    for (shell, files) in [
+        (Shell::Bash, "COMPREPLY+=($(compgen -f -- \"${cur}\"))"),
+        (Shell::Zsh, r"))'\'' '\''files\:file\:_files'\''}'"),
+        (Shell::Fish, " -r -F -a \"amino-2022\\t'"),
+    ] {
+        let script = completion_script(shell, &BINARY);
+        assert!(script.contains("private-50") && !script.contains(OWN_FILE), "{shell}");
+        assert!(script.matches(files).count() >= 3, "{shell}");
+    }
 }
