@@ -254,10 +254,13 @@ fn archived(kept: &KeptOperation, index: usize, node: NodeId, unit: Unit) -> Res
     })
 }
 
-/// Whether the text ends where it cannot be understood any more. Half a number is an error of its own.
+/// Whether the text ends where it cannot be understood any more. Half a number is an error of its own; a document that is whole and says
+/// something else was never longer, and neither was a text that begins as no run does.
 fn is_cut_off(text: &str, error: &serde_json::Error) -> bool {
     let last = text.lines().last().unwrap_or_default();
-    error.is_eof() || error.line() == text.lines().count() && error.column() >= last.len()
+    let ends = error.is_eof() || error.line() == text.lines().count() && error.column() >= last.len();
+    let begins = text.trim_start();
+    ends && !error.is_data() && (begins.is_empty() || begins.starts_with('{'))
 }
 
 /// An identity with this number, as [`round_number`] finds it.

@@ -56,6 +56,13 @@ fn what_is_no_run_is_said_in_a_sentence() {
     assert!(read("[{\"strategy\": \"classic\"}]").starts_with("it is no run"), "the output of bench --format json");
     assert!(read("{\"format\": \"parsec\", \"schema\": 1}").starts_with("it is no run"));
     assert!(read("strategy,operation,n").starts_with("it is no run"));
+    for foreign in ["{}", "{}\n", "{\"format\": \"x\"}", "{\"format\": \"parsec run\"}", "[]", "7", "n", "no"] {
+        assert!(read(foreign).starts_with("it is no run"), "{foreign}: {}", read(foreign));
+    }
+    let whole = text.trim_end();
+    for end in (1..whole.len()).filter(|end| whole.is_char_boundary(*end)) {
+        assert!(!read(&whole[..end]).starts_with("it is no run"), "{}", &whole[..end]);
+    }
     assert!(read(&text.replacen("\"schema\": 1", "\"schema\": 2", 1)).starts_with("it has version 2 of the format"));
     assert!(
         read(&text.replacen("\"seconds\"", "\"minutes\"", 1)).starts_with("it is damaged: missing field `seconds`")
