@@ -252,7 +252,7 @@ async fn a_question_about_traces_that_has_no_answer_is_one_sentence() {
         (vec!["explain", "--by", "colour"], 2, "expected one of: fleet, region"),
         (vec!["explain", "seven"], 2, "expected the id of an operation"),
         (vec!["explain", "abcdef01"], 1, "no operation abcdef01 is recorded"),
-        (vec!["explain", "--until", "2026-09-21T14:16:00Z"], 1, "no trace stands for"),
+        (vec!["explain", "--until", "2026-09-21T14:16:00Z"], 1, "no trace: "),
         (vec!["peers", "--kind", "retrieve"], 1, "no operation whose peers are known is recorded"),
         (vec!["peers", "--worst", "0"], 2, "from 1 to"),
         (vec!["trace", "--outcome", "slow"], 2, "expected one of: ok, not_found"),

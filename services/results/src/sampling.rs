@@ -85,10 +85,10 @@ impl StandsFor {
 
 /// There are operations in a layer, and no trace of any of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no trace stands for {operations} operations: {}", match layer {
-    Layer::Failed => "those that failed",
-    Layer::Slow => "the slowest",
-    Layer::Ordinary => "those that neither failed nor were among the slowest (scheduler --trace-sample keeps a share of them)",
+#[error("{operations} {} no trace: {}", if *operations == 1 { "operation has" } else { "operations have" }, match layer {
+    Layer::Failed => "none is there of those that failed",
+    Layer::Slow => "none is there of the slowest",
+    Layer::Ordinary => "traces of ordinary operations are kept for a sample only; raise `--trace-sample` of the scheduler",
 })]
 pub struct Unrepresented {
     /// The layer.
@@ -243,7 +243,10 @@ mod tests {
         assert_eq!(weights, [1.0, 1.0, 0.0, 20.0]);
         let tallies = [tally(7.0, 7.0), tally(3.0, 3.0), tally(900.0, 0.0), tally(100.0, 0.0)];
         let error = weigh(&strata, &tallies, &mut weights).unwrap_err();
-        assert!(error.to_string().starts_with("no trace stands for 1000 operations: those that neither"), "{error}");
+        let said = "1000 operations have no trace: traces of ordinary operations are kept for a sample only; raise `--trace-sample` of the scheduler";
+        assert_eq!(error.to_string(), said);
+        let one = Unrepresented { layer: Layer::Failed, operations: 1 };
+        assert_eq!(one.to_string(), "1 operation has no trace: none is there of those that failed");
     }
 
     proptest! {

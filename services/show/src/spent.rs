@@ -279,7 +279,7 @@ mod tests {
         let mut spending = Spending::new(vec![], BTreeMap::new());
         spending.count(&sampled(1, OutcomeClass::Ok, Duration::from_secs(1), None));
         let table = SpentTable { by: vec![], groups: spending.finish() };
-        assert!(table.unknown()[0].starts_with("retrieve: no trace stands for 1 operations"), "{:?}", table.unknown());
+        assert!(table.unknown()[0].starts_with("retrieve: 1 operation has no trace"), "{:?}", table.unknown());
         assert!(table.document()[0]["unknown"].is_string());
     }
 }

@@ -27,7 +27,7 @@ fn of_kind(groups: &[Group], kind: OperationKind) -> impl Iterator<Item = &Group
 /// Groups by fleet: figures, distributions, boxes.
 pub fn by_fleet(of: &[Group], times: Times) -> String {
     let glance = html! {
-        p { "Quantiles of all due attempts with their 95 % intervals. What n does not carry is not shown." }
+        p { "Quantiles of all due attempts with their 95 % intervals. Figures for which there are too few attempts are left out." }
         @for group in of {
             h3 { (words::plural(group.kind)) " of " (group.common.join(" ")) }
             (part(&Part::Tiles(tiles(group, None))))

@@ -108,7 +108,7 @@ pub(crate) fn judged(pairs: &Pairs, b: &str, a: &str) -> Vec<String> {
 }
 
 fn at_a_glance(all: &Measurements) -> Section {
-    let says = "Quantiles of all due attempts with their 95 % intervals. What n does not carry is not shown.";
+    let says = "Quantiles of all due attempts with their 95 % intervals. Figures for which there are too few attempts are left out.";
     let mut parts = vec![Part::Text(says.to_owned())];
     for group in &all.by_fleet {
         parts.push(Part::Heading(format!("{} of {}", words::plural(group.kind), group.common.join(" "))));

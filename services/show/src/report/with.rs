@@ -39,8 +39,8 @@ pub(super) fn parts(with: &MeasuredWith) -> Vec<Part> {
     if with.configured.iter().all(|configured| configured.settings.is_empty()) {
         return vec![heading, Part::Text("They do not say with which versions and configuration they ran.".to_owned())];
     }
-    let text = "As servers and schedulers said themselves when they started. Flags stand as they were typed; of what is set in the environment \
-                or in a file there is what has a name without dashes. Where things are (addresses, ports, files) is left out.";
+    let text = "As servers and schedulers said themselves when they started. Flags stand as they were typed. Settings from the environment or \
+                a file appear under their names without dashes. Where things are (addresses, ports, files) is left out.";
     let names: BTreeSet<&String> = with.configured.iter().flat_map(|configured| configured.settings.keys()).collect();
     let left_out = names.len().saturating_sub(MAX_SETTINGS);
     let mut parts = vec![heading, Part::Text(text.to_owned()), Part::Table(table(with, names))];
