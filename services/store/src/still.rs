@@ -109,11 +109,14 @@ async fn patiently<T, F>(patience: Duration, call: impl Fn() -> F) -> Result<T, 
 where
     F: Future<Output = Result<T, StoreError>>,
 {
-    let began = Instant::now();
+    let (began, mut is_told) = (Instant::now(), false);
     loop {
         match call().await {
             Err(StoreError::Unavailable(reason)) if began.elapsed() < patience => {
-                warn!(reason, "the database is away; the simulated clock stands still meanwhile");
+                if !is_told {
+                    warn!(reason, "the database is away; the simulated clock stands still meanwhile");
+                }
+                is_told = true;
                 sleep(RETRY).await;
             }
             answer => return answer,
