@@ -31,7 +31,7 @@ where
                 if wait.is_zero() { String::new() } else { format!(", waited for {}", written_duration(wait)) };
             return Err(StoreError::Unavailable(format!("{reason}{waited}")));
         }
-        let giving_up_in_seconds = (wait < Duration::MAX).then(|| left.as_secs());
+        let giving_up_in_seconds = (wait < Duration::MAX).then_some(left.as_secs());
         let error = StoreError::Unavailable(reason);
         warn!(database = %target, %error, giving_up_in_seconds, "the database cannot be reached yet; trying again");
         sleep(pause.min(left)).await;
