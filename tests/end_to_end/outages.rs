@@ -41,6 +41,12 @@ struct Scene {
     network: Option<LocalNetwork>,
 }
 
+/// What time it is for this database.
+async fn seconds_since_1970(database: &Client) -> f64 {
+    let now = "SELECT extract(epoch FROM clock_timestamp())::float8";
+    database.query_one(now, &[]).await.expect("there is a time").get(0)
+}
+
 impl Scene {
     /// Two servers of ours and a scheduler. Begins when each of them has published.
     async fn start() -> Self {
@@ -168,8 +174,7 @@ impl Scene {
 
     /// The time that rows have.
     async fn seconds_since_1970(&self) -> f64 {
-        let now = "SELECT extract(epoch FROM clock_timestamp())::float8";
-        self.sql().await.query_one(now, &[]).await.expect("there is a time").get(0)
+        seconds_since_1970(&self.sql().await).await
     }
 
     /// Kills the scheduler (SIGKILL), and keeps what it said.
