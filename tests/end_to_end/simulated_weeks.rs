@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
 use nix::sys::signal::Signal;
 use parsec_test_support::http::client;
 use parsec_test_support::postgres::{Postgres, Shutdown};
@@ -197,6 +198,28 @@ async fn incidents(stage: &Stage, url: &str) -> Vec<Value> {
     let ended = parsec(stage, &format!("incidents --since 370d --format json --database-url {url}")).await;
     assert_eq!(ended.code(), 0, "{}", ended.err);
     serde_json::from_str(&ended.out.concat()).unwrap()
+}
+
+#[tokio::test]
+async fn what_happens_to_a_world_shows_in_the_rounds_from_the_middle_on() {
+    let (stage, directory) = (Stage::begin(), tempfile::tempdir().unwrap());
+    let happens = "demo --world private-50 --scenario silent-2023 --fleets default --rounds 100 --interval 1m --seed 7 --format json";
+    let ended = parsec(&stage, &format!("{happens} --data-dir {}", directory.path().display())).await;
+    assert_eq!(ended.code(), 0, "{}", ended.err);
+    let begins = ended.err.lines().find_map(|line| line.strip_prefix("silent-2023 begins at ")).unwrap();
+    let begins: DateTime<Utc> = format!("{}:00Z", begins[..16].replace(' ', "T")).parse().unwrap();
+    let lines = parsed(&ended);
+    let slowest = |minutes: std::ops::Range<i64>| {
+        let publications = of_type(&lines, "attempt").into_iter().filter(|one| one["operation"] == "provide");
+        let then = publications.filter(|one| {
+            let started: DateTime<Utc> = one["started"].as_str().unwrap().parse().unwrap();
+            minutes.contains(&(started - begins).num_minutes())
+        });
+        then.map(|one| one["duration_seconds"].as_f64().unwrap()).fold(0.0, f64::max)
+    };
+    // 60 % of all peers fall silent ten minutes after the beginning: who asks them waits for ten seconds.
+    let (before, meanwhile) = (slowest(-50..0), slowest(13..35));
+    assert!(before > 0.0 && before < 1.0 && meanwhile > 9.0, "{before} s, then {meanwhile} s");
 }
 
 /// A year of rounds, which takes longer than any test.

@@ -20,6 +20,7 @@ mod world;
 use parsec_settings::BenchConfig;
 
 pub use refused::Refused;
+pub use scenario::named as scenario_named;
 pub use world::named as world_named;
 
 /// Runs the comparison and prints what it found; `program` is the version and the commit of the binary. Once `stopped` is there, it ends

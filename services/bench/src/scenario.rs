@@ -25,7 +25,7 @@ pub(crate) async fn run<S>(
     source: &ScenarioSource,
     stopped: impl Future<Output = S>,
 ) -> anyhow::Result<()> {
-    let scenario = scenario(source)?;
+    let scenario = named(source)?;
     let timeline = Timeline { study, scenario };
     timeline.fits(memory::available()).map_err(Refused::from)?;
     let place = config.chart.as_deref().map(|path| Place::at(path, "--chart")).transpose()?;
@@ -43,7 +43,11 @@ pub(crate) async fn run<S>(
     drawn
 }
 
-fn scenario(source: &ScenarioSource) -> anyhow::Result<Scenario> {
+/// A scenario by its name, or the one of a file.
+///
+/// # Errors
+/// If there is no such file, or it cannot be used.
+pub fn named(source: &ScenarioSource) -> anyhow::Result<Scenario> {
     match source {
         ScenarioSource::Shipped(name) => {
             Scenario::shipped(name).with_context(|| format!("no scenario `{name}` comes with parsec"))

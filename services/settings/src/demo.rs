@@ -8,6 +8,7 @@ use parsec_layers::{Choice, ConfigError, Secrecy, Secret, Sources};
 use parsec_measure::{Fleet, Latency, Share, StrategyKind};
 use parsec_store::StoreConfig;
 
+use crate::bench::ScenarioSource;
 use crate::common::{CommonConfig, database_url};
 use crate::declare::settings;
 use crate::values::{OutputFormat, Reading, Value, no_choice, parsed, within};
@@ -30,6 +31,8 @@ settings! {
         "World to simulate, in place of the local DHT of real peers: days of rounds on a clock of their own, as fast as the machine can";
     days: Option<u32> = ("demo.days", "days", "N") by within(1..=MAX_DAYS),
         "With --world, how many days of rounds to play, up to now; without it and without --rounds 7";
+    scenario: Option<ScenarioSource> = ("demo.scenario", "scenario", "NAME|FILE"),
+        "With --world, what happens to it from the middle of the rounds on, in its own time";
     peers: u32 = ("demo.peers", "peers", "N").default("100") by within(1..=MAX_DEMO_PEERS), "Peers of the local DHT";
     servers: u32 = ("demo.servers", "servers", "N").default("5") by within(LEAST_DEMO_SERVERS..=MAX_DEMO_SERVERS),
         "Servers of each fleet, at least 2; in a world 7 unless told otherwise";
@@ -53,7 +56,7 @@ settings! {
     undialable: Share = ("demo.undialable", "undialable", "SHARE").default("0.15") by dead_share, "Share of peers that cannot be dialled";
     silent: Share = ("demo.silent", "silent", "SHARE").default("0.02") by dead_share_beside(undialable, "undialable"),
         "Share of peers that accept connections and never answer";
-    => simulated: Option<SimulatedRounds> = in_world(from, &world, &fleets, (days, rounds), (servers, interval), database_url.as_ref())?,
+    => simulated: Option<SimulatedRounds> = in_world(from, (&world, &scenario), &fleets, (days, rounds), (servers, interval), database_url.as_ref())?,
         "What is played in a world, if it is one";
 }
 
@@ -62,6 +65,8 @@ settings! {
 pub struct SimulatedRounds {
     /// The world.
     pub world: WorldSource,
+    /// What happens to it.
+    pub scenario: Option<ScenarioSource>,
     /// Servers of each fleet.
     pub servers: u32,
     /// From the start of one round to the start of the next.
@@ -92,16 +97,16 @@ const LOCAL: [&str; 5] = ["demo.peers", "demo.latency", "demo.undialable", "demo
 /// What is played in the world, if there is one: nothing that was set is left out in silence.
 fn in_world(
     from: &Sources,
-    world: &Option<WorldSource>,
+    (world, scenario): (&Option<WorldSource>, &Option<ScenarioSource>),
     fleets: &[DemoFleet],
     (days, rounds): (Option<u32>, Option<u32>),
     (servers, interval): (u32, Duration),
     database: Option<&Secret>,
 ) -> Result<Option<SimulatedRounds>, ConfigError> {
     let Some(world) = world else {
-        let given = [("demo.days", days.is_some()), ("demo.database_url", database.is_some())];
-        return match given.iter().find(|(_, is_given)| *is_given) {
-            Some((name, _)) => Err(ConfigError::Needs(from.origin(name).clone(), from.key("demo.world"))),
+        let needs_world = ["demo.days", "demo.scenario", "demo.database_url"];
+        return match needs_world.iter().find(|name| is_set(from, name)) {
+            Some(name) => Err(ConfigError::Needs(from.origin(name).clone(), from.key("demo.world"))),
             None => Ok(None),
         };
     };
@@ -130,7 +135,7 @@ fn in_world(
         return Err(refused(from, name, reason));
     }
     let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
-    Ok(Some(SimulatedRounds { world: world.clone(), servers, interval, rounds, database }))
+    Ok(Some(SimulatedRounds { world: world.clone(), scenario: scenario.clone(), servers, interval, rounds, database }))
 }
 
 /// A fleet of the demo.

@@ -14,6 +14,7 @@ mod bulk;
 mod course;
 mod draw;
 mod drive;
+mod happening;
 mod liars;
 mod log;
 mod moment;
@@ -38,6 +39,7 @@ mod vantage;
 mod world;
 
 pub use bulk::{Bulk, NoRoomForKeys, TooManyKeys};
+pub use happening::Happening;
 pub use scan::{NoScan, Scan};
 pub use scenario::{MAX_SCENARIO_BYTES, SHIPPED_SCENARIOS, Scenario, ScenarioError};
 pub use server::{SimulatedNetwork, SimulatedNode};

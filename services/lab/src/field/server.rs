@@ -23,8 +23,10 @@ use parsec_measure::{
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
+use super::happening::{Happening, NetworkClock};
 use super::log::Log;
 use super::population::{Peer, Population};
+use super::scenario::STILL;
 use super::tables::BUCKET;
 use super::told::{Names, Told, follow_up};
 use super::trial::{find, publish};
@@ -40,9 +42,6 @@ const FOLLOW_UPS: usize = 256;
 
 /// From where on the numbers of operations' halves are those of servers: a trial has two.
 const SERVERS: u64 = 2;
-
-/// When every operation begins by the clock of the network: nothing happens to it.
-const START: Duration = Duration::ZERO;
 
 /// Something that is computed on the network.
 type Work = Box<dyn FnOnce(&Field<'_>) + Send>;
@@ -79,6 +78,7 @@ pub struct SimulatedNetwork {
     work: SyncSender<Work>,
     records: Mutex<Records>,
     names: Names,
+    clock: NetworkClock,
 }
 
 impl fmt::Debug for SimulatedNetwork {
@@ -89,26 +89,34 @@ impl fmt::Debug for SimulatedNetwork {
 
 impl SimulatedNetwork {
     /// Draws the network of a world, and the nodes of servers: each stands in the next of the regions of the world's nodes, with a key,
-    /// a routing table and connections of its own. Nobody comes or goes, also where they do otherwise. Returns a node for each of these strategies.
+    /// a routing table and connections of its own. Nobody comes or goes but in what happens to it, also where they do otherwise. Returns a node for
+    /// each of these strategies.
     ///
     /// # Errors
     /// If there is no thread to compute on, or the simulation crashes.
-    pub fn start(world: &World, seed: u64, strategies: &[StrategyKind]) -> Result<Vec<SimulatedNode>, io::Error> {
+    pub fn start(
+        world: &World,
+        seed: u64,
+        strategies: &[StrategyKind],
+        happens: Option<&Happening>,
+    ) -> Result<Vec<SimulatedNode>, io::Error> {
         let mut world = world.still();
         let regions = world.node.regions.clone();
         world.node.regions = regions.into_iter().cycle().take(strategies.len()).collect();
         let crawls = strategies.contains(&StrategyKind::Fullrt);
+        let scenario = happens.map_or_else(|| STILL.clone(), |happens| happens.scenario.clone());
         let (work, orders) = sync_channel::<Work>(1);
         thread::Builder::new().name("simulated network".to_owned()).spawn(move || {
-            let population = Population::draw(&world, seed);
-            let field = Field::new(&world, &population, seed, crawls);
+            let population = Population::over(&world, seed, &scenario);
+            let field = Field::over(&world, &population, seed, crawls, &scenario);
             orders.into_iter().for_each(|work| work(&field));
         })?;
-        let network = Arc::new(Self { work, records: Mutex::default(), names: Names(seed) });
+        let clock = NetworkClock::start(happens);
+        let network = Arc::new(Self { work, records: Mutex::default(), names: Names(seed), clock });
         let strategies = strategies.to_vec();
         let shapes = network.compute(move |field| {
             let shape = |(vantage, strategy): (&Vantage, StrategyKind)| {
-                let reckoned = field.reckoned(vantage, strategy, START);
+                let reckoned = field.reckoned(vantage, strategy, Duration::ZERO);
                 Shape { strategy, region: vantage.region, peer: vantage.peer, reckoned }
             };
             field.vantages.iter().zip(strategies).map(shape).collect::<Vec<_>>()
@@ -190,7 +198,9 @@ impl SimulatedNode {
         let Shape { strategy, peer, .. } = self.shape;
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         let target = Key::of(&cid.multihash());
-        Operation { place: self.place, strategy, number, target, names: self.network.names, provider: peer }
+        let Self { place, network, .. } = self;
+        let (names, began) = (network.names, network.clock.now());
+        Operation { place: *place, strategy, number, target, names, provider: peer, began }
     }
 
     /// What it finds in its own records, without asking anybody.
@@ -239,6 +249,8 @@ struct Operation {
     target: Key,
     names: Names,
     provider: Peer,
+    /// On the clock of the network.
+    began: Duration,
 }
 
 impl Operation {
@@ -248,9 +260,9 @@ impl Operation {
         records: &HashMap<u32, Duration>,
         made: impl FnOnce(&Scene<'_>, Told<'_>) -> T,
     ) -> T {
-        let Self { place, strategy, number, target, names, provider } = self;
+        let Self { place, strategy, number, target, names, provider, began } = self;
         let dice = field.dice_of(number, SERVERS + place as u64);
-        let scene = Scene { field, vantage: &field.vantages[place], dice, began: START, records, provider };
+        let scene = Scene { field, vantage: &field.vantages[place], dice, began, records, provider };
         made(&scene, Told { scene: &scene, strategy, names, target })
     }
 }
@@ -302,7 +314,7 @@ impl Dht for SimulatedNode {
         let names = self.network.names;
         let held = held.filter(|(by, _)| names.node(u64::from(by.index)) == provider);
         let since = held.map(|(_, since)| since).unwrap_or_default();
-        let target = Key::of(&cid.multihash());
+        let (target, now) = (Key::of(&cid.multihash()), self.network.clock.now());
         self.network.compute(move |field| {
             let population = field.directory.population;
             let check = |(rank, peer): (u32, Peer)| HolderCheck {
@@ -311,7 +323,7 @@ impl Dht for SimulatedNode {
                 answered: true,
                 has_record: since.get(&peer.index).is_some_and(Duration::is_zero),
             };
-            (1..).zip(population.closest_live(&target, BUCKET, START)).map(check).collect()
+            (1..).zip(population.closest_live(&target, BUCKET, now)).map(check).collect()
         })
     }
 
@@ -334,6 +346,9 @@ impl Dht for SimulatedNode {
 }
 
 #[cfg(test)]
+mod happenings;
+
+#[cfg(test)]
 mod tests {
     use parsec_measure::{Content, Effort, RequestEnd, RequestKind, TracedRequest};
     use rand::SeedableRng;
@@ -347,7 +362,7 @@ mod tests {
     /// Two nodes of each strategy.
     fn nodes(seed: u64) -> Vec<SimulatedNode> {
         let two_of_each: Vec<_> = STRATEGIES.iter().flat_map(|strategy| [*strategy; 2]).collect();
-        SimulatedNetwork::start(&world(400), seed, &two_of_each).unwrap()
+        SimulatedNetwork::start(&world(400), seed, &two_of_each, None).unwrap()
     }
 
     fn key(number: u64) -> Cid {

@@ -29,7 +29,7 @@ impl Timeline {
     /// [`NoRoom`] says how much it takes, and what there is room for.
     pub fn fits(&self, available: Option<u64>) -> Result<(), NoRoom> {
         let world = &self.study.trial.world;
-        self.scenario.on(world).needs(world).fit(available, SETTING)?;
+        self.scenario.on(world).fits(world, available)?;
         self.study.fits(available, false)
     }
 
@@ -63,9 +63,6 @@ impl Timeline {
         Ok(groups)
     }
 }
-
-/// What a refusal calls the number of peers.
-const SETTING: &str = "with those who join in the scenario, peers =";
 
 /// Since the scenario began.
 fn timed(Pair { operations, began }: Pair, starts: Duration) -> [(OperationKind, Timed); 2] {

@@ -20,7 +20,7 @@ use parsec_actors::recording::recorder::Backlog;
 use parsec_actors::telemetry::metrics::Role;
 use parsec_answers::kept::Place as KeptPlace;
 use parsec_host::memory;
-use parsec_lab::field::World;
+use parsec_lab::field::{Happening, World};
 use parsec_measure::{FleetGroup, Share, clock, written_duration};
 use parsec_output as output;
 use parsec_results::run::{Run, digest, simulated};
@@ -61,6 +61,7 @@ struct Play {
     config: DemoConfig,
     rounds: SimulatedRounds,
     world: World,
+    happens: Option<Happening>,
     seed: u64,
     database: Database,
     place: Option<KeptPlace>,
@@ -69,11 +70,15 @@ struct Play {
 /// Plays the rounds, up to their end or to a signal.
 pub(super) async fn run(config: DemoConfig, rounds: SimulatedRounds) -> anyhow::Result<()> {
     let world = parsec_bench::world_named(&rounds.world)?;
-    world.fits(memory::available()).map_err(Failure::from)?;
+    let scenario = rounds.scenario.as_ref().map(parsec_bench::scenario_named).transpose()?;
+    let room = memory::available();
+    let fits = scenario.as_ref().map_or_else(|| world.fits(room), |scenario| scenario.fits(&world, room));
+    fits.map_err(Failure::from)?;
+    let happens = scenario.map(|scenario| Happening { scenario, after: rounds.interval * rounds.rounds / 2 });
     let place = config.save.as_deref().map(|path| KeptPlace::at(path, "--save")).transpose()?;
     let seed = config.seed.unwrap_or_else(|| u64::from(rand::rng().random::<u32>()));
     let database = Database::open(rounds.database.as_ref(), config.data_dir.as_deref()).await?;
-    let play = Play { config, rounds, world, seed, database, place };
+    let play = Play { config, rounds, world, happens, seed, database, place };
     let (tells, ended) = oneshot::channel();
     let playing = move || {
         // Whoever waits for the end waits as long as there is this thread.
@@ -95,6 +100,10 @@ impl Play {
         let began = begins(self.length());
         set_clock(began)?;
         board.announce(&self.told(began));
+        if let Some(Happening { scenario, after }) = &self.happens {
+            let (name, about, at) = (&scenario.name, &scenario.about, (began + *after).format("%Y-%m-%d %H:%M UTC"));
+            board.announce(&format!("{name} begins at {at}: {about}"));
+        }
         let mut running = Running::default();
         let ended = tokio::select! {
             // Whoever sets no end means the signal to be one; here there is always an end.
@@ -139,11 +148,12 @@ impl Play {
     }
 
     async fn play(&self, process: &Process, board: &mut Board, running: &mut Running) -> anyhow::Result<()> {
-        let Self { config, rounds, world, seed, database, .. } = self;
+        let Self { config, rounds, world, happens, seed, database, .. } = self;
         let store: &Arc<dyn Store> = &(Arc::clone(&database.store) as _);
         let fleets: Vec<_> = config.fleets.iter().map(|DemoFleet { fleet, .. }| fleet.clone()).collect();
         board.say(format!("drawing a network of {} peers", world.peers));
-        let stage = Stage { world, seed: *seed, fleets: &config.fleets, servers: rounds.servers as usize };
+        let (happens, servers) = (happens.as_ref(), rounds.servers as usize);
+        let stage = Stage { world, happens, seed: *seed, fleets: &config.fleets, servers };
         let (servers, asked) = stage.start(process, store).await?;
         running.servers = Some(servers);
         database.alone(fleets.len() * rounds.servers as usize)?;
@@ -207,7 +217,8 @@ impl Play {
             ("rounds", rounds.to_string()),
             ("fleets", fleets.join(",")),
         ];
-        settings.map(|(name, value)| (name.to_owned(), value)).into()
+        let happens = self.happens.iter().map(|happens| ("scenario", happens.scenario.name.clone()));
+        settings.into_iter().chain(happens).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 

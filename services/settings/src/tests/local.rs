@@ -247,7 +247,7 @@ fn a_demo_in_a_world_has_a_week_of_rounds_and_refuses_what_means_nothing_there()
         let message = run(&format!("demo --world amino-2022 {line}"), &[]).unwrap_err();
         assert!(message.contains(word), "{message}");
     }
-    for line in ["--days 2", "--database-url sqlite:x.db"] {
+    for line in ["--days 2", "--scenario merge", "--database-url sqlite:x.db"] {
         let alone = run(&format!("demo {line}"), &[]).unwrap_err();
         let flag = line.split(' ').next().unwrap();
         assert!(alone.contains(&format!("flag {flag} needs --world, which is not set")), "{alone}");

@@ -40,7 +40,7 @@ pub(crate) fn sample(key: &Key, secret_file: &str) -> String {
         (_, "LIMIT") => "failures>2%".to_owned(),
         (_, "SIDE") => "fleet=other".to_owned(),
         (_, "NAME=VALUES") => "alpha=3,5".to_owned(),
-        (_, "NAME|FILE") if key.name == "bench.scenario" => "merge".to_owned(),
+        (_, "NAME|FILE") if key.name.ends_with(".scenario") => "merge".to_owned(),
         (_, "NAME|FILE") => "amino-2022".to_owned(),
         (_, "SHARE") => "7%".to_owned(),
         (_, "LOW-HIGH") => "7-70".to_owned(),
@@ -59,7 +59,9 @@ pub(crate) fn base(program: Program, key: &Key) -> &'static str {
         Program::Doctor if key.name == "server.tls_key" => "doctor --server-tls-cert x.pem",
         // Silent peers and strategy libp2p, which is one of the defaults, go together on real time only.
         Program::Bench if key.name == "bench.silent" => "bench --transport tcp",
-        Program::Demo if ["demo.days", "demo.database_url"].contains(&key.name) => "demo --world amino-2022",
+        Program::Demo if ["demo.days", "demo.scenario", "demo.database_url"].contains(&key.name) => {
+            "demo --world amino-2022"
+        }
         Program::Bench if key.name == "bench.keys" => "bench --world amino-2022",
         Program::Bench if key.name == "bench.scan" => "bench --world amino-2022",
         Program::Bench if key.name == "bench.scenario" => "bench --world amino-2022",

@@ -14,7 +14,7 @@ pub use shipped::SHIPPED_SCENARIOS;
 
 use super::moment::Home;
 use super::world::World;
-use crate::memory::Needs;
+use crate::memory::{Needs, TooLarge};
 
 /// How often routing tables are refreshed, unless a scenario says otherwise: `DefaultRoutingTableRefreshPeriod` of go-libp2p-kad-dht.
 const REFRESH: Duration = Duration::from_secs(600);
@@ -37,6 +37,9 @@ const GOLDEN: u32 = 0x9e37_79b9;
 
 /// How much longer than an operation anything of it may last: its limit, and what it leaves to the background.
 const MARGIN: Duration = Duration::from_secs(180 + 180 + 90);
+
+/// What a refusal calls the number of peers.
+const SETTING: &str = "with those who join in the scenario, peers =";
 
 /// What happens while strategies are compared.
 #[derive(Debug, Clone, PartialEq)]
@@ -212,6 +215,14 @@ impl Scenario {
         let Needs { peers, each, besides } = world.needs();
         let more = 5 * self.changes().len() as u64 + 80 * (1 + self.ends().as_secs() / 3_600);
         Needs { peers: peers + self.more_peers(peers), each: each + more, besides }
+    }
+
+    /// Whether there is room for it in a world; `available` is in bytes.
+    ///
+    /// # Errors
+    /// [`TooLarge`] says how much it takes, and what there is room for.
+    pub fn fits(&self, world: &World, available: Option<u64>) -> Result<(), TooLarge> {
+        self.needs(world).fit(available, SETTING)
     }
 
     /// What happens, in sentences: when, and what.

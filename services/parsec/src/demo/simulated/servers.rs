@@ -15,7 +15,7 @@ use parsec_actors::serving::same_process::SameProcess;
 use parsec_actors::supervision::stop::{StopStep, StopTimes, stop_in_order};
 use parsec_actors::supervision::supervise::Child;
 use parsec_dht::Dht;
-use parsec_lab::field::{OPERATION_LIMIT, SimulatedNetwork, SimulatedNode, World};
+use parsec_lab::field::{Happening, OPERATION_LIMIT, SimulatedNetwork, SimulatedNode, World};
 use parsec_measure::{Endpoint, clock, written_duration};
 use parsec_results::run::{digest, simulated};
 use parsec_settings::DemoFleet;
@@ -32,6 +32,7 @@ const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 /// Which servers stand in which network.
 pub(super) struct Stage<'a> {
     pub(super) world: &'a World,
+    pub(super) happens: Option<&'a Happening>,
     pub(super) seed: u64,
     pub(super) fleets: &'a [DemoFleet],
     /// How many each fleet has.
@@ -69,7 +70,8 @@ impl Stage<'_> {
         // Fleet by fleet in turn, so that all of them stand in the same regions.
         let of_fleets: Vec<_> = self.fleets.iter().flat_map(|fleet| vec![fleet; self.servers]).collect();
         let strategies: Vec<_> = of_fleets.iter().map(|fleet| fleet.strategy).collect();
-        let nodes = SimulatedNetwork::start(self.world, self.seed, &strategies).context("cannot draw the network")?;
+        let nodes = SimulatedNetwork::start(self.world, self.seed, &strategies, self.happens)
+            .context("cannot draw the network")?;
         let (mut all, mut asked) = (Vec::new(), SameProcess::default());
         for ((port, fleet), node) in (1..).zip(of_fleets).zip(nodes) {
             all.push(self.server(&shared, fleet, Arc::new(node), port, &mut asked).await?);
@@ -86,6 +88,18 @@ impl Stage<'_> {
         asked: &mut SameProcess,
     ) -> anyhow::Result<(Child<Heartbeat>, Child<DhtNode>)> {
         let (Place { cpu, memory_mb, .. }, peer_id) = (Place::here(), node.peer_id());
+        let (network, world) = (simulated(&self.world.name), digest(&self.world.text()));
+        let (seed, alpha, limit) =
+            (self.seed.to_string(), self.world.alpha().to_string(), written_duration(OPERATION_LIMIT));
+        let mut says = vec![
+            ("strategy", strategy.as_str()),
+            ("network", network.as_str()),
+            ("world", world.as_str()),
+            ("seed", seed.as_str()),
+            ("alpha", alpha.as_str()),
+            ("operation_timeout", limit.as_str()),
+        ];
+        says.extend(self.happens.map(|happens| ("scenario", happens.scenario.name.as_str())));
         let row = NewNode {
             cpu,
             memory: memory_mb,
@@ -93,14 +107,7 @@ impl Stage<'_> {
             region: node.region().to_string(),
             cmd: format!("parsec demo --world {}", self.world.name),
             fleet: fleet.clone(),
-            dependencies: provenance::dependencies(&[
-                ("strategy", strategy.as_str()),
-                ("network", &simulated(&self.world.name)),
-                ("world", &digest(&self.world.text())),
-                ("seed", &self.seed.to_string()),
-                ("alpha", &self.world.alpha().to_string()),
-                ("operation_timeout", &written_duration(OPERATION_LIMIT)),
-            ]),
+            dependencies: provenance::dependencies(&says),
             ip_address: NOWHERE,
             server_port: ServerPort::try_from(port)?,
             peer_port: ServerPort::try_from(port)?,
