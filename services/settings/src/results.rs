@@ -244,7 +244,7 @@ mod tests {
     fn no_difference_is_none_to_be_seen() {
         assert_eq!(difference("20%").unwrap().get(), 0.2);
         for text in ["0%", "0", "-5%", "200%", "some"] {
-            assert!(difference(text).unwrap_err().contains("a share above 0"), "{text}");
+            assert!(difference(text).unwrap_err().contains("more than 0 and at most 1"), "{text}");
         }
     }
 
