@@ -92,7 +92,7 @@ mod tests {
         for (name, _) in SHIPPED_SCENARIOS {
             assert!(help.contains(&format!("- {name}:")), "{name} is not in\n{help}");
             let config = config(&format!("parsec bench --world amino-2022 --scenario {name}"));
-            assert_eq!(scenario(config.scenario.as_ref().unwrap()).unwrap().name, name);
+            assert_eq!(named(config.scenario.as_ref().unwrap()).unwrap().name, name);
         }
     }
 
