@@ -11,18 +11,16 @@ use std::process::Command;
 const THRESHOLD: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "131072");
 
 /// Has large pieces that are freed given back to the system. glibc reads this when a process begins, from the environment alone unless
-/// code is unsafe, so the program begins once more, as the same process: call it first of all. Whoever has set anything of the kind
-/// keeps it. With another library than glibc nothing is done.
+/// code is unsafe, so the program begins once more, as the same process: call it first of all, and only if no variable says what glibc's
+/// allocator has to do, which one does from then on. With another library than glibc nothing is done.
 ///
 /// # Errors
 /// If the program cannot begin once more. It works without, and takes more memory.
-#[expect(clippy::disallowed_methods, reason = "what glibc reads is no setting of parsec's")]
 pub fn give_back() -> io::Result<()> {
-    let (name, value) = THRESHOLD;
-    let is_set = [name, "GLIBC_TUNABLES"].iter().any(|name| env::var_os(name).is_some());
-    if is_set || !cfg!(target_env = "gnu") {
+    if !cfg!(target_env = "gnu") {
         return Ok(());
     }
+    let (name, value) = THRESHOLD;
     let mut words = env::args_os();
     let mut again = Command::new(env::current_exe()?);
     if let Some(own_name) = words.next() {

@@ -56,7 +56,7 @@ const VERSION: &str = provenance::VERSION_AND_COMMIT;
 const BINARY: Binary = Binary { version: VERSION, exit_codes: &exit::EXIT_CODES };
 
 fn main() -> ExitCode {
-    let Started { args, parsed, colours_unwanted } = parsec_settings::started(&BINARY);
+    let Started { args, parsed, colours_unwanted, allocator_told } = parsec_settings::started(&BINARY);
     let (command, warnings) = match parsed {
         Ok(parsed) => parsed,
         Err(error) if error.is_failure() => {
@@ -69,7 +69,10 @@ fn main() -> ExitCode {
         }
     };
     // A page counts a million attempts now and then, and has nothing to hold between two readers.
-    let kept = if matches!(command, Command::Page(_)) { parsec_host::freed::give_back().err() } else { None };
+    let kept = match command {
+        Command::Page(_) if !allocator_told => parsec_host::freed::give_back().err(),
+        _ => None,
+    };
     if let Err(error) = logging::init(&command.log(), std::io::stderr().is_terminal() && !colours_unwanted) {
         let _ = writeln!(std::io::stderr(), "cannot start a thread for the log: {error}");
         return ExitCode::FAILURE;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use parsec_layers::{Choice, ConfigError, OWN_FILE, Sources};
+use parsec_layers::{ConfigError, Sources};
 use parsec_measure::{Latency, Share, StrategyKind};
 use parsec_results::bulk::BulkStrategy;
 
@@ -12,8 +12,8 @@ use crate::common::CommonConfig;
 use crate::declare::settings;
 use crate::demo::{dead_share, dead_share_beside};
 use crate::serving::MAX_ALPHA;
-use crate::values::{self, Reading, Value, choice, names, no_choice, path, within};
-use crate::world::{TOML, WorldSource, is_set, refused, without_real_peers};
+use crate::values::{self, Reading, choice, names, within};
+use crate::world::{ScenarioSource, WorldSource, is_set, refused, without_real_peers};
 
 /// The most peers of a comparison: each costs memory of this one process, about a megabyte.
 const MAX_BENCH_PEERS: u32 = 10_000;
@@ -42,46 +42,6 @@ choice! {
         Memory = "memory", "Within the process, on a virtual clock";
         Tcp = "tcp", "TCP on loopback";
         Quic = "quic", "QUIC on loopback";
-    }
-}
-
-/// What happens in a world.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ScenarioSource {
-    /// One that comes with parsec, by its name.
-    Shipped(String),
-    /// One of one's own.
-    File(PathBuf),
-}
-
-impl Value for ScenarioSource {
-    const CHOICES: &'static [Choice] = &[
-        (
-            "silent-2023",
-            "60 % of those who answer fall silent after ten minutes, and half of these are back after forty",
-        ),
-        ("merge", "A foreign network of 5,000 peers merges in after ten minutes"),
-        ("udp-blocked", "UDP is blocked at the measuring nodes from ten to thirty minutes"),
-        ("half-leaves", "Half of all peers leave after ten minutes"),
-        ("churn", "Half of all peers leave within two hours, others come; keys are looked up after an hour"),
-        (OWN_FILE, "A scenario of one's own"),
-    ];
-
-    fn read(text: &str) -> Reading<Self> {
-        if text.ends_with(TOML) {
-            return path(text).map(Self::File);
-        }
-        let is_shipped = Self::CHOICES.iter().any(|(name, _)| *name == text);
-        if is_shipped { Ok(Self::Shipped(text.to_owned())) } else { Err(no_choice("scenario", text, Self::CHOICES)) }
-    }
-}
-
-impl fmt::Display for ScenarioSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Shipped(name) => f.write_str(name),
-            Self::File(path) => path.display().fmt(f),
-        }
     }
 }
 

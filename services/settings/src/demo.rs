@@ -8,11 +8,10 @@ use parsec_layers::{Choice, ConfigError, Secrecy, Secret, Sources};
 use parsec_measure::{Fleet, Latency, Share, StrategyKind};
 use parsec_store::StoreConfig;
 
-use crate::bench::ScenarioSource;
 use crate::common::{CommonConfig, database_url};
 use crate::declare::settings;
 use crate::values::{OutputFormat, Reading, Value, no_choice, parsed, within};
-use crate::world::{WorldSource, is_set, refused, without_real_peers};
+use crate::world::{ScenarioSource, WorldSource, is_set, refused, without_real_peers};
 
 /// The most peers of a demo: each costs sockets and memory of this one process.
 const MAX_DEMO_PEERS: u32 = 10_000;

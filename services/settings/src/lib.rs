@@ -45,9 +45,7 @@ mod values;
 mod world;
 
 pub use access::{CallingConfig, ServingConfig, TlsFiles};
-pub use bench::{
-    AskedBulk, BENCH_ALPHA, BenchConfig, BenchFormat, BenchStrategy, BenchTransport, ScenarioSource, Simulated,
-};
+pub use bench::{AskedBulk, BENCH_ALPHA, BenchConfig, BenchFormat, BenchStrategy, BenchTransport, Simulated};
 pub use check::{CheckConfig, Limits};
 pub use cli::{completion_script, parse};
 pub use common::{
@@ -74,4 +72,4 @@ pub use tools::{
 };
 pub use traces::{Asked, ExplainConfig, PeersConfig, TraceConfig, TraceExport};
 pub use values::{LogLevel, OutputFormat};
-pub use world::WorldSource;
+pub use world::{ScenarioSource, WorldSource};

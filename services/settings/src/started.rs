@@ -16,6 +16,8 @@ pub struct Started {
     pub parsed: Result<(Command, Vec<Warning>), CliError>,
     /// Whether `NO_COLOR` asks for plain text (<https://no-color.org>).
     pub colours_unwanted: bool,
+    /// Whether somebody has told glibc's allocator what to do, which is theirs to say.
+    pub allocator_told: bool,
 }
 
 /// Reads the command line and the environment. Variables whose names are not Unicode cannot be ours.
@@ -26,5 +28,6 @@ pub fn started(binary: &Binary) -> Started {
     let args: Vec<_> = std::env::args_os().collect();
     let parsed = parse(args.clone(), &environment, binary);
     let colours_unwanted = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
-    Started { args, parsed, colours_unwanted }
+    let allocator_told = environment.keys().any(|name| name.starts_with("MALLOC_") || name == "GLIBC_TUNABLES");
+    Started { args, parsed, colours_unwanted, allocator_told }
 }

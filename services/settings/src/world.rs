@@ -1,4 +1,4 @@
-//! Which world is simulated, and what it rules out.
+//! Which world is simulated, what happens in it, and what it rules out.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -38,6 +38,46 @@ impl Value for WorldSource {
 }
 
 impl fmt::Display for WorldSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shipped(name) => f.write_str(name),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// What happens in a world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScenarioSource {
+    /// One that comes with parsec, by its name.
+    Shipped(String),
+    /// One of one's own.
+    File(PathBuf),
+}
+
+impl Value for ScenarioSource {
+    const CHOICES: &'static [Choice] = &[
+        (
+            "silent-2023",
+            "60 % of those who answer fall silent after ten minutes, and half of these are back after forty",
+        ),
+        ("merge", "A foreign network of 5,000 peers merges in after ten minutes"),
+        ("udp-blocked", "UDP is blocked at the measuring nodes from ten to thirty minutes"),
+        ("half-leaves", "Half of all peers leave after ten minutes"),
+        ("churn", "Half of all peers leave within two hours, others come; keys are looked up after an hour"),
+        (OWN_FILE, "A scenario of one's own"),
+    ];
+
+    fn read(text: &str) -> Reading<Self> {
+        if text.ends_with(TOML) {
+            return path(text).map(Self::File);
+        }
+        let is_shipped = Self::CHOICES.iter().any(|(name, _)| *name == text);
+        if is_shipped { Ok(Self::Shipped(text.to_owned())) } else { Err(no_choice("scenario", text, Self::CHOICES)) }
+    }
+}
+
+impl fmt::Display for ScenarioSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Shipped(name) => f.write_str(name),
