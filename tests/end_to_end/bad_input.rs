@@ -115,7 +115,7 @@ const STARTS_THAT_FAIL: &[Case] = &[
     (&[], "trace --database-wait 1s --database-url postgres://ann:geheim@127.0.0.1:1/x", &["waited for 1s"]),
     (&[], "incidents --database-wait 1s --database-url postgres://ann:geheim@127.0.0.1:1/x", &["waited for 1s"]),
     (&[], "export rounds --database-wait 1s --database-url postgres://ann:geheim@127.0.0.1:1/x", &["waited for 1s"]),
-    (&[], "prune --keep 1d --database-wait 1s --database-url postgres://ann:geheim@127.0.0.1:1/x", &["waited for 1s"]),
+    (&[], "prune --keep 2d --database-wait 1s --database-url postgres://ann:geheim@127.0.0.1:1/x", &["waited for 1s"]),
     (&[], "trace --database-url sqlite:/nowhere/parsec.db", &["/nowhere/parsec.db", "no such file"]),
     (
         &[],
