@@ -69,8 +69,10 @@ fn heading(config: &BenchConfig, study: &Study, scan: &Scan) -> String {
     let (networks, seeds) = networks(config, seed);
     let values: Vec<_> = scan.worlds.iter().map(|(value, _)| Scan::written(scan.name, *value)).collect();
     // What is scanned is not what the world says.
-    let peers =
-        if scan.name == "peers" { format!("{networks}peers") } else { format!("{networks}{} peers", world.peers) };
+    let peers = match &scan.worlds[..] {
+        [(first, _), .., (last, _)] if scan.name == "peers" => format!("{networks}{first} to {last} peers"),
+        _ => format!("{networks}{} peers", world.peers),
+    };
     let mut said = vec![format!("network {}, a model: {peers}", simulated(&world.name))];
     said.extend((scan.name != "alpha").then(|| format!("alpha {}", world.alpha())));
     let churn = if scan.name == "churn" { String::new() } else { comings_and_goings(world.churn()) };
@@ -86,6 +88,17 @@ mod tests {
 
     use super::*;
     use crate::testing::config;
+
+    #[test]
+    fn a_scan_of_sizes_says_from_which_to_which_and_no_other() {
+        let config = config("parsec bench --world private-50 --scan peers=30..32 --seed 1");
+        let world = World::shipped("private-50").unwrap();
+        let scan = Scan::read("peers=30..32", &world).unwrap();
+        let trial = Trial { world, operations: 1, strategies: vec![StrategyKind::Classic], seed: 1 };
+        let said = heading(&config, &Study { trial, networks: 1 }, &scan);
+        assert!(said.starts_with("network simulated:private-50, a model: 30 to 32 peers, alpha 10, seed 1"), "{said}");
+        assert!(said.ends_with("; peers = 30, 31, 32"), "{said}");
+    }
 
     #[test]
     fn a_wider_lookup_shows_with_intervals_in_a_table_and_a_chart_the_same_on_any_number_of_threads() {
