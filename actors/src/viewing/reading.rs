@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::stream::{self, StreamExt};
-use futures::try_join;
+use futures::{FutureExt, try_join};
 use parsec_measure::{
     AttemptId, History, IdPart, NodeId, NotedAttempt, OperationKind, SampledOperation, SeenServer, StoredOperation,
     Trace, without_addresses,
@@ -21,7 +20,7 @@ use parsec_show::peers::PeerTable;
 use parsec_show::selected::{selected, used, without};
 use parsec_show::spent::{SpentTable, not_asked, weighed};
 use parsec_show::{incidents as happenings, perfetto, recorded};
-use parsec_store::{Glance, Selection, StoreError, Stretch, each_traced};
+use parsec_store::{Glance, Selection, StoreError, Stretch, each_stretch, each_traced};
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
@@ -39,11 +38,6 @@ const A_DAY: Duration = Duration::from_secs(86_400);
 /// How many attempts are counted at once: a year of a large deployment. Each takes some thirty bytes, and some fifty more while its
 /// group is counted.
 pub(super) const MAX_ATTEMPTS: usize = 2_000_000;
-
-/// In how many stretches attempts are read, and how many of them at once: the database then works while what it gave is taken in, and
-/// two questions at once leave sessions to others.
-const STRETCHES: u32 = 16;
-const AT_ONCE: usize = 2;
 
 /// How many attempts an overview has: more than it shows, so that those who listen miss none between two looks.
 const GLIMPSED: u32 = 200;
@@ -196,16 +190,12 @@ async fn attempts(
     now: DateTime<Utc>,
 ) -> Result<Attempts, Unanswered> {
     let (places, mut all) = (Places::new(filter.clone(), servers), Stretched::default());
-    let stretches = selection.stretches(STRETCHES, now).into_iter();
-    let read = stretches.map(|stretch| stretched(store, &places, selection, stretch));
-    let mut read = Box::pin(stream::iter(read).buffered(AT_ONCE));
-    while let Some(later) = read.next().await {
-        all.append(later?);
-        if all.len() > MAX_ATTEMPTS {
-            return Err(Unanswered::TooMany(MAX_ATTEMPTS));
-        }
-    }
-    drop(read);
+    let read = |stretch| stretched(store, &places, selection, stretch).boxed();
+    let take = |later| {
+        all.append(later);
+        if all.len() > MAX_ATTEMPTS { Err(Unanswered::TooMany(MAX_ATTEMPTS)) } else { Ok(()) }
+    };
+    each_stretch(selection, now, read, take).await?;
     counted(move || Attempts::new(places, all)).await
 }
 

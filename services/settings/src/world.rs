@@ -7,6 +7,23 @@ use parsec_layers::{Choice, ConfigError, OWN_FILE, Origin, Sources};
 
 use crate::values::{Reading, Value, no_choice, path};
 
+/// How the name of a file ends that somebody wrote for a simulation.
+const TOML: &str = ".toml";
+
+/// One of the `choices` by its name, or a file of one's own.
+fn shipped_or_file<T>(
+    text: &str,
+    (what, choices): (&'static str, &'static [Choice]),
+    shipped: impl FnOnce(String) -> T,
+    file: impl FnOnce(PathBuf) -> T,
+) -> Reading<T> {
+    if text.ends_with(TOML) {
+        return path(text).map(file);
+    }
+    let is_shipped = choices.iter().any(|(name, _)| *name == text);
+    if is_shipped { Ok(shipped(text.to_owned())) } else { Err(no_choice(what, text, choices)) }
+}
+
 /// A world to simulate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorldSource {
@@ -15,9 +32,6 @@ pub enum WorldSource {
     /// One of one's own.
     File(PathBuf),
 }
-
-/// How the name of a file ends that somebody wrote for a simulation.
-pub(crate) const TOML: &str = ".toml";
 
 impl Value for WorldSource {
     const CHOICES: &'static [Choice] = &[
@@ -29,11 +43,7 @@ impl Value for WorldSource {
     ];
 
     fn read(text: &str) -> Reading<Self> {
-        if text.ends_with(TOML) {
-            return path(text).map(Self::File);
-        }
-        let is_shipped = Self::CHOICES.iter().any(|(name, _)| *name == text);
-        if is_shipped { Ok(Self::Shipped(text.to_owned())) } else { Err(no_choice("world", text, Self::CHOICES)) }
+        shipped_or_file(text, ("world", Self::CHOICES), Self::Shipped, Self::File)
     }
 }
 
@@ -69,11 +79,7 @@ impl Value for ScenarioSource {
     ];
 
     fn read(text: &str) -> Reading<Self> {
-        if text.ends_with(TOML) {
-            return path(text).map(Self::File);
-        }
-        let is_shipped = Self::CHOICES.iter().any(|(name, _)| *name == text);
-        if is_shipped { Ok(Self::Shipped(text.to_owned())) } else { Err(no_choice("scenario", text, Self::CHOICES)) }
+        shipped_or_file(text, ("scenario", Self::CHOICES), Self::Shipped, Self::File)
     }
 }
 

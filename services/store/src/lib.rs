@@ -12,7 +12,7 @@
 //!   [`Dataset`]: the same as flat tables to take along
 //! - [`Pruning`]: what deletes old measurements
 //! - [`Chronicle`]: what happened in a stretch of time, from such a database
-//! - [`each_counted`], [`each_sampled`], [`each_traced`]: passes over all that is selected
+//! - [`each_stretch`], [`each_counted`], [`each_sampled`], [`each_traced`]: passes over all that is selected
 //! - [`Glance`]: what a page shows at a glance, besides all that can be read
 //! - [`Setups`]: with which versions and configuration processes were started, likewise
 //! - [`Diagnosis`]: what is to be known of a database before programs use it
@@ -81,7 +81,7 @@ pub use glance::{Glance, MAX_GLANCED};
 pub use glanced::Glanced;
 pub use history::{Chronicle, MAX_HISTORY_ROWS};
 pub use migrated::{Migrated, SchemaVersion, migration_script};
-pub use passes::{each_counted, each_sampled, each_traced};
+pub use passes::{each_counted, each_sampled, each_stretch, each_traced};
 pub use patience::wait_for;
 pub use port::{PortTooHigh, ServerPort};
 pub use prune::{LastRow, OldBatch, OldRows, PrunedTable, Pruning};

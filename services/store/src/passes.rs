@@ -11,8 +11,26 @@ use crate::{Archive, CountedPage, Glanced, Selection, StoreError, Stretch, TRACE
 
 /// In how many stretches of time attempts are read, and how many pages are asked for at once: the database then works while what it gave is
 /// taken in, and sessions are left to others.
-pub(crate) const STRETCHES: u32 = 16;
-pub(crate) const AT_ONCE: usize = 2;
+const STRETCHES: u32 = 16;
+const AT_ONCE: usize = 2;
+
+/// Hands over, in the order of time, what `read` makes of each stretch of the selected time.
+///
+/// # Errors
+/// The first of `read` or `take`, after which nothing more is read.
+pub async fn each_stretch<'a, T, E>(
+    selection: &Selection,
+    now: DateTime<Utc>,
+    read: impl Fn(Stretch) -> BoxFuture<'a, Result<T, E>>,
+    mut take: impl FnMut(T) -> Result<(), E>,
+) -> Result<(), E> {
+    let all: Vec<_> = selection.stretches(STRETCHES, now).into_iter().map(read).collect();
+    let mut read = stream::iter(all).buffered(AT_ONCE);
+    while let Some(of_stretch) = read.next().await {
+        take(of_stretch?)?;
+    }
+    Ok(())
+}
 
 /// Hands over each of the selected attempts. Returns how many more there are that this version cannot read.
 ///
@@ -24,16 +42,15 @@ pub async fn each_counted(
     now: DateTime<Utc>,
     mut each: impl FnMut(&ArchivedOperation),
 ) -> Result<usize, StoreError> {
-    let stretches = selection.stretches(STRETCHES, now).into_iter();
-    let all: Vec<BoxFuture<'_, _>> = stretches.map(|stretch| stretched(archive, selection, stretch).boxed()).collect();
-    let mut read = stream::iter(all).buffered(AT_ONCE);
     let mut unread = 0;
-    while let Some(pages) = read.next().await {
-        for page in pages? {
+    let take = |pages: Vec<CountedPage>| {
+        for page in pages {
             unread += page.unread;
             page.attempts.iter().for_each(&mut each);
         }
-    }
+        Ok(())
+    };
+    each_stretch(selection, now, |stretch| stretched(archive, selection, stretch).boxed(), take).await?;
     Ok(unread)
 }
 

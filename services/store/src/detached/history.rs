@@ -3,13 +3,11 @@
 use async_trait::async_trait;
 use chrono::Utc;
 use futures::FutureExt;
-use futures::future::BoxFuture;
-use futures::stream::{self, StreamExt};
 use parsec_measure::{AttemptId, History, NotedAttempt};
 
 use super::{Backend, Detached};
 use crate::history::{HistoryQueries, HistoryRound, HistoryServer, PAGE, attempt, too_many};
-use crate::passes::{AT_ONCE, STRETCHES};
+use crate::passes::each_stretch;
 use crate::selection::Selected;
 use crate::{Chronicle, Selection, StoreError, Stretch};
 
@@ -72,18 +70,13 @@ impl<B: Backend> Chronicle for Detached<B> {
                 break;
             }
         }
-        let stretches = selection.stretches(STRETCHES, Utc::now()).into_iter();
-        let all: Vec<BoxFuture<'_, _>> =
-            stretches.map(|stretch| self.attempts_of(selection, stretch, at_most).boxed()).collect();
-        let mut read = stream::iter(all).buffered(AT_ONCE);
-        while let Some(of_stretch) = read.next().await {
-            let (attempts, unread) = of_stretch?;
-            history.attempts.extend(attempts);
+        let read = |stretch| self.attempts_of(selection, stretch, at_most).boxed();
+        let take = |(attempts, unread)| {
+            history.attempts.extend::<Vec<NotedAttempt>>(attempts);
             history.unread_attempts += unread;
-            if history.attempts.len() > at_most {
-                return Err(too_many("attempts", at_most));
-            }
-        }
+            if history.attempts.len() > at_most { Err(too_many("attempts", at_most)) } else { Ok(()) }
+        };
+        each_stretch(selection, Utc::now(), read, take).await?;
         let mut after = 0;
         loop {
             let selected = Selected::new(selection, None);
