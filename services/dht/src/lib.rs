@@ -88,7 +88,7 @@ pub use swarm::identity::Identity;
 pub use swarm::internet::Internet;
 pub use swarm::ports::{is_free, port_candidates};
 pub use swarm::underlay::Underlay;
-pub use swarm::warmth::Warmth;
+pub use swarm::warmth::{Connected, Warmth};
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use wire::messages::fuzz_answer;

@@ -47,6 +47,19 @@ pub async fn post(stage: &Stage, server: SocketAddr, path: &str, body: impl Into
     send(stage, client().post(format!("http://{server}{path}")).body(body.into())).await
 }
 
+/// The same of a server that may end before it answers.
+///
+/// # Errors
+/// What the network said.
+pub async fn try_post(
+    stage: &Stage,
+    server: SocketAddr,
+    path: &str,
+    body: impl Into<Vec<u8>>,
+) -> Result<Reply, reqwest::Error> {
+    try_send(stage, client().post(format!("http://{server}{path}")).body(body.into())).await
+}
+
 /// Posts an empty object with a header.
 pub async fn post_with(stage: &Stage, server: SocketAddr, path: &str, header: (&str, &str)) -> Reply {
     send(stage, client().post(format!("http://{server}{path}")).header(header.0, header.1).body("{}")).await

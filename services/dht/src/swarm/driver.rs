@@ -324,14 +324,15 @@ impl Driver {
             .kbuckets()
             .flat_map(|bucket| bucket.iter().map(|entry| *entry.node.key.preimage()).collect::<Vec<_>>())
             .collect();
+        let now = Instant::now();
         let standing = |(peer, since): (&PeerId, &Instant)| Connected {
             peer: *peer,
-            since: *since,
+            age: now.saturating_duration_since(*since),
             bucket: table.contains(peer).then(|| peer.key().distance(&local).common_prefix()),
             in_use: self.rpc.is_asking(peer),
         };
-        let connected: Vec<Connected> = self.connected.iter().map(standing).collect();
-        let surplus = self.warmth.surplus(&connected, Instant::now());
+        let connected: Vec<Connected<PeerId>> = self.connected.iter().map(standing).collect();
+        let surplus = self.warmth.surplus(&connected);
         debug!(connected = connected.len(), closing = surplus.len(), "more connections than are kept");
         surplus.into_iter().for_each(|peer| self.disconnect(peer));
     }

@@ -7,10 +7,8 @@
 //! (`dht.go`, `protectedBuckets`, `baseConnMgrScore`), peers of the two farthest buckets, with which every lookup
 //! begins, are never closed, and those of the rest of the routing table are closed last.
 
+use std::cmp::Reverse;
 use std::time::Duration;
-
-use libp2p::PeerId;
-use tokio::time::Instant;
 
 /// How long a connection is spared after it was made (Go: `connmgr`'s `defaultGracePeriod`).
 const GRACE: Duration = Duration::from_secs(60);
@@ -40,37 +38,39 @@ impl Default for Warmth {
     }
 }
 
-/// A peer that is connected.
+/// A peer that is connected, by whatever tells it apart.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Connected {
-    pub(crate) peer: PeerId,
-    pub(crate) since: Instant,
+pub struct Connected<P> {
+    /// Which one. Of connections that are worth the same, that of the first is closed first.
+    pub peer: P,
+    /// How long the connection has stood.
+    pub age: Duration,
     /// Its bucket, if it is in the routing table: how many leading bits its key shares with ours.
-    pub(crate) bucket: Option<u32>,
+    pub bucket: Option<u32>,
     /// A request to it is under way.
-    pub(crate) in_use: bool,
+    pub in_use: bool,
 }
 
-impl Connected {
-    fn may_go(&self, now: Instant) -> bool {
+impl<P> Connected<P> {
+    fn may_go(&self) -> bool {
         let protected = self.bucket.is_some_and(|bucket| bucket < PROTECTED_BUCKETS);
-        !protected && !self.in_use && now.saturating_duration_since(self.since) >= GRACE
+        !protected && !self.in_use && self.age >= GRACE
     }
 }
 
 impl Warmth {
     /// Whether this number is above the high mark.
-    pub(crate) fn is_exceeded(self, connected: usize) -> bool {
+    pub fn is_exceeded(self, connected: usize) -> bool {
         connected > self.high as usize
     }
 
     /// The peers whose connections to close, the least valuable first; none up to the high mark.
-    pub(crate) fn surplus(self, connected: &[Connected], now: Instant) -> Vec<PeerId> {
+    pub fn surplus<P: Copy + Ord>(self, connected: &[Connected<P>]) -> Vec<P> {
         if !self.is_exceeded(connected.len()) {
             return Vec::new();
         }
-        let mut candidates: Vec<&Connected> = connected.iter().filter(|peer| peer.may_go(now)).collect();
-        candidates.sort_by_key(|peer| (peer.bucket.is_some(), peer.since, peer.peer));
+        let mut candidates: Vec<&Connected<P>> = connected.iter().filter(|peer| peer.may_go()).collect();
+        candidates.sort_by_key(|peer| (peer.bucket.is_some(), Reverse(peer.age), peer.peer));
         let surplus = connected.len().saturating_sub(self.low as usize);
         candidates.into_iter().take(surplus).map(|peer| peer.peer).collect()
     }
@@ -80,51 +80,40 @@ impl Warmth {
 mod tests {
     use super::*;
 
-    fn crowd(peers: usize, now: Instant, change: impl Fn(usize, &mut Connected)) -> Vec<Connected> {
+    fn crowd(peers: usize, change: impl Fn(usize, &mut Connected<usize>)) -> Vec<Connected<usize>> {
         (0..peers)
             .map(|index| {
-                let since = now - GRACE - Duration::from_secs((peers - index) as u64);
-                let mut peer = Connected { peer: PeerId::random(), since, bucket: None, in_use: false };
+                let age = GRACE + Duration::from_secs((peers - index) as u64);
+                let mut peer = Connected { peer: index, age, bucket: None, in_use: false };
                 change(index, &mut peer);
                 peer
             })
             .collect()
     }
 
-    fn now() -> Instant {
-        Instant::now() + Duration::from_secs(3_600)
-    }
-
     #[test]
     fn up_to_the_high_mark_everybody_stays_and_beyond_it_the_low_mark_is_left() {
-        let (now, marks) = (now(), Warmth::default());
-        assert_eq!(marks.surplus(&crowd(192, now, |_, _| {}), now), vec![]);
-        let connected = crowd(193, now, |_, _| {});
-        let oldest: Vec<PeerId> = connected.iter().take(33).map(|peer| peer.peer).collect();
-        assert_eq!(marks.surplus(&connected, now), oldest);
+        let marks = Warmth::default();
+        assert_eq!(marks.surplus(&crowd(192, |_, _| {})), Vec::<usize>::new());
+        let oldest: Vec<usize> = (0..33).collect();
+        assert_eq!(marks.surplus(&crowd(193, |_, _| {})), oldest);
     }
 
     #[test]
     fn peers_of_the_table_go_last_and_those_of_its_first_buckets_never() {
-        let (now, marks) = (now(), Warmth { low: 2, high: 4 });
-        let connected =
-            crowd(6, now, |index, peer| peer.bucket = [Some(0), Some(1), Some(2), None, Some(9), None][index]);
-        let gone: Vec<usize> = marks
-            .surplus(&connected, now)
-            .iter()
-            .map(|gone| connected.iter().position(|peer| peer.peer == *gone).unwrap())
-            .collect();
-        assert_eq!(gone, [3, 5, 2, 4]);
+        let marks = Warmth { low: 2, high: 4 };
+        let connected = crowd(6, |index, peer| peer.bucket = [Some(0), Some(1), Some(2), None, Some(9), None][index]);
+        assert_eq!(marks.surplus(&connected), [3, 5, 2, 4]);
     }
 
     #[test]
     fn whoever_is_new_or_in_use_is_spared_even_if_too_many_are_left() {
-        let (now, marks) = (now(), Warmth { low: 0, high: 0 });
-        let connected = crowd(3, now, |index, peer| match index {
-            0 => peer.since = now - GRACE + Duration::from_millis(1),
+        let marks = Warmth { low: 0, high: 0 };
+        let connected = crowd(3, |index, peer| match index {
+            0 => peer.age = GRACE - Duration::from_millis(1),
             1 => peer.in_use = true,
             _ => {}
         });
-        assert_eq!(marks.surplus(&connected, now), [connected[2].peer]);
+        assert_eq!(marks.surplus(&connected), [2]);
     }
 }

@@ -20,13 +20,33 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const BACKGROUND_LIMIT: Duration = Duration::from_secs(90);
 
-/// A peer that was dialled in vain is left alone for 5 s + 1 s · n² after the n-th time (`parsec_dht`).
-pub(super) const BACK_OFF: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(1));
+/// How many puts of a node may be left to the background at once (`parsec_dht`).
+pub(super) const BACKGROUND_PUTS: usize = 60;
+
+/// A peer that was dialled in vain is left alone for 5 s + 1 s · n², at most 5 min (go-libp2p's swarm: `BackoffBase`, `BackoffCoef`, `BackoffMax`).
+const BACK_OFF: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(1));
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
+
+/// How long a peer is left alone after so many dials in a row that were in vain.
+pub(super) fn back_off(failures: u32) -> Duration {
+    let earlier = failures.saturating_sub(1);
+    (BACK_OFF.0 + BACK_OFF.1 * earlier.saturating_mul(earlier)).min(LONGEST_BACK_OFF)
+}
 
 /// What a driver needs to know of a network. `at` is when, since the operation began: a network changes while an operation runs.
 pub(super) trait Ground {
     /// Whether a connection that was there before the operation began stands.
     fn is_connected(&self, peer: &Peer, at: Duration) -> bool;
+
+    /// Whether it is too soon after dials in vain, before the operation began, to dial a peer again.
+    fn is_left_alone(&self, _peer: &Peer, _at: Duration) -> bool {
+        false
+    }
+
+    /// How many puts there is room for in the background.
+    fn room(&self, _at: Duration) -> usize {
+        BACKGROUND_PUTS
+    }
 
     /// How long the `nth` dial of a peer takes that begins then, and whether it succeeds.
     fn dial(&self, peer: &Peer, nth: u32, at: Duration) -> (Duration, bool);
@@ -138,6 +158,9 @@ pub(super) fn drive<S: Strategy<Peer>>(
             Step::Return(outcome) => {
                 // What is still being looked for cannot change the outcome any more.
                 running.cancel(|_, _| true);
+                if !running.find_room(deadline) {
+                    break Ok(outcome);
+                }
                 returned = Some((outcome, running.now, running.snapshot()));
                 deadline = running.now + BACKGROUND_LIMIT;
             }
@@ -220,9 +243,8 @@ impl<G: Ground> Running<'_, G> {
                 (entry.dialled, entry.joined) = (Some(now), true);
                 link
             }
-            Some(Link { ends, dials, .. }) if ends + BACK_OFF.0 + BACK_OFF.1 * (dials - 1).pow(2) > now => {
-                return Err((now, RequestEnd::BackOff));
-            }
+            Some(Link { ends, dials, .. }) if ends + back_off(dials) > now => return Err((now, RequestEnd::BackOff)),
+            None if self.ground.is_left_alone(&peer, now) => return Err((now, RequestEnd::BackOff)),
             _ => {
                 entry.dialled = Some(now);
                 let (took, succeeds) = self.ground.dial(&peer, dials, now);
@@ -252,6 +274,16 @@ impl<G: Ground> Running<'_, G> {
     fn answered(&self, entry: &Entry, trying: Trying, written: Duration) -> Option<Duration> {
         let took = self.ground.answer(&entry.peer, entry.kind, trying.nth, written)?;
         (took <= ANSWER_TIMEOUT).then(|| written + took)
+    }
+
+    /// Waits until its puts have ended, or there is room for them in the background; false if that is not the case by then.
+    fn find_room(&mut self, until: Duration) -> bool {
+        while self.under_way().len() > self.ground.room(self.now) {
+            if !self.wait(until) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Waits for the next end; false if none comes by `until`.

@@ -138,8 +138,7 @@ impl<'a> Directory<'a> {
             inner = outer;
         }
         let mut found: Vec<Peer> = found.into_iter().map(|index| self.population.peer(index)).collect();
-        found.sort_by_cached_key(|peer| peer.key().distance(target));
-        found.truncate(count);
+        keep_closest(&mut found, target, count);
         found
     }
 
@@ -207,6 +206,12 @@ impl<'a> Directory<'a> {
         // There is room for all of them, and still some are not known.
         found.extend(live.iter().filter(|_| dice.share() >= self.tables.missing));
     }
+}
+
+/// Keeps those who are closest to a key, closest first.
+pub(super) fn keep_closest(peers: &mut Vec<Peer>, target: &Key, count: usize) {
+    peers.sort_by_cached_key(|peer| peer.key().distance(target));
+    peers.truncate(count);
 }
 
 /// The part of a range that a part at one of its ends leaves.

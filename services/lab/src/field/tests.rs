@@ -246,7 +246,7 @@ proptest! {
             let field = vantage::Field::new(&world, &population, seed, false);
             let vantage = &field.vantages[0];
             let (dice, records) = (field.dice_of(0, 0), std::collections::HashMap::new());
-            let scene = vantage::Scene { field: &field, vantage, dice, began: Duration::ZERO, records: &records, provider: vantage.peer };
+            let scene = vantage::Scene { field: &field, vantage, dice, began: Duration::ZERO, records: &records, provider: vantage.peer, lasting: None };
             (0..60).map(|index| drive::Ground::dial(&scene, &population.peer(index), nth, Duration::ZERO)).collect::<Vec<_>>()
         };
         let [none, few, more] = [0.0, few, more].map(dials);

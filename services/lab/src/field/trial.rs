@@ -1,9 +1,10 @@
 //! A comparison of strategies in a world: every operation by itself, so that any number of threads gives the same figures.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use parsec_dht::key::Key;
 use parsec_dht::strategy::{
     FindFull, FindProviders, Found, LookupConfig, ProvideClassic, ProvideFull, ProvideOptimistic, Provided, Unfinished,
@@ -13,13 +14,14 @@ use parsec_results::bench::{BenchGroup, BenchOperation};
 use thiserror::Error;
 
 use super::drive::{Driven, Limits, drive};
+use super::lasting::{Lasting, go_on};
 use super::liars::Kind;
 use super::log::Log;
 use super::population::{Peer, Population};
 use super::scenario::Scenario;
 use super::tables::BUCKET;
 use super::vantage::{Field, Scene, Vantage};
-use super::world::World;
+use super::world::{Connections, World};
 use crate::threads::{self, Panicked};
 
 /// How long an operation may take: as long as a server allows by default.
@@ -110,14 +112,48 @@ impl Trial {
         stop: &AtomicBool,
         done: &(impl Fn() + Sync),
     ) -> Result<Vec<(usize, Pair)>, TrialError> {
+        if let Connections::Kept(_) = self.world.node.connections {
+            return self.play_in_order(field, threads, stop, done);
+        }
         threads::each(self.operations as usize * self.strategies.len(), (threads, CHUNK), stop, |place| {
             let strategy = self.strategies[place % self.strategies.len()];
             let number = u32::try_from(place / self.strategies.len()).unwrap_or(u32::MAX);
             let began = field.begins(number, self.operations);
-            let pair = Play { field, seed: self.seed, number, strategy, began }.pair();
+            let pair = Play { field, seed: self.seed, number, strategy, began }.pair(&mut field.lasting());
             done();
             Ok(pair)
         })
+    }
+
+    /// The same where nodes go on from one operation to the next: pairs of a strategy are played in their order, different strategies at the
+    /// same time, by nodes of their own.
+    fn play_in_order(
+        &self,
+        field: &Field<'_>,
+        threads: usize,
+        stop: &AtomicBool,
+        done: &(impl Fn() + Sync),
+    ) -> Result<Vec<(usize, Pair)>, TrialError> {
+        let strategies = self.strategies.iter().map(|strategy| Mutex::new(InOrder::new(self, field, *strategy)));
+        let (rows, mut played): (Vec<_>, _) = (strategies.collect(), Vec::new());
+        for first in (0..self.operations).step_by(CHUNK) {
+            let numbers = first..self.operations.min(first.saturating_add(CHUNK as u32));
+            let some = threads::each(rows.len(), (threads, 1), stop, |place| {
+                let mut row = rows[place].lock();
+                let going = numbers.clone().take_while(|_| !stop.load(Ordering::Relaxed));
+                let pairs = going.map(|number| {
+                    let pair = row.next(number);
+                    done();
+                    (number as usize * rows.len() + place, pair)
+                });
+                Ok::<Vec<_>, TrialError>(pairs.collect())
+            })?;
+            let most =
+                if some.len() < rows.len() { 0 } else { some.iter().map(|(_, pairs)| pairs.len()).min().unwrap_or(0) };
+            played.extend(some.into_iter().flat_map(|(_, pairs)| pairs.into_iter().take(most)));
+        }
+        played.sort_unstable_by_key(|(place, _)| *place);
+        Ok(played)
     }
 
     fn groups(&self, played: Vec<(usize, Pair)>) -> Vec<BenchGroup> {
@@ -135,6 +171,32 @@ impl Trial {
     }
 }
 
+/// The pairs of a strategy, one after the other.
+struct InOrder<'a> {
+    trial: &'a Trial,
+    field: &'a Field<'a>,
+    strategy: StrategyKind,
+    nodes: Vec<Option<Lasting>>,
+    /// When the last pair had ended.
+    clock: Duration,
+}
+
+impl<'a> InOrder<'a> {
+    fn new(trial: &'a Trial, field: &'a Field<'a>, strategy: StrategyKind) -> Self {
+        Self { trial, field, strategy, nodes: field.lasting(), clock: Duration::ZERO }
+    }
+
+    /// Where nothing changes, a pair begins when the one before has ended; where something does, at its moment of the scenario.
+    fn next(&mut self, number: u32) -> Pair {
+        let Self { trial, field, strategy, .. } = *self;
+        let is_still = field.directory.population.is_still();
+        let began = if is_still { self.clock } else { field.begins(number, trial.operations) };
+        let pair = Play { field, seed: trial.seed, number, strategy, began }.pair(&mut self.nodes);
+        self.clock = pair.began[1] + pair.operations[1].duration + PAUSE;
+        pair
+    }
+}
+
 /// One key, published and looked up with one strategy.
 struct Play<'a> {
     field: &'a Field<'a>,
@@ -146,14 +208,19 @@ struct Play<'a> {
 }
 
 impl Play<'_> {
-    fn pair(&self) -> Pair {
-        let target = self.field.target(self.number);
-        let vantages = &self.field.vantages;
-        let publisher = &vantages[self.number as usize % vantages.len()];
+    /// `nodes` are those that measure, as the operations before have left them.
+    fn pair(&self, nodes: &mut [Option<Lasting>]) -> Pair {
+        let (field, target) = (self.field, self.field.target(self.number));
+        let count = field.vantages.len();
+        let publisher = self.number as usize % count;
         // Every node looks up what each other has published; alone, its own.
-        let step = 1 + self.number as usize / vantages.len() % vantages.len().saturating_sub(1).max(1);
-        let finder = &vantages[(self.number as usize + step) % vantages.len()];
-        let driven = self.provide(publisher, target);
+        let step = 1 + self.number as usize / count % count.saturating_sub(1).max(1);
+        let finder = (self.number as usize + step) % count;
+        let (publisher_node, provider) = (&field.vantages[publisher], field.vantages[publisher].peer);
+        let nobody = HashMap::new();
+        let driven = go_on(&mut nodes[publisher], field.directory.population, self.began, |node| {
+            publish(&self.scene(publisher_node, (0, self.began), &nobody, provider, node), self.strategy, target)
+        });
         let population = self.field.directory.population;
         let (returned, whole) = (driven.returned.puts(), driven.whole.puts());
         let closest = population.closest_live(&target, BUCKET, self.began + driven.took);
@@ -165,7 +232,13 @@ impl Play<'_> {
             holders_at_return: Some(holders(&|peer| written(returned.get(&peer)).is_some())),
             holders_final: Some(holders(&|peer| written(whole.get(&peer)).is_some())),
             closest_found: Some(found_all(&closest, |peer| whole.contains_key(&peer))),
-            ..self.operation(publisher, &driven, driven.returned.effort_of_publication(), provided(&driven), self.began)
+            ..self.operation(
+                publisher_node,
+                &driven,
+                driven.returned.effort_of_publication(),
+                provided(&driven),
+                self.began,
+            )
         };
         // On the clock of the lookup.
         let until = driven.took + self.field.lookup_after().max(PAUSE);
@@ -174,11 +247,14 @@ impl Play<'_> {
         let began = self.began + until;
         let answers = |peer: &&u32| Kind::of(**peer) == Kind::Honest && population.fate(**peer, began).answers();
         let holding = u32::try_from(records.keys().filter(answers).count()).unwrap_or(u32::MAX);
-        let driven = self.retrieve(finder, target, &records, publisher.peer, began);
+        let finder_node = &field.vantages[finder];
+        let driven = go_on(&mut nodes[finder], population, began, |node| {
+            find(&self.scene(finder_node, (1, began), &records, provider, node), self.strategy, target)
+        });
         let looked_up = BenchOperation {
             // Where nobody leaves, those who hold it hold it.
             holders_left: (!population.is_still()).then_some(holding),
-            ..self.operation(finder, &driven, driven.returned.effort(), found(&driven), began)
+            ..self.operation(finder_node, &driven, driven.returned.effort(), found(&driven), began)
         };
         Pair { operations: [provided, looked_up], began: [self.began, began] }
     }
@@ -206,30 +282,16 @@ impl Play<'_> {
         }
     }
 
-    fn provide(&self, vantage: &Vantage, target: Key) -> Driven<Provided<Peer>> {
-        let nobody = HashMap::new();
-        publish(&self.scene(vantage, (0, self.began), &nobody, vantage.peer), self.strategy, target)
-    }
-
-    fn retrieve(
-        &self,
-        vantage: &Vantage,
-        target: Key,
-        records: &HashMap<u32, Duration>,
-        provider: Peer,
-        began: Duration,
-    ) -> Driven<Found<Peer>> {
-        find(&self.scene(vantage, (1, began), records, provider), self.strategy, target)
-    }
-
     fn scene<'a>(
         &'a self,
         vantage: &'a Vantage,
         (half, began): (u64, Duration),
         records: &'a HashMap<u32, Duration>,
         provider: Peer,
+        lasting: Option<&'a Lasting>,
     ) -> Scene<'a> {
-        Scene { field: self.field, vantage, dice: self.field.dice_of(self.number, half), began, records, provider }
+        let dice = self.field.dice_of(self.number, half);
+        Scene { field: self.field, vantage, dice, began, records, provider, lasting }
     }
 }
 
@@ -241,7 +303,7 @@ fn config(world: &World) -> LookupConfig {
 pub(super) fn publish(scene: &Scene<'_>, strategy: StrategyKind, target: Key) -> Driven<Provided<Peer>> {
     let Scene { field, vantage, began, .. } = scene;
     let (local, config) = (vantage.peer, config(field.world));
-    let seeds = || field.named(&vantage.owner, &target, *began);
+    let seeds = || scene.seeds(&target);
     match (strategy, vantage.size(*began)) {
         (StrategyKind::Fullrt, _) => {
             let closest = field.crawled(&target, *began);
@@ -260,7 +322,7 @@ pub(super) fn find(scene: &Scene<'_>, strategy: StrategyKind, target: Key) -> Dr
     if strategy == StrategyKind::Fullrt {
         return drive(scene, FindFull::new(field.crawled(&target, *began)), target, FULL);
     }
-    let seeds = field.named(&vantage.owner, &target, *began);
+    let seeds = scene.seeds(&target);
     let limits = Limits { put: None, ..CLASSIC };
     drive(scene, FindProviders::new(target, vantage.peer, seeds, config(field.world)), target, limits)
 }

@@ -10,13 +10,14 @@ use parsec_dht::strategy::{
 use parsec_measure::{StrategyKind, TICK};
 
 use super::draw::Dice;
-use super::drive::{Ground, Limits, drive};
+use super::drive::{BACKGROUND_PUTS, Ground, Limits, drive};
+use super::lasting::Lasting;
 use super::liars::{self, Kind};
 use super::moment::{Fate, Moment};
 use super::population::{Peer, Population};
 use super::scenario::{STILL, Scenario, Transports};
-use super::tables::{BUCKET, Directory, Owner};
-use super::world::World;
+use super::tables::{BUCKET, Directory, Owner, keep_closest};
+use super::world::{Connections, World};
 use crate::Region;
 
 /// On how many lookups a node's first estimate of the network's size rests (`parsec_dht::table::refresh`).
@@ -195,7 +196,7 @@ impl<'a> Field<'a> {
         let seeds = self.directory.closest(&vantage.owner, &target, BUCKET, at);
         let lookup = Lookup::new(target, vantage.peer, seeds, Request::FindNode, config);
         let (records, provider) = (&HashMap::new(), vantage.peer);
-        let scene = Scene { field: self, vantage, dice: dice.of(1), began: at, records, provider };
+        let scene = Scene { field: self, vantage, dice: dice.of(1), began: at, records, provider, lasting: None };
         if let Ok(walked) = drive(&scene, lookup, target, REFRESH).outcome {
             let named: Vec<Key> = walked.named.iter().map(Contact::key).collect();
             let in_bucket = self.directory.in_bucket_of(&vantage.owner, &target, at);
@@ -245,14 +246,30 @@ impl<'a> Field<'a> {
         FullTable::new(there.into_iter().chain(dead.into_iter().filter(chosen)))
     }
 
+    /// The nodes, each in its place, as they are before their first operation; nothing where every operation stands for itself.
+    pub(super) fn lasting(&self) -> Vec<Option<Lasting>> {
+        let node = |vantage: &Vantage| match self.world.node.connections {
+            Connections::Shares { .. } => None,
+            Connections::Kept(warmth) => {
+                let dice = self.dice.of(Purpose::Connected as u64).of(vantage.owner.number);
+                Some(Lasting::new(&self.directory, vantage.owner, warmth, dice))
+            }
+        };
+        self.vantages.iter().map(node).collect()
+    }
+
     /// The key of an operation.
     pub(super) fn target(&self, number: u32) -> Key {
         Key::of(&self.dice.of(Purpose::Key as u64).of(u64::from(number)).bytes())
     }
 
-    /// Whom a table then names as closest to a key. A bucket has as large a share of the sybils as it has of all who belong there (assumed).
+    /// Whom a table then names as closest to a key.
     pub(super) fn named(&self, owner: &Owner, target: &Key, at: Duration) -> Vec<Peer> {
-        let mut named = self.directory.closest(owner, target, BUCKET, at);
+        self.with_sybils(owner, target, at, self.directory.closest(owner, target, BUCKET, at))
+    }
+
+    /// The same of a table that has these. A bucket has as large a share of the sybils as it has of all who belong there (assumed).
+    fn with_sybils(&self, owner: &Owner, target: &Key, at: Duration, mut named: Vec<Peer>) -> Vec<Peer> {
         if self.sybils > 0 {
             let bits = owner.key.distance(target).common_prefix() + 1;
             let there = &self.directory.population.at(at).members().dialable;
@@ -261,7 +278,7 @@ impl<'a> Field<'a> {
             let dice = self.dice.of(Purpose::Known as u64).of(owner.number);
             let knows = |sybil: &Peer| dice.of(u64::from(sybil.index)).share() < share;
             named.extend(self.sybils_of(target).into_iter().filter(knows));
-            closest(&mut named, target);
+            keep_closest(&mut named, target, BUCKET);
         }
         named
     }
@@ -271,7 +288,7 @@ impl<'a> Field<'a> {
         let mut crawled = self.census(at).closest(target, BUCKET);
         if self.sybils > 0 {
             crawled.extend(self.sybils_of(target));
-            closest(&mut crawled, target);
+            keep_closest(&mut crawled, target, BUCKET);
         }
         crawled
     }
@@ -302,12 +319,6 @@ impl<'a> Field<'a> {
     }
 }
 
-/// Those closest to a key, as many as an answer names.
-fn closest(peers: &mut Vec<Peer>, target: &Key) {
-    peers.sort_by_cached_key(|peer| peer.key().distance(target));
-    peers.truncate(BUCKET);
-}
-
 /// One operation's view of the network.
 pub(super) struct Scene<'a> {
     pub(super) field: &'a Field<'a>,
@@ -319,9 +330,20 @@ pub(super) struct Scene<'a> {
     pub(super) records: &'a HashMap<u32, Duration>,
     /// Whom it names.
     pub(super) provider: Peer,
+    /// What the node has of the operations before, if it goes on from one to the next.
+    pub(super) lasting: Option<&'a Lasting>,
 }
 
 impl Scene<'_> {
+    /// Whom the node knows as closest to a key when the operation begins.
+    pub(super) fn seeds(&self, target: &Key) -> Vec<Peer> {
+        let Self { field, vantage: Vantage { owner, .. }, began, .. } = self;
+        match self.lasting {
+            None => field.named(owner, target, *began),
+            Some(node) => field.with_sybils(owner, target, *began, node.closest(&field.directory, target, *began)),
+        }
+    }
+
     /// What a peer does so long after the operation began.
     fn fate(&self, peer: &Peer, at: Duration) -> Fate {
         match Kind::of(peer.index) {
@@ -351,6 +373,15 @@ impl Scene<'_> {
         } else {
             Only::Neither
         })
+    }
+
+    /// Whether there is a connection to an honest peer from the beginning, as often as the world says.
+    fn was_connected(&self, peer: &Peer) -> bool {
+        let table = &self.vantage.tables[self.field.directory.population.place_at(self.began)];
+        let (in_table, elsewhere) = self.field.world.node.connections.shares(table.len());
+        let share = if table.contains(&peer.index) { in_table } else { elsewhere };
+        let dice = || self.dice.of(self.number(peer)).of(u64::MAX - Purpose::Connected as u64);
+        share > 0.0 && dice().share() < share
     }
 
     fn round_trip(&self, peer: &Peer) -> Duration {
@@ -399,16 +430,20 @@ enum Only {
 
 impl Ground for Scene<'_> {
     fn is_connected(&self, peer: &Peer, at: Duration) -> bool {
-        let (node, population) = (&self.field.world.node, self.field.directory.population);
-        let table = &self.vantage.tables[population.place_at(self.began)];
-        let share = if table.contains(&peer.index) { node.connected } else { node.connected_elsewhere };
-        let number = self.number(peer);
-        share > 0.0
-            && Kind::of(peer.index) == Kind::Honest
-            && self.fate(peer, at).is_dialable()
-            // Who has QUIC is connected over it.
-            && self.only(peer, at).is_none_or(|only| only == Only::Tcp)
-            && self.dice.of(number).of(u64::MAX - Purpose::Connected as u64).share() < share
+        let stands = || match self.lasting {
+            Some(node) => node.is_connected(peer, self.began + at),
+            None => Kind::of(peer.index) == Kind::Honest && self.was_connected(peer),
+        };
+        // Who has QUIC is connected over it.
+        stands() && self.fate(peer, at).is_dialable() && self.only(peer, at).is_none_or(|only| only == Only::Tcp)
+    }
+
+    fn is_left_alone(&self, peer: &Peer, at: Duration) -> bool {
+        self.lasting.is_some_and(|node| node.is_left_alone(peer, self.began + at))
+    }
+
+    fn room(&self, at: Duration) -> usize {
+        self.lasting.map_or(BACKGROUND_PUTS, |node| node.room(self.began + at))
     }
 
     fn dial(&self, peer: &Peer, nth: u32, at: Duration) -> (Duration, bool) {

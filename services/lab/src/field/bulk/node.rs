@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use parsec_dht::key::Key;
 use parsec_dht::strategy::{LookupConfig, Request, Strategy};
-use parsec_measure::{RequestEnd, TICK};
 use parsec_results::bulk::{BulkRun, BulkStrategy};
 
-use super::super::drive::{BACK_OFF, Driven, Ground, Limits, drive};
+use super::super::drive::{Driven, Ground, Limits, drive};
+use super::super::links::Links;
 use super::super::population::{Peer, Population};
 use super::super::tables::BUCKET;
 use super::super::vantage::{Field, Scene, Vantage};
@@ -23,36 +23,12 @@ pub(super) const WORKERS: usize = 16;
 /// Its dice are those of the third half of an operation: the other two are a publication and a lookup.
 const HALF: u64 = 2;
 
-/// What is known of the way to a peer.
-#[derive(Debug, Clone, Copy, Default)]
-struct Link {
-    opened: Option<Duration>,
-    /// When the last of so many dials in a row was given up.
-    failed: Duration,
-    failures: u32,
-}
-
-impl Link {
-    fn is_open(&self, at: Duration) -> bool {
-        self.opened.is_some_and(|opened| opened <= at && at < opened + KEPT)
-    }
-
-    /// Whether the peer is left alone for now.
-    fn is_in_back_off(&self, at: Duration) -> bool {
-        let pause = || BACK_OFF.0 + BACK_OFF.1 * self.failures.saturating_sub(1).min(MAX_COUNTED).pow(2);
-        self.failures > 0 && at < self.failed + pause()
-    }
-}
-
-/// From here on the pause grows no more: 5 min, Go's longest (`BackoffMax` of go-libp2p's swarm).
-const MAX_COUNTED: u32 = 17;
-
 /// See the module's documentation.
 pub(super) struct Node<'a> {
     pub(super) field: &'a Field<'a>,
     pub(super) vantage: &'a Vantage,
     pub(super) keys: Vec<Key>,
-    links: HashMap<u32, Link>,
+    links: Links,
     /// How many lookups and connections there have been: what each draws from.
     begun: u32,
     /// Who holds the record of each key.
@@ -71,19 +47,20 @@ pub(super) struct Node<'a> {
 /// The network as one lookup of the node meets it.
 struct View<'a> {
     scene: Scene<'a>,
-    links: &'a HashMap<u32, Link>,
-    at: Duration,
+    links: &'a Links,
+    began: Duration,
 }
 
 impl Ground for View<'_> {
     fn is_connected(&self, peer: &Peer, at: Duration) -> bool {
-        self.links.get(&peer.index).is_some_and(|link| link.is_open(self.at)) || self.scene.is_connected(peer, at)
+        is_open(self.links, peer, self.began + at) || self.scene.is_connected(peer, at)
+    }
+
+    fn is_left_alone(&self, peer: &Peer, at: Duration) -> bool {
+        self.links.is_left_alone(peer.index, self.began + at)
     }
 
     fn dial(&self, peer: &Peer, nth: u32, at: Duration) -> (Duration, bool) {
-        if self.links.get(&peer.index).is_some_and(|link| link.is_in_back_off(self.at)) {
-            return (TICK, false);
-        }
         self.scene.dial(peer, nth, at)
     }
 
@@ -100,6 +77,11 @@ impl Ground for View<'_> {
     }
 }
 
+/// Whether a connection stands that the node has opened.
+fn is_open(links: &Links, peer: &Peer, at: Duration) -> bool {
+    links.since(peer.index, at).is_some_and(|opened| at < opened + KEPT)
+}
+
 impl<'a> Node<'a> {
     /// The first of the world's nodes.
     pub(super) fn new(field: &'a Field<'a>, keys: u32) -> Self {
@@ -108,7 +90,7 @@ impl<'a> Node<'a> {
             field,
             vantage: &field.vantages[0],
             keys: (0..keys).map(|number| field.target(number)).collect(),
-            links: HashMap::new(),
+            links: Links::default(),
             begun: 0,
             held: vec![Vec::new(); count],
             findable: vec![None; count],
@@ -144,6 +126,7 @@ impl<'a> Node<'a> {
             began: Duration::ZERO,
             records: nobody,
             provider: self.vantage.peer,
+            lasting: None,
         }
     }
 
@@ -156,48 +139,34 @@ impl<'a> Node<'a> {
         at: Duration,
     ) -> Driven<S::Outcome> {
         let scene = self.scene(no_records());
-        let driven = drive(&View { scene, links: &self.links, at }, strategy, target, limits);
+        let driven = drive(&View { scene, links: &self.links, began: at }, strategy, target, limits);
         for entry in &driven.whole.0 {
             if let Some(written) = entry.written {
                 self.tell(at + written, 1);
                 let count = if entry.kind == Request::AddProvider { &mut self.records } else { &mut self.questions };
                 *count += 1;
             }
-            if let (Some(_), false, Some(ended)) = (entry.dialled, entry.joined, entry.ended) {
-                self.dials += 1;
-                // A dial that was given up because nobody needed it any more says nothing of the peer.
-                if entry.connected.is_some() || entry.end != RequestEnd::Cancelled {
-                    self.note(entry.peer, entry.connected.map(|connected| at + connected), at + ended);
-                }
-            }
         }
+        self.dials += self.links.take_in(&driven.whole, at);
         driven
-    }
-
-    /// Notes how a dial came out.
-    fn note(&mut self, peer: Peer, opened: Option<Duration>, ended: Duration) {
-        let link = self.links.entry(peer.index).or_default();
-        *link = match opened {
-            Some(_) => Link { opened, failed: Duration::ZERO, failures: 0 },
-            // One that was left alone has not failed once more.
-            None if link.is_in_back_off(ended) => *link,
-            None => Link { opened: None, failed: ended, failures: link.failures + 1 },
-        };
     }
 
     /// Connects to a peer, if there is no connection: when this has ended, and whether it succeeded.
     pub(super) fn connect(&mut self, peer: Peer, at: Duration, limit: Duration) -> (Duration, bool) {
-        let link = self.links.get(&peer.index).copied().unwrap_or_default();
-        if link.is_open(at) {
+        if is_open(&self.links, &peer, at) {
             return (at, true);
         }
-        if link.is_in_back_off(at) {
+        if self.links.is_left_alone(peer.index, at) {
             return (at, false);
         }
         let (took, connects) = self.scene(no_records()).dial(&peer, 0, Duration::ZERO);
         let (ended, connects) = (at + took.min(limit), connects && took <= limit);
         self.dials += 1;
-        self.note(peer, connects.then_some(ended), ended);
+        if connects {
+            self.links.open(peer.index, ended)
+        } else {
+            self.links.fail(peer.index, ended)
+        }
         (ended, connects)
     }
 

@@ -96,7 +96,15 @@ fn who_goes_silent_while_an_operation_runs_answers_what_came_before_and_nothing_
     let peer = population.peer((0..200).find(silent).unwrap());
     let vantage = &field.vantages[0];
     let (records, dice) = (HashMap::new(), field.dice_of(0, 0));
-    let scene = Scene { field: &field, vantage, dice, began: MINUTE * 9, records: &records, provider: vantage.peer };
+    let scene = Scene {
+        field: &field,
+        vantage,
+        dice,
+        began: MINUTE * 9,
+        records: &records,
+        provider: vantage.peer,
+        lasting: None,
+    };
     let ask = |at| scene.answer(&peer, Request::FindNode, 0, at);
     let took = ask(Duration::ZERO).unwrap();
     assert_eq!(ask(MINUTE - took - Duration::from_nanos(1)), Some(took));
@@ -164,8 +172,15 @@ fn without_udp_those_who_have_nothing_else_are_out_of_reach_and_the_others_take_
     let field = Field::over(&world, &population, 1, false, &scenario);
     let vantage = &field.vantages[0];
     let (records, dice) = (HashMap::new(), field.dice_of(0, 0));
-    let scene =
-        Scene { field: &field, vantage, dice, began: Duration::ZERO, records: &records, provider: vantage.peer };
+    let scene = Scene {
+        field: &field,
+        vantage,
+        dice,
+        began: Duration::ZERO,
+        records: &records,
+        provider: vantage.peer,
+        lasting: None,
+    };
     let (mut out, mut late, mut same) = (0, 0, 0);
     for peer in (0..400).map(|index| population.peer(index)) {
         let ((before, _), (after, connects)) = (scene.dial(&peer, 0, MINUTE), scene.dial(&peer, 0, MINUTE * 5));

@@ -10,6 +10,7 @@ mod shipped;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use parsec_dht::Warmth;
 use parsec_measure::written_duration;
 use thiserror::Error;
 
@@ -139,13 +140,39 @@ pub(super) struct Times {
 pub(super) struct NodeShape {
     /// Where there is one.
     pub(super) regions: Vec<Region>,
-    /// The share of the peers in its table to which it has a connection.
-    pub(super) connected: f64,
-    /// The same of all others.
-    pub(super) connected_elsewhere: f64,
+    /// To whom it has a connection.
+    pub(super) connections: Connections,
     /// By how much its own table is as stale as those of others.
     pub(super) staleness: f64,
 }
+
+/// To whom a measuring node has a connection.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Connections {
+    /// Whenever an operation begins, to these shares of the peers in its table, and of all others: operations stand each for itself.
+    Shares {
+        /// Of the peers in its table.
+        in_table: f64,
+        /// Of all others.
+        elsewhere: f64,
+    },
+    /// To those to whom it was connected before, as far as it keeps connections. With these, it keeps what else it has learnt from one operation to
+    /// the next.
+    Kept(Warmth),
+}
+
+impl Connections {
+    /// To which shares of the peers in a table with so many who can be dialled, and of all others, a node is connected that has done nothing yet.
+    pub(super) fn shares(self, table: usize) -> (f64, f64) {
+        match self {
+            Self::Shares { in_table, elsewhere } => (in_table, elsewhere),
+            Self::Kept(Warmth { low, .. }) => ((f64::from(low) / table.max(1) as f64).min(1.0), 0.0),
+        }
+    }
+}
+
+/// The most connections that are kept: more than peers that a node of the public network has ever been seen with.
+pub(super) const MAX_KEPT: u32 = 100_000;
 
 /// A value that a scan cannot set.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -168,6 +195,11 @@ pub enum ScanError {
         "`after` changes nothing in a world in which nobody leaves: records stay where they are; expected a world whose file has `churn`"
     )]
     Still,
+    /// It would have no effect.
+    #[error(
+        "`connected` has no effect in a world whose node keeps connections: to whom it has one depends on what it did before; expected `connections`"
+    )]
+    Kept,
 }
 
 /// The share of the dead that refuses to be dialled where a world has none of them: as of a local network's.
@@ -203,11 +235,12 @@ impl Tables {
 
 impl World {
     /// What a scan may set.
-    pub const SCANNED: [&str; 13] = [
+    pub const SCANNED: [&str; 14] = [
         "after",
         "alpha",
         "churn",
         "connected",
+        "connections",
         "missing",
         "peers",
         "poisoned",
@@ -243,6 +276,8 @@ impl World {
     /// - `silent`, `slow`: the shares of peers that never answer, or late;
     /// - `stale`: by what factor routing tables are staler; `missing`: the share of neighbours that they miss;
     /// - `connected`: the share of the peers in its table that the node has a connection to;
+    /// - `connections`: with more than how many connections the node closes some until five in six are left, as go-libp2p does with 192 and 160; it
+    ///   keeps the others, and what else it has learnt, from one operation to the next;
     /// - `wrong_addresses`: the share of dials in which a peer that can be dialled was named with an address, too, that does not work;
     /// - `sybils`: how many peers stand around each key, closer to it than all others, that name each other and give records to nobody;
     /// - `poisoned`: the share of peers that name nobody but peers that do not exist.
@@ -266,6 +301,7 @@ impl World {
             "missing" | "connected" | "wrong_addresses" => (0.0, 1.0),
             "sybils" => (0.0, f64::from(MAX_SYBILS)),
             "poisoned" => (0.0, MOST_DEAD),
+            "connections" => (1.0, f64::from(MAX_KEPT)),
             _ => return Err(ScanError::Unknown(name.to_owned())),
         };
         let whole = Self::is_whole(name);
@@ -289,7 +325,16 @@ impl World {
             "sybils" => world.liars.sybils = value as u32,
             "wrong_addresses" => world.times.wrong_addresses = value,
             "poisoned" => world.liars.poisoned = value,
-            _ => world.node.connected = value,
+            "connections" => {
+                let high = value as u32;
+                let Warmth { low, high: of } = Warmth::default();
+                let low = u64::from(high) * u64::from(low) / u64::from(of);
+                world.node.connections = Connections::Kept(Warmth { low: low as u32, high });
+            }
+            _ => match &mut world.node.connections {
+                Connections::Shares { in_table, .. } => *in_table = value,
+                Connections::Kept(_) => return Err(ScanError::Kept),
+            },
         }
         Ok(world)
     }
@@ -318,7 +363,7 @@ impl World {
 
     /// Whether what a scan sets is a whole number.
     pub(super) fn is_whole(name: &str) -> bool {
-        matches!(name, "alpha" | "peers" | "sybils")
+        matches!(name, "alpha" | "connections" | "peers" | "sybils")
     }
 
     /// How long it takes until half of all peers have left, if they come and go.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use parsec_dht::Warmth;
 use thiserror::Error;
 use toml::de::DeTable;
 
 use super::super::strict::{Table, Wrong, line};
-use super::{CHURN, Fates, Liars, MAX_PEERS, MIN_PEERS, NodeShape, Tables, Times, World};
+use super::{CHURN, Connections, Fates, Liars, MAX_KEPT, MAX_PEERS, MIN_PEERS, NodeShape, Tables, Times, World};
 use crate::Region;
 
 /// The largest file of a world: the shipped ones have a few thousand bytes.
@@ -127,10 +128,27 @@ fn node(mut table: Table<'_>) -> Result<NodeShape, Wrong> {
     let expected = "a list of one region or more, such as [\"eu-central-1\"]";
     let node = NodeShape {
         regions: table.list("regions", expected, |name| name.parse::<Region>().map_err(|error| error.to_string()))?,
-        connected: table.share("connected")?,
-        connected_elsewhere: table.share("connected_elsewhere")?,
+        connections: connections(&mut table)?,
         staleness: table.number("staleness", 0.0..=10.0)?,
     };
     table.finish()?;
     Ok(node)
+}
+
+fn connections(table: &mut Table<'_>) -> Result<Connections, Wrong> {
+    if !table.optional("connections") {
+        let (in_table, elsewhere) = (table.share("connected")?, table.share("connected_elsewhere")?);
+        return Ok(Connections::Shares { in_table, elsewhere });
+    }
+    if let Some(other) = ["connected", "connected_elsewhere"].into_iter().find(|other| table.optional(other)) {
+        let what = "expected either: a node that keeps connections has those that it had before";
+        return Err(table.wrong_at(other, format!("`node.{other}` stands beside `node.connections`; {what}")));
+    }
+    let mut kept = table.table("connections")?;
+    let (low, high) = (kept.whole_number("low", 0..=MAX_KEPT)?, kept.whole_number("high", 1..=MAX_KEPT)?);
+    if low > high {
+        return Err(kept.wrong_at("low", format!("`node.connections.low` is {low}; expected at most `high`, {high}")));
+    }
+    kept.finish()?;
+    Ok(Connections::Kept(Warmth { low, high }))
 }
