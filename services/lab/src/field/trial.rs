@@ -150,6 +150,9 @@ impl Trial {
             })?;
             let most =
                 if some.len() < rows.len() { 0 } else { some.iter().map(|(_, pairs)| pairs.len()).min().unwrap_or(0) };
+            if most == 0 {
+                break;
+            }
             played.extend(some.into_iter().flat_map(|(_, pairs)| pairs.into_iter().take(most)));
         }
         played.sort_unstable_by_key(|(place, _)| *place);

@@ -45,22 +45,37 @@ fn count(log: &Log, wanted: impl Fn(&Entry) -> bool) -> usize {
     log.0.iter().filter(|entry| wanted(entry)).count()
 }
 
-fn dials(driven: &Driven<Provided<Peer>>) -> usize {
-    count(&driven.whole, |entry| entry.dialled.is_some() && !entry.joined)
+#[test]
+fn who_publishes_the_same_key_again_dials_nobody_to_whom_it_is_connected() {
+    with(&keeping(&world(2_000), 300), 1, |field, mut node| {
+        let first = published(field, &mut node, 0, Duration::ZERO);
+        let over = first.whole.0.iter().filter_map(|entry| entry.ended).max().unwrap();
+        let again = published(field, &mut node, 0, over);
+        // Who refused is dialled again.
+        let connected = |driven: &Driven<_>| {
+            count(&driven.whole, |entry| entry.dialled.is_some() && !entry.joined && entry.connected.is_some())
+        };
+        assert!(connected(&first) > 10 && connected(&again) == 0, "{} and {}", connected(&first), connected(&again));
+        assert!(again.took < first.took);
+    });
 }
 
 #[test]
-fn who_publishes_the_same_key_again_dials_nobody_to_whom_it_is_connected_and_nobody_who_failed_a_moment_ago() {
+fn who_could_not_be_dialled_is_left_alone_for_five_seconds_and_the_longer_the_more_often_that_was_so() {
     with(&keeping(&world(2_000), 300), 1, |field, mut node| {
-        let first = published(field, &mut node, 0, Duration::ZERO);
-        let soon = Duration::from_secs(1) + first.whole.0.iter().filter_map(|entry| entry.ended).max().unwrap();
-        let again = published(field, &mut node, 0, soon);
-        assert!(dials(&first) > 20 && dials(&again) * 4 < dials(&first), "{} and {}", dials(&first), dials(&again));
-        assert!(again.took < first.took);
-        // Ten minutes later it tries again.
-        let later = published(field, &mut node, 0, soon + 10 * MINUTE);
-        let alone = |driven: &Driven<_>| count(&driven.whole, |entry| entry.end == RequestEnd::BackOff);
-        assert!(alone(&again) > alone(&later), "{} and {}", alone(&again), alone(&later));
+        let failed = |driven: &Driven<_>| {
+            let dead = |entry: &&Entry| matches!(entry.end, RequestEnd::DialFailed) && !entry.joined;
+            driven.whole.0.iter().filter(dead).map(|entry| (entry.peer, entry.ended.unwrap())).collect::<Vec<_>>()
+        };
+        let first = failed(&published(field, &mut node, 0, Duration::ZERO));
+        let (peer, ended) = first[0];
+        let alone = |node: &Option<Lasting>, at| node.as_ref().unwrap().is_left_alone(&peer, at);
+        assert!(alone(&node, ended) && alone(&node, ended + Duration::from_millis(4_999)));
+        assert!(!alone(&node, ended + Duration::from_secs(5)));
+        let again = published(field, &mut node, 0, 10 * MINUTE);
+        let (_, ended) = failed(&again).into_iter().find(|(other, _)| *other == peer).unwrap();
+        assert!(alone(&node, 10 * MINUTE + ended + Duration::from_millis(5_999)));
+        assert!(!alone(&node, 10 * MINUTE + ended + Duration::from_secs(6)));
     });
 }
 
@@ -240,7 +255,7 @@ fn a_seed_gives_the_same_operations_on_any_number_of_threads_and_fewer_are_the_f
 #[test]
 fn one_that_is_stopped_has_as_much_of_every_strategy() {
     let (stop, pairs) = (AtomicBool::new(false), AtomicU32::new(0));
-    let done = || stop.store(pairs.fetch_add(1, Ordering::Relaxed) == 100, Ordering::Relaxed);
+    let done = || stop.store(pairs.fetch_add(1, Ordering::Relaxed) >= 100, Ordering::Relaxed);
     let groups = trial(10_000).run(2, &stop, &done).unwrap();
     let counts: Vec<usize> = groups.iter().map(|group| group.operations.len()).collect();
     assert!(counts.len() == 6 && counts.iter().all(|count| *count == counts[0] && *count >= 16), "{counts:?}");
