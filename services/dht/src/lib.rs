@@ -35,7 +35,7 @@
 //! | peers of an answer that are used | 64 closer, 64 providers | `messages::MAX_PEERS` | `messages`, `tap` |
 //! | providers of a search that are told; addresses of each; an address as text | 64; 8; 256 characters | `MAX_FOUND_PROVIDERS`, … (`measure`) | `tests/found.rs` |
 //! | what one operation asks and sends, tries included | 1,024 questions, 1,024 records | `strategy::MAX_REQUESTS` | `tests/strange_peers` |
-//! | time for many keys published at once; records to one peer that it has not confirmed | 30 min; 16 | `many::MANY_LIMIT`, `many::sweep::UNCONFIRMED` | `tests/many.rs` |
+//! | time for many keys published at once; records to one peer that it has not confirmed | 30 min; 16 | `many::MANY_LIMIT`, `many::sending::UNCONFIRMED` | `tests/many.rs` |
 //! | addresses of a peer that are names of the DNS | 4 | `messages::MAX_NAMES` | `messages` |
 //! | addresses of a peer; an address | 16; 256 bytes | `addresses::MAX_PER_PEER`, `MAX_ADDRESS_BYTES` | `wire`, `driver`, `records` |
 //! | publications of which something remains to be seen; time until peers confirm | 256; 12 s | `aftermath::FOLLOW_UPS`, `CONFIRMING` | `tests/stored.rs` |

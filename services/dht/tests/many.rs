@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use parsec_dht::{Dht, MANY_LIMIT, Node, NodeConfig};
 use parsec_lab::{LocalConfig, LocalNetwork, LocalTransport, Region};
-use parsec_measure::{Cid, Content, Latency, Manner, OutcomeClass, ProvidedMany, StrategyKind};
+use parsec_measure::{Cid, Content, Latency, Manner, OutcomeClass, ProvidedKey, ProvidedMany, StrategyKind};
 use parsec_test_support::node::{PATIENCE, ready};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -16,6 +16,9 @@ const ROUND_TRIP: Duration = Duration::from_millis(100);
 
 /// How many peers hold a record.
 const HOLDERS: usize = 20;
+
+/// So short that no key waits for its next peer as long as a full routing table's patience lasts.
+const SHORT_ROUND_TRIP: Duration = Duration::from_millis(20);
 
 fn shape(peers: usize) -> LocalConfig {
     let latency = Latency::Fixed(ROUND_TRIP);
@@ -102,11 +105,58 @@ async fn every_strategy_publishes_many_keys() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_has_to_hold_hundreds_of_keys_loses_none() {
     let network = LocalNetwork::start(shape(12)).await.unwrap();
-    let (node, keys) = (ready(config(&network)).await, cids(300));
-    let all = node.provide_many(keys.clone(), Manner::Sweep).await.unwrap();
+    for (strategy, manner) in [(StrategyKind::Classic, Manner::Sweep), (StrategyKind::Fullrt, Manner::Each)] {
+        let (node, keys) = (ready(NodeConfig { strategy, ..config(&network) }).await, cids(300));
+        let all = node.provide_many(keys.clone(), manner).await.unwrap();
+        check(&all, &keys);
+        let is_whole = |key: &ProvidedKey| (key.stored, key.confirmed) == (12, 12);
+        assert!(all.keys.iter().all(is_whole), "{strategy}, with fewer peers than hold a record");
+        assert!(held(&network, &node, &keys[..20]).await.iter().all(|held| *held == (12, 12)), "{strategy}");
+    }
+}
+
+/// A node without connections that knows everybody, in a network of short ways.
+async fn newcomer_that_knows_all(peers: usize) -> (LocalNetwork, Node) {
+    let latency = Latency::Fixed(SHORT_ROUND_TRIP);
+    let network = LocalNetwork::start(LocalConfig { latency, ..shape(peers) }).await.unwrap();
+    let node = ready(NodeConfig { strategy: StrategyKind::Fullrt, cold: true, ..config(&network) }).await;
+    (network, node)
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_full_table_each_peer_is_dialled_once_for_all_keys_that_it_has_to_hold() {
+    let (network, node) = newcomer_that_knows_all(60).await;
+    let keys = cids(100);
+    let all = node.provide_many(keys.clone(), Manner::Each).await.unwrap();
     check(&all, &keys);
-    assert!(all.keys.iter().all(|key| (key.stored, key.confirmed) == (12, 12)), "with fewer peers than hold a record");
-    assert!(held(&network, &node, &keys[..20]).await.iter().all(|held| *held == (12, 12)));
+    for key in &all.keys {
+        assert_eq!((key.stored, key.confirmed, key.failed), (20, 20, 0), "{key:?}");
+    }
+    assert_eq!((all.lookups, all.questions, all.records), (0, 0, 20 * 100));
+    assert_eq!((all.dials, all.routing_table_size), (60, 60));
+    // A hundred keys are two groups for so many peers.
+    assert!(all.chosen <= 2 * 60 && all.reached == all.chosen, "{all:?}");
+    assert!(all.duration < SHORT_ROUND_TRIP * 20, "20 peers at a time: {:?}", all.duration);
+    let some: Vec<Cid> = keys.iter().step_by(10).cloned().collect();
+    assert!(held(&network, &node, &some).await.iter().all(|held| *held == (HOLDERS, HOLDERS)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_full_table_a_peer_that_has_gone_fails_for_each_key_that_it_should_hold() {
+    let (network, node) = newcomer_that_knows_all(60).await;
+    let gone: Vec<_> = network.closest_live(b"any", 60).into_iter().step_by(5).collect();
+    gone.iter().for_each(|peer| network.refuse(peer));
+    let keys = cids(30);
+    let all = node.provide_many(keys.clone(), Manner::Each).await.unwrap();
+    check(&all, &keys);
+    for key in &all.keys {
+        let chosen = network.closest_live(&key.cid.multihash(), HOLDERS);
+        let failed = chosen.iter().filter(|peer| gone.contains(peer)).count() as u32;
+        assert_eq!((key.stored, key.confirmed, key.failed), (20 - failed, 20 - failed, failed), "{key:?}");
+    }
+    assert!(all.keys.iter().any(|key| key.failed > 0) && all.reached < all.chosen, "{all:?}");
+    // A failed dial is not repeated for the next key, nor for the next group.
+    assert!(all.dials <= 60, "{} dials", all.dials);
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,15 +189,17 @@ async fn no_keys_take_no_time_and_nobody_is_asked() {
 #[tokio::test(start_paused = true)]
 async fn without_peers_every_key_says_so() {
     let network = LocalNetwork::start(shape(30)).await.unwrap();
-    let node = Node::start(NodeConfig { bootstrap: vec![], ..config(&network) }).await.unwrap();
-    for manner in Manner::ALL {
-        let keys = cids(5);
-        let all = node.provide_many(keys.clone(), manner).await.unwrap();
-        check(&all, &keys);
-        assert_eq!(all.lost(), 5);
-        for key in &all.keys {
-            assert_eq!(key.class, OutcomeClass::NoPeers, "{manner}: {key:?}");
-            assert!(key.error.as_ref().unwrap().starts_with("failed to find any peer in table"), "{key:?}");
+    for strategy in [StrategyKind::Classic, StrategyKind::Fullrt] {
+        let node = Node::start(NodeConfig { strategy, bootstrap: vec![], ..config(&network) }).await.unwrap();
+        for manner in Manner::ALL {
+            let keys = cids(5);
+            let all = node.provide_many(keys.clone(), manner).await.unwrap();
+            check(&all, &keys);
+            assert_eq!(all.lost(), 5);
+            for key in &all.keys {
+                assert_eq!(key.class, OutcomeClass::NoPeers, "{strategy} {manner}: {key:?}");
+                assert!(key.error.as_ref().unwrap().starts_with("failed to find any peer in table"), "{key:?}");
+            }
         }
     }
 }
@@ -156,11 +208,12 @@ async fn without_peers_every_key_says_so() {
 #[tokio::test(start_paused = true)]
 async fn when_all_peers_die_or_the_node_stops_in_the_middle_every_key_is_reported_and_what_was_sent_is_known() {
     let (mut cut_off, mut whole) = (0, 0);
+    let (classic, fullrt) = (StrategyKind::Classic, StrategyKind::Fullrt);
     for case in [1, 3, 6_u32] {
-        for manner in Manner::ALL {
+        for (strategy, manner) in [(classic, Manner::Each), (classic, Manner::Sweep), (fullrt, Manner::Each)] {
             for stops in [true, false] {
                 let network = LocalNetwork::start(shape(80)).await.unwrap();
-                let (node, keys) = (ready(config(&network)).await, cids(60));
+                let (node, keys) = (ready(NodeConfig { strategy, ..config(&network) }).await, cids(60));
                 let moment = ROUND_TRIP * 2 * case;
                 let publishing = node.provide_many(keys.clone(), manner);
                 let breaking = async {

@@ -11,7 +11,8 @@ pub const MAX_KEYS_AT_ONCE: usize = 5_000;
 /// How a node publishes many keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Manner {
-    /// Each key by itself, as the node publishes a single one; some of them at a time.
+    /// As the strategy of the node does it: each key by itself, as it publishes a single one, some of them at a time; with a full
+    /// routing table, peer by peer, each of which is sent all keys that it has to hold.
     Each,
     /// Zone by zone of the keyspace: the peers of a zone are looked up once, and each is sent all keys that it has to hold.
     Sweep,
@@ -62,7 +63,8 @@ pub struct ProvidedMany {
     pub records: u64,
     /// How many connections were dialled, successfully or not.
     pub dials: u64,
-    /// To how many peers records were to be sent, each counted for every key or, in a sweep, for every region.
+    /// To how many peers records were to be sent, each counted for every key or, in a sweep, for every region, and with a full
+    /// routing table for every group of keys that lie side by side.
     pub chosen: u64,
     /// To how many of them at least one could be written.
     pub reached: u64,

@@ -50,7 +50,7 @@ pub use self::roads::Attachment;
 pub use self::turns::Turns;
 
 use self::peers::{Kind, Reserved};
-use self::roads::{Place, Roads};
+use self::roads::{Fate, Place, Roads};
 
 /// How long an operation of a newcomer may take: as long as a server allows by default.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(180);
@@ -231,6 +231,12 @@ impl LocalNetwork {
         }
         live.sort_unstable();
         live.into_iter().map(|(_, index)| self.peers[index].clone()).collect()
+    }
+
+    /// Whoever dials this peer from now on is refused, as if it had gone. Connections that stand are kept, and the truth about
+    /// a key still has it.
+    pub fn refuse(&self, peer: &LocalPeer) {
+        self.map.roads.enter(&peer.address, Place::In(peer.region), Fate::Refused);
     }
 
     /// A place from which a node can take part, with the delays of a region.

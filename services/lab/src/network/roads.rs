@@ -172,7 +172,9 @@ impl Route {
         let answer = async {
             let due = Instant::now() + self.link.round_trip();
             let result = match self.fate {
-                Fate::Arrives | Fate::Refused => dial.await,
+                Fate::Arrives => dial.await,
+                // Also if somebody listens there.
+                Fate::Refused => Err(io::ErrorKind::ConnectionRefused.into()),
                 Fate::Lost => std::future::pending().await,
             };
             if Instant::now() < due {

@@ -14,7 +14,6 @@ use parsec_measure::Latency;
 use tokio::time::Instant;
 
 use super::observer::Client;
-use super::roads::Fate;
 use super::*;
 
 const ROUND_TRIP: Duration = Duration::from_millis(100);
@@ -71,6 +70,19 @@ async fn a_refusal_costs_one_round_trip_and_a_black_hole_the_connect_time_out() 
     let (result, took) = ask(&client, network.one(Kind::Undialable(Fate::Lost))).await;
     assert_eq!(took, Duration::from_secs(5));
     assert!(matches!(&result, Err(RpcError::DialUnanswered(reason)) if reason.contains("timed out")), "{result:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_dials_a_peer_that_has_gone_is_refused_and_who_is_connected_is_not() {
+    let network = LocalNetwork::start(config(LocalTransport::Memory)).await.unwrap();
+    let [early, late] = [(); 2].map(|()| network.client(&network.attach(Region::EuCentral1)));
+    let peer = network.one(Kind::Live);
+    answered(&early, peer).await;
+    network.refuse(peer);
+    answered(&early, peer).await;
+    let (result, took) = ask(&late, peer).await;
+    assert_eq!(took, ROUND_TRIP);
+    assert!(matches!(&result, Err(RpcError::Dial(reason)) if reason.contains("refused")), "{result:?}");
 }
 
 #[tokio::test(start_paused = true)]

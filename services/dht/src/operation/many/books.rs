@@ -92,6 +92,15 @@ impl Books {
         }
     }
 
+    /// A peer has been sent records of these keys. Returns those that were written.
+    pub(super) fn take_in_sent(&mut self, sent: &[(usize, Snapshot)]) -> Vec<usize> {
+        sent.iter().for_each(|(key, log)| self.take_in_puts(*key, log));
+        let is_stored = |(_, log): &&(usize, Snapshot)| log.answered(Request::AddProvider) > 0;
+        let stored: Vec<usize> = sent.iter().filter(is_stored).map(|(key, _)| *key).collect();
+        self.chose(!stored.is_empty());
+        stored
+    }
+
     /// This key was published nowhere, and why.
     pub(super) fn failed(&mut self, key: usize, class: OutcomeClass, reason: String) {
         self.keys[key].failure = Some((class, reason));

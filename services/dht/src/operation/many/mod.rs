@@ -1,10 +1,13 @@
-//! Publishes many keys at once: each by itself, some at a time, or all together by a sweep over the keyspace.
+//! Publishes many keys at once: each by itself, some at a time; with a full routing table peer by peer; or all together by a sweep
+//! over the keyspace.
 //!
 //! It ends when every record has been written or given up, the time is over, or the node has stopped: what was done by then is
 //! reported, key by key.
 
 mod books;
+mod full;
 mod one_by_one;
+mod sending;
 mod sweep;
 
 use std::sync::Arc;
@@ -55,9 +58,11 @@ impl Context {
         let began = Instant::now();
         let keys: Vec<Vec<u8>> = cids.iter().map(Cid::multihash).collect();
         let start = context.tools.driver.start(keys[0].clone(), context.config.k).await?;
-        let table = if context.strategy == StrategyKind::Fullrt { context.census.size() } else { start.table_size };
+        let is_full = context.strategy == StrategyKind::Fullrt;
+        let table = if is_full { context.census.size() } else { start.table_size };
         let (mut books, deadline) = (Books::new(began, cids.len()), began + MANY_LIMIT);
         match manner {
+            Manner::Each if is_full => full::publish(&context, &start.local, &keys, deadline, &mut books).await?,
             Manner::Each => one_by_one::publish(&context, &cids, deadline, &mut books).await?,
             Manner::Sweep => sweep::publish(&context, &start.local, &keys, deadline, &mut books).await?,
         }
