@@ -43,7 +43,7 @@ pub(crate) const ORIGINAL: [Metric; 6] = [
 ];
 
 /// What stands beside it. A new metric gets a row here.
-pub(crate) const OURS: [Metric; 45] = [
+pub(crate) const OURS: [Metric; 51] = [
     metric("parsec_build_info", "gauge", &["version", "commit"], By::Both),
     metric("parsec_log_lines_lost_total", "counter", &[], By::Both),
     metric("process_cpu_seconds_total", "counter", &[], By::Both),
@@ -80,6 +80,12 @@ pub(crate) const OURS: [Metric; 45] = [
     metric("parsec_checked_holders_total", "counter", &["age", "outcome", "fleet"], By::Server),
     metric("parsec_dht_requests_total", "counter", &["request", "end", "fleet"], By::Server),
     metric("parsec_fallbacks_total", "counter", &["operation", "fleet"], By::Server),
+    metric("parsec_many_publications_total", "counter", &["strategy", "outcome", "fleet"], By::Server),
+    metric("parsec_many_keys_total", "counter", &["strategy", "outcome", "fleet"], By::Server),
+    metric("parsec_many_duration_seconds", "histogram", &["strategy", "fleet"], By::Server),
+    metric("parsec_many_records_total", "counter", &["strategy", "fleet"], By::Server),
+    metric("parsec_many_questions_total", "counter", &["strategy", "fleet"], By::Server),
+    metric("parsec_many_dials_total", "counter", &["strategy", "fleet"], By::Server),
     metric("parsec_attempt_duration_seconds", "histogram", &["operation", "outcome", "fleet", "region"], By::Scheduler),
     metric("parsec_ready_nodes", "gauge", &["fleet"], By::Scheduler),
     metric("parsec_nodes_left_out", "gauge", &["fleet"], By::Scheduler),

@@ -6,6 +6,7 @@ mod exposition;
 mod host;
 mod labels;
 mod late;
+mod many;
 mod nodes;
 mod records;
 mod register;
@@ -18,7 +19,9 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use parsec_dht::DenylistName;
 use parsec_dht::Readiness;
-use parsec_measure::{FollowUp, HolderCheck, Measured, Node, OperationKind, OutcomeClass, RequestKind, RoundOutcome};
+use parsec_measure::{
+    FollowUp, HolderCheck, Manner, Measured, Node, OperationKind, OutcomeClass, RequestKind, RoundOutcome,
+};
 use parsec_store::SpoolState;
 use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::metrics::counter::Counter;
@@ -35,6 +38,7 @@ use crate::supervision::signs::Signs;
 use crate::supervision::supervise::{CrashCounter, CrashKind};
 
 pub use self::exposition::MEDIA_TYPE;
+pub use self::many::ManyUnderWay;
 pub use super::role::Role;
 
 const ISSUED_PROVIDES: &str = "parsec_issued_provides";
@@ -72,6 +76,7 @@ pub struct Metrics {
     network_size: Family<labels::Fleet, Gauge>,
     nodes: nodes::NodeMetrics,
     records: records::RecordMetrics,
+    many: many::ManyMetrics,
     fallbacks: Family<labels::Fallback, Counter>,
     dht_requests: Family<labels::DhtRequest, Counter>,
     denied_requests: Family<labels::Denied, Counter>,
@@ -102,6 +107,7 @@ impl Metrics {
     pub fn serving(&self, fleet: &str) {
         let _ = self.server_ready.get_or_create(&labels::Fleet::new(fleet));
         self.records.serving(fleet);
+        self.many.serving(fleet);
         for kind in OperationKind::ALL {
             let _ = self.fallbacks.get_or_create(&labels::Fallback::new(kind, fleet));
         }
@@ -174,6 +180,11 @@ impl Metrics {
         let (operation, outcome) = (kind.as_str(), result.class.as_str());
         let labels = labels::Operation { operation, outcome, fleet: fleet.to_owned() };
         self.operations.get_or_create(&labels).observe(seconds);
+    }
+
+    /// This server is asked to publish many keys. What is returned is told how it ends.
+    pub fn publishes_many(&self, fleet: &str, manner: Manner) -> ManyUnderWay {
+        self.many.begins(fleet, manner)
     }
 
     /// What a result says besides its duration.

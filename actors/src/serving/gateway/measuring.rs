@@ -170,6 +170,8 @@ async fn published_many(request: &HttpRequest, measuring: &Measuring, caller: &C
     };
     let (fleet, scheduler, keys) = (&measuring.fleet, &caller.scheduler, cids.len());
     let span = info_span!("many", fleet, scheduler, keys, strategy = manner.as_str());
+    // If the caller goes, this function ends where it waits, and the request counts as abandoned.
+    let under_way = measuring.metrics.publishes_many(fleet, manner);
     let publishing = measuring.dht.provide_many.ask(ProvideMany { cids, manner });
     let _at_work = measuring.at_work(request, caller);
     async {
@@ -178,13 +180,28 @@ async fn published_many(request: &HttpRequest, measuring: &Measuring, caller: &C
                 info!(
                     lost = all.lost(),
                     lookups = all.lookups,
+                    questions = all.questions,
+                    records = all.records,
+                    dials = all.dials,
                     duration_seconds = all.duration.as_secs_f64(),
                     "published"
                 );
+                under_way.ended(&all);
                 HttpResponse::Ok().content_type("application/json").body(ManyAnswer::of(&all).encode())
             }
-            Ok(Err(error)) => not_done(&error),
-            Err(error) => not_asked(&error),
+            Ok(Err(error)) => {
+                let is_busy = matches!(error, OperationError::Busy(_) | OperationError::BusyWithMany);
+                if is_busy {
+                    under_way.is_refused()
+                } else {
+                    under_way.failed()
+                }
+                not_done(&error)
+            }
+            Err(error) => {
+                under_way.failed();
+                not_asked(&error)
+            }
         }
     }
     .instrument(span)

@@ -10,7 +10,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::labels::Bounded;
 use super::late::LateGauge;
 use super::summary::SlidingSummary;
-use super::{ISSUED_PROVIDES, ISSUED_RETRIEVALS, Metrics, actors, host, nodes, records, spool};
+use super::{ISSUED_PROVIDES, ISSUED_RETRIEVALS, Metrics, actors, host, many, nodes, records, spool};
 use crate::telemetry::role::Role;
 use crate::telemetry::vitals::Vitals;
 
@@ -59,6 +59,7 @@ impl Metrics {
             network_size: Family::default(),
             nodes: nodes::NodeMetrics::default(),
             records: records::RecordMetrics::default(),
+            many: many::ManyMetrics::default(),
             fallbacks: Family::default(),
             dht_requests: Family::default(),
             denied_requests: Family::default(),
@@ -171,6 +172,7 @@ impl Metrics {
             self.routing_table.clone(),
         );
         self.records.register(registry);
+        self.many.register(registry);
         registry.register(
             "parsec_fallbacks",
             "Operations of this server that were done the classic way although it is meant to do better",

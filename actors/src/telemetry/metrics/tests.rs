@@ -3,7 +3,7 @@ use super::*;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use parsec_measure::{Endpoint, HolderCheck, NodeId};
+use parsec_measure::{Content, Endpoint, HolderCheck, NodeId, ProvidedMany};
 
 fn ok(ms: u64) -> Measured {
     Measured { routing_table_size: 202, ..Measured::unmeasured(OutcomeClass::Ok, Duration::from_millis(ms), "") }
@@ -137,6 +137,58 @@ fn what_a_server_knows_of_its_network_and_of_its_puts_is_told_by_fleet() {
         "parsec_unconfirmed_publications_total{fleet=\"optprov\"} 0",
     ];
     assert_has(&metrics.encode().unwrap(), &lines);
+}
+
+fn many(classes: &[OutcomeClass]) -> ProvidedMany {
+    let mut all = ProvidedMany::nothing(Manner::Sweep);
+    for class in classes {
+        all.add(Content::random(&mut rand::rng()).cid(), &Measured { class: *class, ..ok(5) });
+    }
+    ProvidedMany { duration: Duration::from_secs(45), records: 38, questions: 12, dials: 9, ..all }
+}
+
+#[test]
+fn publications_of_many_keys_are_counted_with_their_keys_and_what_they_took() {
+    let metrics = Metrics::new("0.1.0", "abc");
+    metrics.serving("default");
+    let begins = |manner| metrics.publishes_many("default", manner);
+    let (fine, late) = (OutcomeClass::Ok, OutcomeClass::Timeout);
+    for classes in [&[fine, fine][..], &[fine, late], &[late]] {
+        begins(Manner::Sweep).ended(&many(classes));
+    }
+    begins(Manner::Each).is_refused();
+    begins(Manner::Each).failed();
+    drop(begins(Manner::Each));
+    let publications = |strategy: &str, outcome: &str, count: u32| {
+        let labels = format!("strategy=\"{strategy}\",outcome=\"{outcome}\",fleet=\"default\"");
+        format!("parsec_many_publications_total{{{labels}}} {count}")
+    };
+    let of_requests = [
+        publications("sweep", "published", 1),
+        publications("sweep", "partly", 1),
+        publications("sweep", "nowhere", 1),
+        publications("sweep", "abandoned", 0),
+        publications("each", "busy", 1),
+        publications("each", "failed", 1),
+        publications("each", "abandoned", 1),
+        publications("each", "published", 0),
+    ];
+    let text = metrics.encode().unwrap();
+    assert_has(&text, &of_requests.each_ref().map(String::as_str));
+    let lines = [
+        "parsec_many_keys_total{strategy=\"sweep\",outcome=\"ok\",fleet=\"default\"} 3",
+        "parsec_many_keys_total{strategy=\"sweep\",outcome=\"timeout\",fleet=\"default\"} 2",
+        "parsec_many_keys_total{strategy=\"each\",outcome=\"dial_failed\",fleet=\"default\"} 0",
+        "parsec_many_duration_seconds_count{strategy=\"sweep\",fleet=\"default\"} 3",
+        "parsec_many_duration_seconds_bucket{le=\"30.0\",strategy=\"sweep\",fleet=\"default\"} 0",
+        "parsec_many_duration_seconds_bucket{le=\"60.0\",strategy=\"sweep\",fleet=\"default\"} 3",
+        "parsec_many_records_total{strategy=\"sweep\",fleet=\"default\"} 114",
+        "parsec_many_questions_total{strategy=\"sweep\",fleet=\"default\"} 36",
+        "parsec_many_dials_total{strategy=\"sweep\",fleet=\"default\"} 27",
+        "parsec_many_dials_total{strategy=\"each\",fleet=\"default\"} 0",
+    ];
+    assert_has(&text, &lines);
+    assert!(!text.contains("parsec_durations_count"), "they are no single publications: {text}");
 }
 
 #[test]
