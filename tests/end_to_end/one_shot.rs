@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 use parsec_lab::{LOCAL_PROTOCOL, LocalConfig, LocalNetwork, LocalTransport};
-use parsec_measure::Cid;
+use parsec_measure::{Cid, Content};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -114,6 +114,80 @@ async fn a_provider_that_ends_has_left_its_record_with_all_twenty() {
             let held = observer.holders(&key, peer, &network.closest_live(&key, 20)).await;
             assert_eq!((&provided["holders_stored"], held), (&20.into(), 20), "{transport:?}");
         }
+    }
+}
+
+/// Keys that nobody has published, as a file has them.
+fn keys(directory: &TempDir, count: u8) -> (Vec<Cid>, String) {
+    let cids: Vec<Cid> = (0..count).map(|number| Content::from(vec![number]).cid()).collect();
+    let file = directory.path().join("keys.txt");
+    std::fs::write(&file, cids.iter().map(|cid| format!("{cid}\n")).collect::<String>()).unwrap();
+    (cids, file.to_str().unwrap().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_keys_is_published_at_once_and_its_records_are_where_they_should_be() {
+    let (stage, network, directory) = (Stage::begin(), network().await, TempDir::new().unwrap());
+    let observer = network.observer().unwrap();
+    let (cids, file) = keys(&directory, 30);
+    // With a full table it is content with seven holders, where it takes long to reach the others.
+    for (strategy, manner, holders) in [("classic", "each", 20), ("classic", "sweep", 20), ("fullrt", "each", 7)] {
+        let args = ["provide", "--cids", &file, "--strategy", strategy, "--manner", manner, "--format", "json"];
+        let ended = start(&stage, &network, &args).end().await;
+        assert_eq!(ended.code(), 0, "{}", ended.err);
+        let all = document(&ended);
+        assert_eq!((&all["strategy"], &all["manner"]), (&strategy.into(), &manner.into()), "{all}");
+        assert_eq!((&all["keys"], &all["keys_failed"]), (&30.into(), &0.into()), "{all}");
+        let named: Vec<_> = all["cids"].as_array().unwrap().iter().map(|key| key["cid"].clone()).collect();
+        assert_eq!(named, cids.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let peer = all["peer"].as_str().unwrap();
+        for cid in &cids[..3] {
+            let key = cid.multihash();
+            let held = observer.holders(&key, peer, &network.closest_live(&key, 20)).await;
+            assert!(held >= holders, "{strategy} {manner}: {held} hold {cid}");
+        }
+        let note = format!("the records name this process, peer {peer}, which ends now (--stay keeps it running)");
+        assert!(ended.err.contains(&note), "{}", ended.err);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_see_a_row_for_each_key_and_a_key_at_no_peer_is_told_by_the_exit_code() {
+    let (stage, network, directory) = (Stage::begin(), network().await, TempDir::new().unwrap());
+    let (cids, file) = keys(&directory, 5);
+    let [flag, peers] = joining(&network);
+    let args = ["provide", "--cids", "-", "--protocol-id", LOCAL_PROTOCOL, &flag, &peers];
+    let ended = Process::start_after(&stage, &format!("exec <{file}"), &args).end().await;
+    assert_eq!(ended.code(), 0, "{}", ended.err);
+    let (totals, rows) = (&ended.out[0], &ended.out[5..]);
+    assert!(totals.starts_with("provide 5 keys: 5 published, 0 at no peer, after "), "{:#?}", ended.out);
+    assert_eq!(rows.len(), 5, "{:#?}", ended.out);
+    for (cid, row) in cids.iter().zip(rows) {
+        assert!(row.starts_with(&cid.to_string()) && row.contains(" ok "), "{:#?}", ended.out);
+    }
+
+    // Less time than it takes to find anybody.
+    let late = ["provide", "--cids", &file, "--operation-timeout", "1ms", "--format", "json"];
+    let ended = start(&stage, &network, &late).end().await;
+    let all = document(&ended);
+    assert!(all["keys_failed"].as_u64().unwrap() > 0, "{all}");
+    assert_eq!((ended.code(), &all["cids"][0]["outcome"]), (1, &"timeout".into()), "{all}");
+    assert!(all["cids"][0]["error"].as_str().unwrap().starts_with("context deadline exceeded"), "{all}");
+}
+
+#[tokio::test]
+async fn a_list_of_keys_that_cannot_be_used_is_refused_with_its_line_before_anybody_is_dialled() {
+    let (stage, directory) = (Stage::begin(), TempDir::new().unwrap());
+    let file = directory.path().join("keys.txt");
+    for (text, words) in [
+        (format!("{HELLO}\n\nQmnonsense\n"), "line 3: `Qmnonsense` is not a CID: a CIDv0 has 46 characters"),
+        (format!("{HELLO}\n{HELLO}\n"), "line 2: `Qmaoz"),
+        ("\n".to_owned(), "there is no CID in it; expected 1 to 5000, each on a line of its own"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let ended = Process::start(&stage, &["provide", "--cids", file.to_str().unwrap()]).end().await;
+        assert_eq!((ended.code(), ended.out), (1, vec![]));
+        assert!(ended.err.contains(words) && ended.err.contains("keys.txt"), "{}", ended.err);
     }
 }
 

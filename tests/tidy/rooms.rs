@@ -44,11 +44,11 @@ pub(crate) const HOUSES: &[House] = &[
     House { at: "services/measure", ..SMALL },
     House { at: "services/output", ..SMALL },
     // Besides what it was drawn with: the page, as a process of its own, beside a scheduler and in the demonstration; and a demonstration of
-    // simulated fleets, with servers, a clock and a database of its own, to which something may happen.
-    House { at: "services/parsec", lines: Some(3_720), ..SMALL },
+    // simulated fleets, with servers, a clock and a database of its own, to which something may happen; and a list of keys that are published at once.
+    House { at: "services/parsec", lines: Some(3_800), ..SMALL },
     House { at: "services/results", ..SMALL },
-    // Besides: what a demonstration plays in a world, where it goes, and what that rules out.
-    House { at: "services/settings", lines: Some(2_790), ..SMALL },
+    // Besides: what a demonstration plays in a world, where it goes, and what that rules out; and many keys in place of one content.
+    House { at: "services/settings", lines: Some(2_820), ..SMALL },
     House { at: "services/show", ..SMALL },
     House { at: "services/store", ..SMALL },
     House { at: "services/tls", ..SMALL },

@@ -137,6 +137,13 @@ impl ProvidedMany {
         });
     }
 
+    /// All keys: those first that were written to no peer, and otherwise in the order in which they were given.
+    pub fn failures_first(&self) -> Vec<&ProvidedKey> {
+        let (mut failed, stored): (Vec<_>, Vec<_>) = self.keys.iter().partition(|key| key.class != OutcomeClass::Ok);
+        failed.extend(stored);
+        failed
+    }
+
     /// How many keys were written to no peer.
     pub fn lost(&self) -> usize {
         self.keys.iter().filter(|key| key.class != OutcomeClass::Ok).count()

@@ -23,6 +23,7 @@ mod demo;
 mod denylists;
 mod dht;
 mod exit;
+mod many;
 mod migrate;
 mod network;
 mod oneshot;
@@ -104,6 +105,10 @@ async fn run(command: Command, args: Vec<OsString>, look: Look) -> anyhow::Resul
         Command::Scheduler(config) => commands::run_scheduler(*config).await?,
         Command::Health(config) => return commands::run_health(*config).await,
         Command::Provide(config) => {
+            let config = *config;
+            if let Some(list) = &config.cids {
+                return many::run(config.one, list, config.manner, config.stay).await;
+            }
             let operation = OneShot::Provide { file: config.file, stay: config.stay };
             return oneshot::run(config.one, operation, look).await;
         }

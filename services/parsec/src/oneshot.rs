@@ -65,7 +65,7 @@ pub(crate) async fn run(config: OneShotConfig, operation: OneShot, look: Look) -
     process::raise_file_limit();
     let process = Process::start(Role::Server)?;
     let (kind, cid) = subject(&operation)?;
-    let joining = join(&config, &operation, kind);
+    let joining = join(&config, operation.stays(), kind);
     let Some(node) = process.unless_stopped(joining).await else { return Ok(ExitCode::FAILURE) };
     let node = node?;
     let ended = match process.unless_stopped(measure(&node, &config, kind, cid, look)).await {
@@ -98,9 +98,9 @@ fn content(path: &Path) -> anyhow::Result<Content> {
 }
 
 /// Starts a node and waits until it can measure.
-async fn join(config: &OneShotConfig, operation: &OneShot, kind: OperationKind) -> anyhow::Result<Node> {
+pub(crate) async fn join(config: &OneShotConfig, stays: bool, kind: OperationKind) -> anyhow::Result<Node> {
     let mut node_config = dht::node_config(&config.dht, &config.peer)?;
-    if config.peer.host == NOWHERE_ELSE && operation.stays() && is_elsewhere(&node_config.bootstrap) {
+    if config.peer.host == NOWHERE_ELSE && stays && is_elsewhere(&node_config.bootstrap) {
         node_config.listen_ip = Ipv4Addr::UNSPECIFIED.into();
     }
     if node_config.bootstrap.is_empty() {
@@ -204,12 +204,7 @@ async fn conclude(process: &Process, node: &Node, operation: &OneShot, result: &
         }
         return Ok(code(succeeded && arrived));
     }
-    let stay_on = async {
-        tokio::select! {
-            ended = process.wait_for_end() => ended,
-            reason = node.died() => bail!("the DHT node crashed: {reason}"),
-        }
-    };
+    let stay_on = stay_on(process, node);
     tokio::pin!(arrived, stay_on);
     tokio::select! {
         // What is known already is printed.
@@ -221,6 +216,14 @@ async fn conclude(process: &Process, node: &Node, operation: &OneShot, result: &
         ended = &mut stay_on => ended?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs until the process is told to end.
+pub(crate) async fn stay_on(process: &Process, node: &Node) -> anyhow::Result<()> {
+    tokio::select! {
+        ended = process.wait_for_end() => ended,
+        reason = node.died() => bail!("the DHT node crashed: {reason}"),
+    }
 }
 
 /// Waits until the last record has been sent and the peers have confirmed it or not; `None` if none was sent.

@@ -85,10 +85,11 @@ programs! {
         .logging()
         .argument("HOST:PORT", true, "HTTP API of the server; https://HOST:PORT if it uses TLS")
         ["parsec health localhost:7070", "parsec health https://10.0.2.100:7070 --tls-ca ca.pem"];
-    Provide(ProvideConfig) = "provide": "Publishes one provider record and shows how long that took; exits with 1 if it fails"
+    Provide(ProvideConfig) = "provide": "Publishes a provider record, or many, and shows how long that took; exits with 1 if one is at no peer"
         .argument("FILE", false,
             "File to publish by the sha2-256 of its bytes (`ipfs add` makes another CID); fresh random bytes if not given")
-        ["parsec provide --stay", "parsec provide README.md --strategy optprov --format json | jq .explanation"];
+        ["parsec provide --stay", "parsec provide README.md --strategy optprov --format json | jq .explanation",
+         "parsec provide --cids keys.txt --manner sweep --format json | jq .keys_failed"];
     Retrieve(RetrieveConfig) = "retrieve": "Looks for a provider and shows how long that took; exits with 1 if it finds none"
         .argument("CID", true, "What to look for")
         ["parsec retrieve QmaozNR7DZHQK1ZcU9p7QdrshMvXqWK6gpu5rmrkPdT3L4",

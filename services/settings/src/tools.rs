@@ -4,14 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use parsec_api::place::{HostPort, ServerUrl};
-use parsec_layers::Shell;
-use parsec_measure::Cid;
+use parsec_layers::{ConfigError, Shell, Sources};
+use parsec_measure::{Cid, Manner};
 
 use crate::access::{CallingConfig, TokenConfig, TrustConfig, told_host};
 use crate::common::{CommonConfig, DatabaseConfig, SpoolConfig};
 use crate::declare::settings;
 use crate::serving::DhtConfig;
 use crate::values::{self, OutputFormat, Reading, Value, choice, names, within};
+use crate::world::is_set;
 
 /// The most peers of a local DHT: each costs sockets and memory of this one process.
 const MAX_NETWORK_PEERS: u16 = 10_000;
@@ -32,7 +33,26 @@ settings! {
     + common: CommonConfig, "What every command has";
     + one: OneShotConfig, "How to publish";
     stay: bool = ("provide.stay", "stay", "BOOL"), "Keep running until Ctrl-C, so that peers that find the record can reach the provider";
-    => file: Option<PathBuf> = from.argument(values::path)?, "The file whose content to publish; `None` is fresh random content";
+    cids: Option<PathBuf> = ("provide.cids", "cids", "FILE"),
+        "Publish all keys of this text, a CID on each line, at most 5,000, in place of one content; - is standard input";
+    manner: Manner = ("provide.manner", "manner", "MANNER").default("each"), "How to publish many keys";
+    => file: Option<PathBuf> = one_content(from, cids.is_some())?, "The file whose content to publish; `None` is fresh random content";
+}
+
+names! {
+    Manner, "manner" {
+        Manner::Each = "each", "As the strategy does it: each key by itself, some at a time; with fullrt, peer by peer";
+        Manner::Sweep = "sweep", "Zone by zone of the keyspace: look up its peers, and send each all keys that it has to hold";
+    }
+}
+
+/// The file that is given without a flag. What is meant for many keys means nothing for one, and the other way round.
+fn one_content(from: &Sources, is_many: bool) -> Result<Option<PathBuf>, ConfigError> {
+    if !is_many && is_set(from, "provide.manner") {
+        return Err(ConfigError::Needs(from.origin("provide.manner").clone(), from.key("provide.cids")));
+    }
+    let reason = "--cids says what to publish; expected only one of the two";
+    from.argument(|file| if is_many { Err(reason.to_owned()) } else { values::path(file) })
 }
 
 settings! {

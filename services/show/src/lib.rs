@@ -2,6 +2,7 @@
 //! returned to whoever has the terminal.
 //!
 //! - [`operation`]: one operation, with [`sentences`] about what its time went to and its [`waterfall`]
+//! - [`many`]: many keys published at once
 //! - [`recorded`]: operations out of the database; [`facts`]: what there is to say of both
 //! - [`groups`]: many measurements, by what they have in common
 //! - [`bench`]: strategies side by side, [`series`]: at several values of one thing, [`timeline`]: as time goes on, [`bulk`]: many keys at once; [`rounds`]: rounds as they
@@ -29,6 +30,7 @@ pub mod findings;
 pub mod groups;
 pub mod incidents;
 mod junit;
+pub mod many;
 pub mod operation;
 pub mod page;
 pub mod peers;

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use parsec_measure::{Cid, MAX_KEYS_AT_ONCE, Manner, OutcomeClass, ProvidedKey, ProvidedMany, escaped_json};
+use parsec_measure::{Cid, MAX_KEYS_AT_ONCE, Manner, ProvidedKey, ProvidedMany, escaped_json};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -170,11 +170,10 @@ struct WireKey {
 impl ManyAnswer {
     /// What publishing many keys came to. Keys that failed come first, and otherwise all in the order in which they were given.
     pub fn of(all: &ProvidedMany) -> Self {
-        let (failed, stored): (Vec<_>, Vec<_>) = all.keys.iter().partition(|key| key.class != OutcomeClass::Ok);
         Self {
             strategy: all.manner.as_str(),
             keys: all.keys.len(),
-            keys_failed: failed.len(),
+            keys_failed: all.lost(),
             duration: Nanos(all.duration),
             routing_table_size: all.routing_table_size,
             lookups: all.lookups,
@@ -184,7 +183,7 @@ impl ManyAnswer {
             peers_chosen: all.chosen,
             peers_reached: all.reached,
             busiest_second: all.busiest_second,
-            cids: failed.into_iter().chain(stored).map(WireKey::of).collect(),
+            cids: all.failures_first().into_iter().map(WireKey::of).collect(),
         }
     }
 
@@ -214,7 +213,7 @@ impl WireKey {
 mod tests {
     use std::time::Duration;
 
-    use parsec_measure::Content;
+    use parsec_measure::{Content, OutcomeClass};
     use proptest::prelude::*;
     use serde_json::{Value, json};
 

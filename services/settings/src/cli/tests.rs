@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use parsec_layers::{Key, OWN_FILE, command_line};
-use parsec_measure::{Cid, StrategyKind};
+use parsec_measure::{Cid, Manner, StrategyKind};
 
 use super::*;
 use crate::programs::{keys, table};
@@ -189,6 +189,30 @@ fn one_shots_take_what_they_are_about_without_a_flag() {
     assert!(message.starts_with("error: argument CID: cannot use `Qm`: "), "{message}");
     assert!(message.ends_with("(expected `Qm…` or a multibase CIDv1)\n"), "{message}");
     assert_eq!(code, 2);
+}
+
+#[test]
+fn many_keys_are_published_in_place_of_one_content() {
+    let provide = |line: &str| match run(line) {
+        Ok((Command::Provide(config), _)) => (config.cids, config.manner, config.file),
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(provide("parsec provide"), (None, Manner::Each, None));
+    assert_eq!(provide("parsec provide --cids keys.txt"), (Some("keys.txt".into()), Manner::Each, None));
+    assert_eq!(provide("parsec provide --cids - --manner sweep"), (Some("-".into()), Manner::Sweep, None));
+    for (line, message) in [
+        (
+            "parsec provide README.md --cids keys.txt",
+            "argument FILE: cannot use `README.md`: --cids says what to publish; expected only one of the two",
+        ),
+        ("parsec provide --manner sweep", "flag --manner needs --cids, which is not set"),
+        ("parsec provide --manner each", "flag --manner needs --cids, which is not set"),
+        ("parsec provide --cids keys.txt --manner broom", "flag --manner: cannot use `broom`: "),
+    ] {
+        let (refused, code) = refusal(line);
+        assert!(refused.starts_with(&format!("error: {message}")), "{refused}");
+        assert_eq!(code, 2);
+    }
 }
 
 #[test]

@@ -32,6 +32,7 @@ pub(crate) fn sample(key: &Key, secret_file: &str) -> String {
         (_, "PROTOCOLS") => "/x/kad/1.0.0".to_owned(),
         (_, "WHICH") => "dial".to_owned(),
         (_, "WHEN") => "2026-11-20".to_owned(),
+        (_, "MANNER") => "sweep".to_owned(),
         (_, "KIND") => "retrieve".to_owned(),
         (_, "DIMENSIONS") => "region,day".to_owned(),
         (_, "AGE") => "70d".to_owned(),
@@ -72,6 +73,7 @@ pub(crate) fn base(program: Program, key: &Key) -> &'static str {
         Program::Prune if key.name != "prune.keep" => "prune --keep 90d",
         Program::Check if key.name != "check.fail_if" => "check --fail-if failures>1%",
         // Which settings there are does not depend on their values.
+        Program::Provide if key.name == "provide.manner" => "provide --cids keys.txt",
         Program::Config if key.name == "show.schema" => "config",
         program => bare(program),
     }
