@@ -2,7 +2,7 @@
 //! what it still does in the background.
 //!
 //! All of it follows the rules of a real node (`parsec_dht`), which are Go's: its [`Warmth`] says whose connections are closed. Nobody else
-//! opens connections to it, and those of the refreshes of its table are not played.
+//! opens connections to it, and of refreshes of its table only what they find is played, not what they ask.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -24,6 +24,8 @@ pub(super) struct Lasting {
     links: Links,
     warmth: Warmth,
     table: Table,
+    /// Of which moment of the network the table is.
+    place: usize,
     /// Breaks ties.
     dice: Dice,
     /// When puts end that were left to the background.
@@ -45,11 +47,13 @@ impl Lasting {
         }
         let mut links = Links::default();
         connected.into_iter().for_each(|index| links.open(index, Duration::ZERO));
-        Self { links, warmth, table, dice, background: Vec::new() }
+        Self { links, warmth, table, place: 0, dice, background: Vec::new() }
     }
 
     /// Closes the connections that are not kept, before an operation begins then.
-    fn settle(&mut self, population: &Population, at: Duration) {
+    fn settle(&mut self, directory: &Directory<'_>, at: Duration) {
+        let population = directory.population;
+        self.refresh(directory, at);
         let is_there = |index: u32| Kind::of(index) != Kind::Honest || population.fate(index, at).is_dialable();
         let (there, gone): (Vec<_>, Vec<_>) = self.links.standing(at).partition(|(index, _)| is_there(*index));
         gone.into_iter().for_each(|(index, _)| self.links.close(index));
@@ -62,6 +66,21 @@ impl Lasting {
         let connected: Vec<_> = connected.collect();
         self.warmth.surplus(&connected).into_iter().for_each(|(_, index)| self.links.close(index));
         self.background.retain(|ends| *ends > at);
+    }
+
+    /// Where peers come and go, refreshes of its table have put others there, each of whom has answered: to these it has a connection.
+    fn refresh(&mut self, directory: &Directory<'_>, at: Duration) {
+        let place = directory.population.place_at(at);
+        if place == self.place {
+            return;
+        }
+        self.place = place;
+        let moment = &directory.population.moments[place];
+        for index in self.table.refresh(directory, at) {
+            if moment.fate(index).is_dialable() && self.links.since(index, at).is_none() {
+                self.links.open(index, moment.from);
+            }
+        }
     }
 
     /// Whether a peer is connected then.
@@ -106,12 +125,12 @@ impl Lasting {
 /// Does an operation that begins then on a node, which goes on from what it was before, if it is one that does.
 pub(super) fn go_on<O>(
     node: &mut Option<Lasting>,
-    population: &Population,
+    directory: &Directory<'_>,
     began: Duration,
     operation: impl FnOnce(Option<&Lasting>) -> Driven<O>,
 ) -> Driven<O> {
     if let Some(node) = node {
-        node.settle(population, began);
+        node.settle(directory, began);
     }
     let driven = operation(node.as_ref());
     if let Some(node) = node {
@@ -125,9 +144,9 @@ pub(super) fn go_on<O>(
 #[derive(Debug, Clone)]
 struct Table {
     owner: Owner,
-    /// Whom it had at first.
+    /// Whom it had when it was refreshed.
     first: HashSet<u32>,
-    /// Those of them who have gone.
+    /// Those of them who have gone since.
     gone: HashSet<u32>,
     added: Vec<Peer>,
     /// How many there are in each bucket.
@@ -136,12 +155,27 @@ struct Table {
 
 impl Table {
     fn new(directory: &Directory<'_>, owner: Owner) -> Self {
-        let first: HashSet<u32> = directory.entries(&owner, 256, Duration::ZERO).into_iter().collect();
-        let mut table = Self { owner, first, gone: HashSet::new(), added: Vec::new(), sizes: vec![0; BUCKETS] };
-        for index in &table.first {
-            table.sizes[bucket(&table.owner, directory.population.peer(*index))] += 1;
-        }
+        let (first, gone) = Default::default();
+        let mut table = Self { owner, first, gone, added: Vec::new(), sizes: vec![0; BUCKETS] };
+        table.refresh(directory, Duration::ZERO);
         table
+    }
+
+    /// Has the entries that a table has then: those who are new in it.
+    fn refresh(&mut self, directory: &Directory<'_>, at: Duration) -> Vec<u32> {
+        let entries: HashSet<u32> = directory.entries(&self.owner, 256, at).into_iter().collect();
+        let before = std::mem::replace(&mut self.first, entries);
+        self.gone.retain(|index| self.first.contains(index));
+        self.sizes.fill(0);
+        for index in self.first.difference(&self.gone) {
+            self.sizes[bucket(&self.owner, directory.population.peer(*index))] += 1;
+        }
+        for peer in std::mem::take(&mut self.added) {
+            self.answered(peer);
+        }
+        let mut new: Vec<u32> = self.first.difference(&before).copied().collect();
+        new.sort_unstable();
+        new
     }
 
     /// In which bucket a peer stands, if it does.
@@ -180,7 +214,6 @@ impl Table {
         }
     }
 
-    /// Where peers come and go, a table that is refreshed has others than at first: those who have answered stand beside them.
     fn closest(&self, directory: &Directory<'_>, target: &Key, at: Duration) -> Vec<Peer> {
         let mut closest = directory.closest(&self.owner, target, BUCKET + self.gone.len(), at);
         closest.retain(|peer| !self.gone.contains(&peer.index));

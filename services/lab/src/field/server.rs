@@ -273,7 +273,7 @@ impl Operation {
         let vantage = &field.vantages[place];
         let scene = Scene { field, vantage, dice, began, records, provider, lasting: None };
         let perform = |lasting: Option<&Lasting>| perform(&Scene { lasting, ..scene });
-        let driven = go_on(&mut node.lock(), field.directory.population, began, perform);
+        let driven = go_on(&mut node.lock(), &field.directory, began, perform);
         tell(Told { scene: &scene, strategy, names, target }, &driven)
     }
 }

@@ -221,7 +221,7 @@ impl Play<'_> {
         let finder = (self.number as usize + step) % count;
         let (publisher_node, provider) = (&field.vantages[publisher], field.vantages[publisher].peer);
         let nobody = HashMap::new();
-        let driven = go_on(&mut nodes[publisher], field.directory.population, self.began, |node| {
+        let driven = go_on(&mut nodes[publisher], &field.directory, self.began, |node| {
             publish(&self.scene(publisher_node, (0, self.began), &nobody, provider, node), self.strategy, target)
         });
         let population = self.field.directory.population;
@@ -251,7 +251,7 @@ impl Play<'_> {
         let answers = |peer: &&u32| Kind::of(**peer) == Kind::Honest && population.fate(**peer, began).answers();
         let holding = u32::try_from(records.keys().filter(answers).count()).unwrap_or(u32::MAX);
         let finder_node = &field.vantages[finder];
-        let driven = go_on(&mut nodes[finder], population, began, |node| {
+        let driven = go_on(&mut nodes[finder], &field.directory, began, |node| {
             find(&self.scene(finder_node, (1, began), &records, provider, node), self.strategy, target)
         });
         let looked_up = BenchOperation {

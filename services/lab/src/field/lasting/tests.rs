@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use super::super::drive::{Ground, Limits, drive};
 use super::super::log::{Entry, Log};
+use super::super::scenario::Scenario;
 use super::super::testing::world;
 use super::super::trial::{OPTIMISTIC, publish};
 use super::super::vantage::{Field, Scene};
@@ -35,7 +36,7 @@ fn with<T>(world: &World, seed: u64, act: impl FnOnce(&Field<'_>, Option<Lasting
 fn published(field: &Field<'_>, node: &mut Option<Lasting>, number: u32, began: Duration) -> Driven<Provided<Peer>> {
     let (vantage, nobody) = (&field.vantages[0], HashMap::new());
     let dice = field.dice_of(number, 0);
-    go_on(node, field.directory.population, began, |lasting| {
+    go_on(node, &field.directory, began, |lasting| {
         let scene = Scene { field, vantage, dice, began, records: &nobody, provider: vantage.peer, lasting };
         publish(&scene, StrategyKind::Classic, field.target(number))
     })
@@ -113,7 +114,7 @@ proptest! {
                 published(field, &mut node, number, clock);
                 clock += MINUTE * 4 + Duration::from_secs(pause);
                 let node = node.as_mut().unwrap();
-                node.settle(field.directory.population, clock);
+                node.settle(&field.directory, clock);
                 let standing: Vec<_> = node.links.standing(clock).collect();
                 // The first two buckets have 40 peers at most.
                 assert!(standing.len() <= high.max(40) as usize, "{} of {high} since {before:?}", standing.len());
@@ -144,6 +145,26 @@ proptest! {
             assert_eq!(closest.len(), sizes.iter().sum::<usize>().min(BUCKET));
             assert!(closest.iter().all(|peer| table.has(*peer)));
         });
+    }
+}
+
+#[test]
+fn where_peers_come_and_go_it_stays_connected_to_those_in_its_table() {
+    let churning = keeping(&world(2_000).with("churn", 1_800.0).unwrap(), 300);
+    let scenario = Scenario::of(&churning);
+    let population = Population::over(&churning, 3, &scenario);
+    let field = Field::over(&churning, &population, 3, false, &scenario);
+    let mut node = field.lasting().swap_remove(0).unwrap();
+    for minute in [0, 20, 40, 60] {
+        let at = MINUTE * minute;
+        node.settle(&field.directory, at);
+        let moment = population.at(at);
+        let (connected, all): (Vec<u32>, Vec<u32>) = {
+            let there = node.table.first.iter().copied().filter(|index| moment.fate(*index).is_dialable());
+            let all: Vec<u32> = there.collect();
+            (all.iter().copied().filter(|index| node.links.since(*index, at).is_some()).collect(), all)
+        };
+        assert!(all.len() > 100 && connected.len() * 10 > all.len() * 9, "{} of {}", connected.len(), all.len());
     }
 }
 
