@@ -192,7 +192,7 @@ async fn published_many(request: &HttpRequest, measuring: &Measuring, caller: &C
             Ok(Err(error)) => {
                 let is_busy = matches!(error, OperationError::Busy(_) | OperationError::BusyWithMany);
                 if is_busy {
-                    under_way.is_refused()
+                    under_way.refused()
                 } else {
                     under_way.failed()
                 }

@@ -181,7 +181,7 @@ impl ManyUnderWay {
     }
 
     /// Another one is under way already, or too many operations are.
-    pub fn is_refused(self) {
+    pub fn refused(self) {
         self.over(End::Busy);
     }
 

@@ -156,7 +156,7 @@ fn publications_of_many_keys_are_counted_with_their_keys_and_what_they_took() {
     for classes in [&[fine, fine][..], &[fine, late], &[late]] {
         begins(Manner::Sweep).ended(&many(classes));
     }
-    begins(Manner::Each).is_refused();
+    begins(Manner::Each).refused();
     begins(Manner::Each).failed();
     drop(begins(Manner::Each));
     let publications = |strategy: &str, outcome: &str, count: u32| {

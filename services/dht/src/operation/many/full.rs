@@ -3,9 +3,9 @@
 //! A crawl has found the closest peers of every key, so that nobody is asked. Keys that lie side by side make a group, and each
 //! peer is sent the records of all keys of a group that it has to hold, over one connection.
 //!
-//! Not as in Go: a peer is given up after some records in vain, as in a sweep, and is sent the records of one group at a time; the record
-//! that dials is sent even if its key has enough by then, where Go dials as well and sends nothing. Go sends to the peers of a
-//! group in random order, and here those come first that are closest to the first keys.
+//! Not as in Go: a peer is given up after some records in vain, as in a sweep, and is sent the records of one group at a time. The
+//! first record to a peer, which dials it, is sent even if its key has enough by then, where Go dials as well and sends nothing. Go
+//! sends to the peers of a group in random order, and here those come first that are closest to the first keys.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
