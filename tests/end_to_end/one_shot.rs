@@ -121,8 +121,9 @@ async fn a_provider_that_ends_has_left_its_record_with_all_twenty() {
 fn keys(directory: &TempDir, count: u8) -> (Vec<Cid>, String) {
     let cids: Vec<Cid> = (0..count).map(|number| Content::from(vec![number]).cid()).collect();
     let file = directory.path().join("keys.txt");
-    std::fs::write(&file, cids.iter().map(|cid| format!("{cid}\n")).collect::<String>()).unwrap();
-    (cids, file.to_str().unwrap().to_owned())
+    std::fs::write(&file, cids.iter().map(|cid| format!("{cid}\n")).collect::<String>())
+        .expect("the room of a stage can be written to");
+    (cids, file.to_str().expect("paths of tests are text").to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]
