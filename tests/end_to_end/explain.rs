@@ -240,6 +240,17 @@ async fn exports(stage: &Stage, url: &str) {
     let ended = ask(stage, url, &["trace", "--outcome", "ok", "--newest", "1000", "--export", "jsonl"]).await;
     assert_eq!(ended.out.len(), 36);
     assert!(ended.err.contains("36 operations exported, 72 others have no trace"), "{}", ended.err);
+    // A file of nothing would be taken for an operation that did nothing.
+    let untraced = identity(beginning() + TimeDelta::minutes(1), 1).to_string();
+    let nothing = directory.path().join("nothing.json");
+    for to in [&["-o", nothing.to_str().unwrap()][..], &[]] {
+        for format in ["perfetto", "jsonl"] {
+            let ended = ask(stage, url, &[&["trace", &untraced, "--export", format], to].concat()).await;
+            assert_eq!((ended.code(), &ended.out[..], nothing.exists()), (1, &[][..], false), "{}", ended.err);
+            let says = format!("nothing is exported: no trace was taken of operation {untraced}");
+            assert!(ended.err.contains(&says), "{}", ended.err);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

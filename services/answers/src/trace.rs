@@ -96,9 +96,6 @@ async fn exported(
         Some(place) => place.add(text),
         None => output::part(text).map_err(anyhow::Error::from),
     };
-    if export == TraceExport::Perfetto {
-        write(perfetto::BEGIN)?;
-    }
     for listed in &operations {
         let whole = match kept.traces.whole(listed.attempt.id).await {
             Err(StoreError::BadRow(_)) if matches!(config.asked, Asked::List) => {
@@ -119,10 +116,13 @@ async fn exported(
             TraceExport::Jsonl => write(&format!("{}\n", parsec_show::json(&recorded::document(&whole))))?,
             TraceExport::Perfetto => {
                 let lines: Vec<_> = perfetto::events(exported, &whole).iter().map(parsec_show::json).collect();
-                let before = if exported > 1 { ",\n" } else { "\n" };
-                write(&format!("{before}{}", lines.join(",\n")))?;
+                let before = if exported > 1 { ",".to_owned() } else { perfetto::BEGIN.to_owned() };
+                write(&format!("{before}\n{}", lines.join(",\n")))?;
             }
         }
+    }
+    if exported == 0 {
+        bail!("nothing is exported: no trace was taken of {}{}", of_which(&operations), without(unread));
     }
     if export == TraceExport::Perfetto {
         write(&format!("\n{}\n", perfetto::END))?;
@@ -133,6 +133,14 @@ async fn exported(
     let more = if others > 0 { format!(", {others} others have no trace") } else { String::new() };
     output::note(&format!("{exported} operations exported{more}{}", without(unread)));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Operations without a trace, in words.
+fn of_which(operations: &[StoredOperation]) -> String {
+    match operations {
+        [one] => format!("operation {}", one.attempt.id),
+        some => format!("any of {} operations", some.len()),
+    }
 }
 
 fn anonymous(operation: &mut StoredOperation) {
