@@ -452,6 +452,7 @@ impl Handler<Stop> for Recorder {
     fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
         let config = self.config.clone();
         let writing = async move {
+            let mut is_told = false;
             config.backlog.flush().await;
             while config.backlog.to_write() > 0 {
                 let writing = timeout(LAST_WRITE, write_batch(&config)).await;
@@ -462,7 +463,11 @@ impl Handler<Stop> for Recorder {
                     warn!(%error, rows_waiting, "rows cannot be written while stopping; they wait on disk for the next start");
                     break;
                 }
-                warn!(%error, rows_waiting, "rows cannot be written while stopping");
+                // How many are left in the end is told by whoever stops.
+                if !is_told {
+                    warn!(%error, rows_waiting, "rows cannot be written while stopping; trying until the time for it is over");
+                }
+                is_told = true;
                 tokio::time::sleep(RETRY.0).await;
             }
             loop {
@@ -471,6 +476,9 @@ impl Handler<Stop> for Recorder {
                     break;
                 }
                 tokio::time::sleep(RETRY.0).await;
+            }
+            if let Ok(Err(error)) = timeout(LAST_WRITE, config.store.rest()).await {
+                debug!(%error, "the database keeps what was written last in its log");
             }
         };
         Box::pin(writing.into_actor(self).map(|(), _, context| context.stop()))

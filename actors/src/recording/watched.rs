@@ -56,6 +56,10 @@ impl Store for WatchedStore {
         self.store.file_moves()
     }
 
+    async fn rest(&self) -> Result<(), StoreError> {
+        self.store.rest().await
+    }
+
     async fn register_node(&self, node: NewNode) -> Result<NodeId, StoreError> {
         self.noted(Write, self.store.register_node(node).await)
     }

@@ -89,6 +89,10 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn file_moves(&self) -> usize {
         0
     }
+    /// What is done when nobody here writes any more.
+    fn rest(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        std::future::ready(Ok(()))
+    }
 }
 
 /// What a query does.
@@ -220,6 +224,11 @@ impl<B: Backend> Store for Detached<B> {
 
     fn file_moves(&self) -> usize {
         self.backend.file_moves()
+    }
+
+    async fn rest(&self) -> Result<(), StoreError> {
+        let backend = Arc::clone(&self.backend);
+        self.detach(CALL_LIMIT, async move { backend.rest().await }.boxed()).await
     }
 
     async fn register_node(&self, node: NewNode) -> Result<NodeId, StoreError> {

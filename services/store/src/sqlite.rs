@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
+use diesel_async::SimpleAsyncConnection as _;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_migrations::MigrationHarness;
 use futures::FutureExt;
@@ -257,6 +258,11 @@ impl Backend for Sqlite {
 
     fn file_moves(&self) -> usize {
         self.moves.load(Ordering::Relaxed)
+    }
+
+    /// SQLite does it by itself when the last connection is closed, which a process that ends does not wait for.
+    async fn rest(&self) -> Result<(), StoreError> {
+        self.run(Access::Write, |conn| conn.batch_execute("PRAGMA wal_checkpoint(PASSIVE)").boxed()).await
     }
 
     /// Whoever may write to the file may write to all of its tables.

@@ -143,6 +143,10 @@ impl Store for StillStore {
         self.store.file_moves()
     }
 
+    async fn rest(&self) -> Result<(), StoreError> {
+        self.call(|store| async move { store.rest().await })
+    }
+
     async fn register_node(&self, node: NewNode) -> Result<NodeId, StoreError> {
         self.call(move |store| {
             let node = node.clone();

@@ -136,6 +136,11 @@ pub trait Store: Send + Sync + 'static {
     fn file_moves(&self) -> usize {
         0
     }
+    /// Nobody here writes any more: what SQLite keeps in a log beside its file goes into the file, so that whoever copies that has everything. Waits for
+    /// nobody who uses the file meanwhile.
+    async fn rest(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
     /// Writes a server's row, without a heartbeat. Older rows at its address and port are offline from then on: whoever wrote
     /// them is not there any more.
     async fn register_node(&self, node: NewNode) -> Result<NodeId, StoreError>;
