@@ -6,9 +6,8 @@
 
 searches for better values of the keys that a comment of the world marks [fitted], one key after the other, each up and down by a step of its
 own that grows when it helps and shrinks when it does not. What it finds is printed, and written with the comments of the world to --out.
-Networks are drawn from --seed on. Judge what was found on networks that the search has not seen: --steps 0 --seed 1.
-
-The files say the rest: `--figures` what is fitted to, and within which limits.
+Networks are drawn from --seed on. Judge what was found on networks that the search has not seen: --steps 0 --seed 1. The file of --figures
+says what is fitted to, and within which limits.
 """
 import argparse, json, math, os, random, re, subprocess, sys, tempfile, time, tomllib
 
@@ -141,7 +140,7 @@ def moved(key, value, by, limits):
 
 def search(options, text, goal):
     keys, paths = keys_of(text, options.only)
-    rest = {of: rest for of, rest in goal.get("rest", {}).items() if of in keys}
+    rest = goal.get("rest", {})
     paths = [path for path in paths if path not in [other for other, _ in rest.values()]]
     limits = {path: goal.get("limits", {}).get(path) for path in paths}
     for path in paths:
@@ -157,7 +156,7 @@ def search(options, text, goal):
         for path in dice.sample(paths, len(paths)):
             for sign in (1, -1):
                 tried = values | {path: moved(keys[path], values[path], sign * steps[path], limits[path])}
-                tried |= {other: round(whole - tried[path], 4) for path, (other, whole) in rest.items() if path in tried for other, whole in [(other, whole)]}
+                tried |= {other: round(whole - tried[first], 4) for first, (other, whole) in rest.items() if first in tried}
                 world = with_values(text, keys, tried)
                 if world is None or tried[path] == values[path]:
                     continue

@@ -120,7 +120,7 @@ mod tests {
         assert!(one.contains("p50 of classic provide goes from "), "{one}");
         assert_eq!(
             heading(&config, &study, &scan),
-            "network simulated:amino-2022, a model: 1000 peers, seed 2; alpha = 1, 10"
+            "network simulated:amino-2022, a model: 1000 peers, seed 2, half of all peers leave within 2.0 h; alpha = 1, 10"
         );
     }
 }

@@ -114,7 +114,8 @@ mod tests {
         assert!(one.starts_with("at 10 min: 60 % of those who answer go silent\nat 40 min: 50 % of those"), "{one}");
         assert_eq!(
             heading(&config, &timeline),
-            "network simulated:amino-2022, a model: 600 peers, alpha 10, seed 2; scenario silent-2023, 60 min"
+            "network simulated:amino-2022, a model: 600 peers, alpha 10, seed 2; scenario silent-2023, 60 min, half of all peers \
+             leave within 2.0 h"
         );
     }
 }
