@@ -82,7 +82,7 @@ async fn what_is_wrong_with_a_world_is_said_before_anything_is_played() {
     let (stage, directory) = (Stage::begin(), tempfile::tempdir().unwrap());
     for (changes, line) in [
         (("peers = 20811", "peers = 20811\npeople = 3"), "line 10: `people` is unknown; expected one of"),
-        (("refusing = 0.183", "refusing = 0.95"), "the shares of `fates` add up to 1.043; expected 0.99 at most"),
+        (("refusing = 0.187", "refusing = 0.95"), "the shares of `fates` add up to 1.039; expected 0.99 at most"),
         (("p25 = \"3ms\"", "p25 = \"200ms\""), "`dial.live` goes down"),
         (("peers = 20811", "peers = 20"), "`peers` is 20; expected a whole number from 21 to 100000000"),
     ] {

@@ -10,7 +10,8 @@ use super::{SHIPPED, Study, Trial, World};
 use crate::LocalTransport;
 use crate::bench::BenchPlan;
 
-/// RFM 17: seconds of a classic publication at p25, p50, p75 and p90. The fifth published figure, 2.97 s at p5, was held back.
+/// RFM 17: seconds of a classic publication at p25, p50, p75 and p90. The fifth published figure, 2.97 s at p5, was held back. `tests/fit` has
+/// the same figures for the fit, which was made on other networks than those that are played here.
 const PROVIDE_2022: [(f64, f64); 4] = [(0.25, 7.01), (0.5, 12.64), (0.75, 23.33), (0.9, 48.98)];
 
 /// The same: how many of 20 peers the record was written to.
@@ -54,7 +55,8 @@ fn at(figures: &[f64], share: f64) -> f64 {
 
 #[test]
 fn amino_2022_publishes_as_the_field_did_in_july_2022() {
-    let groups = play("amino-2022", &[StrategyKind::Classic, StrategyKind::Optprov], 6, 175);
+    // Those of the page. Networks differ: on six of them the median of classic publications is off by a tenth now and then.
+    let groups = play("amino-2022", &[StrategyKind::Classic, StrategyKind::Optprov], 12, 175);
     let seconds = |strategy| sorted(&groups, strategy, OperationKind::Provide, Figure::Seconds);
     let (classic, optprov) = (seconds(StrategyKind::Classic), seconds(StrategyKind::Optprov));
     for (share, published) in PROVIDE_2022 {
