@@ -138,7 +138,7 @@ async fn exported(
 /// Operations without a trace, in words.
 fn of_which(operations: &[StoredOperation]) -> String {
     match operations {
-        [one] => format!("operation {}", one.attempt.id),
+        [one] => format!("operation {}", one.attempt.id.0),
         some => format!("any of {} operations", some.len()),
     }
 }

@@ -78,7 +78,7 @@ pub struct Key {
     pub found: Option<fn(&Variables) -> Option<String>>,
     /// How much of its value may be shown.
     pub secrecy: Secrecy,
-    /// The setting that makes this one meaningless, wherever it was made; but both are refused if only this one is a flag.
+    /// The setting that makes this one meaningless, wherever it was made; but both are refused if this one was made in the place that wins.
     pub unless: Option<&'static str>,
     /// The settings that say the same in another way: the one that was made in the place that wins is used.
     pub rivals: &'static [&'static str],

@@ -140,13 +140,12 @@ impl Sources {
     /// If it cannot be used, or if one was made beside it that says the same.
     pub fn optional<T>(&self, name: &str, read: impl Fn(&str) -> Reading<T>) -> Result<Option<T>, ConfigError> {
         let (key, origin) = (self.key(name), self.origin(name));
-        let is_flag = |origin: &Origin| matches!(origin, Origin::Flag(_));
         match (self.overruled(key), key.rivals) {
             (Some(file), [rival]) if key.secrecy == Secrecy::Secret && file == *rival => {
                 return self.secret_in_file(file, read);
             }
-            // Who types a flag means it, and would find out late that what was set before is what counts.
-            (Some(other), _) if key.unless == Some(other) && is_flag(origin) && !is_flag(self.origin(other)) => {
+            // Who sets it in the place that wins means it, and would find out late that what was set before is what counts.
+            (Some(other), _) if key.unless == Some(other) && origin.rank() > self.origin(other).rank() => {
                 return Err(ConfigError::Both(origin.clone(), self.origin(other).clone()));
             }
             (Some(_), _) => return Ok(key.default.and_then(|default| read(default).ok())),

@@ -266,7 +266,7 @@ fn the_url_of_the_database_wins_over_its_parts() {
 
 /// Whoever prunes with `--db-host` does not mean the database of a URL that was exported an hour ago.
 #[test]
-fn a_part_of_the_database_as_a_flag_is_refused_beside_a_url_that_is_none() {
+fn a_part_of_the_database_is_refused_beside_a_url_that_was_set_in_a_place_that_loses() {
     let url = "sqlite:/var/lib/parsec.db";
     let variable = &[("PARSEC_DATABASE_URL", url)][..];
     let by_variable = crate::tests::run;
@@ -283,6 +283,9 @@ fn a_part_of_the_database_as_a_flag_is_refused_beside_a_url_that_is_none() {
     let (_dir, path) = crate::tests::file("p.toml", &format!("[database]\nurl = '{url}'\n"));
     let both = refusal(&format!("parsec prune --keep 5d --db-host db --config {}", path.display())).0;
     assert!(both.contains("flag --db-host and configuration file") && both.contains("key `database.url`"), "{both}");
+    let line = format!("results --config {}", path.display());
+    let both = by_variable(&line, &[("PARSEC_DATABASE_HOST", "db")]).unwrap_err();
+    assert!(both.contains("environment variable PARSEC_DATABASE_HOST and configuration file"), "{both}");
     // A part that was set in the same way, or the URL as a flag besides, is as clear as ever; and a wait is no part.
     for line in ["results", "results --database-wait 1s", "results --db-host db --database-url sqlite:x.db"] {
         assert!(by_variable(line, &[variable, &[("PARSEC_DATABASE_HOST", "db")]].concat()).is_ok(), "{line}");
