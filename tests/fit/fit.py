@@ -9,7 +9,8 @@ own that grows when it helps and shrinks when it does not. What it finds is prin
 Networks are drawn from --seed on. Judge what was found on networks that the search has not seen: --steps 0 --seed 1. The file of --figures
 says what is fitted to, and within which limits.
 """
-import argparse, json, math, os, random, re, subprocess, sys, tempfile, time, tomllib
+import argparse, json, math, random, re, subprocess, sys, tempfile, time, tomllib
+from pathlib import Path
 
 LINE = re.compile(r'^(?P<key>\w+) = "?(?P<number>[\d.]+)(?P<unit>ms|s|)"?$')
 SECTION = re.compile(r"^\[([\w.]+)\]$")
@@ -23,15 +24,15 @@ class Key:
         self.path = f"{section}.{self.name}" if section else self.name
         self.unit = match["unit"]
         self.is_share = not self.unit and float(match["number"]) <= 1
+        self.is_whole = not self.unit and "." not in match["number"] and not self.is_share
         self.value = float(self.name[1:]) / 100 if is_flat else float(match["number"])
-        if self.unit == "ms":
-            self.value /= 1000
+        self.value /= 1000 if self.unit == "ms" else 1
 
     def written(self, value, flat_at):
         if self.is_flat:
             return f'p{value * 100:.0f} = "{flat_at:g}s"'
         if not self.unit:
-            return f"{self.name} = {float(f'{value:.3g}'):g}"
+            return f"{self.name} = {value:.0f}" if self.is_whole else f"{self.name} = {float(f'{value:.3g}'):g}"
         return f'{self.name} = "{float(f"{value * 1000:.2g}"):g}ms"' if value < 1 else f'{self.name} = "{float(f"{value:.3g}"):g}s"'
 
 
@@ -74,19 +75,19 @@ def with_values(text, keys, values):
 
 
 def played(options, text):
-    """All operations of the networks of a world."""
+    """All operations of the networks of a world. Nothing if parsec refuses it."""
     with tempfile.TemporaryDirectory() as folder:
-        world, run = os.path.join(folder, "world.toml"), os.path.join(folder, "run.json")
-        with open(world, "w") as file:
-            # A world that comes with parsec cannot be changed under its own name.
-            file.write(re.sub('(?m)^name = .*', 'name = "fitting"', text))
-        command = [options.parsec, "bench", "--world", world, "--strategies", options.strategies, "--save", run]
+        world, run = Path(folder, "world.toml"), Path(folder, "run.json")
+        # A world that comes with parsec cannot be changed under its own name.
+        world.write_text(re.sub("(?m)^name = .*", 'name = "fitting"', text))
+        strategies = ",".join(sorted({one[key][0] for one in options.goal["figure"] for key in ("of", "over") if key in one}))
+        command = [options.parsec, "bench", "--world", str(world), "--strategies", strategies, "--save", str(run)]
         command += ["--networks", str(options.networks), "--operations", str(options.operations), "--seed", str(options.seed)]
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         if done.returncode:
-            sys.exit(f"{' '.join(command)}: {done.stderr}")
-        with open(run) as file:
-            return json.load(file)["operations"]
+            print(f"{' '.join(command)}: {done.stderr}", file=sys.stderr)
+            return None
+        return json.loads(run.read_text())["operations"]
 
 
 def quantile(operations, of, region):
@@ -138,8 +139,8 @@ def moved(key, value, by, limits):
     return round(value, 2) if key.is_flat else float(f"{value:.3g}")
 
 
-def search(options, text, goal):
-    keys, paths = keys_of(text, options.only)
+def search(options, text):
+    (keys, paths), goal = keys_of(text, options.only), options.goal
     rest = goal.get("rest", {})
     paths = [path for path in paths if path not in [other for other, _ in rest.values()]]
     limits = {path: goal.get("limits", {}).get(path) for path in paths}
@@ -147,11 +148,10 @@ def search(options, text, goal):
         value, most = keys[path].value, 1 if keys[path].is_share or keys[path].is_flat else math.inf
         limits[path] = limits[path] or (value / options.within, min(value * options.within, most))
     paths = [path for path in paths if limits[path][0] < limits[path][1]]
-    values, steps = {path: keys[path].value for path in paths}, {path: options.step for path in paths}
+    values, steps, turns = {path: keys[path].value for path in paths}, {path: options.step for path in paths}, options.steps
     dice, ends = random.Random(options.search_seed), time.monotonic() + options.minutes * 60
-    best = judged(goal["figure"], played(options, text))
+    best = judged(goal["figure"], played(options, text) or sys.exit(2))
     table(best)
-    turns = options.steps
     while turns > 0 and any(abs(step) > 0.01 for step in steps.values()):
         for path in dice.sample(paths, len(paths)):
             for sign in (1, -1):
@@ -163,12 +163,13 @@ def search(options, text, goal):
                 if turns <= 0 or time.monotonic() > ends:
                     return
                 turns -= 1
-                rows = judged(goal["figure"], played(options, world))
+                if not (operations := played(options, world)):
+                    continue
+                rows = judged(goal["figure"], operations)
                 print(f"{misfit(rows):.3f} (best {misfit(best):.3f}) {path} = {tried[path]:g}", flush=True)
                 if misfit(rows) < misfit(best):
                     best, values, steps[path] = rows, tried, sign * steps[path] * 1.5
-                    with open(options.out, "w") as file:
-                        file.write(world)
+                    Path(options.out).write_text(world)
                     table(best)
                     break
             else:
@@ -186,14 +187,13 @@ def main():
     words.add_argument("--step", type=float, default=0.2, help="the first step, as a share of a value")
     words.add_argument("--steps", type=int, default=400, help="how many worlds to try; 0 judges the one there is")
     words.add_argument("--minutes", type=float, default=math.inf, help="when to stop")
-    words.add_argument("--strategies", default="classic,optprov")
     words.add_argument("--networks", type=int, default=12)
     words.add_argument("--operations", type=int, default=175)
     words.add_argument("--seed", type=int, default=1001, help="of the first network")
     words.add_argument("--search-seed", type=int, default=1)
     options = words.parse_args()
-    with open(options.world) as world, open(options.figures, "rb") as figures:
-        search(options, world.read(), tomllib.load(figures))
+    options.goal = tomllib.loads(Path(options.figures).read_text())
+    search(options, Path(options.world).read_text())
 
 
 if __name__ == "__main__":
