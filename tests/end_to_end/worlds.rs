@@ -6,7 +6,7 @@ use std::path::Path;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::process::{Ended, Process};
+use crate::process::{self, Ended, Process};
 use crate::stage::Stage;
 
 async fn parsec(stage: &Stage, line: &str) -> Ended {
@@ -285,4 +285,26 @@ async fn what_is_wrong_with_a_scenario_is_said_before_anything_is_played() {
     let unknown = parsec(&stage, "bench --world private-50 --scenario doom").await;
     assert_eq!(unknown.code(), 2);
     assert!(unknown.err.contains("silent-2023"), "{}", unknown.err);
+}
+
+#[tokio::test]
+async fn the_search_that_fits_a_world_finds_a_better_one_and_says_by_how_much() {
+    let directory = tempfile::tempdir().unwrap();
+    let world = own(directory.path(), &[NAME, ("peers = 20811", "peers = 300"), ("silent = 0.002", "silent = 0.2")]);
+    let (fit, found) = (concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fit"), directory.path().join("found.toml"));
+    let mut search = tokio::process::Command::new("python3");
+    search.arg(format!("{fit}/fit.py")).args(["--figures", &format!("{fit}/amino-2022.toml"), "--world", &world]);
+    search.arg("--parsec").arg(process::parsec()).arg("--out").arg(&found);
+    // The dead that are far too many are the only thing that it may change.
+    search.args(["--only", "fates.silent", "--steps", "4", "--networks", "1", "--operations", "20"]);
+    let ended = search.kill_on_drop(true).output().await.unwrap();
+    let (out, err) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    assert!(ended.status.success(), "{err}");
+    let misfits = out.lines().filter_map(|line| line.strip_prefix("misfit: ")?.parse().ok());
+    let misfits: Vec<f64> = misfits.collect();
+    assert!(misfits.len() > 1 && misfits.is_sorted_by(|before, after| before > after), "{out}");
+    assert!(out.contains("| classic provide, p50 (s) | 12.64 | "), "{out}");
+    let found = std::fs::read_to_string(found).unwrap();
+    let silent = found.lines().find_map(|line| line.strip_prefix("silent = ")?.parse::<f64>().ok()).unwrap();
+    assert!(silent < 0.2 && found.contains("# [fitted]"), "{silent}");
 }
