@@ -24,8 +24,6 @@ pub(super) struct Lasting {
     links: Links,
     warmth: Warmth,
     table: Table,
-    /// Of which moment of the network the table is.
-    place: usize,
     /// Breaks ties.
     dice: Dice,
     /// When puts end that were left to the background.
@@ -47,7 +45,7 @@ impl Lasting {
         }
         let mut links = Links::default();
         connected.into_iter().for_each(|index| links.open(index, Duration::ZERO));
-        Self { links, warmth, table, place: 0, dice, background: Vec::new() }
+        Self { links, warmth, table, dice, background: Vec::new() }
     }
 
     /// Closes the connections that are not kept, before an operation begins then.
@@ -70,15 +68,12 @@ impl Lasting {
 
     /// Where peers come and go, refreshes of its table have put others there, each of whom has answered: to these it has a connection.
     fn refresh(&mut self, directory: &Directory<'_>, at: Duration) {
-        let place = directory.population.place_at(at);
-        if place == self.place {
+        if directory.population.is_still() {
             return;
         }
-        self.place = place;
-        let moment = &directory.population.moments[place];
         for index in self.table.refresh(directory, at) {
-            if moment.fate(index).is_dialable() && self.links.since(index, at).is_none() {
-                self.links.open(index, moment.from);
+            if directory.population.fate(index, at).is_dialable() && self.links.since(index, at).is_none() {
+                self.links.open(index, at);
             }
         }
     }

@@ -19,6 +19,7 @@ mod lasting;
 mod liars;
 mod links;
 mod log;
+mod measurer;
 mod moment;
 mod population;
 mod quantiles;

@@ -27,12 +27,13 @@ use super::drive::Driven;
 use super::happening::{Happening, NetworkClock};
 use super::lasting::{Lasting, go_on};
 use super::log::Log;
+use super::measurer::{Reckoned, Vantage};
 use super::population::{Peer, Population};
 use super::scenario::STILL;
 use super::tables::BUCKET;
 use super::told::{Names, Told, follow_up};
 use super::trial::{find, publish};
-use super::vantage::{Field, Reckoned, Scene, Vantage};
+use super::vantage::{Field, Scene};
 use super::world::World;
 use crate::Region;
 

@@ -15,9 +15,10 @@ use parsec_measure::{
 use super::draw::Dice;
 use super::drive::{ANSWER_TIMEOUT, Driven};
 use super::log::{Entry, Log};
+use super::measurer::Reckoned;
 use super::population::{Peer, Population, id, multihash};
 use super::trial::{OPERATION_LIMIT, found, provided};
-use super::vantage::{Purpose, Reckoned, Scene};
+use super::vantage::{Purpose, Scene};
 
 /// As `parsec_dht` has it of a peer that says nothing for [`ANSWER_TIMEOUT`].
 const UNCONFIRMED: &str = "the peer did not end the stream within 10 s";

@@ -17,10 +17,11 @@ use super::drive::{Driven, Limits, drive};
 use super::lasting::{Lasting, go_on};
 use super::liars::Kind;
 use super::log::Log;
+use super::measurer::Vantage;
 use super::population::{Peer, Population};
 use super::scenario::Scenario;
 use super::tables::BUCKET;
-use super::vantage::{Field, Scene, Vantage};
+use super::vantage::{Field, Scene};
 use super::world::{Connections, World};
 use crate::threads::{self, Panicked};
 

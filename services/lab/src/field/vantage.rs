@@ -1,6 +1,6 @@
 //! Where a simulated network is measured from: nodes with a place, a routing table, connections, and an idea of the network's size.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use parsec_dht::key::{Contact, Key};
@@ -13,7 +13,8 @@ use super::draw::Dice;
 use super::drive::{BACKGROUND_PUTS, Ground, Limits, drive};
 use super::lasting::Lasting;
 use super::liars::{self, Kind};
-use super::moment::{Fate, Moment};
+use super::measurer::{Reckoned, Vantage};
+use super::moment::Fate;
 use super::population::{Peer, Population};
 use super::scenario::{STILL, Scenario, Transports};
 use super::tables::{BUCKET, Directory, Owner, keep_closest};
@@ -49,39 +50,6 @@ pub(super) enum Purpose {
     Known,
     Poisoned,
     Address,
-}
-
-/// A node that measures.
-#[derive(Debug)]
-pub(super) struct Vantage {
-    pub(super) peer: Peer,
-    pub(super) region: Region,
-    pub(super) owner: Owner,
-    /// The peers in its table that can be dialled, from moment to moment.
-    tables: Vec<HashSet<u32>>,
-    /// How many peers it believes the network to have, and since when.
-    sizes: Vec<(Duration, Option<f64>)>,
-}
-
-impl Vantage {
-    /// How many peers it believes the network to have by then.
-    pub(super) fn size(&self, at: Duration) -> Option<f64> {
-        self.sizes.iter().rev().find(|(since, _)| *since <= at).and_then(|(_, size)| *size)
-    }
-
-    /// How many peers its routing table has at first that can be dialled.
-    fn known(&self) -> usize {
-        self.tables.first().map_or(0, HashSet::len)
-    }
-}
-
-/// What a node says of the network.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Reckoned {
-    /// How many peers it knows.
-    pub(super) known: u32,
-    /// How many it believes there to be.
-    pub(super) size: Option<u32>,
 }
 
 /// A network, and the nodes that measure it.
@@ -167,13 +135,7 @@ impl<'a> Field<'a> {
         let key = Key::of(&self.dice.of(Purpose::Node as u64).of(u64::from(number)).bytes());
         let staleness = self.world.node.staleness;
         let owner = Owner { key, number: u64::from(number), staleness, home: 0, since: Duration::ZERO };
-        let table = |moment: &Moment| {
-            let entries = self.directory.entries(&owner, 256, moment.from);
-            entries.into_iter().filter(|index| moment.fate(*index).is_dialable()).collect()
-        };
-        let tables = self.directory.population.moments.iter().map(table).collect();
-        let region = self.world.node.regions[index];
-        Vantage { peer: Peer::new(number, key), region, owner, tables, sizes: Vec::new() }
+        Vantage::new(Peer::new(number, key), self.world.node.regions[index], owner, &self.directory)
     }
 
     /// Looks up random keys, as each refresh does, and estimates the size of the network.
@@ -208,7 +170,7 @@ impl<'a> Field<'a> {
     /// is not played, or it would be that bound which is measured: it meets everybody who answers.
     fn crawl(&self, at: Duration) -> FullTable<Peer> {
         let population = self.directory.population;
-        let (place, moment) = (population.place_at(at), population.at(at));
+        let moment = population.at(at);
         if self.world.peers as usize > CrawlConfig::default().max_peers {
             let peers = |of: &[u32]| of.iter().map(|index| population.peer(*index)).collect::<Vec<_>>();
             let mut there = peers(&moment.members().dialable);
@@ -216,7 +178,7 @@ impl<'a> Field<'a> {
             return self.met(there, peers(&moment.members().dead));
         }
         let Some(first) = self.vantages.first() else { return FullTable::default() };
-        let seeds = first.tables[place].iter().copied().collect::<std::collections::BTreeSet<_>>();
+        let seeds = first.table(at).iter().copied().collect::<std::collections::BTreeSet<_>>();
         let seeds = seeds.into_iter().map(|index| population.peer(index)).collect();
         let mut crawl = Crawl::new(first.peer, seeds, CrawlConfig::default());
         let mut visited = None;
@@ -377,7 +339,7 @@ impl Scene<'_> {
 
     /// Whether there is a connection to an honest peer from the beginning, as often as the world says.
     fn was_connected(&self, peer: &Peer) -> bool {
-        let table = &self.vantage.tables[self.field.directory.population.place_at(self.began)];
+        let table = self.vantage.table(self.began);
         let (in_table, elsewhere) = self.field.world.node.connections.shares(table.len());
         let share = if table.contains(&peer.index) { in_table } else { elsewhere };
         let dice = || self.dice.of(self.number(peer)).of(u64::MAX - Purpose::Connected as u64);

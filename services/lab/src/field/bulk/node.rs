@@ -9,9 +9,10 @@ use parsec_results::bulk::{BulkRun, BulkStrategy};
 
 use super::super::drive::{Driven, Ground, Limits, drive};
 use super::super::links::Links;
+use super::super::measurer::Vantage;
 use super::super::population::{Peer, Population};
 use super::super::tables::BUCKET;
-use super::super::vantage::{Field, Scene, Vantage};
+use super::super::vantage::{Field, Scene};
 
 /// How long a connection is kept. Kubo closes all but some dozens when it has more than 96 (`Swarm.ConnMgr.HighWater`), after they have
 /// lasted for this long (`Swarm.ConnMgr.GracePeriod`); who publishes in bulk always has more.

@@ -217,3 +217,22 @@ fn a_merge_for_which_there_is_no_room_is_refused_before_anything_is_drawn() {
     );
     assert_eq!(timeline(world(500), 1, "churn = \"2h\"\n").fits(Some(1_000_000_000)), Ok(()));
 }
+
+/// A node that knew its table and was not connected to it would take half as long again for a lookup.
+#[test]
+fn after_a_change_a_node_is_connected_to_those_whom_its_table_has_by_then() {
+    let world = healthy(1_000).with("connected", 1.0).unwrap();
+    for text in ["[[event]]\nat = \"5m\"\nmerge = 500\n", "[[event]]\nat = \"5m\"\nleave = 0.5\n"] {
+        let scenario = scenario(text);
+        let population = Population::over(&world, 1, &scenario);
+        let field = Field::over(&world, &population, 1, false, &scenario);
+        for (vantage, minute) in field.vantages.iter().flat_map(|vantage| [0, 4, 9, 15, 19].map(|at| (vantage, at))) {
+            let at = MINUTE * minute;
+            let entries = field.directory.entries(&vantage.owner, 256, at);
+            let there = entries.iter().filter(|index| population.fate(**index, at).is_dialable());
+            let there: Vec<_> = there.collect();
+            let known = there.iter().filter(|index| vantage.table(at).contains(index)).count();
+            assert!(known * 10 >= there.len() * 8, "at {minute} min: {known} of {}", there.len());
+        }
+    }
+}
