@@ -292,12 +292,13 @@ async fn the_search_that_fits_a_world_finds_a_better_one_and_says_by_how_much() 
     let directory = tempfile::tempdir().unwrap();
     let world = own(directory.path(), &[NAME, ("peers = 20811", "peers = 300"), ("silent = 0.002", "silent = 0.2")]);
     let (fit, found) = (concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fit"), directory.path().join("found.toml"));
-    let mut search = tokio::process::Command::new("python3");
+    let mut search = std::process::Command::new("python3");
     search.arg(format!("{fit}/fit.py")).args(["--figures", &format!("{fit}/amino-2022.toml"), "--world", &world]);
     search.arg("--parsec").arg(process::parsec()).arg("--out").arg(&found);
     // The dead that are far too many are the only thing that it may change.
     search.args(["--only", "fates.silent", "--steps", "4", "--networks", "1", "--operations", "20"]);
-    let ended = search.kill_on_drop(true).output().await.unwrap();
+    let searching = tokio::task::spawn_blocking(move || search.output());
+    let ended = Stage::begin().in_time("end of the search", searching).await.unwrap().unwrap();
     let (out, err) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
     assert!(ended.status.success(), "{err}");
     let misfits = out.lines().filter_map(|line| line.strip_prefix("misfit: ")?.parse().ok());

@@ -19,7 +19,6 @@ use super::population::{Peer, Population};
 use super::scenario::{STILL, Scenario, Transports};
 use super::tables::{BUCKET, Directory, Owner, keep_closest};
 use super::world::{Connections, World};
-use crate::Region;
 
 /// On how many lookups a node's first estimate of the network's size rests (`parsec_dht::table::refresh`).
 const SIZE_LOOKUPS: u64 = 16;
