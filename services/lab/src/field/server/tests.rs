@@ -138,3 +138,18 @@ fn only_the_newest_keys_are_remembered() {
     assert!(!records.held.contains_key(9_u64.to_be_bytes().as_slice()));
     assert!(records.held.contains_key(10_u64.to_be_bytes().as_slice()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn in_a_world_whose_nodes_keep_connections_a_server_dials_fewer_for_a_key_that_it_has_looked_up_before() {
+    let dials = async |world: &World| {
+        let nodes = SimulatedNetwork::start(world, 1, &[StrategyKind::Classic; 2], None).unwrap();
+        nodes[0].provide(key(1), None).await.unwrap();
+        let mut dials = Vec::new();
+        for _ in 0..2 {
+            dials.push(nodes[1].retrieve(key(1)).await.unwrap().effort.dials.unwrap());
+        }
+        dials
+    };
+    let kept = dials(&world(2_000).with("connections", 1_000.0).unwrap()).await;
+    assert!(kept[0] > 0 && kept[1] < kept[0], "{kept:?}");
+}
