@@ -22,7 +22,7 @@ use super::population::{Peer, Population};
 use super::scenario::Scenario;
 use super::tables::BUCKET;
 use super::vantage::{Field, Scene};
-use super::world::{Connections, World};
+use super::world::World;
 use crate::threads::{self, Panicked};
 
 /// How long an operation may take: as long as a server allows by default.
@@ -113,7 +113,7 @@ impl Trial {
         stop: &AtomicBool,
         done: &(impl Fn() + Sync),
     ) -> Result<Vec<(usize, Pair)>, TrialError> {
-        if let Connections::Kept(_) = self.world.node.connections {
+        if self.world.goes_on() {
             return self.play_in_order(field, threads, stop, done);
         }
         threads::each(self.operations as usize * self.strategies.len(), (threads, CHUNK), stop, |place| {
@@ -149,11 +149,8 @@ impl Trial {
                 });
                 Ok::<Vec<_>, TrialError>(pairs.collect())
             })?;
-            let most =
-                if some.len() < rows.len() { 0 } else { some.iter().map(|(_, pairs)| pairs.len()).min().unwrap_or(0) };
-            if most == 0 {
-                break;
-            }
+            let played_by_all = some.iter().map(|(_, pairs)| pairs.len()).min().filter(|_| some.len() == rows.len());
+            let Some(most) = played_by_all.filter(|most| *most > 0) else { break };
             played.extend(some.into_iter().flat_map(|(_, pairs)| pairs.into_iter().take(most)));
         }
         played.sort_unstable_by_key(|(place, _)| *place);

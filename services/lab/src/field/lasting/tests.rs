@@ -274,6 +274,21 @@ fn a_seed_gives_the_same_operations_on_any_number_of_threads_and_fewer_are_the_f
 }
 
 #[test]
+fn a_node_does_one_thing_after_the_other_also_where_peers_come_and_go() {
+    let mut trial = trial(40);
+    trial.world = keeping(&world(600).with("churn", 3_600.0).unwrap(), 192);
+    let scenario = Scenario::of(&trial.world);
+    let population = Population::over(&trial.world, 1, &scenario);
+    let field = Field::over(&trial.world, &population, 1, trial.crawls(), &scenario);
+    let played = trial.play(&field, 2, &AtomicBool::new(false), &|| {}).unwrap();
+    for strategy in 0..3 {
+        let began: Vec<Duration> =
+            played.iter().filter(|(place, _)| place % 3 == strategy).map(|(_, pair)| pair.began[0]).collect();
+        assert!(began.len() == 40 && began.is_sorted(), "{began:?}");
+    }
+}
+
+#[test]
 fn one_that_is_stopped_has_as_much_of_every_strategy() {
     let (stop, pairs) = (AtomicBool::new(false), AtomicU32::new(0));
     let done = || stop.store(pairs.fetch_add(1, Ordering::Relaxed) >= 100, Ordering::Relaxed);

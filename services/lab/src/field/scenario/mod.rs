@@ -63,7 +63,7 @@ pub struct Scenario {
     /// When the first publication begins on the clock of the network, by which the events happen. It is when the scenario begins.
     pub(super) starts: Duration,
     /// Whether publications begin all over its length from the first on, so that fewer are the first of many and stand for the same time;
-    /// else one after the other.
+    /// else one after the other, which nodes have to that go on from one to the next.
     pub(super) is_scattered: bool,
 }
 
@@ -117,7 +117,7 @@ impl Scenario {
         if world.churn.is_none() {
             return still;
         }
-        Self { length: OWN_LENGTH, is_scattered: true, ..still }.on(world)
+        Self { length: OWN_LENGTH, is_scattered: !world.goes_on(), ..still }.on(world)
     }
 
     /// The same on the clock of a world. Where peers come and go there, it begins when every table has been refreshed once since they have: before,

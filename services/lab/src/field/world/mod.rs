@@ -366,6 +366,11 @@ impl World {
         matches!(name, "alpha" | "connections" | "peers" | "sybils")
     }
 
+    /// Whether nodes go on from one operation to the next.
+    pub(super) fn goes_on(&self) -> bool {
+        matches!(self.node.connections, Connections::Kept(_))
+    }
+
     /// How long it takes until half of all peers have left, if they come and go.
     pub fn churn(&self) -> Option<Duration> {
         self.churn
