@@ -31,6 +31,11 @@ impl NetworkClock {
         Self { began: Instant::now(), after, length }
     }
 
+    /// How long the network has been there, whether anything happens or not.
+    pub(super) fn age(&self) -> Duration {
+        self.began.elapsed()
+    }
+
     pub(super) fn now(&self) -> Duration {
         self.began.elapsed().saturating_sub(self.after).min(self.length)
     }

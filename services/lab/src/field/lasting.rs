@@ -18,9 +18,18 @@ use super::links::Links;
 use super::population::{Peer, Population};
 use super::tables::{BUCKET, Directory, Owner, keep_closest};
 
-/// See the module's documentation. Times are on the clock of the network.
+/// When an operation begins: on the clock of the network, which may stand still, and on that of its node.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Began {
+    pub(super) network: Duration,
+    pub(super) node: Duration,
+}
+
+/// See the module's documentation. What it remembers is dated by its own clock.
 #[derive(Debug, Clone)]
 pub(super) struct Lasting {
+    /// When the operation under way began, or the last one.
+    began: Duration,
     links: Links,
     warmth: Warmth,
     table: Table,
@@ -45,14 +54,16 @@ impl Lasting {
         }
         let mut links = Links::default();
         connected.into_iter().for_each(|index| links.open(index, Duration::ZERO));
-        Self { links, warmth, table, dice, background: Vec::new() }
+        Self { began: Duration::ZERO, links, warmth, table, dice, background: Vec::new() }
     }
 
     /// Closes the connections that are not kept, before an operation begins then.
-    fn settle(&mut self, directory: &Directory<'_>, at: Duration) {
-        let population = directory.population;
-        self.refresh(directory, at);
-        let is_there = |index: u32| Kind::of(index) != Kind::Honest || population.fate(index, at).is_dialable();
+    fn settle(&mut self, directory: &Directory<'_>, began: Began) {
+        let (population, at) = (directory.population, began.node);
+        self.began = at;
+        self.refresh(directory, began);
+        let is_there =
+            |index: u32| Kind::of(index) != Kind::Honest || population.fate(index, began.network).is_dialable();
         let (there, gone): (Vec<_>, Vec<_>) = self.links.standing(at).partition(|(index, _)| is_there(*index));
         gone.into_iter().for_each(|(index, _)| self.links.close(index));
         let connected = there.into_iter().map(|(index, since)| Connected {
@@ -67,39 +78,42 @@ impl Lasting {
     }
 
     /// Where peers come and go, refreshes of its table have put others there, each of whom has answered: to these it has a connection.
-    fn refresh(&mut self, directory: &Directory<'_>, at: Duration) {
+    fn refresh(&mut self, directory: &Directory<'_>, began: Began) {
         if directory.population.is_still() {
             return;
         }
-        for index in self.table.refresh(directory, at) {
-            if directory.population.fate(index, at).is_dialable() && self.links.since(index, at).is_none() {
-                self.links.open(index, at);
+        for index in self.table.refresh(directory, began.network) {
+            let is_there = directory.population.fate(index, began.network).is_dialable();
+            if is_there && self.links.since(index, began.node).is_none() {
+                self.links.open(index, began.node);
             }
         }
     }
 
-    /// Whether a peer is connected then.
+    /// Whether a peer is connected so long after the operation began.
     pub(super) fn is_connected(&self, peer: &Peer, at: Duration) -> bool {
-        self.links.since(peer.index, at).is_some()
+        self.links.since(peer.index, self.began + at).is_some()
     }
 
-    /// Whether it is too soon to dial a peer again.
+    /// Whether it is too soon then to dial a peer again.
     pub(super) fn is_left_alone(&self, peer: &Peer, at: Duration) -> bool {
-        self.links.is_left_alone(peer.index, at)
+        self.links.is_left_alone(peer.index, self.began + at)
     }
 
     /// How many puts there is room for in the background then.
     pub(super) fn room(&self, at: Duration) -> usize {
-        BACKGROUND_PUTS.saturating_sub(self.background.iter().filter(|ends| **ends > at).count())
+        let ends_later = |ends: &&Duration| **ends > self.began + at;
+        BACKGROUND_PUTS.saturating_sub(self.background.iter().filter(ends_later).count())
     }
 
-    /// Whom its table has as closest to a key then.
+    /// Whom its table has as closest to a key then, on the clock of the network.
     pub(super) fn closest(&self, directory: &Directory<'_>, target: &Key, at: Duration) -> Vec<Peer> {
         self.table.closest(directory, target, at)
     }
 
-    /// What an operation that began then has left behind.
-    fn take_in<O>(&mut self, driven: &Driven<O>, began: Duration) {
+    /// What the operation has left behind.
+    fn take_in<O>(&mut self, driven: &Driven<O>) {
+        let began = self.began;
         self.links.take_in(&driven.whole, began);
         for entry in &driven.whole.0 {
             match (entry.kind, entry.end) {
@@ -121,7 +135,7 @@ impl Lasting {
 pub(super) fn go_on<O>(
     node: &mut Option<Lasting>,
     directory: &Directory<'_>,
-    began: Duration,
+    began: Began,
     operation: impl FnOnce(Option<&Lasting>) -> Driven<O>,
 ) -> Driven<O> {
     if let Some(node) = node {
@@ -129,7 +143,7 @@ pub(super) fn go_on<O>(
     }
     let driven = operation(node.as_ref());
     if let Some(node) = node {
-        node.take_in(&driven, began);
+        node.take_in(&driven);
     }
     driven
 }

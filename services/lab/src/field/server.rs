@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::drive::Driven;
 use super::happening::{Happening, NetworkClock};
-use super::lasting::{Lasting, go_on};
+use super::lasting::{Began, Lasting, go_on};
 use super::log::Log;
 use super::measurer::{Reckoned, Vantage};
 use super::population::{Peer, Population};
@@ -205,7 +205,8 @@ impl SimulatedNode {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         let target = Key::of(&cid.multihash());
         let Self { place, network, .. } = self;
-        let (names, began) = (network.names, network.clock.now());
+        let names = network.names;
+        let began = Began { network: network.clock.now(), node: network.clock.age() };
         Operation { place: *place, strategy, number, target, names, provider: peer, began }
     }
 
@@ -255,8 +256,7 @@ struct Operation {
     target: Key,
     names: Names,
     provider: Peer,
-    /// On the clock of the network.
-    began: Duration,
+    began: Began,
 }
 
 impl Operation {
@@ -272,7 +272,7 @@ impl Operation {
         let Self { place, strategy, number, target, names, provider, began } = self;
         let dice = field.dice_of(number, SERVERS + place as u64);
         let vantage = &field.vantages[place];
-        let scene = Scene { field, vantage, dice, began, records, provider, lasting: None };
+        let scene = Scene { field, vantage, dice, began: began.network, records, provider, lasting: None };
         let perform = |lasting: Option<&Lasting>| perform(&Scene { lasting, ..scene });
         let driven = go_on(&mut node.lock(), &field.directory, began, perform);
         tell(Told { scene: &scene, strategy, names, target }, &driven)

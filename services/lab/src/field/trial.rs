@@ -14,7 +14,7 @@ use parsec_results::bench::{BenchGroup, BenchOperation};
 use thiserror::Error;
 
 use super::drive::{Driven, Limits, drive};
-use super::lasting::{Lasting, go_on};
+use super::lasting::{Began, Lasting, go_on};
 use super::liars::Kind;
 use super::log::Log;
 use super::measurer::Vantage;
@@ -219,7 +219,7 @@ impl Play<'_> {
         let finder = (self.number as usize + step) % count;
         let (publisher_node, provider) = (&field.vantages[publisher], field.vantages[publisher].peer);
         let nobody = HashMap::new();
-        let driven = go_on(&mut nodes[publisher], &field.directory, self.began, |node| {
+        let driven = go_on(&mut nodes[publisher], &field.directory, both(self.began), |node| {
             publish(&self.scene(publisher_node, (0, self.began), &nobody, provider, node), self.strategy, target)
         });
         let population = self.field.directory.population;
@@ -249,7 +249,7 @@ impl Play<'_> {
         let answers = |peer: &&u32| Kind::of(**peer) == Kind::Honest && population.fate(**peer, began).answers();
         let holding = u32::try_from(records.keys().filter(answers).count()).unwrap_or(u32::MAX);
         let finder_node = &field.vantages[finder];
-        let driven = go_on(&mut nodes[finder], &field.directory, began, |node| {
+        let driven = go_on(&mut nodes[finder], &field.directory, both(began), |node| {
             find(&self.scene(finder_node, (1, began), &records, provider, node), self.strategy, target)
         });
         let looked_up = BenchOperation {
@@ -294,6 +294,11 @@ impl Play<'_> {
         let dice = self.field.dice_of(self.number, half);
         Scene { field: self.field, vantage, dice, began, records, provider, lasting }
     }
+}
+
+/// The nodes of a trial have the clock of the network.
+fn both(began: Duration) -> Began {
+    Began { network: began, node: began }
 }
 
 fn config(world: &World) -> LookupConfig {

@@ -392,7 +392,7 @@ enum Only {
 impl Ground for Scene<'_> {
     fn is_connected(&self, peer: &Peer, at: Duration) -> bool {
         let stands = || match self.lasting {
-            Some(node) => node.is_connected(peer, self.began + at),
+            Some(node) => node.is_connected(peer, at),
             None => Kind::of(peer.index) == Kind::Honest && self.was_connected(peer),
         };
         // Who has QUIC is connected over it.
@@ -400,11 +400,11 @@ impl Ground for Scene<'_> {
     }
 
     fn is_left_alone(&self, peer: &Peer, at: Duration) -> bool {
-        self.lasting.is_some_and(|node| node.is_left_alone(peer, self.began + at))
+        self.lasting.is_some_and(|node| node.is_left_alone(peer, at))
     }
 
     fn room(&self, at: Duration) -> usize {
-        self.lasting.map_or(BACKGROUND_PUTS, |node| node.room(self.began + at))
+        self.lasting.map_or(BACKGROUND_PUTS, |node| node.room(at))
     }
 
     fn dial(&self, peer: &Peer, nth: u32, at: Duration) -> (Duration, bool) {

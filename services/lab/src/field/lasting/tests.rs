@@ -25,6 +25,10 @@ fn keeping(world: &World, connections: u32) -> World {
     world.with("connections", f64::from(connections)).unwrap()
 }
 
+fn both(began: Duration) -> Began {
+    Began { network: began, node: began }
+}
+
 fn with<T>(world: &World, seed: u64, act: impl FnOnce(&Field<'_>, Option<Lasting>) -> T) -> T {
     let population = Population::draw(world, seed);
     let field = Field::new(world, &population, seed, false);
@@ -36,7 +40,7 @@ fn with<T>(world: &World, seed: u64, act: impl FnOnce(&Field<'_>, Option<Lasting
 fn published(field: &Field<'_>, node: &mut Option<Lasting>, number: u32, began: Duration) -> Driven<Provided<Peer>> {
     let (vantage, nobody) = (&field.vantages[0], HashMap::new());
     let dice = field.dice_of(number, 0);
-    go_on(node, &field.directory, began, |lasting| {
+    go_on(node, &field.directory, both(began), |lasting| {
         let scene = Scene { field, vantage, dice, began, records: &nobody, provider: vantage.peer, lasting };
         publish(&scene, StrategyKind::Classic, field.target(number))
     })
@@ -75,8 +79,8 @@ fn who_could_not_be_dialled_is_left_alone_for_five_seconds_and_the_longer_the_mo
         assert!(!alone(&node, ended + Duration::from_secs(5)));
         let again = published(field, &mut node, 0, 10 * MINUTE);
         let (_, ended) = failed(&again).into_iter().find(|(other, _)| *other == peer).unwrap();
-        assert!(alone(&node, 10 * MINUTE + ended + Duration::from_millis(5_999)));
-        assert!(!alone(&node, 10 * MINUTE + ended + Duration::from_secs(6)));
+        assert!(alone(&node, ended + Duration::from_millis(5_999)));
+        assert!(!alone(&node, ended + Duration::from_secs(6)));
     });
 }
 
@@ -114,7 +118,7 @@ proptest! {
                 published(field, &mut node, number, clock);
                 clock += MINUTE * 4 + Duration::from_secs(pause);
                 let node = node.as_mut().unwrap();
-                node.settle(&field.directory, clock);
+                node.settle(&field.directory, both(clock));
                 let standing: Vec<_> = node.links.standing(clock).collect();
                 // The first two buckets have 40 peers at most.
                 assert!(standing.len() <= high.max(40) as usize, "{} of {high} since {before:?}", standing.len());
@@ -157,7 +161,7 @@ fn where_peers_come_and_go_it_stays_connected_to_those_in_its_table() {
     let mut node = field.lasting().swap_remove(0).unwrap();
     for minute in [0, 20, 40, 60] {
         let at = MINUTE * minute;
-        node.settle(&field.directory, at);
+        node.settle(&field.directory, both(at));
         let moment = population.at(at);
         let (connected, all): (Vec<u32>, Vec<u32>) = {
             let there = node.table.first.iter().copied().filter(|index| moment.fate(*index).is_dialable());
@@ -245,8 +249,9 @@ fn what_is_left_to_the_background_takes_room_there_until_it_ends() {
             providers: 0,
         };
         let whole = Log(vec![put(1), put(3), put(5)]);
-        node.take_in(&Driven { outcome: Ok(()), took: 2 * second, returned: Log::default(), whole }, 10 * second);
-        let room = [12, 13, 14, 15].map(|at| node.room(second * at));
+        node.began = 10 * second;
+        node.take_in(&Driven { outcome: Ok(()), took: 2 * second, returned: Log::default(), whole });
+        let room = [2, 3, 4, 5].map(|at| node.room(second * at));
         assert_eq!(room, [58, 59, 59, 60]);
     });
 }
