@@ -148,5 +148,5 @@ async fn in_a_world_whose_nodes_keep_connections_a_server_needs_fewer_for_a_key_
         let Effort { dials, dials_failed, .. } = nodes[0].provide(key(1), None).await.unwrap().effort;
         made.push(dials.unwrap() - dials_failed.unwrap());
     }
-    assert!(made[0] > 10 && made[1] * 4 < made[0], "connections made: {made:?}");
+    assert!(made[0] > 10 && made[1] * 2 < made[0], "connections made: {made:?}");
 }
