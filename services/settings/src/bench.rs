@@ -13,7 +13,7 @@ use crate::declare::settings;
 use crate::demo::{dead_share, dead_share_beside};
 use crate::serving::MAX_ALPHA;
 use crate::values::{self, Reading, choice, names, within};
-use crate::world::{ScenarioSource, WorldSource, is_set, refused, without_real_peers};
+use crate::world::{ScenarioSource, WorldSource, is_set, outside, refused, without_real_peers};
 
 /// The most peers of a comparison: each costs memory of this one process, about a megabyte.
 const MAX_BENCH_PEERS: u32 = 10_000;
@@ -123,16 +123,19 @@ settings! {
     + common: CommonConfig, "What every command has";
     world: Option<WorldSource> = ("bench.world", "world", "NAME|FILE"),
         "World to simulate: a model of thousands of peers, in place of the local network of real ones";
-    peers: u32 = ("bench.peers", "peers", "N").default("500") by within(MIN_BENCH_PEERS..=MAX_BENCH_PEERS), "Peers of the local DHT";
+    peers: u32 = ("bench.peers", "peers", "N").default("500")
+        by outside(world.as_ref(), within(MIN_BENCH_PEERS..=MAX_BENCH_PEERS)), "Peers of the local DHT";
     strategies: Vec<BenchStrategy> = ("bench.strategies", "strategies", "STRATEGIES").default("classic,optprov,fullrt,libp2p"),
         "Strategies to compare; unless told otherwise all but libp2p with --world, and classic, fullrt and sweep with --keys";
     transport: BenchTransport = ("bench.transport", "transport", "TRANSPORT").default("memory"), "How peers are connected";
     keys: Option<u32> = ("bench.keys", "keys", "N") by within(1..=MAX_BENCH_KEYS),
         "Publish so many keys at once with each strategy, as a node does that announces all it holds; at most 10,000 through real peers";
-    rtt: Duration = ("bench.rtt", "rtt", "DURATION").default("100ms") by round_trip(of_nodes(&strategies, keys)), "Round-trip time between any two peers";
-    undialable: Share = ("bench.undialable", "undialable", "SHARE").default("0.15") by dead_share,
+    rtt: Duration = ("bench.rtt", "rtt", "DURATION").default("100ms")
+        by outside(world.as_ref(), round_trip(of_nodes(&strategies, keys))), "Round-trip time between any two peers";
+    undialable: Share = ("bench.undialable", "undialable", "SHARE").default("0.15") by outside(world.as_ref(), dead_share),
         "Share of peers that cannot be dialled: two thirds refuse, one third never answers";
-    silent: Share = ("bench.silent", "silent", "SHARE").default("0") by silence(undialable, &of_nodes(&strategies, keys), transport),
+    silent: Share = ("bench.silent", "silent", "SHARE").default("0")
+        by outside(world.as_ref(), silence(undialable, &of_nodes(&strategies, keys), transport)),
         "Share of peers that accept connections and never answer";
     operations: u32 = ("bench.operations", "operations", "N").default("100") by within(1..=MAX_BENCH_OPERATIONS),
         "How many publications and how many lookups to make with each strategy, on each network";

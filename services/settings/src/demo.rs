@@ -11,7 +11,7 @@ use parsec_store::StoreConfig;
 use crate::common::{CommonConfig, database_url};
 use crate::declare::settings;
 use crate::values::{OutputFormat, Reading, Value, no_choice, parsed, within};
-use crate::world::{ScenarioSource, WorldSource, is_set, refused, without_real_peers};
+use crate::world::{ScenarioSource, WorldSource, is_set, outside, refused, without_real_peers};
 
 /// The most peers of a demo: each costs sockets and memory of this one process.
 const MAX_DEMO_PEERS: u32 = 10_000;
@@ -32,7 +32,7 @@ settings! {
         "With --world, how many days of rounds to play, up to now; without it and without --rounds 7";
     scenario: Option<ScenarioSource> = ("demo.scenario", "scenario", "NAME|FILE"),
         "With --world, what happens to it from the middle of the rounds on, in its own time";
-    peers: u32 = ("demo.peers", "peers", "N").default("100") by within(1..=MAX_DEMO_PEERS), "Peers of the local DHT";
+    peers: u32 = ("demo.peers", "peers", "N").default("100") by outside(world.as_ref(), within(1..=MAX_DEMO_PEERS)), "Peers of the local DHT";
     servers: u32 = ("demo.servers", "servers", "N").default("5") by within(LEAST_DEMO_SERVERS..=MAX_DEMO_SERVERS),
         "Servers of each fleet, at least 2; in a world 7 unless told otherwise";
     rounds: Option<u32> = ("demo.rounds", "rounds", "N") by within(1..=u32::MAX),
@@ -50,10 +50,12 @@ settings! {
     save: Option<PathBuf> = ("demo.save", "save", "FILE"), "Keep the run there, for `parsec compare` and `parsec check`";
     fleets: Vec<DemoFleet> = ("demo.fleets", "fleets", "NAMES").default("default,optprov,fullrt"),
         "Fleets side by side, each with the strategy of its name; default is the classic one";
-    latency: Latency = ("demo.latency", "latency", "LATENCY").default("realistic") by latency(&fleets),
+    latency: Latency = ("demo.latency", "latency", "LATENCY").default("realistic") by outside(world.as_ref(), latency(&fleets)),
         "Round-trip time between peers: realistic (by their regions), none, or a duration";
-    undialable: Share = ("demo.undialable", "undialable", "SHARE").default("0.15") by dead_share, "Share of peers that cannot be dialled";
-    silent: Share = ("demo.silent", "silent", "SHARE").default("0.02") by dead_share_beside(undialable, "undialable"),
+    undialable: Share = ("demo.undialable", "undialable", "SHARE").default("0.15")
+        by outside(world.as_ref(), dead_share), "Share of peers that cannot be dialled";
+    silent: Share = ("demo.silent", "silent", "SHARE").default("0.02")
+        by outside(world.as_ref(), dead_share_beside(undialable, "undialable")),
         "Share of peers that accept connections and never answer";
     => simulated: Option<SimulatedRounds> = in_world(from, (&world, &scenario), &fleets, (days, rounds), (servers, interval), database_url.as_ref())?,
         "What is played in a world, if it is one";

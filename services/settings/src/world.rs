@@ -107,8 +107,19 @@ pub(crate) fn refused(from: &Sources, name: &str, reason: impl Into<String>) -> 
 /// Refuses what shapes the local network of real peers, and means nothing in a world.
 pub(crate) fn without_real_peers(from: &Sources, names: &[&str], world: &WorldSource) -> Result<(), ConfigError> {
     let Some(name) = names.iter().find(|name| is_set(from, name)) else { return Ok(()) };
-    let reason = format!(
+    Err(refused(from, name, shapes(world)))
+}
+
+/// Reads what shapes that network. What it may be there is no help to somebody who has chosen a world.
+pub(crate) fn outside<T>(
+    world: Option<&WorldSource>,
+    read: impl Fn(&str) -> Reading<T>,
+) -> impl Fn(&str) -> Reading<T> {
+    move |text| read(text).map_err(|reason| world.map_or(reason, shapes))
+}
+
+fn shapes(world: &WorldSource) -> String {
+    format!(
         "it shapes the local network of real peers, and --world {world} says itself what it is like; expected only one of the two"
-    );
-    Err(refused(from, name, reason))
+    )
 }

@@ -82,6 +82,8 @@ fn a_demo_has_a_fleet_for_each_strategy_that_it_is_asked_for() {
 fn what_means_nothing_in_a_world_is_refused_by_name() {
     for (setting, name, value) in [
         ("--peers 60", "flag --peers", "60"),
+        ("--peers 5", "flag --peers", "5"),
+        ("--rtt 10s", "flag --rtt", "10s"),
         ("--rtt 40ms", "flag --rtt", "40ms"),
         ("--undialable 0.3", "flag --undialable", "0.3"),
         ("--silent 0", "flag --silent", "0"),
@@ -232,6 +234,8 @@ fn a_demo_in_a_world_has_a_week_of_rounds_and_refuses_what_means_nothing_there()
     assert_eq!(demo("demo --world own.toml").unwrap().world, WorldSource::File("own.toml".into()));
     for (line, word) in [
         ("--peers 50", "flag --peers: cannot use `50`: it shapes the local network of real peers"),
+        ("--peers 0", "flag --peers: cannot use `0`: it shapes the local network of real peers"),
+        ("--silent 2", "flag --silent: cannot use `2`: it shapes the local network of real peers"),
         ("--latency none", "flag --latency: cannot use `none`"),
         ("--undialable 0.1", "flag --undialable"),
         ("--silent 0.1", "flag --silent"),
