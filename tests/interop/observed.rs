@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use parsec_lab::LocalNetwork;
+use parsec_measure::Content;
 use parsec_test_support::SqliteFile;
 use tokio::join;
 
 use crate::deployment::{Server, joining, network, scheduler_of, server_of, telemetry};
+use crate::http;
 use crate::process::Process;
 use crate::stage::Stage;
 
@@ -22,6 +24,8 @@ pub(crate) struct Observed {
     pub(crate) servers: [SocketAddr; 2],
     /// Where the scheduler's are.
     pub(crate) scheduler: SocketAddr,
+    /// Where the first server is asked to measure.
+    api: SocketAddr,
     _processes: [Process; 3],
     _database: SqliteFile,
     _network: LocalNetwork,
@@ -40,10 +44,23 @@ impl Observed {
         let other = server("optprov", "us-east-2", "optprov");
         let scheduler = scheduler_of(stage, LOOP, &["--database-url", &url]);
         let (one, other) = join!(Server::started(one), Server::started(other));
+        let api = one.api;
         let processes = [one.process, other.process, scheduler];
         let [one, other, scheduler] = &processes;
         let (one, other, scheduler) = join!(telemetry(one), telemetry(other), telemetry(scheduler));
-        Self { servers: [one, other], scheduler, _processes: processes, _database: database, _network: network }
+        Self { servers: [one, other], scheduler, api, _processes: processes, _database: database, _network: network }
+    }
+
+    /// Has a server publish many keys, which no scheduler asks for.
+    pub(crate) async fn publish_many(&self, stage: &Stage) {
+        let cids: Vec<String> = (0..3).map(|_| Content::random(&mut rand::rng()).cid().to_string()).collect();
+        let body = serde_json::json!({ "CIDs": cids }).to_string();
+        // It may not be ready yet.
+        let published = async || {
+            let reply = http::post(stage, self.api, "/provide", body.clone()).await;
+            (reply.status == 200).then_some(())
+        };
+        stage.eventually("keys that are published", published).await;
     }
 }
 

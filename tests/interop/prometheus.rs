@@ -200,6 +200,7 @@ async fn a_prometheus_reads_every_series_complains_about_none_and_fills_every_pa
     let prometheus = Prometheus::start(&stage, &deployment).await;
     prometheus.targets_are_up().await;
     prometheus.knows_every_metric().await;
+    deployment.publish_many(&stage).await;
     prometheus.no_panel_is_empty().await;
     prometheus.alerts_are_silent().await;
     let Observed { servers: [server, _], scheduler, .. } = deployment;
